@@ -1,0 +1,143 @@
+"""Every error a user can meet, as one tree.
+
+    OrgcalError                     something we can explain: what, where, how to repair
+    ├── UsageError                  the command or a setting is wrong                   exit 2
+    │   ├── ConfigError             one or more settings of the stack are wrong
+    │   └── WorldMismatch           emulator and real clouds would be mixed
+    ├── EngineError                 no engine, or the engine refused                    exit 1
+    ├── EntraError                  Entra ID said no to a token request                 exit 4
+    ├── GraphError                  Microsoft Graph answered with an error              exit 1
+    ├── PlatformError               the integration platform answered with an error     exit 1
+    └── Unreachable                 a server gave no (usable) answer                    exit 1
+
+Rules: the message is one sentence for a person, without secrets; `where` names the file, key or
+address; `repair` is a command or an action. Lower-layer exceptions are translated once, where the
+lower layer is called, with `raise ... from error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class OrgcalError(Exception):
+    """Base of every error we can explain.
+
+    Args:
+        what: one sentence: what happened.
+        where: file, setting, address or resource concerned; empty if `what` names it.
+        repair: what the reader can do about it, as a command where there is one.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", repair: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.repair = repair
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  repair: {self.repair}" if self.repair else text
+
+
+class UsageError(OrgcalError):
+    """The command line, an environment variable or a setting is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """Settings of a stack are wrong; all of them are reported at once.
+
+    Args:
+        problems: one line a setting, each with key, found, expected and repair.
+    """
+
+    def __init__(self, problems: Sequence[str], *, where: str = "") -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
+        super().__init__("\n".join([f"{head}:", *(f"  - {line}" for line in self.problems)]), where=where)
+
+
+class WorldMismatch(UsageError):
+    """The stack's world and its surroundings (variables, plugin, addresses) disagree."""
+
+
+class EngineError(OrgcalError):
+    """The Pulumi engine is missing, cannot be built, or refused an operation."""
+
+
+class EntraError(OrgcalError):
+    """Entra ID refused a token request.
+
+    Args:
+        error: the OAuth error, such as `invalid_client`; decide by this and the status only.
+        aadsts: the number of the AADSTS code or 0; good for hints only, since Microsoft changes them
+            (https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes).
+    """
+
+    exit_code = 4
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        error: str = "",
+        aadsts: int = 0,
+        status: int = 0,
+        correlation_id: str = "",
+        where: str = "",
+        repair: str = "",
+    ) -> None:
+        super().__init__(what, where=where, repair=repair)
+        self.error = error
+        self.aadsts = aadsts
+        self.status = status
+        self.correlation_id = correlation_id
+
+
+class GraphError(OrgcalError):
+    """Microsoft Graph answered with an error body.
+
+    Args:
+        status: HTTP status.
+        code: Graph's code, such as `Authorization_RequestDenied`.
+        request_id: Graph's request id, to be quoted to Microsoft's support.
+        retry_after_s: seconds to wait before trying again, or None where Graph named none.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int,
+        code: str = "",
+        request_id: str = "",
+        retry_after_s: float | None = None,
+        where: str = "",
+        repair: str = "",
+    ) -> None:
+        super().__init__(what, where=where, repair=repair)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+
+
+class PlatformError(OrgcalError):
+    """The integration platform answered with an error.
+
+    Args:
+        status: HTTP status, or 0 where the platform is not spoken to over HTTP.
+    """
+
+    def __init__(self, what: str, *, status: int = 0, where: str = "", repair: str = "") -> None:
+        super().__init__(what, where=where, repair=repair)
+        self.status = status
+
+
+class Unreachable(OrgcalError):
+    """A server could not be reached, was not trusted, or answered with something that is no answer."""

@@ -1,0 +1,1 @@
+"""Clients of Entra ID and Microsoft Graph: worlds (addresses), tokens, requests."""

@@ -1,0 +1,158 @@
+"""Worlds: where Entra ID and Microsoft Graph live, for each cloud and for the emulator.
+
+Sources: https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud and
+https://learn.microsoft.com/en-us/graph/deployments
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from orgcal.errors import UsageError, WorldMismatch
+
+Cloud = Literal["emulator", "public", "usgov", "china"]
+CLOUDS: tuple[str, ...] = get_args(Cloud)
+
+EMULATOR_FILE_VARIABLE = "ORGCAL_EMULATOR_FILE"
+"""Names the `ready.json` that a running emulator keeps in its state directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """What only the emulator's world has, from its `ready.json`.
+
+    Paths name files with secrets; the secrets themselves are never held here.
+    """
+
+    directory_id: str
+    ca_file: Path
+    operator_tenant_id: str
+    operator_client_id: str
+    operator_client_secret_file: Path
+    platform_url: str
+    platform_api_key_file: Path
+    control_url: str
+    control_token_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Addresses of one cloud.
+
+    Attributes:
+        login_url: Entra ID, without a slash at the end.
+        graph_url: Microsoft Graph, without version and without a slash at the end.
+        azuread_environment: the name pulumi-azuread gives this cloud (`environment`); for the
+            emulator "public", as its plugin then reads every address from `metadata_host`.
+        metadata_host: `localhost:PORT` of the emulator, otherwise empty.
+        emulated: set in the emulator's world only.
+    """
+
+    cloud: Cloud
+    login_url: str
+    graph_url: str
+    azuread_environment: str
+    metadata_host: str = ""
+    emulated: Emulated | None = None
+
+    @property
+    def graph_scope(self) -> str:
+        """The scope that asks for every application permission granted on Microsoft Graph."""
+        return f"{self.graph_url}/.default"
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificate authority to trust instead of the public ones, or None."""
+        return self.emulated.ca_file if self.emulated else None
+
+
+_PUBLISHED: dict[str, World] = {
+    "public": World("public", "https://login.microsoftonline.com", "https://graph.microsoft.com", "public"),
+    "usgov": World("usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us", "usgovernment"),
+    "china": World(
+        "china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", "china"
+    ),
+}
+
+
+def load_world(cloud: str, environ: Mapping[str, str]) -> World:
+    """The addresses of `cloud`.
+
+    Args:
+        cloud: one of `CLOUDS`.
+        environ: the process environment; only the emulator's world reads it.
+
+    Raises:
+        UsageError: `cloud` is unknown, or no emulator is named by the environment.
+        WorldMismatch: the emulator's file names an address that is not this machine's.
+    """
+    if cloud in _PUBLISHED:
+        return _PUBLISHED[cloud]
+    if cloud != "emulator":
+        raise UsageError(
+            f"there is no cloud {cloud!r}; known are {', '.join(CLOUDS)}",
+            where="orgcal:entra.cloud",
+            repair="pulumi config set --path orgcal:entra.cloud public",
+        )
+    named = environ.get(EMULATOR_FILE_VARIABLE, "")
+    if not named:
+        raise UsageError(
+            "this stack lives in the emulator's world, and the environment names no emulator",
+            where=EMULATOR_FILE_VARIABLE,
+            repair='make up, or: .venv/bin/orgcal emulator start && eval "$(.venv/bin/orgcal env)"',
+        )
+    return read_emulator_file(Path(named))
+
+
+def read_emulator_file(path: Path) -> World:
+    """The world of the emulator that keeps `path` (its `ready.json`).
+
+    Raises:
+        UsageError: the file is missing or not one of ours.
+        WorldMismatch: it names an address that is not this machine's.
+    """
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        port = int(said["port"])
+        base_url = str(said["base_url"])
+        world = World(
+            cloud="emulator",
+            login_url=base_url,
+            graph_url=base_url,
+            azuread_environment="public",
+            metadata_host=f"localhost:{port}",
+            emulated=Emulated(
+                directory_id=said["directory_id"],
+                ca_file=Path(said["ca_file"]),
+                operator_tenant_id=said["operator"]["tenant_id"],
+                operator_client_id=said["operator"]["client_id"],
+                operator_client_secret_file=Path(said["operator"]["client_secret_file"]),
+                platform_url=said["platform"]["url"],
+                platform_api_key_file=Path(said["platform"]["api_key_file"]),
+                control_url=said["control"]["url"],
+                control_token_file=Path(said["control"]["token_file"]),
+            ),
+        )
+    except FileNotFoundError:
+        raise UsageError(
+            "the emulator is not running",
+            where=str(path),
+            repair=".venv/bin/orgcal emulator start",
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"this is not the file of a running emulator ({type(error).__name__}: {error})",
+            where=str(path),
+            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
+        ) from error
+    if base_url != f"https://localhost:{port}":
+        raise WorldMismatch(
+            f"the emulator's file names {base_url}, which is not an address of this machine",
+            where=str(path),
+            repair="remove the file and start the emulator again",
+        )
+    return world
