@@ -1,0 +1,113 @@
+"""Reading answers of Microsoft Graph: bodies, errors, and how long to wait.
+
+Source: https://learn.microsoft.com/en-us/graph/errors and https://learn.microsoft.com/en-us/graph/throttling
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from orgcal.errors import GraphError, Unreachable
+
+RETRIED_STATUSES = frozenset({429, 503, 504})
+"""Answers that Microsoft asks clients to repeat after a wait."""
+
+MAX_TEXT = 300
+"""Characters of a server's own words that are kept in a message."""
+
+
+def shorten(text: str, limit: int = MAX_TEXT) -> str:
+    """One line of at most `limit` printable characters."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text[: limit * 4]).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def parse_object(text: str | bytes, *, where: str, content_type: str = "") -> dict[str, Any]:
+    """The JSON object in `text`.
+
+    Raises:
+        Unreachable: it is something else; of a web page the sentence says so, as proxies are the usual cause.
+    """
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        if "html" in content_type or text[:200].lstrip()[:1] in ("<", b"<"):
+            raise Unreachable(
+                "the answer is a web page where JSON was expected; something between here and the server answered",
+                where=where,
+                repair="check HTTPS_PROXY and NO_PROXY, or log in to the network you are in",
+            ) from None
+        raise Unreachable("the answer is not JSON, or was cut off", where=where, repair="try again") from None
+    if not isinstance(parsed, dict):
+        raise Unreachable(f"the answer is a JSON {type(parsed).__name__}, not an object", where=where)
+    return parsed
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds a server asks to wait, or None where it names none that can be read.
+
+    A date is compared with the answer's own Date header where there is one, so that a wrong clock here does no harm.
+    Negative values count as 0; what cannot be read as a number or date is left out.
+
+    Args:
+        headers: of an answer, or of one entry of a batch; names in any case.
+        now: the local time, used for a date without a Date header.
+    """
+    lowered = {name.lower(): str(value).strip() for name, value in headers.items()}
+    raw = lowered.get("retry-after", "")
+    if not raw:
+        return None
+    try:
+        seconds = float(raw)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(raw)
+        except (ValueError, TypeError):
+            return None
+        seconds = (_aware(until) - _date_of(lowered, now)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _date_of(lowered: Mapping[str, str], now: datetime | None) -> datetime:
+    try:
+        return _aware(parsedate_to_datetime(lowered["date"]))
+    except (KeyError, ValueError, TypeError):
+        return now or datetime.now(UTC)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def graph_error(
+    status: int, body: Mapping[str, Any] | None, *, headers: Mapping[str, str], where: str, repair: str = ""
+) -> GraphError:
+    """The error in an answer, or in one entry of a batch, as one exception.
+
+    Args:
+        status: HTTP status.
+        body: the parsed body if it was a JSON object.
+        headers: for `request-id` and `Retry-After`.
+        where: method and path; never with a query, which may hold names.
+    """
+    found = (body or {}).get("error")
+    error: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    inner = error.get("innerError") or error.get("innererror")
+    inner = inner if isinstance(inner, Mapping) else {}
+    lowered = {name.lower(): value for name, value in headers.items()}
+    code = str(error.get("code") or "")
+    message = shorten(str(error.get("message") or ""))
+    return GraphError(
+        f"Microsoft Graph answered {status}{f' {code}' if code else ''}{f': {message}' if message else ''}",
+        status=status,
+        code=code,
+        request_id=str(lowered.get("request-id") or inner.get("request-id") or ""),
+        retry_after_s=retry_after_s(headers),
+        where=where,
+        repair=repair,
+    )
