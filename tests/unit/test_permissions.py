@@ -1,0 +1,100 @@
+"""Scopes of a connector become application permissions of Microsoft Graph."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgcal.errors import ConfigError
+from orgcal.msgraph.permissions import (
+    AppRole,
+    application_permissions,
+    lookup,
+    names_of,
+    permission_hash,
+    published_roles,
+)
+from orgcal.msgraph.pinned_roles import APP_ROLE_IDS, DELEGATED_ONLY
+
+READ = AppRole("Calendars.Read", "798ee544-9d2d-430c-a058-570e29e34338")
+DIRECTORY = AppRole("Directory.Read.All", "7ab1d382-f21e-4acd-a863-ba3e13f7da61")
+
+
+def test_application_permissions_without_scopes_still_reads_the_directory() -> None:
+    assert application_permissions([]) == (DIRECTORY,)
+
+
+def test_application_permissions_with_repeated_and_prefixed_scopes_are_listed_once() -> None:
+    scopes = ["Calendars.Read", "https://graph.microsoft.com/Calendars.Read", " Directory.Read.All "]
+    assert application_permissions(scopes) == (READ, DIRECTORY)
+
+
+def test_lookup_of_the_documented_alias_gives_the_deployed_role() -> None:
+    assert lookup("Calendars.ReadBasic").name == "Calendars.ReadBasic.All"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Calendar.Read", "did you mean Calendars.Read"),
+        ("calendars.read", "did you mean Calendars.Read?"),
+        ("Calendars.Read.Shared", "signed-in users only, and the connector acts without one; set Calendars.Read"),
+        ("offline_access", "remove it"),
+        ("zzzzzz", "known are"),
+    ],
+)
+def test_lookup_of_a_wrong_name_says_what_is_right(name: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=r"1 setting is wrong") as caught:
+        lookup(name)
+    assert says in str(caught.value)
+
+
+def test_application_permissions_with_several_wrong_scopes_names_all_of_them() -> None:
+    with pytest.raises(ConfigError, match=r"2 settings are wrong") as caught:
+        application_permissions(["Calendars.Reed", "Calendars.Read", "User.Read"])
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["Calendars.Reed", "User.Read"]
+
+
+def test_published_roles_with_another_id_than_pinned_are_refused() -> None:
+    forged = {
+        "value": "Calendars.Read",
+        "id": "00000000-0000-0000-0000-000000000001",
+        "allowedMemberTypes": ["Application"],
+    }
+    with pytest.raises(ConfigError, match=r"trust neither"):
+        published_roles([forged])
+
+
+def test_published_roles_leave_out_disabled_and_delegated_entries() -> None:
+    entries = [
+        {"value": "New.Read.All", "id": "A" * 8, "allowedMemberTypes": ["Application"], "isEnabled": True},
+        {"value": "Old.Read.All", "id": "b", "allowedMemberTypes": ["Application"], "isEnabled": False},
+        {"value": "User.Thing", "id": "c", "allowedMemberTypes": ["User"]},
+    ]
+    assert published_roles(entries) == {"New.Read.All": AppRole("New.Read.All", "aaaaaaaa")}
+
+
+def test_application_permissions_with_a_role_only_the_directory_knows_resolves_it() -> None:
+    published = {"New.Read.All": AppRole("New.Read.All", "n")}
+    assert AppRole("New.Read.All", "n") in application_permissions(["New.Read.All"], published)
+
+
+def test_names_of_an_unknown_id_keeps_the_id() -> None:
+    assert names_of([READ.role_id.upper(), "unknown-id"]) == {"Calendars.Read", "unknown-id"}
+
+
+@given(st.lists(st.sampled_from(sorted(APP_ROLE_IDS)), unique=True))
+def test_permission_hash_ignores_order_and_repetition(names: list[str]) -> None:
+    roles = [lookup(name) for name in names]
+    assert permission_hash(roles) == permission_hash([*reversed(roles), *roles])
+
+
+def test_permission_hash_of_more_permissions_differs() -> None:
+    assert permission_hash([READ]) != permission_hash([READ, DIRECTORY])
+
+
+def test_pinned_tables_do_not_contradict_each_other() -> None:
+    assert not set(APP_ROLE_IDS) & set(DELEGATED_ONLY)
+    assert set(filter(None, DELEGATED_ONLY.values())) <= set(APP_ROLE_IDS)
+    assert len(set(APP_ROLE_IDS.values())) == len(APP_ROLE_IDS)
