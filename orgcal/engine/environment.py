@@ -1,0 +1,167 @@
+"""What a stack needs in the environment: one place decides it, for `orgcal env` and for our own calls.
+
+Stack `dev` keeps everything in the checkout under `.local/dev/`, every other stack under the user's data
+directory. No value is a secret: secrets are named by the path of a file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orgcal.engine.emulated import EmulatorOfStack
+from orgcal.engine.stacks import DEV_STACK, data_dir, private_dir, read_stack_file, stack_cloud, stack_dir
+from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
+
+DEV_PASSPHRASE_FILE = Path(__file__).with_name("dev_passphrase.txt")
+
+# Who deploys, and where: on stacks of the emulator's world each of these is ours to set or to take away,
+# so that a shell that is set up for a real tenant cannot leak into the emulator's world or the other way.
+_LOGIN_VARIABLES = (
+    "ARM_CLIENT_ID",
+    "ARM_CLIENT_ID_FILE_PATH",
+    "ARM_CLIENT_SECRET",
+    "ARM_CLIENT_SECRET_FILE_PATH",
+    "ARM_CLIENT_CERTIFICATE",
+    "ARM_CLIENT_CERTIFICATE_PATH",
+    "ARM_CLIENT_CERTIFICATE_PASSWORD",
+    "ARM_ENVIRONMENT",
+    "ARM_METADATA_HOST",
+    "ARM_METADATA_HOSTNAME",
+    "ARM_OIDC_TOKEN",
+    "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_OIDC_REQUEST_TOKEN",
+    "ARM_OIDC_REQUEST_URL",
+    "ARM_TENANT_ID",
+    "ARM_USE_CLI",
+    "ARM_USE_MSI",
+    "ARM_USE_OIDC",
+)
+
+
+@dataclass(frozen=True)
+class StackEnvironment:
+    """Surroundings of one stack.
+
+    Attributes:
+        cloud: the stack's world.
+        stack_dir: what belongs to this stack alone.
+        backend_url: where its state is; empty where Pulumi's own login decides.
+        world: addresses; None where the stack lives on the emulator and none runs.
+        variables: to be set; no value is a secret.
+        path_first: directories to put first on PATH, in this order.
+        removed: variables to unset, since they would contradict the stack's world.
+    """
+
+    project_dir: Path
+    stack: str
+    cloud: str
+    stack_dir: Path
+    backend_url: str
+    world: World | None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    path_first: tuple[Path, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def applied_to(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """A copy of `environ` for a child process."""
+        kept = {name: value for name, value in environ.items() if name not in self.removed}
+        path = os.pathsep.join([*map(str, self.path_first), environ.get("PATH", os.defpath)])
+        return {**kept, **self.variables, "PATH": path}
+
+
+def stack_environment(
+    project_dir: Path, stack: str, environ: Mapping[str, str], *, tools: tuple[Path, ...] = ()
+) -> StackEnvironment:
+    """Surroundings of `stack`, making the directories and files that they name.
+
+    Args:
+        project_dir: the checkout.
+        stack: name of a stack with a `Pulumi.<stack>.yaml`.
+        environ: the environment that the stack would be run in.
+        tools: directories of the azuread stand-in (where chosen) and of the engine.
+
+    Raises:
+        UsageError: there is no such stack, or its file names no world.
+    """
+    cloud = stack_cloud(project_dir, stack)
+    own_dir = private_dir(stack_dir(project_dir, stack, environ))
+    variables = {"PULUMI_SKIP_UPDATE_CHECK": "true", **_passphrase(project_dir, stack, own_dir, environ)}
+    backend_url = environ.get("PULUMI_BACKEND_URL", "")
+    if stack == DEV_STACK or not backend_url:
+        kept_in = own_dir if stack == DEV_STACK else data_dir(environ)
+        backend_url = private_dir(kept_in / "state").as_uri()
+        variables["PULUMI_BACKEND_URL"] = backend_url
+    world: World | None
+    removed: tuple[str, ...] = ()
+    if cloud == "emulator":
+        emulator = EmulatorOfStack(own_dir)
+        world = read_emulator_file(emulator.ready_file) if emulator.running() else None
+        if world is not None:
+            variables |= _emulator_variables(world, emulator.ready_file, own_dir, environ)
+        removed = tuple(name for name in _LOGIN_VARIABLES if name not in variables)
+    else:
+        world = load_world(cloud, environ)
+    return StackEnvironment(
+        project_dir=project_dir,
+        stack=stack,
+        cloud=cloud,
+        stack_dir=own_dir,
+        backend_url=backend_url,
+        world=world,
+        variables=variables,
+        # The language host runs the `python3` that it finds first.
+        path_first=(*tools[:-1], project_dir / ".venv" / "bin", *tools[-1:]) if tools else (),
+        removed=removed,
+    )
+
+
+def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variable that names the passphrase's file; nothing where a key service or the user's own does it."""
+    if stack == DEV_STACK:
+        return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE)}
+    own = ("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_CONFIG_PASSPHRASE")
+    if any(name in environ for name in own) or read_stack_file(project_dir, stack).get("secretsprovider"):
+        return {}
+    path = own_dir / "passphrase"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+    return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(path)}
+
+
+def _emulator_variables(world: World, ready_file: Path, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    assert world.emulated is not None
+    return {
+        EMULATOR_FILE_VARIABLE: str(ready_file),
+        "ARM_METADATA_HOSTNAME": world.metadata_host,
+        "ARM_TENANT_ID": world.emulated.operator_tenant_id,
+        "ARM_CLIENT_ID": world.emulated.operator_client_id,
+        "ARM_CLIENT_SECRET_FILE_PATH": str(world.emulated.operator_client_secret_file),
+        "SSL_CERT_FILE": str(_trust_bundle(world.emulated.ca_file, own_dir / "trust.pem", environ)),
+    }
+
+
+def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:
+    """Public roots and the emulator's: SSL_CERT_FILE replaces the system's roots, so both must be in it."""
+    found = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    if found and Path(found) == bundle:  # the shell is set up already
+        found = ssl.get_default_verify_paths().openssl_cafile
+    roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
+    text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
+    if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
+        staging = bundle.with_suffix(".new")
+        staging.write_text(text, encoding="utf-8")
+        staging.replace(bundle)
+    return bundle
+
+
+def _certifi_roots() -> str:
+    import certifi
+
+    return certifi.contents()

@@ -1,0 +1,194 @@
+"""The Pulumi engine to use: the user's own, ours, fetched, or built; in this order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgcal.engine.build import build_engine, recipe_digest
+from orgcal.engine.cache import EngineCache, Manifest
+from orgcal.engine.installer import install_engine, installer_answers
+from orgcal.engine.progress import Progress
+from orgcal.engine.versions import PULUMI_VERSION, engine_version_fits
+from orgcal.errors import EngineError, UsageError
+
+ENGINE_VARIABLE = "ENGINE"
+_CHOICES = ("auto", "path", "installer", "build")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that can be used.
+
+    Attributes:
+        bin_dir: folder of `pulumi`; goes on PATH.
+        pulumi: the engine's program.
+        language_host: `pulumi-language-python`, beside it or on PATH.
+        version: as in `3.258.0`.
+        source: `path`, `installer` or `build`.
+        reason: one sentence: why this one.
+    """
+
+    bin_dir: Path
+    pulumi: Path
+    language_host: Path
+    version: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no engine (yet): `reason` says in half a sentence why."""
+
+    reason: str
+
+
+def find_engine(environ: Mapping[str, str] | None = None, *, progress: Progress | None = None) -> Engine:
+    """The engine to use; installed or built first if there is none, which takes minutes.
+
+    Args:
+        environ: the process environment if None. Read are PATH, ENGINE (`path`, `installer`, `build`; empty
+            or `auto` for the first that works) and ORGCAL_CACHE_DIR.
+        progress: told what takes long; standard error if None.
+
+    Raises:
+        UsageError: ENGINE is none of the choices.
+        EngineError: there is no engine and none can be made; one sentence says why.
+    """
+    environ = os.environ if environ is None else environ
+    progress = Progress() if progress is None else progress
+    found = look_for_engine(environ)
+    if isinstance(found, Engine):
+        return found
+    choice = _choice(environ)
+    if choice == "path":
+        raise EngineError(
+            f"{ENGINE_VARIABLE}=path, and {found.reason}",
+            repair=f"install Pulumi {PULUMI_VERSION} or newer, or unset {ENGINE_VARIABLE}",
+        )
+    cache = EngineCache(environ)
+    with cache.locked(progress):
+        found = look_for_engine(environ)  # another process may have made it while we waited
+        if isinstance(found, Missing):
+            _make(cache, environ, progress, choice, found.reason)
+            found = look_for_engine(environ)
+    if isinstance(found, Missing):
+        raise EngineError(f"the engine was made and still cannot be used: {found.reason}", where=str(cache.home))
+    return found
+
+
+def look_for_engine(environ: Mapping[str, str]) -> Engine | Missing:
+    """The engine to use if there is one already; nothing is fetched or built.
+
+    Raises:
+        UsageError: ENGINE is none of the choices.
+        EngineError: the engine does not run on such a machine.
+    """
+    choice = _choice(environ)
+    cache = EngineCache(environ)
+    on_path = _on_path(environ, cache) if choice in ("auto", "path") else Missing(f"{ENGINE_VARIABLE}={choice}")
+    if choice == "path" or isinstance(on_path, Engine):
+        return on_path
+    cached = _in_cache(cache, choice)
+    if isinstance(cached, Engine):
+        return cached
+    return Missing("; ".join(reason for reason in (on_path.reason, cached.reason) if reason))
+
+
+def _make(cache: EngineCache, environ: Mapping[str, str], progress: Progress, choice: str, reason: str) -> None:
+    if choice != "build":
+        silent = installer_answers(environ)
+        if not silent:
+            try:
+                return install_engine(cache, environ, progress)
+            except EngineError as error:
+                silent = error.what
+        if choice == "installer":
+            raise EngineError(
+                f"{ENGINE_VARIABLE}=installer, and {silent}",
+                repair=f"connect to the network, or unset {ENGINE_VARIABLE} to build the engine",
+            )
+        reason = f"{reason}; {silent}"
+    return build_engine(cache, environ, progress, reason=reason)
+
+
+def _choice(environ: Mapping[str, str]) -> str:
+    choice = environ.get(ENGINE_VARIABLE, "") or "auto"
+    if choice not in _CHOICES:
+        raise UsageError(
+            f"there is no engine {choice!r}; known are {', '.join(_CHOICES)}",
+            where=ENGINE_VARIABLE,
+            repair=f"unset {ENGINE_VARIABLE}",
+        )
+    return choice
+
+
+def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | Missing:
+    path = environ.get("PATH", "")
+    found = shutil.which("pulumi", path=path)
+    if not found:
+        return Missing("no pulumi on PATH")
+    pulumi = Path(found).absolute()
+    if pulumi.parent == cache.bin_dir:  # ours, put there by `orgcal env`: judged by its manifest
+        return Missing("")
+    version = _version_of(pulumi, environ)
+    if not engine_version_fits(version):
+        return Missing(f"{pulumi} is {version or 'no engine that tells its version'}, not {PULUMI_VERSION} or newer")
+    beside = [pulumi.parent, pulumi.resolve().parent]
+    host = shutil.which("pulumi-language-python", path=os.pathsep.join([*map(str, beside), path]))
+    if not host:
+        return Missing(f"{pulumi} has no pulumi-language-python beside it")
+    version = version.removeprefix("v")
+    return Engine(pulumi.parent, pulumi, Path(host).absolute(), version, "path", f"Pulumi {version} is on PATH")
+
+
+def _version_of(pulumi: Path, environ: Mapping[str, str]) -> str:
+    try:
+        return subprocess.run(
+            [str(pulumi), "version"],
+            env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20.0,
+            check=False,
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _in_cache(cache: EngineCache, choice: str) -> Engine | Missing:
+    manifest = cache.manifest()
+    if manifest is None:
+        return Missing("none made yet")
+    unfit = _unfit(manifest, choice)
+    if unfit:
+        return Missing(unfit)
+    damage = cache.damage(manifest)
+    if damage:
+        return Missing(f"the cached engine is damaged ({damage})")
+    bin_dir = cache.bin_dir
+    made = "was built from Go modules" if manifest.source == "build" else "came from Pulumi's installer"
+    return Engine(
+        bin_dir=bin_dir,
+        pulumi=bin_dir / "pulumi",
+        language_host=bin_dir / "pulumi-language-python",
+        version=manifest.version,
+        source=manifest.source,
+        reason=f"Pulumi {manifest.version} {made}",
+    )
+
+
+def _unfit(manifest: Manifest, choice: str) -> str:
+    if choice in ("installer", "build") and manifest.source != choice:
+        return f"the cached engine came from {manifest.source}"
+    if manifest.source == "build" and manifest.recipe != recipe_digest():
+        return "the cached engine was built from other modules"
+    if not {"pulumi", "pulumi-language-python", "pulumi-language-python-exec"} <= manifest.files.keys():
+        return "the cached engine is not complete"
+    return ""

@@ -1,0 +1,100 @@
+"""Where a stack keeps its things, and in which world it lives, before any engine is asked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orgcal.errors import UsageError
+from orgcal.msgraph.worlds import CLOUDS
+
+DEV_STACK = "dev"
+DATA_DIR_VARIABLE = "ORGCAL_DATA_DIR"
+_STACK_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
+
+
+def data_dir(environ: Mapping[str, str]) -> Path:
+    """Where states, passphrases and registries of a user's own stacks lie (`ORGCAL_DATA_DIR` moves it)."""
+    named = environ.get(DATA_DIR_VARIABLE)
+    if named:
+        return Path(named).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("orgcal", appauthor=False))
+
+
+def stack_dir(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Path:
+    """The directory that belongs to `stack` alone: in the checkout for `dev`, else in the user's data directory."""
+    if not _STACK_NAME.match(stack):
+        raise UsageError(
+            f"{stack!r} is no name for a stack; letters, digits, dots, dashes and underscores are", where="--stack"
+        )
+    if stack == DEV_STACK:
+        return project_dir / ".local" / DEV_STACK
+    return data_dir(environ) / "stacks" / stack
+
+
+def private_dir(path: Path) -> Path:
+    """`path`, made if need be, for this user only (0700)."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path
+
+
+def stack_file(project_dir: Path, stack: str) -> Path:
+    """The stack's settings, `Pulumi.<stack>.yaml`."""
+    return project_dir / f"Pulumi.{stack}.yaml"
+
+
+def read_stack_file(project_dir: Path, stack: str) -> dict[str, Any]:
+    """What the stack's file says.
+
+    Raises:
+        UsageError: there is none, or it is not YAML.
+    """
+    path = stack_file(project_dir, stack)
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no stack {stack!r} here",
+            where=str(path),
+            repair=f"cp Pulumi.prod.yaml.example Pulumi.{stack}.yaml, then edit it",
+        ) from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"this is not YAML: {' '.join(str(error).split())}", where=str(path)) from error
+    return said if isinstance(said, dict) else {}
+
+
+def stack_cloud(project_dir: Path, stack: str) -> str:
+    """The world that the stack's file names.
+
+    Raises:
+        UsageError: it names none, or one that does not exist.
+    """
+    config = read_stack_file(project_dir, stack).get("config") or {}
+    entra = config.get("orgcal:entra") or {}
+    cloud = config.get("orgcal:entra.cloud") or (entra.get("cloud") if isinstance(entra, dict) else None)
+    if cloud not in CLOUDS:
+        found = "nothing" if cloud is None else repr(cloud)
+        raise UsageError(
+            f"orgcal:entra.cloud: found {found}; expected one of {', '.join(CLOUDS)}",
+            where=str(stack_file(project_dir, stack)),
+            repair=f"pulumi config set --stack {stack} --path orgcal:entra.cloud public",
+        )
+    return str(cloud)
+
+
+def project_dir() -> Path:
+    """The checkout this package runs from: the folder with Pulumi.yaml."""
+    found = Path(os.path.realpath(__file__)).parent.parent.parent
+    if not (found / "Pulumi.yaml").exists():
+        raise UsageError(
+            "orgcal runs from a checkout, and this is none (no Pulumi.yaml)", where=str(found), repair="make setup"
+        )
+    return found

