@@ -1,0 +1,351 @@
+"""The engine's protocol (`pulumirpc.ResourceProvider`) for a `providers._sdk.Provider`.
+
+Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, TypeVar
+
+import grpc  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+    status_pb2,
+)
+
+from orgcal.errors import OrgcalError
+from providers import _schema
+from providers._sdk import (
+    UNKNOWN,
+    Call,
+    Diff,
+    Incomplete,
+    InvalidInputs,
+    Prop,
+    Properties,
+    Provider,
+    Resource,
+    State,
+    has_unknown,
+    problems_of,
+)
+from providers._values import decode, encode
+
+WORKERS = 16
+"""Calls answered at a time; the engine has about this many under way, most of them waiting for a network."""
+
+PARENT_POLL_S = 2.0
+"""How often we look whether the engine still lives: killed engines do not say goodbye."""
+
+MAX_MESSAGE_BYTES = 400 * 1024 * 1024
+"""What the engine itself allows (`rpcutil.GrpcChannelOptions`)."""
+
+ENGINE_ARGUMENTS = frozenset({"version", "pluginDownloadURL", "pluginChecksums", "__internal"})
+"""Arguments of a provider resource that are the engine's, not the plugin's."""
+
+_Request = TypeVar("_Request")
+_Answer = TypeVar("_Answer")
+
+
+def serve(provider: Provider) -> None:
+    """Answer the engine until it ends this process or goes away itself."""
+    parent = os.getppid()
+    server = grpc.server(ThreadPoolExecutor(WORKERS), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
+    servicer = Servicer(provider, sys.argv[1] if len(sys.argv) > 1 else "")
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    try:
+        while server.wait_for_termination(PARENT_POLL_S) and os.getppid() == parent:
+            pass
+    except KeyboardInterrupt:
+        pass  # the terminal sends Ctrl-C to us too; the engine decides what happens and ends us
+    finally:
+        server.stop(grace=None)
+
+
+def _guarded(method: Callable[[Any, _Request, Any], _Answer]) -> Callable[[Any, _Request, Any], _Answer]:
+    """Turn exceptions into what the engine shows: one sentence, no trace."""
+
+    @functools.wraps(method)
+    def answer(self: Servicer, request: _Request, context: Any) -> _Answer:
+        try:
+            return method(self, request, context)
+        except Incomplete as error:
+            resource = self.resource_of(getattr(request, "urn", ""))
+            inputs = getattr(request, "properties", None) or getattr(request, "news", None)
+            context.abort_with_status(_incomplete_status(error, resource, decode(inputs)))
+        except OrgcalError as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
+            context.abort(grpc.StatusCode.INTERNAL, _internal(self.provider.name, error))
+        raise AssertionError("abort raises")
+
+    return answer
+
+
+class Servicer(provider_pb2_grpc.ResourceProviderServicer):
+    """One plugin's answers. Everything it does not answer is "unimplemented" for the engine."""
+
+    def __init__(self, provider: Provider, engine_address: str) -> None:
+        self.provider = provider
+        self._resources = {resource.token: resource for resource in provider.resources}
+        self._functions = {function.token: function for function in provider.functions}
+        self._engine = _engine(engine_address)
+
+    # -- about the plugin ---------------------------------------------------------------------
+
+    @_guarded
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return plugin_pb2.PluginInfo(version=self.provider.version)
+
+    @_guarded
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
+
+    @_guarded
+    def GetSchema(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return provider_pb2.GetSchemaResponse(schema=_schema.text(self.provider))
+
+    @_guarded
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        return empty_pb2.Empty()  # calls under way end by their own timeouts
+
+    # -- its configuration --------------------------------------------------------------------
+
+    @_guarded
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        failures = problems_of(self.provider.config, self._config(request.news), {})
+        return _checked(decode(request.news), failures, self.provider.config)
+
+    @_guarded
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        # A changed address or credential of the provider never replaces what it manages.
+        olds, news = decode(request.old_inputs), decode(request.news)
+        return _diffed(Diff(frozenset(name for name in {*olds, *news} if olds.get(name) != news.get(name))), olds, news)
+
+    @_guarded
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        if self.provider.configure:
+            self.provider.configure(self._config(request.args))
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    # -- resources ----------------------------------------------------------------------------
+
+    @_guarded
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        resource = self.resource_of(request.urn)
+        news, olds = decode(request.news), decode(request.olds)
+        failures = problems_of(resource.inputs, news, olds)
+        if not failures:
+            try:
+                news = resource.check(self._call(request), news, olds)
+            except InvalidInputs as error:
+                failures = error.failures
+        return _checked(news, failures, resource.inputs)
+
+    @_guarded
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        resource = self.resource_of(request.urn)
+        old, news = self._state(resource, request.old_inputs, request.olds), decode(request.news)
+        return _diffed(resource.diff(self._call(request), request.id, old, news), old.inputs, news)
+
+    @_guarded
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        resource, news = self.resource_of(request.urn), decode(request.properties)
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=self._planned(resource, request, news, None))
+        _refuse_unknown(news)
+        made = resource.create(self._call(request), news)
+        return provider_pb2.CreateResponse(id=made.resource_id, properties=_outputs(resource, news, made.outputs))
+
+    @_guarded
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        resource, news = self.resource_of(request.urn), decode(request.news)
+        old = self._state(resource, request.old_inputs, request.olds)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=self._planned(resource, request, news, old))
+        _refuse_unknown(news)
+        outputs = resource.update(self._call(request), request.id, old, news)
+        return provider_pb2.UpdateResponse(properties=_outputs(resource, news, outputs))
+
+    @_guarded
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        resource = self.resource_of(request.urn)
+        old = self._state(resource, request.inputs, request.properties)
+        found = resource.read(self._call(request), request.id, old)
+        if found is None:
+            return provider_pb2.ReadResponse()
+        _refuse_undeclared(resource.token, found.inputs, resource.inputs)
+        return provider_pb2.ReadResponse(
+            id=found.resource_id,
+            inputs=encode(found.inputs, secrets=_secrets(resource.inputs)),
+            properties=_outputs(resource, found.inputs, found.outputs),
+        )
+
+    @_guarded
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        resource = self.resource_of(request.urn)
+        resource.delete(self._call(request), request.id, self._state(resource, request.old_inputs, request.properties))
+        return empty_pb2.Empty()
+
+    # -- functions ----------------------------------------------------------------------------
+
+    @_guarded
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        function = self._functions.get(request.tok)
+        if function is None:
+            raise OrgcalError(f"the plugin {self.provider.name!r} has no function {request.tok!r}")
+        arguments = decode(request.args)
+        failures = problems_of(function.inputs, arguments, {})
+        if failures:
+            return provider_pb2.InvokeResponse(failures=_failures(failures))
+        _refuse_unknown(arguments)
+        result = function.call(arguments)
+        _refuse_undeclared(function.token, result, function.outputs)
+        answer = encode(result, secrets=_secrets(function.outputs))
+        return provider_pb2.InvokeResponse(**{"return": answer})
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def resource_of(self, urn: str) -> Resource:
+        """The kind of resource that `urn` names (its type's last part; components stand before it)."""
+        token = urn.split("::")[-2].split("$")[-1] if "::" in urn else ""
+        resource = self._resources.get(token)
+        if resource is None:
+            known = ", ".join(sorted(self._resources))
+            raise OrgcalError(f"the plugin {self.provider.name!r} has no resource type {token!r}; known are {known}")
+        return resource
+
+    def _config(self, struct: Any) -> Properties:
+        """Arguments of the provider without the engine's own; Pulumi's SDKs send all but text as JSON."""
+        given = {name: value for name, value in decode(struct).items() if name not in ENGINE_ARGUMENTS}
+        for name, value in given.items():
+            if isinstance(value, str) and name in self.provider.config and self.provider.config[name].kind != "string":
+                with contextlib.suppress(ValueError):  # what is no JSON is then refused as the wrong kind
+                    given[name] = json.loads(value)
+        return given
+
+    def _state(self, resource: Resource, inputs: Any, outputs: Any) -> State:
+        known_outputs, known_inputs = decode(outputs), decode(inputs)
+        if not known_inputs:  # states written by other tools hold outputs only
+            known_inputs = {name: value for name, value in known_outputs.items() if name in resource.inputs}
+        return State(known_inputs, known_outputs)
+
+    def _call(self, request: Any) -> Call:
+        def tell(severity: Literal["info", "warning"], text: str) -> None:
+            if self._engine is not None:
+                level = engine_pb2.WARNING if severity == "warning" else engine_pb2.INFO
+                with contextlib.suppress(grpc.RpcError):  # a line less is no reason to fail
+                    self._engine.Log(engine_pb2.LogRequest(severity=level, message=text, urn=request.urn))
+
+        return Call(request.urn, request.urn.split("::")[-1], getattr(request, "timeout", 0.0), tell)
+
+    def _planned(self, resource: Resource, request: Any, news: Properties, old: State | None) -> Any:
+        outputs: Properties = {}
+        for name, prop in resource.outputs.items():
+            known = None if old is None or prop.volatile else old.outputs.get(name)
+            outputs[name] = UNKNOWN if known is None else known
+        return _outputs(resource, news, {**outputs, **resource.plan(self._call(request), news, old)})
+
+
+def _engine(address: str) -> Any:
+    if not address:
+        return None
+    channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
+    return engine_pb2_grpc.EngineStub(channel)
+
+
+def _secrets(declared: Mapping[str, Prop]) -> list[str]:
+    return [name for name, prop in declared.items() if prop.secret]
+
+
+def _outputs(resource: Resource, inputs: Properties, outputs: Properties) -> Any:
+    declared = {**resource.inputs, **resource.outputs}
+    everything = {**inputs, **outputs}
+    _refuse_undeclared(resource.token, everything, declared)
+    return encode(everything, secrets=_secrets(declared))
+
+
+def _refuse_undeclared(token: str, values: Properties, declared: Mapping[str, Prop]) -> None:
+    wrong = sorted(values.keys() - declared.keys())
+    if wrong:
+        raise OrgcalError(f"{token} answers with properties it does not declare: {', '.join(wrong)}")
+
+
+def _refuse_unknown(values: Properties) -> None:
+    wrong = sorted(name for name, value in values.items() if has_unknown(value))
+    if wrong:
+        raise OrgcalError(f"the engine sent no value for {', '.join(wrong)} outside a preview")
+
+
+def _failures(failures: Mapping[str, str]) -> list[Any]:
+    return [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures.items()]
+
+
+def _checked(inputs: Properties, failures: Mapping[str, str], declared: Mapping[str, Prop]) -> Any:
+    if failures:
+        return provider_pb2.CheckResponse(failures=_failures(failures))
+    return provider_pb2.CheckResponse(inputs=encode(inputs, secrets=_secrets(declared)))
+
+
+def _diffed(diff: Diff, olds: Properties, news: Properties) -> Any:
+    detailed = {}
+    for name in diff.changed:
+        verb = "UPDATE" if name in olds and name in news else "ADD" if name in news else "DELETE"
+        kind = f"{verb}_REPLACE" if name in diff.replaced else verb
+        input_diff = name in olds or name in news
+        detailed[name] = provider_pb2.PropertyDiff(
+            kind=provider_pb2.PropertyDiff.Kind.Value(kind), inputDiff=input_diff
+        )
+    return provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME if diff.changed else provider_pb2.DiffResponse.DIFF_NONE,
+        diffs=sorted(diff.changed),
+        replaces=sorted(diff.replaced),
+        deleteBeforeReplace=diff.delete_first,
+        detailedDiff=detailed,
+        hasDetailedDiff=True,
+    )
+
+
+def _internal(plugin: str, error: Exception) -> str:
+    """Type and place of an exception nobody expected; never its text, which could hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown place"
+    return f"internal error in the plugin {plugin!r}: {type(error).__name__} at {place}; please report it"
+
+
+class _Status(grpc.Status):  # type: ignore[misc]
+    """A gRPC status with details, which `abort` alone cannot send."""
+
+    def __init__(self, details: str, packed: bytes) -> None:
+        self.code = grpc.StatusCode.UNKNOWN
+        self.details = details
+        self.trailing_metadata = (("grpc-status-details-bin", packed),)
+
+
+def _incomplete_status(error: Incomplete, resource: Resource, inputs: Properties) -> Any:
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=error.made.resource_id,
+        properties=_outputs(resource, inputs, error.made.outputs),
+        reasons=[str(error)],
+        inputs=encode(inputs, secrets=_secrets(resource.inputs)),
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+    status.details.add().Pack(detail)
+    return _Status(str(error), status.SerializeToString())
