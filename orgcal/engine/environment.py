@@ -17,6 +17,10 @@ from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.stacks import DEV_STACK, data_dir, private_dir, read_stack_file, stack_cloud, stack_dir
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
 
+KEPT_PREFIX = "ORGCAL_OLD_"
+"""A shell that `orgcal env` has set up keeps the old value of each changed variable under this prefix."""
+CHANGED_VARIABLE = "ORGCAL_ENV"
+"""Names of the variables that `orgcal env` has changed in this shell, PATH among them."""
 DEV_PASSPHRASE_FILE = Path(__file__).with_name("dev_passphrase.txt")
 
 # Who deploys, and where: on stacks of the emulator's world each of these is ours to set or to take away,
@@ -74,6 +78,17 @@ class StackEnvironment:
         return {**kept, **self.variables, "PATH": path}
 
 
+def original_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment as it was before `orgcal env` changed it, so that settings never build on settings."""
+    changed = environ.get(CHANGED_VARIABLE, "").split()
+    kept = {name: value for name, value in environ.items() if name not in (*changed, CHANGED_VARIABLE)}
+    for name in changed:
+        old = kept.pop(f"{KEPT_PREFIX}{name}", None)
+        if old is not None:
+            kept[name] = old
+    return kept
+
+
 def stack_environment(
     project_dir: Path, stack: str, environ: Mapping[str, str], *, tools: tuple[Path, ...] = ()
 ) -> StackEnvironment:
@@ -82,7 +97,7 @@ def stack_environment(
     Args:
         project_dir: the checkout.
         stack: name of a stack with a `Pulumi.<stack>.yaml`.
-        environ: the environment that the stack would be run in.
+        environ: the environment that the stack would be run in, as `original_environment` gives it.
         tools: directories of the azuread stand-in (where chosen) and of the engine.
 
     Raises:
@@ -149,9 +164,7 @@ def _emulator_variables(world: World, ready_file: Path, own_dir: Path, environ: 
 
 def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:
     """Public roots and the emulator's: SSL_CERT_FILE replaces the system's roots, so both must be in it."""
-    found = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
-    if found and Path(found) == bundle:  # the shell is set up already
-        found = ssl.get_default_verify_paths().openssl_cafile
+    found = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
     roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
     text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:

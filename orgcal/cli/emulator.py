@@ -1,0 +1,73 @@
+"""`orgcal emulator start|stop|status`: the emulator that a stack lives on."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Annotated, Any
+
+import typer
+
+from orgcal.engine.emulated import EmulatorOfStack, EmulatorProcess
+from orgcal.engine.stacks import DEV_STACK, private_dir, project_dir, stack_cloud, stack_dir
+from orgcal.errors import WorldMismatch
+
+app = typer.Typer(
+    help="The local emulator of Entra ID, Microsoft Graph and an integration platform.", no_args_is_help=True
+)
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack that lives on the emulator.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def start(
+    stack: StackOption = DEV_STACK,
+    port: Annotated[int | None, typer.Option(help="Port from now on; 0 takes a free one.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start it unless it runs; it keeps its port and what it holds between runs."""
+    process, started = emulator_of(stack).start(port=port)
+    _tell(process, "started" if started else "already running", as_json)
+
+
+@app.command()
+def stop(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
+    """End it, keeping what it holds for the next start."""
+    stopped = emulator_of(stack).stop()
+    text = "the emulator has stopped; its state is kept" if stopped else "the emulator was not running"
+    typer.echo(json.dumps({"stopped": stopped}) if as_json else text)
+
+
+@app.command()
+def status(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
+    """Say whether it runs and where; exit code 1 where it does not."""
+    process = emulator_of(stack).running()
+    if process is None:
+        typer.echo(json.dumps({"running": False}) if as_json else "the emulator is not running")
+        raise typer.Exit(1)
+    _tell(process, "running", as_json)
+
+
+def emulator_of(stack: str) -> EmulatorOfStack:
+    """The emulator of `stack`.
+
+    Raises:
+        WorldMismatch: the stack lives in a real cloud.
+    """
+    project = project_dir()
+    cloud = stack_cloud(project, stack)
+    if cloud != "emulator":
+        raise WorldMismatch(f"stack {stack!r} lives in the {cloud} cloud and has no emulator", where=f"--stack {stack}")
+    return EmulatorOfStack(private_dir(stack_dir(project, stack, os.environ)))
+
+
+def _tell(process: EmulatorProcess, state: str, as_json: bool) -> None:
+    ready: dict[str, Any] = process.ready
+    if as_json:
+        typer.echo(json.dumps({"running": True, **ready}))
+        return
+    typer.echo(f"the emulator is {state}: {process.base_url} (pid {process.pid})")
+    for tenant in ready["tenants"]:
+        role = "home tenant" if tenant["home"] else "customer"
+        typer.echo(f"  {tenant['display_name']:<20} {role:<12} {tenant['default_domain']:<20} {tenant['tenant_id']}")

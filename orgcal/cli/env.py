@@ -1,0 +1,59 @@
+"""`orgcal env`: shell settings so that `pulumi` typed by hand works on a stack.
+
+What it prints names files and never holds a secret. Every variable that it changes is kept aside under
+`ORGCAL_OLD_…` by the shell itself, so that `--unset` gives back what was there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from orgcal.engine.environment import CHANGED_VARIABLE, KEPT_PREFIX, StackEnvironment
+
+
+def env(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to set the shell up for.")] = "dev",
+    unset: Annotated[bool, typer.Option("--unset", help="Print what takes the settings back.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the variables as one JSON object.")] = False,
+) -> None:
+    """Print shell settings for a stack: eval "$(orgcal env)"; take them back: eval "$(orgcal env --unset)"."""
+    if unset:
+        typer.echo(unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack")
+        return
+    from orgcal.engine.tools import prepare
+
+    prepared = prepare(stack, os.environ).environment
+    if as_json:
+        path = [str(part) for part in prepared.path_first]
+        typer.echo(json.dumps({"set": dict(prepared.variables), "path_first": path, "unset": list(prepared.removed)}))
+    else:
+        typer.echo("\n".join(filter(None, [unset_script(os.environ), set_script(prepared)])))
+
+
+def set_script(prepared: StackEnvironment) -> str:
+    """POSIX shell text that sets the variables; the shell keeps old values aside, so none is printed."""
+    names = [*prepared.variables, *prepared.removed, "PATH"]
+    lines = [f'if [ -n "${{{name}+x}}" ]; then export {KEPT_PREFIX}{name}="${name}"; fi' for name in names]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in prepared.variables.items()]
+    lines += [f"unset {name}" for name in prepared.removed]
+    first = "".join(f"{shlex.quote(str(part))}:" for part in prepared.path_first)
+    lines.append(f'export PATH={first}"$PATH"')
+    lines.append(f"export {CHANGED_VARIABLE}={shlex.quote(' '.join(names))}")
+    return "\n".join(lines)
+
+
+def unset_script(environ: Mapping[str, str]) -> str:
+    """POSIX shell text that gives back what `set_script` changed; empty where nothing was."""
+    names = environ.get(CHANGED_VARIABLE, "").split()
+    lines = [
+        f'if [ -n "${{{KEPT_PREFIX}{name}+x}}" ]; then export {name}="${KEPT_PREFIX}{name}"; '
+        f"unset {KEPT_PREFIX}{name}; else unset {name}; fi"
+        for name in names
+    ]
+    return "\n".join([*lines, f"unset {CHANGED_VARIABLE}"]) if names else ""

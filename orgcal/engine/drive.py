@@ -1,0 +1,321 @@
+"""Drives the real engine on one stack. The only caller of Pulumi's Automation API.
+
+What the engine reports while it works arrives as `Step`s; what went wrong as one `EngineError` made of
+the engine's own diagnostics, without stack traces.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pulumi.automation as automation
+from pulumi.automation import events
+from pulumi.automation._cmd import CommandResult
+from pulumi.automation.errors import create_command_error
+
+from orgcal.engine.environment import StackEnvironment
+from orgcal.engine.find import Engine
+from orgcal.errors import EngineError
+from orgcal.outputs import StackOutputs, read_outputs
+
+OnStep = Callable[["Step"], None]
+OnLine = Callable[[str], None]
+_MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One resource that the engine starts to work on, or a warning.
+
+    Attributes:
+        operation: `create`, `update`, `delete`, `replace`, `same`, … or `warning`.
+        type: the resource's type token; empty for a warning of the whole stack.
+        name: the resource's name, or the warning's text.
+        done: whether the work on it is finished.
+    """
+
+    operation: str
+    type: str
+    name: str
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an operation did: number of resources by operation, such as `{"create": 3, "same": 4}`."""
+
+    changes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> int:
+        """Resources that did not stay the same."""
+        return sum(count for operation, count in self.changes.items() if operation != "same")
+
+    @property
+    def unchanged(self) -> int:
+        """Resources that stayed the same."""
+        return self.changes.get("same", 0)
+
+
+class _ExactEnvironment(automation.PulumiCommand):
+    """Runs the engine with exactly the given variables.
+
+    The Automation API lays them over the process's own, and so could not keep a shell that is set up for
+    a real tenant out of the emulator's world.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.command = str(engine.pulumi)
+        self.version = None
+        self.version = automation._cmd._parse_and_validate_pulumi_version(
+            min_version=automation._minimum_version._MINIMUM_VERSION, current_version=engine.version, opt_out=False
+        )
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnLine | None = None,
+        on_error: OnLine | None = None,
+    ) -> CommandResult:
+        command = [self.command, "--non-interactive", *args]
+        environ = {**additional_env, "PULUMI_AUTOMATION_API": "true"}
+        said: dict[str, list[str]] = {"out": [], "err": []}
+
+        def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
+            for line in stream:
+                lines.append(line.rstrip())
+                if tell:
+                    tell(lines[-1])
+
+        with subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            readers = [
+                threading.Thread(target=read, args=(process.stdout, said["out"], on_output)),
+                threading.Thread(target=read, args=(process.stderr, said["err"], on_error)),
+            ]
+            for reader in readers:
+                reader.start()
+            for reader in readers:
+                reader.join()
+        result = CommandResult(stdout="\n".join(said["out"]), stderr="\n".join(said["err"]), code=process.returncode)
+        if process.returncode:
+            raise create_command_error(result)
+        return result
+
+
+class Drive:
+    """The engine at the wheel of one stack.
+
+    Args:
+        engine: the engine to run.
+        environment: the stack's surroundings.
+        environ: what they are applied to, as `original_environment` gives it.
+    """
+
+    def __init__(self, engine: Engine, environment: StackEnvironment, environ: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._stack_name = environment.stack
+        self._workspace = automation.LocalWorkspace(
+            work_dir=str(environment.project_dir),
+            env_vars=environment.applied_to(environ),
+            pulumi_command=_ExactEnvironment(engine),
+        )
+        self._stack: automation.Stack | None = None
+
+    def select(self) -> None:
+        """Makes sure that the stack exists in its backend.
+
+        Raises:
+            EngineError: the backend or the passphrase refused.
+        """
+        if self._stack is None:
+            with _translated(self._stack_name):
+                self._stack = automation.Stack.create_or_select(self._stack_name, self._workspace)
+
+    def preview(self, *, on_step: OnStep | None = None) -> Result:
+        """What `up` would do; nothing is written."""
+        collected = _Events(on_step)
+        with _translated(self._stack_name, collected):
+            found = self._selected().preview(on_event=collected, color="never", suppress_progress=True)
+        return Result({str(getattr(op, "value", op)): count for op, count in found.change_summary.items()})
+
+    def up(self, *, preview_first: bool, on_step: OnStep | None = None) -> Result:
+        """Brings the stack up to the program.
+
+        Args:
+            preview_first: preview before anything is written, as every protected stack needs.
+        """
+        if preview_first:
+            self.preview()
+        collected = _Events(on_step)
+        with _translated(self._stack_name, collected):
+            self._selected().up(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
+        return Result(collected.changes)
+
+    def refresh(self, *, on_step: OnStep | None = None) -> Result:
+        """Brings the state up to what the directory and the platform hold."""
+        collected = _Events(on_step)
+        with _translated(self._stack_name, collected):
+            self._selected().refresh(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
+        return Result(collected.changes)
+
+    def destroy(self, *, preview_first: bool, on_step: OnStep | None = None) -> Result:
+        """Removes everything that the stack made; its settings and its (empty) state stay."""
+        collected = _Events(on_step)
+        with _translated(self._stack_name, collected):
+            if preview_first:
+                self._selected().preview_destroy(color="never")
+            self._selected().destroy(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
+        return Result(collected.changes)
+
+    def outputs(self) -> StackOutputs:
+        """The stack's outputs, secret included.
+
+        Raises:
+            UsageError: the stack has not been deployed yet.
+        """
+        with _translated(self._stack_name):
+            values = self._selected().outputs()
+        return read_outputs({name: item.value for name, item in values.items()}, where=f"stack {self._stack_name}")
+
+    def export(self) -> dict[str, Any]:
+        """The state as the backend keeps it, secrets encrypted."""
+        with _translated(self._stack_name):
+            text = self._workspace.pulumi_command.run(
+                ["stack", "export", "--stack", self._stack_name], self._workspace.work_dir, self._workspace.env_vars
+            ).stdout
+        exported: dict[str, Any] = json.loads(text)
+        return exported
+
+    def release_dead_lock(self) -> bool:
+        """Removes the backend's lock if the process that took it is dead; whether there was one.
+
+        Only a backend in local files says whose lock it is; elsewhere nothing is done.
+        """
+        url = self._environment.backend_url
+        if not url.startswith("file://"):
+            return False
+        locks = Path(url.removeprefix("file://")) / ".pulumi" / "locks"
+        removed = False
+        for path in locks.glob(f"organization/*/{self._stack_name}/*.json"):
+            try:
+                holder = json.loads(path.read_text(encoding="utf-8"))
+                here = holder["hostname"] == os.uname().nodename
+                alive = psutil.pid_exists(int(holder["pid"])) and "pulumi" in psutil.Process(int(holder["pid"])).name()
+            except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+                continue
+            if here and not alive:
+                path.unlink(missing_ok=True)
+                removed = True
+        return removed
+
+    def _selected(self) -> automation.Stack:
+        self.select()
+        assert self._stack is not None
+        return self._stack
+
+
+class _Events:
+    """Collects what the engine reports: steps for the caller, diagnostics for the error, changes for the result."""
+
+    def __init__(self, on_step: OnStep | None) -> None:
+        self._on_step = on_step
+        self.errors: list[str] = []
+        self.changes: dict[str, int] = {}
+
+    def __call__(self, event: events.EngineEvent) -> None:
+        if event.diagnostic_event is not None:
+            self._diagnostic(event.diagnostic_event)
+        elif event.summary_event is not None:
+            changes = event.summary_event.resource_changes
+            self.changes = {str(getattr(op, "value", op)): count for op, count in changes.items()}
+        elif event.resource_pre_event is not None:
+            self._step(event.resource_pre_event.metadata, done=False)
+        elif event.res_outputs_event is not None:
+            self._step(event.res_outputs_event.metadata, done=True)
+
+    def _diagnostic(self, said: events.DiagnosticEvent) -> None:
+        text = _MARKUP.sub("", said.message).strip()
+        if said.severity == "error" and text:
+            self.errors.append(text)
+        elif said.severity == "warning" and text and self._on_step:
+            self._on_step(Step("warning", "", text))
+
+    def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
+        if self._on_step:
+            operation = str(getattr(metadata.op, "value", metadata.op))
+            self._on_step(Step(operation, metadata.type, metadata.urn.rsplit("::", 1)[-1], done))
+
+
+class _translated:
+    """Turns the Automation API's errors, which carry whole transcripts, into one sentence."""
+
+    def __init__(self, stack: str, collected: _Events | None = None) -> None:
+        self._stack = stack
+        self._collected = collected
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, automation.CommandError):
+            said = self._collected.errors if self._collected else []
+            raise explain(str(error), said, stack=self._stack) from None
+
+
+def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
+    """One sentence out of what the engine printed.
+
+    Args:
+        transcript: the command's whole output.
+        diagnostics: the engine's own error diagnostics, best first; may be empty.
+    """
+    plain = _MARKUP.sub("", transcript)
+    where = f"stack {stack}"
+    if "incorrect passphrase" in plain:
+        return EngineError(
+            "the passphrase is not the one that the stack's secrets were encrypted with",
+            where=where,
+            repair="name the right file in PULUMI_CONFIG_PASSPHRASE_FILE",
+        )
+    if "the stack is currently locked" in plain:
+        return EngineError(
+            "another update of this stack is running, or one was killed elsewhere",
+            where=where,
+            repair=f"wait for it; if none runs any more: pulumi cancel --stack {stack}",
+        )
+    if "no space left on device" in plain:
+        return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
+    # The program's own sentence may come with Pulumi's lead-in lines; later diagnostics only say "update failed".
+    sentences = [_sentence(text) for text in diagnostics]
+    telling = [text for text in sentences if text and text not in ("update failed", "preview failed")]
+    if not telling:
+        telling = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
+    return EngineError("; ".join(dict.fromkeys(telling)) or "the engine failed without saying why", where=where)
+
+
+def _sentence(diagnostic: str) -> str:
+    """The telling part of a diagnostic: what our plugins and program say, without the engine's wrapping."""
+    text = re.sub(r"^error: ", "", diagnostic)
+    text = re.sub(r"^(Program failed with an unhandled exception|an unhandled error occurred).*?\n", "", text)
+    return re.sub(r"^.*?rpc error: code = \w+ desc = ", "", text, flags=re.DOTALL).strip()

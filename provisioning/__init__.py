@@ -1,0 +1,1 @@
+"""The parts of the Pulumi program: settings, the Entra application, the connector."""

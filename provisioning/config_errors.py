@@ -1,0 +1,95 @@
+"""Turns pydantic's errors into lines for a person: key, found, expected, repair."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+
+def describe_problems(error: ValidationError, model: type[BaseModel], *, namespace: str) -> list[str]:
+    """One line for each problem.
+
+    Args:
+        error: what pydantic found.
+        model: the outermost model; its fields carry `expected` and `example` (see `settings._setting`).
+        namespace: prefix of the config keys.
+    """
+    lines: dict[str, None] = {}
+    for item in error.errors(include_url=False):
+        path = [part for part in item["loc"] if isinstance(part, str | int)]
+        # A rule over several fields names the guilty one in its ValueError.
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, ValueError) and str(cause) in _fields_at(model, path):
+            path.append(str(cause))
+        lines[_line(item["type"], path, item.get("input"), model, namespace)] = None
+    return list(lines)
+
+
+def _line(kind: str, path: list[str | int], found: Any, model: type[BaseModel], namespace: str) -> str:
+    key = f"{namespace}:{_dotted(path)}"
+    if kind == "extra_forbidden":
+        siblings = list(_fields_at(model, path[:-1]))
+        near = difflib.get_close_matches(str(path[-1]), siblings, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        return (
+            f"{key}: found a setting that does not exist{meant}; expected one of {', '.join(siblings)}; "
+            f"repair: pulumi config rm --path {key}"
+        )
+    field = _field(model, path)
+    extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
+    expected, example = extra.get("expected", "another value"), extra.get("example", "VALUE")
+    if isinstance(found, dict) and isinstance(path[-1], str):
+        found = found.get(path[-1], found)
+    said = "nothing" if kind == "missing" else _shown(found)
+    return f"{key}: found {said}; expected {expected}; repair: {_repair(key, str(example))}"
+
+
+def _repair(key: str, example: str) -> str:
+    """A command where one value does it; Pulumi's command line cannot set a whole mapping."""
+    if example.startswith("{"):
+        return f"write `{key}: {example}` into the stack's file (Pulumi.prod.yaml.example shows each setting)"
+    if example.startswith("["):
+        return f"pulumi config set --path '{key}[0]' {example.strip('[]').split(',')[0]}"
+    return f"pulumi config set --path {key} {example}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _dotted(path: list[str | int]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _fields_at(model: type[BaseModel], path: list[str | int]) -> dict[str, FieldInfo]:
+    """Fields of the model that `path` leads to; empty where it leads to a plain value."""
+    current: type[BaseModel] | None = model
+    for part in path:
+        field = current.model_fields.get(str(part)) if current is not None else None
+        current = _model_of(field.annotation) if field is not None else None
+    return dict(current.model_fields) if current is not None else {}
+
+
+def _field(model: type[BaseModel], path: list[str | int]) -> FieldInfo | None:
+    """The innermost field on `path`; items of a list belong to the list's field."""
+    found: FieldInfo | None = None
+    for depth in range(len(path)):
+        field = _fields_at(model, path[:depth]).get(str(path[depth]))
+        found = field if field is not None else found
+    return found
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *typing.get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,75 @@
+"""Writes the stack's outputs: the record that `orgcal.outputs` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from orgcal.msgraph.permissions import AppRole, permission_hash
+from orgcal.msgraph.worlds import World
+from orgcal.outputs import OUTPUT_NAME, SCHEMA_VERSION
+from provisioning.application import ClientSecrets, EntraApplication
+from provisioning.connector import Connector, CredentialLedger
+from provisioning.settings import Settings
+from provisioning.worlds import home_tenant_id
+
+
+def export(
+    settings: Settings,
+    world: World,
+    *,
+    connector: Connector,
+    application: EntraApplication,
+    permissions: Sequence[AppRole],
+    ledger: CredentialLedger,
+    secrets: ClientSecrets,
+) -> None:
+    """Exports the record; only the client secret in it is a Pulumi secret."""
+    live = settings.credential.generations
+    credentials = pulumi.Output.all(ledger.entries, secrets.key_ids).apply(lambda said: _generations(live, *said))
+    pulumi.export(
+        OUTPUT_NAME,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "project": pulumi.get_project(),
+            "stack": pulumi.get_stack(),
+            "cloud": world.cloud,
+            "directory_id": world.emulated.directory_id if world.emulated else "",
+            "tenant_id": home_tenant_id(settings, world),
+            "client_id": application.client_id,
+            "application_object_id": application.object_id,
+            "service_principal_id": application.service_principal_id,
+            "display_name": settings.application.display_name,
+            "callback_url": connector.callback_url,
+            "consent_redirect_uri": settings.consent.public_url if settings.consent else "",
+            "redirect_uris": application.redirect_uris,
+            "scopes": list(settings.connector.scopes),
+            "permissions": [{"name": role.name, "role_id": role.role_id} for role in permissions],
+            "permission_hash": permission_hash(permissions),
+            "platform": dict(settings.connector.platform),
+            "connector_key": settings.connector.key,
+            "connector_name": settings.connector.name,
+            "credential_kind": settings.credential.kind,
+            "active_generation": settings.credential.active,
+            "credentials": credentials,
+            "client_secret": secrets.active,
+        },
+    )
+
+
+def _generations(
+    live: Sequence[int], entries: Mapping[str, Mapping[str, Any]], key_ids: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The live generations, as `orgcal.outputs.CredentialGeneration`."""
+    return [
+        {
+            "generation": number,
+            "key_id": key_ids[str(number)],
+            "created_at": entries[str(number)]["created"],
+            "expires_at": entries[str(number)]["expires"],
+            "superseded_at": entries[str(number)].get("superseded") or None,
+        }
+        for number in live
+    ]
