@@ -1,0 +1,106 @@
+"""Integration platforms: where a connector's entry and credential live, each behind the same Protocol.
+
+    platform = open_platform({"kind": "local"}, os.environ)
+    entry = ensure_connector(platform, ConnectorSettings(key="outlook", display_name="Outlook")).entry
+
+`docs/platforms.md` shows each kind with an example and what it can do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from orgcal.errors import ConfigError
+from orgcal.platforms.ensure import (
+    Ensured,
+    catalog_refusals,
+    ensure_connector,
+    kind_refusal,
+    push_credentials,
+    update_connector,
+)
+from orgcal.platforms.model import (
+    Capabilities,
+    CatalogField,
+    ConnectorEntry,
+    ConnectorSettings,
+    Credential,
+    CredentialKind,
+    HeldCredential,
+    Platform,
+)
+from orgcal.platforms.settings import PREFIX
+
+if TYPE_CHECKING:
+    from orgcal.msgraph.graph import Clock
+
+__all__ = [
+    "KINDS",
+    "Capabilities",
+    "CatalogField",
+    "ConnectorEntry",
+    "ConnectorSettings",
+    "Credential",
+    "CredentialKind",
+    "Ensured",
+    "HeldCredential",
+    "Platform",
+    "capabilities_of",
+    "catalog_refusals",
+    "ensure_connector",
+    "kind_refusal",
+    "open_platform",
+    "place_of",
+    "push_credentials",
+    "update_connector",
+]
+
+KINDS: Mapping[str, str] = {"local": "local"}
+"""Kind -> its module here; each has `capabilities`, `place` (both of the settings alone) and `open_<kind>`."""
+
+
+def open_platform(settings: Mapping[str, Any], environ: Mapping[str, str], *, clock: Clock | None = None) -> Platform:
+    """The platform that a stack's config names.
+
+    Args:
+        settings: `orgcal:connector.platform`, without secrets: `kind` and what that kind needs.
+        environ: names the emulator, and files with API keys.
+        clock: for tests.
+
+    Raises:
+        ConfigError: settings are wrong, all of them at once.
+        UsageError: the environment lacks something.
+    """
+    module = _module(settings)
+    opener = getattr(module, f"open_{KINDS[settings['kind']]}")
+    return cast(Platform, opener(settings, environ, clock))
+
+
+def place_of(settings: Mapping[str, Any]) -> str:
+    """Which platform the settings mean; entries move when this changes. Looks at nothing but `settings`.
+
+    Raises:
+        ConfigError: settings are wrong, all of them at once.
+    """
+    return f"{settings.get('kind')}:{_module(settings).place(settings)}"
+
+
+def capabilities_of(settings: Mapping[str, Any]) -> Capabilities:
+    """What the platform that the settings mean can do. Looks at nothing but `settings`.
+
+    Raises:
+        ConfigError: settings are wrong, all of them at once.
+    """
+    return cast(Capabilities, _module(settings).capabilities(settings))
+
+
+def _module(settings: Mapping[str, Any]) -> Any:
+    kind = settings.get("kind")
+    if kind in KINDS:
+        return importlib.import_module(f"orgcal.platforms.{KINDS[str(kind)]}")
+    near = difflib.get_close_matches(str(kind), KINDS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(KINDS))}"
+    raise ConfigError([f"{PREFIX}.kind: found {kind!r}; {hint}"])

@@ -1,0 +1,198 @@
+"""Kind `local`: the emulator's own integration platform, the stand-in for the one of the guide.
+
+    platform: {kind: local}
+
+Address, trust and API key come from the running emulator (`ORGCAL_EMULATOR_FILE`), so neither a port
+nor a path of this machine gets into the stack's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orgcal.errors import PlatformError, UsageError
+from orgcal.msgraph.graph import Clock
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import load_world
+from orgcal.platforms.model import (
+    Capabilities,
+    CatalogField,
+    ConnectorEntry,
+    ConnectorSettings,
+    Credential,
+    HeldCredential,
+)
+from orgcal.platforms.rest import RestClient, segment
+from orgcal.platforms.settings import SettingsReader
+
+CAPABILITIES = Capabilities(
+    callback="created",
+    reads_back="value",
+    catalog=frozenset({"display_name", "description", "scopes", "published"}),
+    credential_kinds=frozenset({"secret", "certificate"}),
+    connections="registered",
+    tokens=True,
+)
+
+_WIRE_NAMES: dict[CatalogField, str] = {
+    "display_name": "name",
+    "description": "description",
+    "scopes": "scopes",
+    "published": "published",
+}
+
+
+def capabilities(settings: Mapping[str, Any]) -> Capabilities:  # noqa: ARG001 - every kind is asked alike
+    """The same for all settings."""
+    return CAPABILITIES
+
+
+def place(settings: Mapping[str, Any]) -> str:
+    """All `local` platforms of a stack are one."""
+    SettingsReader(settings).done()
+    return "local"
+
+
+def open_local(settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None) -> LocalPlatform:
+    """The platform of the emulator that the environment names.
+
+    Raises:
+        UsageError: no emulator is named, or it is not running.
+    """
+    place(settings)
+    world = load_world("emulator", environ)
+    assert world.emulated is not None
+    try:
+        api_key = world.emulated.platform_api_key_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(
+            f"the emulator's platform key cannot be read ({error.strerror})",
+            where=str(world.emulated.platform_api_key_file),
+            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
+        ) from None
+    client = RestClient(
+        new_session(world),
+        world.emulated.platform_url,
+        {"Authorization": f"Bearer {api_key}"},
+        name="the platform",
+        key_hint=str(world.emulated.platform_api_key_file),
+        clock=clock,
+    )
+    return LocalPlatform(client)
+
+
+class LocalPlatform:
+    """See `orgcal.platforms.model.Platform`."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, client: RestClient) -> None:
+        self._client = client
+
+    @property
+    def place(self) -> str:
+        return self._client.base_url
+
+    def read_connector(self, key: str) -> ConnectorEntry | None:
+        found = self._client.call("GET", _connector(key))
+        return None if found is None else _entry(found)
+
+    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
+        body = {"key": declared.key, **_body(declared, list(_WIRE_NAMES))}
+        return _entry(self._client.call("POST", "/connectors", body, absent=frozenset()))
+
+    def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
+        body = _body(declared, changed)
+        return _entry(self._client.call("PATCH", _connector(declared.key), body, absent=frozenset()))
+
+    def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
+        params = {"force": "true"} if connected_too else None
+        try:
+            self._client.call("DELETE", _connector(key), params=params)
+        except PlatformError as error:
+            if error.status != 409:
+                raise
+            raise PlatformError(
+                f"organisations are connected to {key!r}, and deleting it would cut them off ({error.what})",
+                status=409,
+                where=self.place,
+                repair="disconnect them, or set `delete_connected=True` on the connector and run pulumi up first",
+            ) from error
+
+    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:
+        body: dict[str, Any] = {"client_id": credential.client_id, "generation": credential.generation}
+        if credential.kind == "certificate":
+            body |= {"certificate_pem": credential.certificate_pem, "private_key_pem": credential.private_key_pem}
+        else:
+            body["client_secret"] = credential.client_secret
+        found = self._client.call("PUT", f"{_connector(key)}/credentials", body)
+        if found is None:
+            raise _no_entry(self.place, key)
+        return HeldCredential(credential.client_id, credential.generation, found.get("updated_at"))
+
+    def read_credentials(self, key: str) -> HeldCredential | None:
+        found = self._client.call("GET", f"{_connector(key)}/credentials")
+        if found is None:
+            return None
+        credential = Credential(
+            client_id=str(found.get("client_id", "")),
+            generation=int(found.get("generation") or 0),
+            client_secret=found.get("client_secret") or "",
+            certificate_pem=found.get("certificate_pem") or "",
+            private_key_pem=found.get("private_key_pem") or "",
+        )
+        return HeldCredential(credential.client_id, credential.generation, found.get("updated_at"), credential)
+
+    def remove_credentials(self, key: str) -> None:
+        self._client.call("DELETE", f"{_connector(key)}/credentials")
+
+    def connections(self, key: str) -> list[str]:
+        found = self._client.call("GET", f"{_connector(key)}/connections")
+        if found is None:
+            raise _no_entry(self.place, key)
+        items = found if isinstance(found, list) else next((v for v in found.values() if isinstance(v, list)), [])
+        return [str(item["tenant_id"]) if isinstance(item, dict) else str(item) for item in items]
+
+    def register_connection(self, key: str, tenant_id: str) -> None:
+        try:
+            found = self._client.call("POST", f"{_connector(key)}/connections", {"tenant_id": tenant_id})
+        except PlatformError as error:
+            if error.status == 409 and tenant_id in self.connections(key):
+                return
+            raise
+        if found is None:
+            raise _no_entry(self.place, key)
+
+    def access_token(self, key: str, tenant_id: str) -> str:
+        found = self._client.call("POST", f"{_connector(key)}/connections/{segment(tenant_id)}/token", {})
+        if found is None:
+            raise PlatformError(
+                f"the organisation {tenant_id} is not connected to {key!r}", status=404, where=self.place
+            )
+        return str(found["access_token"])
+
+
+def _connector(key: str) -> str:
+    return f"/connectors/{segment(key)}"
+
+
+def _body(declared: ConnectorSettings, fields: Sequence[CatalogField]) -> dict[str, Any]:
+    values = {name: getattr(declared, name) for name in fields}
+    return {_WIRE_NAMES[name]: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _entry(found: Mapping[str, Any]) -> ConnectorEntry:
+    return ConnectorEntry(
+        key=str(found["key"]),
+        callback_url=str(found["callback_url"]),
+        display_name=str(found.get("name") or ""),
+        description=str(found.get("description") or ""),
+        scopes=tuple(found.get("scopes") or ()),
+        published=bool(found.get("published")),
+        connections=int(found.get("connections") or 0),
+    )
+
+
+def _no_entry(where: str, key: str) -> PlatformError:
+    return PlatformError(f"there is no connector {key!r}", status=404, where=where, repair="pulumi up --refresh")

@@ -1,0 +1,195 @@
+"""What every integration platform is, as far as a connector's settings go.
+
+A platform holds *connector entries* (name, catalog text, scopes) and, for each, the *credential* with
+which it asks Entra ID for tokens. Platforms differ in what they can do; each declares it as
+`Capabilities`, and callers decide by those, never by a platform's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+CatalogField = Literal["display_name", "description", "scopes", "published"]
+CredentialKind = Literal["secret", "certificate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do.
+
+    Attributes:
+        callback: where the callback URL comes from: `created` by the platform with the entry, `fixed`
+            for the whole platform, or `configured` by the stack because the platform cannot be asked.
+        reads_back: what can be learnt of a pushed credential; decides how drift is found.
+        catalog: the settings of an entry that the platform keeps.
+        credential_kinds: what it can authenticate with.
+        connections: how organisations get connected: by the platform's `own flow`, `registered` by us,
+            or `none` where it knows nothing of organisations.
+        tokens: whether the platform hands out the tokens it fetches, so that a credential can be
+            proved through it.
+        limits: longest accepted texts, in characters.
+    """
+
+    callback: Literal["created", "fixed", "configured"]
+    reads_back: Literal["value", "fingerprint", "timestamp", "nothing"]
+    catalog: frozenset[CatalogField]
+    credential_kinds: frozenset[CredentialKind]
+    connections: Literal["own flow", "registered", "none"]
+    tokens: bool
+    limits: dict[CatalogField, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSettings:
+    """A connector entry as declared by the stack.
+
+    Attributes:
+        key: the entry's name for machines, unique in the platform.
+        display_name: its name in the catalog.
+        scopes: names of Microsoft Graph permissions, such as `Calendars.Read`.
+    """
+
+    key: str
+    display_name: str
+    description: str = ""
+    scopes: tuple[str, ...] = ()
+    published: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorEntry:
+    """A connector entry as the platform holds it; None stands for what the platform does not keep.
+
+    Attributes:
+        connections: number of connected organisations.
+    """
+
+    key: str
+    callback_url: str
+    display_name: str | None = None
+    description: str | None = None
+    scopes: tuple[str, ...] | None = None
+    published: bool | None = None
+    connections: int | None = None
+
+    def differences(self, declared: ConnectorSettings) -> dict[CatalogField, str]:
+        """Fields that are not as declared -> a line for people (`description: 'old' -> 'new'`)."""
+        found: dict[CatalogField, str] = {}
+        pairs: list[tuple[CatalogField, object, object]] = [
+            ("display_name", self.display_name, declared.display_name),
+            ("description", self.description, declared.description),
+            ("scopes", _unordered(self.scopes), _unordered(declared.scopes)),
+            ("published", self.published, declared.published),
+        ]
+        for name, held, wanted in pairs:
+            if held is not None and held != wanted:
+                found[name] = f"{name}: {held!r} -> {wanted!r}"
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What the connector authenticates with; either a secret or a certificate with its private key.
+
+    Attributes:
+        generation: number of the credential (`orgcal:credential.active`).
+        scopes: the connector's scopes, which some platforms keep beside the secret.
+    """
+
+    client_id: str
+    generation: int
+    client_secret: str = field(default="", repr=False)
+    certificate_pem: str = field(default="", repr=False)
+    private_key_pem: str = field(default="", repr=False)
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> CredentialKind:
+        """`secret` or `certificate`."""
+        return "certificate" if self.certificate_pem else "secret"
+
+    def fingerprint(self, key: bytes) -> str:
+        """A value that tells two credentials apart and, without `key`, tells nothing about either.
+
+        Args:
+            key: random bytes of the resource's own, kept as a secret.
+        """
+        return "hmac-sha256:" + hmac.new(key, json.dumps(self._material()).encode(), hashlib.sha256).hexdigest()
+
+    def same_as(self, other: Credential) -> bool:
+        """Whether both authenticate the same client with the same material, whatever their generations."""
+        return self.client_id == other.client_id and self._material() == other._material()
+
+    def _material(self) -> list[str]:
+        return [self.client_secret, self.certificate_pem.strip(), self.private_key_pem.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCredential:
+    """What a platform tells about the credential it holds; None stands for what it does not tell.
+
+    Attributes:
+        credential: the credential itself, where the platform reads back values.
+        updated_at: when it was stored, as the platform writes times.
+    """
+
+    client_id: str | None = None
+    generation: int | None = None
+    updated_at: str | None = None
+    credential: Credential | None = None
+
+
+class Platform(Protocol):
+    """One integration platform. Every method may raise `PlatformError` and `Unreachable`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this platform can do."""
+
+    @property
+    def place(self) -> str:
+        """Where it is (an address, a path), for messages; equal places hold the same entries."""
+
+    def read_connector(self, key: str) -> ConnectorEntry | None:
+        """The entry, or None if there is none."""
+
+    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
+        """Make the entry; use `ensure_connector`, which also adopts one that exists."""
+
+    def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
+        """Set the fields `changed` to what is declared and leave all others alone."""
+
+    def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
+        """Remove the entry; one that is gone already is no error.
+
+        Args:
+            key: of the entry.
+            connected_too: also when organisations are connected; else that is a `PlatformError`.
+        """
+
+    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:
+        """Store the credential, replacing any other; repeating it does no harm."""
+
+    def read_credentials(self, key: str) -> HeldCredential | None:
+        """What the platform tells about its credential, or None if it has none."""
+
+    def remove_credentials(self, key: str) -> None:
+        """Remove the credential; one that is gone already is no error."""
+
+    def connections(self, key: str) -> list[str]:
+        """Tenant ids of the connected organisations."""
+
+    def register_connection(self, key: str, tenant_id: str) -> None:
+        """Tell the platform of an organisation whose administrator consented."""
+
+    def access_token(self, key: str, tenant_id: str) -> str:
+        """A token that the platform fetched for that organisation with the credential it holds."""
+
+
+def _unordered(scopes: tuple[str, ...] | None) -> list[str] | None:
+    return None if scopes is None else sorted(scopes)

@@ -1,0 +1,179 @@
+"""JSON over HTTP as all REST platforms here use it: patience, one error form, no secret in a message."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from orgcal.errors import PlatformError, Unreachable
+from orgcal.msgraph.answers import retry_after_s, shorten
+from orgcal.msgraph.graph import Clock
+
+if TYPE_CHECKING:
+    import requests
+
+DEFAULT_BUDGET_S = 60.0
+FIRST_BACKOFF_S = 0.5
+MAX_BACKOFF_S = 10.0
+
+_NOTHING_DONE = frozenset({429, 503})
+"""Answers that say that nothing was done, so that even a POST may be repeated."""
+
+_REPEATED_WHEN_SAFE = frozenset({408, 500, 502, 504})
+_SAFE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
+"""Methods whose repetition ends in the same state (our PATCH bodies hold absolute values)."""
+
+
+class RestClient:
+    """Requests to one platform.
+
+    Args:
+        session: of `orgcal.msgraph.session.new_session`.
+        base_url: without a slash at the end.
+        headers: sent with each request; the place for the API key.
+        name: how messages call the platform.
+        key_hint: where its API key is configured, for the repair of a 401 or 403.
+        budget_s: seconds that one call may wait for retries in all.
+        clock: for tests.
+    """
+
+    def __init__(
+        self,
+        session: requests.Session,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        name: str,
+        key_hint: str,
+        budget_s: float = DEFAULT_BUDGET_S,
+        clock: Clock | None = None,
+    ) -> None:
+        self.base_url = base_url
+        self._session = session
+        self._headers = dict(headers)
+        self._name = name
+        self._key_hint = key_hint
+        self._budget_s = budget_s
+        self._clock = clock or Clock()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        absent: frozenset[int] = frozenset({404}),
+    ) -> Any:
+        """The parsed answer, an empty dict for an empty one, or None if its status is among `absent`.
+
+        Raises:
+            PlatformError: the platform answered with another error status.
+            Unreachable: no answer, an untrusted one, or something that is not JSON.
+        """
+        response = self._send(method, path, body, params)
+        if response.status_code in absent:
+            return None
+        if response.status_code >= 300:
+            raise self._refused(method, path, response)
+        if not response.content.strip():
+            return {}
+        try:
+            return response.json()
+        except ValueError:
+            raise Unreachable(
+                f"{self._name} answered with something that is not JSON", where=self._where(method, path)
+            ) from None
+
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str] | None
+    ) -> requests.Response:
+        import requests
+
+        headers = {**self._headers, "Accept": "application/json"}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        deadline = self._clock.monotonic() + self._budget_s
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = self._session.request(
+                    method, self.base_url + path, data=data, params=params, headers=headers, allow_redirects=False
+                )
+            except requests.exceptions.RequestException as error:
+                trusted = not isinstance(error, requests.exceptions.SSLError)
+                if trusted and method in _SAFE_METHODS and self._waited(None, attempt, deadline):
+                    continue
+                raise self._unreachable(method, path, error) from None  # its text may hold the URL's credentials
+            status = response.status_code
+            repeated = status in _NOTHING_DONE or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
+            if repeated and self._waited(retry_after_s(response.headers), attempt, deadline):
+                continue
+            return response
+
+    def _waited(self, asked_s: float | None, attempt: int, deadline: float) -> bool:
+        backoff_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
+        wait_s = backoff_s if asked_s is None else asked_s
+        if self._clock.monotonic() + wait_s > deadline:
+            return False
+        self._clock.sleep(wait_s)
+        return True
+
+    def _refused(self, method: str, path: str, response: requests.Response) -> PlatformError:
+        status = response.status_code
+        said = _message(response)
+        repair = ""
+        if status in (401, 403):
+            repair = f"check the API key ({self._key_hint}) and its rights"
+        elif status == 429:
+            repair = "wait, then try again"
+        return PlatformError(
+            f"{self._name} answered {status}{f': {said}' if said else ''}",
+            status=status,
+            where=self._where(method, path),
+            repair=repair,
+        )
+
+    def _unreachable(self, method: str, path: str, error: Exception) -> Unreachable:
+        import requests
+
+        if isinstance(error, requests.exceptions.SSLError):
+            what = f"the certificate of {self._name} is not trusted"
+            repair = "name its authority in REQUESTS_CA_BUNDLE if it is your own"
+        elif isinstance(error, requests.exceptions.Timeout):
+            what, repair = f"{self._name} did not answer in time", "try again; what did happen is then adopted"
+        else:
+            what, repair = (
+                f"{self._name} cannot be reached ({type(error).__name__})",
+                "check its address and the network",
+            )
+        return Unreachable(what, where=self._where(method, path), repair=repair)
+
+    def _where(self, method: str, path: str) -> str:
+        return f"{method} {self.base_url}{path}"
+
+
+def segment(text: str) -> str:
+    """`text` as one segment of a path."""
+    return quote(text, safe="")
+
+
+def _message(response: requests.Response) -> str:
+    """The platform's own words about an error, shortened; never the page of some proxy."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    error = body.get("error", body) if isinstance(body, dict) else {}
+    if isinstance(error, str):
+        return shorten(error)
+    if not isinstance(error, dict):
+        return ""
+    parts = [str(error[name]) for name in ("code", "type", "message") if isinstance(error.get(name), str)]
+    return shorten(": ".join(parts))
