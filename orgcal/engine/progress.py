@@ -31,7 +31,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
-        self._clear()
+        self.clear()
         self._write(f"{text}\n")
         self._last_pulse = self._clock()
 
@@ -42,13 +42,14 @@ class Progress:
             return
         self._last_pulse = now
         if self._terminal:
-            self._clear()
+            self.clear()
             self._write(text[:110])
             self._passing = True
         else:
             self._write(f"{text}\n")
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Remove the passing line, if one stands."""
         if self._passing:
             self._write("\r\x1b[K")
             self._passing = False

@@ -1,0 +1,22 @@
+"""`make setup`: make `.venv` from requirements.lock. Any Python can read this file, to say that it is too old."""
+
+import os
+import sys
+
+
+def main():  # type: () -> int
+    """Hand over to `venv_maker.py` where this Python is new enough; the exit status."""
+    if sys.version_info < (3, 11):  # noqa: UP036  # the very Pythons that this line is for
+        sys.stderr.write(
+            "setup: orgcal needs Python 3.11 or newer and %s is %s\n"  # noqa: UP031
+            "  repair: make setup PYTHON=/path/to/python3.11\n" % (sys.executable, sys.version.split()[0])
+        )
+        return 1
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    from scripts.venv_maker import make_venv
+
+    return make_venv()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

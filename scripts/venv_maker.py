@@ -1,0 +1,212 @@
+"""Makes `.venv` with exactly the packages of requirements.lock, and the project itself.
+
+Needs the standard library only; repairs what a killed run left; does nothing when nothing has changed.
+Where packages come from is pip's own setting (pip.conf, PIP_INDEX_URL, PIP_FIND_LINKS).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# All three need nothing but the standard library.
+from orgcal.engine.child import run_child
+from orgcal.engine.progress import Progress, in_words
+from orgcal.engine.troubles import trouble_in
+
+ROOT = Path(__file__).resolve().parent.parent
+DISK_NEEDED_BYTES = 800_000_000  # measured 430 MB for .venv, and pip's downloads while it works
+PIP_LIMIT_S = 1800.0
+VENV_LIMIT_S = 300.0
+PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
+# Settings of pip that would put packages elsewhere than into .venv.
+MISLEADING = {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME"}
+
+
+class SetupError(Exception):
+    """One sentence for the user, with its repair."""
+
+
+class Setup:
+    """One run in the checkout `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.venv = root / ".venv"
+        self.python = self.venv / "bin" / "python"
+        self.aside = root / ".local" / "venv.old"
+        self.stamp = self.venv / "orgcal-setup.json"
+        self.environ = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+        self.wanted = {
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
+            "root": str(root),
+            "lock": digest(root / "requirements.lock"),
+            "project": digest(root / "pyproject.toml"),
+        }
+
+    def run(self) -> str:
+        """Bring `.venv` up to date and say in a few words what was done."""
+        found = self.found()
+        if found == self.wanted:
+            return ".venv is up to date"
+        if {**found, "project": self.wanted["project"]} == self.wanted:
+            self.stamp.unlink()
+            self.install_project()
+            self.write_stamp()
+            return "the project was installed anew into .venv"
+        self.check_disk()
+        self.set_aside()
+        try:
+            self.create()
+            self.install_lock()
+            self.install_project()
+        except BaseException:
+            self.bring_back()
+            raise
+        self.write_stamp()
+        shutil.rmtree(self.aside, ignore_errors=True)
+        return f".venv is ready (Python {self.wanted['python']})"
+
+    def found(self) -> dict[str, str]:
+        """What the last complete run left; empty after a killed one."""
+        if not self.python.exists():  # also where it is a link to a Python that is gone
+            return {}
+        try:
+            said = json.loads(self.stamp.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    def check_disk(self) -> None:
+        free = shutil.disk_usage(self.root).free
+        if free < DISK_NEEDED_BYTES:
+            raise SetupError(
+                f"installing the packages needs {DISK_NEEDED_BYTES // 10**6} MB of free disk in {self.root} "
+                f"and there are {free // 10**6}\n  repair: free some space, then make setup"
+            )
+
+    def set_aside(self) -> None:
+        """Keep a complete `.venv` until the new one stands; drop what a killed run left."""
+        if self.stamp.exists():
+            shutil.rmtree(self.aside, ignore_errors=True)
+            self.aside.parent.mkdir(exist_ok=True)
+            self.venv.rename(self.aside)
+        elif self.venv.exists():
+            say("the .venv found here was never finished; making it anew")
+            shutil.rmtree(self.venv)
+
+    def bring_back(self) -> None:
+        shutil.rmtree(self.venv, ignore_errors=True)
+        if self.aside.exists():
+            self.aside.rename(self.venv)
+
+    def create(self) -> None:
+        """An empty `.venv` with pip; by `venv`, or by virtualenv where Debian took ensurepip away."""
+        if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
+            self.command([sys.executable, "-m", "venv", str(self.venv)], "making .venv", VENV_LIMIT_S)
+            return
+        say("this Python has no ensurepip; using virtualenv instead")
+        if importlib.util.find_spec("virtualenv"):
+            self.command([sys.executable, "-m", "virtualenv", str(self.venv)], "making .venv", VENV_LIMIT_S)
+            return
+        if not importlib.util.find_spec("pip"):
+            raise SetupError(
+                "this Python has neither ensurepip nor virtualenv nor pip to make .venv with\n  repair: install "
+                f"python3-venv (Debian, Ubuntu: apt install python{sys.version_info[0]}.{sys.version_info[1]}-venv), "
+                "or use another Python: make setup PYTHON=/path/to/python3.11"
+            )
+        tool = self.root / ".local" / "virtualenv"
+        shutil.rmtree(tool, ignore_errors=True)
+        lock = str(self.root / "scripts" / "bootstrap.lock")
+        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(tool), "-r", lock]
+        try:
+            self.command([sys.executable, *PIP, "install", *options], "fetching virtualenv", PIP_LIMIT_S)
+            self.environ["PYTHONPATH"] = str(tool)
+            self.command([sys.executable, "-m", "virtualenv", str(self.venv)], "making .venv", VENV_LIMIT_S)
+        finally:
+            self.environ.pop("PYTHONPATH", None)
+            shutil.rmtree(tool, ignore_errors=True)
+
+    def install_lock(self) -> None:
+        lock = self.root / "requirements.lock"
+        count = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
+        say(f"installing {count} packages into .venv, once")
+        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "-r", str(lock)]
+        self.command([str(self.python), *PIP, "install", *options], "installing packages", PIP_LIMIT_S)
+
+    def install_project(self) -> None:
+        # Its build tools (hatchling, editables) are locked too, so nothing is downloaded here.
+        options = ["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.root)]
+        self.command([str(self.python), *PIP, "install", *options], "installing the project", VENV_LIMIT_S)
+
+    def write_stamp(self) -> None:
+        temporary = self.stamp.with_suffix(".new")
+        temporary.write_text(json.dumps(self.wanted) + "\n", encoding="utf-8")
+        temporary.replace(self.stamp)
+
+    def command(self, command: list[str], what: str, limit_s: float) -> None:
+        progress = Progress()
+        ended = run_child(
+            command,
+            env=self.environ,
+            cwd=self.root,
+            limit_s=limit_s,
+            on_tick=lambda seconds: progress.pulse(f"setup: {what}, {in_words(seconds)}"),
+        )
+        progress.clear()
+        if ended.status != 0:
+            trouble, repair = trouble_in(ended)
+            raise SetupError(f"{what} failed: {trouble}\n  repair: {repair or 'make setup'}")
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def say(text: str) -> None:
+    print(f"setup: {text}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Hold the checkout, so that two runs do not write one `.venv`; the lock needs no file of its own."""
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("another make setup is at work here; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def make_venv(root: Path = ROOT) -> int:
+    """Make or repair `.venv` in the checkout `root`; the exit status."""
+    if sys.prefix != sys.base_prefix:  # started from .venv itself, which this run may replace
+        base = getattr(sys, "_base_executable", "") or sys.executable
+        if base != sys.executable:
+            return subprocess.run([base, *sys.argv], check=False).returncode
+    try:
+        with alone(root):
+            say(Setup(root).run())
+    except SetupError as error:
+        say(str(error))
+        return 1
+    except OSError as error:
+        say(f"{error.filename or root}: {error.strerror}\n  repair: look at the disk and the rights there; make setup")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next make setup goes on")
+        return 130
+    return 0
