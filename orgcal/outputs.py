@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from orgcal.clouds import Cloud
 from orgcal.errors import UsageError
-from orgcal.msgraph.worlds import Cloud
 
 OUTPUT_NAME = "orgcal"
 SCHEMA_VERSION = 1

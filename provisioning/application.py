@@ -39,9 +39,9 @@ class EntraApplication(pulumi.ComponentResource):
         self,
         name: str,
         settings: Settings,
-        *,
         callback_url: pulumi.Input[str],
         permissions: Sequence[AppRole],
+        *,
         provider: azuread.Provider,
     ) -> None:
         super().__init__("orgcal:index:EntraApplication", name, None, pulumi.ResourceOptions(providers=[provider]))
@@ -98,9 +98,9 @@ class ClientSecrets(pulumi.ComponentResource):
         self,
         name: str,
         settings: Settings,
-        *,
         application: EntraApplication,
         ledger: CredentialLedger,
+        *,
         provider: azuread.Provider,
     ) -> None:
         super().__init__("orgcal:index:ClientSecrets", name, None, pulumi.ResourceOptions(providers=[provider]))

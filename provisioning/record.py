@@ -19,7 +19,6 @@ from provisioning.worlds import home_tenant_id
 def export(
     settings: Settings,
     world: World,
-    *,
     connector: Connector,
     application: EntraApplication,
     permissions: Sequence[AppRole],

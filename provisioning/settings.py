@@ -16,18 +16,18 @@ from typing import Annotated, Any, Literal
 import pulumi
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from orgcal.clouds import Cloud
 from orgcal.errors import ConfigError
-from orgcal.msgraph.worlds import Cloud
 from provisioning.config_errors import describe_problems
 
 NAMESPACE = "orgcal"
+_REDIRECT_URI = re.compile(r"(https://[^/?#*]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;]*)?")
 _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 
 def _setting(default: Any = ..., *, expected: str, example: str, about: str, **rules: Any) -> Any:
     """A field that explains itself: `expected` and `example` go into errors and the schema."""
-    extra = {"expected": expected, "example": example}
-    return Field(default, description=about, json_schema_extra=extra, **rules)
+    return Field(default, description=about, json_schema_extra={"expected": expected, "example": example}, **rules)
 
 
 def parse_lifetime(text: str) -> timedelta | None:
@@ -208,7 +208,7 @@ class Settings(_Model):
     )
     connector: ConnectorSettings = _setting(
         expected="a mapping with `platform`, `key`, `name`, `scopes`",
-        example='{platform: {kind: local}, key: outlook-calendar-admin, name: "Outlook Calendar", scopes: [Calendars.Read]}',
+        example="{platform: {kind: local}, key: outlook-calendar, name: Calendars, scopes: [Calendars.Read]}",
         about=ConnectorSettings.__doc__ or "",
     )
     credential: CredentialSettings = _setting(
@@ -231,6 +231,43 @@ class Settings(_Model):
     def protected(self) -> bool:
         """Whether everything but credentials is protected against deletion."""
         return self.entra.cloud != "emulator" and not self.ephemeral
+
+    @property
+    def guard(self) -> pulumi.ResourceOptions:
+        """Resource options of whatever customers depend on."""
+        return pulumi.ResourceOptions(protect=self.protected)
+
+    def connector_inputs(self) -> dict[str, Any]:
+        """Arguments of the `Connector` resource."""
+        return {
+            "platform": dict(self.connector.platform),
+            "key": self.connector.key,
+            "display_name": self.connector.name,
+            "description": self.connector.description,
+            "scopes": list(self.connector.scopes),
+            "published": self.connector.published,
+            "delete_connected": self.connector.delete_connected or self.ephemeral,
+            "opts": self.guard,
+        }
+
+    def ledger_inputs(self) -> dict[str, Any]:
+        """Arguments of the `CredentialLedger` resource."""
+        return {
+            "generations": list(self.credential.generations),
+            "active": self.credential.active,
+            "lifetime": self.credential.lifetime,
+            "rollback_to": self.credential.rollback_to,
+            "opts": self.guard,
+        }
+
+    def push_inputs(self) -> dict[str, Any]:
+        """Arguments of the `ConnectorCredentials` resource, besides the credential itself."""
+        return {
+            "platform": dict(self.connector.platform),
+            "connector_key": self.connector.key,
+            "generation": self.credential.active,
+            "opts": self.guard,
+        }
 
 
 def load_settings(project_dir: Path) -> Settings:

@@ -34,8 +34,8 @@ def entra_world(settings: Settings, environ: Mapping[str, str]) -> World:
     if world.emulated is None and not settings.entra.tenant_id:
         raise ConfigError(
             [
-                "orgcal:entra.tenant_id: found nothing; expected the home tenant's id, a GUID; "
-                "repair: pulumi config set --path orgcal:entra.tenant_id YOUR-TENANT-ID"
+                "orgcal:entra.tenant_id: found nothing; expected the home tenant's id, a GUID; repair: "
+                + "pulumi config set --path orgcal:entra.tenant_id YOUR-TENANT-ID"
             ]
         )
     tenant_id = home_tenant_id(settings, world)
@@ -67,7 +67,7 @@ def _refuse_emulator_leftovers(world: World, environ: Mapping[str, str]) -> None
     found = shutil.which(_PLUGIN, path=environ.get("PATH"))
     if found and Path(found).resolve().parent == _STAND_IN_DIR:
         raise WorldMismatch(
-            f"the stack's world is {world.cloud!r}, and PATH leads to the azuread stand-in, which is for the emulator only",
+            f"the stack's world is {world.cloud!r}, and PATH leads to the emulator's stand-in for the azuread plugin",
             where="PATH",
             repair='eval "$(.venv/bin/orgcal env --unset)"',
         )

@@ -1,8 +1,4 @@
-"""The command `orgcal`.
-
-Each command lives in a module of its own and is imported only when it is called, so that `orgcal env`,
-which a shell runs at each prompt or start, stays quick.
-"""
+"""The command `orgcal`: `python -m orgcal.cli`, or `.venv/bin/orgcal`."""
 
 from __future__ import annotations
 
@@ -11,26 +7,29 @@ import sys
 
 
 def main() -> None:
-    """Entry point of `orgcal`: runs a command, turns what we can explain into one sentence and an exit code."""
+    """Runs a command; turns what we can explain into one sentence on standard error, and into an exit code."""
     import typer
-    from click.exceptions import ClickException
 
-    from orgcal.cli.commands import app
+    from orgcal.cli.commands import build_app
     from orgcal.errors import OrgcalError
 
+    arguments = sys.argv[1:]
     try:
-        code = typer.main.get_command(app).main(prog_name="orgcal", standalone_mode=False)
+        command = typer.main.get_command(build_app(arguments))
+        code = command.main(args=arguments, prog_name="orgcal", standalone_mode=False)
     except OrgcalError as error:
         sys.stderr.write(f"orgcal: {error}\n")
         code = error.exit_code
-    except ClickException as error:
-        error.show()
-        code = 2
+    except typer.Exit as error:
+        code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
         code = 130
+    except typer.TyperException as error:
+        sys.stderr.write(f"orgcal: {error.format_message()}\n  repair: orgcal {' '.join(arguments[:1])} --help\n")
+        code = 2
     except BrokenPipeError:
-        # The reader went away (`orgcal … | head`): no error of ours. Python would complain at exit again.
+        # The reader went away (`orgcal … | head`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)

@@ -11,7 +11,8 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -267,20 +268,13 @@ class _Events:
             self._on_step(Step(operation, metadata.type, metadata.urn.rsplit("::", 1)[-1], done))
 
 
-class _translated:
+@contextmanager
+def _translated(stack: str, collected: _Events | None = None) -> Iterator[None]:
     """Turns the Automation API's errors, which carry whole transcripts, into one sentence."""
-
-    def __init__(self, stack: str, collected: _Events | None = None) -> None:
-        self._stack = stack
-        self._collected = collected
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, automation.CommandError):
-            said = self._collected.errors if self._collected else []
-            raise explain(str(error), said, stack=self._stack) from None
+    try:
+        yield
+    except automation.CommandError as error:
+        raise explain(str(error), collected.errors if collected else [], stack=stack) from None
 
 
 def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from orgcal.clouds import CLOUDS
 from orgcal.errors import UsageError
-from orgcal.msgraph.worlds import CLOUDS
 
 DEV_STACK = "dev"
 DATA_DIR_VARIABLE = "ORGCAL_DATA_DIR"

@@ -10,12 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
+from orgcal.clouds import CLOUDS, Cloud
 from orgcal.errors import UsageError, WorldMismatch
-
-Cloud = Literal["emulator", "public", "usgov", "china"]
-CLOUDS: tuple[str, ...] = get_args(Cloud)
 
 EMULATOR_FILE_VARIABLE = "ORGCAL_EMULATOR_FILE"
 """Names the `ready.json` that a running emulator keeps in its state directory."""

@@ -1,0 +1,5 @@
+"""`python -m orgcal.cli` is `orgcal`."""
+
+from orgcal.cli import main
+
+main()

@@ -1,0 +1,54 @@
+"""Progress of the engine: a live line on a terminal, plain lines in CI, nothing where JSON is asked for."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TextIO
+
+from rich.console import Console
+from rich.status import Status
+
+from orgcal.engine.drive import Step
+
+_PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "refresh": "read"}
+
+
+class StepPrinter:
+    """Prints each resource that changes, and on a terminal what is being worked on.
+
+    Args:
+        quiet: print nothing.
+        stream: standard error if None, so that results on standard output stay clean.
+    """
+
+    def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+        self._console = Console(file=stream or sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self._status: Status | None = None
+
+    def __enter__(self) -> StepPrinter:
+        if self._console.is_terminal:
+            self._status = self._console.status("starting the engine")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, step: Step) -> None:
+        if step.operation == "warning":
+            self._console.print(f"  [yellow]warning[/] {step.name}")
+            return
+        kind = step.type.rsplit(":", 1)[-1]
+        if not step.done:
+            if self._status is not None:
+                self._status.update(f"{kind} {step.name}")
+            return
+        done = _PAST.get(step.operation)
+        if done and not step.type.startswith(
+            ("pulumi:", "orgcal:index:EntraApplication", "orgcal:index:ClientSecrets")
+        ):
+            self._console.print(f"  [green]{done:<8}[/] {kind} [dim]{step.name}[/]")
