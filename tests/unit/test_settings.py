@@ -1,0 +1,185 @@
+"""Settings of a stack: what is accepted, and what is said of what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orgcal.errors import ConfigError
+from provisioning.settings import Settings, parse_settings
+
+VALID: dict[str, Any] = {
+    "entra": {"cloud": "emulator"},
+    "application": {"display_name": "Calendar Sync"},
+    "connector": {
+        "platform": {"kind": "local"},
+        "key": "outlook-calendar-admin",
+        "name": "Outlook Calendar Admin",
+        "scopes": ["Calendars.Read"],
+    },
+}
+
+
+def flat(settings: dict[str, Any]) -> dict[str, str]:
+    """As Pulumi hands it over: full keys, structured values as JSON text."""
+    return {f"orgcal:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+
+
+def with_changes(**changes: Any) -> dict[str, str]:
+    """VALID with some sections changed key by key."""
+    merged = {
+        key: {**VALID.get(key, {}), **value} if isinstance(value, dict) else value for key, value in changes.items()
+    }
+    return flat({**VALID, **merged})
+
+
+def problems_of(config: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(config, stack="prod")
+    return caught.value.problems
+
+
+def test_settings_minimal_config_gets_sensible_defaults() -> None:
+    settings = parse_settings(flat(VALID), stack="dev")
+
+    assert settings.credential.lifetime == "180d"
+    assert settings.credential.generations == (1,)
+    assert settings.connector.published is True
+    assert settings.consent is None
+    assert settings.protected is False
+
+
+@pytest.mark.parametrize(("cloud", "ephemeral", "protected"), [("public", False, True), ("public", True, False)])
+def test_settings_protection_follows_world_and_ephemeral(cloud: str, ephemeral: bool, protected: bool) -> None:
+    settings = parse_settings(with_changes(entra={"cloud": cloud}, ephemeral=ephemeral), stack="prod")
+
+    assert settings.protected is protected
+    assert settings.guard.protect is protected
+
+
+def test_settings_unknown_key_is_named_with_nearest_and_repair() -> None:
+    problems = problems_of(with_changes(credential={"lifetme": "90d"}))
+
+    assert len(problems) == 1
+    assert problems[0].startswith("orgcal:credential.lifetme: found a setting that does not exist")
+    assert "did you mean lifetime?" in problems[0]
+    assert problems[0].endswith("repair: pulumi config rm --path orgcal:credential.lifetme")
+
+
+def test_settings_all_problems_are_said_at_once() -> None:
+    config = with_changes(
+        entra={"cloud": "mars"},
+        connector={"key": "No Spaces", "scopes": []},
+        credential={"lifetime": "forever"},
+        surprise={"a": 1},
+    )
+    config["azuread:environment"] = "public"
+
+    said = "\n".join(problems_of(config))
+
+    for key in (
+        "azuread:environment",
+        "orgcal:entra.cloud",
+        "orgcal:connector.key",
+        "orgcal:connector.scopes",
+        "orgcal:credential.lifetime",
+        "orgcal:surprise",
+    ):
+        assert f"{key}: found" in said
+    assert said.count("repair: ") == 6
+
+
+def test_settings_missing_section_says_what_to_write() -> None:
+    config = flat({key: value for key, value in VALID.items() if key != "application"})
+
+    (problem,) = problems_of(config)
+
+    assert problem.startswith("orgcal:application: found nothing; expected a mapping with `display_name`")
+    assert "Pulumi.prod.yaml.example" in problem
+
+
+@pytest.mark.parametrize("lifetime", ["0d", "3651d", "6 months", "-1d", ""])
+def test_settings_lifetime_out_of_range_is_refused(lifetime: str) -> None:
+    (problem,) = problems_of(with_changes(credential={"lifetime": lifetime}))
+
+    assert problem == (
+        f'orgcal:credential.lifetime: found "{lifetime}"; expected 1d to 3650d, or never; '
+        "repair: pulumi config set --path orgcal:credential.lifetime 180d"
+    )
+
+
+@pytest.mark.parametrize(
+    ("credential", "key"),
+    [
+        ({"generations": [2, 1], "active": 2}, "generations"),
+        ({"generations": [1, 1]}, "generations"),
+        ({"generations": [0]}, "generations"),
+        ({"generations": [1, 2, 3]}, "generations"),
+        ({"generations": []}, "generations"),
+        ({"generations": [3, 4], "active": 2}, "active"),
+    ],
+)
+def test_settings_generations_that_do_not_fit_are_refused(credential: dict[str, Any], key: str) -> None:
+    (problem,) = problems_of(with_changes(credential=credential))
+
+    assert problem.startswith(f"orgcal:credential.{key}: found ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://app.example.com/callback",
+        "https://app.example.com/callback?x=1",
+        "https://app.example.com/callback#here",
+        "https://*.example.com/callback",
+        "https://app.example.com/call(back)",
+        "https://app.example.com/" + "a" * 250,
+        "ftp://app.example.com/",
+        "callback",
+    ],
+)
+def test_settings_redirect_uri_that_entra_refuses_is_refused_here(url: str) -> None:
+    (problem,) = problems_of(with_changes(consent={"public_url": url}))
+
+    assert problem.startswith("orgcal:consent.public_url: found ")
+
+
+@pytest.mark.parametrize("url", ["https://app.example.com/consent/callback", "http://localhost:8400/consent/callback"])
+def test_settings_redirect_uri_that_entra_takes_is_taken(url: str) -> None:
+    settings = parse_settings(with_changes(consent={"public_url": url}), stack="dev")
+
+    assert settings.consent is not None
+    assert settings.consent.public_url == url
+
+
+def test_settings_generations_of_rotation_replace_those_of_the_file_on_the_emulator_only() -> None:
+    kept = {"generations": [1, 2], "active": 2}
+
+    emulated = parse_settings(flat(VALID), stack="dev", generations=kept)
+    real = parse_settings(with_changes(entra={"cloud": "public"}), stack="prod", generations=kept)
+
+    assert (emulated.credential.generations, emulated.credential.active) == ((1, 2), 2)
+    assert (real.credential.generations, real.credential.active) == ((1,), 1)
+
+
+def test_settings_value_that_is_no_mapping_is_one_problem() -> None:
+    (problem,) = problems_of(flat({**VALID, "entra": "public"}))
+
+    assert problem.startswith('orgcal:entra: found "public"; expected a mapping with `cloud`')
+
+
+def test_settings_every_field_explains_itself() -> None:
+    def walk(model: Any, path: str) -> list[str]:
+        silent = []
+        for name, field in model.model_fields.items():
+            extra = field.json_schema_extra or {}
+            if not (field.description and extra.get("expected") and extra.get("example")):
+                silent.append(f"{path}{name}")
+            for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
+                if hasattr(candidate, "model_fields"):
+                    silent += walk(candidate, f"{path}{name}.")
+        return silent
+
+    assert walk(Settings, "") == []

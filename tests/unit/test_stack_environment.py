@@ -1,0 +1,106 @@
+"""Surroundings of a stack: directories, passphrase, variables, what must not leak between worlds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orgcal.engine.environment import DEV_PASSPHRASE_FILE, stack_environment
+from orgcal.engine.stacks import stack_cloud, stack_dir
+from orgcal.errors import UsageError
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  orgcal:entra: {cloud: emulator}\n")
+    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  orgcal:entra: {cloud: public, tenant_id: x}\n")
+    return tmp_path
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"PATH": os.defpath, "ORGCAL_DATA_DIR": str(tmp_path / "data")}
+
+
+def test_environment_of_dev_stays_in_the_checkout(project: Path, environ: dict[str, str]) -> None:
+    prepared = stack_environment(project, "dev", environ)
+
+    assert prepared.stack_dir == project / ".local" / "dev"
+    assert prepared.variables["PULUMI_BACKEND_URL"] == (project / ".local/dev/state").as_uri()
+    assert prepared.variables["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(DEV_PASSPHRASE_FILE)
+    assert prepared.world is None
+    assert not (project / "data").exists()
+
+
+def test_environment_of_dev_takes_the_login_of_a_real_tenant_away(project: Path, environ: dict[str, str]) -> None:
+    environ |= {"ARM_CLIENT_SECRET": "real", "ARM_TENANT_ID": "real", "ARM_USE_CLI": "true"}
+
+    applied = stack_environment(project, "dev", environ).applied_to(environ)
+
+    assert not any(name.startswith("ARM_") for name in applied)
+
+
+def test_environment_of_an_own_stack_gets_a_private_passphrase_once(project: Path, environ: dict[str, str]) -> None:
+    first = stack_environment(project, "prod", environ)
+    again = stack_environment(project, "prod", environ)
+
+    path = Path(first.variables["PULUMI_CONFIG_PASSPHRASE_FILE"])
+    assert path.parent == project / "data" / "stacks" / "prod"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert len(path.read_text()) >= 40
+    assert again.variables == first.variables
+
+
+@pytest.mark.parametrize("variable", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
+def test_environment_of_an_own_stack_keeps_the_users_passphrase(
+    project: Path, environ: dict[str, str], variable: str
+) -> None:
+    prepared = stack_environment(project, "prod", environ | {variable: "mine"})
+
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in prepared.variables
+
+
+def test_environment_of_an_own_stack_with_a_key_service_gets_no_passphrase(
+    project: Path, environ: dict[str, str]
+) -> None:
+    path = project / "Pulumi.prod.yaml"
+    path.write_text("secretsprovider: azurekeyvault://vault/keys/key\n" + path.read_text())
+
+    prepared = stack_environment(project, "prod", environ)
+
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in prepared.variables
+
+
+def test_environment_of_an_own_stack_leaves_backend_trust_and_login_alone(
+    project: Path, environ: dict[str, str]
+) -> None:
+    environ |= {"PULUMI_BACKEND_URL": "azblob://states", "ARM_TENANT_ID": "mine", "SSL_CERT_FILE": "/mine.pem"}
+
+    prepared = stack_environment(project, "prod", environ)
+
+    assert prepared.backend_url == "azblob://states"
+    assert prepared.removed == ()
+    assert set(prepared.variables) <= {"PULUMI_SKIP_UPDATE_CHECK", "PULUMI_CONFIG_PASSPHRASE_FILE"}
+    assert prepared.world is not None
+    assert prepared.world.login_url == "https://login.microsoftonline.com"
+
+
+@pytest.mark.parametrize("name", ["../dev", "a/b", "", "x" * 101])
+def test_stack_dir_of_a_name_that_leads_elsewhere_is_refused(project: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="is no name for a stack"):
+        stack_dir(project, name, {})
+
+
+def test_stack_cloud_of_a_stack_without_file_says_how_to_make_one(project: Path) -> None:
+    with pytest.raises(UsageError, match=r"cp Pulumi\.prod\.yaml\.example Pulumi\.stage\.yaml"):
+        stack_cloud(project, "stage")
+
+
+def test_stack_cloud_that_does_not_exist_is_named(project: Path) -> None:
+    (project / "Pulumi.x.yaml").write_text("config:\n  orgcal:entra: {cloud: mars}\n")
+
+    with pytest.raises(UsageError, match="found 'mars'; expected one of emulator, public, usgov, china"):
+        stack_cloud(project, "x")
