@@ -150,7 +150,7 @@ class Diff:
     delete_first: bool = False
 
 
-class InvalidInputs(Exception):  # noqa: N818 - reads as what it is where it is raised
+class InvalidInputs(Exception):
     """Raised by `check`: input name -> one sentence, all of them shown at once."""
 
     def __init__(self, failures: Mapping[str, str]) -> None:
@@ -158,7 +158,7 @@ class InvalidInputs(Exception):  # noqa: N818 - reads as what it is where it is 
         self.failures = dict(failures)
 
 
-class Incomplete(OrgcalError):  # noqa: N818 - as above
+class Incomplete(OrgcalError):
     """Raised by `create` or `update`: the resource exists, but its last steps failed.
 
     The engine records it and runs an update the next time, instead of losing it.

@@ -1,0 +1,1 @@
+"""Our own plugin, package `orgcal`: a connector's entry, its credential, and the ledger of generations."""

@@ -1,0 +1,19 @@
+"""`python -P -m providers.connector ENGINE_ADDRESS`: started by the engine through `pulumi-resource-orgcal`."""
+
+from __future__ import annotations
+
+from providers._sdk import Provider, serve
+from providers.connector.connectors import Connector
+from providers.connector.credentials import ConnectorCredentials
+from providers.connector.ledgers import CredentialLedger
+
+VERSION = "0.1.0"
+
+
+def main() -> None:
+    """Serve the package `orgcal`."""
+    serve(Provider("orgcal", VERSION, resources=[Connector(), CredentialLedger(), ConnectorCredentials()]))
+
+
+if __name__ == "__main__":
+    main()

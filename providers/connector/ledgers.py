@@ -1,0 +1,98 @@
+"""`orgcal:index:CredentialLedger`: the ledger's rules where the engine asks them first.
+
+Everything is recorded in the *inputs*: `check` gets the inputs of the last time and no state, and only
+a refusal by `check` comes before any write, with preview and with `--skip-preview` alike. So `check`
+fills the input `entries` in. It has a second use: in a preview every end date, also that of a
+generation new in this preview, is known, so no live password seems about to be replaced.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from orgcal.errors import UsageError
+from providers._sdk import Call, Created, Diff, Found, InvalidInputs, Prop, Properties, Resource, State, has_unknown
+from providers.connector.ledger import NEVER, Entry, Ledger, Refused, Wanted, record
+
+
+class CredentialLedger(Resource):
+    """Which generations of the credential there are and were; refuses to go backwards."""
+
+    token = "orgcal:index:CredentialLedger"  # noqa: S105
+    inputs: ClassVar[Mapping[str, Prop]] = {
+        "generations": Prop("array", required=True, description="Live generations, numbers from 1."),
+        "active": Prop("integer", required=True, description="The live generation that the connector uses."),
+        "lifetime": Prop(required=True, description="Of new generations: `180d`, or `never` (2299-12-31)."),
+        "rollbackTo": Prop("integer", description="The one number that the active generation may fall to."),
+        "entries": Prop("object", filled=True, description="Generation -> created, expires, superseded, retired."),
+    }
+    outputs: ClassVar[Mapping[str, Prop]] = {
+        "endDates": Prop("object", description="Live generation -> absolute end date, RFC 3339 in UTC.")
+    }
+
+    def check(self, call: Call, news: Properties, olds: Properties) -> Properties:
+        if has_unknown(news):
+            raise InvalidInputs({"generations": "must be known before anything is made; take it from config"})
+        if any(isinstance(number, bool) or not isinstance(number, int) for number in news["generations"]):
+            raise InvalidInputs({"generations": f"found {news['generations']!r}, expected whole numbers"})
+        known = _entries(olds)
+        try:
+            ledger = record(_wanted(news), known, _wanted(olds) if olds else None, datetime.now(UTC))
+        except Refused as refusal:
+            raise InvalidInputs({refusal.setting: refusal.reason}) from None
+        if any(entry.expires == NEVER for number, entry in ledger.items() if number not in known):
+            call.tell("warning", "this credential never expires; Microsoft advises less than 12 months")
+        return {**news, "entries": {str(number): entry.to_wire() for number, entry in ledger.items()}}
+
+    def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
+        """What changed; dates of generations that are recorded never do."""
+        found = self.compared(old.inputs, news)
+        changed = set(found.changed)
+        if _entries(old.inputs) == _entries(news):  # an engine may drop the nulls of events that did not happen
+            changed.discard("entries")
+        if "lifetime" in changed and _entries(old.inputs).keys() == _entries(news).keys():
+            call.tell("info", f"lifetime {news['lifetime']} takes effect with the next generation only")
+        return Diff(frozenset(changed))
+
+    def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
+        return _end_dates(news)
+
+    def create(self, call: Call, news: Properties) -> Created:  # noqa: ARG002
+        return Created(f"ledger-{uuid.uuid4()}", _end_dates(news))
+
+    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+        """What the state has: a ledger is nowhere else."""
+        if not old.inputs:
+            raise UsageError(
+                "a ledger exists in the stack's state only and cannot be imported",
+                where=call.name,
+                repair="let pulumi up make a new one with the live generations of your config",
+            )
+        return Found(resource_id, old.inputs, _end_dates(old.inputs))
+
+    def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
+        return _end_dates(news)
+
+    def delete(self, call: Call, resource_id: str, old: State) -> None:
+        """Nothing: what the ledger guards is deleted by those who made it."""
+
+
+def _wanted(inputs: Properties) -> Wanted:
+    return Wanted(
+        generations=tuple(inputs["generations"]),
+        active=inputs["active"],
+        lifetime=inputs["lifetime"],
+        rollback_to=inputs.get("rollbackTo"),
+    )
+
+
+def _entries(inputs: Properties) -> Ledger:
+    return {int(number): Entry.from_wire(said) for number, said in inputs.get("entries", {}).items()}
+
+
+def _end_dates(inputs: Properties) -> Properties:
+    entries = _entries(inputs)
+    return {"endDates": {str(number): entries[number].expires for number in inputs["generations"]}}
