@@ -14,6 +14,7 @@ _NETWORK = re.compile(
     r"proxyconnect|could not connect|no matching distribution|connection error|newconnectionerror|urlopen error",
     re.IGNORECASE,
 )
+_HOST = re.compile(r"https?://([A-Za-z0-9.-]+)|host='([A-Za-z0-9.-]+)'|lookup ([A-Za-z0-9.-]+)")
 _CHECKSUM = re.compile(r"checksum mismatch|security error|do not match the hashes", re.IGNORECASE)
 _NO_PIP = re.compile(r"no module named pip", re.IGNORECASE)
 
@@ -37,9 +38,12 @@ def trouble_in(ended: Ended) -> tuple[str, str]:
             "do not use it; look for what stands between you and the source (a proxy, a mirror)",
         )
     for line in reversed(ended.tail):
-        if _NETWORK.search(line):
+        found = _NETWORK.search(line)
+        if found:
+            host = _HOST.search(line)
+            heard = f"{next(filter(None, host.groups()))}: {found[0]}" if host else found[0]
             return (
-                f"no network ({line.strip()[:200]})",
+                f"no network ({heard})",
                 "connect to the network, or set GOPROXY and pip's index to mirrors that you can reach",
             )
     return ended.last_words[:300], ""

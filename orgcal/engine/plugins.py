@@ -1,0 +1,236 @@
+"""The azuread plugin of a stack: the real one, or our stand-in where that cannot be had.
+
+The choice is made once per stack and kept in its directory, because a state made with one is read back by
+the same; only AZUREAD_PLUGIN changes it. The stand-in serves the emulator's world and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from orgcal.engine.cache import cache_dir
+from orgcal.engine.child import run_child
+from orgcal.engine.find import Engine
+from orgcal.engine.progress import Progress, in_words
+from orgcal.engine.troubles import trouble_in
+from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
+from orgcal.errors import EngineError, UsageError, WorldMismatch
+
+PLUGIN_VARIABLE = "AZUREAD_PLUGIN"
+PROGRAM = "pulumi-resource-azuread"
+INSTALL_LIMIT_S = 180.0
+REMEMBER_FAILURE_S = 86_400.0
+_KEPT = "azuread-plugin.json"
+
+Kind = Literal["real", "standin"]
+
+
+@dataclass(frozen=True, slots=True)
+class AzureadPlugin:
+    """The plugin a stack uses.
+
+    Attributes:
+        kind: `real` or `standin`.
+        path_dir: goes first on PATH where the stand-in is used, otherwise None.
+        line: one line for the user: which, and why.
+    """
+
+    kind: Kind
+    path_dir: Path | None
+    line: str
+
+
+def standin_dir(project_dir: Path) -> Path:
+    """The folder of the stand-in, `providers/azuread` of the checkout."""
+    return project_dir / "providers" / "azuread"
+
+
+def installed_azuread(environ: Mapping[str, str]) -> Path | None:
+    """The real plugin's program in Pulumi's own folder, in the version we pinned; None if it is not there."""
+    home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi").expanduser()
+    folder = home / "plugins" / f"resource-azuread-v{AZUREAD_PLUGIN_VERSION}"
+    program = folder / PROGRAM
+    # Pulumi keeps this mark beside the folder until an installation is complete.
+    unfinished = folder.with_name(f"{folder.name}.partial")
+    return program if os.access(program, os.X_OK) and not unfinished.exists() else None
+
+
+def kept_choice(stack_dir: Path) -> Kind | None:
+    """What the stack uses since it was first brought up; None before."""
+    try:
+        said = json.loads((stack_dir / _KEPT).read_text(encoding="utf-8"))["plugin"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return cast(Kind, said) if said in ("real", "standin") else None
+
+
+def choose_azuread(
+    engine: Engine,
+    *,
+    stack_dir: Path,
+    cloud: str,
+    project_dir: Path,
+    environ: Mapping[str, str],
+    progress: Progress | None = None,
+    system: str = sys.platform,
+) -> AzureadPlugin:
+    """The plugin for a stack; the real one is installed first where it is wanted and missing.
+
+    Args:
+        engine: installs the real one.
+        stack_dir: the stack's own directory; the choice is kept there.
+        cloud: the stack's world, such as `emulator`.
+        project_dir: the checkout, which holds the stand-in.
+        environ: read are AZUREAD_PLUGIN (`real`, `standin`; `auto` chooses anew; unset keeps the stack's
+            choice), PATH and PULUMI_HOME.
+        progress: told what takes long; standard error if None.
+        system: as in `sys.platform`.
+
+    Raises:
+        UsageError: AZUREAD_PLUGIN is none of the choices.
+        WorldMismatch: the stand-in is chosen, or stands on PATH, outside the emulator's world.
+        EngineError: the real one is needed and cannot be installed.
+    """
+    progress = Progress() if progress is None else progress
+    asked = _asked(environ)
+    kept = kept_choice(stack_dir)
+    wanted = asked or kept or "auto"
+    by = f"{PLUGIN_VARIABLE}={asked}" if asked in ("real", "standin") else "kept from this stack's first run"
+    if cloud != "emulator":
+        _refuse_standin(wanted, by, project_dir, environ, cloud)
+        path = _real(engine, cloud, environ, progress, again=asked is not None)
+        plugin = _real_plugin(path, "the only one outside the emulator's world", environ)
+    elif system == "darwin":
+        plugin = _standin(project_dir, "Go on macOS does not read SSL_CERT_FILE, so the real one trusts no emulator")
+    elif wanted == "standin":
+        plugin = _standin(project_dir, by)
+    elif wanted == "real":
+        plugin = _real_plugin(_real(engine, cloud, environ, progress, again=asked is not None), by, environ)
+    else:
+        plugin = _auto(engine, project_dir, environ, progress, again=asked is not None)
+    if plugin.kind != kept:
+        _keep(stack_dir, plugin.kind)
+    return plugin
+
+
+def _auto(
+    engine: Engine, project_dir: Path, environ: Mapping[str, str], progress: Progress, *, again: bool
+) -> AzureadPlugin:
+    try:
+        path = _real(engine, "emulator", environ, progress, again=again)
+    except EngineError as error:
+        return _standin(project_dir, error.what)
+    return _real_plugin(path, "it is installed", environ)
+
+
+def _refuse_standin(wanted: str, by: str, project_dir: Path, environ: Mapping[str, str], cloud: str) -> None:
+    where, repair = PLUGIN_VARIABLE, f"{PLUGIN_VARIABLE}=real"
+    if wanted == "standin":
+        raise WorldMismatch(
+            f"the azuread stand-in ({by}) serves the emulator only, and this stack lives in cloud {cloud}",
+            where=where,
+            repair=repair,
+        )
+    shadow = _shadow(environ)
+    if shadow and shadow.parent.resolve() == standin_dir(project_dir).resolve():
+        raise WorldMismatch(
+            f"the azuread stand-in is on PATH and would be used instead of the real one in cloud {cloud}",
+            where=str(shadow),
+            repair='eval "$(.venv/bin/orgcal env --unset)"',
+        )
+
+
+def _shadow(environ: Mapping[str, str]) -> Path | None:
+    """The plugin's program on PATH, which the engine takes before any installed one."""
+    found = shutil.which(PROGRAM, path=environ.get("PATH", ""))
+    return Path(found) if found else None
+
+
+def _real_plugin(path: Path, why: str, environ: Mapping[str, str]) -> AzureadPlugin:
+    shadow = _shadow(environ)
+    if shadow:
+        return AzureadPlugin("real", None, f"azuread plugin: {shadow}, since the engine takes the one on PATH first")
+    return AzureadPlugin("real", None, f"azuread plugin: real, {AZUREAD_PLUGIN_VERSION} in {path.parent} ({why})")
+
+
+def _standin(project_dir: Path, why: str) -> AzureadPlugin:
+    folder = standin_dir(project_dir)
+    if not os.access(folder / PROGRAM, os.X_OK):
+        raise EngineError("the azuread stand-in is missing", where=str(folder / PROGRAM), repair="git checkout .")
+    return AzureadPlugin("standin", folder, f"azuread plugin: our stand-in ({why})")
+
+
+def _real(engine: Engine, cloud: str, environ: Mapping[str, str], progress: Progress, *, again: bool) -> Path:
+    """The real plugin's program, installed first if need be.
+
+    A failed try is remembered for a day, so that not every run on a closed network waits for it, unless
+    the user asks for it by name (`again`).
+    """
+    path = installed_azuread(environ)
+    if path:
+        return path
+    failed = cache_dir(environ) / f"azuread-{AZUREAD_PLUGIN_VERSION}.failed"
+    remembered = "" if again else _remembered(failed)
+    if not remembered:
+        progress.say(f"azuread plugin: installing the real one, {AZUREAD_PLUGIN_VERSION}")
+        ended = run_child(
+            [str(engine.pulumi), "plugin", "install", "resource", "azuread", AZUREAD_PLUGIN_VERSION],
+            env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            cwd=Path("/"),
+            limit_s=INSTALL_LIMIT_S,
+            on_tick=lambda seconds: progress.pulse(f"azuread plugin: installing, {in_words(seconds)}"),
+        )
+        progress.clear()
+        path = installed_azuread(environ)
+        if ended.status == 0 and path:
+            failed.unlink(missing_ok=True)
+            return path
+        remembered = trouble_in(ended)[0]
+        _remember(failed, remembered)
+    raise EngineError(
+        f"the real one cannot be installed: {remembered}",
+        where="azuread plugin",
+        repair=f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
+        + (f", or {PLUGIN_VARIABLE}=standin" if cloud == "emulator" else ""),
+    )
+
+
+def _remembered(failed: Path) -> str:
+    """Why it failed last time, if that was less than a day ago; otherwise empty."""
+    try:
+        said = json.loads(failed.read_text(encoding="utf-8"))
+        age_s = time.time() - float(said["at"])
+        return str(said["why"]) if 0 <= age_s < REMEMBER_FAILURE_S else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _remember(failed: Path, why: str) -> None:
+    failed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    failed.write_text(json.dumps({"at": time.time(), "why": why}) + "\n", encoding="utf-8")
+
+
+def _asked(environ: Mapping[str, str]) -> str | None:
+    asked = environ.get(PLUGIN_VARIABLE, "")
+    if asked not in ("", "real", "standin", "auto"):
+        raise UsageError(
+            f"there is no azuread plugin {asked!r}; known are real, standin, auto",
+            where=PLUGIN_VARIABLE,
+            repair=f"unset {PLUGIN_VARIABLE}",
+        )
+    return asked or None
+
+
+def _keep(stack_dir: Path, kind: Kind) -> None:
+    stack_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    staging = stack_dir / f"{_KEPT}.new"
+    staging.write_text(json.dumps({"plugin": kind}) + "\n", encoding="utf-8")
+    staging.replace(stack_dir / _KEPT)
