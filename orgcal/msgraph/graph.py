@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from orgcal.errors import Unreachable
 from orgcal.msgraph.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
-from orgcal.msgraph.auth import TokenSource
+from orgcal.msgraph.tokens import Tokens
 from orgcal.msgraph.worlds import World
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class GraphClient:
     def __init__(
         self,
         world: World,
-        token_source: TokenSource,
+        token_source: Tokens,
         session: requests.Session,
         *,
         version: str = "v1.0",

@@ -1,0 +1,156 @@
+"""JSON batching of Microsoft Graph: up to 20 reads in one request.
+
+The outer status says only that the batch was parsed; each entry has its own status, headers and body, in any order, and
+a wrong server or proxy may leave entries out, send them twice or invent some. `send_batch` never raises for what a
+server does: it gives back one answer for each entry asked, or says why not.
+
+Source: https://learn.microsoft.com/en-us/graph/json-batching
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orgcal.errors import Unreachable
+from orgcal.msgraph.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
+
+if TYPE_CHECKING:
+    import requests
+
+MAX_ENTRIES = 20
+"""More are refused with 400. Source: https://learn.microsoft.com/en-us/graph/json-batching"""
+
+_NO_HEADERS: Mapping[str, Any] = {}
+
+
+class Entry(NamedTuple):
+    """One answer within a batch; `body` is None where it is no JSON object."""
+
+    status: int
+    headers: Mapping[str, Any]
+    body: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class BatchAnswer:
+    """What came of one batch.
+
+    Attributes:
+        entries: by position of the request; None where the server sent none. Empty unless `status` is 200.
+        status: of the whole; 0 where no usable answer came (lost connection, a proxy's page, broken JSON).
+        reason: why there are no entries, as a sentence; empty otherwise.
+        throttled: the batch, or an entry, was refused for now (429, 503, 504).
+        retry_after_s: the longest wait that was asked for anywhere in it; None if none was.
+        limit_share: the highest `x-ms-throttle-limit-percentage` in it; 0 if there was none.
+        strange: entries that were doubled, unknown or unreadable.
+        elapsed_s: from sending to the last byte.
+    """
+
+    status: int
+    entries: list[Entry | None] = field(default_factory=list)
+    reason: str = ""
+    request_id: str = ""
+    throttled: bool = False
+    retry_after_s: float | None = None
+    limit_share: float = 0.0
+    strange: int = 0
+    elapsed_s: float = 0.0
+
+
+def batch_body(paths: Sequence[str]) -> bytes:
+    """The request body that reads `paths` (relative, without version); entry ids are positions."""
+    entries = [f'{{"id":"{i}","method":"GET","url":{json.dumps(path)}}}' for i, path in enumerate(paths)]
+    return ('{"requests":[' + ",".join(entries) + "]}").encode()
+
+
+def send_batch(
+    session: requests.Session, url: str, token: str, paths: Sequence[str], headers: Mapping[str, str] | None = None
+) -> BatchAnswer:
+    """Read `paths` in one request.
+
+    Args:
+        session: of `new_session`.
+        url: of Graph with its version, without `/$batch`.
+        token: access token.
+        paths: at most `MAX_ENTRIES`.
+        headers: further headers of the outer request.
+    """
+    import requests
+
+    all_headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
+    began = time.perf_counter()
+    try:
+        response = session.post(f"{url}/$batch", data=batch_body(paths), headers=all_headers)
+        content = response.content
+    except requests.exceptions.RequestException as error:
+        return BatchAnswer(0, reason=f"connection lost ({type(error).__name__})", elapsed_s=time.perf_counter() - began)
+    elapsed_s = time.perf_counter() - began
+    answer = _read_answer(response, content, len(paths))
+    answer.elapsed_s = elapsed_s
+    return answer
+
+
+def _read_answer(response: requests.Response, content: bytes, expected: int) -> BatchAnswer:
+    headers = response.headers
+    try:
+        body = parse_object(content, where="POST /$batch", content_type=headers.get("Content-Type", ""))
+    except Unreachable as error:
+        if response.status_code < 400:
+            return BatchAnswer(0, reason=error.what)
+        body = {}
+    if response.status_code != 200:
+        refused = graph_error(response.status_code, body, headers=headers, where="POST /$batch")
+        return BatchAnswer(
+            response.status_code,
+            reason=refused.what,
+            request_id=refused.request_id,
+            throttled=response.status_code in RETRIED_STATUSES,
+            retry_after_s=refused.retry_after_s,
+        )
+    found = body.get("responses")
+    if not isinstance(found, list):
+        return BatchAnswer(0, reason="the batch's answer holds no responses")
+    answer = BatchAnswer(
+        200, [None] * expected, request_id=headers.get("request-id", ""), limit_share=limit_share(headers)
+    )
+    for item in found:
+        _place(answer, item, expected)
+    return answer
+
+
+def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
+    """Put one item of `responses` where it belongs, and note what it says about limits."""
+    try:
+        position, status = int(item["id"]), int(item["status"])
+    except (KeyError, TypeError, ValueError):
+        answer.strange += 1
+        return
+    if not 0 <= position < expected or answer.entries[position] is not None:
+        answer.strange += 1
+        return
+    headers = item.get("headers")
+    headers = headers if isinstance(headers, dict) else _NO_HEADERS
+    body = item.get("body")
+    answer.entries[position] = Entry(status, headers, body if isinstance(body, dict) else None)
+    if status in RETRIED_STATUSES:
+        answer.throttled = True
+        asked = retry_after_s(headers)
+        if asked is not None:
+            answer.retry_after_s = max(asked, answer.retry_after_s or 0.0)
+    if len(headers) > 1:  # one is the content type
+        answer.limit_share = max(answer.limit_share, limit_share(headers))
+
+
+def limit_share(headers: Mapping[str, Any]) -> float:
+    """Share of a throttling limit that is used up, which Graph tells from 0.8 on; 0 where it says nothing."""
+    for name, value in headers.items():
+        if name.lower() == "x-ms-throttle-limit-percentage":
+            try:
+                return float(value)
+            except (TypeError, ValueError):
+                return 0.0
+    return 0.0

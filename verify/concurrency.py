@@ -1,0 +1,120 @@
+"""How many batches of one organisation are in flight, and when the next may leave.
+
+Microsoft has published two readings of Exchange's limit of four concurrent requests (per mailbox, and per application),
+and says that it throttles below its limits when a service is loaded. So the number is found, not configured: as TCP
+does, doubled while nothing is lost, then grown by one and halved.
+
+Source: https://learn.microsoft.com/en-us/graph/throttling-limits and https://learn.microsoft.com/en-us/graph/throttling
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from verify.models import Pace
+
+NEARLY_THROTTLED = 0.9
+"""Share of the limit (`x-ms-throttle-limit-percentage`) from which we slow down before being told to."""
+
+
+class Window:
+    """The number of batches in flight; used by one thread.
+
+    A window is as many answers as were in flight when it began. A clean one doubles the limit until the first throttle,
+    and adds one afterwards; throttles halve it at most once a window, as one burst is one piece of news.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._fixed = pace.fixed
+        self._cap = pace.fixed or pace.cap
+        self._limit = pace.fixed or min(pace.start, pace.cap)
+        self._doubling = True
+        self._clean = True
+        self._left = self._limit
+        self.reached = self._limit
+        self.throttles = 0
+
+    @property
+    def limit(self) -> int:
+        """Batches that may be in flight now."""
+        return self._limit
+
+    def answered(self, in_flight: int, *, throttled: bool) -> None:
+        """An answer came.
+
+        Args:
+            in_flight: batches still in flight.
+            throttled: it was, or held, a 429, or said that a limit is nearly reached.
+        """
+        if throttled:
+            self.throttles += 1
+            if self._clean:
+                self._clean = False
+                self._doubling = False
+                if not self._fixed:
+                    self._limit = max(1, self._limit // 2)
+        self._left -= 1
+        if self._left > 0:
+            return
+        if self._clean and not self._fixed:
+            self._limit = min(self._cap, self._limit * 2 if self._doubling else self._limit + 1)
+            self.reached = max(self.reached, self._limit)
+        self._clean = True
+        self._left = max(1, in_flight)
+
+
+class Gate:
+    """Holds back every request of one organisation until the longest `Retry-After` it was told is over.
+
+    Args:
+        budget_s: seconds that may be spent waiting in all.
+        stopped: true ends a wait at once.
+        monotonic: the clock; a wall clock that jumps would let requests out early.
+        sleep: for tests.
+    """
+
+    def __init__(
+        self,
+        budget_s: float,
+        stopped: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._stopped = stopped
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._open_at = 0.0
+        self._budget_s = budget_s
+        self.waited_s = 0.0
+        self.exhausted = False
+
+    def hold(self, seconds: float) -> None:
+        """No request before `seconds` from now, or before an earlier hold ends, whichever is later."""
+        with self._lock:
+            until = self._monotonic() + seconds
+            if until <= self._open_at:
+                return
+            added = until - max(self._open_at, self._monotonic())
+            if self.waited_s + added > self._budget_s:
+                self.exhausted = True
+                return
+            self.waited_s += added
+            self._open_at = until
+
+    @property
+    def shut(self) -> bool:
+        """No request will leave any more: the run was stopped, or the budget is used up."""
+        return self.exhausted or self._stopped()
+
+    def wait(self) -> bool:
+        """Wait until requests may leave; False if the gate was shut meanwhile."""
+        while True:
+            if self.shut:
+                return False
+            left = self._open_at - self._monotonic()
+            if left <= 0:
+                return True
+            self._sleep(min(left, 0.25))

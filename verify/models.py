@@ -1,0 +1,251 @@
+"""What goes into a verification and what comes out of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+
+class Verdict(enum.StrEnum):
+    """How a check ended.
+
+    `fail` means that the organisation or the connector is wrong, `error` that we could not tell: a network that breaks
+    is not a customer who revoked. Both end in an exit code other than 0.
+    """
+
+    PASS = "pass"  # noqa: S105  # a verdict, not a password
+    WARN = "warn"
+    SKIP = "skip"
+    FAIL = "fail"
+    ERROR = "error"
+
+
+class MailboxClass(enum.StrEnum):
+    """What came of reading one user's calendars; each user listed is in exactly one of these."""
+
+    OK = "ok"
+    NO_MAILBOX = "no_mailbox"
+    RESTRICTED = "restricted"
+    DELETED = "deleted"
+    FAILED = "failed"
+    NOT_READ = "not_read"
+    """Listed but not asked about: left out by `sample`, or the run ended before."""
+
+
+CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "events"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The outcome of one check.
+
+    Attributes:
+        check: which check.
+        verdict: how it ended.
+        sentence: what was found, for a person; without secrets, with users by object id only.
+        repair: what to do about it; empty where nothing is to be done.
+        tenant_id: the organisation; empty for checks of the connector itself.
+        organisation: the organisation's name as the caller knows it.
+        evidence: counts, ids of requests, names of permissions; JSON values only.
+        duration_s: how long the check took.
+    """
+
+    check: CheckId
+    verdict: Verdict
+    sentence: str
+    repair: str = ""
+    tenant_id: str = ""
+    organisation: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    duration_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        return {
+            "check": self.check,
+            "verdict": self.verdict.value,
+            "sentence": self.sentence,
+            "repair": self.repair,
+            "tenant_id": self.tenant_id,
+            "organisation": self.organisation,
+            "evidence": dict(self.evidence),
+            "duration_s": round(self.duration_s, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An organisation to verify.
+
+    Attributes:
+        tenant_id: GUID or domain.
+        organisation: a name for reports.
+        invited: it has not consented yet; skipped unless `Options.strict` or `named`.
+        named: the caller asked for this organisation by name, so it is never skipped.
+        consent_link: what to send to its administrator, shown as the repair where consent is missing.
+    """
+
+    tenant_id: str
+    organisation: str = ""
+    invited: bool = False
+    named: bool = False
+    consent_link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a credential can be read, never the credential itself: this travels to workers and appears in logs.
+
+    Attributes:
+        kind: `platform` reads it back from the connector's settings; `file` and `environment` name a place; `given`
+            is looked up among `Options.given_credentials`, which never leave the process.
+        name: connector key, path, name of a variable, or key.
+        settings: of the platform, without secrets.
+    """
+
+    kind: Literal["platform", "file", "environment", "given"]
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """What is verified.
+
+    Attributes:
+        cloud: world of the connector, see `orgcal.msgraph.worlds`.
+        client_id: the application (client) id.
+        permissions: names of the application permissions that must be effective.
+        credential: where its credential is.
+        name: for reports.
+    """
+
+    cloud: str
+    client_id: str
+    permissions: tuple[str, ...]
+    credential: SecretReference
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Mailboxes of one organisation by class, with a few examples of failures; its size does not grow with users."""
+
+    counts: dict[MailboxClass, int] = field(default_factory=lambda: dict.fromkeys(MailboxClass, 0))
+    calendars: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    examples: list[dict[str, str]] = field(default_factory=list)
+
+    MAX_EXAMPLES = 100
+    MAX_REASONS = 50
+
+    def add(self, mailbox: Mailbox) -> None:
+        """Count one mailbox."""
+        self.counts[mailbox.mailbox_class] += 1
+        self.calendars += mailbox.calendars
+        if mailbox.mailbox_class is MailboxClass.OK:
+            return
+        reason = mailbox.reason or mailbox.mailbox_class.value
+        if reason not in self.reasons and len(self.reasons) >= self.MAX_REASONS:
+            reason = "other reasons"
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        if mailbox.mailbox_class is MailboxClass.FAILED and len(self.examples) < self.MAX_EXAMPLES:
+            self.examples.append(
+                {"user_id": mailbox.user_id, "reason": mailbox.reason, "request_id": mailbox.request_id}
+            )
+
+    @property
+    def total(self) -> int:
+        """All mailboxes counted."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """What came of one user.
+
+    Attributes:
+        calendars: calendars read; 0 unless the class is `ok`.
+        reason: Graph's code, or our word for what went wrong.
+        request_id: Graph's, for Microsoft's support.
+        name: the user principal name, only where `Options.show_users`.
+    """
+
+    user_id: str
+    mailbox_class: MailboxClass
+    calendars: int = 0
+    reason: str = ""
+    request_id: str = ""
+    name: str = ""
+
+
+class Listener(Protocol):
+    """Told about a run while it goes on; methods are called from the threads that read, and must be quick."""
+
+    def started(self, target: Target, total: int | None) -> None:
+        """Users of `target` are about to be read; `total` is Graph's own count, if it told."""
+
+    def progress(self, target: Target, listed: int, read: int) -> None:
+        """So many users were listed, and so many of them read."""
+
+    def mailbox(self, target: Target, mailbox: Mailbox) -> None:
+        """One user was read."""
+
+    def finished(self, target: Target) -> None:
+        """`target` is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one organisation is read.
+
+    Attributes:
+        fixed: batches in flight at all times; 0 adapts.
+        start: batches in flight at first.
+        cap: batches in flight at most.
+        budget_s: seconds that waiting for throttled or broken requests may take in all.
+        attempts: how often one entry of a batch is tried.
+    """
+
+    fixed: int = 0
+    start: int = 8
+    cap: int = 64
+    budget_s: float = 900.0
+    attempts: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to verify.
+
+    Attributes:
+        connector: what is verified.
+        environ: the process environment: emulator, proxies, credentials of the operator.
+        strict: organisations that are still `invited` fail instead of being skipped.
+        sample: read so many users of each organisation, chosen by `seed`; 0 reads all.
+        probes: optional checks, such as `events`.
+        through_platform: use the access token that the platform hands out.
+        show_users: user names may appear in details.
+        organisations_at_once: organisations verified at the same time.
+        given_credentials: credentials by key, for references of kind `given`.
+        stop: asked often; the run ends early, and says so, once it is true.
+        now: the time that lifetimes are compared with.
+    """
+
+    connector: Connector
+    environ: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+    sample: int = 0
+    seed: int = 0
+    probes: frozenset[str] = frozenset()
+    through_platform: bool = False
+    show_users: bool = False
+    organisations_at_once: int = 8
+    pace: Pace = field(default_factory=Pace)
+    given_credentials: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    listener: Listener | None = None
+    stop: Callable[[], bool] = lambda: False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -1,0 +1,253 @@
+"""Reads the calendars of every user of one organisation: the engine.
+
+One thread lists users, some carry batches of 20 reads, and one, the caller's, decides: it packs batches (`work`), keeps
+as many in flight as the window allows (`concurrency`), and counts each user once (`judging`). The others only send and
+parse. Nothing that is held grows with the number of users.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orgcal.errors import OrgcalError, Unreachable
+from orgcal.msgraph.batch import BatchAnswer, send_batch
+from orgcal.msgraph.graph import backoff_s
+from orgcal.msgraph.tokens import Tokens
+from orgcal.msgraph.worlds import World
+from verify.concurrency import NEARLY_THROTTLED, Gate, Window
+from verify.judging import Judge, Outcome
+from verify.listing import LOW_PRIORITY, Stopped, UserPages
+from verify.models import Mailbox, MailboxClass, Pace
+from verify.work import Read, User, Work
+
+if TYPE_CHECKING:
+    import requests
+
+PAGES_AHEAD = 3
+"""Pages of users that may wait to be read."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Whom the engine tells what; each may be left out.
+
+    Attributes:
+        total: Graph's own count of users.
+        counts: users listed and users done, after each batch.
+        mailbox: each user that is done.
+    """
+
+    total: Callable[[int], None] | None = None
+    counts: Callable[[int, int], None] | None = None
+    mailbox: Callable[[Mailbox], None] | None = None
+
+
+@dataclass(slots=True)
+class _Listed:
+    """A page of users; None says that it was the last, with the error that ended listing early."""
+
+    page: list[User] | None
+    error: OrgcalError | None = None
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Graph's own count of users."""
+
+    count: int | None
+
+
+@dataclass(slots=True)
+class _Answered:
+    """A batch came back; without an answer where it was not sent, and with the reason if that was an error."""
+
+    reads: list[Read]
+    answer: BatchAnswer | None
+    error: OrgcalError | None = None
+
+
+_Event = _Listed | _Counted | _Answered | Exception
+
+
+class Reading:
+    """Reads one organisation; use `run` once.
+
+    Args:
+        world: where Graph is.
+        tokens: access tokens of the organisation.
+        session: its pool should hold two connections more than `pace` allows batches.
+        pace: how fast.
+        sample: read so many users, chosen by `seed`; 0 reads all.
+        with_names: ask for user principal names too.
+        stopped: true ends the reading early.
+        progress: whom to tell.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        tokens: Tokens,
+        session: requests.Session,
+        *,
+        pace: Pace | None = None,
+        sample: int = 0,
+        seed: int = 0,
+        with_names: bool = False,
+        stopped: Callable[[], bool] = lambda: False,
+        progress: Progress | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._session = session
+        self._pace = pace = pace or Pace()
+        self._progress = progress or Progress()
+        self._abandoned = threading.Event()
+        self._gate = Gate(pace.budget_s, lambda: self._abandoned.is_set() or stopped())
+        self._window = Window(pace)
+        self._users = UserPages(world, tokens, session, self._gate, with_names=with_names, attempts=pace.attempts)
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
+        self._outcome = Outcome()
+        self._work = Work(self._pages_allowed.release, sample=sample, seed=seed)
+        self._judge = Judge(world, self._work, self._outcome, pace.attempts, self._progress.mailbox)
+        self._batch_url = f"{world.graph_url}/v1.0"
+        self._listing = True
+        self._in_flight = 0
+        self._batches = 0
+
+    def run(self) -> Outcome:
+        """Read, until every user is counted or it makes no sense to go on."""
+        workers = (self._pace.fixed or self._pace.cap) + 2
+        with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
+            try:
+                pool.submit(self._reported, self._list)
+                pool.submit(self._reported, self._count)
+                self._fill(pool)
+                while self._listing or self._in_flight:
+                    self._take(self._events.get())
+                    self._fill(pool)
+            finally:
+                self._abandon()
+        while not self._events.empty():  # a count that came late
+            self._take(self._events.get())
+        return self._finished()
+
+    # --- what the other threads do: they only put events into the queue ---
+
+    def _reported(self, task: Callable[..., None], *arguments: object) -> None:
+        """Run `task`; an exception that nobody foresaw ends the run with it instead of vanishing in a thread."""
+        try:
+            task(*arguments)
+        except Exception as unforeseen:  # noqa: BLE001  # raised again in the caller's thread
+            self._events.put(unforeseen)
+
+    def _list(self) -> None:
+        error: OrgcalError | None = None
+        try:
+            for page in self._users:
+                self._pages_allowed.acquire()
+                self._events.put(_Listed(page))
+                if self._abandoned.is_set():
+                    break
+        except Stopped:
+            pass
+        except OrgcalError as refused:
+            error = refused
+        self._events.put(_Listed(None, error))
+
+    def _count(self) -> None:
+        self._events.put(_Counted(self._users.count()))
+
+    def _carry(self, reads: list[Read]) -> None:
+        """Send one batch as soon as the gate is open."""
+        try:
+            if not self._gate.wait():
+                self._events.put(_Answered(reads, None))
+                return
+            token = self._tokens.token()
+            answer = send_batch(self._session, self._batch_url, token, [read.path for read in reads], LOW_PRIORITY)
+            if answer.throttled or answer.status == 0:
+                asked = answer.retry_after_s
+                self._gate.hold(backoff_s(1 + max(read.attempts for read in reads)) if asked is None else asked)
+            if answer.status == 401 or any(entry and entry.status == 401 for entry in answer.entries):
+                self._tokens.renewed(token)
+            self._events.put(_Answered(reads, answer))
+        except OrgcalError as error:
+            self._events.put(_Answered(reads, None, error))
+
+    # --- what the deciding thread does ---
+
+    def _fill(self, pool: ThreadPoolExecutor) -> None:
+        """Send as many batches as may be in flight."""
+        if self._gate.shut:
+            self._abandon()
+            return
+        while self._in_flight < self._window.limit:
+            reads = self._work.next_batch(self._in_flight)
+            if not reads:
+                return
+            self._in_flight += 1
+            pool.submit(self._reported, self._carry, reads)
+
+    def _take(self, event: _Event) -> None:
+        match event:
+            case _Listed(None, error):
+                self._listing = False
+                self._work.listing_ended()
+                self._outcome.listing_error = error
+            case _Listed(page):
+                for user in self._work.add_page(page or []):
+                    self._judge.done(Read(*user), MailboxClass.NOT_READ, "left out by the sample")
+            case _Answered(reads, answer, error):
+                self._take_answer(reads, answer, error)
+            case _Counted(count):
+                self._outcome.expected = count
+                if count is not None and self._progress.total:
+                    self._progress.total(count)
+            case Exception():
+                raise event
+        if self._progress.counts:
+            self._progress.counts(self._work.listed, self._outcome.tally.total)
+
+    def _take_answer(self, reads: list[Read], answer: BatchAnswer | None, error: OrgcalError | None) -> None:
+        self._in_flight -= 1
+        if answer is None:
+            for read in reads:
+                self._work.again(read)
+        else:
+            self._batches += 1
+            throttled = answer.throttled or answer.limit_share >= NEARLY_THROTTLED
+            self._window.answered(self._in_flight, throttled=throttled)
+            error = self._judge.judge(reads, answer)
+        if error is not None:
+            self._outcome.reading_error = self._outcome.reading_error or error
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """End early: no request leaves any more, and the listing thread, if it waits, wakes up."""
+        self._abandoned.set()
+        self._pages_allowed.release(PAGES_AHEAD)
+
+    def _finished(self) -> Outcome:
+        """Count those who were listed and not read, so that the classes add up whatever happened."""
+        outcome = self._outcome
+        if self._gate.exhausted and outcome.reading_error is None:
+            outcome.reading_error = Unreachable(
+                f"Microsoft Graph throttles this application for longer than the {self._pace.budget_s:.0f} s allowed",
+                where="POST /$batch",
+                repair="try again later, or with a larger --budget",
+            )
+        outcome.complete = self._users.complete and self._work.empty and outcome.reading_error is None
+        for read in self._work.drain():
+            self._judge.done(read, MailboxClass.NOT_READ, "the run ended before")
+        outcome.listed = self._work.listed
+        outcome.repeated = self._users.repeated
+        outcome.requests = self._batches + self._users.requests
+        outcome.concurrency = self._window.reached
+        outcome.throttles = self._window.throttles
+        outcome.waited_s = round(self._gate.waited_s, 3)
+        return outcome
