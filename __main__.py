@@ -28,7 +28,10 @@ def story(settings: Settings) -> None:
     ledger = CredentialLedger(NAME, **settings.ledger_inputs())
     secrets = ClientSecrets(NAME, settings, application, ledger, provider=entra)
     # Step 4: the connector gets the client id and the active secret.
-    ConnectorCredentials(NAME, client_id=application.client_id, client_secret=secrets.active, **settings.push_inputs())
+    client_id, secret = application.client_id, secrets.active
+    ConnectorCredentials(
+        NAME, connector_key=connector.key, client_id=client_id, client_secret=secret, **settings.push_inputs()
+    )
 
     record.export(settings, world, connector, application, declared, ledger, secrets)
 

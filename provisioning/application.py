@@ -109,7 +109,7 @@ class ClientSecrets(pulumi.ComponentResource):
                 f"{name}-{generation}",
                 application_id=application.resource_id,
                 display_name=f"{deployment_tag()} generation {generation}",
-                end_date=ledger.end_dates.apply(lambda dates, key=str(generation): dates[key]),
+                end_date=ledger.end_dates[str(generation)],
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for generation in settings.credential.generations

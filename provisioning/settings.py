@@ -261,10 +261,9 @@ class Settings(_Model):
         }
 
     def push_inputs(self) -> dict[str, Any]:
-        """Arguments of the `ConnectorCredentials` resource, besides the credential itself."""
+        """Arguments of the `ConnectorCredentials` resource, besides connector and credential."""
         return {
             "platform": dict(self.connector.platform),
-            "connector_key": self.connector.key,
             "generation": self.credential.active,
             "opts": self.guard,
         }

@@ -98,7 +98,7 @@ def stack_environment(
         project_dir: the checkout.
         stack: name of a stack with a `Pulumi.<stack>.yaml`.
         environ: the environment that the stack would be run in, as `original_environment` gives it.
-        tools: directories of the azuread stand-in (where chosen) and of the engine.
+        tools: directories for PATH: the azuread stand-in's where it is used, then, last, the engine's.
 
     Raises:
         UsageError: there is no such stack, or its file names no world.

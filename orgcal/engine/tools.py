@@ -1,0 +1,77 @@
+"""Everything a stack needs to be worked on, found or made: engine, azuread plugin, surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orgcal.engine.environment import StackEnvironment, original_environment, stack_environment
+from orgcal.engine.find import Engine, find_engine
+from orgcal.engine.plugins import AzureadPlugin, choose_azuread
+from orgcal.engine.stacks import private_dir, project_dir, read_stack_file, stack_cloud, stack_dir
+
+if TYPE_CHECKING:
+    from orgcal.engine.drive import Drive
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A stack, ready to be worked on.
+
+    Attributes:
+        guarded: whether the stack's resources are protected, so that nothing may be written without a preview.
+    """
+
+    engine: Engine
+    plugin: AzureadPlugin
+    environment: StackEnvironment
+    environ: Mapping[str, str]
+    guarded: bool
+
+    def drive(self) -> Drive:
+        """The engine at the wheel of this stack."""
+        from orgcal.engine.drive import Drive  # pulumi is slow to import, and `orgcal env` does not need it
+
+        return Drive(self.engine, self.environment, self.environ)
+
+
+def prepare(stack: str, environ: Mapping[str, str], *, tell: Callable[[str], object] | None = None) -> Prepared:
+    """Finds or makes what `stack` needs.
+
+    Args:
+        stack: name of a stack with a `Pulumi.<stack>.yaml`.
+        environ: the process environment; what `orgcal env` changed in it is taken back first.
+        tell: is told in one line which azuread plugin is used, and why.
+
+    Raises:
+        UsageError: there is no such stack, or a variable asks for what does not exist.
+        EngineError: there is no engine and none can be made.
+        WorldMismatch: the azuread plugin asked for does not fit the stack's world.
+    """
+    environ = original_environment(environ)
+    project = project_dir()
+    cloud = stack_cloud(project, stack)
+    engine = find_engine(environ)
+    plugin = choose_azuread(
+        engine,
+        stack_dir=private_dir(stack_dir(project, stack, environ)),
+        cloud=cloud,
+        project_dir=project,
+        environ=environ,
+    )
+    if tell:
+        tell(plugin.line)
+    tools = (*([plugin.path_dir] if plugin.path_dir else []), engine.bin_dir)
+    return Prepared(
+        engine=engine,
+        plugin=plugin,
+        environment=stack_environment(project, stack, environ, tools=tools),
+        environ=environ,
+        guarded=cloud != "emulator" and not _ephemeral(read_stack_file(project, stack)),
+    )
+
+
+def _ephemeral(said: Mapping[str, object]) -> bool:
+    config = said.get("config")
+    return isinstance(config, dict) and config.get("orgcal:ephemeral") in (True, "true")
