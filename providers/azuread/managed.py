@@ -1,0 +1,245 @@
+"""What every resource type of the stand-in shares: arguments in, state out, errors as one sentence with a name."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from orgcal.errors import GraphError, OrgcalError
+from providers._sdk import (
+    UNKNOWN,
+    Call,
+    Created,
+    Diff,
+    Found,
+    Incomplete,
+    InvalidInputs,
+    Properties,
+    Resource,
+    Secret,
+    State,
+    reveal,
+)
+from providers.azuread.connection import Connection
+from providers.azuread.directory import Directory
+from providers.azuread.fields import (
+    DEFAULTS,
+    META,
+    Fields,
+    argument_props,
+    canonical,
+    changed,
+    filled,
+    imported,
+    output_props,
+    problems,
+    refreshed,
+)
+
+_TIMEOUTS = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0"
+"""The key under which Terraform's SDK keeps timeouts (`schema.TimeoutKey`)."""
+
+_NANOSECONDS = 1_000_000_000
+
+
+def meta(schema_version: int, **timeouts_min: int) -> str:
+    """The `__meta` that the real plugin keeps: without it the real plugin would take the state for an older one's.
+
+    Args:
+        schema_version: of the type in the Terraform provider; 0 is left out.
+        timeouts_min: create, read, update, delete in minutes.
+    """
+    said: dict[str, Any] = {_TIMEOUTS: {name: minutes * 60 * _NANOSECONDS for name, minutes in timeouts_min.items()}}
+    if schema_version:
+        said["schema_version"] = str(schema_version)
+    return json.dumps(said, separators=(",", ":"), sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A resource that exists.
+
+    Attributes:
+        resource_id: its `id`.
+        state: what is known of it.
+    """
+
+    resource_id: str
+    state: Properties
+
+
+class Managed(Resource):
+    """A resource of the stand-in.
+
+    A type declares `fields` and `state_meta`, and implements `make`, `look`, `change` and `remove` on plain values.
+    """
+
+    fields: ClassVar[Fields]
+    state_meta: ClassVar[str]
+    importable: ClassVar[bool] = True
+    title: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "fields" in cls.__dict__:
+            cls.inputs = argument_props(cls.fields)
+            cls.outputs = output_props(cls.fields)
+            cls.title = cls.token.rsplit(":", 1)[-1]
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # -- what a type implements -----------------------------------------------------------------
+
+    @abstractmethod
+    def make(self, directory: Directory, news: Properties) -> Iterator[Made]:
+        """Create the resource: yields it as soon as it exists, and again when it is complete."""
+
+    @abstractmethod
+    def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:
+        """The state of the resource as the server has it, or None if it is gone; `old` is the state known so far."""
+
+    def change(self, directory: Directory, resource_id: str, old: Properties, news: Properties) -> None:
+        """Write what changed; types whose every argument replaces have nothing to write."""
+
+    @abstractmethod
+    def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:
+        """Delete the resource."""
+
+    # -- what the engine asks -------------------------------------------------------------------
+
+    def check(self, call: Call, news: Properties, olds: Properties) -> Properties:  # noqa: ARG002
+        """Inputs with defaults; see `providers.azuread.fields`."""
+        found = problems(self.fields, reveal(news))
+        if found:
+            raise InvalidInputs(found)
+        return filled(self.fields, news)
+
+    def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
+        """Arguments that differ from the state of the server, as the real plugin compares them."""
+        names = changed(self.fields, reveal(old.outputs), reveal(news))
+        return Diff(names, frozenset(name for name in names if self.fields[name].replaces))
+
+    def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
+        """In the preview of an update everything that the change does not touch stays known."""
+        known: Properties = {DEFAULTS: None, META: self.state_meta}
+        for name, item in self.fields.items():
+            if name in news:
+                continue
+            before = None if old is None else reveal(old.outputs.get(name))
+            emptied = item.argument and not item.computed and canonical(item, before) != canonical(item, None)
+            if old is not None and not item.volatile and not emptied:
+                known[name] = old.outputs.get(name)
+            elif item.argument and item.computed:
+                known[name] = UNKNOWN
+        return known
+
+    def create(self, call: Call, news: Properties) -> Created:
+        """Create the resource; one that exists but could not be completed is kept, never lost."""
+        plain = reveal(news)
+        made: Made | None = None
+        with self._named(call):
+            try:
+                for step in self.make(self._connection.directory, plain):
+                    made = step
+            except OrgcalError as error:
+                if made is None:
+                    raise
+                raise Incomplete(self._created(made, news), self._explained(call, error)) from error
+            if made is None:
+                raise OrgcalError("nothing was created")
+        return self._created(made, news)
+
+    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+        """The resource as it is, for refresh and import."""
+        importing = not old.outputs
+        with self._named(call):
+            if importing and not self.importable:
+                raise OrgcalError(f"{self.title} cannot be imported, as with the real plugin")
+            state = self.look(self._connection.directory, resource_id, reveal(old.outputs))
+        if state is None:
+            return None
+        outputs = self._kept(state, reveal(old.outputs))
+        inputs = imported(self.fields, outputs) if importing else refreshed(self.fields, reveal(old.inputs), outputs)
+        return Found(resource_id, _as_secret(inputs, old.inputs), self._outputs(outputs, old.inputs))
+
+    def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:
+        """Write what changed and read it back."""
+        before = reveal(old.outputs)
+        with self._named(call):
+            directory = self._connection.directory
+            self.change(directory, resource_id, before, reveal(news))
+            state = self.look(directory, resource_id, before)
+            if state is None:
+                raise OrgcalError("it is gone", repair="pulumi refresh")
+        told_once = {name: value for name, value in before.items() if name in self.outputs}
+        return self._outputs(self._kept(state, {**told_once, **reveal(news)}), news)
+
+    def delete(self, call: Call, resource_id: str, old: State) -> None:
+        """Delete the resource; one that is gone already is an error, as with the real plugin."""
+        with self._named(call):
+            try:
+                self.remove(self._connection.directory, resource_id, reveal(old.outputs))
+            except GraphError as error:
+                if error.status == 404 and not error.repair:
+                    error.repair = "pulumi refresh, which takes what is gone out of the state"
+                raise
+
+    # -- helpers --------------------------------------------------------------------------------
+
+    def _created(self, made: Made, news: Properties) -> Created:
+        return Created(made.resource_id, self._outputs(self._kept(made.state, reveal(news)), news))
+
+    def _kept(self, state: Properties, before: Mapping[str, Any]) -> Properties:
+        """`state` with what the server does not tell: arguments of the plugin itself, and values shown only once."""
+        kept = {name: before[name] for name in self.fields if name not in state and before.get(name) is not None}
+        result = {name: _without_defaults(value) for name, value in {**state, **kept}.items()}
+        # A set or map that was never given and is empty stays absent, as in the real plugin's state.
+        return {
+            name: value
+            for name, value in result.items()
+            if value not in ([], {}) or not self._optional_collection(name) or before.get(name) is not None
+        }
+
+    def _optional_collection(self, name: str) -> bool:
+        item = self.fields.get(name)
+        return item is not None and item.argument and not item.computed and item.kind in ("set", "list", "map")
+
+    def _outputs(self, state: Properties, inputs: Properties) -> Properties:
+        missing = {name: None for name in self.inputs if name not in state}
+        return {**missing, **_as_secret(state, inputs), META: self.state_meta, DEFAULTS: None}
+
+    @contextmanager
+    def _named(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except Incomplete:
+            raise
+        except OrgcalError as error:
+            raise self._explained(call, error) from error
+
+    def _explained(self, call: Call, error: OrgcalError) -> OrgcalError:
+        """`error` as one sentence that begins with the resource's name and ends with Graph's request id."""
+        details = [error.where] if error.where else []
+        if isinstance(error, GraphError) and error.request_id:
+            details.append(f"request id {error.request_id}")
+        end = f" ({', '.join(details)})" if details else ""
+        return OrgcalError(f"{self.title} {call.name!r}: {error.what}{end}", repair=error.repair)
+
+
+def _without_defaults(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_defaults(entry) for name, entry in value.items() if name != DEFAULTS}
+    return [_without_defaults(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _as_secret(values: Properties, inputs: Properties) -> Properties:
+    """`values`, secret wherever the input of the same name is or contains a secret."""
+    return {
+        name: Secret(value) if name in inputs and reveal(inputs[name]) != inputs[name] else value
+        for name, value in values.items()
+    }
