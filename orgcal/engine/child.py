@@ -61,7 +61,7 @@ def run_child(
         env: its whole environment.
         cwd: its working directory.
         limit_s: after so many seconds the command and all its children are killed.
-        on_line: called with each line of its output.
+        on_line: called with each line of its output; if it raises, the command is killed.
         on_tick: called at least about every second with the seconds passed.
     """
     started = time.monotonic()
@@ -82,6 +82,7 @@ def run_child(
     reader = threading.Thread(target=_read_into, args=(process.stdout, lines), daemon=True)
     reader.start()
     timed_out = False
+    left_alone = False
     try:
         while True:
             passed = time.monotonic() - started
@@ -94,16 +95,17 @@ def run_child(
                 line = lines.get(timeout=min(1.0, limit_s - passed))
             except queue.Empty:
                 # A supervisor killed from outside leaves children that still hold the pipe.
-                if process.poll() is not None:
-                    break
-                continue
+                if process.poll() is None:
+                    continue
+                line = None
             if line is None:
+                left_alone = True
                 break
             tail.append(line)
             if on_line:
                 on_line(line)
     finally:
-        status = _end_group(process, kill=timed_out or sys.exc_info()[0] is not None)
+        status = _end_group(process, kill=not left_alone)
         reader.join(timeout=1.0)
         process.stdout.close()
     return Ended(status, tuple(tail), timed_out, time.monotonic() - started)

@@ -1,0 +1,83 @@
+"""`orgcal doctor`: is everything there that a stack needs, and if not, how to get it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from orgcal.engine.checkup import Finding
+
+
+def doctor(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look at Python, engine, plugins, emulator, trust, backend and world; exit 0 only if all is well."""
+    findings = examine(stack, os.environ)
+    typer.echo(as_object(stack, findings) if as_json else as_lines(findings))
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
+    """What a look at everything that `stack` needs finds, in the order in which it should be repaired.
+
+    Args:
+        stack: name of a stack.
+        environ: the process environment, as the shell has it.
+    """
+    from orgcal.engine import checkup, checkup_stack
+    from orgcal.engine.environment import original_environment, stack_environment
+    from orgcal.engine.stacks import project_dir, read_stack_file
+    from orgcal.errors import OrgcalError
+
+    project = project_dir()
+    before = original_environment(environ)
+    python = checkup.checked("python", lambda: checkup.check_python(project))
+    found, engine = checkup.check_engine(before)
+    findings = [
+        python,
+        found,
+        checkup.checked("language host", lambda: checkup.check_language_host(engine, before)),
+        checkup.checked("plugin orgcal", lambda: checkup.check_our_plugin(project, before)),
+    ]
+    try:
+        surroundings = stack_environment(project, stack, before)
+        salt = read_stack_file(project, stack).get("encryptionsalt")
+    except OrgcalError as error:
+        return [*findings, checkup.Finding("world", False, f"{error.where}: {error.what}", error.repair)]
+    child = surroundings.applied_to(before)
+    return [
+        *findings,
+        checkup.checked(
+            "plugin azuread",
+            lambda: checkup.check_azuread(project, surroundings.stack_dir, surroundings.cloud, child),
+        ),
+        checkup.checked("emulator", lambda: checkup_stack.check_emulator(surroundings)),
+        checkup.checked("trust", lambda: checkup_stack.check_trust(surroundings.world, surroundings.variables)),
+        checkup.checked("backend", lambda: checkup_stack.check_backend(surroundings, before, salt)),
+        checkup.checked("world", lambda: checkup_stack.check_world(surroundings, environ)),
+    ]
+
+
+def as_object(stack: str, findings: Sequence[Finding]) -> str:
+    """The findings as one JSON object: `{"stack", "ok", "checks": [{"name", "ok", "says", "repair"}]}`."""
+    checks = [asdict(finding) for finding in findings]
+    return json.dumps({"stack": stack, "ok": all(finding.ok for finding in findings), "checks": checks}, indent=2)
+
+
+def as_lines(findings: Sequence[Finding]) -> str:
+    """The findings for people: a line each, the repair below the ones that need it."""
+    width = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:<{width}}  {finding.says}")
+        if finding.repair and not finding.ok:
+            lines.append(f"     {'':<{width}}  repair: {finding.repair}")
+    return "\n".join(lines)

@@ -1,0 +1,163 @@
+"""What `orgcal doctor` looks at, one function a part; none changes, installs or starts anything that stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from orgcal.engine.child import Ended, run_child
+from orgcal.engine.find import Engine, Missing, look_for_engine
+from orgcal.engine.plugins import PLUGIN_VARIABLE, PROGRAM, installed_azuread, kept_choice, standin_dir
+from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
+from orgcal.errors import OrgcalError
+
+MAKE_ENGINE = ".venv/bin/python -m orgcal.engine ensure"
+START_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        name: the part that was looked at.
+        ok: whether it is as it should be.
+        says: half a sentence: what was found.
+        repair: a command or an action; empty where all is well.
+    """
+
+    name: str
+    ok: bool
+    says: str
+    repair: str = ""
+
+
+def checked(name: str, check: Callable[[], Finding]) -> Finding:
+    """What `check` finds, or the error it ended with as a finding."""
+    try:
+        return check()
+    except OrgcalError as error:
+        where = f"{error.where}: " if error.where else ""
+        return Finding(name, False, f"{where}{error.what}", error.repair)
+    except OSError as error:
+        return Finding(name, False, f"{error.filename or name}: {error.strerror or error}", "see who owns that file")
+
+
+def check_python(
+    project_dir: Path, *, prefix: str = sys.prefix, found: tuple[int, ...] = tuple(sys.version_info[:3])
+) -> Finding:
+    """This Python is new enough, is the project's own, and has the locked packages."""
+    shown = ".".join(map(str, found))
+    if found < (3, 11):
+        return Finding("python", False, f"Python {shown}, and 3.11 or newer is needed", "make setup PYTHON=python3.11")
+    venv = project_dir / ".venv"
+    if Path(prefix).resolve() != venv.resolve():
+        return Finding(
+            "python", False, f"Python {shown} of {prefix}, not of {venv}", "make setup, then .venv/bin/orgcal"
+        )
+    try:
+        stamp = json.loads((venv / "orgcal-setup.json").read_text(encoding="utf-8"))
+        locked = stamp["lock"] == sha256((project_dir / "requirements.lock").read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, TypeError):
+        return Finding("python", False, f"{venv} was not finished by make setup", "make setup")
+    if not locked:
+        return Finding("python", False, "requirements.lock has changed since make setup", "make setup")
+    try:
+        sdk = version("pulumi")
+    except PackageNotFoundError:
+        sdk = "none"
+    if sdk != PULUMI_VERSION:
+        return Finding("python", False, f"package pulumi is {sdk}, not {PULUMI_VERSION}", "rm -r .venv; make setup")
+    return Finding("python", True, f"Python {shown}, packages as locked")
+
+
+def check_engine(environ: Mapping[str, str]) -> tuple[Finding, Engine | None]:
+    """There is an engine, and it is unchanged since it was made; also the engine itself."""
+    found: list[Engine] = []
+
+    def look() -> Finding:
+        engine = look_for_engine(environ)
+        if isinstance(engine, Missing):
+            return Finding("engine", False, f"no Pulumi engine: {engine.reason}", MAKE_ENGINE)
+        found.append(engine)
+        return Finding("engine", True, f"{engine.reason} ({engine.bin_dir})")
+
+    finding = checked("engine", look)
+    return finding, found[0] if found else None
+
+
+def check_language_host(engine: Engine | None, environ: Mapping[str, str]) -> Finding:
+    """The engine's Python language host starts."""
+    name = "language host"
+    if engine is None:
+        return Finding(name, False, "not looked at without an engine", MAKE_ENGINE)
+    path = os.pathsep.join([str(engine.bin_dir), environ.get("PATH", "")])
+    trouble = serving_trouble([str(engine.language_host), "127.0.0.1:1"], {**environ, "PATH": path})
+    if trouble:
+        return Finding(name, False, f"{engine.language_host} does not start: {trouble}", f"ENGINE=build {MAKE_ENGINE}")
+    return Finding(name, True, f"{engine.language_host.name} starts")
+
+
+def check_our_plugin(project_dir: Path, environ: Mapping[str, str]) -> Finding:
+    """The plugin of our own resources starts."""
+    program = project_dir / "providers" / "connector" / "pulumi-resource-orgcal"
+    trouble = serving_trouble([str(program), "127.0.0.1:1"], environ)
+    if trouble:
+        return Finding("plugin orgcal", False, f"{program} does not start: {trouble}", "make setup; git status")
+    return Finding("plugin orgcal", True, "starts")
+
+
+def check_azuread(project_dir: Path, stack_dir: Path, cloud: str, environ: Mapping[str, str]) -> Finding:
+    """The azuread plugin that the stack uses, or would use, is there."""
+    name = "plugin azuread"
+    installed = installed_azuread(environ)
+    asked = environ.get(PLUGIN_VARIABLE) or kept_choice(stack_dir) or "auto"
+    install = f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
+    if cloud != "emulator":
+        if asked == "standin":
+            return Finding(name, False, f"the stand-in is chosen, and cloud {cloud} is real", f"{PLUGIN_VARIABLE}=real")
+        if installed is None:
+            return Finding(name, False, f"{AZUREAD_PLUGIN_VERSION} is not installed", install)
+        return Finding(name, True, f"real, {AZUREAD_PLUGIN_VERSION}")
+    if asked == "real" and sys.platform != "darwin":
+        if installed is None:
+            repair = f"{install}, or {PLUGIN_VARIABLE}=standin"
+            return Finding(
+                name, False, f"the real one is chosen, and {AZUREAD_PLUGIN_VERSION} is not installed", repair
+            )
+        return Finding(name, True, f"real, {AZUREAD_PLUGIN_VERSION}")
+    if asked == "auto" and installed is not None and sys.platform != "darwin":
+        return Finding(name, True, f"real, {AZUREAD_PLUGIN_VERSION}; not yet used by this stack")
+    program = standin_dir(project_dir) / PROGRAM
+    trouble = serving_trouble([str(program), "127.0.0.1:1"], environ)
+    if trouble:
+        return Finding(name, False, f"our stand-in does not start: {trouble}", "make setup; git status")
+    return Finding(name, True, "our stand-in starts")
+
+
+class _Serving(Exception):  # no error: it ends the wait
+    pass
+
+
+def serving_trouble(command: list[str], environ: Mapping[str, str], limit_s: float = START_LIMIT_S) -> str:
+    """Why a plugin or language host does not come up, in a few words; empty if it does.
+
+    All of them print the port they serve on as their first line and then wait for the engine. What was
+    started is ended.
+    """
+
+    def stop_at_port(line: str) -> None:
+        if line.strip().isdigit():
+            raise _Serving
+
+    try:
+        ended: Ended = run_child(command, env=environ, cwd=Path("/"), limit_s=limit_s, on_line=stop_at_port)
+    except _Serving:
+        return ""
+    return f"no port after {limit_s:g} s" if ended.timed_out else ended.last_words[:200]

@@ -1,0 +1,174 @@
+"""What `orgcal doctor` looks at in a stack's surroundings: emulator, trust, backend, world."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from orgcal.engine.checkup import Finding
+from orgcal.engine.emulated import EmulatorOfStack
+from orgcal.engine.environment import CHANGED_VARIABLE, StackEnvironment
+from orgcal.engine.plugins import PROGRAM, standin_dir
+from orgcal.engine.stacks import DEV_STACK
+from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World
+
+if TYPE_CHECKING:
+    import requests
+
+_PULUMI_ITERATIONS = 1_000_000
+"""Rounds of PBKDF2 in Pulumi's passphrase secrets manager; a salt file names none.
+Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/config/crypt.go"""
+_METADATA_HOSTS = ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")
+
+
+def check_emulator(surroundings: StackEnvironment) -> Finding:
+    """The stack's emulator runs; nothing to look at outside its world."""
+    if surroundings.cloud != "emulator":
+        return Finding("emulator", True, f"not needed in cloud {surroundings.cloud}")
+    running = EmulatorOfStack(surroundings.stack_dir).running()
+    if running is None:
+        return Finding(
+            "emulator", False, "not running", f".venv/bin/orgcal emulator start --stack {surroundings.stack}"
+        )
+    return Finding("emulator", True, f"running at {running.base_url} (pid {running.pid})")
+
+
+def check_trust(world: World | None, variables: Mapping[str, str]) -> Finding:
+    """The servers of the world answer, and their certificates are trusted by us and by the plugins."""
+    from orgcal.msgraph.session import new_session
+
+    if world is None:
+        return Finding(
+            "trust", False, "not looked at while the emulator does not run", ".venv/bin/orgcal emulator start"
+        )
+    session = new_session(world)
+    if world.emulated is None:
+        addresses = [f"{world.login_url}/common/v2.0/.well-known/openid-configuration", f"{world.graph_url}/v1.0/"]
+    else:
+        addresses = [f"{world.login_url}/metadata/endpoints?api-version=2022-09-01"]
+        bundle = Path(variables.get("SSL_CERT_FILE", ""))
+        authority = world.emulated.ca_file.read_text(encoding="utf-8").strip()
+        if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8"):
+            return Finding(
+                "trust", False, f"{bundle} does not hold the emulator's authority", 'eval "$(.venv/bin/orgcal env)"'
+            )
+    for address in addresses:
+        trouble = _trouble_with(session, address)
+        if trouble:
+            return Finding("trust", False, trouble, _trust_repair(world))
+    hosts = " and ".join(sorted({urlsplit(address).netloc for address in addresses}))
+    return Finding("trust", True, f"certificates of {hosts} are trusted")
+
+
+def _trust_repair(world: World) -> str:
+    if world.emulated is not None:
+        return ".venv/bin/orgcal emulator stop, then .venv/bin/orgcal emulator start"
+    return "connect to the network; behind a proxy set HTTPS_PROXY, and its authority in REQUESTS_CA_BUNDLE"
+
+
+def _trouble_with(session: requests.Session, address: str) -> str:
+    """Why `address` gives no answer that can be trusted, in a few words; any HTTP status is an answer."""
+    import requests
+
+    host = urlsplit(address).netloc
+    try:
+        session.get(address, timeout=10.0, stream=True).close()
+    except requests.exceptions.SSLError:
+        return f"the certificate of {host} is not trusted"
+    except requests.exceptions.RequestException as error:
+        return f"{host} does not answer ({type(error).__name__})"
+    return ""
+
+
+def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None) -> Finding:
+    """The stack's state can be written, and its passphrase fits.
+
+    Args:
+        surroundings: of the stack.
+        environ: the process environment, for a passphrase that the user set there.
+        salt: `encryptionsalt` of the stack's file; None where there is none (yet) or a key service is used.
+    """
+    url = surroundings.backend_url
+    if not url:
+        where = "Pulumi's own login decides"
+    elif urlsplit(url).scheme == "file":
+        folder = Path(unquote(urlsplit(url).path)).expanduser()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return Finding("backend", False, f"{folder} cannot be written", f"mkdir -p {folder}; chmod u+rwx {folder}")
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            return Finding("backend", False, f"{folder} is open to other users", f"chmod 700 {folder}")
+        where = str(folder)
+    else:
+        where = url
+    known = surroundings.applied_to(environ)
+    named = known.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
+    passphrase = known.get("PULUMI_CONFIG_PASSPHRASE")  # Pulumi looks here first
+    if passphrase is None and named:
+        path = Path(named)
+        if not path.is_file():
+            return Finding("backend", False, f"the passphrase's file {path} is missing", "bring it back from your safe")
+        if surroundings.stack != DEV_STACK and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            return Finding("backend", False, f"{path} is open to other users", f"chmod 600 {path}")
+        passphrase = path.read_text(encoding="utf-8").strip()
+    if salt and passphrase is not None and not passphrase_fits(salt, passphrase):
+        return Finding(
+            "backend",
+            False,
+            f"the passphrase does not fit encryptionsalt in Pulumi.{surroundings.stack}.yaml",
+            "set PULUMI_CONFIG_PASSPHRASE_FILE to the file of this stack's passphrase",
+        )
+    return Finding("backend", True, f"{where}{', passphrase fits' if salt and passphrase is not None else ''}")
+
+
+def passphrase_fits(salt: str, passphrase: str) -> bool:
+    """Whether `passphrase` is the one that Pulumi made `encryptionsalt` with.
+
+    Args:
+        salt: `v1:<salt>:v1:<nonce>:<box>`, each in base64; the box holds a known word under a key that PBKDF2
+            (HMAC-SHA-256) makes from passphrase and salt.
+        passphrase: never kept, never shown.
+    """
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+    try:
+        _, salted, _, nonce, box = salt.split(":")
+        key = PBKDF2HMAC(SHA256(), 32, base64.b64decode(salted), _PULUMI_ITERATIONS).derive(passphrase.encode())
+        AESGCM(key).decrypt(base64.b64decode(nonce), base64.b64decode(box), None)
+    except (InvalidTag, ValueError, binascii.Error):
+        return False
+    return True
+
+
+def check_world(surroundings: StackEnvironment, environ: Mapping[str, str]) -> Finding:
+    """This shell and the stack speak of the same world.
+
+    Args:
+        surroundings: of the stack.
+        environ: the process environment, as the shell has it.
+    """
+    cloud = surroundings.cloud
+    unset = 'eval "$(.venv/bin/orgcal env --unset)"'
+    if cloud != "emulator":
+        host = next((name for name in _METADATA_HOSTS if environ.get(name)), None)
+        if host or environ.get(EMULATOR_FILE_VARIABLE):
+            name = host or EMULATOR_FILE_VARIABLE
+            return Finding("world", False, f"{name} is set for the emulator, and the stack lives in {cloud}", unset)
+        standin = standin_dir(surroundings.project_dir) / PROGRAM
+        if str(standin.parent) in environ.get("PATH", "").split(os.pathsep):
+            return Finding("world", False, f"the azuread stand-in is on PATH, and the stack lives in {cloud}", unset)
+        return Finding("world", True, f"stack {surroundings.stack} lives in cloud {cloud}")
+    if environ.get(CHANGED_VARIABLE):
+        stale = sorted(name for name, value in surroundings.variables.items() if environ.get(name) != value)
+        if stale:
+            again = f'eval "$(.venv/bin/orgcal env --stack {surroundings.stack})"'
+            return Finding("world", False, f"this shell is set up for another stack or run ({', '.join(stale)})", again)
+    return Finding("world", True, f"stack {surroundings.stack} lives on the emulator")
