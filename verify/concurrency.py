@@ -24,9 +24,14 @@ class Window:
 
     A window is as many answers as were in flight when it began. A clean one doubles the limit until the first throttle,
     and adds one afterwards; throttles halve it at most once a window, as one burst is one piece of news.
+
+    Args:
+        pace: where to start and where to end.
+        share: what this organisation may take of the connections that all organisations share; asked each time.
     """
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, share: Callable[[], int] | None = None) -> None:
+        self._share = share
         self._fixed = pace.fixed
         self._cap = pace.fixed or pace.cap
         self._limit = pace.fixed or min(pace.start, pace.cap)
@@ -39,7 +44,7 @@ class Window:
     @property
     def limit(self) -> int:
         """Batches that may be in flight now."""
-        return self._limit
+        return self._limit if self._share is None else max(1, min(self._limit, self._share()))
 
     def answered(self, in_flight: int, *, throttled: bool) -> None:
         """An answer came.

@@ -84,10 +84,18 @@ class Judge:
             refused = self._failed(read, self._reason(answer, entry)) or refused
         return refused
 
-    def done(self, read: Read, mailbox_class: MailboxClass, reason: str = "", request_id: str = "") -> None:
+    def done(
+        self,
+        read: Read,
+        mailbox_class: MailboxClass,
+        reason: str = "",
+        request_id: str = "",
+        *,
+        undecided: bool = False,
+    ) -> None:
         """Count `read` in its class, for good."""
         calendars = read.calendars if mailbox_class is MailboxClass.OK else 0
-        mailbox = Mailbox(read.user_id, mailbox_class, calendars, reason, request_id, read.name)
+        mailbox = Mailbox(read.user_id, mailbox_class, calendars, reason, request_id, read.name, undecided)
         self._outcome.tally.add(mailbox)
         if self._told:
             self._told(mailbox)
@@ -151,7 +159,7 @@ class Judge:
             return None
         read.attempts += 1
         if read.attempts >= self._attempts:
-            self.done(read, MailboxClass.FAILED, answer.reason, answer.request_id)
+            self.done(read, MailboxClass.FAILED, answer.reason, answer.request_id, undecided=True)
         else:
             self._outcome.retries += 1
             self._work.again(read)

@@ -8,6 +8,7 @@ Source: https://learn.microsoft.com/en-us/graph/api/user-list and https://learn.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ class UserPages:
         self._gate = gate
         self._attempts = attempts
         self._select = "id,userPrincipalName" if with_names else "id"
+        self._lock = threading.Lock()  # `count` runs beside the listing
         self.listed = 0
         self.repeated = 0
         self.requests = 0
@@ -139,7 +141,8 @@ class UserPages:
             if not self._gate.wait():
                 raise Stopped
             attempt += 1
-            self.requests += 1
+            with self._lock:
+                self.requests += 1
             try:
                 response = self._session.get(
                     url, headers={"Authorization": f"Bearer {token}", **LOW_PRIORITY, **headers}

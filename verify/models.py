@@ -6,7 +6,11 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from orgcal.msgraph.credentials import Credential
+    from orgcal.outputs import StackOutputs
 
 
 class Verdict(enum.StrEnum):
@@ -120,14 +124,18 @@ class Connector:
         client_id: the application (client) id.
         permissions: names of the application permissions that must be effective.
         credential: where its credential is.
+        fallback: where it is if the first place cannot tell it.
         name: for reports.
+        outputs: record of the deployed stack, where there is one; needed to compare connector and application with it.
     """
 
     cloud: str
     client_id: str
     permissions: tuple[str, ...]
     credential: SecretReference
+    fallback: SecretReference | None = None
     name: str = ""
+    outputs: StackOutputs | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -136,17 +144,23 @@ class Tally:
 
     counts: dict[MailboxClass, int] = field(default_factory=lambda: dict.fromkeys(MailboxClass, 0))
     calendars: int = 0
+    undecided: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, str]] = field(default_factory=list)
+    readable: list[str] = field(default_factory=list)
 
     MAX_EXAMPLES = 100
+    MAX_READABLE = 3
     MAX_REASONS = 50
 
     def add(self, mailbox: Mailbox) -> None:
         """Count one mailbox."""
         self.counts[mailbox.mailbox_class] += 1
         self.calendars += mailbox.calendars
+        self.undecided += mailbox.undecided
         if mailbox.mailbox_class is MailboxClass.OK:
+            if len(self.readable) < self.MAX_READABLE:
+                self.readable.append(mailbox.user_id)
             return
         reason = mailbox.reason or mailbox.mailbox_class.value
         if reason not in self.reasons and len(self.reasons) >= self.MAX_REASONS:
@@ -172,6 +186,7 @@ class Mailbox:
         reason: Graph's code, or our word for what went wrong.
         request_id: Graph's, for Microsoft's support.
         name: the user principal name, only where `Options.show_users`.
+        undecided: it failed because Graph could not answer, which says nothing about the organisation.
     """
 
     user_id: str
@@ -180,6 +195,7 @@ class Mailbox:
     reason: str = ""
     request_id: str = ""
     name: str = ""
+    undecided: bool = False
 
 
 class Listener(Protocol):
@@ -217,6 +233,16 @@ class Pace:
     attempts: int = 6
 
 
+def never() -> bool:
+    """A run that nobody stops; a named function, so that `Options` can travel to other processes."""
+    return False
+
+
+def utc_now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to verify.
@@ -245,7 +271,7 @@ class Options:
     show_users: bool = False
     organisations_at_once: int = 8
     pace: Pace = field(default_factory=Pace)
-    given_credentials: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    given_credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
     listener: Listener | None = None
-    stop: Callable[[], bool] = lambda: False
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    stop: Callable[[], bool] = never
+    now: Callable[[], datetime] = utc_now

@@ -86,6 +86,7 @@ class Reading:
         with_names: ask for user principal names too.
         stopped: true ends the reading early.
         progress: whom to tell.
+        share: batches that may be in flight while other organisations are read too.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Reading:
         with_names: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         progress: Progress | None = None,
+        share: Callable[[], int] | None = None,
     ) -> None:
         self._tokens = tokens
         self._session = session
@@ -107,7 +109,7 @@ class Reading:
         self._progress = progress or Progress()
         self._abandoned = threading.Event()
         self._gate = Gate(pace.budget_s, lambda: self._abandoned.is_set() or stopped())
-        self._window = Window(pace)
+        self._window = Window(pace, share)
         self._users = UserPages(world, tokens, session, self._gate, with_names=with_names, attempts=pace.attempts)
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)

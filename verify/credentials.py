@@ -1,0 +1,95 @@
+"""The credential that the connector uses, from where the connector has it.
+
+A check with another copy of the secret would prove the copy. So the credential is read back from the platform where the
+platform can show it; where it cannot, the stack's own is used and the report says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orgcal.errors import UsageError
+from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential
+from verify.models import Options, SecretReference
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A credential and where it comes from, as words for a sentence."""
+
+    credential: Credential
+    origin: str
+
+
+class CannotTell(UsageError):
+    """The place holds a credential, or should, and does not tell it."""
+
+
+def find_credential(options: Options) -> Found:
+    """The connector's credential.
+
+    Raises:
+        UsageError: no place that was named can tell it.
+        PlatformError: the platform refused.
+        Unreachable: the platform gave no answer.
+    """
+    connector = options.connector
+    try:
+        return _read(connector.credential, options)
+    except CannotTell as error:
+        if connector.fallback is None:
+            raise
+        found = _read(connector.fallback, options)
+        return replace(found, origin=f"{found.origin}, as {error.what}")
+
+
+def _read(reference: SecretReference, options: Options) -> Found:
+    if reference.kind == "platform":
+        return _from_platform(reference, options.environ)
+    if reference.kind == "given":
+        return Found(options.given_credentials[reference.name], "from the stack")
+    if reference.kind == "environment":
+        value = options.environ.get(reference.name, "")
+        if not value:
+            raise UsageError("the variable is not set", where=reference.name, repair="set it, or name a file instead")
+        return Found(ClientSecret(value), f"from {reference.name}")
+    return Found(_from_file(Path(reference.name)), f"from {Path(reference.name).name}")
+
+
+def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Found:
+    from orgcal.platforms import open_platform
+
+    platform = open_platform(reference.settings, environ or os.environ)
+    if platform.capabilities.reads_back != "value":
+        raise CannotTell("the platform does not show credentials", where=platform.place)
+    held = platform.read_credentials(reference.name)
+    if held is None:
+        raise UsageError(
+            "the connector has no credential",
+            where=f"connector {reference.name!r}",
+            repair="pulumi up",
+        )
+    if held.credential is None:
+        raise CannotTell("the platform does not show this credential", where=platform.place)
+    if held.credential.kind == "certificate":
+        credential: Credential = ClientCertificate(held.credential.private_key_pem, held.credential.certificate_pem)
+    else:
+        credential = ClientSecret(held.credential.client_secret)
+    return Found(credential, "read back from the connector")
+
+
+def _from_file(path: Path) -> Credential:
+    """A secret, or a PEM file with private key and certificate."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"the credential cannot be read ({error.strerror})", where=str(path)) from error
+    if "-----BEGIN CERTIFICATE-----" in text:
+        start = text.index("-----BEGIN CERTIFICATE-----")
+        return ClientCertificate(text[:start] or text, text[start:])
+    if not text:
+        raise UsageError("the file is empty", where=str(path))
+    return ClientSecret(text)

@@ -1,0 +1,92 @@
+"""All checks of one organisation, in order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from orgcal.errors import OrgcalError
+from orgcal.msgraph.tokens import Tokens
+from verify.access import gain_access
+from verify.judging import Outcome
+from verify.models import CheckId, CheckResult, Target, Verdict
+from verify.reading import Progress, Reading
+from verify.shared import Shared
+from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
+
+ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "events")
+
+
+def verify_organisation(target: Target, shared: Shared) -> list[CheckResult]:
+    """The results of `target`, in the order of `ORDER`; errors become results, never exceptions."""
+    options = shared.options
+    if target.invited and not (target.named or options.strict):
+        sentence = "invited, and has not consented yet"
+        repair = f"send this link to its administrator: {target.consent_link}" if target.consent_link else ""
+        return [_of(target, CheckResult("token", Verdict.SKIP, sentence, repair))]
+    began = time.perf_counter()
+    shared.entered()
+    try:
+        results = _checks(target, shared)
+    finally:
+        shared.left()
+        if options.listener:
+            options.listener.finished(target)
+    elapsed_s = time.perf_counter() - began
+    return [
+        _of(target, replace(result, duration_s=elapsed_s if result.check == "calendars" else 0.0)) for result in results
+    ]
+
+
+def _checks(target: Target, shared: Shared) -> list[CheckResult]:
+    access = gain_access(target, shared)
+    results = list(access.results)
+    if access.tokens is None:
+        missing = "there is no token to read with"
+        return results + [CheckResult(check, Verdict.SKIP, missing) for check in ORDER[2:5]]
+    outcome = _read(target, shared, access.tokens)
+    required = frozenset(shared.options.connector.permissions)
+    results.append(roles_verdict(target, access, required, outcome))
+    results.append(users_verdict(outcome))
+    results.append(calendars_verdict(outcome))
+    if "events" in shared.options.probes:
+        from verify.probes import probe_events
+
+        results.append(probe_events(shared, access, outcome))
+    return results
+
+
+def _read(target: Target, shared: Shared, tokens: Tokens) -> Outcome:
+    options = shared.options
+    listener = options.listener
+    progress = Progress()
+    if listener is not None:
+        listener.started(target, None)
+        progress = Progress(
+            total=lambda total: listener.started(target, total),
+            counts=lambda listed, read: listener.progress(target, listed, read),
+            mailbox=lambda mailbox: listener.mailbox(target, mailbox),
+        )
+    reading = Reading(
+        shared.world,
+        tokens,
+        shared.session,
+        pace=options.pace,
+        sample=options.sample,
+        seed=options.seed,
+        with_names=options.show_users,
+        stopped=options.stop,
+        progress=progress,
+        share=None if options.pace.fixed else shared.share,
+    )
+    return reading.run()
+
+
+def unforeseen(target: Target, error: Exception) -> CheckResult:
+    """The result for an organisation whose checks broke in a way that nobody foresaw; the others go on."""
+    said = error.what if isinstance(error, OrgcalError) else f"{type(error).__name__} inside the verification"
+    return _of(target, CheckResult("calendars", Verdict.ERROR, said, "report this with the version of orgcal"))
+
+
+def _of(target: Target, result: CheckResult) -> CheckResult:
+    return replace(result, tenant_id=target.tenant_id, organisation=target.organisation or target.tenant_id)

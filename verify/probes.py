@@ -1,0 +1,67 @@
+"""Optional checks of what the scopes promise beyond listing calendars."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from orgcal.errors import GraphError, OrgcalError
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.permissions import READS_CALENDARS, READS_EVENTS
+from verify.access import Access
+from verify.judging import Outcome
+from verify.models import CheckResult, Verdict
+from verify.shared import Shared
+
+
+def probe_events(shared: Shared, access: Access, outcome: Outcome) -> CheckResult:
+    """Can an event be read with its body where the scopes promise that, and not where they do not?
+
+    `Calendars.ReadBasic.All` promises events without body, attachments and extensions; both a refusal of the body and
+    an event without one keep that promise.
+
+    Source: https://learn.microsoft.com/en-us/graph/permissions-reference#calendarsreadbasicall
+    """
+    declared = frozenset(shared.options.connector.permissions)
+    if not declared & READS_CALENDARS:
+        return CheckResult("events", Verdict.SKIP, "no scope of the connector promises events")
+    if not outcome.tally.readable or access.tokens is None:
+        return CheckResult("events", Verdict.SKIP, "there is no readable mailbox to probe")
+    promised = bool(declared & READS_EVENTS)
+    graph = GraphClient(shared.world, access.tokens, shared.session, budget_s=30.0)
+    evidence: dict[str, Any] = {"mailboxes": len(outcome.tally.readable), "events": 0}
+    for user_id in outcome.tally.readable:
+        path = f"/users/{quote(user_id, safe='')}/events"
+        try:
+            events = graph.get(path, {"$top": "1", "$select": "id,body"}).get("value")
+        except GraphError as error:
+            evidence["request_id"] = error.request_id
+            if error.status == 403 and not promised:
+                return CheckResult(
+                    "events", Verdict.PASS, "bodies of events are refused, as the scopes say", evidence=evidence
+                )
+            return CheckResult(
+                "events",
+                Verdict.FAIL if error.status == 403 else Verdict.ERROR,
+                f"an event cannot be read: {error.what}",
+                "compare the connector's scopes with what was consented to",
+                evidence=evidence,
+            )
+        except OrgcalError as error:
+            return CheckResult("events", Verdict.ERROR, error.what, error.repair, evidence=evidence)
+        events = events if isinstance(events, list) else []
+        evidence["events"] += len(events)
+        if not promised and any(isinstance(event, dict) and event.get("body") for event in events):
+            return CheckResult(
+                "events",
+                Verdict.FAIL,
+                "bodies of events can be read, which the scopes do not promise",
+                "remove the surplus permission in the customer's tenant",
+                evidence=evidence,
+            )
+    if not evidence["events"]:
+        return CheckResult(
+            "events", Verdict.PASS, "events may be read; the mailboxes probed hold none", evidence=evidence
+        )
+    sentence = "an event was read with its body" if promised else "events are read without their bodies"
+    return CheckResult("events", Verdict.PASS, sentence, evidence=evidence)

@@ -1,0 +1,111 @@
+"""Verifies many organisations: one unit of work each, on any `concurrent.futures.Executor`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+
+from verify.deployment import check_deployment
+from verify.models import CheckResult, Options, Target, never, utc_now
+from verify.organisation import unforeseen, verify_organisation
+from verify.shared import Shared
+
+
+def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
+    """Verify organisations, and the connector itself where `options.connector.outputs` is known.
+
+    Results arrive as they are known: those of one organisation together, organisations in the order in which they end.
+    Whatever goes wrong with an organisation is a result of its own and leaves the others alone.
+
+    Args:
+        targets: whom to verify; read as needed, so it may be a generator.
+        options: how.
+
+    Raises:
+        UsageError: the connector's world cannot be found.
+    """
+    stopping = threading.Event()
+    asked = options.stop
+    options = replace(options, stop=lambda: stopping.is_set() or asked())
+    shared = Shared(options)
+    try:
+        yield from check_deployment(shared)
+        with ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation") as pool:
+            try:
+                yield from _settled(
+                    targets,
+                    options,
+                    lambda target: pool.submit(verify_organisation, target, shared),
+                    at_once=options.organisations_at_once,
+                )
+            except BaseException:
+                stopping.set()  # the caller went away, or Ctrl-C: what is being read ends early
+                raise
+    finally:
+        shared.close()
+
+
+def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, workers: int) -> Iterator[CheckResult]:
+    """As `run`, on the workers of an executor that may be other processes or other machines.
+
+    What travels is `targets` and `options` without listener and given credentials: a worker reads the secret itself,
+    from where `options.connector.credential` says. The rate is divided among the workers. An organisation whose worker
+    is lost is run once more.
+
+    Args:
+        executor: of processes, or `dask.distributed.Client.get_executor()`.
+        targets: whom to verify.
+        options: how.
+        workers: how many share the rate.
+    """
+    pace = replace(
+        options.pace, cap=max(4, options.pace.cap // workers), start=min(8, max(4, options.pace.cap // workers))
+    )
+    travelling = replace(
+        options, listener=None, given_credentials={}, stop=never, now=utc_now, pace=pace, organisations_at_once=1
+    )
+    shared = Shared(options)
+    try:
+        yield from check_deployment(shared)
+    finally:
+        shared.close()
+    yield from _settled(
+        targets, options, lambda target: executor.submit(verify_elsewhere, target, travelling), at_once=2 * workers
+    )
+
+
+def verify_elsewhere(target: Target, options: Options) -> list[CheckResult]:
+    """One organisation, in a process of its own."""
+    shared = Shared(options)
+    try:
+        return verify_organisation(target, shared)
+    finally:
+        shared.close()
+
+
+def _settled(targets: Iterable[Target], options: Options, submit: object, *, at_once: int) -> Iterator[CheckResult]:
+    """Results of `targets`, never more than `at_once` of them submitted."""
+    waiting = iter(targets)
+    running: dict[Future[list[CheckResult]], tuple[Target, int]] = {}
+    exhausted = False
+    while True:
+        while not exhausted and len(running) < at_once and not options.stop():
+            target = next(waiting, None)
+            if target is None:
+                exhausted = True
+                break
+            running[submit(target)] = (target, 1)
+        if not running:
+            return
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            target, tries = running.pop(future)
+            error = future.exception()
+            if error is None:
+                yield from future.result()
+            elif tries == 1 and not options.stop():
+                running[submit(target)] = (target, 2)  # a lost worker; once more
+            else:
+                yield unforeseen(target, error if isinstance(error, Exception) else RuntimeError("worker ended"))

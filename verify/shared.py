@@ -1,0 +1,73 @@
+"""What the checks of one process share: addresses, one session, the credential, and the connections in flight."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from orgcal.errors import OrgcalError
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import World, load_world
+from verify.credentials import Found, find_credential
+from verify.models import Options
+
+if TYPE_CHECKING:
+    import requests
+
+LEAST_SHARE = 4
+"""Batches in flight that each organisation may have however many are read."""
+
+
+class Shared:
+    """Made once for each process that verifies.
+
+    Attributes:
+        world: where Entra ID and Graph are.
+        session: its pool has room for every batch that may be in flight, and for listing and counting beside them.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.world: World = load_world(options.connector.cloud, options.environ or os.environ)
+        self._cap = options.pace.fixed or options.pace.cap
+        self.session: requests.Session = new_session(
+            self.world, pool_size=self._cap + 2 * options.organisations_at_once
+        )
+        self._lock = threading.Lock()
+        self._found: Found | OrgcalError | None = None
+        self._active = 0
+
+    def credential(self) -> Found:
+        """The connector's credential, looked for once; the same refusal for everybody who asks after a failure.
+
+        Raises:
+            OrgcalError: no place tells it.
+        """
+        with self._lock:
+            if self._found is None:
+                try:
+                    self._found = find_credential(self.options)
+                except OrgcalError as error:
+                    self._found = error
+        if isinstance(self._found, OrgcalError):
+            raise self._found
+        return self._found
+
+    def entered(self) -> None:
+        """One more organisation is being read."""
+        with self._lock:
+            self._active += 1
+
+    def left(self) -> None:
+        """One organisation less is being read."""
+        with self._lock:
+            self._active -= 1
+
+    def share(self) -> int:
+        """Batches in flight that one organisation may have now."""
+        return max(LEAST_SHARE, self._cap // max(1, self._active))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()

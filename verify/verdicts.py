@@ -1,0 +1,195 @@
+"""Verdicts on what reading an organisation came to: roles, users, calendars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orgcal.errors import EntraError, GraphError, OrgcalError
+from orgcal.msgraph.permissions import READS_CALENDARS, READS_USERS
+from verify.access import Access
+from verify.judging import Outcome
+from verify.models import CheckId, CheckResult, MailboxClass, Target, Verdict
+
+_RECONSENT = "send the organisation's administrator a new consent link: orgcal consent link {tenant}"
+
+
+def roles_verdict(target: Target, access: Access, required: frozenset[str], outcome: Outcome | None) -> CheckResult:
+    """Are the declared permissions effective, and nothing else?
+
+    A missing role whose calls succeed all the same is a warning: with RBAC for Applications Exchange grants it, and the
+    token does not say so (https://learn.microsoft.com/en-us/exchange/permissions-exo/application-rbac).
+    """
+    if access.roles is None:
+        return CheckResult(
+            "roles",
+            Verdict.WARN,
+            "the token cannot be read and neither can the grants; only the calls below prove what is permitted",
+            evidence={"declared": sorted(required)},
+        )
+    missing, surplus = required - access.roles, access.roles - required
+    source = "" if access.roles_from == "token" else " (by the grants in the tenant, as the token cannot be read)"
+    evidence: dict[str, Any] = {
+        "declared": sorted(required),
+        "effective": sorted(access.roles),
+        "missing": sorted(missing),
+        "surplus": sorted(surplus),
+        "read_from": access.roles_from,
+    }
+    if not missing and not surplus:
+        names = ", ".join(sorted(required))
+        return CheckResult("roles", Verdict.PASS, f"effective: {names}{source}", evidence=evidence)
+    if not missing:
+        return CheckResult(
+            "roles",
+            Verdict.WARN,
+            f"more is granted than declared: {', '.join(sorted(surplus))}{source}",
+            "remove the grant in the customer's tenant, or add the scope to the connector",
+            evidence=evidence,
+        )
+    if missing <= _proved(outcome):
+        return CheckResult(
+            "roles",
+            Verdict.WARN,
+            f"missing from the token: {', '.join(sorted(missing))}; the calls that need it succeed, so it is granted "
+            "elsewhere (RBAC for Applications)",
+            evidence=evidence,
+        )
+    if not access.roles:
+        sentence = "no permission is effective: the consent is missing, or has not arrived everywhere yet"
+    else:
+        sentence = f"missing: {', '.join(sorted(missing))}"
+    repair = _RECONSENT.format(tenant=target.tenant_id)
+    return CheckResult("roles", Verdict.FAIL, f"{sentence}{source}", repair, evidence=evidence)
+
+
+def _proved(outcome: Outcome | None) -> frozenset[str]:
+    """Permissions without which some call that succeeded would have failed."""
+    proved: frozenset[str] = frozenset()
+    if outcome is not None and outcome.listed:
+        proved |= READS_USERS
+    if outcome is not None and outcome.tally.counts[MailboxClass.OK]:
+        proved |= READS_CALENDARS
+    return proved
+
+
+def users_verdict(outcome: Outcome) -> CheckResult:
+    """Can every user be listed?"""
+    evidence: dict[str, Any] = {
+        "listed": outcome.listed,
+        "expected": outcome.expected,
+        "repeated": outcome.repeated,
+    }
+    error = outcome.listing_error
+    if error is not None:
+        return _refusal("users", error, f"listing users ended after {outcome.listed}: ", evidence)
+    if not outcome.complete and outcome.reading_error is None:
+        return CheckResult("users", Verdict.ERROR, "the run ended before all users were listed", evidence=evidence)
+    if outcome.listed == 0:
+        evidence["nobody"] = True
+        return CheckResult(
+            "users",
+            Verdict.ERROR,
+            "no user was listed, so nothing is proved",
+            "check that this is the organisation you mean",
+            evidence=evidence,
+        )
+    users = plural(outcome.listed, "user")
+    if outcome.expected is not None and abs(outcome.expected - outcome.listed) > max(10, outcome.listed // 100):
+        return CheckResult(
+            "users",
+            Verdict.WARN,
+            f"{users} listed, while Microsoft Graph counts {outcome.expected}; its count lags behind",
+            "verify again later; if the difference stays, report it to Microsoft",
+            evidence=evidence,
+        )
+    return CheckResult("users", Verdict.PASS, f"{users} listed", evidence=evidence)
+
+
+def calendars_verdict(outcome: Outcome) -> CheckResult:
+    """Can the calendars of every user who has a mailbox be read?"""
+    tally = outcome.tally
+    counts = tally.counts
+    evidence: dict[str, Any] = {
+        "mailboxes": {mailbox_class.value: count for mailbox_class, count in counts.items()},
+        "calendars": tally.calendars,
+        "reasons": dict(sorted(tally.reasons.items(), key=lambda item: -item[1])),
+        "failed_examples": list(tally.examples),
+        "requests": outcome.requests,
+        "retries": outcome.retries,
+        "throttled": outcome.throttles,
+        "waited_s": outcome.waited_s,
+        "concurrency": outcome.concurrency,
+        "strange_entries": outcome.strange,
+        "batch_ms": {"p50": outcome.latencies.percentile_ms(50), "p95": outcome.latencies.percentile_ms(95)},
+    }
+    ok, failed, restricted = counts[MailboxClass.OK], counts[MailboxClass.FAILED], counts[MailboxClass.RESTRICTED]
+    read = tally.total - counts[MailboxClass.NOT_READ]
+    summary = f"{plural(tally.calendars, 'calendar')} of {plural(ok, 'mailbox')} read{_others(outcome)}"
+    if outcome.reading_error is not None:
+        return _refusal("calendars", outcome.reading_error, f"{summary}; then: ", evidence)
+    if read == 0 and outcome.listing_error is not None:
+        return CheckResult("calendars", Verdict.SKIP, "there are no users to read calendars of", evidence=evidence)
+    if failed:
+        most = max((item for item in tally.reasons.items()), key=lambda item: item[1])[0]
+        first = tally.examples[0]["reason"] if tally.examples else most
+        decided = failed > tally.undecided
+        return CheckResult(
+            "calendars",
+            Verdict.FAIL if decided else Verdict.ERROR,
+            f"{plural(failed, 'mailbox')} of {read} failed ({first}); {summary}",
+            "see the reasons in the report" if decided else "Microsoft Graph could not answer; verify again",
+            evidence=evidence,
+        )
+    if not ok and restricted:
+        return CheckResult(
+            "calendars",
+            Verdict.FAIL,
+            f"access is denied for every mailbox ({restricted})",
+            "the calendar permission is missing, or a policy of the customer's Exchange leaves out everybody",
+            evidence=evidence,
+        )
+    if not ok:
+        return CheckResult(
+            "calendars",
+            Verdict.ERROR,
+            f"no calendar was read, so nothing is proved{_others(outcome)}",
+            "check that users of this organisation have mailboxes in Exchange Online",
+            evidence=evidence,
+        )
+    if not outcome.complete:
+        return CheckResult(
+            "calendars", Verdict.ERROR, f"the run ended before all were read; {summary}", evidence=evidence
+        )
+    return CheckResult("calendars", Verdict.PASS, summary, evidence=evidence)
+
+
+def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str, Any]) -> CheckResult:
+    """A refusal by Microsoft is the organisation's state; anything else only means that we could not tell."""
+    decided = isinstance(error, EntraError) or (isinstance(error, GraphError) and error.status in (400, 401, 403, 404))
+    repair = error.repair
+    if isinstance(error, GraphError):
+        evidence["request_id"] = error.request_id
+        if error.status == 403:
+            repair = "the permission to list users is missing: send a new consent link"
+    return CheckResult(
+        check, Verdict.FAIL if decided else Verdict.ERROR, prefix + error.what, repair, evidence=evidence
+    )
+
+
+def _others(outcome: Outcome) -> str:
+    """The mailboxes that were not read, as the end of a sentence."""
+    counts = outcome.tally.counts
+    words = [
+        (counts[MailboxClass.NO_MAILBOX], "without a mailbox"),
+        (counts[MailboxClass.RESTRICTED], "restricted by policy"),
+        (counts[MailboxClass.DELETED], "deleted meanwhile"),
+        (counts[MailboxClass.NOT_READ], "not read"),
+    ]
+    return "".join(f", {count} {word}" for count, word in words if count)
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 user`, `2 users`, `2 mailboxes`."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun}{'es' if noun.endswith('x') else 's'}"
