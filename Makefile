@@ -2,24 +2,36 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 ORGCAL := .venv/bin/orgcal
-STACK ?= dev
+KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up verify down clean test e2e check lock bench-up bench-demo bench-verify bench-emulator
+.PHONY: help setup demo up verify down clean test e2e check lock compare-azuread \
+	bench-up bench-demo bench-emulator bench-verify bench-azuread
 
 help: ## Say what each target does
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Make .venv from the lock file, have the Pulumi engine, choose the azuread plugin
+setup: ## Make .venv from the lock file, and have the Pulumi engine (minutes, once, where it must be built)
 	@python3 scripts/setup_venv.py
 	@$(PY) -m orgcal.engine ensure
 
-up: setup ## Start the emulator if none runs and bring stack dev up; leaves the emulator running
-	@$(ORGCAL) emulator start --stack dev
-	@$(ORGCAL) up --stack dev
+demo: setup ## The whole job against the emulator; KEEP=1 leaves it running and says where to look
+	@$(ORGCAL) demo $(if $(KEEP),--keep)
+
+up: setup ## Start the emulator if none runs, and bring stack dev up
+	@$(ORGCAL) emulator start
+	@$(ORGCAL) up
+
+verify: setup ## Verify the organisations of stack dev again
+	@$(ORGCAL) emulator start
+	@$(ORGCAL) verify --stack dev
 
 down: ## Stop the emulator of stack dev; what it holds is kept
-	@if [ -x $(ORGCAL) ]; then $(ORGCAL) emulator stop --stack dev; fi
+	@if [ -x $(ORGCAL) ]; then $(ORGCAL) emulator stop; fi
+
+clean: down ## Remove .venv and stack dev; say what is kept elsewhere
+	@if [ -x $(PY) ]; then $(PY) -m orgcal.engine.kept; fi
+	@rm -rf .venv .local/dev
 
 test: setup ## Unit, contract and integration tests
 	@$(PY) -m pytest
@@ -31,4 +43,25 @@ check: setup ## Style, types, import arrows, claims of the docs
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@$(PY) -m mypy .
-	@$(PY) -m pytest -q tests/architecture
+	@$(PY) -m pytest tests/architecture
+
+lock: ## Resolve the dependencies anew (maintainers; needs uv)
+	@$(PY) scripts/lock.py
+
+compare-azuread: setup ## Compare the azuread stand-in with the real plugin, where that can be installed
+	@$(PY) -m benchmarks.compare_azuread
+
+bench-up: setup ## Seconds and memory of pulumi up, as JSON
+	@$(PY) -m benchmarks.up
+
+bench-demo: setup ## Seconds and memory of the demo, as JSON
+	@$(PY) -m benchmarks.demo
+
+bench-emulator: setup ## Speed and memory of the emulator, as JSON
+	@$(PY) -m benchmarks.emulator
+
+bench-verify: setup ## Verification beside its peers, as JSON
+	@$(PY) -m benchmarks.verify
+
+bench-azuread: setup ## Seconds of the azuread stand-in, as JSON
+	@$(PY) -m benchmarks.azuread

@@ -1,0 +1,109 @@
+"""A checkout of its own: the real program, engine, plugins and emulator, and nothing shared with the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Ran:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.out}\n{self.err}"
+
+
+@dataclass
+class Checkout:
+    """A copy of the tracked files, with the checkout's virtual environment, and a home of its own."""
+
+    path: Path
+    home: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_"))
+        }
+        cache = os.environ.get("ORGCAL_CACHE_DIR") or str(Path.home() / ".cache" / "orgcal")
+        return {
+            **inherited,
+            "HOME": str(self.home),
+            "ORGCAL_CACHE_DIR": cache,
+            "PYTHONPATH": str(self.path),
+            "AZUREAD_PLUGIN": "standin",
+            **self.extra,
+        }
+
+    def run(self, *command: str, environ: Mapping[str, str] | None = None, timeout_s: float = 120) -> Ran:
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env={**self.environ, **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def orgcal(self, *words: str, environ: Mapping[str, str] | None = None, timeout_s: float = 120) -> Ran:
+        return self.run(sys.executable, "-m", "orgcal.cli", *words, environ=environ, timeout_s=timeout_s)
+
+    def shell(self, script: str, *, timeout_s: float = 120) -> Ran:
+        """Runs what a user would type after `eval "$(orgcal env)"`."""
+        prefix = f'set -e\neval "$({sys.executable} -m orgcal.cli env)"\n'
+        return self.run("/bin/sh", "-c", prefix + script, timeout_s=timeout_s)
+
+    def configure(self, **sections: Mapping[str, Any]) -> None:
+        """Changes settings of stack `dev`, section by section."""
+        path = self.path / "Pulumi.dev.yaml"
+        said = yaml.safe_load(path.read_text())
+        for section, values in sections.items():
+            said["config"].setdefault(f"orgcal:{section}", {}).update(values)
+        path.write_text(yaml.safe_dump(said, sort_keys=False))
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        ready: dict[str, Any] = json.loads((self.path / ".local/dev/emulator/ready.json").read_text())
+        return ready
+
+
+def make_checkout(folder: Path) -> Checkout:
+    copy, home = folder / "checkout", folder / "home"
+    home.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        source, target = ROOT / name, copy / name
+        if source.is_file() and not name.startswith("tests/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    return Checkout(copy, home)

@@ -1,0 +1,76 @@
+"""What an emulator holds, seen from outside: through its own APIs, not through Pulumi."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orgcal.msgraph.auth import ClientSecret, TokenSource
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import read_emulator_file
+
+
+@dataclass
+class Outside:
+    """What the emulator holds, seen through its own APIs and not through Pulumi."""
+
+    ready: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        world = read_emulator_file(Path(self.ready["ca_file"]).parent / "ready.json")
+        operator = self.ready["operator"]
+        secret = Path(operator["client_secret_file"]).read_text().strip()
+        self.session = new_session(world)
+        source = TokenSource(world, operator["tenant_id"], operator["client_id"], ClientSecret(secret), self.session)
+        self.graph = GraphClient(world, source, self.session)
+
+    def applications(self) -> list[dict[str, Any]]:
+        """Applications of the home tenant, but for the operator's own."""
+        return [
+            item
+            for item in self.graph.pages("/applications", {})
+            if item["appId"] != self.ready["operator"]["client_id"]
+        ]
+
+    def service_principals(self) -> list[dict[str, Any]]:
+        """Service principals of the applications above."""
+        known = {item["appId"] for item in self.applications()}
+        return [item for item in self.graph.pages("/servicePrincipals", {}) if item["appId"] in known]
+
+    def platform(self, method: str, path: str, body: Any = None) -> Any:
+        """Asks the integration platform; the answer's JSON, None for 404."""
+        key = Path(self.ready["platform"]["api_key_file"]).read_text().strip()
+        answer = self.session.request(
+            method, f"{self.ready['platform']['url']}{path}", json=body, headers={"Authorization": f"Bearer {key}"}
+        )
+        if answer.status_code == 404:
+            return None
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def journal(self, after: int = 0) -> list[dict[str, Any]]:
+        """Requests that the emulator has answered."""
+        token = Path(self.ready["control"]["token_file"]).read_text().strip()
+        answer = self.session.get(
+            f"{self.ready['control']['url']}/journal",
+            params={"after": after},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        answer.raise_for_status()
+        entries: list[dict[str, Any]] = answer.json()["entries"]
+        return entries
+
+    def mark(self) -> int:
+        """Number of the newest journal entry."""
+        entries = self.journal()
+        return int(entries[-1]["seq"]) if entries else 0
+
+    def writes_since(self, mark: int) -> list[str]:
+        """Writes after `mark`, tokens aside."""
+        return [
+            f"{entry['method']} {entry['path']}"
+            for entry in self.journal(mark)
+            if entry["method"] not in ("GET", "HEAD") and "/oauth2/" not in entry["path"]
+        ]
