@@ -10,7 +10,7 @@ ConnectorCredentials("credentials", platform={"kind": "local"}, connector_key=en
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import pulumi
 
@@ -18,16 +18,15 @@ VERSION = "0.1.0"
 """Of the package; `plugins.providers` in Pulumi.yaml names the same."""
 
 
-class LedgerEntry(TypedDict):
-    """What the ledger remembers of one generation; times are RFC 3339 in UTC."""
+class _Resource(pulumi.CustomResource):
+    """Keeps the names of the wire, so that the SDK translates none, least of all in a platform's own settings."""
 
-    created: str
-    expires: str
-    superseded: str | None
-    retired: str | None
+    def _output(self, name: str) -> pulumi.Output[Any]:
+        found: pulumi.Output[Any] = pulumi.get(self, name)
+        return found
 
 
-class Connector(pulumi.CustomResource):
+class Connector(_Resource):
     """A connector's entry in an integration platform (steps 1, 5, 6 and 8 of the guide).
 
     An entry that exists already is adopted, and only what is declared here is changed.
@@ -43,16 +42,6 @@ class Connector(pulumi.CustomResource):
         delete_connected: lets it be deleted while organisations are connected.
         opts: the resource's options.
     """
-
-    key: pulumi.Output[str]
-    display_name: pulumi.Output[str]
-    description: pulumi.Output[str]
-    scopes: pulumi.Output[list[str]]
-    published: pulumi.Output[bool]
-    callback_url: pulumi.Output[str]
-    """Where Entra ID sends the browser back to; belongs to the application's redirect URIs."""
-    connections: pulumi.Output[int]
-    """Connected organisations when the platform was last looked at."""
 
     def __init__(
         self,
@@ -84,11 +73,48 @@ class Connector(pulumi.CustomResource):
             _with_version(opts),
         )
 
-    def translate_output_property(self, prop: str) -> str:
-        return _OF_WIRE.get(prop, prop)
+    @property
+    def key(self) -> pulumi.Output[str]:
+        """The entry's name for machines."""
+        return self._output("key")
+
+    @property
+    def display_name(self) -> pulumi.Output[str]:
+        """Its name in the catalog."""
+        return self._output("displayName")
+
+    @property
+    def description(self) -> pulumi.Output[str]:
+        """Its text in the catalog."""
+        return self._output("description")
+
+    @property
+    def scopes(self) -> pulumi.Output[list[str]]:
+        """Names of Microsoft Graph application permissions."""
+        return self._output("scopes")
+
+    @property
+    def published(self) -> pulumi.Output[bool]:
+        """Whether users see it."""
+        return self._output("published")
+
+    @property
+    def delete_connected(self) -> pulumi.Output[bool]:
+        """Whether it may be deleted while organisations are connected."""
+        return self._output("deleteConnected")
+
+    @property
+    def callback_url(self) -> pulumi.Output[str]:
+        """Where Entra ID sends the browser back to; belongs to the application's redirect URIs."""
+        return self._output("callbackUrl")
+
+    @property
+    def connections(self) -> pulumi.Output[int]:
+        """Connected organisations when the platform was last looked at."""
+        return self._output("connections")
 
 
-class CredentialLedger(pulumi.CustomResource):
+class CredentialLedger(_Resource):
     """Every generation of the connector's credential there is or was; refuses configs that go backwards.
 
     Credentials take their end date from `end_dates`, so that this is asked before any of them is made.
@@ -101,14 +127,6 @@ class CredentialLedger(pulumi.CustomResource):
         rollback_to: the one number that the active and the highest live generation may fall to.
         opts: the resource's options.
     """
-
-    generations: pulumi.Output[list[int]]
-    active: pulumi.Output[int]
-    lifetime: pulumi.Output[str]
-    end_dates: pulumi.Output[dict[str, str]]
-    """Live generation, as text -> its absolute end date (RFC 3339, UTC); known in every preview, and frozen."""
-    entries: pulumi.Output[dict[str, LedgerEntry]]
-    """Every generation there ever was, as text -> what is remembered of it."""
 
     def __init__(
         self,
@@ -134,11 +152,38 @@ class CredentialLedger(pulumi.CustomResource):
             _with_version(opts),
         )
 
-    def translate_output_property(self, prop: str) -> str:
-        return _OF_WIRE.get(prop, prop)
+    @property
+    def generations(self) -> pulumi.Output[list[int]]:
+        """The live generations."""
+        return self._output("generations")
+
+    @property
+    def active(self) -> pulumi.Output[int]:
+        """The one that the connector uses."""
+        return self._output("active")
+
+    @property
+    def lifetime(self) -> pulumi.Output[str]:
+        """Of generations that are new."""
+        return self._output("lifetime")
+
+    @property
+    def rollback_to(self) -> pulumi.Output[int | None]:
+        """The one number that the active generation may fall to."""
+        return self._output("rollbackTo")
+
+    @property
+    def end_dates(self) -> pulumi.Output[dict[str, str]]:
+        """Live generation, as text -> its absolute end date (RFC 3339, UTC); known in every preview, and frozen."""
+        return self._output("endDates")
+
+    @property
+    def entries(self) -> pulumi.Output[dict[str, dict[str, str]]]:
+        """Every generation there ever was -> `created`, `expires` and, once it happened, `superseded`, `retired`."""
+        return self._output("entries")
 
 
-class ConnectorCredentials(pulumi.CustomResource):
+class ConnectorCredentials(_Resource):
     """The credential in a connector's settings (step 4): a secret, or a certificate with its private key.
 
     Args:
@@ -153,13 +198,6 @@ class ConnectorCredentials(pulumi.CustomResource):
         scopes: the connector's scopes, for platforms that keep them beside the credential.
         opts: the resource's options.
     """
-
-    client_id: pulumi.Output[str]
-    generation: pulumi.Output[int]
-    fingerprint: pulumi.Output[str]
-    """Keyed digest of what the platform was last seen to hold; drift of the secret shows here."""
-    pushed_at: pulumi.Output[str]
-    """When the platform last took it, RFC 3339 in UTC."""
 
     def __init__(
         self,
@@ -194,24 +232,45 @@ class ConnectorCredentials(pulumi.CustomResource):
             _with_version(pulumi.ResourceOptions.merge(opts, hidden)),
         )
 
-    def translate_output_property(self, prop: str) -> str:
-        return _OF_WIRE.get(prop, prop)
+    @property
+    def connector_key(self) -> pulumi.Output[str]:
+        """Key of the connector's entry."""
+        return self._output("connectorKey")
 
+    @property
+    def client_id(self) -> pulumi.Output[str]:
+        """Application (client) id."""
+        return self._output("clientId")
 
-_OF_WIRE: Mapping[str, str] = {
-    "displayName": "display_name",
-    "deleteConnected": "delete_connected",
-    "callbackUrl": "callback_url",
-    "rollbackTo": "rollback_to",
-    "endDates": "end_dates",
-    "connectorKey": "connector_key",
-    "clientId": "client_id",
-    "clientSecret": "client_secret",
-    "certificatePem": "certificate_pem",
-    "privateKeyPem": "private_key_pem",
-    "pushedAt": "pushed_at",
-}
-"""Names on the wire -> names in Python, where they differ."""
+    @property
+    def client_secret(self) -> pulumi.Output[str | None]:
+        """The secret, a Pulumi secret."""
+        return self._output("clientSecret")
+
+    @property
+    def certificate_pem(self) -> pulumi.Output[str | None]:
+        """The certificate, if it is one."""
+        return self._output("certificatePem")
+
+    @property
+    def private_key_pem(self) -> pulumi.Output[str | None]:
+        """Its private key, a Pulumi secret."""
+        return self._output("privateKeyPem")
+
+    @property
+    def generation(self) -> pulumi.Output[int]:
+        """Which generation of the credential this is."""
+        return self._output("generation")
+
+    @property
+    def fingerprint(self) -> pulumi.Output[str]:
+        """Keyed digest of what the platform was last seen to hold; drift of the secret shows here."""
+        return self._output("fingerprint")
+
+    @property
+    def pushed_at(self) -> pulumi.Output[str]:
+        """When the platform last took it, RFC 3339 in UTC."""
+        return self._output("pushedAt")
 
 
 def _with_version(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:

@@ -112,7 +112,7 @@ class Connector(Resource):
         if "scopes" in known and set(known["scopes"]) == set(old.inputs.get("scopes", ())):
             known["scopes"] = old.inputs["scopes"]
         defaults = {"displayName": key, "description": "", "scopes": [], "published": True, "deleteConnected": False}
-        inputs: ClassVar[Mapping[str, Prop]] = {**defaults, **old.inputs, "platform": settings, "key": key, **known}
+        inputs = {**defaults, **old.inputs, "platform": settings, "key": key, **known}
         return Found(naming.resource_id(settings, key), inputs, _outputs(entry))
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002

@@ -39,17 +39,16 @@ class Entry:
     superseded: str | None = None
     retired: str | None = None
 
-    def to_wire(self) -> dict[str, str | None]:
-        return {
-            "created": self.created,
-            "expires": self.expires,
-            "superseded": self.superseded,
-            "retired": self.retired,
-        }
+    def to_wire(self) -> dict[str, str]:
+        """As an object of the engine; events that did not happen are left out, since the engine drops nulls."""
+        events = {"superseded": self.superseded, "retired": self.retired}
+        happened = {name: when for name, when in events.items() if when is not None}
+        return {"created": self.created, "expires": self.expires, **happened}
 
     @classmethod
-    def from_wire(cls, said: Mapping[str, str | None]) -> Entry:
-        return cls(said["created"] or "", said["expires"] or "", said.get("superseded"), said.get("retired"))
+    def from_wire(cls, said: Mapping[str, str]) -> Entry:
+        """The entry that `to_wire` gave."""
+        return cls(said["created"], said["expires"], said.get("superseded"), said.get("retired"))
 
 
 @dataclass(frozen=True, slots=True)

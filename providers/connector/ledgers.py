@@ -50,12 +50,9 @@ class CredentialLedger(Resource):
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """What changed; dates of generations that are recorded never do."""
         found = self.compared(old.inputs, news)
-        changed = set(found.changed)
-        if _entries(old.inputs) == _entries(news):  # an engine may drop the nulls of events that did not happen
-            changed.discard("entries")
-        if "lifetime" in changed and _entries(old.inputs).keys() == _entries(news).keys():
+        if "lifetime" in found.changed and _entries(old.inputs).keys() == _entries(news).keys():
             call.tell("info", f"lifetime {news['lifetime']} takes effect with the next generation only")
-        return Diff(frozenset(changed))
+        return found
 
     def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
         return _end_dates(news)
