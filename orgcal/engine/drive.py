@@ -30,6 +30,8 @@ from orgcal.outputs import StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
 OnLine = Callable[[str], None]
+_STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
+"""The engine's warning where the stand-in is used, which `prepare` has told already, with the reason."""
 _MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 
 
@@ -259,7 +261,7 @@ class _Events:
         text = _MARKUP.sub("", said.message).strip()
         if said.severity == "error" and text:
             self.errors.append(text)
-        elif said.severity == "warning" and text and self._on_step:
+        elif said.severity == "warning" and text and self._on_step and _STAND_IN_WARNING not in text:
             self._on_step(Step("warning", "", text))
 
     def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
@@ -300,16 +302,18 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
         )
     if "no space left on device" in plain:
         return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
-    # The program's own sentence may come with Pulumi's lead-in lines; later diagnostics only say "update failed".
-    sentences = [_sentence(text) for text in diagnostics]
-    telling = [text for text in sentences if text and text not in ("update failed", "preview failed")]
-    if not telling:
-        telling = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
-    return EngineError("; ".join(dict.fromkeys(telling)) or "the engine failed without saying why", where=where)
+    sentences = [text for text in map(_sentence, diagnostics) if text]
+    if not sentences:
+        sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
+    # Our own program and plugins end a sentence with its repair; the engine's only tell what happened.
+    what, _, repair = "\n".join(dict.fromkeys(sentences)).partition("\n  repair: ")
+    return EngineError(what or "the engine failed without saying why", where=where, repair=repair)
 
 
 def _sentence(diagnostic: str) -> str:
-    """The telling part of a diagnostic: what our plugins and program say, without the engine's wrapping."""
-    text = re.sub(r"^error: ", "", diagnostic)
-    text = re.sub(r"^(Program failed with an unhandled exception|an unhandled error occurred).*?\n", "", text)
+    """The telling part of a diagnostic, without the engine's wrapping; empty where it tells nothing of its own."""
+    text = diagnostic.removeprefix("error: ")
+    if re.match(r"(an unhandled error occurred: program exited|(update|preview|refresh|destroy) failed)", text):
+        return ""
+    text = re.sub(r"^Program failed with an unhandled exception:\n", "", text)
     return re.sub(r"^.*?rpc error: code = \w+ desc = ", "", text, flags=re.DOTALL).strip()
