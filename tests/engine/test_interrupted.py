@@ -1,0 +1,56 @@
+"""A run that is interrupted or killed at any moment is completed by the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.support.checkout import Checkout
+from tests.support.outside import Outside
+
+
+def end_after(checkout: Checkout, seconds: float, how: signal.Signals) -> int:
+    """Starts `orgcal up` and ends it, with everything it started, after `seconds`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orgcal.cli", "up"],
+        cwd=checkout.path,
+        env=checkout.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, how)
+    code = process.wait(timeout=60)
+    for member in psutil.process_iter(["pid"]):
+        try:
+            if os.getpgid(member.pid) == process.pid:
+                member.wait(30)
+        except (psutil.Error, ProcessLookupError):
+            continue
+    return code
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.0, 3.0, 4.0])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
+def test_up_ended_at_any_moment_is_completed_by_the_next(
+    checkout: Checkout, seconds: float, how: signal.Signals
+) -> None:
+    checkout.orgcal("emulator", "start")
+
+    end_after(checkout, seconds, how)
+    completed = checkout.orgcal("up")
+    again = checkout.orgcal("up", "--json")
+
+    assert completed.code == 0, completed.text
+    assert '"create"' not in again.out
+    connector = Outside(checkout.ready).platform("GET", "/connectors/outlook-calendar-admin")
+    pushed = connector["credentials"]["client_id"]
+    assert pushed in {item["appId"] for item in Outside(checkout.ready).applications()}
