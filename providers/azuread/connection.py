@@ -95,7 +95,7 @@ def _world(settings: Settings, session: requests.Session) -> World:
     import requests
 
     from orgcal.msgraph.answers import parse_object
-    from providers.azuread.loopback import addresses_in, require_loopback
+    from providers.azuread.loopback import require_loopback
 
     url = f"https://{settings.metadata_host}{METADATA_PATH}"
     try:
@@ -115,13 +115,14 @@ def _world(settings: Settings, session: requests.Session) -> World:
     if response.status_code != 200:
         raise Unreachable(f"the emulator's metadata answers {response.status_code}", where=url)
     answer = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))
-    for address in addresses_in(answer):
-        require_loopback(urlsplit(address).hostname or "", named_by="the metadata answer")
     authentication = answer.get("authentication")
     login = authentication.get("loginEndpoint") if isinstance(authentication, dict) else None
     graph = answer.get("microsoftGraphResourceId")
     if not isinstance(login, str) or not isinstance(graph, str):
         raise Unreachable("the metadata lacks authentication.loginEndpoint or microsoftGraphResourceId", where=url)
+    # Azure's metadata names many services; these two are all that is ever called, and `Guard` watches every call.
+    for address in (login, graph):
+        require_loopback(urlsplit(address).hostname or "", named_by="the metadata answer")
     return World("emulator", login.rstrip("/"), graph.rstrip("/"), "public", settings.metadata_host)
 
 

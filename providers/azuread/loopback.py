@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,19 +44,6 @@ def require_loopback(host: str, *, named_by: str) -> None:
             f"the azuread stand-in speaks to the local emulator only, and {named_by} names {host or 'no host'!r}",
             repair=REAL_PLUGIN,
         )
-
-
-def addresses_in(answer: Any) -> Iterator[str]:
-    """Every http(s) address in a JSON value, at any depth."""
-    if isinstance(answer, str):
-        if answer.lower().startswith(("http://", "https://")):
-            yield answer
-    elif isinstance(answer, dict):
-        for value in answer.values():
-            yield from addresses_in(value)
-    elif isinstance(answer, list):
-        for value in answer:
-            yield from addresses_in(value)
 
 
 class Guard(BaseAdapter):

@@ -1,0 +1,168 @@
+"""Arguments and `ARM_*` variables: what is missing or contradictory is named."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
+
+from orgcal.errors import ConfigError
+from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, FederatedToken
+from providers._sdk import UNKNOWN, Secret
+from providers.azuread.settings import read_settings
+
+BASE = {"ARM_TENANT_ID": "t", "ARM_CLIENT_ID": "c", "ARM_METADATA_HOSTNAME": "localhost:8443"}
+SECRET = {**BASE, "ARM_CLIENT_SECRET": "s"}
+
+
+def refused(environ: dict[str, str], **arguments: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(arguments, environ)
+    return str(caught.value)
+
+
+def test_read_settings_variables_suffice() -> None:
+    settings = read_settings({}, SECRET)
+    assert settings is not None
+    assert (settings.tenant_id, settings.client_id, settings.metadata_host) == ("t", "c", "localhost:8443")
+    assert settings.credential == ClientSecret("s")
+    assert "'s'" not in repr(settings)
+
+
+def test_read_settings_argument_wins_over_its_variable() -> None:
+    settings = read_settings({"tenantId": "other", "clientSecret": Secret("mine")}, SECRET)
+    assert settings is not None
+    assert settings.tenant_id == "other"
+    assert settings.credential == ClientSecret("mine")
+
+
+@pytest.mark.parametrize("variable", ["ARM_TENANT_ID", "ARM_CLIENT_ID", "ARM_METADATA_HOSTNAME", "ARM_CLIENT_SECRET"])
+def test_read_settings_missing_variable_is_named(variable: str) -> None:
+    text = refused({name: value for name, value in SECRET.items() if name != variable})
+    assert text.count("\n  - ") == 1
+    assert variable in text
+
+
+def test_read_settings_everything_missing_is_told_at_once() -> None:
+    text = refused({})
+    for name in ("ARM_TENANT_ID", "ARM_CLIENT_ID_FILE_PATH", "ARM_METADATA_HOSTNAME", "ARM_CLIENT_SECRET_FILE_PATH"):
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["https://localhost:1", "localhost/x", "graph.microsoft.com", "10.0.0.1:443", "localhost:port", "me@localhost"],
+)
+def test_read_settings_metadata_host_elsewhere_is_refused(host: str) -> None:
+    assert "ARM_METADATA_HOSTNAME" in refused({**SECRET, "ARM_METADATA_HOSTNAME": host})
+
+
+def test_read_settings_argument_at_fault_is_called_an_argument() -> None:
+    assert "argument metadataHost" in refused(SECRET, metadataHost="example.com")
+
+
+def test_read_settings_secret_and_id_from_files(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from file\n")
+    (tmp_path / "id").write_text("c2\n")
+    environ = {**BASE, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret"), "ARM_CLIENT_ID": "",
+               "ARM_CLIENT_ID_FILE_PATH": str(tmp_path / "id")}  # fmt: skip
+    settings = read_settings({}, environ)
+    assert settings is not None
+    assert settings.client_id == "c2"
+    assert settings.credential == ClientSecret("from file")
+
+
+def test_read_settings_value_and_file_that_differ_are_both_named(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("other")
+    text = refused({**SECRET, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret")})
+    assert "ARM_CLIENT_SECRET and the file of ARM_CLIENT_SECRET_FILE_PATH differ" in text
+    assert "other" not in text
+
+
+def test_read_settings_missing_file_is_named_with_its_variable(tmp_path: Path) -> None:
+    text = refused({**BASE, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "none")})
+    assert "ARM_CLIENT_SECRET_FILE_PATH names" in text
+
+
+def test_read_settings_token_file_is_read_anew_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("first")
+    settings = read_settings({}, {**BASE, "ARM_USE_OIDC": "true", "ARM_OIDC_TOKEN_FILE_PATH": str(path)})
+    assert settings is not None
+    assert isinstance(settings.credential, FederatedToken)
+    assert settings.credential.read() == "first"
+    path.write_text("second\n")
+    assert settings.credential.read() == "second"
+
+
+def test_read_settings_token_without_use_oidc_names_both() -> None:
+    text = refused({**BASE, "ARM_OIDC_TOKEN": "x"})
+    assert "ARM_OIDC_TOKEN" in text
+    assert "ARM_USE_OIDC" in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ARM_USE_MSI", "true"),
+        ("ARM_USE_AKS_WORKLOAD_IDENTITY", "true"),
+        ("ARM_USE_OIDC", "yes please"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+    ],
+)
+def test_read_settings_what_it_cannot_do_is_named(variable: str, value: str) -> None:
+    secret = {} if variable == "ARM_USE_OIDC" else {"ARM_CLIENT_SECRET": "s"}
+    assert variable in refused({**BASE, **secret, variable: value})
+
+
+def test_read_settings_request_url_for_a_token_is_refused_by_name() -> None:
+    environ = {**BASE, "ARM_USE_OIDC": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/"}
+    assert "ACTIONS_ID_TOKEN_REQUEST_URL" in refused(environ)
+
+
+def test_read_settings_boolean_argument_as_json_text_counts() -> None:
+    settings = read_settings({"useOidc": "true", "oidcToken": Secret("t"), "useMsi": "false"}, BASE)
+    assert settings is not None
+    assert isinstance(settings.credential, FederatedToken)
+
+
+def test_read_settings_unknown_argument_waits() -> None:
+    assert read_settings({"tenantId": UNKNOWN}, {}) is None
+
+
+def test_read_settings_certificate_from_a_bundle(tmp_path: Path) -> None:
+    bundle = _bundle(b"pw")
+    (tmp_path / "c.pfx").write_bytes(bundle)
+    for given in (
+        {"ARM_CLIENT_CERTIFICATE": base64.b64encode(bundle).decode()},
+        {"ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "c.pfx")},
+    ):
+        settings = read_settings({}, {**SECRET, **given, "ARM_CLIENT_CERTIFICATE_PASSWORD": "pw"})
+        assert settings is not None
+        assert isinstance(settings.credential, ClientCertificate)
+
+
+def test_read_settings_certificate_with_a_wrong_password_names_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "c.pfx").write_bytes(_bundle(b"pw"))
+    environ = {**BASE, "ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "c.pfx"), "ARM_CLIENT_CERTIFICATE_PASSWORD": "no"}
+    assert "ARM_CLIENT_CERTIFICATE_PASSWORD" in refused(environ)
+
+
+def _bundle(password: bytes) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(start).not_valid_after(start + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    return pkcs12.serialize_key_and_certificates(
+        b"test", key, certificate, None, serialization.BestAvailableEncryption(password)
+    )
