@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -85,7 +85,13 @@ def verify_elsewhere(target: Target, options: Options) -> list[CheckResult]:
         shared.close()
 
 
-def _settled(targets: Iterable[Target], options: Options, submit: object, *, at_once: int) -> Iterator[CheckResult]:
+def _settled(
+    targets: Iterable[Target],
+    options: Options,
+    submit: Callable[[Target], Future[list[CheckResult]]],
+    *,
+    at_once: int,
+) -> Iterator[CheckResult]:
     """Results of `targets`, never more than `at_once` of them submitted."""
     waiting = iter(targets)
     running: dict[Future[list[CheckResult]], tuple[Target, int]] = {}

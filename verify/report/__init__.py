@@ -1,0 +1,1 @@
+"""Reports of a verification, each in a module of its own; nothing here is loaded by `import verify`."""

@@ -1,0 +1,161 @@
+"""The report that people read while it happens: live on a terminal, plain lines elsewhere.
+
+Results go to standard output, progress to standard error, so that output can be piped while progress is watched.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from verify.models import CheckResult, Mailbox, MailboxClass, Target, Verdict
+from verify.summary import Summary, exit_code
+
+STYLES: dict[Verdict, str] = {
+    Verdict.PASS: "green",
+    Verdict.WARN: "yellow",
+    Verdict.SKIP: "dim",
+    Verdict.FAIL: "bold red",
+    Verdict.ERROR: "bold magenta",
+}
+_REFRESH_S = 0.1
+"""Ten times a second is as much as an eye takes."""
+
+CONCLUSIONS: Mapping[int, str] = {
+    0: "all checks passed",
+    1: "a check failed or could not be decided",
+    4: "authentication or consent failed for every organisation",
+    5: "nothing was checked",
+    130: "interrupted; what was found so far is above",
+}
+
+
+class ConsoleReport:
+    """Prints results as they arrive, then a table; as a `verify.Listener` it also shows progress.
+
+    Args:
+        quiet: print only the conclusion, and what is not well.
+        out: for results.
+        progress: for progress bars; they appear only where this is a terminal.
+    """
+
+    def __init__(self, *, quiet: bool = False, out: TextIO | None = None, progress: TextIO | None = None) -> None:
+        self._quiet = quiet
+        self._out = Console(file=out or sys.stdout, highlight=False, soft_wrap=True)
+        stream = progress or sys.stderr
+        self._lock = threading.Lock()
+        self._tasks: dict[str, TaskID] = {}
+        self._shown_at: dict[str, float] = {}
+        self._progress: Progress | None = None
+        if not quiet and stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("users"),
+                TimeElapsedColumn(),
+                console=Console(file=stream, highlight=False),
+                refresh_per_second=10,
+                transient=True,
+            )
+            self._progress.start()
+
+    # --- verify.Listener ---
+
+    def started(self, target: Target, total: int | None) -> None:
+        """A bar for `target`, with its length once that is known."""
+        if self._progress is None:
+            return
+        with self._lock:
+            task = self._tasks.get(target.tenant_id)
+            if task is None:
+                self._tasks[target.tenant_id] = self._progress.add_task(
+                    escape(target.organisation or target.tenant_id), total=total
+                )
+            else:
+                self._progress.update(task, total=total)
+
+    def progress(self, target: Target, listed: int, read: int) -> None:  # noqa: ARG002  # the bar needs one
+        """Move the bar of `target`."""
+        if self._progress is None:
+            return
+        now = time.monotonic()
+        if now - self._shown_at.get(target.tenant_id, 0.0) < _REFRESH_S:
+            return
+        self._shown_at[target.tenant_id] = now
+        task = self._tasks.get(target.tenant_id)
+        if task is not None:
+            self._progress.update(task, completed=read)
+
+    def mailbox(self, target: Target, mailbox: Mailbox) -> None:
+        """Nothing; single users are in the details (`--jsonl`)."""
+
+    def finished(self, target: Target) -> None:
+        """Take the bar away."""
+        if self._progress is None:
+            return
+        with self._lock:
+            task = self._tasks.pop(target.tenant_id, None)
+            if task is not None:
+                self._progress.remove_task(task)
+
+    # --- results ---
+
+    def result(self, result: CheckResult) -> None:
+        """Print one result."""
+        if self._quiet and result.verdict in (Verdict.PASS, Verdict.SKIP):
+            return
+        subject = result.organisation or "connector"
+        verdict = f"[{STYLES[result.verdict]}]{result.verdict.value:<5}[/]"
+        self._print(f"{verdict} {escape(subject)}  {result.check}: {escape(result.sentence)}")
+        if result.repair and result.verdict not in (Verdict.PASS,):
+            self._print(f"      [dim]→[/] {escape(result.repair)}")
+
+    def end(self, summary: Summary) -> None:
+        """Print the table and the conclusion."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+        if not self._quiet and summary.organisations:
+            self._out.print()
+            self._out.print(organisations_table(summary))
+        code = exit_code(summary)
+        style = "green" if code == 0 else "bold red"
+        self._out.print(f"[{style}]{CONCLUSIONS[code]}[/]")
+
+    def _print(self, line: str) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._out.print(line)
+            self._progress.start()
+        else:
+            self._out.print(line)
+
+
+def organisations_table(summary: Summary) -> Table:
+    """A row for each organisation: consent, users, calendars, and mailboxes that were not read, by reason."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("organisation", no_wrap=True)
+    table.add_column("verdict")
+    for name in ("users", "calendars", "no mailbox", "restricted", "deleted", "failed"):
+        table.add_column(name, justify="right")
+    classes = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.FAILED)
+    for organisation in summary.organisations.values():
+        verdict = organisation.verdict
+        table.add_row(
+            escape(organisation.organisation),
+            f"[{STYLES[verdict]}]{verdict.value}[/]",
+            f"{organisation.users:,}",
+            f"{organisation.calendars:,}",
+            *(f"{organisation.mailboxes[mailbox_class]:,}" for mailbox_class in classes),
+        )
+    return table

@@ -1,0 +1,159 @@
+"""Where a verification starts from: a stack's outputs, a file that describes the connector, or variables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from orgcal.clouds import Cloud
+from orgcal.errors import ConfigError, UsageError
+from orgcal.msgraph.credentials import ClientSecret, Credential
+from orgcal.msgraph.permissions import application_permissions
+from orgcal.outputs import StackOutputs
+from verify.models import Connector, SecretReference, Target
+
+CLIENT_ID, CLOUD, SCOPES, TENANTS, SECRET_FILE, SECRET = (
+    "ORGCAL_CLIENT_ID",
+    "ORGCAL_CLOUD",
+    "ORGCAL_SCOPES",
+    "ORGCAL_TENANTS",
+    "ORGCAL_CLIENT_SECRET_FILE",
+    "ORGCAL_CLIENT_SECRET",
+)
+
+
+class ConnectorTarget(BaseModel):
+    """An organisation in a connector config file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant_id: str
+    name: str = ""
+
+
+class ConnectorFile(BaseModel):
+    """A connector config file, YAML or JSON: what to verify where no stack of ours deployed it.
+
+    cloud: public
+    client_id: 00000000-0000-0000-0000-000000000000
+    scopes: [Calendars.Read]
+    client_secret_file: /run/secrets/connector
+    tenants: [{tenant_id: contoso.com, name: Contoso}]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cloud: Cloud = "public"
+    client_id: str
+    scopes: tuple[str, ...]
+    name: str = ""
+    client_secret_file: str = ""
+    client_secret_variable: str = ""
+    platform: Mapping[str, Any] | None = None
+    connector_key: str = ""
+    tenants: tuple[ConnectorTarget, ...] = Field(default=())
+
+
+def from_outputs(outputs: StackOutputs) -> tuple[Connector, dict[str, Credential]]:
+    """The connector that a stack deployed, and the credentials that must stay in this process."""
+    given: dict[str, Credential] = {}
+    fallback: SecretReference | None = None
+    if outputs.client_secret is not None:
+        given["stack"] = ClientSecret(outputs.client_secret.get_secret_value())
+        fallback = SecretReference("given", "stack")
+    connector = Connector(
+        cloud=outputs.cloud,
+        client_id=outputs.client_id,
+        permissions=tuple(permission.name for permission in outputs.permissions),
+        credential=SecretReference("platform", outputs.connector_key, dict(outputs.platform)),
+        fallback=fallback,
+        name=outputs.connector_name,
+        outputs=outputs,
+    )
+    return connector, given
+
+
+def from_file(path: Path) -> tuple[Connector, list[Target]]:
+    """The connector and the organisations that a connector config file describes.
+
+    Raises:
+        UsageError: the file cannot be read.
+        ConfigError: settings in it are wrong, all of them at once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+    try:
+        said = json.loads(text) if path.suffix == ".json" else _yaml(text)
+        described = ConnectorFile.model_validate(said)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors()]
+        raise ConfigError(problems, where=str(path)) from None
+    except ValueError as error:
+        raise UsageError(f"the file is neither YAML nor JSON ({error})", where=str(path)) from None
+    connector = Connector(
+        cloud=described.cloud,
+        client_id=described.client_id,
+        permissions=tuple(role.name for role in application_permissions(described.scopes)),
+        credential=_place_of_secret(described, path),
+        name=described.name,
+    )
+    return connector, [Target(item.tenant_id, item.name) for item in described.tenants]
+
+
+def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]:
+    """The connector and the organisations that the environment describes.
+
+    Raises:
+        ConfigError: variables are missing, all of them at once.
+    """
+    problems = [f"{name}: is not set" for name in (CLIENT_ID, SCOPES) if not environ.get(name)]
+    if not environ.get(SECRET_FILE) and not environ.get(SECRET):
+        problems.append(f"{SECRET_FILE}: is not set; it names the file that holds the client secret")
+    if problems:
+        raise ConfigError(problems, where="environment")
+    file = environ.get(SECRET_FILE, "")
+    connector = Connector(
+        cloud=environ.get(CLOUD) or "public",
+        client_id=environ[CLIENT_ID],
+        permissions=tuple(role.name for role in application_permissions(_words(environ[SCOPES]))),
+        credential=SecretReference("file", file) if file else SecretReference("environment", SECRET),
+    )
+    return connector, [Target(tenant) for tenant in _words(environ.get(TENANTS, ""))]
+
+
+def described_by_variables(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the environment names a connector."""
+    return bool((os.environ if environ is None else environ).get(CLIENT_ID))
+
+
+def _place_of_secret(described: ConnectorFile, path: Path) -> SecretReference:
+    if described.platform is not None:
+        return SecretReference("platform", described.connector_key, dict(described.platform))
+    if described.client_secret_file:
+        return SecretReference("file", str(path.parent / described.client_secret_file))
+    if described.client_secret_variable:
+        return SecretReference("environment", described.client_secret_variable)
+    raise ConfigError(
+        ["client_secret_file: is missing; name a file, or a variable (client_secret_variable), or a platform"],
+        where=str(path),
+    )
+
+
+def _yaml(text: str) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
