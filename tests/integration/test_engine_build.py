@@ -1,0 +1,220 @@
+"""Building the engine with a `go` that only pretends: whole or not at all, once, and unchanged."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orgcal.engine import build
+from orgcal.engine.cache import EngineCache
+from orgcal.engine.find import Engine, Missing, find_engine, look_for_engine
+from orgcal.engine.progress import Progress
+from orgcal.errors import EngineError
+from tests.support.fake_programs import build_environ, builds, fake_go
+
+ROOT = Path(__file__).resolve().parents[2]
+BOTH = ["pulumi-language-python", "pulumi"]
+
+
+@pytest.fixture(autouse=True)
+def _small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pretended build needs no 4 GB."""
+    monkeypatch.setattr(build, "DISK_NEEDED_BYTES", 1)
+
+
+def _ensure(environ: dict[str, str], **more: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "orgcal.engine", "path"],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,  # type: ignore[call-overload]
+    )
+
+
+def _leftovers(environ: dict[str, str]) -> list[str]:
+    return [path.name for path in EngineCache(environ).root.glob(".making-*")]
+
+
+def test_find_engine_no_engine_builds_it_with_both_programs_and_scripts(tmp_path: Path) -> None:
+    environ = build_environ(tmp_path)
+    said = io.StringIO()
+    engine = find_engine(environ, progress=Progress(said))
+    assert builds(tmp_path) == BOTH
+    assert engine.source == "build"
+    assert sorted(path.name for path in engine.bin_dir.iterdir()) == [
+        "pulumi",
+        "pulumi-language-python",
+        "pulumi-language-python-exec",
+        "pulumi-resource-pulumi-python",
+    ]
+    assert _leftovers(environ) == []
+    # The reason, the time and the disk are said before the first minute passes.
+    first = said.getvalue().splitlines()[0]
+    assert all(words in first for words in ("ENGINE=build", "about 5 min", "GB of disk"))
+
+
+def test_find_engine_second_call_uses_the_cache(tmp_path: Path) -> None:
+    environ = build_environ(tmp_path)
+    first = find_engine(environ, progress=Progress(io.StringIO()))
+    said = io.StringIO()
+    assert find_engine(environ, progress=Progress(said)) == first
+    assert builds(tmp_path) == BOTH
+    assert said.getvalue() == ""
+
+
+def test_build_settings_of_go_are_ours_where_they_protect_and_the_users_elsewhere(tmp_path: Path) -> None:
+    environ = build_environ(
+        tmp_path,
+        GOPROXY="https://mirror.example",
+        GOFLAGS="-mod=mod",
+        GOSUMDB="off",
+        GONOSUMDB="*",
+        GOINSECURE="*",
+        GOOS="plan9",
+        GOMODCACHE="/elsewhere",
+    )
+    find_engine(environ, progress=Progress(io.StringIO()))
+    seen = dict(
+        line.split("=", 1) for line in (tmp_path / "go.log.env").read_text(encoding="utf-8").splitlines() if "=" in line
+    )
+    assert seen["GOPROXY"] == "https://mirror.example"
+    assert seen["CGO_ENABLED"] == "0"
+    assert seen["GOTOOLCHAIN"] == "local"
+    assert not {"GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOFLAGS", "GOOS"} & seen.keys()
+    root = str(EngineCache(environ).root)
+    assert all(seen[name].startswith(root) for name in ("GOMODCACHE", "GOCACHE", "GOTMPDIR", "GOPATH"))
+    asked = (tmp_path / "go.log").read_text(encoding="utf-8")
+    assert asked.count("-trimpath -mod=readonly") == 2
+
+
+def test_find_engine_tampered_program_is_refused_and_built_again(tmp_path: Path) -> None:
+    environ = build_environ(tmp_path)
+    engine = find_engine(environ, progress=Progress(io.StringIO()))
+    with engine.pulumi.open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    found = look_for_engine(environ)
+    assert isinstance(found, Missing)
+    assert "damaged (pulumi has changed)" in found.reason
+    said = io.StringIO()
+    again = find_engine(environ, progress=Progress(said))
+    assert builds(tmp_path) == BOTH * 2
+    assert "has changed" in said.getvalue()
+    assert "# changed" not in again.pulumi.read_text(encoding="utf-8")
+
+
+def test_find_engine_other_recipe_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = build_environ(tmp_path)
+    find_engine(environ, progress=Progress(io.StringIO()))
+    monkeypatch.setattr("orgcal.engine.find.recipe_digest", lambda: "another")
+    found = look_for_engine(environ)
+    assert found == Missing("ENGINE=build; the cached engine was built from other modules")
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ("echo 'write a.o: no space left on device'; exit 1", "the disk is full"),
+        ("echo 'dial tcp: lookup mirror.example: no such host'; exit 1", "no network (mirror.example: no such host)"),
+        ("echo 'verifying m@v1: checksum mismatch'; exit 1", "not what we pinned"),
+        ("kill -9 $$", "ended with status 137"),
+    ],
+)
+def test_find_engine_failing_go_is_one_sentence_and_leaves_nothing(tmp_path: Path, script: str, what: str) -> None:
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=script)
+    with pytest.raises(EngineError) as caught:
+        find_engine(environ, progress=Progress(io.StringIO()))
+    assert what in caught.value.what
+    assert "\n" not in caught.value.what
+    assert caught.value.repair
+    assert _leftovers(environ) == []
+    assert EngineCache(environ).manifest() is None
+
+
+def test_find_engine_too_little_disk_is_said_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "DISK_NEEDED_BYTES", 10**18)
+    environ = build_environ(tmp_path)
+    with pytest.raises(EngineError, match="GB of free disk") as caught:
+        find_engine(environ, progress=Progress(io.StringIO()))
+    assert "ORGCAL_CACHE_DIR" in caught.value.repair
+    assert builds(tmp_path) == []
+
+
+def test_ensure_disk_full_in_the_middle_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    if build.shutil.disk_usage(tmp_path).free < 4_000_000_000:
+        pytest.skip("needs(disk): 4 GB")
+    environ = build_environ(tmp_path, FAKE_GO_BUILD='head -c 3000000 /dev/zero > "$2half" || exit 1')
+    # No file of this process and its children may grow beyond 1 MB: the disk is full for them.
+    run = _ensure(environ, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
+    out, err = run.communicate(timeout=60.0)
+    assert run.returncode == 1
+    assert out == ""
+    assert "the engine could not be built: the disk is full" in err
+    assert "Traceback" not in err
+    assert _leftovers(environ) == []
+
+
+def test_ensure_killed_build_dies_whole_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=f'echo half > "$2half"; echo $$ > {started}; exec sleep 600')
+    run = _ensure(environ)
+    go_pid = int(started.read_text(encoding="utf-8"))  # waits until the build is in its middle
+    go = psutil.Process(go_pid)
+    run.kill()
+    run.communicate(timeout=10.0)
+    go.wait(timeout=10.0)
+    assert len(_leftovers(environ)) == 1
+    assert EngineCache(environ).manifest() is None
+
+    engine = find_engine({**environ, "FAKE_GO_BUILD": ""}, progress=Progress(io.StringIO()))
+    assert engine.source == "build"
+    assert _leftovers(environ) == []
+
+
+def test_ensure_two_at_once_one_builds_and_the_other_waits(tmp_path: Path) -> None:
+    started, go_on = tmp_path / "started", tmp_path / "go_on"
+    os.mkfifo(started)
+    os.mkfifo(go_on)
+    # Only the first of the two packages waits.
+    script = f'case "$last" in *python) echo up > {started}; cat {go_on};; esac'
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=script)
+    first = _ensure(environ)
+    started.read_text(encoding="utf-8")
+    second = _ensure(environ)
+    assert second.stderr is not None
+    assert "another process makes it" in second.stderr.readline()
+    go_on.write_text("\n", encoding="utf-8")
+    outs = [run.communicate(timeout=60.0)[0] for run in (first, second)]
+    assert [run.returncode for run in (first, second)] == [0, 0]
+    assert outs == [f"{EngineCache(environ).bin_dir}\n"] * 2
+    assert builds(tmp_path) == BOTH
+
+
+def test_find_engine_old_go_and_no_package_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = build_environ(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE=os.devnull)
+    fake_go(tmp_path / "tools", "1.25.7")
+    said = io.StringIO()
+    with pytest.raises(EngineError, match="no Go to build the engine with") as caught:
+        find_engine(environ, progress=Progress(said))
+    assert "go 1.25.7 on PATH is older than 1.26" in said.getvalue()
+    assert "no network" in caught.value.what
+    assert builds(tmp_path) == []
+    assert _leftovers(environ) == []
+
+
+def test_look_for_engine_nothing_there_makes_nothing(tmp_path: Path) -> None:
+    environ = build_environ(tmp_path)
+    assert not isinstance(look_for_engine(environ), Engine)
+    assert not (tmp_path / "cache").exists()

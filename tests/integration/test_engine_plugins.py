@@ -1,0 +1,207 @@
+"""The azuread plugin of a stack: which one, why, and that it stays."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from orgcal.engine import plugins
+from orgcal.engine.find import Engine
+from orgcal.engine.plugins import AzureadPlugin, choose_azuread, installed_azuread, kept_choice
+from orgcal.engine.progress import Progress
+from orgcal.errors import EngineError, UsageError, WorldMismatch
+from tests.support.fake_programs import write_program
+
+_OFFLINE = "echo 'warning: Error downloading plugin: dial tcp: lookup plugins.example: no such host'; exit 255"
+_ONLINE = (
+    'd="$PULUMI_HOME/plugins/resource-azuread-v6.11.1"; mkdir -p "$d"; '
+    'printf "#!/bin/sh\\n" > "$d/pulumi-resource-azuread"; chmod +x "$d/pulumi-resource-azuread"'
+)
+
+
+class _Machine:
+    """A machine with an engine whose `plugin install` does what the test says."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.path = tmp_path
+        self.project = tmp_path / "project"
+        self.stack = tmp_path / "stack"
+        write_program(self.project / "providers" / "azuread" / "pulumi-resource-azuread", "#!/bin/sh\n")
+        self.environ = {
+            "PATH": "/usr/bin:/bin",
+            "PULUMI_HOME": str(tmp_path / "home"),
+            "ORGCAL_CACHE_DIR": str(tmp_path / "cache"),
+        }
+        self.network(_OFFLINE)
+
+    def network(self, script: str) -> None:
+        text = f'#!/bin/sh\necho "$@" >> {self.path / "asked"}\n{script}\n'
+        self.pulumi = write_program(self.path / "bin" / "pulumi", text)
+
+    def install(self) -> None:
+        write_program(
+            self.path / "home" / "plugins" / "resource-azuread-v6.11.1" / "pulumi-resource-azuread", "#!/bin/sh\n"
+        )
+
+    @property
+    def tries(self) -> int:
+        asked = self.path / "asked"
+        return len(asked.read_text(encoding="utf-8").splitlines()) if asked.exists() else 0
+
+    def choose(self, cloud: str = "emulator", system: str = "linux", **environ: str) -> AzureadPlugin:
+        engine = Engine(self.pulumi.parent, self.pulumi, self.pulumi, "3.258.0", "build", "")
+        return choose_azuread(
+            engine,
+            stack_dir=self.stack,
+            cloud=cloud,
+            project_dir=self.project,
+            environ={**self.environ, **environ},
+            progress=Progress(io.StringIO()),
+            system=system,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> _Machine:
+    return _Machine(tmp_path)
+
+
+def test_choose_azuread_offline_takes_the_standin_and_says_why(machine: _Machine) -> None:
+    plugin = machine.choose()
+    assert plugin.kind == "standin"
+    assert plugin.path_dir == machine.project / "providers" / "azuread"
+    assert plugin.line == (
+        "azuread plugin: our stand-in (the real one cannot be installed: no network (plugins.example: no such host))"
+    )
+
+
+def test_choose_azuread_online_installs_the_real_one(machine: _Machine) -> None:
+    machine.network(_ONLINE)
+    plugin = machine.choose()
+    assert (plugin.kind, plugin.path_dir) == ("real", None)
+    assert (machine.path / "asked").read_text(encoding="utf-8") == "plugin install resource azuread 6.11.1\n"
+
+
+def test_choose_azuread_installed_is_taken_without_asking_the_network(machine: _Machine) -> None:
+    machine.install()
+    assert machine.choose().kind == "real"
+    assert machine.tries == 0
+
+
+def test_choose_azuread_choice_is_kept_when_the_real_one_arrives_later(machine: _Machine) -> None:
+    machine.choose()
+    machine.install()
+    plugin = machine.choose()
+    assert plugin.kind == "standin"
+    assert "kept from this stack's first run" in plugin.line
+    assert kept_choice(machine.stack) == "standin"
+
+
+@pytest.mark.parametrize(("asked", "kind"), [("real", "real"), ("standin", "standin"), ("auto", "real")])
+def test_choose_azuread_variable_changes_the_kept_choice(machine: _Machine, asked: str, kind: str) -> None:
+    machine.choose()
+    machine.install()
+    assert machine.choose(AZUREAD_PLUGIN=asked).kind == kind
+    assert machine.choose().kind == kind
+
+
+def test_choose_azuread_failed_try_is_remembered_for_a_day(machine: _Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget_choice() -> None:
+        (machine.stack / "azuread-plugin.json").unlink()
+
+    now = 1_000_000.0
+    monkeypatch.setattr(plugins.time, "time", lambda: now)
+    machine.choose()
+    forget_choice()
+    machine.choose()
+    assert machine.tries == 1
+    now += 86_401.0
+    forget_choice()
+    machine.choose()
+    assert machine.tries == 2
+
+
+def test_choose_azuread_asked_by_name_tries_again_at_once(machine: _Machine) -> None:
+    machine.choose()
+    machine.network(_ONLINE)
+    assert machine.choose(AZUREAD_PLUGIN="real").kind == "real"
+
+
+def test_choose_azuread_real_one_asked_for_and_out_of_reach_is_refused(machine: _Machine) -> None:
+    with pytest.raises(EngineError, match="cannot be installed: no network") as caught:
+        machine.choose(AZUREAD_PLUGIN="real")
+    assert "AZUREAD_PLUGIN=standin" in caught.value.repair
+    assert kept_choice(machine.stack) is None
+
+
+def test_choose_azuread_installation_without_end_is_ended(machine: _Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "INSTALL_LIMIT_S", 0.5)
+    machine.network("exec sleep 600")
+    assert "it was not done after" in machine.choose().line
+
+
+def test_choose_azuread_on_macos_emulator_stacks_take_the_standin(machine: _Machine) -> None:
+    machine.install()
+    plugin = machine.choose(system="darwin", AZUREAD_PLUGIN="real")
+    assert plugin.kind == "standin"
+    assert "macOS" in plugin.line
+
+
+def test_choose_azuread_on_macos_real_clouds_take_the_real_one(machine: _Machine) -> None:
+    machine.install()
+    assert machine.choose(cloud="public", system="darwin").kind == "real"
+
+
+@pytest.mark.parametrize("cloud", ["public", "usgov", "china"])
+def test_choose_azuread_standin_outside_the_emulator_is_refused(machine: _Machine, cloud: str) -> None:
+    machine.install()
+    with pytest.raises(WorldMismatch, match="serves the emulator only"):
+        machine.choose(cloud=cloud, AZUREAD_PLUGIN="standin")
+
+
+def test_choose_azuread_stack_moved_out_of_the_emulator_is_refused(machine: _Machine) -> None:
+    machine.choose()
+    machine.install()
+    with pytest.raises(WorldMismatch, match="kept from this stack's first run"):
+        machine.choose(cloud="public")
+
+
+def test_choose_azuread_standin_on_path_outside_the_emulator_is_refused(machine: _Machine) -> None:
+    machine.install()
+    path = f"{machine.project / 'providers' / 'azuread'}:/usr/bin:/bin"
+    with pytest.raises(WorldMismatch, match="on PATH and would be used"):
+        machine.choose(cloud="public", PATH=path)
+
+
+def test_choose_azuread_outside_the_emulator_offline_is_refused(machine: _Machine) -> None:
+    with pytest.raises(EngineError, match="cannot be installed") as caught:
+        machine.choose(cloud="public")
+    assert "standin" not in caught.value.repair
+
+
+def test_choose_azuread_plugin_of_the_users_own_on_path_is_named(machine: _Machine) -> None:
+    machine.install()
+    own = write_program(machine.path / "own" / "pulumi-resource-azuread", "#!/bin/sh\n")
+    assert str(own) in machine.choose(PATH=f"{own.parent}:/usr/bin:/bin").line
+
+
+def test_choose_azuread_unknown_choice_is_a_usage_error(machine: _Machine) -> None:
+    with pytest.raises(UsageError, match="known are real, standin, auto"):
+        machine.choose(AZUREAD_PLUGIN="fake")
+
+
+def test_installed_azuread_unfinished_installation_does_not_count(machine: _Machine) -> None:
+    machine.install()
+    assert installed_azuread(machine.environ) is not None
+    (machine.path / "home" / "plugins" / "resource-azuread-v6.11.1.partial").write_text("", encoding="utf-8")
+    assert installed_azuread(machine.environ) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", json.dumps({"plugin": "other"})])
+def test_kept_choice_unreadable_counts_as_none(machine: _Machine, text: str) -> None:
+    machine.stack.mkdir()
+    (machine.stack / "azuread-plugin.json").write_text(text, encoding="utf-8")
+    assert kept_choice(machine.stack) is None
