@@ -1,0 +1,258 @@
+"""The program behind the recording of the real azuread plugin, in a project of its own, on an emulator.
+
+Shared by the tests of the stand-in, `benchmarks/azuread.py` and `benchmarks/compare_azuread.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+ROOT = Path(__file__).resolve().parents[1]
+STANDIN = ROOT / "providers" / "azuread"
+
+DIRECTORY_READ = "7ab1d382-f21e-4acd-a863-ba3e13f7da61"
+CALENDARS_READ = "798ee544-9d2d-430c-a058-570e29e34338"
+CALENDARS_WRITE = "ef54d2bf-783f-4e0f-bca1-3210c0444d99"
+
+CALLBACK = "https://connector.example/callback"
+CONSENT = "https://consent.example/callback"
+
+RIGHTS = ("Application.ReadWrite.All", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
+"""What the recorded program needs: it makes grants, and owns nothing afterwards."""
+
+PROGRAM = """
+import json
+import pathlib
+import pulumi
+import pulumi_azuread as azuread
+
+plan = json.loads(pathlib.Path("plan.json").read_text())
+graph = azuread.get_service_principal(client_id="00000003-0000-0000-c000-000000000000")
+app = azuread.Application(
+    "app",
+    display_name="Outlook Calendar",
+    sign_in_audience="AzureADMultipleOrgs",
+    web={"redirect_uris": plan["redirect_uris"]},
+    required_resource_accesses=[{
+        "resource_app_id": graph.client_id,
+        "resource_accesses": [{"id": role, "type": "Role"} for role in plan["roles"]],
+    }],
+)
+for number in plan["passwords"]:
+    password = azuread.ApplicationPassword(
+        f"password-{number}", application_id=app.id, display_name=f"Xkit {number}", end_date=plan["password_end"]
+    )
+    pulumi.export(f"secret-{number}", password.value)
+azuread.ApplicationCertificate(
+    "certificate",
+    application_id=app.id,
+    type="AsymmetricX509Cert",
+    value=plan["certificate"],
+    end_date=plan["certificate_end"],
+)
+principal = azuread.ServicePrincipal("principal", client_id=app.client_id)
+for role in plan["roles"]:
+    azuread.AppRoleAssignment(
+        f"grant-{role}", app_role_id=role, principal_object_id=principal.object_id, resource_object_id=graph.object_id
+    )
+azuread.ApplicationFederatedIdentityCredential(
+    "federated",
+    application_id=app.id,
+    display_name="github-prod",
+    audiences=["api://AzureADTokenExchange"],
+    issuer="https://token.actions.githubusercontent.com",
+    subject="repo:o/r:environment:prod",
+)
+pulumi.export("client_id", app.client_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the program of one scenario wants."""
+
+    certificate: str
+    certificate_end: str
+    password_end: str
+    redirect_uris: tuple[str, ...] = (CALLBACK,)
+    roles: tuple[str, ...] = (DIRECTORY_READ, CALENDARS_READ)
+    passwords: tuple[int, ...] = (1,)
+
+    @classmethod
+    def first(cls) -> Plan:
+        """The plan of scenario `create`, with a certificate and dates that are valid now."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        pem, end = _certificate(now)
+        return cls(pem, _text(end), _text(now + timedelta(days=180)))
+
+    def updated(self) -> Plan:
+        """Another permission, and a second redirect URI."""
+        return replace(self, redirect_uris=(CALLBACK, CONSENT), roles=(DIRECTORY_READ, CALENDARS_WRITE))
+
+    def substitutes(self, recorded: Mapping[str, Any]) -> dict[str, str]:
+        """Values of the recorded program -> those of this one (see `azuread_wire.NORMALISATION`, rule `values`)."""
+        import base64
+
+        bodies = [entry["body"] for entry in recorded["create"] if isinstance(entry.get("body"), dict)]
+        key = next(body["keyCredentials"][0] for body in bodies if body.get("keyCredentials"))
+        password = next(body["passwordCredential"] for body in bodies if body.get("passwordCredential"))
+        return {
+            key["key"]: base64.b64encode(self.certificate.encode()).decode(),
+            key["endDateTime"]: self.certificate_end,
+            password["endDateTime"]: self.password_end,
+        }
+
+
+@dataclass
+class Project:
+    """A Pulumi project with the recorded program and a stack `trial`, all of it below `folder`.
+
+    Attributes:
+        environ: of the plugin: `ARM_*`, `SSL_CERT_FILE`.
+        standin: the stand-in is first on PATH; otherwise the engine takes the installed plugin.
+    """
+
+    folder: Path
+    engine_bin: Path
+    environ: Mapping[str, str]
+    standin: bool = True
+    program: str = PROGRAM
+    timeout_s: float = 300.0
+    variables: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "state").mkdir(exist_ok=True)
+        (self.folder / "Pulumi.yaml").write_text(json.dumps({"name": "trial", "runtime": {"name": "python"}}))
+        (self.folder / "__main__.py").write_text(self.program)
+        passphrase = self.folder / "passphrase"
+        passphrase.write_text("trial")
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_"))
+        }
+        first = [str(STANDIN)] if self.standin else []
+        path = os.pathsep.join([*first, str(ROOT / ".venv" / "bin"), str(self.engine_bin), os.environ["PATH"]])
+        home = {"PULUMI_HOME": str(self.folder / "home")} if self.standin else {}
+        self.variables = {
+            **inherited,
+            **home,
+            "PATH": path,
+            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **self.environ,
+        }
+        if not (self.folder / "Pulumi.trial.yaml").exists():
+            self.pulumi("stack", "init", "trial")
+
+    def plan(self, plan: Plan) -> None:
+        """What the next run of the program wants."""
+        values = {name: getattr(plan, name) for name in Plan.__slots__}
+        (self.folder / "plan.json").write_text(json.dumps(values))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """`pulumi` with these arguments, in a process group of its own."""
+        return subprocess.Popen(
+            [str(self.engine_bin / "pulumi"), *arguments, "--non-interactive"],
+            cwd=self.folder,
+            env=self.variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def pulumi(self, *arguments: str, code: int | None = 0) -> str:
+        """Output of `pulumi` with these arguments.
+
+        Raises:
+            AssertionError: it ended with another exit code than `code`; None allows any.
+        """
+        with self.start(*arguments) as process:
+            output, _ = process.communicate(timeout=self.timeout_s)
+        if code is not None and process.returncode != code:
+            raise AssertionError(f"pulumi {' '.join(arguments)} ended with {process.returncode}:\n{output}")
+        return output
+
+    def up(self, *arguments: str, code: int | None = 0) -> str:
+        """`pulumi up` without a preview, as the recording was made."""
+        return self.pulumi("up", "--yes", "--skip-preview", *arguments, code=code)
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Resources in the state by name, secrets encrypted."""
+        found = json.loads(self.pulumi("stack", "export"))
+        return {item["urn"].split("::")[-1]: item for item in found["deployment"].get("resources", [])}
+
+
+def seed_with_rights(folder: Path, rights: tuple[str, ...] = RIGHTS) -> Path:
+    """A seed file for the emulator whose operator holds `rights`."""
+    seed = yaml.safe_load((ROOT / "emulator" / "seeds" / "default.yaml").read_text(encoding="utf-8"))
+    seed["operator"]["permissions"] = list(rights)
+    path = folder / "seed.yaml"
+    path.write_text(yaml.safe_dump(seed), encoding="utf-8")
+    return path
+
+
+def arm_variables(ready: Mapping[str, Any], *, host: str = "", ca_file: Path | None = None) -> dict[str, str]:
+    """What the plugin reads, for the emulator behind `ready`.
+
+    Args:
+        ready: the emulator's own description.
+        host: of a go-between; the emulator itself unless given.
+        ca_file: whom to trust; the emulator's authority unless given.
+    """
+    operator = ready["operator"]
+    return {
+        "ARM_METADATA_HOSTNAME": host or f"localhost:{ready['port']}",
+        "ARM_TENANT_ID": operator["tenant_id"],
+        "ARM_CLIENT_ID": operator["client_id"],
+        "ARM_CLIENT_SECRET_FILE_PATH": operator["client_secret_file"],
+        "ARM_USE_CLI": "false",
+        "SSL_CERT_FILE": str(ca_file or ready["ca_file"]),
+    }
+
+
+@contextmanager
+def running_emulator(folder: Path, rights: tuple[str, ...] = RIGHTS) -> Iterator[Any]:
+    """An emulator in this process whose operator holds `rights`."""
+    from emulator.server import RunningEmulator
+
+    with RunningEmulator(seed=seed_with_rights(folder, rights)) as emulator:
+        yield emulator
+
+
+def _certificate(now: datetime) -> tuple[str, datetime]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Outlook Calendar")])
+    end = now + timedelta(days=30)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(end)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), end - timedelta(days=1)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
