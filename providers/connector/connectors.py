@@ -19,7 +19,6 @@ from orgcal.platforms import (
     update_connector,
 )
 from providers._sdk import (
-    UNKNOWN,
     Call,
     Created,
     Diff,
@@ -56,7 +55,7 @@ class Connector(Resource):
     }
     outputs: ClassVar[Mapping[str, Prop]] = {
         "callbackUrl": Prop(description="Where Entra ID sends the browser back to; a redirect URI of the application."),
-        "connections": Prop("integer", description="Connected organisations when last looked at."),
+        "connections": Prop("integer", volatile=True, description="Connected organisations when last looked at."),
     }
 
     def check(self, call: Call, news: Properties, olds: Properties) -> Properties:  # noqa: ARG002
@@ -82,9 +81,6 @@ class Connector(Resource):
         if naming.moved(old.inputs, news):
             replaced.add("platform")
         return Diff(frozenset(changed), frozenset(replaced))
-
-    def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
-        return {"connections": 0 if old is None else old.outputs.get("connections", UNKNOWN)}
 
     def create(self, call: Call, news: Properties) -> Created:
         declared = _declared(news)

@@ -1,0 +1,162 @@
+"""A loopback server for tests of platforms: strict about requests, with faults on demand.
+
+An API is a function from `Request` to `Reply`. Faults are armed one at a time and hit the next request
+that fits: answers of a status, a connection dropped before or after the API did its work, and silence.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+import trustme
+
+
+@dataclass
+class Request:
+    """One request, as an API sees it; `body` is parsed JSON or None."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Reply:
+    """An answer; `body` is sent as JSON unless it is bytes."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
+        return b"" if self.body is None else json.dumps(self.body).encode()
+
+
+@dataclass
+class Fault:
+    """What happens to the next request with this method whose path contains `path`.
+
+    Kinds: `status` answers without doing anything; `dropped` closes the connection without doing
+    anything; `lost` does the work and then closes the connection; `silence` does not answer until the
+    server stops.
+    """
+
+    kind: Literal["status", "dropped", "lost", "silence"]
+    method: str = ""
+    path: str = ""
+    reply: Reply = field(default_factory=Reply)
+
+
+Api = Callable[[Request], Reply]
+
+
+class StrictServer:
+    """See the module; `seen` lists what was asked, faulty or not, with the bodies that came."""
+
+    def __init__(self, api: Api, *, ca: trustme.CA | None = None) -> None:
+        self.api = api
+        self.faults: list[Fault] = []
+        self.seen: list[Request] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._httpd.daemon_threads = True
+        if ca is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+            self._httpd.socket = context.wrap_socket(self._httpd.socket, server_side=True)
+        self.base_url = f"{'https' if ca else 'http'}://localhost:{self._httpd.server_address[1]}"
+        self.port = int(self._httpd.server_address[1])
+
+    @contextmanager
+    def running(self) -> Iterator[StrictServer]:
+        thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            self._httpd.shutdown()
+            self._httpd.server_close()
+            thread.join()
+
+    def arm(self, kind: Literal["status", "dropped", "lost", "silence"], **details: Any) -> None:
+        """Let the next fitting request fail; see `Fault`."""
+        self.faults.append(Fault(kind, **details))
+
+    def writes(self) -> list[str]:
+        """`METHOD path` of every request but GET, in order."""
+        return [f"{request.method} {request.path}" for request in self.seen if request.method != "GET"]
+
+    def _answer(self, request: Request) -> Reply | None:
+        with self._lock:
+            self.seen.append(request)
+            fault = next((f for f in self.faults if f.method in ("", request.method) and f.path in request.path), None)
+            if fault is not None:
+                self.faults.remove(fault)
+                if fault.kind == "status":
+                    return fault.reply
+                if fault.kind == "dropped":
+                    return None
+            reply = self.api(request) if fault is None or fault.kind == "lost" else None
+        if fault is not None and fault.kind == "silence":
+            self._stopping.wait()
+        return None if fault is not None else reply
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _serve(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                raw = self.rfile.read(length)
+                url = urlsplit(self.path)
+                body = json.loads(raw) if raw else None
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                reply = server._answer(Request(self.command, url.path, dict(parse_qsl(url.query)), headers, body))
+                if reply is None:
+                    self.close_connection = True
+                    self.connection.close()
+                    return
+                content = reply.encoded()
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names of http.server
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        return Handler
+
+
+def bundle_of(ca: trustme.CA, folder: Path) -> Path:
+    """The authority's certificate as a file."""
+    path = folder / "ca.pem"
+    ca.cert_pem.write_to_path(str(path))
+    return path
+
+
+def error_reply(status: int, code: str, message: str) -> Reply:
+    """An error in the form that most platforms use."""
+    return Reply(status, {"error": {"code": code, "message": message}})
