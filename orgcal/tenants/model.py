@@ -1,0 +1,117 @@
+"""What the registry knows, as values."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+class State(enum.StrEnum):
+    """Where an organisation stands."""
+
+    INVITED = "invited"
+    CONSENTED = "consented"
+    """A fresh token held every declared permission."""
+    VERIFIED = "verified"
+    """And users could be read with it."""
+    RECONSENT_NEEDED = "reconsent-needed"
+    """It consented to other permissions than the connector declares now."""
+    REVOKED = "revoked"
+    REMOVED = "removed"
+    FAILED = "failed"
+
+
+ACTIVE = frozenset({State.CONSENTED, State.VERIFIED, State.RECONSENT_NEEDED})
+"""States in which the connector has some access."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer organisation.
+
+    Attributes:
+        tenant_id: GUID.
+        reason: why, for the states `failed`, `revoked` and `reconsent-needed`.
+        permission_hash: of the permissions consented to; empty before.
+        invited_by: the operator who made the last link. Entra ID does not tell who consented.
+        verdict: of the last verification.
+    """
+
+    tenant_id: str
+    name: str
+    domain: str
+    state: State
+    added_at: datetime
+    changed_at: datetime
+    reason: str = ""
+    permission_hash: str = ""
+    consented_at: datetime | None = None
+    invited_by: str = ""
+    verified_at: datetime | None = None
+    verdict: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The organisation as a JSON object."""
+        return {
+            "tenant_id": self.tenant_id,
+            "name": self.name,
+            "domain": self.domain,
+            "state": self.state.value,
+            "reason": self.reason,
+            "permission_hash": self.permission_hash,
+            "added_at": self.added_at.isoformat(),
+            "changed_at": self.changed_at.isoformat(),
+            "consented_at": self.consented_at.isoformat() if self.consented_at else None,
+            "invited_by": self.invited_by,
+            "verified_at": self.verified_at.isoformat() if self.verified_at else None,
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A consent link as the registry keeps it; the state in it is not known any more.
+
+    Attributes:
+        state_hash: SHA-256 of the state, in hex; names the link.
+        outcome: of the callback: empty before it, then `proving` and at last one of `orgcal.consent.outcomes`.
+    """
+
+    state_hash: str
+    tenant_id: str
+    redirect_uri: str
+    permission_hash: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+    outcome: str = ""
+    detail: str = ""
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """Something that was done."""
+
+    entry: int
+    at: datetime
+    operator: str
+    action: str
+    subject: str
+    result: str
+    detail: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as a JSON object."""
+        return {
+            "entry": self.entry,
+            "at": self.at.isoformat(),
+            "operator": self.operator,
+            "action": self.action,
+            "subject": self.subject,
+            "result": self.result,
+            "detail": self.detail,
+        }
