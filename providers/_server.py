@@ -130,6 +130,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @_guarded
     def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        if not self.provider.config:
+            # The engine hands a default provider every setting under its package's name, `orgcal:…`, which are the
+            # program's and not ours; kept, they would make each change of a setting a change of the provider.
+            return provider_pb2.CheckResponse()
         failures = problems_of(self.provider.config, self._config(request.news), {})
         return _checked(decode(request.news), failures, self.provider.config)
 
