@@ -1,0 +1,1 @@
+"""Users and their calendars: made by rule, so that a million of them need no memory."""

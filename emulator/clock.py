@@ -1,0 +1,49 @@
+"""The emulator's time: real time plus an offset that tests and the control routes can move."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """Tells the emulated time; everything that expires reads this and nothing else.
+
+    Args:
+        offset_s: seconds the emulated time is ahead of the machine's.
+    """
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        self.offset_s = offset_s
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01 UTC."""
+        return time.time() + self.offset_s
+
+    def advance(self, seconds: float) -> float:
+        """Move the time forward and return the new time.
+
+        Raises:
+            ValueError: `seconds` is negative: nothing that was signed or issued may lie in the future.
+        """
+        if not 0 <= seconds <= 1e10:
+            raise ValueError("the clock only moves forward, by at most 1e10 seconds")
+        self.offset_s += seconds
+        return self.now()
+
+
+def rfc3339(seconds: float) -> str:
+    """`seconds` since 1970 as Graph writes times, to the second: `2026-11-23T03:14:15Z`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_rfc3339(text: str) -> float:
+    """Seconds since 1970 of a time that a client sent.
+
+    Raises:
+        ValueError: `text` is no date and time with a time zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("the time has no time zone")
+    return moment.timestamp()

@@ -1,0 +1,102 @@
+"""Routes of what hangs on an application: federated credentials and templates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from emulator.directory import credentials
+from emulator.directory.access import READ_APPLICATIONS, WRITE_APPLICATIONS, find_application
+from emulator.directory.models import Application, Directory
+from emulator.graph import odata
+from emulator.graph.errors import not_found
+from emulator.graph.filters import compile_filter
+from emulator.graph.messages import GraphRequest, GraphResponse
+from emulator.graph.routing import Needs, Route, parsed_key
+
+_PATH = "applications/{}/federatedIdentityCredentials"
+_PROPERTIES = ("id", "name", "issuer", "subject", "description", "audiences")
+
+
+class ApplicationPartRoutes:
+    """Federated identity credentials, and the (empty) gallery of application templates."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def routes(self) -> list[Route]:
+        """Every route."""
+        return [
+            Route("GET", _PATH, self.index, READ_APPLICATIONS),
+            Route("POST", _PATH, self.create, WRITE_APPLICATIONS),
+            Route("GET", _PATH + "/{}", self.get, READ_APPLICATIONS),
+            Route("PATCH", _PATH + "/{}", self.update, WRITE_APPLICATIONS),
+            Route("DELETE", _PATH + "/{}", self.delete, WRITE_APPLICATIONS),
+            Route("GET", "applicationTemplates", self.templates, _ANY_APPLICATION),
+            Route("GET", "applicationTemplates/{}", self.template, _ANY_APPLICATION),
+        ]
+
+    def index(self, request: GraphRequest) -> GraphResponse:
+        """The application's federated credentials."""
+        odata.check_options(request, "select", "filter", "top", "skiptoken")
+        application = find_application(self._directory, request)
+        found = application.federated
+        if "filter" in request.options:
+            test = compile_filter(request.options["filter"], "federatedIdentityCredential", _PROPERTIES[:4])
+            found = [each for each in found if test(each)]
+        names = odata.selected(request, "federatedIdentityCredential", _PROPERTIES)
+        return odata.page(request, self._context(application), found, names)
+
+    def create(self, request: GraphRequest) -> GraphResponse:
+        """A new federated credential."""
+        application = find_application(self._directory, request, writing=True)
+        credential = credentials.new_federated(application, request.json_object())
+        self._directory.put_application(replace(application, federated=[*application.federated, credential]))
+        return odata.entity(request, self._context(application), credential, status=201)
+
+    def get(self, request: GraphRequest) -> GraphResponse:
+        """One federated credential, by id or name."""
+        application = find_application(self._directory, request)
+        names = odata.selected(request, "federatedIdentityCredential", _PROPERTIES)
+        return odata.entity(request, self._context(application), self._find(application, request), names)
+
+    def update(self, request: GraphRequest) -> GraphResponse:
+        """Change a federated credential."""
+        application = find_application(self._directory, request, writing=True)
+        old = self._find(application, request)
+        new = credentials.changed_federated(application, old, request.json_object())
+        federated = [new if each is old else each for each in application.federated]
+        self._directory.put_application(replace(application, federated=federated))
+        return GraphResponse(204)
+
+    def delete(self, request: GraphRequest) -> GraphResponse:
+        """Remove a federated credential."""
+        application = find_application(self._directory, request, writing=True)
+        old = self._find(application, request)
+        federated = [each for each in application.federated if each is not old]
+        self._directory.put_application(replace(application, federated=federated))
+        return GraphResponse(204)
+
+    def templates(self, request: GraphRequest) -> GraphResponse:
+        """No application templates: the gallery is not modelled, and an empty one is a legal one."""
+        odata.check_options(request, "filter", "top", "select", "count")
+        return odata.collection(request, "applicationTemplates", [])
+
+    def template(self, request: GraphRequest) -> GraphResponse:
+        """No template has this id."""
+        raise not_found(request.keys[0])
+
+    @staticmethod
+    def _context(application: Application) -> str:
+        return f"applications('{application.object_id}')/federatedIdentityCredentials"
+
+    @staticmethod
+    def _find(application: Application, request: GraphRequest) -> dict[str, Any]:
+        _, value = parsed_key(request.keys[1])
+        for each in application.federated:
+            if value.lower() == each["id"] or value == each["name"]:
+                return each
+        raise not_found(value)
+
+
+_ANY_APPLICATION = Needs(READ_APPLICATIONS.any_of | READ_APPLICATIONS.owned)

@@ -1,0 +1,243 @@
+"""What a directory holds, and how its objects find each other.
+
+Three things that Entra keeps apart stay apart here: an application (one, in its home tenant), a service principal
+(one in each tenant that knows the application) and app role assignments (what was granted there).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from emulator.clock import Clock
+from emulator.graph.permissions import GRAPH_CLIENT_ID
+from emulator.store import Database, Table
+
+SOFT_DELETED_FOR_S = 30 * 24 * 3600
+"""How long a deleted object can be restored: https://learn.microsoft.com/en-us/entra/architecture/recover-from-deletions"""
+
+MICROSOFT_TENANT_ID = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+"""The tenant that owns Microsoft's own applications (`appOwnerOrganizationId` of Microsoft Graph)."""
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+def is_guid(text: object) -> bool:
+    """Whether `text` is a GUID in its usual form."""
+    return isinstance(text, str) and _GUID.fullmatch(text) is not None
+
+
+def new_guid() -> str:
+    """A new object id."""
+    return str(uuid.uuid4())
+
+
+@dataclass
+class Tenant:
+    """A tenant (organisation).
+
+    Attributes:
+        users: its users as the seed describes them; see `emulator.calendars.models`.
+        app_management_policy: what its default app management policy restricts.
+    """
+
+    tenant_id: str
+    display_name: str
+    default_domain: str
+    home: bool
+    created_at: float
+    users: dict[str, Any]
+    app_management_policy: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Application:
+    """An application object.
+
+    Attributes:
+        client_id: `appId` on the wire.
+        properties: what clients wrote and what the server added, as on the wire.
+        owners: object ids.
+        secret_hashes: key id -> salted hash of the password; the password itself is never kept.
+        federated: federated identity credentials, as on the wire.
+        logo: base64 of the image.
+    """
+
+    tenant_id: str
+    object_id: str
+    client_id: str
+    properties: dict[str, Any]
+    owners: list[str]
+    secret_hashes: dict[str, str] = field(default_factory=dict)
+    federated: list[dict[str, Any]] = field(default_factory=list)
+    logo: str = ""
+    deleted_at: float | None = None
+
+
+@dataclass
+class ServicePrincipal:
+    """A service principal: an application as one tenant knows it."""
+
+    tenant_id: str
+    object_id: str
+    client_id: str
+    properties: dict[str, Any]
+    owners: list[str]
+    secret_hashes: dict[str, str] = field(default_factory=dict)
+    deleted_at: float | None = None
+
+
+@dataclass
+class AppRoleAssignment:
+    """One permission, granted to a principal in a tenant."""
+
+    tenant_id: str
+    assignment_id: str
+    app_role_id: str
+    principal_id: str
+    resource_id: str
+    created_at: float
+
+
+class Directory:
+    """Every tenant's objects. Lists are small (thousands), so only look-ups that tokens need have an index."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.clock = clock
+        self.tenants: Table[Tenant] = Table("tenant", Tenant, database, clock)
+        self.applications: Table[Application] = Table("application", Application, database, clock)
+        self.service_principals: Table[ServicePrincipal] = Table("servicePrincipal", ServicePrincipal, database, clock)
+        self.assignments: Table[AppRoleAssignment] = Table("appRoleAssignment", AppRoleAssignment, database, clock)
+        self._applications_by_client: dict[str, str] = {}
+        self._principals_by_client: dict[tuple[str, str], list[str]] = {}
+        for application in self.applications.newest():
+            self._applications_by_client[application.client_id] = application.object_id
+        for principal in self.service_principals.newest():
+            self._index(principal)
+
+    # Tenants ---------------------------------------------------------------------------------------------------
+
+    def tenant(self, named: str) -> Tenant | None:
+        """The tenant with this id or domain."""
+        lower = named.lower()
+        found = self.tenants.get(lower)
+        if found is None:
+            found = next((each for each in self.tenants.newest() if each.default_domain.lower() == lower), None)
+        return found
+
+    # Applications ----------------------------------------------------------------------------------------------
+
+    def application_by_client(self, client_id: str, *, lagging: bool = False) -> Application | None:
+        """The application with this `appId` wherever it lives, if it is not deleted."""
+        key = self._applications_by_client.get(client_id.lower(), "")
+        found = self.applications.seen(key) if lagging else self.applications.get(key)
+        return found if found is not None and found.deleted_at is None else None
+
+    def put_application(self, application: Application) -> Application:
+        """Write an application."""
+        self.applications.put(application.object_id, application)
+        self._applications_by_client[application.client_id] = application.object_id
+        return application
+
+    # Service principals ----------------------------------------------------------------------------------------
+
+    def principal_by_client(self, tenant_id: str, client_id: str, *, lagging: bool = False) -> ServicePrincipal | None:
+        """The service principal of an application in a tenant, if there is one that is not deleted."""
+        for key in self._principals_by_client.get((tenant_id, client_id.lower()), ()):
+            found = self.service_principals.seen(key) if lagging else self.service_principals.get(key)
+            if found is not None and found.deleted_at is None:
+                return found
+        return None
+
+    def put_principal(self, principal: ServicePrincipal) -> ServicePrincipal:
+        """Write a service principal."""
+        self.service_principals.put(principal.object_id, principal)
+        self._index(principal)
+        return principal
+
+    def _index(self, principal: ServicePrincipal) -> None:
+        keys = self._principals_by_client.setdefault((principal.tenant_id, principal.client_id), [])
+        if principal.object_id not in keys:
+            keys.append(principal.object_id)
+
+    # Grants ----------------------------------------------------------------------------------------------------
+
+    def grants_of(self, principal_id: str, *, lagging: bool = False) -> list[AppRoleAssignment]:
+        """What is granted to a principal."""
+        rows = self.assignments.all_seen() if lagging else self.assignments.newest()
+        return [row for row in rows if row.principal_id == principal_id]
+
+    def grants_on(self, resource_id: str) -> list[AppRoleAssignment]:
+        """What is granted on a resource, as reads see it."""
+        return [row for row in self.assignments.all_seen() if row.resource_id == resource_id]
+
+    def grant(self, principal: ServicePrincipal, resource: ServicePrincipal, app_role_id: str) -> AppRoleAssignment:
+        """Grant an app role; granting it again returns the grant that is there."""
+        for row in self.grants_of(principal.object_id):
+            if row.resource_id == resource.object_id and row.app_role_id == app_role_id:
+                return row
+        row = AppRoleAssignment(
+            tenant_id=principal.tenant_id,
+            assignment_id=secrets.token_urlsafe(32),
+            app_role_id=app_role_id,
+            principal_id=principal.object_id,
+            resource_id=resource.object_id,
+            created_at=self.clock.now(),
+        )
+        self.assignments.put(row.assignment_id, row)
+        return row
+
+    # Deletion --------------------------------------------------------------------------------------------------
+
+    def delete_application(self, application: Application) -> None:
+        """Move an application to the deleted items, and its service principal in the home tenant with it.
+
+        Source: https://learn.microsoft.com/en-us/entra/identity-platform/howto-remove-app
+        """
+        self.put_application(replace(application, deleted_at=self.clock.now()))
+        principal = self.principal_by_client(application.tenant_id, application.client_id)
+        if principal is not None:
+            self.delete_principal(principal)
+
+    def delete_principal(self, principal: ServicePrincipal) -> None:
+        """Move a service principal to the deleted items; grants to it and on it are gone for good."""
+        self.put_principal(replace(principal, deleted_at=self.clock.now()))
+        for row in self.assignments.newest():
+            if principal.object_id in (row.principal_id, row.resource_id):
+                self.assignments.remove(row.assignment_id)
+
+    def purge(self, key: str) -> None:
+        """Remove a deleted object for good."""
+        application = self.applications.get(key)
+        if application is not None:
+            self._applications_by_client.pop(application.client_id, None)
+            self.applications.remove(key)
+        self.service_principals.remove(key)
+
+    def purge_expired(self) -> None:
+        """Remove what has been deleted for longer than it can be restored."""
+        limit = self.clock.now() - SOFT_DELETED_FOR_S
+        for found in self.deleted():
+            if found.deleted_at is not None and found.deleted_at <= limit:
+                self.purge(found.object_id)
+
+    def deleted(self) -> Iterator[Application | ServicePrincipal]:
+        """Every object that is deleted but not purged."""
+        yield from [each for each in self.applications.newest() if each.deleted_at is not None]
+        yield from [each for each in self.service_principals.newest() if each.deleted_at is not None]
+
+    def clear(self) -> None:
+        """Forget everything in memory."""
+        for table in (self.tenants, self.applications, self.service_principals, self.assignments):
+            table.clear()
+        self._applications_by_client.clear()
+        self._principals_by_client.clear()
+
+
+def owned_by_microsoft(client_id: str) -> bool:
+    """Whether this is one of Microsoft's own applications, which no tenant here registers."""
+    return client_id == GRAPH_CLIENT_ID

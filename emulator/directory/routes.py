@@ -1,0 +1,27 @@
+"""Every Graph route of the directory."""
+
+from __future__ import annotations
+
+from emulator.directory.access import UserTest
+from emulator.directory.application_parts import ApplicationPartRoutes
+from emulator.directory.applications import ApplicationRoutes
+from emulator.directory.deleted_items import DeletedItemRoutes
+from emulator.directory.grants import GrantRoutes
+from emulator.directory.models import Directory
+from emulator.directory.owners import OwnerRoutes, UserShape
+from emulator.directory.service_principals import ServicePrincipalRoutes
+from emulator.directory.tenant_routes import TenantRoutes
+from emulator.graph.routing import Route
+
+
+def directory_routes(directory: Directory, is_user: UserTest, user_shape: UserShape) -> list[Route]:
+    """Routes of applications, service principals, grants, deleted items and the tenant."""
+    return [
+        *ApplicationRoutes(directory, is_user).routes(),
+        *ApplicationPartRoutes(directory).routes(),
+        *ServicePrincipalRoutes(directory, is_user).routes(),
+        *GrantRoutes(directory).routes(),
+        *OwnerRoutes(directory, is_user, user_shape).routes(),
+        *DeletedItemRoutes(directory).routes(),
+        *TenantRoutes(directory).routes(),
+    ]

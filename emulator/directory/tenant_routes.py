@@ -1,0 +1,129 @@
+"""Routes of a tenant as a whole: `organization` and its app management policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from emulator.directory.models import Directory, Tenant
+from emulator.directory.policies import duration_s
+from emulator.directory.schema import Flag, Kind, ListOf, Moment, Nested, Text
+from emulator.directory.shapes import organization_shape
+from emulator.graph import odata
+from emulator.graph.errors import invalid_value, not_emulated, not_found
+from emulator.graph.messages import GraphRequest, GraphResponse
+from emulator.graph.routing import Route, needs
+
+POLICY_ID = "00000000-0000-0000-0000-000000000000"
+
+_READ_ORGANIZATION = needs("Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
+_READ_POLICY = needs("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")
+_WRITE_POLICY = needs("Policy.ReadWrite.ApplicationConfiguration")
+
+_COMMON: dict[str, Kind] = {
+    "maxLifetime": Text(40),
+    "restrictForAppsCreatedAfterDateTime": Moment(),
+    "state": Text(choices=("enabled", "disabled"), required=True),
+}
+_RESTRICTIONS = Nested(
+    {
+        "passwordCredentials": ListOf(
+            Nested(
+                {"restrictionType": Text(choices=("passwordAddition", "passwordLifetime"), required=True), **_COMMON},
+                {"maxLifetime": None, "restrictForAppsCreatedAfterDateTime": None, "state": "enabled"},
+                ("restrictionType",),
+            )
+        ),
+        "keyCredentials": ListOf(
+            Nested(
+                {"restrictionType": Text(choices=("asymmetricKeyLifetime",), required=True), **_COMMON},
+                {"maxLifetime": None, "restrictForAppsCreatedAfterDateTime": None, "state": "enabled"},
+                ("restrictionType",),
+            )
+        ),
+    },
+    {"passwordCredentials": [], "keyCredentials": []},
+)
+_POLICY: dict[str, Kind] = {
+    "displayName": Text(256),
+    "description": Text(1024),
+    "isEnabled": Flag(nullable=False),
+    "applicationRestrictions": _RESTRICTIONS,
+}
+_POLICY_DEFAULTS: dict[str, Any] = {
+    "displayName": "Default app management tenant policy",
+    "description": "Default tenant policy that enforces app management restrictions on applications and service "
+    "principals. To apply policy to targeted resources, create a new policy under appManagementPolicies collection.",
+    "isEnabled": False,
+    "applicationRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+}
+
+
+class TenantRoutes:
+    """`/organization` and `/policies/defaultAppManagementPolicy`."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def routes(self) -> list[Route]:
+        """Every route."""
+        policy = "policies/defaultAppManagementPolicy"
+        return [
+            Route("GET", "organization", self.organizations, _READ_ORGANIZATION),
+            Route("GET", "organization/{}", self.organization, _READ_ORGANIZATION),
+            Route("GET", policy, self.policy, _READ_POLICY),
+            Route("PATCH", policy, self.change_policy, _WRITE_POLICY),
+        ]
+
+    def organizations(self, request: GraphRequest) -> GraphResponse:
+        """The caller's tenant, as a list of one."""
+        odata.check_options(request, "select")
+        shape = organization_shape(self._tenant(request))
+        return odata.collection(request, "organization", [shape], odata.selected(request, "organization", list(shape)))
+
+    def organization(self, request: GraphRequest) -> GraphResponse:
+        """The caller's tenant by its id."""
+        odata.check_options(request, "select")
+        shape = organization_shape(self._tenant(request))
+        if request.keys[0].lower() != shape["id"]:
+            raise not_found(request.keys[0])
+        return odata.entity(request, "organization", shape, odata.selected(request, "organization", list(shape)))
+
+    def policy(self, request: GraphRequest) -> GraphResponse:
+        """What the tenant's default app management policy restricts."""
+        kept = {**_POLICY_DEFAULTS, **self._tenant(request).app_management_policy}
+        body = {"@odata.context": f"{request.root}/$metadata#policies/defaultAppManagementPolicy/$entity"}
+        return GraphResponse(200, {**body, "id": POLICY_ID, "deletedDateTime": None, **kept})
+
+    def change_policy(self, request: GraphRequest) -> GraphResponse:
+        """Change the policy; it is enforced for every credential that is added afterwards."""
+        tenant = self._tenant(request)
+        policy = {**_POLICY_DEFAULTS, **tenant.app_management_policy}
+        for name, value in request.json_object().items():
+            if "@" in name or (name == "id" and value == POLICY_ID):
+                continue
+            if name not in _POLICY:
+                raise not_emulated("property", f"tenantAppManagementPolicy.{name}")
+            policy[name] = _POLICY[name].check(value, name, "tenantAppManagementPolicy")
+        for group in policy["applicationRestrictions"].values():
+            for each in group:
+                _check_restriction(each)
+        self._directory.tenants.put(tenant.tenant_id, replace(tenant, app_management_policy=policy))
+        return GraphResponse(204)
+
+    def _tenant(self, request: GraphRequest) -> Tenant:
+        tenant = self._directory.tenants.get(request.caller.tenant_id)
+        if tenant is None:
+            raise not_found(request.caller.tenant_id)
+        return tenant
+
+
+def _check_restriction(restriction: dict[str, Any]) -> None:
+    lifetime = restriction["maxLifetime"]
+    if restriction["restrictionType"].endswith("Lifetime"):
+        try:
+            duration_s(lifetime or "")
+        except ValueError:
+            raise invalid_value("maxLifetime", "tenantAppManagementPolicy") from None
+    elif lifetime is not None:
+        raise invalid_value("maxLifetime", "tenantAppManagementPolicy")

@@ -1,0 +1,1 @@
+"""Entra ID: metadata, tokens, admin consent."""

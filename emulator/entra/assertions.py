@@ -1,0 +1,189 @@
+"""Client assertions: signed by a certificate of the application, or by an issuer it trusts.
+
+Sources: https://learn.microsoft.com/en-us/entra/identity-platform/certificate-credentials and
+https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from emulator.clock import Clock, parse_rfc3339
+from emulator.directory.models import Application, ServicePrincipal, Tenant
+from emulator.entra.errors import EntraFailure, bad_assertion
+
+KeySource = Callable[[str], list[dict[str, Any]] | None]
+"""Published keys (JWKs) of an issuer, or None where nothing could be fetched."""
+
+_ALGORITHMS = ("RS256", "PS256")
+_SKEW_S = 300
+
+
+class AssertionChecker:
+    """Checks client assertions.
+
+    Args:
+        issuer_keys: where the keys of federated issuers come from.
+    """
+
+    def __init__(self, clock: Clock, issuer_keys: KeySource) -> None:
+        self._clock = clock
+        self._issuer_keys = issuer_keys
+
+    def check(
+        self, application: Application, principal: ServicePrincipal, tenant: Tenant, assertion: str, base_url: str
+    ) -> None:
+        """Refuse an assertion that does not prove it is this application.
+
+        Raises:
+            EntraFailure: 401 `invalid_client`.
+        """
+        try:
+            header = jwt.get_unverified_header(assertion)
+            claims = jwt.decode(assertion, options={"verify_signature": False})
+        except jwt.InvalidTokenError as error:
+            raise bad_assertion(50027, "JWT token is invalid or malformed.") from error
+        if header.get("alg") not in _ALGORITHMS:
+            raise bad_assertion(5002738, f"Invalid JWT token. '{str(header.get('alg'))[:20]}' is not a supported "
+                                "signature algorithm. Supported signing algorithms are: 'RS256, PS256'")  # fmt: skip
+        own = (application.client_id, claims.get("iss"))
+        if own[0] == str(own[1]).lower():
+            self._check_certificate(application, principal, tenant, assertion, header, claims, base_url)
+        else:
+            self._check_federated(application, assertion, header, claims)
+
+    def _check_certificate(
+        self,
+        application: Application,
+        principal: ServicePrincipal,
+        tenant: Tenant,
+        assertion: str,
+        header: dict[str, Any],
+        claims: dict[str, Any],
+        base_url: str,
+    ) -> None:
+        if str(claims.get("sub")).lower() != application.client_id:
+            raise bad_assertion(700021, "Client assertion application identifier doesn't match 'client_id' parameter.")
+        audiences = claims.get("aud")
+        audiences = audiences if isinstance(audiences, list) else [audiences]
+        if not any(self._is_own_address(str(each), tenant, base_url) for each in audiences):
+            raise bad_assertion(50013, "Assertion failed signature validation. [Reason - The assertion audience claim "
+                                "does not match the required value].")  # fmt: skip
+        self._check_time(claims)
+        credential, certificate = _find_certificate(
+            [*application.properties["keyCredentials"], *principal.properties["keyCredentials"]], header
+        )
+        if certificate is None or credential is None:
+            raise bad_assertion(
+                700027,
+                "The certificate with identifier used to sign the client assertion is not registered on application. "
+                f"[Reason - The key was not found., Thumbprint of key used by client: '{_thumbprint(header)}']",
+            )
+        if parse_rfc3339(credential["endDateTime"]) <= self._clock.now():
+            raise bad_assertion(700027, "Client assertion failed signature validation. [Reason - The key used is "
+                                f"expired., Found key 'Start={credential['startDateTime']}, "
+                                f"End={credential['endDateTime']}']")  # fmt: skip
+        key = certificate.public_key()
+        assert isinstance(key, rsa.RSAPublicKey)
+        if not _signed_by(assertion, key, header["alg"]):
+            raise bad_assertion(700027, "Client assertion failed signature validation. [Reason - The provided "
+                                "signature value did not match the expected signature value.]")  # fmt: skip
+
+    def _check_federated(
+        self, application: Application, assertion: str, header: dict[str, Any], claims: dict[str, Any]
+    ) -> None:
+        issuer, subject = str(claims.get("iss")), str(claims.get("sub"))
+        audiences = claims.get("aud")
+        audiences = audiences if isinstance(audiences, list) else [audiences]
+        if not application.federated:
+            raise bad_assertion(70025, "The client has no configured federated identity credentials.")
+        of_issuer = [each for each in application.federated if each["issuer"] == issuer]
+        if not of_issuer:
+            raise bad_assertion(700211, "No matching federated identity record found for presented assertion issuer "
+                                f"'{issuer[:600]}'.")  # fmt: skip
+        of_subject = [each for each in of_issuer if each["subject"] == subject]
+        if not of_subject:
+            raise bad_assertion(700213, "No matching federated identity record found for presented assertion subject "
+                                f"'{subject[:600]}'.")  # fmt: skip
+        if not any(each["audiences"][0] in audiences for each in of_subject):
+            raise bad_assertion(700212, "No matching federated identity record found for presented assertion audience "
+                                f"'{str(audiences[0])[:600]}'.")  # fmt: skip
+        self._check_time(claims)
+        keys = self._issuer_keys(issuer)
+        if keys is None:
+            raise EntraFailure("invalid_request", 50166, "Request to External OIDC endpoint failed.")
+        for published in keys:
+            if published.get("kid") == header.get("kid") and _signed_by_jwk(assertion, published, header["alg"]):
+                return
+        raise bad_assertion(700027, "Client assertion failed signature validation. [Reason - The key was not found.]")
+
+    def _check_time(self, claims: dict[str, Any]) -> None:
+        now = self._clock.now()
+        ends, begins = claims.get("exp"), claims.get("nbf", 0)
+        if not isinstance(ends, int | float) or not isinstance(begins, int | float):
+            raise bad_assertion(50027, "JWT token is invalid or malformed.")
+        if not begins - _SKEW_S <= now < ends + _SKEW_S:
+            raise bad_assertion(700024, "Client assertion is not within its valid time range. Current time: "
+                                f"{int(now)}, expiry time of assertion: {int(ends)}.")  # fmt: skip
+
+    @staticmethod
+    def _is_own_address(audience: str, tenant: Tenant, base_url: str) -> bool:
+        names = (tenant.tenant_id, tenant.default_domain)
+        hosts = (base_url, "https://login.microsoftonline.com")
+        ends = ("/oauth2/v2.0/token", "/oauth2/token", "/v2.0", "/", "")
+        return audience.lower() in {f"{host}/{name}{end}" for host in hosts for name in names for end in ends}
+
+
+def _find_certificate(
+    credentials: list[dict[str, Any]], header: dict[str, Any]
+) -> tuple[dict[str, Any] | None, x509.Certificate | None]:
+    """The registered certificate that the assertion's header names by `x5t#S256` or `x5t`."""
+    for credential in credentials:
+        certificate = x509.load_der_x509_certificate(base64.b64decode(credential["key"]))
+        sha256 = _encode(certificate.fingerprint(hashes.SHA256()))
+        sha1 = _encode(certificate.fingerprint(hashes.SHA1()))  # noqa: S303
+        if header.get("x5t#S256") == sha256 or (not header.get("x5t#S256") and header.get("x5t") == sha1):
+            return credential, certificate
+    return None, None
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _thumbprint(header: dict[str, Any]) -> str:
+    return str(header.get("x5t#S256") or header.get("x5t") or "")[:64]
+
+
+def _signed_by(assertion: str, key: Any, algorithm: str) -> bool:
+    try:
+        jwt.decode(
+            assertion,
+            key,
+            algorithms=[algorithm],
+            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
+        )
+    except jwt.InvalidTokenError:
+        return False
+    return True
+
+
+def _signed_by_jwk(assertion: str, published: dict[str, Any], algorithm: str) -> bool:
+    try:
+        key = jwt.PyJWK(published, algorithm).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return False
+    return _signed_by(assertion, key, algorithm)
+
+
+def digest(raw: bytes) -> str:
+    """SHA-256 as assertions' headers write it."""
+    return _encode(hashlib.sha256(raw).digest())

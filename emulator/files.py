@@ -1,0 +1,37 @@
+"""Files that only this user may read, written so that a killed process leaves no half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def make_private_directory(path: Path) -> Path:
+    """Create `path` (0700) with its parents, and close it to others if it exists."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path
+
+
+def write_private(path: Path, text: str) -> Path:
+    """Write `text` to `path` (0600): readers see the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def read_or_make(path: Path, make: str) -> str:
+    """The text that `path` holds; if the file is missing, `make` is written to it and returned."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        write_private(path, make)
+        return make

@@ -1,0 +1,204 @@
+"""`$filter` of the common forms: `eq`, `in`, `startswith`, `endswith`, `any`, `and`, `or`, parentheses.
+
+Everything else is refused with 501 and its text. Strings compare without regard to case, as the directory does.
+Source: https://learn.microsoft.com/en-us/graph/filter-query-parameter
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from emulator.graph.errors import bad_request, not_emulated
+
+Predicate = Callable[[Mapping[str, Any]], bool]
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<guid>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+    r"|(?P<number>-?\d+)(?![\w.:-])|(?P<name>[A-Za-z_][\w/]*)|(?P<sign>[(),:]))"
+)
+_LONGEST = 4_000
+_DEEPEST = 20
+
+
+def compile_filter(text: str, resource: str, filterable: Collection[str]) -> Predicate:
+    """A test for objects.
+
+    Args:
+        text: value of `$filter`.
+        resource: type of the objects, for error texts: `application`.
+        filterable: properties that may be named.
+
+    Raises:
+        GraphFailure: 400 for text that is no filter, 501 for a form or property that is not modelled.
+    """
+    return _compile(text, resource, tuple(filterable))
+
+
+@lru_cache(maxsize=256)
+def _compile(text: str, resource: str, filterable: tuple[str, ...]) -> Predicate:
+    if len(text) > _LONGEST:
+        raise bad_request("The $filter is too long.", "BadRequest")
+    return _Parser(text, resource, filterable).parse()
+
+
+class _Parser:
+    def __init__(self, text: str, resource: str, filterable: tuple[str, ...]) -> None:
+        self._text = text
+        self._resource = resource
+        self._filterable = {name.lower(): name for name in filterable}
+        self._tokens = self._split(text)
+        self._at = 0
+        self._depth = 0
+
+    def parse(self) -> Predicate:
+        found = self._alternatives()
+        if self._at != len(self._tokens):
+            raise self._unknown()
+        return found
+
+    def _split(self, text: str) -> list[tuple[str, str]]:
+        tokens = []
+        position, end = 0, len(text.rstrip())
+        while position < end:
+            match = _TOKEN.match(text, position)
+            if match is None:
+                raise bad_request(f"Invalid filter clause: Syntax error at position {position}.", "BadRequest")
+            tokens.append((str(match.lastgroup), match.group(str(match.lastgroup))))
+            position = match.end()
+        return tokens
+
+    def _peek(self) -> str:
+        return self._tokens[self._at][1].lower() if self._at < len(self._tokens) else ""
+
+    def _take(self, *expected: str) -> tuple[str, str]:
+        """The next token; its kind must be among `expected`, or its text if that is a sign."""
+        if self._at >= len(self._tokens):
+            raise bad_request("Invalid filter clause: the expression is incomplete.", "BadRequest")
+        kind, text = self._tokens[self._at]
+        if expected and kind not in expected and text not in expected:
+            raise self._unknown()
+        self._at += 1
+        return kind, text
+
+    def _unknown(self) -> Exception:
+        return not_emulated("filter", f"{self._resource}: {self._text}")
+
+    def _alternatives(self) -> Predicate:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise bad_request("Invalid filter clause: too deep.", "BadRequest")
+        parts = [self._conjunction()]
+        while self._peek() == "or":
+            self._take()
+            parts.append(self._conjunction())
+        self._depth -= 1
+        return parts[0] if len(parts) == 1 else lambda item: any(part(item) for part in parts)
+
+    def _conjunction(self) -> Predicate:
+        parts = [self._term()]
+        while self._peek() == "and":
+            self._take()
+            parts.append(self._term())
+        return parts[0] if len(parts) == 1 else lambda item: all(part(item) for part in parts)
+
+    def _term(self) -> Predicate:
+        if self._peek() == "(":
+            self._take("(")
+            inner = self._alternatives()
+            self._take(")")
+            return inner
+        _, word = self._take("name")
+        if word.lower() in ("startswith", "endswith"):
+            self._take("(")
+            name = self._property(self._take("name")[1])
+            self._take(",")
+            value = self._literal(self._take("text"))
+            self._take(")")
+            return _edge(name, value, at_start=word.lower() == "startswith")
+        if word.lower().endswith("/any"):
+            return self._any(self._property(word[:-4]))
+        return self._comparison(self._property(word))
+
+    def _comparison(self, name: str) -> Predicate:
+        operator = self._take("name")[1].lower()
+        if operator == "eq":
+            return _equals(name, self._literal(self._take("text", "guid", "number", "name")))
+        if operator == "in":
+            self._take("(")
+            values = [self._literal(self._take("text", "guid"))]
+            while self._peek() == ",":
+                self._take(",")
+                values.append(self._literal(self._take("text", "guid")))
+            self._take(")")
+            tests = [_equals(name, value) for value in values]
+            return lambda item: any(test(item) for test in tests)
+        raise self._unknown()
+
+    def _any(self, name: str) -> Predicate:
+        """`tags/any(t:t eq 'x')` or `tags/any(t:startswith(t,'x'))`."""
+        self._take("(")
+        variable = self._take("name")[1]
+        self._take(":")
+        _, word = self._take("name")
+        if word.lower() == "startswith":
+            self._take("(")
+            self._expect(variable)
+            self._take(",")
+            prefix = str(self._literal(self._take("text"))).lower()
+            self._take(")")
+            self._take(")")
+            return lambda item: any(str(each).lower().startswith(prefix) for each in item.get(name) or ())
+        if word != variable or self._take("name")[1].lower() != "eq":
+            raise self._unknown()
+        wanted = str(self._literal(self._take("text", "guid"))).lower()
+        self._take(")")
+        return lambda item: any(str(each).lower() == wanted for each in item.get(name) or ())
+
+    def _expect(self, word: str) -> None:
+        if self._take("name")[1] != word:
+            raise self._unknown()
+
+    def _property(self, name: str) -> str:
+        known = self._filterable.get(name.lower())
+        if known is None:
+            raise not_emulated("filter", f"{self._resource}.{name}")
+        return known
+
+    def _literal(self, token: tuple[str, str]) -> str | bool | int | None:
+        kind, text = token
+        if kind == "text":
+            return text[1:-1].replace("''", "'")
+        if kind == "guid":
+            return text
+        if kind == "number":
+            return int(text)
+        if text.lower() in ("true", "false", "null"):
+            return {"true": True, "false": False, "null": None}[text.lower()]
+        raise self._unknown()
+
+
+def _equals(name: str, value: str | bool | int | None) -> Predicate:
+    if isinstance(value, str):
+        wanted = value.lower()
+
+        def same_text(item: Mapping[str, Any]) -> bool:
+            found = item.get(name)
+            return isinstance(found, str) and found.lower() == wanted
+
+        return same_text
+    return lambda item: item.get(name) is value or (type(value) is int and item.get(name) == value)
+
+
+def _edge(name: str, value: object, *, at_start: bool) -> Predicate:
+    wanted = str(value).lower()
+
+    def matches(item: Mapping[str, Any]) -> bool:
+        found = item.get(name)
+        if not isinstance(found, str):
+            return False
+        return found.lower().startswith(wanted) if at_start else found.lower().endswith(wanted)
+
+    return matches

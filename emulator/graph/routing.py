@@ -1,0 +1,139 @@
+"""The table of Graph's routes: found by walking the path's segments, checked against the caller's permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.graph.errors import GraphFailure, denied, not_emulated
+from emulator.graph.messages import Caller, GraphRequest, GraphResponse
+
+Handler = Callable[[GraphRequest], GraphResponse]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The permissions of a route, any one of which suffices.
+
+    Attributes:
+        any_of: application permissions that open the route for every object.
+        owned: permissions that open it for objects the caller owns.
+        refusal: makes the error for callers without any of them.
+    """
+
+    any_of: frozenset[str]
+    owned: frozenset[str] = frozenset()
+    refusal: Callable[[], GraphFailure] = denied
+
+    def check(self, caller: Caller) -> bool:
+        """Whether the caller is held to what it owns.
+
+        Raises:
+            GraphFailure: 403, the token has none of the permissions.
+        """
+        if not caller.roles.isdisjoint(self.any_of):
+            return False
+        if not caller.roles.isdisjoint(self.owned):
+            return True
+        raise self.refusal()
+
+
+def needs(*any_of: str, owned: tuple[str, ...] = ()) -> Needs:
+    """Permissions of a directory route."""
+    return Needs(frozenset(any_of), frozenset(owned))
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route.
+
+    Attributes:
+        method: HTTP method.
+        path: segments after the version, `{}` for a key: `applications/{}/owners`.
+        handler: answers it.
+        needs: permissions; checked before the handler runs.
+        group: service whose limits the route falls under.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Needs
+    group: str = "identity"
+
+
+@dataclass
+class _Node:
+    children: dict[str, _Node] = field(default_factory=dict)
+    key: _Node | None = None
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class RouteTable:
+    """Every route, as a tree over path segments. Literal segments match whatever their case, as Graph's do."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = list(routes)
+        self._root = _Node()
+        for route in self.routes:
+            node = self._root
+            for segment in route.path.split("/"):
+                if segment == "{}":
+                    node.key = node.key or _Node()
+                    node = node.key
+                else:
+                    node = node.children.setdefault(segment.lower(), _Node())
+            node.routes[route.method] = route
+
+    def find(self, request: GraphRequest) -> tuple[Route, tuple[str, ...]]:
+        """The route of `request` and its keys.
+
+        Raises:
+            GraphFailure: 501 for a path that is not modelled, 405 for another method on one that is.
+        """
+        node: _Node | None = self._root
+        keys: list[str] = []
+        for segment in request.segments:
+            assert node is not None
+            found = node.children.get(segment.lower())
+            if found is None:
+                found = node.key
+                keys.append(segment)
+            node = found
+            if node is None:
+                break
+        if node is None or not node.routes:
+            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+        route = node.routes.get(request.method)
+        if route is None:
+            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+        return route, tuple(keys)
+
+
+def split_segments(path: list[str]) -> list[str]:
+    """Path segments with OData keys in parentheses made segments of their own.
+
+    `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`.
+    """
+    found: list[str] = []
+    for segment in path:
+        opening = segment.find("(")
+        if opening > 0 and segment.endswith(")"):
+            found += [segment[:opening], segment[opening:]]
+        else:
+            found.append(segment)
+    return found
+
+
+def parsed_key(text: str) -> tuple[str, str]:
+    """Name and value of an alternate key: `(appId='x')` gives `("appId", "x")`, `x` gives `("id", "x")`."""
+    if not text.startswith("("):
+        return "id", text
+    name, equals, value = text[1:-1].partition("=")
+    if not equals:
+        return "id", name.strip("'")
+    return name.strip(), value.strip().removeprefix("'").removesuffix("'").replace("''", "'")
+
+
+JSON = dict[str, Any]

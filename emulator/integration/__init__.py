@@ -1,0 +1,1 @@
+"""Integration platforms: where a connector's catalogue entry and credentials live."""

@@ -1,0 +1,119 @@
+"""What was asked and answered: a bounded list that holds no secrets."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import NamedTuple, TypedDict
+from urllib.parse import unquote
+
+_LONGEST_PATH = 400
+_KEPT_OPTIONS = ("$", "%24", "api-version=")
+"""Query options kept in the journal; every other one might carry a secret and is left out."""
+
+
+class JournalEntry(TypedDict, total=False):
+    """One line of the journal as the control routes give it."""
+
+    seq: int
+    method: str
+    path: str
+    status: int
+    principal: str
+    at: float
+    batch: int
+    code: str
+
+
+class _Line(NamedTuple):
+    seq: int
+    method: str
+    path: str
+    status: int
+    principal: str
+    at: float
+    batch: int
+    code: str
+
+
+class Journal:
+    """The last requests, oldest first.
+
+    Args:
+        capacity: number of lines kept; older ones are dropped and counted.
+    """
+
+    def __init__(self, capacity: int = 20_000) -> None:
+        self._lines: deque[_Line] = deque(maxlen=capacity)
+        self._last = 0
+
+    def reserve(self) -> int:
+        """The number of a line that is written later (a batch, whose inner requests come first)."""
+        self._last += 1
+        return self._last
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        *,
+        at: float,
+        principal: str = "",
+        batch: int = 0,
+        code: str = "",
+        seq: int = 0,
+    ) -> None:
+        """Add a line.
+
+        Args:
+            method: HTTP method.
+            path: path, with a query where `loggable` made it.
+            status: HTTP status of the answer; 0 for a connection that a scripted fault cut.
+            at: emulated time in seconds.
+            principal: client id of the caller, empty if there was none.
+            batch: number of the batch request that this inner request came in, else 0.
+            code: error code of a request that the emulator does not model.
+            seq: number from `reserve`, else 0.
+        """
+        if not seq:
+            self._last += 1
+            seq = self._last
+        self._lines.append(_Line(seq, method, path, status, principal, at, batch, code))
+
+    def entries(self, after: int = 0) -> list[JournalEntry]:
+        """Lines numbered higher than `after`, in the order in which they were answered."""
+        found = (line for line in self._lines if line.seq > after)
+        return [_public(line) for line in found]
+
+    @property
+    def dropped(self) -> int:
+        """How many of the oldest lines are gone."""
+        return self._last - len(self._lines)
+
+    def tail(self, count: int) -> list[JournalEntry]:
+        """The last `count` lines."""
+        return [_public(line) for line in islice(self._lines, max(0, len(self._lines) - count), None)]
+
+    def clear(self) -> None:
+        """Forget every line; numbers go on."""
+        self._lines.clear()
+
+
+def loggable(path: str, query: str) -> str:
+    """`path` with those options of `query` that cannot hold a secret, cut to a bounded length."""
+    kept = [part for part in query.split("&") if part.startswith(_KEPT_OPTIONS)] if query else []
+    text = f"{path}?{unquote('&'.join(kept))}" if kept else path
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= _LONGEST_PATH else text[:_LONGEST_PATH] + "…"
+
+
+def _public(line: _Line) -> JournalEntry:
+    entry = JournalEntry(
+        seq=line.seq, method=line.method, path=line.path, status=line.status, principal=line.principal, at=line.at
+    )
+    if line.batch:
+        entry["batch"] = line.batch
+    if line.code:
+        entry["code"] = line.code
+    return entry

@@ -1,0 +1,36 @@
+"""HTML pages, rendered from the templates that lie beside the services. jinja2 is imported with the first page."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_HERE = Path(__file__).parent
+_FOLDERS = (_HERE / "templates", _HERE / "entra" / "pages", _HERE / "integration" / "pages")
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+"""No script runs in these pages, no other page frames them."""
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader([str(folder) for folder in _FOLDERS]), autoescape=True, undefined=StrictUndefined
+    )
+
+
+def render(template: str, **values: object) -> str:
+    """The page `template` with `values` (escaped)."""
+    return _environment().get_template(template).render(values)

@@ -1,0 +1,1 @@
+"""Seeds: what an emulator holds when it starts for the first time."""

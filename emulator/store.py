@@ -1,0 +1,190 @@
+"""State in memory, written through to SQLite before a request is answered.
+
+Readers get Python objects; nothing is parsed on the way. Writers replace an object as a whole, they never change
+one in place: that is what lets reads lag behind writes (`Lag`) and lets a failed request leave no trace.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from emulator.clock import Clock
+
+
+class StateInUseError(Exception):
+    """Another process holds this state directory."""
+
+
+T = TypeVar("T")
+"""A dataclass whose fields JSON can hold."""
+
+
+class Database:
+    """The SQLite file behind the tables, or nothing at all for an emulator in memory.
+
+    WAL without a sync at each commit: a commit outlives `kill -9` of this process, though not a power failure.
+
+    Raises:
+        StateInUseError: another emulator holds the file.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._connection: sqlite3.Connection | None = None
+        if path is None:
+            return
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+        connection = sqlite3.connect(path, check_same_thread=False, timeout=0.2)
+        try:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS objects (kind TEXT, key TEXT, document TEXT, PRIMARY KEY (kind, key))"
+                " WITHOUT ROWID"
+            )
+            connection.execute("INSERT OR REPLACE INTO objects VALUES ('lock', 'lock', 'null')")
+            connection.commit()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise StateInUseError(f"another emulator uses {path.parent} ({error})") from error
+        self._connection = connection
+
+    def load(self, kind: str) -> Iterator[tuple[str, Any]]:
+        """Key and document of every stored object of `kind`."""
+        if self._connection is not None:
+            for key, text in self._connection.execute("SELECT key, document FROM objects WHERE kind = ?", (kind,)):
+                yield key, json.loads(text)
+
+    def save(self, kind: str, key: str, document: object) -> None:
+        """Store an object; it is safe after the next `commit`."""
+        if self._connection is not None:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?)", (kind, key, json.dumps(document))
+            )
+
+    def remove(self, kind: str, key: str) -> None:
+        """Forget an object at the next `commit`."""
+        if self._connection is not None:
+            self._connection.execute("DELETE FROM objects WHERE kind = ? AND key = ?", (kind, key))
+
+    def clear(self) -> None:
+        """Forget every object at the next `commit`."""
+        if self._connection is not None:
+            self._connection.execute("DELETE FROM objects")
+
+    def commit(self) -> None:
+        """Make everything saved so far outlive this process."""
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.commit()
+
+    def close(self) -> None:
+        """Commit and let go of the file."""
+        if self._connection is not None:
+            self._connection.commit()
+            self._connection.close()
+            self._connection = None
+
+
+@dataclass
+class Lag:
+    """How far reads stay behind writes.
+
+    Attributes:
+        reads: a write is seen by the read after this many reads of the same object.
+        seconds: a write is seen this much emulated time later.
+    """
+
+    reads: int = 0
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.reads > 0 or self.seconds > 0
+
+
+@dataclass
+class _Behind(Generic[T]):
+    """What reads of one object still see."""
+
+    value: T | None
+    reads_left: int
+    visible_at: float
+
+
+class Table(Generic[T]):
+    """Objects of one kind by their key.
+
+    Args:
+        kind: name of the kind in the database.
+        model: dataclass of the kind.
+        database: where writes go.
+        clock: time for lag in seconds.
+    """
+
+    def __init__(self, kind: str, model: type[T], database: Database, clock: Clock) -> None:
+        self.kind = kind
+        self.lag = Lag()
+        self._database = database
+        self._clock = clock
+        self._newest: dict[str, T] = {key: model(**document) for key, document in database.load(kind)}
+        self._behind: dict[str, _Behind[T]] = {}
+
+    def get(self, key: str) -> T | None:
+        """The newest object: what writers decide on."""
+        return self._newest.get(key)
+
+    def seen(self, key: str) -> T | None:
+        """The object as a read sees it, which may lag behind; counts as a read."""
+        if not self._behind or key not in self._behind:
+            return self._newest.get(key)
+        behind = self._behind[key]
+        if behind.reads_left <= 0 and self._clock.now() >= behind.visible_at:
+            del self._behind[key]
+            return self._newest.get(key)
+        behind.reads_left -= 1
+        return behind.value
+
+    def newest(self) -> list[T]:
+        """Every object, as writers see them."""
+        return list(self._newest.values())
+
+    def all_seen(self) -> list[T]:
+        """Every object as a list read sees them, in the order of creation."""
+        if not self._behind:
+            return list(self._newest.values())
+        keys = list(dict.fromkeys([*self._newest, *self._behind]))
+        return [value for value in map(self.seen, keys) if value is not None]
+
+    def put(self, key: str, value: T) -> None:
+        """Write `value`, replacing what was there."""
+        self._remember(key)
+        self._newest[key] = value
+        self._database.save(self.kind, key, vars(value))
+
+    def remove(self, key: str) -> None:
+        """Remove the object; nothing happens if it is not there."""
+        self._remember(key)
+        self._newest.pop(key, None)
+        self._database.remove(self.kind, key)
+
+    def clear(self) -> None:
+        """Remove every object from memory (the database is cleared by its owner)."""
+        self._newest.clear()
+        self._behind.clear()
+
+    def __len__(self) -> int:
+        return len(self._newest)
+
+    def _remember(self, key: str) -> None:
+        """Keep what reads see now, if reads lag."""
+        if self.lag and key not in self._behind:
+            self._behind[key] = _Behind(self._newest.get(key), self.lag.reads, self._clock.now() + self.lag.seconds)
+        elif key in self._behind:
+            self._behind[key].reads_left = self.lag.reads
+            self._behind[key].visible_at = self._clock.now() + self.lag.seconds

@@ -1,0 +1,120 @@
+"""One emulated cloud: every part and the state they share. Nothing of it belongs to a module."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.calendars.models import Users
+from emulator.calendars.routes import calendar_routes
+from emulator.clock import Clock
+from emulator.directory.models import Directory, new_guid
+from emulator.directory.routes import directory_routes
+from emulator.entra.assertions import AssertionChecker
+from emulator.entra.issuers import IssuerKeys
+from emulator.entra.keys import SigningKey
+from emulator.entra.models import TokenService
+from emulator.graph.asgi import GraphFront
+from emulator.graph.dispatcher import Dispatcher
+from emulator.integration.models import Platform
+from emulator.journal import Journal
+from emulator.seed import Seed, plant
+from emulator.store import Database, Table
+
+
+@dataclass
+class Fact:
+    """A single value that outlives the process."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What this emulator's own clients log in with. Kept in files (0600), never in the database."""
+
+    operator_secret: str
+    platform_api_key: str
+    control_token: str
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+class EmulatedCloud:
+    """Entra ID, Microsoft Graph and integration platforms with their state.
+
+    Args:
+        seed: what it holds when it is new, and again after `reset`.
+        database_file: where its state lives, or None for memory.
+        key: signs tokens.
+        own: secrets of its own clients.
+    """
+
+    def __init__(self, seed: Seed, database_file: Path | None, key: SigningKey, own: Secrets) -> None:
+        self.seed = seed
+        self.key = key
+        self.own = own
+        self.clock = Clock()
+        self.journal = Journal()
+        self.database = Database(database_file)
+        self._facts: Table[Fact] = Table("fact", Fact, self.database, self.clock)
+        self.clock.offset_s = float(self._fact("clock_offset_s", "0"))
+        self.directory_id = self._fact("directory_id", new_guid())
+        self.directory = Directory(self.database, self.clock)
+        self.platform = Platform(self.database, self.clock)
+        self.users = Users(self.directory)
+        self.issuer_keys = IssuerKeys()
+        self.tokens = TokenService(
+            self.directory, self.clock, key, AssertionChecker(self.clock, self.issuer_keys), self.directory_id
+        )
+        self.dispatcher = Dispatcher(
+            [
+                *directory_routes(self.directory, self.users.is_user, self.users.shape),
+                *calendar_routes(self.users, self.clock),
+            ],
+            self.clock,
+        )
+        self.graph = GraphFront(self.dispatcher, self.tokens, self.clock, self.journal, self.database.commit)
+        if not len(self.directory.tenants):
+            plant(seed, self.directory, own.operator_secret)
+        self.database.commit()
+
+    def _fact(self, name: str, default: str) -> str:
+        found = self._facts.get(name)
+        if found is None:
+            found = Fact(default)
+            self._facts.put(name, found)
+        return found.value
+
+    def move_clock(self, seconds: float) -> float:
+        """Move the emulated time forward and return it.
+
+        Raises:
+            ValueError: `seconds` is negative or absurdly large.
+        """
+        now = self.clock.advance(seconds)
+        self._facts.put("clock_offset_s", Fact(repr(self.clock.offset_s)))
+        self.database.commit()
+        return now
+
+    def reset(self) -> None:
+        """Back to the seed: same ids, keys, addresses and secrets; the time is the machine's again."""
+        self.database.clear()
+        self.directory.clear()
+        self.platform.clear()
+        self.users.clear()
+        self.tokens.forget()
+        self.issuer_keys.clear()
+        self.journal.clear()
+        self.clock.offset_s = 0.0
+        self._facts.clear()
+        self._facts.put("directory_id", Fact(self.directory_id))
+        plant(self.seed, self.directory, self.own.operator_secret)
+        self.database.commit()
+
+
+def new_secrets() -> Secrets:
+    """Fresh secrets."""
+    return Secrets(secrets.token_urlsafe(30), secrets.token_urlsafe(30), secrets.token_urlsafe(30))
