@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orgcal.errors import EntraError, OrgcalError, Unreachable
-from orgcal.msgraph.auth import TokenSource, roles_of
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.permissions import names_of
+from orgcal.msgraph.auth import TokenSource
+from orgcal.msgraph.roles import EffectiveRoles, effective_roles
 from orgcal.msgraph.tokens import Tokens
 from verify.models import CheckResult, SecretReference, Target, Verdict
 from verify.shared import Shared
@@ -69,15 +68,16 @@ def gain_access(target: Target, shared: Shared) -> Access:
     """Ask for a token of `target`, in the way the options say."""
     try:
         tokens, origin = _tokens(target, shared)
-        token = tokens.token()
+        tokens.token()
     except OrgcalError as error:
         return Access(_refused(target, error))
     exists = CheckResult("tenant", Verdict.PASS, "the tenant exists")
     granted = CheckResult("token", Verdict.PASS, f"Entra ID gave a token ({origin})", evidence={"credential": origin})
-    roles, source = roles_of(token), "token"
-    if roles is None:
-        roles, source = _granted(shared, tokens), "grants"
-    return Access((exists, granted), tokens, roles, source if roles is not None else "")
+    try:
+        found = effective_roles(shared.world, tokens, shared.session, shared.options.connector.client_id)
+    except OrgcalError:
+        found = EffectiveRoles(None, "")
+    return Access((exists, granted), tokens, found.names, found.source)
 
 
 def _tokens(target: Target, shared: Shared) -> tuple[Tokens, str]:
@@ -119,13 +119,3 @@ def _refused(target: Target, error: OrgcalError) -> tuple[CheckResult, ...]:
         CheckResult("tenant", Verdict.SKIP, "nobody could be asked"),
         CheckResult("token", verdict, f"{where}{error.what}", error.repair),
     )
-
-
-def _granted(shared: Shared, tokens: Tokens) -> frozenset[str] | None:
-    """Permissions granted in the tenant, for tokens that cannot be read; None where that may not be asked."""
-    graph = GraphClient(shared.world, tokens, shared.session, budget_s=30.0)
-    path = f"/servicePrincipals(appId='{shared.options.connector.client_id}')/appRoleAssignments"
-    try:
-        return names_of(str(item.get("appRoleId") or "") for item in graph.pages(path))
-    except OrgcalError:
-        return None

@@ -1,0 +1,72 @@
+"""The address that an administrator opens, and the words that go with it.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-admin-consent
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from orgcal.errors import UsageError
+from orgcal.msgraph.worlds import World
+from orgcal.outputs import StackOutputs
+
+LIFETIME = timedelta(days=7)
+"""Long enough for an administrator's week, short enough that a forgotten mail does no harm."""
+
+
+def consent_url(world: World, *, tenant_id: str, client_id: str, redirect_uri: str, state: str) -> str:
+    """The v2 admin consent address of one tenant; `/.default` asks for everything that the application declares."""
+    query = urlencode(
+        {"client_id": client_id, "scope": world.graph_scope, "redirect_uri": redirect_uri, "state": state}
+    )
+    return f"{world.login_url}/{tenant_id}/v2.0/adminconsent?{query}"
+
+
+def checked_redirect_uri(outputs: StackOutputs) -> str:
+    """Our callback among the application's redirect URIs.
+
+    Raises:
+        UsageError: the stack has none, it is not registered, or it is not https outside the emulator's world.
+    """
+    uri = outputs.consent_redirect_uri
+    if not uri:
+        raise UsageError(
+            "the stack has no consent callback of ours",
+            where="orgcal:consent.public_url",
+            repair="set orgcal:consent.public_url to https://YOUR.HOST/consent/callback, then pulumi up",
+        )
+    if uri not in outputs.redirect_uris:
+        raise UsageError(
+            f"{uri} is not among the application's redirect URIs", where="orgcal:consent.public_url", repair="pulumi up"
+        )
+    if outputs.cloud != "emulator" and urlsplit(uri).scheme != "https":
+        raise UsageError(
+            f"the callback {uri} is not https, and answers about consent would travel in the open",
+            where="orgcal:consent.public_url",
+            repair="put a proxy that speaks https before `orgcal consent serve`",
+        )
+    return uri
+
+
+def with_port(uri: str, port: int) -> str:
+    """`uri` with another port; Entra ID ignores the port when it compares redirect URIs of localhost.
+
+    Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url#localhost-exceptions
+    """
+    split = urlsplit(uri)
+    return urlunsplit(split._replace(netloc=f"{split.hostname}:{port}"))
+
+
+def message(*, organisation: str, connector: str, url: str, expires_at: datetime, permissions: list[str]) -> str:
+    """A short text that can be sent to an organisation's administrator."""
+    listed = "\n".join(f"  - {name}" for name in permissions)
+    return (
+        f"To connect {organisation} to {connector}, a Global Administrator or Privileged Role Administrator of "
+        f"{organisation} opens this link, signs in and chooses Accept:\n\n"
+        f"  {url}\n\n"
+        f"It asks for these application permissions of Microsoft Graph:\n{listed}\n\n"
+        f"The link works once, until {expires_at:%Y-%m-%d %H:%M} UTC, and only for {organisation}. "
+        "Consent can be taken back at any time under Enterprise applications in the Microsoft Entra admin center."
+    )

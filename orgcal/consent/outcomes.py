@@ -1,0 +1,96 @@
+"""How a consent can end, and how Entra ID's answer says so.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-admin-consent. Two things about it bite: an answer
+with `admin_consent=True` may carry an `error` and is then a refusal, and `tenant` can be written by anybody.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orgcal.msgraph.discovery import is_guid
+
+
+class Outcome(enum.StrEnum):
+    """What the page shows, and what the registry keeps of a link's use."""
+
+    PROVING = "proving"
+    DONE = "done"
+    DECLINED = "declined"
+    NOT_ADMINISTRATOR = "not-administrator"
+    WRONG_ORGANISATION = "wrong-organisation"
+    NOT_ARRIVED = "not-arrived"
+    """The administrator agreed, and the permissions were not seen within the time for it."""
+    FAILED = "failed"
+    # Without a link of ours, so only shown:
+    LINK_USED = "link-used"
+    LINK_EXPIRED = "link-expired"
+    NOT_OURS = "not-ours"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAnswer:
+    """What Entra ID's answer says, before anything of it is believed.
+
+    Attributes:
+        state: from the link; empty if the answer has none, or more than one.
+        claimed: `PROVING` where it says that an administrator agreed; None where it cannot be understood.
+        tenant_id: the tenant it names, or nothing.
+        code: AADSTS number or OAuth error, for the log.
+    """
+
+    state: str
+    claimed: Outcome | None
+    tenant_id: str = ""
+    code: str = ""
+
+
+MAX_STATE = 200
+_DECLINED = frozenset({"AADSTS65004"})
+_NOT_ADMINISTRATOR = frozenset({"AADSTS65001", "AADSTS90093", "AADSTS90094", "AADSTS90095", "AADSTS50105"})
+_WRONG_ORGANISATION = frozenset({"AADSTS50020", "AADSTS90072", "AADSTS50177", "AADSTS500212", "AADSTS500213"})
+
+
+def read_answer(query: Sequence[tuple[str, str]]) -> CallbackAnswer:
+    """Read the query of a callback.
+
+    Args:
+        query: names and values as they came; hostile until proved otherwise.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in query:
+        values.setdefault(name, []).append(value)
+
+    def single(name: str) -> str:
+        found = values.get(name, [])
+        return found[0] if len(found) == 1 else ""
+
+    state = single("state")
+    if len(state) > MAX_STATE:
+        state = ""
+    tenant = single("tenant").strip().lower()
+    if "error" in values or "error_description" in values or "error_subcode" in values:
+        outcome, code = _read_error(single("error"), single("error_description"), single("error_subcode"))
+        return CallbackAnswer(state, outcome, tenant if is_guid(tenant) else "", code)
+    agreed = single("admin_consent").lower() == "true"
+    if not agreed or ("tenant" in values and not is_guid(tenant)):
+        return CallbackAnswer(state, None)
+    return CallbackAnswer(state, Outcome.PROVING, tenant)
+
+
+def _read_error(error: str, description: str, subcode: str) -> tuple[Outcome, str]:
+    """The outcome of a refusal. The number only chooses the page; every one of these is a refusal."""
+    found = re.search(r"AADSTS\d{3,9}", description)
+    number = found[0] if found else ""
+    code = number or (error if re.fullmatch(r"[a-z_]{1,40}", error) else "error")
+    if number in _NOT_ADMINISTRATOR:
+        return Outcome.NOT_ADMINISTRATOR, code
+    if number in _WRONG_ORGANISATION:
+        return Outcome.WRONG_ORGANISATION, code
+    if number in _DECLINED or subcode == "cancel" or error == "access_denied":
+        return Outcome.DECLINED, code
+    return Outcome.FAILED, code

@@ -1,0 +1,175 @@
+"""What an administrator sees after Entra ID sent them back: one page for each outcome, each with what to do next.
+
+Pages work without JavaScript, load nothing from elsewhere, and hold neither secrets nor names of people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+
+import jinja2
+
+from orgcal.consent.outcomes import Outcome
+
+REFRESH_S = 2
+
+PURPOSES: Mapping[str, str] = {
+    "Calendars.Read": "read events of all calendars",
+    "Calendars.ReadBasic.All": "read times of events in all calendars, without their texts and attachments",
+    "Calendars.ReadWrite": "read and write events of all calendars",
+    "Directory.Read.All": "list the users of your organisation",
+    "User.Read.All": "list the users of your organisation",
+    "MailboxSettings.Read": "read time zones and working hours of mailboxes",
+    "Place.Read.All": "list rooms",
+}
+"""Words for people; the names are in https://learn.microsoft.com/en-us/graph/permissions-reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The words of one page."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    steps: tuple[str, ...] = ()
+    mark: str = "bad"
+    symbol: str = "✕"
+    status: int = 200
+
+
+_ASK_AGAIN = "Ask the person who sent you the link for a new one."
+
+PAGES: Mapping[Outcome, Page] = {
+    Outcome.DONE: Page(
+        "Done",
+        ("Your organisation is connected. Microsoft confirmed the permissions to us just now.",),
+        (
+            "Nothing more is needed; you can close this page.",
+            "To take the consent back, open Enterprise applications in the Microsoft Entra admin center.",
+        ),
+        mark="good",
+        symbol="✓",
+    ),
+    Outcome.PROVING: Page(
+        "Working on it",
+        (
+            "You agreed, and Microsoft is passing the permissions on. This takes seconds, sometimes a few minutes.",
+            "This page looks again by itself.",
+        ),
+        mark="wait",
+        symbol="…",
+    ),
+    Outcome.DECLINED: Page(
+        "Not connected: the request was declined",
+        ("Nothing was changed in your organisation.",),
+        ("If this was a mistake, ask the person who sent you the link for a new one, and choose Accept.",),
+    ),
+    Outcome.NOT_ADMINISTRATOR: Page(
+        "Not connected: an administrator has to agree",
+        ("The account you signed in with may not agree for the whole organisation. Nothing was changed.",),
+        (
+            "Pass the request on to a Global Administrator or a Privileged Role Administrator of your organisation.",
+            _ASK_AGAIN,
+        ),
+    ),
+    Outcome.WRONG_ORGANISATION: Page(
+        "Not connected: this link is for another organisation",
+        ("The account you signed in with belongs to another organisation than the one this link was made for.",),
+        (
+            "If you work for both, sign out, and sign in with an account of the organisation that the link names.",
+            _ASK_AGAIN,
+        ),
+    ),
+    Outcome.NOT_ARRIVED: Page(
+        "Agreed, but not visible yet",
+        ("You agreed, but Microsoft has not shown us the permissions within five minutes.",),
+        (
+            "You need not do anything: we look again later.",
+            "If an administrator has withdrawn the consent meanwhile, ask for a new link.",
+        ),
+        mark="wait",
+        symbol="…",
+    ),
+    Outcome.FAILED: Page(
+        "Not connected",
+        ("Microsoft answered with an error.",),
+        (_ASK_AGAIN, "If it happens again, send them the code below."),
+    ),
+    Outcome.LINK_USED: Page(
+        "This link was used already",
+        ("Each link works once. If it was you who used it, the consent is recorded and nothing is needed.",),
+        (_ASK_AGAIN,),
+        status=410,
+    ),
+    Outcome.LINK_EXPIRED: Page(
+        "This link is not valid any more",
+        ("Links work for a few days only, and can be withdrawn.",),
+        (_ASK_AGAIN,),
+        status=410,
+    ),
+    Outcome.NOT_OURS: Page(
+        "This did not start with us",
+        ("The answer belongs to no link of ours. Nothing was recorded.",),
+        (
+            "If you followed a link from somebody you do not know, sign in to the Microsoft Entra admin center "
+            "and look under Enterprise applications for something that you did not expect.",
+            "If you expected this, open the link again as a whole; mail programs sometimes break long links.",
+        ),
+        status=400,
+    ),
+    Outcome.UNAVAILABLE: Page(
+        "Please try again in a minute",
+        ("We cannot record your answer at the moment. Nothing was recorded.",),
+        ("Open the link again in a minute; it is still good.",),
+        mark="wait",
+        symbol="…",
+        status=503,
+    ),
+}
+
+
+class Renderer:
+    """Makes HTML of outcomes.
+
+    Args:
+        connector: what the connector is called.
+        permissions: names of the permissions it declares.
+    """
+
+    def __init__(self, connector: str, permissions: Sequence[str]) -> None:
+        self._connector = connector
+        self._permissions = [(name, PURPOSES.get(name, "")) for name in permissions]
+
+    def page(self, outcome: Outcome, *, stylesheet: str, code: str = "") -> str:
+        """The page of `outcome`.
+
+        Args:
+            stylesheet: relative address of the style sheet.
+            code: Microsoft's code, for pages about errors.
+        """
+        return self._template.render(
+            page=PAGES[outcome],
+            connector=self._connector,
+            permissions=self._permissions if outcome is Outcome.DONE else [],
+            refresh_s=REFRESH_S if outcome is Outcome.PROVING else 0,
+            stylesheet=stylesheet,
+            code=code,
+        )
+
+    @property
+    def stylesheet(self) -> str:
+        """The style sheet of all pages."""
+        return (resources.files("orgcal.consent") / "templates" / "style.css").read_text(encoding="utf-8")
+
+    @cached_property
+    def _template(self) -> jinja2.Template:
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("orgcal.consent"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+        return environment.get_template("page.html.j2")

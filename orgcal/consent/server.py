@@ -1,0 +1,206 @@
+"""Receives Entra ID's answers on a loopback port, and shows administrators how it goes on.
+
+GET <callback>          the redirect URI: judged at once, answered with a redirect
+GET <beside>/result/X   how it stands; refreshes itself while the proof goes on, and reloading changes nothing
+GET <beside>/style.css
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orgcal.consent.links import with_port
+from orgcal.consent.outcomes import Outcome, read_answer
+from orgcal.consent.pages import PAGES, Renderer
+from orgcal.errors import UsageError
+from orgcal.tenants.registry import RegistryUnavailable
+
+if TYPE_CHECKING:
+    from orgcal.consent.service import ConsentService
+
+_LOG = logging.getLogger("orgcal.consent")
+
+FIRST_LOOK_S = 0.8
+"""The result page waits so long for a proof that is nearly there, instead of showing "working on it" for a blink."""
+
+MAX_QUERY = 8192
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+    "Server": "orgcal",
+}
+
+
+class SecurityHeaders:
+    """Puts `HEADERS` on every answer, and HSTS where the public address is https."""
+
+    def __init__(self, app: ASGIApp, https: bool) -> None:
+        self._app = app
+        extra = {"Strict-Transport-Security": "max-age=31536000"} if https else {}
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in {**HEADERS, **extra}.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                named = {name for name, _ in self._headers}
+                kept = [pair for pair in message["headers"] if pair[0].lower() not in named]
+                message["headers"] = [*kept, *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def make_app(service: ConsentService) -> Starlette:
+    """The application for the callback's own path; what it serves besides lies beside that path."""
+    split = urlsplit(service.redirect_uri)
+    callback = split.path or "/"
+    beside = callback.rsplit("/", 1)[0]
+    renderer = Renderer(service.outputs.connector_name, [permission.name for permission in service.outputs.permissions])
+
+    def shown(outcome: Outcome, stylesheet: str, code: str = "") -> Response:
+        page = renderer.page(outcome, stylesheet=stylesheet, code=code)
+        headers = {"Retry-After": "60"} if outcome is Outcome.UNAVAILABLE else {}
+        return HTMLResponse(page, PAGES[outcome].status, headers)
+
+    async def receive_answer(request: Request) -> Response:
+        query = request.scope.get("query_string", b"")[:MAX_QUERY].decode("latin-1")
+        answer = read_answer(parse_qsl(query, keep_blank_values=True, max_num_fields=50, errors="replace"))
+        try:
+            taken = await run_in_threadpool(service.answered, answer)
+        except RegistryUnavailable:
+            _LOG.warning("callback: the registry cannot be asked")
+            return shown(Outcome.UNAVAILABLE, "style.css")
+        if isinstance(taken, Outcome):
+            _LOG.info("callback: %s", taken.value)
+            return shown(taken, "style.css")
+        _LOG.info("callback: link %s used", taken.link.state_hash[:8])
+        # Relative, so that it holds wherever this is mounted; the new address has neither state nor tenant in it.
+        return RedirectResponse(f"result/{taken.result}", 303)
+
+    async def show_result(request: Request) -> Response:
+        handle = request.path_params["handle"]
+        try:
+            found = await run_in_threadpool(service.wait_until_ended, handle, FIRST_LOOK_S)
+        except RegistryUnavailable:
+            return shown(Outcome.UNAVAILABLE, "../style.css")
+        if found is None or found.outcome is None:
+            return shown(Outcome.NOT_OURS, "../style.css")
+        code = found.detail if found.outcome is Outcome.FAILED else ""
+        return shown(found.outcome, "../style.css", code)
+
+    async def show_style(request: Request) -> Response:  # noqa: ARG001  # Starlette's signature
+        return Response(renderer.stylesheet, media_type="text/css")
+
+    async def show_bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        return shown(Outcome.NOT_OURS, "style.css")
+
+    return Starlette(
+        routes=[
+            Route(callback, receive_answer, methods=["GET"]),
+            Route(f"{beside}/result/{{handle}}", show_result, methods=["GET"]),
+            Route(f"{beside}/style.css", show_style, methods=["GET"]),
+        ],
+        middleware=[Middleware(SecurityHeaders, https=split.scheme == "https")],
+        exception_handlers={ValueError: show_bad_request},
+    )
+
+
+@contextmanager
+def serving(service: ConsentService, port: int | None = None) -> Iterator[ConsentService]:
+    """Serve on 127.0.0.1 from a thread of its own while the context lasts."""
+    split = urlsplit(service.redirect_uri)
+    wanted = port if port is not None else (split.port or 0)
+    listening = _listen(wanted, fall_back=port is None and split.hostname == "localhost")
+    before = service.redirect_uri
+    if split.hostname == "localhost":
+        service.redirect_uri = with_port(service.redirect_uri, listening.getsockname()[1])
+    server = _Server(config_of(service))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="consent", daemon=True)
+    thread.start()
+    try:
+        if not server.ready.wait(10.0):
+            raise UsageError("the consent callback could not be started", where=service.redirect_uri)
+        service.resume()
+        yield service
+    finally:
+        server.should_exit = True
+        thread.join(10.0)
+        listening.close()
+        service.redirect_uri = before
+
+
+def config_of(service: ConsentService, *, trusted_proxies: tuple[str, ...] = ()) -> uvicorn.Config:
+    """How the callback is served. Forwarded headers count only from `trusted_proxies`."""
+    return uvicorn.Config(
+        service.app(),
+        log_level="warning",
+        access_log=False,  # addresses hold states
+        server_header=False,
+        date_header=True,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies) or None,
+        lifespan="off",
+        h11_max_incomplete_event_size=16384,
+        timeout_keep_alive=5,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Tells when it listens, and leaves signals to the process."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(port: int, *, fall_back: bool) -> socket.socket:
+    """A listening socket on 127.0.0.1."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        try:
+            listening.bind(("127.0.0.1", port))
+        except OSError:
+            if not fall_back:
+                raise
+            listening.bind(("127.0.0.1", 0))
+    except OSError as error:
+        listening.close()
+        raise UsageError(
+            f"port {port} cannot be used ({error.strerror})",
+            where="orgcal consent serve",
+            repair="end what uses it, or choose another with --port",
+        ) from error
+    return listening

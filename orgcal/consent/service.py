@@ -1,0 +1,295 @@
+"""Everything about consent in one object: makes links, judges callbacks, proves, and keeps the registry true."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from orgcal.consent import links as consent_links
+from orgcal.consent.outcomes import CallbackAnswer, Outcome
+from orgcal.consent.proof import PATIENCE_S, Finding, Prover
+from orgcal.errors import OrgcalError, UsageError
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import World
+from orgcal.outputs import StackOutputs
+from orgcal.tenants import links
+from orgcal.tenants.model import Link, State, Tenant
+from orgcal.tenants.registry import Registry
+from verify import Options
+from verify.credentials import find_credential
+from verify.sources import from_outputs
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from orgcal.msgraph.credentials import Credential
+
+_LOG = logging.getLogger("orgcal.consent")
+_PROVERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentLink:
+    """A link for one organisation's administrator.
+
+    Attributes:
+        url: to be opened; whoever has it can answer once, so it is as secret as a password.
+        handle: names the link in the registry without being able to use it; see `ConsentService.wait_for`.
+        message: a short text that can be sent with it.
+    """
+
+    tenant_id: str
+    url: str
+    expires_at: datetime
+    handle: str
+    message: str
+
+    def __repr__(self) -> str:
+        return f"ConsentLink(tenant_id={self.tenant_id!r}, url=***, handle={self.handle!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentResult:
+    """How a link's use ended, or stands: `outcome` is None while nobody has used it."""
+
+    tenant_id: str
+    outcome: Outcome | None
+    detail: str = ""
+
+
+class ConsentService:
+    """Consent for one deployed connector.
+
+    Args:
+        registry: of its customer tenants.
+        outputs: of its stack.
+        world: where Entra ID and Graph are.
+        environ: the process environment.
+        patience_s: how long grants may take to arrive after an administrator agreed.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        outputs: StackOutputs,
+        world: World,
+        environ: Mapping[str, str],
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.registry = registry
+        self.outputs = outputs
+        self.world = world
+        self._environ = environ
+        self._patience_s = patience_s
+        self._session = new_session(world, pool_size=_PROVERS)
+        self.redirect_uri = consent_links.checked_redirect_uri(outputs)
+        self.prover = Prover(
+            world,
+            outputs.client_id,
+            frozenset(permission.name for permission in outputs.permissions),
+            self._credential,
+            self._session,
+        )
+        self._pool = ThreadPoolExecutor(_PROVERS, thread_name_prefix="proof")
+        self._ended = threading.Condition()
+
+    def close(self) -> None:
+        """End the proofs that have not begun, and close the connections."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._session.close()
+
+    # --- links ---
+
+    def link(self, tenant: Tenant, *, lifetime: timedelta = consent_links.LIFETIME) -> ConsentLink:
+        """A new link for an organisation of the registry.
+
+        Raises:
+            UsageError: the platform starts consent itself, so that a link of ours would bypass it.
+        """
+        self._refuse_own_flow()
+        made = links.make_link(
+            self.registry,
+            tenant.tenant_id,
+            redirect_uri=self.redirect_uri,
+            permission_hash=self.outputs.permission_hash,
+            lifetime=lifetime,
+        )
+        url = consent_links.consent_url(
+            self.world,
+            tenant_id=tenant.tenant_id,
+            client_id=self.outputs.client_id,
+            redirect_uri=self.redirect_uri,
+            state=made.state,
+        )
+        words = consent_links.message(
+            organisation=tenant.name,
+            connector=self.outputs.connector_name,
+            url=url,
+            expires_at=made.link.expires_at,
+            permissions=[permission.name for permission in self.outputs.permissions],
+        )
+        return ConsentLink(tenant.tenant_id, url, made.link.expires_at, made.link.state_hash, words)
+
+    # --- callbacks ---
+
+    def answered(self, answer: CallbackAnswer) -> links.Spent | Outcome:
+        """Take Entra ID's answer: use up the link it belongs to, and begin the proof if it says yes.
+
+        Args:
+            answer: read from the callback; nothing in it is believed but the state, and that only once.
+
+        Returns:
+            The used link, whose result page shows how it goes on; or the page to show at once.
+
+        Raises:
+            RegistryUnavailable: nothing was recorded; the link is still good.
+        """
+        if not answer.state or answer.claimed is None:
+            return Outcome.NOT_OURS
+        spent = links.spend(self.registry, answer.state)
+        if not isinstance(spent, links.Spent):
+            refused = {"used": Outcome.LINK_USED, "expired": Outcome.LINK_EXPIRED, "revoked": Outcome.LINK_EXPIRED}
+            return refused.get(spent, Outcome.NOT_OURS)
+        outcome = answer.claimed
+        if outcome is Outcome.PROVING and answer.tenant_id and answer.tenant_id != spent.link.tenant_id:
+            outcome = Outcome.WRONG_ORGANISATION
+        if outcome is Outcome.PROVING:
+            self._pool.submit(self._prove, spent.link)
+        else:
+            self._finish(spent.link, outcome, answer.code)
+        return spent
+
+    def resume(self) -> int:
+        """Go on with proofs that an earlier server did not end; how many there were."""
+        waiting = links.unfinished(self.registry)
+        for link in waiting:
+            self._pool.submit(self._prove, link)
+        return len(waiting)
+
+    def result(self, handle: str) -> ConsentResult | None:
+        """What the result page with this handle shows; None if there is none."""
+        link = links.by_result(self.registry, handle)
+        return None if link is None else _result(link)
+
+    def wait_for(self, handle: str, timeout_s: float) -> ConsentResult:
+        """How the link `ConsentLink.handle` ended, or how it stands after `timeout_s`.
+
+        It does not matter which process receives the callback.
+
+        Raises:
+            UsageError: there is no such link.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            link = links.look_up(self.registry, handle)
+            if link is None:
+                raise UsageError("there is no such consent link", where=handle)
+            result = _result(link)
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or (result.outcome is not None and result.outcome is not Outcome.PROVING):
+                return result
+            with self._ended:
+                self._ended.wait(min(left_s, 0.25))
+
+    def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
+        """As `result`, but waits a little while the proof goes on."""
+        deadline = time.monotonic() + timeout_s
+        with self._ended:
+            while True:
+                found = self.result(handle)
+                left_s = deadline - time.monotonic()
+                if found is None or found.outcome is not Outcome.PROVING or left_s <= 0:
+                    return found
+                self._ended.wait(left_s)
+
+    # --- serving ---
+
+    def app(self) -> Starlette:
+        """The ASGI application that receives callbacks; mount it at `/` of an existing one."""
+        from orgcal.consent.server import make_app
+
+        return make_app(self)
+
+    def serve_in_thread(self, port: int | None = None) -> AbstractContextManager[ConsentService]:
+        """Receive callbacks on a loopback port while the context lasts; links made in it lead there.
+
+        Args:
+            port: of the redirect URI unless given; where that is taken, a free one, as Entra ID ignores the port of
+                localhost.
+        """
+        from orgcal.consent.server import serving
+
+        return serving(self, port)
+
+    # --- the proof ---
+
+    def _prove(self, link: Link) -> None:
+        try:
+            finding = self.prover.prove(link.tenant_id, patience_s=self._patience_s)
+            self._record(link, finding)
+        except Exception:  # noqa: BLE001  # nobody else would see it
+            # The page must not say "working on it" for ever; what broke is in the log, without personal data.
+            _LOG.exception("the proof for link %s broke", link.state_hash[:8])
+            self._finish(link, Outcome.FAILED, "internal")
+
+    def _record(self, link: Link, finding: Finding) -> None:
+        if finding.access != "granted":
+            self.registry.set_state(link.tenant_id, State.FAILED, reason=finding.sentence, action="consent")
+            self._finish(link, Outcome.NOT_ARRIVED, finding.sentence)
+            return
+        self.registry.set_state(
+            link.tenant_id,
+            State.VERIFIED if finding.users_readable else State.CONSENTED,
+            reason="" if not finding.surplus else finding.sentence,
+            action="consent",
+            permission_hash=link.permission_hash,
+            consented_at=self.registry.now(),
+        )
+        self._register(link.tenant_id)
+        self._finish(link, Outcome.DONE)
+
+    def _register(self, tenant_id: str) -> None:
+        """Tell a platform that keeps organisations; its refusal does not undo the consent, and is in the log."""
+        from orgcal.platforms import open_platform
+
+        result, detail = "registered", ""
+        try:
+            platform = open_platform(self.outputs.platform, self._environ)
+            if platform.capabilities.connections != "registered":
+                return
+            platform.register_connection(self.outputs.connector_key, tenant_id)
+        except OrgcalError as error:
+            result, detail = "refused", error.what
+        with self.registry.transaction() as session:
+            self.registry.write_log(session, "platform", tenant_id, result, detail=detail)
+
+    def _finish(self, link: Link, outcome: Outcome, detail: str = "") -> None:
+        links.finish(self.registry, link, outcome.value, detail)
+        with self._ended:
+            self._ended.notify_all()
+
+    def _credential(self) -> Credential:
+        connector, given = from_outputs(self.outputs)
+        return find_credential(Options(connector, environ=self._environ, given_credentials=given)).credential
+
+    def _refuse_own_flow(self) -> None:
+        from orgcal.platforms import capabilities_of
+
+        if capabilities_of(self.outputs.platform).connections == "own flow":
+            raise UsageError(
+                "this platform starts consent itself; a link of ours would leave it without the connection",
+                where=f"platform {self.outputs.platform.get('kind')}",
+                repair="make the link in the platform, then: orgcal consent check",
+            )
+
+
+def _result(link: Link) -> ConsentResult:
+    return ConsentResult(link.tenant_id, Outcome(link.outcome) if link.outcome else None, link.detail)
