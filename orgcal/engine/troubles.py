@@ -7,7 +7,9 @@ import re
 from orgcal.engine.child import Ended
 from orgcal.engine.progress import in_words
 
-_DISK = re.compile(r"no space left|file size limit|disk quota exceeded|file too large|not enough space|errno 28", re.IGNORECASE)
+_DISK = re.compile(
+    r"no space left|file size limit|disk quota exceeded|file too large|not enough space|errno 28", re.IGNORECASE
+)
 _NETWORK = re.compile(
     r"no such host|name resolution|name or service not known|nodename nor servname|connection refused|"
     r"connection reset|network is unreachable|no route to host|i/o timeout|timed? ?out|tls handshake|"

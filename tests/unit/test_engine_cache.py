@@ -87,9 +87,13 @@ def test_cache_publish_replaces_what_was_there(cache: EngineCache) -> None:
 
 
 def test_cache_failed_making_leaves_nothing(cache: EngineCache) -> None:
-    with pytest.raises(RuntimeError), cache.locked(Progress(io.StringIO())), cache.staging() as staging:
-        (staging / "half").write_text("x", encoding="utf-8")
-        raise RuntimeError
+    def fail_halfway() -> None:
+        with cache.locked(Progress(io.StringIO())), cache.staging() as staging:
+            (staging / "half").write_text("x", encoding="utf-8")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert [path.name for path in cache.root.iterdir()] == [f"{cache.name}.lock"]
 
 
