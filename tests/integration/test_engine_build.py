@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +181,21 @@ def test_ensure_killed_build_dies_whole_and_the_next_one_goes_on(tmp_path: Path)
 
     engine = find_engine({**environ, "FAKE_GO_BUILD": ""}, progress=Progress(io.StringIO()))
     assert engine.source == "build"
+    assert _leftovers(environ) == []
+
+
+def test_ensure_interrupted_build_leaves_nothing_and_says_so(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=f"echo $$ > {started}; exec sleep 600")
+    run = _ensure(environ)
+    go = psutil.Process(int(started.read_text(encoding="utf-8")))
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=30.0)
+    go.wait(timeout=10.0)
+    assert run.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
     assert _leftovers(environ) == []
 
 

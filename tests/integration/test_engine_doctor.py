@@ -1,0 +1,98 @@
+"""`orgcal doctor` on programs that serve or do not, on a real emulator, and as a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orgcal.engine.checkup import check_azuread, check_language_host, serving_trouble
+from orgcal.engine.checkup_stack import check_trust
+from orgcal.engine.find import Engine
+from orgcal.msgraph.worlds import World
+from tests.support.fake_programs import write_program
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRON = {"PATH": "/usr/bin:/bin"}
+
+
+def test_serving_trouble_program_that_prints_a_port_is_ended_and_well(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "plugin", "#!/bin/sh\necho 40123\nexec sleep 600\n")
+    assert serving_trouble([str(program)], ENVIRON) == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "trouble"),
+    [("echo 'no module named x' >&2; exit 1", "no module named x"), ("exec sleep 600", "no port after 0.5 s")],
+)
+def test_serving_trouble_program_without_a_port_is_told(tmp_path: Path, script: str, trouble: str) -> None:
+    program = write_program(tmp_path / "plugin", f"#!/bin/sh\n{script}\n")
+    assert serving_trouble([str(program)], ENVIRON, limit_s=0.5) == trouble
+
+
+def test_check_language_host_that_does_not_start_is_told(tmp_path: Path) -> None:
+    host = write_program(tmp_path / "pulumi-language-python", "#!/bin/sh\nexit 2\n")
+    engine = Engine(tmp_path, tmp_path / "pulumi", host, "3.258.0", "build", "")
+    finding = check_language_host(engine, ENVIRON)
+    assert not finding.ok
+    assert "does not start" in finding.says
+
+
+def test_check_azuread_of_a_real_cloud_needs_the_real_one(tmp_path: Path) -> None:
+    environ = {**ENVIRON, "PULUMI_HOME": str(tmp_path)}
+    finding = check_azuread(ROOT, tmp_path, "public", environ)
+    assert not finding.ok
+    assert finding.repair == "pulumi plugin install resource azuread 6.11.1"
+    write_program(tmp_path / "plugins" / "resource-azuread-v6.11.1" / "pulumi-resource-azuread", "#!/bin/sh\n")
+    assert check_azuread(ROOT, tmp_path, "public", environ).ok
+    assert not check_azuread(ROOT, tmp_path, "public", {**environ, "AZUREAD_PLUGIN": "standin"}).ok
+
+
+def test_check_azuread_of_the_emulator_starts_the_standin(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    environ = {**os.environ, "PULUMI_HOME": str(tmp_path / "home")}
+    finding = check_azuread(ROOT, tmp_path, "emulator", environ)
+    assert finding.ok, finding
+    assert finding.says == "our stand-in starts"
+
+
+def test_check_trust_of_a_running_emulator_is_well_with_its_bundle(world: World, tmp_path: Path) -> None:
+    assert world.ca_file is not None
+    bundle = tmp_path / "trust.pem"
+    bundle.write_bytes(world.ca_file.read_bytes())
+    assert check_trust(world, {"SSL_CERT_FILE": str(bundle)}).ok
+
+
+def test_check_trust_bundle_without_the_emulators_authority_is_told(world: World, tmp_path: Path) -> None:
+    bundle = tmp_path / "trust.pem"
+    bundle.write_text("", encoding="utf-8")
+    finding = check_trust(world, {"SSL_CERT_FILE": str(bundle)})
+    assert not finding.ok
+    assert "does not hold the emulator's authority" in finding.says
+
+
+def test_check_trust_other_authority_is_told(world: World, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    import trustme
+
+    assert world.emulated is not None
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    strange = replace(world, emulated=replace(world.emulated, ca_file=other))
+    assert "is not trusted" in check_trust(strange, {"SSL_CERT_FILE": str(other)}).says
+
+
+def test_doctor_command_unknown_stack_exits_1_and_reports_as_json(tmp_path: Path) -> None:
+    environ = {**os.environ, "ENGINE": "path", "ORGCAL_CACHE_DIR": str(tmp_path), "ORGCAL_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "orgcal.cli", "doctor", "--stack", "nowhere", "--json"]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1, ended.stderr
+    said = json.loads(ended.stdout)
+    assert said["ok"] is False
+    assert "there is no stack 'nowhere' here" in said["checks"][-1]["says"]
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,192 @@
+"""What `orgcal doctor` says about a machine, from plain inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orgcal.cli.doctor import as_lines, as_object
+from orgcal.engine.checkup import Finding, check_language_host, check_python, checked
+from orgcal.engine.checkup_stack import check_backend, check_emulator, check_trust, check_world, passphrase_fits
+from orgcal.engine.environment import StackEnvironment
+from orgcal.errors import EngineError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEV_PASSPHRASE = (ROOT / "orgcal" / "engine" / "dev_passphrase.txt").read_text(encoding="utf-8").strip()
+DEV_SALT = str(yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["encryptionsalt"])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "requirements.lock").write_text("a==1\n", encoding="utf-8")
+    (tmp_path / ".venv").mkdir()
+    stamp = {"lock": sha256(b"a==1\n").hexdigest()}
+    (tmp_path / ".venv" / "orgcal-setup.json").write_text(json.dumps(stamp), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path) -> StackEnvironment:
+    """Of a stack in a real cloud, with a private state and a passphrase file."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text(f"{DEV_PASSPHRASE}\n", encoding="utf-8")
+    passphrase.chmod(0o600)
+    return StackEnvironment(
+        project_dir=ROOT,
+        stack="prod",
+        cloud="public",
+        stack_dir=tmp_path,
+        backend_url=state.as_uri(),
+        world=None,
+        variables={"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)},
+    )
+
+
+def test_check_python_as_set_up_is_well(checkout: Path) -> None:
+    assert check_python(checkout, prefix=str(checkout / ".venv")).ok
+
+
+def test_check_python_too_old_is_told(checkout: Path) -> None:
+    finding = check_python(checkout, prefix=str(checkout / ".venv"), found=(3, 10, 9))
+    assert not finding.ok
+    assert "3.11 or newer" in finding.says
+
+
+def test_check_python_of_elsewhere_is_told(checkout: Path) -> None:
+    finding = check_python(checkout, prefix="/usr")
+    assert not finding.ok
+    assert "make setup" in finding.repair
+
+
+def test_check_python_changed_lock_is_told(checkout: Path) -> None:
+    (checkout / "requirements.lock").write_text("a==2\n", encoding="utf-8")
+    assert (
+        check_python(checkout, prefix=str(checkout / ".venv")).says == "requirements.lock has changed since make setup"
+    )
+
+
+def test_check_python_unfinished_setup_is_told(checkout: Path) -> None:
+    (checkout / ".venv" / "orgcal-setup.json").unlink()
+    assert "not finished" in check_python(checkout, prefix=str(checkout / ".venv")).says
+
+
+def test_check_language_host_without_engine_is_not_looked_at() -> None:
+    assert not check_language_host(None, {}).ok
+
+
+def test_checked_error_becomes_a_finding_with_its_repair() -> None:
+    def fail() -> Finding:
+        raise EngineError("it is broken", where="here", repair="mend it")
+
+    assert checked("engine", fail) == Finding("engine", False, "here: it is broken", "mend it")
+
+
+def test_check_emulator_outside_its_world_is_not_needed(surroundings: StackEnvironment) -> None:
+    assert check_emulator(surroundings) == Finding("emulator", True, "not needed in cloud public")
+
+
+def test_check_emulator_not_running_says_how_to_start_it(surroundings: StackEnvironment) -> None:
+    finding = check_emulator(replace(surroundings, cloud="emulator"))
+    assert not finding.ok
+    assert finding.repair == ".venv/bin/orgcal emulator start --stack prod"
+
+
+def test_check_trust_without_emulator_is_not_looked_at() -> None:
+    assert not check_trust(None, {}).ok
+
+
+def test_check_backend_private_state_and_fitting_passphrase_is_well(surroundings: StackEnvironment) -> None:
+    finding = check_backend(surroundings, {}, DEV_SALT)
+    assert finding.ok
+    assert finding.says.endswith("passphrase fits")
+
+
+def test_check_backend_state_open_to_others_is_told(surroundings: StackEnvironment, tmp_path: Path) -> None:
+    (tmp_path / "state").chmod(0o755)
+    assert "open to other users" in check_backend(surroundings, {}, DEV_SALT).says
+
+
+def test_check_backend_missing_state_is_told(surroundings: StackEnvironment, tmp_path: Path) -> None:
+    (tmp_path / "state").rmdir()
+    assert "cannot be written" in check_backend(surroundings, {}, DEV_SALT).says
+
+
+def test_check_backend_wrong_passphrase_is_told_without_showing_it(
+    surroundings: StackEnvironment, tmp_path: Path
+) -> None:
+    (tmp_path / "passphrase").write_text("a-wrong-word\n", encoding="utf-8")
+    finding = check_backend(surroundings, {}, DEV_SALT)
+    assert not finding.ok
+    assert "does not fit encryptionsalt in Pulumi.prod.yaml" in finding.says
+    assert "a-wrong-word" not in repr(finding)
+
+
+def test_check_backend_passphrase_variable_goes_before_the_file(surroundings: StackEnvironment) -> None:
+    assert not check_backend(surroundings, {"PULUMI_CONFIG_PASSPHRASE": "other"}, DEV_SALT).ok
+
+
+def test_check_backend_passphrase_file_missing_or_open_is_told(surroundings: StackEnvironment, tmp_path: Path) -> None:
+    path = tmp_path / "passphrase"
+    path.chmod(0o644)
+    assert check_backend(surroundings, {}, DEV_SALT).repair == f"chmod 600 {path}"
+    path.unlink()
+    assert "is missing" in check_backend(surroundings, {}, DEV_SALT).says
+
+
+def test_check_backend_of_a_service_is_named(surroundings: StackEnvironment) -> None:
+    finding = check_backend(replace(surroundings, backend_url="s3://bucket", variables={}), {}, None)
+    assert finding == Finding("backend", True, "s3://bucket")
+
+
+@pytest.mark.parametrize("salt", ["", "v1:x", "v1:AAAA:v1:BBBB:CCCC", "not:a:salt:at:all"])
+def test_passphrase_fits_broken_salt_fits_nothing(salt: str) -> None:
+    assert not passphrase_fits(salt, DEV_PASSPHRASE)
+
+
+@pytest.mark.parametrize("name", ["ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST", "ORGCAL_EMULATOR_FILE"])
+def test_check_world_emulator_variables_in_a_real_cloud_are_told(surroundings: StackEnvironment, name: str) -> None:
+    finding = check_world(surroundings, {name: "localhost:1"})
+    assert not finding.ok
+    assert name in finding.says
+    assert "--unset" in finding.repair
+
+
+def test_check_world_standin_on_path_in_a_real_cloud_is_told(surroundings: StackEnvironment) -> None:
+    path = os.pathsep.join(["/usr/bin", str(ROOT / "providers" / "azuread")])
+    assert not check_world(surroundings, {"PATH": path}).ok
+
+
+def test_check_world_shell_of_an_older_emulator_is_told(surroundings: StackEnvironment) -> None:
+    on_emulator = replace(surroundings, cloud="emulator", variables={"ARM_METADATA_HOSTNAME": "localhost:2"})
+    shell = {"ORGCAL_ENV": "ARM_METADATA_HOSTNAME", "ARM_METADATA_HOSTNAME": "localhost:1"}
+    finding = check_world(on_emulator, shell)
+    assert not finding.ok
+    assert "ARM_METADATA_HOSTNAME" in finding.says
+    assert check_world(on_emulator, {**shell, "ARM_METADATA_HOSTNAME": "localhost:2"}).ok
+    assert check_world(on_emulator, {}).ok
+
+
+FINDINGS = [Finding("python", True, "fine", "unused"), Finding("language host", False, "gone", "make setup")]
+
+
+def test_as_lines_repair_stands_below_what_needs_it_only() -> None:
+    assert as_lines(FINDINGS).splitlines() == [
+        "ok   python         fine",
+        "BAD  language host  gone",
+        "                    repair: make setup",
+    ]
+
+
+def test_as_object_all_is_well_only_if_each_check_is() -> None:
+    said = json.loads(as_object("dev", FINDINGS))
+    assert said["ok"] is False
+    assert said["checks"][1] == {"name": "language host", "ok": False, "says": "gone", "repair": "make setup"}
+    assert json.loads(as_object("dev", FINDINGS[:1]))["ok"] is True
