@@ -6,6 +6,7 @@ the same; only AZUREAD_PLUGIN changes it. The stand-in serves the emulator's wor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -214,8 +215,9 @@ def _remembered(failed: Path) -> str:
 
 
 def _remember(failed: Path, why: str) -> None:
-    failed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    failed.write_text(json.dumps({"at": time.time(), "why": why}) + "\n", encoding="utf-8")
+    with contextlib.suppress(OSError):  # not remembered: the next run tries again, that is all
+        failed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        failed.write_text(json.dumps({"at": time.time(), "why": why}) + "\n", encoding="utf-8")
 
 
 def _asked(environ: Mapping[str, str]) -> str | None:
