@@ -84,7 +84,7 @@ class EmulatorApp:
                 )
             else:
                 await self._answer_rest(scope, body, send)
-        except Exception:  # the last net: a fault of ours is logged here and answered without its trace
+        except Exception:  # noqa: BLE001 - the last net: a fault of ours is logged here and answered without its trace
             _log.exception("a request could not be answered")
             self.cloud.database.commit()
             await self._refuse(scope, send, 503, "serviceNotAvailable", "The emulator failed on this request.")
@@ -142,7 +142,7 @@ async def _read_body(receive: Receive, headers: dict[str, str]) -> bytes:
         chunks.append(chunk)
 
 
-async def _unknown_route(request: Request, error: Exception) -> Response:
+async def _unknown_route(request: Request, _error: Exception) -> Response:
     """A path or method that is not modelled: 501, never a quiet 404."""
     named = f"{request.method} {request.url.path}"[:200]
     body = {

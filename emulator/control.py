@@ -66,10 +66,11 @@ class ControlRoutes:
         if origin is not None and origin != f"https://{request.headers['host']}":
             raise ControlFailure(403, "foreign_origin", "control routes are not for web pages")
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), self._cloud.own.control_token.encode()):
+        wanted = self._cloud.own.control_token
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), wanted.encode()):
             raise ControlFailure(401, "unauthorized", "the control token is missing or wrong")
 
-    async def health(self, request: Request) -> Response:
+    async def health(self, _request: Request) -> Response:
         """Whether it runs, and how much it holds."""
         directory = self._cloud.directory
         return JSONResponse(
@@ -91,17 +92,17 @@ class ControlRoutes:
         journal = self._cloud.journal
         return JSONResponse({"entries": journal.entries(int(text)), "dropped": journal.dropped})
 
-    async def clear_journal(self, request: Request) -> Response:
+    async def clear_journal(self, _request: Request) -> Response:
         """Forget the lines."""
         self._cloud.journal.clear()
         return Response(status_code=204)
 
-    async def reset(self, request: Request) -> Response:
+    async def reset(self, _request: Request) -> Response:
         """Back to the seed."""
         self._cloud.reset()
         return JSONResponse({"status": "ok"})
 
-    async def clock(self, request: Request) -> Response:
+    async def clock(self, _request: Request) -> Response:
         """The emulated time."""
         return self._time()
 

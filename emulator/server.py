@@ -252,7 +252,7 @@ class Emulator:
         other = server_context(issue_leaf(authority, MICROSOFT_NAMES))
         write_private(self.state.path / "names-ca.pem", authority.cert_pem.bytes().decode())
 
-        def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+        def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> None:
             if name in MICROSOFT_NAMES:
                 connection.context = other
 

@@ -92,7 +92,8 @@ class TenantUsers:
         local = f"{given}.{surname}{block + 1 if block else ''}".lower()
         if mailbox == "guest":
             address = f"{local}@guest.example"
-            return User(number, object_id, given, surname, f"{local}_guest.example#EXT#@{self.domain}", address, "guest")
+            name = f"{local}_guest.example#EXT#@{self.domain}"
+            return User(number, object_id, given, surname, name, address, "guest")
         name = f"{local}@{self.domain}"
         mail = None if mailbox == "without" else name
         return User(number, object_id, given, surname, name, mail, mailbox)

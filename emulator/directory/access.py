@@ -110,7 +110,7 @@ def require_owner(directory: Directory, request: GraphRequest, found: Applicatio
     raise denied()
 
 
-def reference_id(body: dict[str, object], root: str) -> str:
+def reference_id(body: dict[str, object]) -> str:
     """The object id in an `@odata.id` such as `https://graph.microsoft.com/v1.0/directoryObjects/{id}`.
 
     Raises:

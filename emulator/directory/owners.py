@@ -76,7 +76,7 @@ class OwnerRoutes:
     def add(self, request: GraphRequest) -> GraphResponse:
         """Add an owner."""
         owned = self._find(request, writing=True)
-        owner = reference_id(request.json_object(), request.root)
+        owner = reference_id(request.json_object())
         if owner in owned.owners:
             raise bad_request("One or more added object references already exist for the following modified "
                               "properties: 'owners'.")  # fmt: skip

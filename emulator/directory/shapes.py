@@ -134,7 +134,8 @@ def organization_shape(tenant: Tenant) -> dict[str, Any]:
         "countryLetterCode": "CH", "createdDateTime": rfc3339(tenant.created_at),
         "defaultUsageLocation": None, "displayName": tenant.display_name, "marketingNotificationEmails": [],
         "onPremisesLastSyncDateTime": None, "onPremisesSyncEnabled": None, "partnerTenantType": None,
-        "postalCode": None, "preferredLanguage": "en", "privacyProfile": None, "securityComplianceNotificationMails": [],
+        "postalCode": None, "preferredLanguage": "en", "privacyProfile": None,
+        "securityComplianceNotificationMails": [],
         "securityComplianceNotificationPhones": [], "state": None, "street": None,
         "technicalNotificationMails": [], "tenantType": "AAD", "assignedPlans": [], "provisionedPlans": [],
         "verifiedDomains": [

@@ -59,7 +59,7 @@ class EntraRoutes:
         """Which hosts are one cloud."""
         return JSONResponse(metadata.instance_discovery(base_url(request), base_url(request).removeprefix("https://")))
 
-    async def nothing(self, request: Request) -> Response:
+    async def nothing(self, _request: Request) -> Response:
         """No subscriptions and no tenants: clients that log in to the resource manager ask for them."""
         return JSONResponse({"value": [], "count": {"type": "Total", "value": 0}})
 

@@ -17,6 +17,9 @@ from emulator.graph.messages import GraphRequest, GraphResponse
 ODATA_OPTIONS = frozenset(
     {"select", "filter", "top", "skip", "skiptoken", "count", "orderby", "expand", "search", "format", "deltatoken"}
 )
+_SPAN = frozenset({"startdatetime", "enddatetime"})
+"""Options of calendar views, which are not OData's."""
+
 _MOST_OPTIONS = 50
 
 
@@ -36,7 +39,9 @@ def parse_options(query: str) -> dict[str, str]:
         name, _, value = part.partition("=")
         name = unquote_plus(name).lower()
         plain = name.removeprefix("$")
-        if plain in ODATA_OPTIONS:
+        if plain in _SPAN:
+            options[plain] = unquote_plus(value, errors="replace")
+        elif plain in ODATA_OPTIONS:
             if plain in options:
                 raise bad_request(
                     f"Query option '${plain}' was specified more than once, but it must be specified at most once.",
@@ -55,7 +60,7 @@ def check_options(request: GraphRequest, *allowed: str) -> None:
         GraphFailure: 501 naming the option.
     """
     for name in request.options:
-        if name not in allowed and name != "format":
+        if name not in allowed and name != "format" and name not in _SPAN:
             raise not_emulated("option", f"${name} of /{'/'.join(request.segments)}")
 
 

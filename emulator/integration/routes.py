@@ -137,7 +137,8 @@ class PlatformRoutes:
         try:
             answer = self._tokens.issue(tenant_id, form, address)
         except EntraFailure as failure:
-            raise PlatformFailure(502, failure.error, f"Entra ID refused: {failure.code}: {failure.message}") from failure
+            message = f"Entra ID refused: {failure.code}: {failure.message}"
+            raise PlatformFailure(502, failure.error, message) from failure
         return JSONResponse(
             {"access_token": answer["access_token"], "expires_in": answer["expires_in"]}, headers=_NO_STORE
         )
