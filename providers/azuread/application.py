@@ -56,12 +56,12 @@ class Application(Managed):
             directory.post(f"{path}/owners/$ref", {"@odata.id": directory.reference(owner)})
         if caller.lower() not in (owner.lower() for owner in owners):
             directory.delete(f"{path}/owners/{caller}/$ref")
-        state = directory.until(lambda: self._state(directory, object_id), f"the application {object_id}")
+        state = directory.until(lambda: self._state(directory, object_id, news), f"the application {object_id}")
         yield Made(ids.application_id(object_id), state)
 
-    def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
+    def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:
         """The application as it is; None if it was deleted."""
-        return self._state(directory, ids.application_object_id(resource_id))
+        return self._state(directory, ids.application_object_id(resource_id), old)
 
     def change(self, directory: Directory, resource_id: str, old: Properties, news: Properties) -> None:
         """Send everything that may be sent always, and the rest only where it changed, as the real plugin does."""
@@ -92,7 +92,7 @@ class Application(Managed):
         directory.forget(object_id, str(old.get("clientId") or ""))
         directory.gone(lambda: directory.found(path), f"the application {object_id}")
 
-    def _state(self, directory: Directory, object_id: str) -> Properties | None:
+    def _state(self, directory: Directory, object_id: str, known: Mapping[str, Any]) -> Properties | None:
         path = f"/applications/{object_id}"
         found = directory.found(path)
         if found is None:
@@ -100,7 +100,8 @@ class Application(Managed):
         # Graph's v1.0 neither shows nor takes this one property.
         beta = directory.get(f"/beta{path}", {"$select": "oauth2RequirePostResponse"})
         owners = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
-        return state_of(found, owners, bool(beta.get("oauth2RequirePostResponse")))
+        plugins_own = {"preventDuplicateNames": bool(known.get("preventDuplicateNames"))}
+        return state_of(found, owners, bool(beta.get("oauth2RequirePostResponse"))) | plugins_own
 
     def _require_post(self, directory: Directory, object_id: str, news: Mapping[str, Any]) -> None:
         required = bool(news.get("oauth2PostResponseRequired"))

@@ -111,24 +111,25 @@ class Directory:
         Raises:
             Unreachable: it did not appear in time.
         """
-        deadline, attempt, seen = self._clock.monotonic() + LAG_S, 0, 0
-        while True:
-            try:
+        seen = 0
+
+        def seen_enough() -> _T | None:
+            nonlocal seen
+            while seen < SEEN_IN_A_ROW:
                 result = read()
-            except GraphError as error:
-                if error.status not in NOT_YET:
-                    raise
-                result = None
-            seen = seen + 1 if result is not None else 0
-            if result is not None and seen >= SEEN_IN_A_ROW:
-                return result
-            if result is None:
-                attempt += 1
-                if not self._waited(attempt, deadline):
-                    raise Unreachable(
-                        f"{what} was created, but cannot be seen after {LAG_S:.0f} s",
-                        repair="pulumi up, which goes on from here",
-                    )
+                if result is None:
+                    seen = 0
+                    return None
+                seen += 1
+            return result
+
+        found = self.wait(seen_enough, LAG_S)
+        if found is None:
+            raise Unreachable(
+                f"{what} was created, but cannot be seen after {LAG_S:.0f} s",
+                repair="pulumi up, which goes on from here",
+            )
+        return found
 
     def gone(self, read: Callable[[], object | None], what: str) -> None:
         """Wait until `read` gives None or 404.
@@ -136,18 +137,28 @@ class Directory:
         Raises:
             Unreachable: it did not disappear in time.
         """
-        deadline, attempt = self._clock.monotonic() + LAG_S, 0
-        while True:
+
+        def is_gone() -> bool | None:
             try:
-                if read() is None:
-                    return
+                return True if read() is None else None
             except GraphError as error:
                 if error.status == 404:
-                    return
+                    return True
                 raise
+
+        if not self.wait(is_gone, LAG_S):
+            raise Unreachable(f"{what} was deleted, but can still be seen after {LAG_S:.0f} s", repair="try again")
+
+    def wait(self, read: Callable[[], _T | None], bound_s: float) -> _T | None:
+        """What `read` gives as soon as it gives something, or None after `bound_s` seconds."""
+        deadline, attempt = self._clock.monotonic() + bound_s, 0
+        while True:
+            result = read()
+            if result is not None:
+                return result
             attempt += 1
             if not self._waited(attempt, deadline):
-                raise Unreachable(f"{what} was deleted, but can still be seen after {LAG_S:.0f} s", repair="try again")
+                return None
 
     def caller_object_id(self) -> str:
         """The object id of the service principal that deploys.

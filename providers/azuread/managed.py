@@ -45,6 +45,9 @@ _TIMEOUTS = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0"
 
 _NANOSECONDS = 1_000_000_000
 
+SETTLE_S = 20.0
+"""How long reads may go on showing what was there before a write; then their word is taken for it."""
+
 
 def meta(schema_version: int, **timeouts_min: int) -> str:
     """The `__meta` that the real plugin keeps: without it the real plugin would take the state for an older one's.
@@ -101,7 +104,13 @@ class Managed(Resource):
 
     @abstractmethod
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:
-        """The state of the resource as the server has it, or None if it is gone; `old` is the state known so far."""
+        """The state of the resource as the server has it, or None if it is gone.
+
+        Args:
+            directory: where to look.
+            resource_id: its `id`.
+            old: state and arguments known so far.
+        """
 
     def change(self, directory: Directory, resource_id: str, old: Properties, news: Properties) -> None:
         """Write what changed; types whose every argument replaces have nothing to write."""
@@ -144,14 +153,16 @@ class Managed(Resource):
         made: Made | None = None
         with self._named(call):
             try:
-                for step in self.make(self._connection.directory, plain):
+                directory = self._connection.directory
+                for step in self.make(directory, plain):
                     made = step
+                if made is None:
+                    raise OrgcalError("nothing was created")
+                made = Made(made.resource_id, self._settled(directory, made.resource_id, made.state, plain))
             except OrgcalError as error:
                 if made is None:
                     raise
                 raise Incomplete(self._created(made, news), self._explained(call, error)) from error
-            if made is None:
-                raise OrgcalError("nothing was created")
         return self._created(made, news)
 
     def read(self, call: Call, resource_id: str, old: State) -> Found | None:
@@ -173,11 +184,13 @@ class Managed(Resource):
         with self._named(call):
             directory = self._connection.directory
             self.change(directory, resource_id, before, reveal(news))
-            state = self.look(directory, resource_id, before)
+            told_once = {name: value for name, value in before.items() if name in self.outputs}
+            known = {**told_once, **reveal(news)}
+            state = self.look(directory, resource_id, known)
             if state is None:
                 raise OrgcalError("it is gone", repair="pulumi refresh")
-        told_once = {name: value for name, value in before.items() if name in self.outputs}
-        return self._outputs(self._kept(state, {**told_once, **reveal(news)}), news)
+            state = self._settled(directory, resource_id, state, known)
+        return self._outputs(self._kept(state, known), news)
 
     def delete(self, call: Call, resource_id: str, old: State) -> None:
         """Delete the resource; one that is gone already is an error, as with the real plugin."""
@@ -190,6 +203,28 @@ class Managed(Resource):
                 raise
 
     # -- helpers --------------------------------------------------------------------------------
+
+    def _settled(self, directory: Directory, resource_id: str, state: Properties, known: Properties) -> Properties:
+        """The state once reads show what was written; after a while the newest one, whatever it shows.
+
+        Args:
+            state: as it was read last.
+            known: what was written, with defaults, and outputs that the server tells once.
+        """
+
+        def agreed() -> Properties | None:
+            nonlocal state
+            shown = self.look(directory, resource_id, known) or state
+            told_once = {name: value for name, value in state.items() if name not in shown}
+            state = {**told_once, **shown}
+            return None if self._disagrees(state, known) else state
+
+        if self._disagrees(state, known):
+            directory.wait(agreed, SETTLE_S)
+        return state
+
+    def _disagrees(self, state: Properties, known: Properties) -> bool:
+        return bool(changed(self.fields, self._kept(state, known), known))
 
     def _created(self, made: Made, news: Properties) -> Created:
         return Created(made.resource_id, self._outputs(self._kept(made.state, reveal(news)), news))

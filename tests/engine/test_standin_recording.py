@@ -1,0 +1,104 @@
+"""The stand-in's requests against those recorded from the real plugin, scenario by scenario; and with lagging reads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.azuread_directory import SeenDirectory, disagreements
+from benchmarks.azuread_recorder import Exchange, Recorder
+from benchmarks.azuread_stack import ROOT, Plan, Project, arm_variables, seed_with_rights
+from benchmarks.azuread_wire import differences, normalised
+from emulator.server import RunningEmulator
+from emulator.store import Lag
+
+pytestmark = pytest.mark.timeout(300)
+
+RECORDING = json.loads((ROOT / "tests" / "contract" / "data" / "azuread-requests.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def engine_bin() -> Path:
+    """Folder of the engine."""
+    done = subprocess.run(
+        [sys.executable, "-m", "orgcal.engine", "path"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return Path(done.stdout.strip())
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, start_emulator: Callable[..., RunningEmulator]) -> RunningEmulator:
+    """One whose operator may do what the recorded program does."""
+    return start_emulator(seed=seed_with_rights(tmp_path))
+
+
+@pytest.fixture
+def directory(emulator: RunningEmulator) -> Iterator[SeenDirectory]:
+    """What `emulator` holds."""
+    seen = SeenDirectory(emulator.ready)
+    yield seen
+    seen.close()
+
+
+def scenarios(project: Project, plan: Plan) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Name and engine call of each recorded scenario, in order; a plan is written before its scenario is given."""
+    project.plan(plan)
+    yield "create", project.up
+    yield "refresh", lambda: project.pulumi("preview", "--refresh", "--expect-no-changes")
+    plan = plan.updated()
+    project.plan(plan)
+    yield "update", project.up
+    project.plan(replace(plan, passwords=(1, 2)))
+    yield "rotate-add", project.up
+    project.plan(replace(plan, passwords=(2,)))
+    yield "rotate-retire", project.up
+    yield "destroy", lambda: project.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def test_standin_requests_equal_the_recorded_ones_in_every_scenario(
+    tmp_path: Path, engine_bin: Path, emulator: RunningEmulator
+) -> None:
+    plan = Plan.first()
+    substitutes = plan.substitutes(RECORDING)
+    told: dict[str, list[str]] = {}
+    with Recorder(emulator.ready["port"], Path(emulator.ready["ca_file"]), tmp_path) as recorder:
+        environ = arm_variables(emulator.ready, host=recorder.host, ca_file=recorder.ca_file)
+        project = Project(tmp_path / "project", engine_bin, environ)
+        for name, run in scenarios(project, plan):
+            run()
+            expected = [
+                Exchange(entry["method"], entry["path"], entry["status"], entry.get("body") or None)
+                for entry in RECORDING[name]
+            ]
+            made = recorder.take()
+            told[name] = differences(expected, made, base=f"https://{recorder.host}", substitutes=substitutes)
+            assert len(normalised(made)[0]) == len(normalised(expected)[0])
+    assert told == {name: [] for name in RECORDING}
+
+
+@pytest.mark.parametrize("lag", [Lag(reads=3), Lag(seconds=0.7)], ids=["reads", "seconds"])
+def test_standin_with_lagging_reads_every_scenario_passes(
+    tmp_path: Path, engine_bin: Path, emulator: RunningEmulator, directory: SeenDirectory, lag: Lag
+) -> None:
+    held = emulator.cloud.directory
+    tables = (held.applications, held.service_principals, held.assignments)
+    plan = Plan.first()
+    project = Project(tmp_path / "project", engine_bin, arm_variables(emulator.ready))
+    for name, run in scenarios(project, plan):
+        for table in tables:
+            table.lag = Lag(lag.reads, lag.seconds)
+        run()
+        for table in tables:
+            table.lag = Lag()
+        emulator.move_clock(1.0)
+        state = project.state()
+        for _ in range(lag.reads + 1):
+            seen = directory.objects()
+        assert disagreements(state, seen) == [], name
+    assert seen == {}
