@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ORGCAL := .venv/bin/orgcal
 KEEP ?=
+PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean test e2e check lock compare-azuread \
@@ -12,7 +13,7 @@ help: ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from the lock file, and have the Pulumi engine (minutes, once, where it must be built)
-	@python3 scripts/setup_venv.py
+	@$(PYTHON) scripts/setup_venv.py
 	@$(PY) -m orgcal.engine ensure
 
 demo: setup ## The whole job against the emulator; KEEP=1 leaves it running and says where to look

@@ -112,13 +112,14 @@ def stack_environment(
         backend_url = private_dir(kept_in / "state").as_uri()
         variables["PULUMI_BACKEND_URL"] = backend_url
     world: World | None
-    removed: tuple[str, ...] = ()
+    # Pulumi looks at the passphrase itself before the file.
+    removed: tuple[str, ...] = ("PULUMI_CONFIG_PASSPHRASE",) if stack == DEV_STACK else ()
     if cloud == "emulator":
         emulator = EmulatorOfStack(own_dir)
         world = read_emulator_file(emulator.ready_file) if emulator.running() else None
         if world is not None:
             variables |= _emulator_variables(world, emulator.ready_file, own_dir, environ)
-        removed = tuple(name for name in _LOGIN_VARIABLES if name not in variables)
+        removed += tuple(name for name in _LOGIN_VARIABLES if name not in variables)
     else:
         world = load_world(cloud, environ)
     return StackEnvironment(

@@ -22,8 +22,6 @@ PYTHONS = [(3, 11), (3, 12), (3, 13)]
 # glibc 2.28 is RHEL 8 and Debian 10; macOS 13 is the oldest that Apple served when this was written.
 LINUX_GLIBC = (2, 28)
 MACOS = (13, 0)
-NO_WHEEL = {"macos-x86_64": {"cryptography"}}
-"""Packages that their makers stopped serving: cryptography has no wheel for Intel Macs since version 49."""
 PLATFORMS = {
     "linux-x86_64": ("linux", "Linux", "x86_64"),
     "linux-aarch64": ("linux", "Linux", "aarch64"),
@@ -96,7 +94,7 @@ def test_lock_each_package_has_a_wheel_for_the_platform(platform: str, python: t
         files = [file for digest, file in WHEELS[name].items() if digest in hashes]
         if not any(parse_wheel_filename(file)[3] & supported for file in files):
             without.add(name)
-    assert without == NO_WHEEL.get(platform, set())
+    assert without == set()
 
 
 def test_lock_wheel_names_belong_to_the_locked_versions() -> None:
