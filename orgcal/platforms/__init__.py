@@ -58,7 +58,7 @@ __all__ = [
     "update_connector",
 ]
 
-KINDS: Mapping[str, str] = {"local": "local"}
+KINDS: Mapping[str, str] = {"local": "local", "file": "file"}
 """Kind -> its module here; each has `capabilities`, `place` (both of the settings alone) and `open_<kind>`."""
 
 
