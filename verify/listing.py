@@ -82,7 +82,7 @@ class UserPages:
         link = f"{self._world.graph_url}/v1.0/users?$select={self._select}&$top={PAGE_SIZE}"
         followed: set[int] = set()
         recent: deque[frozenset[str]] = deque(maxlen=REMEMBERED_PAGES)
-        while link:
+        while True:
             followed.add(hash(link))
             answer = self._page(link)
             values = answer.get("value")
@@ -102,13 +102,13 @@ class UserPages:
             recent.append(frozenset(seen))
             self.listed += len(page)
             link = str(answer.get("@odata.nextLink") or "")
-            if link:
-                link = checked_next_link(self._world, link, where="GET /users")
-                if hash(link) in followed:
-                    raise Unreachable("the pages of users lead in a circle", where="GET /users")
-            else:
-                self.complete = True
-            yield page
+            self.complete = not link
+            yield page  # before the link is judged: what was listed is read whatever follows
+            if not link:
+                return
+            link = checked_next_link(self._world, link, where="GET /users")
+            if hash(link) in followed:
+                raise Unreachable("the pages of users lead in a circle", where="GET /users")
 
     def count(self) -> int | None:
         """Graph's own count of users, which lags behind; None where it cannot be had (B2C tenants have none)."""

@@ -201,6 +201,10 @@ class Mailbox:
 class Listener(Protocol):
     """Told about a run while it goes on; methods are called from the threads that read, and must be quick."""
 
+    @property
+    def wants_mailboxes(self) -> bool:
+        """Whether `mailbox` is to be called; for every user, that costs time."""
+
     def started(self, target: Target, total: int | None) -> None:
         """Users of `target` are about to be read; `total` is Graph's own count, if it told."""
 

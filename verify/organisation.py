@@ -65,7 +65,7 @@ def _read(target: Target, shared: Shared, tokens: Tokens) -> Outcome:
         progress = Progress(
             total=lambda total: listener.started(target, total),
             counts=lambda listed, read: listener.progress(target, listed, read),
-            mailbox=lambda mailbox: listener.mailbox(target, mailbox),
+            mailbox=(lambda mailbox: listener.mailbox(target, mailbox)) if listener.wants_mailboxes else None,
         )
     reading = Reading(
         shared.world,

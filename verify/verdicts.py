@@ -120,7 +120,11 @@ def calendars_verdict(outcome: Outcome) -> CheckResult:
         "waited_s": outcome.waited_s,
         "concurrency": outcome.concurrency,
         "strange_entries": outcome.strange,
-        "batch_ms": {"p50": outcome.latencies.percentile_ms(50), "p95": outcome.latencies.percentile_ms(95)},
+        "batch_ms": {
+            "p50": outcome.latencies.percentile_ms(50),
+            "p95": outcome.latencies.percentile_ms(95),
+            "buckets": [list(bucket) for bucket in outcome.latencies.buckets()],
+        },
     }
     ok, failed, restricted = counts[MailboxClass.OK], counts[MailboxClass.FAILED], counts[MailboxClass.RESTRICTED]
     read = tally.total - counts[MailboxClass.NOT_READ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
@@ -151,6 +151,33 @@ def serving(service: ConsentService, port: int | None = None) -> Iterator[Consen
         thread.join(10.0)
         listening.close()
         service.redirect_uri = before
+
+
+def serve_here(
+    service: ConsentService, port: int | None, *, trusted_proxies: tuple[str, ...], told: Callable[[str], object]
+) -> None:
+    """Serve on 127.0.0.1 until the process is asked to end.
+
+    Args:
+        service: whose callbacks.
+        port: to listen on; that of the redirect URI unless given.
+        trusted_proxies: addresses whose forwarded headers count.
+        told: called with the address once it is being listened to.
+    """
+    wanted = port if port is not None else urlsplit(service.redirect_uri).port
+    if wanted is None:
+        raise UsageError(
+            "the redirect URI names no port to listen on",
+            where=service.redirect_uri,
+            repair="--port 8400, and let the proxy that serves the redirect URI pass requests on to it",
+        )
+    listening = _listen(wanted, fall_back=False)
+    with listening:
+        resumed = service.resume()
+        if resumed:
+            _LOG.info("going on with %d proofs", resumed)
+        told(f"http://127.0.0.1:{listening.getsockname()[1]}, for {service.redirect_uri}")
+        uvicorn.Server(config_of(service, trusted_proxies=trusted_proxies)).run(sockets=[listening])
 
 
 def config_of(service: ConsentService, *, trusted_proxies: tuple[str, ...] = ()) -> uvicorn.Config:

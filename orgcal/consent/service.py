@@ -118,6 +118,7 @@ class ConsentService:
         made = links.make_link(
             self.registry,
             tenant.tenant_id,
+            client_id=self.outputs.client_id,
             redirect_uri=self.redirect_uri,
             permission_hash=self.outputs.permission_hash,
             lifetime=lifetime,
@@ -154,7 +155,7 @@ class ConsentService:
         """
         if not answer.state or answer.claimed is None:
             return Outcome.NOT_OURS
-        spent = links.spend(self.registry, answer.state)
+        spent = links.spend(self.registry, answer.state, client_id=self.outputs.client_id)
         if not isinstance(spent, links.Spent):
             refused = {"used": Outcome.LINK_USED, "expired": Outcome.LINK_EXPIRED, "revoked": Outcome.LINK_EXPIRED}
             return refused.get(spent, Outcome.NOT_OURS)

@@ -61,14 +61,15 @@ def digest(handle: str) -> str:
 
 
 def make_link(
-    registry: Registry, tenant_id: str, *, redirect_uri: str, permission_hash: str, lifetime: timedelta
+    registry: Registry, tenant_id: str, *, client_id: str, redirect_uri: str, permission_hash: str, lifetime: timedelta
 ) -> NewLink:
     """A new link for an organisation that is in the registry; earlier links stay good until they expire."""
     state = secrets.token_urlsafe(STATE_BYTES)
     now = registry.now()
     row = LinkRow(
         state_hash=digest(state),
-        client_id=registry.client_id,
+        connector=registry.connector,
+        client_id=client_id,
         tenant_id=tenant_id.lower(),
         redirect_uri=redirect_uri,
         permission_hash=permission_hash,
@@ -79,7 +80,7 @@ def make_link(
         detail="",
     )
     with registry.transaction() as session:
-        tenant = session.get(TenantRow, (registry.client_id, row.tenant_id))
+        tenant = session.get(TenantRow, (registry.connector, row.tenant_id))
         if tenant is not None:
             tenant.invited_by = registry.operator
         session.add(row)
@@ -88,8 +89,14 @@ def make_link(
         return NewLink(state, _link(row))
 
 
-def spend(registry: Registry, state: str) -> Spent | WhyNot:
-    """Use the link whose address holds `state`: one conditional update, so that of two callbacks at once one wins."""
+def spend(registry: Registry, state: str, *, client_id: str) -> Spent | WhyNot:
+    """Use the link whose address holds `state`: one conditional update, so that of two callbacks at once one wins.
+
+    Args:
+        registry: of the connector that the link must be of.
+        state: from the callback.
+        client_id: of the application; a link for an earlier one is unknown.
+    """
     result = secrets.token_urlsafe(STATE_BYTES)
     now = registry.now()
     with registry.transaction() as session:
@@ -97,7 +104,8 @@ def spend(registry: Registry, state: str) -> Spent | WhyNot:
             update(LinkRow)
             .where(
                 LinkRow.state_hash == digest(state),
-                LinkRow.client_id == registry.client_id,
+                LinkRow.connector == registry.connector,
+                LinkRow.client_id == client_id,
                 LinkRow.used_at.is_(None),
                 LinkRow.revoked_at.is_(None),
                 LinkRow.expires_at > now,
@@ -106,7 +114,7 @@ def spend(registry: Registry, state: str) -> Spent | WhyNot:
             .execution_options(synchronize_session=False)
         )
         row = session.get(LinkRow, digest(state))
-        if row is None or row.client_id != registry.client_id:
+        if row is None or (row.connector, row.client_id) != (registry.connector, client_id):
             return "unknown"
         if changed.rowcount == 1:  # type: ignore[attr-defined]  # of an UPDATE
             registry.write_log(session, "callback", row.tenant_id, "link used")
@@ -120,20 +128,20 @@ def look_up(registry: Registry, state_hash: str) -> Link | None:
     """The link with this hash."""
     with registry.transaction() as session:
         row = session.get(LinkRow, state_hash)
-        return None if row is None or row.client_id != registry.client_id else _link(row)
+        return None if row is None or row.connector != registry.connector else _link(row)
 
 
 def by_result(registry: Registry, result: str) -> Link | None:
     """The link whose result page has this handle."""
     with registry.transaction() as session:
-        row = session.query(LinkRow).filter_by(result_hash=digest(result), client_id=registry.client_id).one_or_none()
+        row = session.query(LinkRow).filter_by(result_hash=digest(result), connector=registry.connector).one_or_none()
         return None if row is None else _link(row)
 
 
 def unfinished(registry: Registry) -> list[Link]:
     """Links that were used and whose proof has not ended: what a restarted server goes on with."""
     with registry.transaction() as session:
-        return [_link(row) for row in session.query(LinkRow).filter_by(outcome=PROVING, client_id=registry.client_id)]
+        return [_link(row) for row in session.query(LinkRow).filter_by(outcome=PROVING, connector=registry.connector)]
 
 
 def finish(registry: Registry, link: Link, outcome: str, detail: str = "") -> None:
@@ -153,7 +161,7 @@ def revoke(registry: Registry, tenant_id: str) -> int:
         changed = session.execute(
             update(LinkRow)
             .where(
-                LinkRow.client_id == registry.client_id,
+                LinkRow.connector == registry.connector,
                 LinkRow.tenant_id == tenant_id.lower(),
                 LinkRow.used_at.is_(None),
                 LinkRow.revoked_at.is_(None),

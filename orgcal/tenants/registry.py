@@ -1,6 +1,6 @@
-"""The registry of customer tenants of one application: a SQLite file, or a PostgreSQL database by URL.
+"""The registry of customer tenants of one connector: a SQLite file, or a PostgreSQL database by URL.
 
-    registry = Registry.open("sqlite:///tenants.sqlite", client_id, operator="ada")
+    registry = Registry.open("sqlite:///tenants.sqlite", connector="orgcal/prod", operator="ada")
     registry.add(tenant_id, "Contoso", domain="contoso.com")
     registry.set_state(tenant_id, State.REVOKED, reason="the grant is gone")
 
@@ -9,6 +9,7 @@ Every change is one transaction with its row in the log.
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,19 +41,41 @@ def registry_url(stack_dir: Path, environ: Mapping[str, str]) -> str:
     return environ.get(URL_VARIABLE) or f"sqlite:///{stack_dir / FILE_NAME}"
 
 
+def operator_of(environ: Mapping[str, str]) -> str:
+    """Who is acting, for the log: `ORGCAL_OPERATOR`, the person who started a CI job, or the user of this machine."""
+    named = environ.get("ORGCAL_OPERATOR") or environ.get("GITHUB_ACTOR")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return f"uid {os.getuid()}"
+
+
+def open_stack_registry(stack_dir: Path, stack: str, environ: Mapping[str, str]) -> Registry:
+    """The registry of the connector that `stack` deploys; raises as `Registry.open` does.
+
+    Args:
+        stack_dir: the stack's own directory.
+        stack: its name.
+        environ: the process environment.
+    """
+    return Registry.open(registry_url(stack_dir, environ), connector=f"orgcal/{stack}", operator=operator_of(environ))
+
+
 class Registry:
-    """Organisations of one application; safe to share between threads.
+    """Organisations of one connector; safe to share between threads.
 
     Args:
         engine: of a database with the right schema; use `open`.
-        client_id: the application. Several stacks may share a database.
+        connector: names the connector, as `project/stack`; several may share a database.
         operator: who is acting, for the log.
         now: the time in UTC.
     """
 
-    def __init__(self, engine: Engine, client_id: str, *, operator: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, connector: str, *, operator: str, now: Callable[[], datetime]) -> None:
         self._engine = engine
-        self.client_id = client_id
+        self.connector = connector
         self.operator = operator
         self.now = now
 
@@ -60,8 +83,8 @@ class Registry:
     def open(
         cls,
         url: str,
-        client_id: str,
         *,
+        connector: str,
         operator: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Registry:
@@ -90,7 +113,7 @@ class Registry:
             event.listen(engine, "connect", _prepare_sqlite)
         with _available():
             migrate(engine)
-        return cls(engine, client_id.lower(), operator=operator, now=now)
+        return cls(engine, connector, operator=operator, now=now)
 
     def close(self) -> None:
         """Close the connections."""
@@ -112,10 +135,10 @@ class Registry:
         """Take an organisation in as `invited`; one that is known keeps its state and gets the new name."""
         now = self.now()
         with self.transaction() as session:
-            row = session.get(TenantRow, (self.client_id, tenant_id.lower()))
+            row = session.get(TenantRow, (self.connector, tenant_id.lower()))
             known = row is not None and row.state != State.REMOVED
             if row is None:
-                row = TenantRow(client_id=self.client_id, tenant_id=tenant_id.lower(), added_at=now, state="")
+                row = TenantRow(connector=self.connector, tenant_id=tenant_id.lower(), added_at=now, state="")
                 for column in ("reason", "permission_hash", "invited_by", "verdict"):
                     setattr(row, column, "")
                 session.add(row)
@@ -131,7 +154,7 @@ class Registry:
         with self.transaction() as session:
             rows = session.scalars(
                 select(TenantRow).where(
-                    TenantRow.client_id == self.client_id,
+                    TenantRow.connector == self.connector,
                     or_(
                         TenantRow.tenant_id == lowered,
                         func.lower(TenantRow.domain) == lowered,
@@ -164,7 +187,7 @@ class Registry:
         with self.transaction() as session:
             rows = session.scalars(
                 select(TenantRow)
-                .where(TenantRow.client_id == self.client_id, TenantRow.state != State.REMOVED)
+                .where(TenantRow.connector == self.connector, TenantRow.state != State.REMOVED)
                 .order_by(TenantRow.name, TenantRow.tenant_id)
                 .execution_options(yield_per=200)
             )
@@ -184,7 +207,7 @@ class Registry:
             changed: further fields of `Tenant`, such as `permission_hash`.
         """
         with self.transaction() as session:
-            row = session.get(TenantRow, (self.client_id, tenant_id.lower()))
+            row = session.get(TenantRow, (self.connector, tenant_id.lower()))
             if row is None:
                 raise UsageError(f"no organisation has tenant id {tenant_id}", where="registry")
             before = row.state
@@ -201,7 +224,7 @@ class Registry:
         session.add(
             LogRow(
                 at=self.now(),
-                client_id=self.client_id,
+                connector=self.connector,
                 operator=self.operator,
                 action=action,
                 subject=subject,
@@ -212,7 +235,7 @@ class Registry:
 
     def log(self, subject: str = "") -> Iterator[LogEntry]:
         """What was done, oldest first; of one subject, or of all."""
-        query = select(LogRow).where(LogRow.client_id == self.client_id).order_by(LogRow.entry)
+        query = select(LogRow).where(LogRow.connector == self.connector).order_by(LogRow.entry)
         if subject:
             query = query.where(LogRow.subject == subject)
         with self.transaction() as session:

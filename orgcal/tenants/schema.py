@@ -37,11 +37,11 @@ class Base(DeclarativeBase):
 
 
 class TenantRow(Base):
-    """A customer organisation of one application."""
+    """A customer organisation of one connector."""
 
     __tablename__ = "tenants"
 
-    client_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     domain: Mapped[str] = mapped_column(String(253), default="")
@@ -60,9 +60,10 @@ class LinkRow(Base):
     """A consent link. The state in it is not kept, only its hash."""
 
     __tablename__ = "consent_links"
-    __table_args__ = (Index("consent_links_by_tenant", "client_id", "tenant_id"),)
+    __table_args__ = (Index("consent_links_by_tenant", "connector", "tenant_id"),)
 
     state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    connector: Mapped[str] = mapped_column(String(200))
     client_id: Mapped[str] = mapped_column(String(36))
     tenant_id: Mapped[str] = mapped_column(String(36))
     redirect_uri: Mapped[str] = mapped_column(Text)
@@ -84,7 +85,7 @@ class LogRow(Base):
 
     entry: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     at: Mapped[datetime]
-    client_id: Mapped[str] = mapped_column(String(36))
+    connector: Mapped[str] = mapped_column(String(200))
     operator: Mapped[str] = mapped_column(String(200))
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(200), index=True)

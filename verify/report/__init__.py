@@ -1,1 +1,143 @@
 """Reports of a verification, each in a module of its own; nothing here is loaded by `import verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from verify.models import CheckResult, Mailbox, Target
+from verify.summary import Summary
+
+
+class Report(Protocol):
+    """One report: is told everything while the run goes on, and ends with the whole."""
+
+    def started(self, target: Target, total: int | None) -> None: ...
+    def progress(self, target: Target, listed: int, read: int) -> None: ...
+    def mailbox(self, target: Target, mailbox: Mailbox) -> None: ...
+    def finished(self, target: Target) -> None: ...
+    def result(self, result: CheckResult) -> None: ...
+    def end(self, summary: Summary) -> None: ...
+    def close(self) -> None: ...
+
+
+class Silent:
+    """A report that needs only the end; base of those that do."""
+
+    def started(self, target: Target, total: int | None) -> None:
+        """Nothing."""
+
+    def progress(self, target: Target, listed: int, read: int) -> None:
+        """Nothing."""
+
+    def mailbox(self, target: Target, mailbox: Mailbox) -> None:
+        """Nothing."""
+
+    def finished(self, target: Target) -> None:
+        """Nothing."""
+
+    def result(self, result: CheckResult) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Reports:
+    """Several reports as one `verify.Listener`; those that do not listen to single users cost nothing for each."""
+
+    def __init__(self, reports: Sequence[Report]) -> None:
+        self._reports = reports
+        self._detailed = [report for report in reports if getattr(report, "detailed", False)]
+        self._live = [report for report in reports if getattr(report, "live", False)]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        quiet: bool,
+        as_json: bool,
+        jsonl: Path | None,
+        junit: Path | None,
+        html: Path | None,
+        show_users: bool,
+    ) -> Reports:
+        """The reports that were asked for; files are made now, so that a wrong path is known before the run.
+
+        Raises:
+            UsageError: a file cannot be written.
+        """
+        reports: list[Report] = []
+        with ExitStack() as undo:
+            if as_json:
+                from verify.report.machine import JsonReport
+
+                reports.append(JsonReport())
+            else:
+                from verify.report.console import ConsoleReport
+
+                reports.append(ConsoleReport(quiet=quiet))
+            if jsonl is not None:
+                from verify.report.machine import JsonLinesReport
+
+                lines = JsonLinesReport(jsonl, show_users=show_users)
+                undo.callback(lines.close)
+                reports.append(lines)
+            if junit is not None:
+                from verify.report.junit import JunitReport
+
+                reports.append(JunitReport(junit))
+            if html is not None:
+                from verify.report.html import HtmlReport
+
+                reports.append(HtmlReport(html))
+            from verify.report.github import github_report
+
+            github = github_report()
+            if github is not None:
+                reports.append(github)
+            undo.pop_all()
+        return cls(reports)
+
+    def __enter__(self) -> Reports:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for report in self._reports:
+            report.close()
+
+    @property
+    def wants_mailboxes(self) -> bool:
+        """Whether a report wants every user."""
+        return bool(self._detailed)
+
+    def started(self, target: Target, total: int | None) -> None:
+        for report in self._live:
+            report.started(target, total)
+
+    def progress(self, target: Target, listed: int, read: int) -> None:
+        for report in self._live:
+            report.progress(target, listed, read)
+
+    def mailbox(self, target: Target, mailbox: Mailbox) -> None:
+        for report in self._detailed:
+            report.mailbox(target, mailbox)
+
+    def finished(self, target: Target) -> None:
+        for report in self._live:
+            report.finished(target)
+
+    def result(self, result: CheckResult) -> None:
+        """Tell every report of one result."""
+        for report in self._reports:
+            report.result(result)
+
+    def end(self, summary: Summary) -> None:
+        """Tell every report that the run is over."""
+        for report in self._reports:
+            report.end(summary)

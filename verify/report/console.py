@@ -48,6 +48,8 @@ class ConsoleReport:
         progress: for progress bars; they appear only where this is a terminal.
     """
 
+    live = True
+
     def __init__(self, *, quiet: bool = False, out: TextIO | None = None, progress: TextIO | None = None) -> None:
         self._quiet = quiet
         self._out = Console(file=out or sys.stdout, highlight=False, soft_wrap=True)
@@ -122,15 +124,19 @@ class ConsoleReport:
 
     def end(self, summary: Summary) -> None:
         """Print the table and the conclusion."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        self.close()
         if not self._quiet and summary.organisations:
             self._out.print()
             self._out.print(organisations_table(summary))
         code = exit_code(summary)
         style = "green" if code == 0 else "bold red"
         self._out.print(f"[{style}]{CONCLUSIONS[code]}[/]")
+
+    def close(self) -> None:
+        """Take the bars away, also where the run broke."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
     def _print(self, line: str) -> None:
         if self._progress is not None:

@@ -17,7 +17,7 @@ def upgrade() -> None:
     """Make the tables, and the triggers that keep the log append-only."""
     op.create_table(
         "tenants",
-        sa.Column("client_id", sa.String(36), primary_key=True),
+        sa.Column("connector", sa.String(200), primary_key=True),
         sa.Column("tenant_id", sa.String(36), primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("domain", sa.String(253), nullable=False),
@@ -34,6 +34,7 @@ def upgrade() -> None:
     op.create_table(
         "consent_links",
         sa.Column("state_hash", sa.String(64), primary_key=True),
+        sa.Column("connector", sa.String(200), nullable=False),
         sa.Column("client_id", sa.String(36), nullable=False),
         sa.Column("tenant_id", sa.String(36), nullable=False),
         sa.Column("redirect_uri", sa.Text, nullable=False),
@@ -47,13 +48,13 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text, nullable=False),
         sa.Column("finished_at", _TIME),
     )
-    op.create_index("consent_links_by_tenant", "consent_links", ["client_id", "tenant_id"])
+    op.create_index("consent_links_by_tenant", "consent_links", ["connector", "tenant_id"])
     op.create_index("ix_consent_links_result_hash", "consent_links", ["result_hash"])
     op.create_table(
         "log",
         sa.Column("entry", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("at", _TIME, nullable=False),
-        sa.Column("client_id", sa.String(36), nullable=False),
+        sa.Column("connector", sa.String(200), nullable=False),
         sa.Column("operator", sa.String(200), nullable=False),
         sa.Column("action", sa.String(40), nullable=False),
         sa.Column("subject", sa.String(200), nullable=False),

@@ -1,0 +1,115 @@
+"""`orgcal consent link|serve|check`: consent of customer organisations."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orgcal.cli.tenants import JsonOption, Opened, StackOption, TenantArgument, opened, print_tenant
+from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.consent.service import ConsentService
+
+app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
+
+
+@contextmanager
+def service_of(stack: str, found: Opened) -> Iterator[ConsentService]:
+    """Consent for the connector that `stack` deployed."""
+    from orgcal.consent.service import ConsentService
+    from orgcal.engine.tools import prepare
+
+    world = found.world()
+    outputs = prepare(stack, os.environ).drive().outputs()
+    service = ConsentService(found.registry, outputs, world, found.environ)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@app.command()
+def link(
+    tenant: TenantArgument,
+    days: Annotated[float, typer.Option(help="How long it works.", min=0.01, max=90)] = 7,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Make its unused links useless instead.")] = False,
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a link that an organisation's administrator opens, with a text to send."""
+    from orgcal.tenants import links
+
+    with opened(stack) as found:
+        known = found.registry.wanted(tenant)
+        if revoke:
+            count = links.revoke(found.registry, known.tenant_id)
+            typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
+            return
+        with service_of(stack, found) as service:
+            made = service.link(known, lifetime=timedelta(days=days))
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "tenant_id": made.tenant_id,
+                    "url": made.url,
+                    "expires_at": made.expires_at.isoformat(),
+                    "handle": made.handle,
+                    "message": made.message,
+                }
+            )
+        )
+    else:
+        typer.echo(made.message)
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Loopback port; that of the redirect URI unless given.")] = None,
+    trusted_proxy: Annotated[list[str] | None, typer.Option(help="Address whose forwarded headers count.")] = None,
+    stack: StackOption = "dev",
+) -> None:
+    """Receive the answers of administrators on a loopback port until Ctrl-C."""
+    from orgcal.consent.server import serve_here
+
+    with opened(stack) as found, service_of(stack, found) as service:
+        serve_here(
+            service,
+            port,
+            trusted_proxies=tuple(trusted_proxy or ()),
+            told=lambda address: typer.echo(f"waiting for consents at {address}; Ctrl-C ends"),
+        )
+
+
+@app.command()
+def check(
+    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="[TENANT]")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All organisations.")] = False,
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
+) -> None:
+    """Take fresh tokens and bring the registry up to what is true."""
+    from orgcal.consent.check import check_tenants
+
+    if bool(tenant) == every:
+        raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
+    with opened(stack) as found, service_of(stack, found) as service:
+        wanted = [found.registry.wanted(tenant)] if tenant else found.registry.tenants()
+        undecided = 0
+        for checked in check_tenants(service, wanted):
+            undecided += checked.finding.access == "unknown"
+            if as_json:
+                typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
+            else:
+                print_tenant(checked.tenant)
+                if checked.finding.access == "unknown":
+                    typer.echo(f"  could not be checked: {checked.finding.sentence}")
+    if undecided:
+        raise typer.Exit(1)

@@ -1,0 +1,175 @@
+"""`orgcal tenants add|list|show|remove`: the customer organisations of a stack's connector."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.msgraph.worlds import World
+    from orgcal.tenants.model import Tenant
+    from orgcal.tenants.registry import Registry
+
+app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help=True)
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack whose connector they use.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A stack's registry and what belongs to it.
+
+    Attributes:
+        environ: the environment that the stack lives in.
+    """
+
+    registry: Registry
+    environ: dict[str, str]
+    emulator_runs: bool
+    cloud: str
+
+    def world(self) -> World:
+        """Where Entra ID and Graph are.
+
+        Raises:
+            UsageError: the stack lives on an emulator, and it does not run.
+        """
+        from orgcal.msgraph.worlds import load_world
+
+        if self.cloud == "emulator" and not self.emulator_runs:
+            raise UsageError("the stack's emulator does not run", where="orgcal", repair="orgcal emulator start")
+        return load_world(self.cloud, self.environ)
+
+
+@contextmanager
+def opened(stack: str) -> Iterator[Opened]:
+    """The registry of `stack`, without asking the engine."""
+    from orgcal.engine.environment import original_environment, stack_environment
+    from orgcal.engine.stacks import project_dir
+    from orgcal.tenants.registry import open_stack_registry
+
+    environment = stack_environment(project_dir(), stack, original_environment(os.environ))
+    environ = environment.applied_to(original_environment(os.environ))
+    registry = open_stack_registry(environment.stack_dir, stack, os.environ)
+    try:
+        yield Opened(registry, environ, environment.world is not None, environment.cloud)
+    finally:
+        registry.close()
+
+
+@app.command()
+def add(
+    tenant: Annotated[str, typer.Argument(help="Tenant id or domain.", metavar="TENANT")],
+    name: Annotated[str, typer.Option(help="Name for reports; the domain unless given.")] = "",
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
+) -> None:
+    """Take an organisation in; its domain is resolved to the tenant id now."""
+    from orgcal.msgraph.discovery import is_guid, resolve_tenant
+    from orgcal.msgraph.session import new_session
+
+    with opened(stack) as found:
+        world = found.world()
+        with new_session(world) as session:
+            tenant_id = resolve_tenant(world, tenant, session)
+        domain = "" if is_guid(tenant) else tenant.lower()
+        added = found.registry.add(tenant_id, name or domain or tenant_id, domain=domain)
+    if as_json:
+        typer.echo(json.dumps(added.as_json()))
+    else:
+        typer.echo(f"{added.name} ({added.tenant_id}) is {added.state.value}")
+        typer.echo(f"  next: orgcal consent link {domain or added.tenant_id}")
+
+
+@app.command("list")
+def list_tenants(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
+    """List all organisations with their states."""
+    with opened(stack) as found:
+        tenants = list(found.registry.tenants())
+    if as_json:
+        typer.echo(json.dumps([tenant.as_json() for tenant in tenants]))
+        return
+    if not tenants:
+        typer.echo("no organisations yet; orgcal tenants add contoso.com")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "state", "consented", "verified", "tenant id"):
+        table.add_column(column, no_wrap=True)
+    for tenant in tenants:
+        days = _day(tenant.consented_at), _day(tenant.verified_at)
+        table.add_row(tenant.name, tenant.state.value, *days, tenant.tenant_id)
+    Console(soft_wrap=True, highlight=False).print(table)
+
+
+@app.command()
+def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption = False) -> None:
+    """Show one organisation and what was done about it."""
+    with opened(stack) as found:
+        known = found.registry.wanted(tenant)
+        entries = list(found.registry.log(known.tenant_id))
+    if as_json:
+        typer.echo(json.dumps({**known.as_json(), "log": [entry.as_json() for entry in entries]}))
+        return
+    for name, value in known.as_json().items():
+        if value:
+            typer.echo(f"{name:<16} {value}")
+    for entry in entries:
+        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {entry.action}: {entry.result}")
+
+
+@app.command()
+def remove(
+    tenant: TenantArgument,
+    force: Annotated[bool, typer.Option("--force", help="Also while its consent still works.")] = False,
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
+) -> None:
+    """Off-board an organisation: checks that its consent is revoked, and says how the customer revokes it."""
+    from orgcal.cli.consent import service_of
+    from orgcal.tenants import links
+    from orgcal.tenants.model import ACTIVE, State
+
+    with opened(stack) as found:
+        known = found.registry.wanted(tenant)
+        access = "none"
+        if known.state in ACTIVE:
+            with service_of(stack, found) as service:
+                access = service.prover.look(known.tenant_id).access
+        if access in ("granted", "partial", "unknown") and not force:
+            raise UsageError(
+                f"{known.name} has not revoked its consent"
+                if access != "unknown"
+                else f"nobody can tell whether {known.name} has revoked its consent",
+                where=known.tenant_id,
+                repair=(
+                    "its administrator deletes the application under Enterprise applications in the Microsoft Entra "
+                    "admin center; then run this again, or use --force"
+                ),
+            )
+        links.revoke(found.registry, known.tenant_id)
+        reason = f"access was {access}"
+        removed = found.registry.set_state(known.tenant_id, State.REMOVED, reason=reason, action="remove")
+    typer.echo(json.dumps(removed.as_json()) if as_json else f"{known.name} is removed; its log is kept")
+
+
+def print_tenant(tenant: Tenant) -> None:
+    """One line about an organisation."""
+    reason = f" ({tenant.reason})" if tenant.reason else ""
+    typer.echo(f"{tenant.name}: {tenant.state.value}{reason}")
+
+
+def _day(moment: object) -> str:
+    return str(moment)[:10] if moment else "–"

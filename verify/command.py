@@ -1,0 +1,204 @@
+"""`python -m verify` and `orgcal verify`: what is typed becomes targets and options, results become reports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orgcal.errors import UsageError
+from verify.models import Options, Pace, Target
+from verify.summary import Summary, exit_code
+
+if TYPE_CHECKING:
+    from orgcal.tenants.registry import Registry
+    from verify.report import Reports
+
+PROBES = frozenset({"events"})
+
+
+def verify(
+    tenant: Annotated[list[str] | None, typer.Option("--tenant", help="Only this organisation; repeatable.")] = None,
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack that deployed the connector.")] = "dev",
+    connector_config: Annotated[
+        Path | None, typer.Option(help="YAML or JSON file that describes the connector instead of a stack.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Organisations that have not consented yet fail.")] = False,
+    sample: Annotated[int, typer.Option(help="Read so many users of each organisation; 0 reads all.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Chooses the sample.")] = 0,
+    probe: Annotated[list[str] | None, typer.Option(help="Optional check: events.")] = None,
+    through_platform: Annotated[
+        bool, typer.Option("--through-platform", help="Use the access token that the platform hands out.")
+    ] = False,
+    concurrency: Annotated[int, typer.Option(help="Batches in flight, fixed; 0 adapts.", min=0, max=256)] = 0,
+    budget: Annotated[float, typer.Option(help="Seconds that throttling may cost each organisation.", min=0)] = 900.0,
+    at_once: Annotated[int, typer.Option(help="Organisations verified at the same time.", min=1, max=64)] = 8,
+    show_users: Annotated[bool, typer.Option("--show-users", help="Name users in the details.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    jsonl: Annotated[Path | None, typer.Option(help="Write details, a line for each user, as they come.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit report.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report as one HTML file.")] = None,
+) -> None:
+    """Prove for every organisation that the connector can read its users and calendars."""
+    unknown = set(probe or ()) - PROBES
+    if unknown:
+        raise UsageError(f"there is no probe {min(unknown)!r}", where="--probe", repair="--probe events")
+    stopping = threading.Event()
+    with ExitStack() as closing:
+        source = closing.enter_context(_source(stack, connector_config))
+        from verify.report import Reports
+
+        reports = closing.enter_context(
+            Reports.of(quiet=quiet, as_json=as_json, jsonl=jsonl, junit=junit, html=html, show_users=show_users)
+        )
+        options = Options(
+            source.options.connector,
+            environ=source.options.environ,
+            given_credentials=source.options.given_credentials,
+            strict=strict,
+            sample=sample,
+            seed=seed,
+            probes=frozenset(probe or ()),
+            through_platform=through_platform,
+            show_users=show_users,
+            organisations_at_once=at_once,
+            pace=Pace(fixed=concurrency, budget_s=budget),
+            listener=reports,
+            stop=stopping.is_set,
+        )
+        summary = _run(source.targets(tenant or ()), options, reports, stopping)
+        if summary.complete and source.registry is not None:
+            record(source.registry, summary)
+    code = exit_code(summary)
+    if code:
+        raise typer.Exit(code)
+
+
+def _run(targets: Iterator[Target], options: Options, reports: Reports, stopping: threading.Event) -> Summary:
+    """Run, and write every report whatever happens; after Ctrl-C with what is known so far."""
+    from verify.runner import run
+
+    summary = Summary()
+    with _interruptible(stopping):
+        for result in run(targets, options):
+            summary.add(result)
+            reports.result(result)
+    summary.complete = not stopping.is_set()
+    reports.end(summary)
+    return summary
+
+
+@contextmanager
+def _interruptible(stopping: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask the run to end; a second Ctrl-C ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, frame: object) -> None:  # noqa: ARG001  # signal's signature
+        if stopping.is_set():
+            os._exit(130)
+        stopping.set()
+        sys.stderr.write("\nending; what is known so far is reported. Ctrl-C again ends at once.\n")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Source:
+    """Where connector and organisations come from.
+
+    Args:
+        options: connector, environment and credentials; nothing else.
+        described: organisations that the source itself names.
+        registry: of the stack, where there is one.
+    """
+
+    def __init__(self, options: Options, described: Sequence[Target], registry: Registry | None = None) -> None:
+        self.options = options
+        self.registry = registry
+        self._described = described
+
+    def targets(self, named: Sequence[str]) -> Iterator[Target]:
+        """The organisations to verify: those `named`, or all that are known."""
+        if named:
+            for name in named:
+                yield self._named(name)
+            return
+        yield from self._described
+        if self.registry is not None:
+            from orgcal.tenants.model import State
+
+            for tenant in self.registry.tenants():
+                yield Target(tenant.tenant_id, tenant.name, invited=tenant.state is State.INVITED)
+
+    def _named(self, name: str) -> Target:
+        for target in self._described:
+            if name.lower() in (target.tenant_id.lower(), target.organisation.lower()):
+                return Target(target.tenant_id, target.organisation, named=True)
+        known = self.registry.get(name) if self.registry is not None else None
+        if known is not None:
+            return Target(known.tenant_id, known.name, named=True)
+        return Target(name, named=True)
+
+
+@contextmanager
+def _source(stack: str, connector_config: Path | None) -> Iterator[_Source]:
+    """A file, variables, or the stack, in this order."""
+    from verify import sources
+
+    if connector_config is not None:
+        connector, targets = sources.from_file(connector_config)
+        yield _Source(Options(connector, environ=dict(os.environ)), targets)
+    elif sources.described_by_variables(os.environ):
+        connector, targets = sources.from_variables(os.environ)
+        yield _Source(Options(connector, environ=dict(os.environ)), targets)
+    else:
+        from orgcal.engine.tools import prepare
+        from orgcal.tenants.registry import open_stack_registry
+
+        prepared = prepare(stack, os.environ)
+        environ = prepared.environment.applied_to(prepared.environ)
+        connector, given = sources.from_outputs(prepared.drive().outputs())
+        registry = open_stack_registry(prepared.environment.stack_dir, stack, os.environ)
+        try:
+            yield _Source(Options(connector, environ=environ, given_credentials=given), (), registry)
+        finally:
+            registry.close()
+
+
+def record(registry: Registry, summary: Summary) -> None:
+    """Write down for every organisation of the registry when it was verified, and how that ended."""
+    from orgcal.tenants.model import ACTIVE, State
+    from verify.models import Verdict
+
+    for organisation in summary.organisations.values():
+        known = registry.get(organisation.tenant_id)
+        if known is None or not organisation.checked:
+            continue
+        verdict = organisation.verdict
+        state = known.state
+        if verdict in (Verdict.PASS, Verdict.WARN) and (state in ACTIVE or state is State.INVITED):
+            state = State.VERIFIED
+        elif verdict is Verdict.FAIL and state is State.VERIFIED:
+            state = State.CONSENTED
+        registry.set_state(
+            known.tenant_id,
+            state,
+            reason=known.reason if state is known.state else "",
+            action="verify",
+            verified_at=registry.now(),
+            verdict=verdict.value,
+        )

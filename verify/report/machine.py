@@ -1,0 +1,85 @@
+"""Reports for programs: one JSON object, and JSON Lines with a line for each user."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any, TextIO
+
+from orgcal.errors import UsageError
+from verify.models import CheckResult, Mailbox, Target
+from verify.report import Silent
+from verify.summary import Summary
+
+
+class JsonReport(Silent):
+    """One JSON object on standard output, at the end."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+
+    def end(self, summary: Summary) -> None:
+        """Print it."""
+        self._out.write(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n")
+        self._out.flush()
+
+
+class JsonLinesReport(Silent):
+    """A line for each user as it is read, for each result, and one at the end; a run cut off leaves what it had.
+
+    Args:
+        path: `-` is standard output.
+        show_users: user names may appear.
+    """
+
+    detailed = True
+
+    def __init__(self, path: Path, *, show_users: bool) -> None:
+        self._show_users = show_users
+        self._lock = threading.Lock()
+        try:
+            if str(path) == "-":
+                self._file = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+            else:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"the file cannot be written ({error.strerror})", where=str(path)) from error
+
+    def mailbox(self, target: Target, mailbox: Mailbox) -> None:
+        """Write one user."""
+        line = {
+            "type": "mailbox",
+            "tenant_id": target.tenant_id,
+            "user_id": mailbox.user_id,
+            "class": mailbox.mailbox_class.value,
+            "calendars": mailbox.calendars,
+        }
+        if mailbox.reason:
+            line["reason"] = mailbox.reason
+        if mailbox.request_id:
+            line["request_id"] = mailbox.request_id
+        if self._show_users and mailbox.name:
+            line["user"] = mailbox.name
+        self._write(line)
+
+    def result(self, result: CheckResult) -> None:
+        """Write one result."""
+        self._write({"type": "result", **result.as_json()})
+
+    def end(self, summary: Summary) -> None:
+        """Write how the run ended."""
+        self._write({"type": "end", "complete": summary.complete, "exit_code": summary.exit_code})
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        text = json.dumps(line, ensure_ascii=False) + "\n"
+        with self._lock:
+            self._file.write(text)
