@@ -32,4 +32,22 @@ def main() -> None:
         # The reader went away (`orgcal … | head`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:
+        if os.environ.get("ORGCAL_DEBUG"):
+            raise
+        sys.stderr.write(f"orgcal: internal error, {type(error).__name__} at {_place_of(error)}\n")
+        sys.stderr.write("  repair: please report it; ORGCAL_DEBUG=1 shows the whole trace, which may hold secrets\n")
+        code = 3
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _place_of(error: BaseException) -> str:
+    """File and line of the innermost frame that is ours."""
+    import traceback
+    from pathlib import Path
+
+    root = Path(__file__).parent.parent.parent
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if root in Path(frame.filename).parents and ".venv" not in frame.filename]
+    last = (ours or frames)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"

@@ -1,0 +1,95 @@
+"""Plays the customer's administrator in the demo: opens a link and posts the form that is there, as a browser would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import requests
+
+from orgcal.errors import OrgcalError
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import World
+
+TIMEOUT_S = 30.0
+
+
+@dataclass
+class Form:
+    """A page's form: where it goes, and what it sends unless somebody changes it."""
+
+    action: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[str]] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+class FormReader(HTMLParser):
+    """Reads the first form of a page: hidden and text fields, radio choices, named buttons."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.form: Form | None = None
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = {name: value or "" for name, value in attrs}
+        if tag == "form" and self.form is None:
+            self.form, self._inside = Form(said.get("action", "")), True
+        elif self._inside and self.form is not None and said.get("name"):
+            name, value = said["name"], said.get("value", "")
+            if tag == "button" or (tag == "input" and said.get("type") == "submit"):
+                self.form.buttons.append((name, value))
+            elif tag == "input" and said.get("type") == "radio":
+                self.form.choices.setdefault(name, []).append(value)
+                if "checked" in said:
+                    self.form.values[name] = value
+            elif tag == "input":
+                self.form.values[name] = value
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._inside = False
+
+
+def accept_consent(world: World, url: str, *, administrator: str) -> str:
+    """Opens a consent link and accepts as `administrator`; the address that the browser ends at.
+
+    Args:
+        world: the emulator's; only its own pages and loopback are visited.
+        url: the link.
+        administrator: user principal name, as offered on the page.
+
+    Raises:
+        OrgcalError: the page does not ask for consent.
+    """
+    session = new_session(world)
+    session.max_redirects = 3  # to our callback, and on to its result page
+    page = session.get(url, timeout=TIMEOUT_S)
+    form = read_form(page.text)
+    if form is None or ("decision", "accept") not in form.buttons:
+        raise OrgcalError(f"the consent page answered {page.status_code} and asks nothing", where=world.login_url)
+    if administrator not in form.choices.get("account", []):
+        raise OrgcalError(f"the consent page does not offer {administrator}", where=world.login_url)
+    answer = session.post(
+        urljoin(page.url, form.action),
+        data={**form.values, "account": administrator, "decision": "accept"},
+        timeout=TIMEOUT_S,
+    )
+    refuse_errors(answer)
+    return answer.url
+
+
+def read_form(html: str) -> Form | None:
+    """The first form of a page, or None."""
+    reader = FormReader()
+    reader.feed(html)
+    return reader.form
+
+
+def refuse_errors(answer: requests.Response) -> None:
+    """Raises where a page on the way did not answer well."""
+    if answer.status_code >= 400:
+        place = answer.url.split("?", 1)[0]
+        raise OrgcalError(f"accepting the consent ended with status {answer.status_code}", where=place)

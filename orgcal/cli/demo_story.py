@@ -1,0 +1,174 @@
+"""What the demo prints: progress on a terminal, plain lines in CI, and a summary that a person enjoys reading."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orgcal.cli.progress import StepPrinter
+from orgcal.engine.drive import Result, Step
+from orgcal.engine.emulated import EmulatorProcess
+from orgcal.outputs import StackOutputs
+from orgcal.tenants.model import State, Tenant
+from verify.models import MailboxClass, Verdict
+from verify.summary import OrganisationSummary, Summary
+
+_SKIPPED = {
+    MailboxClass.NO_MAILBOX: "without mailbox",
+    MailboxClass.RESTRICTED: "restricted by policy",
+    MailboxClass.DELETED: "deleted meanwhile",
+    MailboxClass.FAILED: "failed",
+}
+_PLAIN_WIDTH = 120
+
+
+class Story:
+    """Prints the demo as it goes."""
+
+    def __init__(self) -> None:
+        terminal = sys.stdout.isatty()
+        self._console = Console(highlight=False, width=None if terminal else _PLAIN_WIDTH)
+        self._started = time.monotonic()
+        self._console.rule("[bold]orgcal demo[/]: an Outlook Calendar (Admin) connector, from nothing to proven")
+
+    def line(self, text: str) -> None:
+        """One line of progress."""
+        self._console.print(f"  {text}", soft_wrap=True)
+
+    def emulator(self, process: EmulatorProcess, *, started: bool) -> None:
+        """Where the emulator is."""
+        self.line(
+            f"emulator of Entra ID, Graph and a platform: {process.base_url} ({'started' if started else 'runs'})"
+        )
+
+    @contextmanager
+    def engine(self, reason: str) -> Iterator[Callable[[Step], None]]:
+        """Prints the engine's steps while it works."""
+        self.line(f"engine: {reason}")
+        with StepPrinter(stream=sys.stdout) as printer:
+            yield printer
+
+    def deployed(self, result: Result) -> None:
+        """What `pulumi up` changed."""
+        self.line(f"pulumi up: {result.changed} changed, {result.unchanged} unchanged")
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Shows that something goes on."""
+        if not self._console.is_terminal:
+            self.line(text)
+            yield
+            return
+        with self._console.status(text):
+            yield
+
+    def steps(self, outputs: StackOutputs, entry: dict[str, Any]) -> None:
+        """The guide's eight steps, with what each made."""
+        table = Table(title="The eight steps", title_justify="left", show_edge=False, pad_edge=False)
+        table.add_column("", justify="right", style="bold")
+        table.add_column("step", style="cyan", no_wrap=True)
+        table.add_column("made", overflow="fold")
+        secret = next(item for item in outputs.credentials if item.generation == outputs.active_generation)
+        permissions = ", ".join(permission.name for permission in outputs.permissions)
+        rows = [
+            ("connector added", f"{outputs.connector_name} ({outputs.connector_key})\ncallback {outputs.callback_url}"),
+            (
+                "application registered",
+                f"{outputs.display_name}, multitenant\nclient id {outputs.client_id}\n"
+                + "\n".join(f"redirect {uri}" for uri in outputs.redirect_uris),
+            ),
+            (
+                "client secret made",
+                f"generation {secret.generation}, key id {secret.key_id}\nexpires {secret.expires_at:%Y-%m-%d}",
+            ),
+            ("credentials pushed", f"generation {entry['generation']}, stored {str(entry['updated_at'])[:19]}"),
+            ("catalog settings", str(entry["description"] or "no description")),
+            ("connector scopes", ", ".join(entry["scopes"] or ())),
+            ("Graph permissions", permissions),
+            ("connector saved", "published" if entry["published"] else "not published"),
+        ]
+        for number, (step, made) in enumerate(rows, start=1):
+            table.add_row(str(number), step, made)
+        self._console.print()
+        self._console.print(table)
+
+    def organisations(self, tenants: Sequence[Tenant], summary: Summary) -> None:
+        """A row for each organisation."""
+        table = Table(title="Organisations", title_justify="left", show_edge=False, pad_edge=False)
+        table.add_column("organisation", style="cyan", no_wrap=True)
+        table.add_column("consent", no_wrap=True)
+        table.add_column("users", justify="right")
+        table.add_column("calendars", justify="right")
+        table.add_column("mailboxes skipped")
+        for tenant in tenants:
+            found = summary.organisations.get(tenant.tenant_id)
+            checked = found is not None and found.checked
+            table.add_row(
+                tenant.name,
+                _consent_text(tenant),
+                str(found.users) if found and checked else "-",
+                str(found.calendars) if found and checked else "-",
+                _skipped_text(found) if found and checked else "-",
+            )
+        self._console.print()
+        self._console.print(table)
+
+    def invitation(self, tenant: Tenant, url: str) -> None:
+        """The link to send to an organisation that has not consented."""
+        self._console.print(
+            f"\n{tenant.name} has not consented yet. Send its administrator this link, good for 7 days:"
+        )
+        # A link must come out whole, however wide the terminal is, so that it can be copied.
+        self._console.print(url, soft_wrap=True, style="blue", markup=False)
+
+    def verdict(self, summary: Summary, *, proven: Tenant, pending: Tenant) -> bool:
+        """The last line; whether the run ended as a demo should: one proven, one pending, nothing wrong."""
+        first, second = (summary.organisations.get(tenant.tenant_id) for tenant in (proven, pending))
+        wrong = [item for item in summary.results if item.verdict in (Verdict.FAIL, Verdict.ERROR)]
+        for item in wrong:
+            self._console.print(f"[red]{item.verdict.value}[/] {item.organisation} {item.check}: {item.sentence}")
+        read = first is not None and first.checked and first.users > 0 and first.calendars > 0
+        left_out = second is not None and not second.checked
+        well = read and left_out and not wrong
+        seconds = time.monotonic() - self._started
+        if well:
+            text = f"[bold green]proven[/]: {proven.name} can be read; {pending.name} is waiting for its administrator"
+        else:
+            text = "[bold red]the demo did not end as it should[/]"
+        self._console.print(f"\n{text} ({seconds:.0f} s)")
+        return well
+
+    def where_to_look(self, process: EmulatorProcess, report: Path) -> None:
+        """With `--keep`: pages, files and commands to try next."""
+        page = f"{process.ready['platform']['url']}/connectors/outlook-calendar-admin/page"
+        self._console.print("\nThe emulator goes on running. Look at")
+        for what, where in (("the connector's page", page), ("the report", report)):
+            self._console.print(f"  {what:<22} {where}", soft_wrap=True)
+        self._console.print("and try")
+        for command, why in (
+            ('eval "$(.venv/bin/orgcal env)"', "then pulumi preview, up, refresh, stack output, destroy --stack dev"),
+            (".venv/bin/orgcal consent serve", "then open the link above in a browser, and accept or cancel"),
+            (".venv/bin/orgcal tenants list", "who has consented"),
+            ("make verify", "verify again"),
+            ("make down", "stop the emulator"),
+        ):
+            self._console.print(f"  [bold]{command}[/]  {why}", soft_wrap=True)
+
+
+def _consent_text(tenant: Tenant) -> str:
+    if tenant.state in (State.CONSENTED, State.VERIFIED):
+        when = f" {tenant.consented_at:%Y-%m-%d}" if tenant.consented_at else ""
+        return f"[green]{tenant.state.value}[/]{when}"
+    return f"[yellow]{tenant.state.value}[/]"
+
+
+def _skipped_text(found: OrganisationSummary) -> str:
+    parts = [f"{found.mailboxes[kind]} {words}" for kind, words in _SKIPPED.items() if found.mailboxes[kind]]
+    return ", ".join(parts) or "none"
