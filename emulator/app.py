@@ -79,9 +79,7 @@ class EmulatorApp:
             return
         try:
             if is_graph:
-                await self.cloud.graph.answer(
-                    scope["method"], raw_path, query, headers, body, f"https://{host}", send
-                )
+                await self.cloud.graph.answer(scope["method"], raw_path, query, headers, body, f"https://{host}", send)
             else:
                 await self._answer_rest(scope, body, send)
         except Exception:  # noqa: BLE001 - the last net: a fault of ours is logged here and answered without its trace

@@ -162,12 +162,20 @@ def plant(seed: Seed, directory: Directory, operator_secret: str) -> None:
             each.tenant_id, Tenant(each.tenant_id, each.display_name, each.domain, each.home, now, each.users)
         )
         directory.put_principal(new_principal(each.tenant_id, GRAPH_CLIENT_ID, now))
-    _plant_application(seed.operator, directory, operator_secret)
+    plant_application(seed.operator, directory, operator_secret)
     for application in seed.applications:
-        _plant_application(application, directory, None)
+        plant_application(application, directory, None)
 
 
-def _plant_application(seed: SeedApplication, directory: Directory, secret: str | None) -> None:
+def plant_application(
+    seed: SeedApplication, directory: Directory, secret: str | None, *, audience: str = "AzureADMyOrg"
+) -> None:
+    """Write an application, its service principal and its grants.
+
+    Args:
+        secret: its client secret, or None for an application without one.
+        audience: who may sign in: its `signInAudience`.
+    """
     now = directory.clock.now()
     tenant = directory.tenant(seed.domain)
     assert tenant is not None
@@ -176,6 +184,7 @@ def _plant_application(seed: SeedApplication, directory: Directory, secret: str 
         **{name: nested.check(None, name, "Application") for name, nested in APPLICATION_NESTED.items()},
         "createdDateTime": rfc3339(now),
         "displayName": seed.display_name,
+        "signInAudience": audience,
         "publisherDomain": tenant.default_domain,
         "passwordCredentials": [],
     }

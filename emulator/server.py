@@ -28,7 +28,7 @@ from emulator.journal import JournalEntry
 from emulator.seed import load_seed
 from emulator.store import StateInUseError
 from emulator.tls import MICROSOFT_NAMES, is_current, issue_leaf, new_authority, server_context
-from emulator.world import EmulatedCloud, Secrets
+from emulator.world import Client, EmulatedCloud, Secrets
 
 READY_FILE = "ready.json"
 
@@ -186,6 +186,15 @@ class _Server(uvicorn.Server):
             connection.shutdown()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=1.0)
+        # Answers are out. Clients that keep idle connections open are not waited for (TLS would, for 30 seconds).
+        left = list(self.server_state.connections)
+        for connection in left:
+            if connection.transport is not None:
+                connection.transport.abort()
+        for _ in range(100):
+            await asyncio.sleep(0)
+            if not self.server_state.connections:
+                break
 
 
 class Emulator:
@@ -399,6 +408,10 @@ class RunningEmulator:
     def reset(self) -> None:
         """Back to the seed."""
         self._call(self.cloud.reset)
+
+    def add_client(self, tenant: str, *permissions: str, audience: str = "AzureADMyOrg") -> Client:
+        """A new application in `tenant` (id or domain) with a secret and these permissions on Graph."""
+        return self._call(lambda: self.cloud.add_client(tenant, *permissions, audience=audience))
 
     def _call(self, action: Callable[[], T]) -> T:
         """Run `action` on the emulator's thread, so that it never meets a half-done request."""

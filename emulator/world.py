@@ -9,6 +9,7 @@ from pathlib import Path
 from emulator.calendars.models import Users
 from emulator.calendars.routes import calendar_routes
 from emulator.clock import Clock
+from emulator.directory.credentials import new_secret
 from emulator.directory.models import Directory, new_guid
 from emulator.directory.routes import directory_routes
 from emulator.entra.assertions import AssertionChecker
@@ -17,9 +18,10 @@ from emulator.entra.keys import SigningKey
 from emulator.entra.models import TokenService
 from emulator.graph.asgi import GraphFront
 from emulator.graph.dispatcher import Dispatcher
+from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME
 from emulator.integration.models import Platform
 from emulator.journal import Journal
-from emulator.seed import Seed, plant
+from emulator.seed import Seed, SeedApplication, plant, plant_application
 from emulator.store import Database, Table
 
 
@@ -40,6 +42,19 @@ class Secrets:
 
     def __repr__(self) -> str:
         return "Secrets(…)"
+
+
+@dataclass(frozen=True)
+class Client:
+    """An application that can log in."""
+
+    tenant_id: str
+    client_id: str
+    principal_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Client(tenant_id={self.tenant_id!r}, client_id={self.client_id!r}, secret=…)"
 
 
 class EmulatedCloud:
@@ -98,6 +113,25 @@ class EmulatedCloud:
         self._facts.put("clock_offset_s", Fact(repr(self.clock.offset_s)))
         self.database.commit()
         return now
+
+    def add_client(self, tenant: str, *permissions: str, audience: str = "AzureADMyOrg") -> Client:
+        """An application in `tenant` (id or domain) with a secret and these application permissions on Graph.
+
+        Raises:
+            KeyError: there is no such tenant or permission.
+        """
+        found = self.directory.tenant(tenant)
+        if found is None:
+            raise KeyError(tenant)
+        secret = new_secret()
+        roles = tuple(APPLICATION_PERMISSIONS_BY_NAME[name].name for name in permissions)
+        client = Client(found.tenant_id, new_guid(), new_guid(), secret)
+        application = SeedApplication(
+            found.default_domain, "test client", client.client_id, new_guid(), client.principal_id, roles
+        )
+        plant_application(application, self.directory, secret, audience=audience)
+        self.database.commit()
+        return client
 
     def reset(self) -> None:
         """Back to the seed: same ids, keys, addresses and secrets; the time is the machine's again."""

@@ -150,7 +150,7 @@ class Nested:
                 continue
             kind = self.fields.get(key)
             if kind is None:
-                raise not_emulated("property", f"{resource}.{name}.{key}")
+                raise not_emulated("property", f"{resource[0].lower()}{resource[1:]}.{name}.{key}")
             found[key] = kind.check(each, key, resource)
         return found
 

@@ -76,9 +76,7 @@ def no_tenant() -> EntraFailure:
 
 def missing_parameter(name: str) -> EntraFailure:
     """A parameter is missing."""
-    return EntraFailure(
-        "invalid_request", 900144, f"The request body must contain the following parameter: '{name}'."
-    )
+    return EntraFailure("invalid_request", 900144, f"The request body must contain the following parameter: '{name}'.")
 
 
 def repeated_parameter(name: str) -> EntraFailure:

@@ -172,9 +172,7 @@ _KINDS: dict[str, str] = {
 }  # fmt: skip
 
 
-def _fields(
-    body: dict[str, Any], *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def _fields(body: dict[str, Any], *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """The checked fields of a body; an unknown one is refused."""
     for name in body:
         if name not in required and name not in optional:

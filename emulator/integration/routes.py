@@ -153,9 +153,7 @@ class PlatformRoutes:
             tenant = self._directory.tenants.get(tenant_id)
             name = tenant.display_name if tenant is not None else "unknown organisation"
             organisations.append({"tenant_id": tenant_id, "name": name, "since": rfc3339(at)})
-        return HTMLResponse(
-            render("connector.html", connector=_shape(connector, request), organisations=organisations)
-        )
+        return HTMLResponse(render("connector.html", connector=_shape(connector, request), organisations=organisations))
 
     async def callback(self, request: Request) -> Response:
         """Where Entra sends an administrator back to after consent.
