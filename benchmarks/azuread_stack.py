@@ -156,6 +156,7 @@ class Project:
             "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_STACK": "trial",
             **self.environ,
         }
         if not (self.folder / "Pulumi.trial.yaml").exists():

@@ -10,12 +10,9 @@ from providers._sdk import Call, InvalidInputs, Properties, reveal
 from providers.azuread import ids
 from providers.azuread.application_fields import APPLICATION
 from providers.azuread.application_graph import ODATA_TYPE, api_of, body_of, state_of, strings, tags_of
-from providers.azuread.directory import Directory, quoted
+from providers.azuread.directory import OWNERS_AT_CREATION, Directory, quoted, set_owners
 from providers.azuread.fields import canonical, changed, filled
 from providers.azuread.managed import Made, Managed, meta
-
-OWNERS_AT_CREATION = 20
-"""Owners that Graph takes with a new object; the others are added afterwards."""
 
 
 class Application(Managed):
@@ -33,7 +30,7 @@ class Application(Managed):
             raise InvalidInputs({"appRoles": wrong})
         return inputs
 
-    def make(self, directory: Directory, news: Properties) -> Iterator[Made]:
+    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:  # noqa: ARG002
         """Create the application with the deploying principal as owner, removed again unless the program names it."""
         _refuse_duplicate(directory, news)
         caller = directory.caller_object_id()
@@ -52,10 +49,7 @@ class Application(Managed):
             self._require_post(directory, object_id, news)
         if mapped_claims:
             directory.patch(path, {"@odata.type": ODATA_TYPE, "api": api_of(news)})
-        for owner in others[OWNERS_AT_CREATION - 1 :]:
-            directory.post(f"{path}/owners/$ref", {"@odata.id": directory.reference(owner)})
-        if caller.lower() not in (owner.lower() for owner in owners):
-            directory.delete(f"{path}/owners/{caller}/$ref")
+        set_owners(directory, path, first, owners)
         state = directory.until(lambda: self._state(directory, object_id, news), f"the application {object_id}")
         yield Made(ids.application_id(object_id), state)
 
@@ -82,7 +76,8 @@ class Application(Managed):
             if "oauth2PostResponseRequired" in names:
                 self._require_post(directory, object_id, news)
             if "owners" in names:
-                _set_owners(directory, path, strings(news.get("owners")))
+                present = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
+                set_owners(directory, path, present, strings(news.get("owners")))
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:
         """Delete the application and wait until it is gone."""
@@ -141,14 +136,6 @@ def _refuse_duplicate(directory: Directory, news: Mapping[str, Any], object_id: 
                 f"an application with the name {name!r} exists already, and preventDuplicateNames is set",
                 repair=f"pulumi import {Application.token} NAME {resource_id}",
             )
-
-
-def _set_owners(directory: Directory, path: str, wanted: list[str]) -> None:
-    present = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
-    for owner in (entry for entry in wanted if entry not in present):
-        directory.post(f"{path}/owners/$ref", {"@odata.id": directory.reference(owner)})
-    for owner in (entry for entry in present if entry not in wanted):
-        directory.delete(f"{path}/owners/{owner}/$ref")
 
 
 def _disable_changed(directory: Directory, path: str, body: Mapping[str, Any], roles: bool, scopes: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from orgcal.errors import UsageError
-from providers._sdk import Properties
+from providers._sdk import Call, Properties
 from providers.azuread import ids
 from providers.azuread.application_graph import ODATA_TYPE
 from providers.azuread.credentials import date_rule, duration_rule, end_after, with_key_id
@@ -35,7 +35,7 @@ class ApplicationCertificate(Managed):
     }
     state_meta = meta(0, create=10, delete=5, read=5, update=10)
 
-    def make(self, directory: Directory, news: Properties) -> Iterator[Made]:
+    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:  # noqa: ARG002
         """Add the certificate to those the application has: they are one list, written as a whole."""
         object_id = ids.application_object_id(news["applicationId"])
         path = f"/applications/{object_id}"

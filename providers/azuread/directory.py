@@ -33,6 +33,9 @@ REFUSED_LAG_S = 30.0
 FIRST_WAIT_S = 0.1
 MAX_WAIT_S = 2.0
 
+OWNERS_AT_CREATION = 20
+"""Owners that Graph takes with a new object; the others are added afterwards."""
+
 SEEN_IN_A_ROW = 2
 """Reads in a row that must show a new object before it counts as there: replicas answer in turn."""
 
@@ -94,6 +97,11 @@ class Directory:
         now = self._clock.monotonic()
         with self._guard:
             self._made.update({object_id: now for object_id in object_ids if object_id})
+
+    def remembers(self, object_id: str) -> bool:
+        """Whether this process made that object."""
+        with self._guard:
+            return object_id in self._made
 
     def forget(self, *object_ids: str) -> None:
         """These were deleted: "not found" is the truth again."""
@@ -215,6 +223,15 @@ class Directory:
             return False
         self._clock.sleep(seconds)
         return True
+
+
+def set_owners(directory: Directory, path: str, present: list[str], wanted: list[str]) -> None:
+    """Add and remove owners of the object at `path`, so that `present` becomes `wanted`; adding comes first."""
+    known, needed = {owner.lower() for owner in present}, {owner.lower() for owner in wanted}
+    for owner in (entry for entry in wanted if entry.lower() not in known):
+        directory.post(f"{path}/owners/$ref", {"@odata.id": directory.reference(owner)})
+    for owner in (entry for entry in present if entry.lower() not in needed):
+        directory.delete(f"{path}/owners/{owner}/$ref")
 
 
 def quoted(text: str) -> str:

@@ -99,7 +99,7 @@ class Managed(Resource):
     # -- what a type implements -----------------------------------------------------------------
 
     @abstractmethod
-    def make(self, directory: Directory, news: Properties) -> Iterator[Made]:
+    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:
         """Create the resource: yields it as soon as it exists, and again when it is complete."""
 
     @abstractmethod
@@ -154,7 +154,7 @@ class Managed(Resource):
         with self._named(call):
             try:
                 directory = self._connection.directory
-                for step in self.make(directory, plain):
+                for step in self.make(call, directory, plain):
                     made = step
                 if made is None:
                     raise OrgcalError("nothing was created")
@@ -203,6 +203,24 @@ class Managed(Resource):
                 raise
 
     # -- helpers --------------------------------------------------------------------------------
+
+    def is_leftover(
+        self, call: Call, directory: Directory, object_id: str, state: Properties, news: Properties
+    ) -> bool:
+        """Whether an object that is in the way of a new one is what an interrupted run left behind.
+
+        Entra keeps the object of a run that was killed between its creation and the engine's note of it. If it is
+        exactly what the program wants and this process did not make it, it is taken over, and the user is told; the
+        real plugin refuses it.
+        """
+        if directory.remembers(object_id) or self._disagrees(state, news):
+            return False
+        call.tell(
+            "warning",
+            f"{self.title} {call.name!r} exists already, just as the program wants it, and is taken over: an "
+            "interrupted run left it. The real azuread plugin would refuse it and ask for an import.",
+        )
+        return True
 
     def _settled(self, directory: Directory, resource_id: str, state: Properties, known: Properties) -> Properties:
         """The state once reads show what was written; after a while the newest one, whatever it shows.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from orgcal.errors import GraphError, OrgcalError, UsageError
-from providers._sdk import Properties
+from providers._sdk import Call, Properties
 from providers.azuread import ids
 from providers.azuread.application_fields import APP_ROLE, FEATURE_TAGS, PERMISSION_SCOPE, not_empty, short_text
 from providers.azuread.application_graph import (
@@ -18,7 +18,7 @@ from providers.azuread.application_graph import (
     strings,
     tags_of,
 )
-from providers.azuread.directory import Directory, quoted
+from providers.azuread.directory import OWNERS_AT_CREATION, Directory, quoted, set_owners
 from providers.azuread.fields import Field, Fields, changed, filled, output
 from providers.azuread.managed import Made, Managed, meta
 
@@ -81,44 +81,60 @@ class ServicePrincipal(Managed):
     }
     state_meta = meta(1, create=10, delete=5, read=5, update=10)
 
-    def make(self, directory: Directory, news: Properties) -> Iterator[Made]:
+    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:
         """Create the service principal, or take over the one that exists if the program says `useExisting`."""
         client_id = str(news["clientId"])
         present = directory.items("/servicePrincipals", {"$filter": f"appId eq {quoted(client_id)}"})
-        if present:
-            yield from self._take_over(directory, present, news)
-            return
         caller = directory.caller_object_id()
         owners = strings(news.get("owners"))
-        others = [owner for owner in owners if owner.lower() != caller.lower()]
-        body = {
-            "@odata.type": ODATA_TYPE,
-            "appId": client_id,
-            "owners@odata.bind": [directory.reference(owner) for owner in [caller, *others]],
-            **_body(news, _tags(news)),
-        }
-        made = directory.post("/servicePrincipals", body)
-        object_id = str(made["id"])
-        directory.remember(object_id)
-        yield Made(ids.service_principal_id(object_id), state_of(made, "") | {"owners": owners})
-        if caller.lower() not in (owner.lower() for owner in owners):
-            directory.delete(f"/servicePrincipals/{object_id}/owners/{caller}/$ref")
+        if present and news.get("useExisting"):
+            yield from self._take_over(directory, str(present[0]["id"]), news)
+            return
+        if present:
+            object_id = str(present[0]["id"])
+            there = self._left_over(call, directory, object_id, caller, news)
+        else:
+            others = [owner for owner in owners if owner.lower() != caller.lower()]
+            there = [caller, *others[: OWNERS_AT_CREATION - 1]]
+            body = {
+                "@odata.type": ODATA_TYPE,
+                "appId": client_id,
+                "owners@odata.bind": [directory.reference(owner) for owner in there],
+                **_body(news, _tags(news)),
+            }
+            made = directory.post("/servicePrincipals", body)
+            object_id = str(made["id"])
+            directory.remember(object_id)
+            yield Made(ids.service_principal_id(object_id), state_of(made, "") | {"owners": owners})
+        set_owners(directory, f"/servicePrincipals/{object_id}", there, owners)
         state = directory.until(lambda: self._state(directory, object_id), f"the service principal {object_id}")
         yield Made(ids.service_principal_id(object_id), state)
 
-    def _take_over(self, directory: Directory, present: list[dict[str, Any]], news: Properties) -> Iterator[Made]:
-        object_id = str(present[0]["id"])
+    def _take_over(self, directory: Directory, object_id: str, news: Properties) -> Iterator[Made]:
         resource_id = ids.service_principal_id(object_id)
-        if not news.get("useExisting"):
-            raise UsageError(
-                f"the tenant has a service principal for {news['clientId']} already",
-                repair=f"set use_existing=True, or: pulumi import {self.token} NAME {resource_id}",
-            )
-        self.change(directory, resource_id, state_of(present[0], ""), news)
+        before = self._state(directory, object_id)
+        if before is not None:
+            self.change(directory, resource_id, before, news)
         state = self._state(directory, object_id)
         if state is None:
             raise OrgcalError(f"the service principal {object_id} vanished while it was taken over", repair="pulumi up")
         yield Made(resource_id, state)
+
+    def _left_over(self, call: Call, directory: Directory, object_id: str, caller: str, news: Properties) -> list[str]:
+        """The owners of what an interrupted run left, perhaps with its temporary owner.
+
+        Raises:
+            UsageError: it is not such a thing.
+        """
+        state = self._state(directory, object_id) or {}
+        present: list[str] = list(state.get("owners") or [])
+        lasting = [owner for owner in present if owner != caller or owner in (news.get("owners") or [])]
+        if self.is_leftover(call, directory, object_id, {**state, "owners": lasting}, news):
+            return present
+        raise UsageError(
+            f"the tenant has a service principal for {news['clientId']} already",
+            repair=f"set use_existing=True, or: pulumi import {self.token} NAME {ids.service_principal_id(object_id)}",
+        )
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
         """The service principal as it is."""
@@ -131,12 +147,8 @@ class ServicePrincipal(Managed):
         tags = _tags(news) if names & {"featureTags", "features", "tags"} else strings(old.get("tags"))
         directory.patch(path, {"@odata.type": ODATA_TYPE, **_body(news, tags)})
         if "owners" in names:
-            wanted = strings(news.get("owners"))
             present = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
-            for owner in (entry for entry in wanted if entry not in present):
-                directory.post(f"{path}/owners/$ref", {"@odata.id": directory.reference(owner)})
-            for owner in (entry for entry in present if entry not in wanted):
-                directory.delete(f"{path}/owners/{owner}/$ref")
+            set_owners(directory, path, present, strings(news.get("owners")))
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:
         """Delete it and wait until it is gone; of one that existed before (`useExisting`) a refusal is accepted."""
