@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
+from tests.support.processes import end_group
 
 
-def end_after(checkout: Checkout, seconds: float, how: signal.Signals) -> int:
+def end_after(checkout: Checkout, seconds: float, how: signal.Signals) -> None:
     """Starts `orgcal up` and ends it, with everything it started, after `seconds`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "orgcal.cli", "up"],
@@ -25,17 +25,13 @@ def end_after(checkout: Checkout, seconds: float, how: signal.Signals) -> int:
         start_new_session=True,
     )
     try:
-        return process.wait(timeout=seconds)
+        process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, how)
-    code = process.wait(timeout=60)
-    for member in psutil.process_iter(["pid"]):
-        try:
-            if os.getpgid(member.pid) == process.pid:
-                member.wait(30)
-        except (psutil.Error, ProcessLookupError):
-            continue
-    return code
+    process.wait(timeout=60)
+    # The engine may go on a little after a Ctrl-C; its plugins may outlive a kill of the engine.
+    if how is signal.SIGKILL:
+        end_group(process.pid)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.0, 3.0, 4.0])
