@@ -8,7 +8,6 @@ import sys
 def main() -> None:
     """Run the command; what we can explain becomes one sentence and an exit code."""
     import typer
-    from click.exceptions import ClickException
 
     from orgcal.errors import OrgcalError
     from verify.command import verify
@@ -20,8 +19,10 @@ def main() -> None:
     except OrgcalError as error:
         sys.stderr.write(f"verify: {error}\n")
         code = error.exit_code
-    except ClickException as error:
-        error.show()
+    except typer.Exit as error:
+        code = error.exit_code
+    except typer.TyperException as error:
+        sys.stderr.write(f"verify: {error.format_message()}\n  repair: python -m verify --help\n")
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         code = 130
