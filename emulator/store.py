@@ -25,6 +25,13 @@ T = TypeVar("T")
 """A dataclass whose fields JSON can hold."""
 
 
+_LOAD = "SELECT key, document FROM objects WHERE kind = ? ORDER BY rowid"
+_SAVE = (
+    "INSERT INTO objects (kind, key, document) VALUES (?, ?, ?)"
+    " ON CONFLICT (kind, key) DO UPDATE SET document = excluded.document"
+)
+
+
 class Database:
     """The SQLite file behind the tables, or nothing at all for an emulator in memory.
 
@@ -46,10 +53,9 @@ class Database:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS objects (kind TEXT, key TEXT, document TEXT, PRIMARY KEY (kind, key))"
-                " WITHOUT ROWID"
+                "CREATE TABLE IF NOT EXISTS objects (kind TEXT, key TEXT, document TEXT, UNIQUE (kind, key))"
             )
-            connection.execute("INSERT OR REPLACE INTO objects VALUES ('lock', 'lock', 'null')")
+            connection.execute(_SAVE, ("lock", "lock", "null"))
             connection.commit()
         except sqlite3.OperationalError as error:
             connection.close()
@@ -57,17 +63,15 @@ class Database:
         self._connection = connection
 
     def load(self, kind: str) -> Iterator[tuple[str, Any]]:
-        """Key and document of every stored object of `kind`."""
+        """Key and document of every stored object of `kind`, in the order of creation."""
         if self._connection is not None:
-            for key, text in self._connection.execute("SELECT key, document FROM objects WHERE kind = ?", (kind,)):
+            for key, text in self._connection.execute(_LOAD, (kind,)):
                 yield key, json.loads(text)
 
     def save(self, kind: str, key: str, document: object) -> None:
         """Store an object; it is safe after the next `commit`."""
         if self._connection is not None:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?)", (kind, key, json.dumps(document))
-            )
+            self._connection.execute(_SAVE, (kind, key, json.dumps(document)))
 
     def remove(self, kind: str, key: str) -> None:
         """Forget an object at the next `commit`."""

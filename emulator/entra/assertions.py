@@ -146,11 +146,13 @@ def _find_certificate(
     credentials: list[dict[str, Any]], header: dict[str, Any]
 ) -> tuple[dict[str, Any] | None, x509.Certificate | None]:
     """The registered certificate that the assertion's header names by `x5t#S256` or `x5t`."""
+    # Some clients, MSAL among them, leave base64's padding on.
+    wanted_sha256, wanted_sha1 = (str(header.get(name) or "").rstrip("=") for name in ("x5t#S256", "x5t"))
     for credential in credentials:
         certificate = x509.load_der_x509_certificate(base64.b64decode(credential["key"]))
         sha256 = _encode(certificate.fingerprint(hashes.SHA256()))
         sha1 = _encode(certificate.fingerprint(hashes.SHA1()))  # noqa: S303
-        if header.get("x5t#S256") == sha256 or (not header.get("x5t#S256") and header.get("x5t") == sha1):
+        if wanted_sha256 == sha256 or (not wanted_sha256 and wanted_sha1 == sha1):
             return credential, certificate
     return None, None
 

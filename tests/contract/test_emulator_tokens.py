@@ -1,0 +1,367 @@
+"""The token endpoint: what it issues, what it refuses, with Microsoft's own client and by hand."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import msal
+import pytest
+import requests
+import trustme
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509 import load_pem_x509_certificate
+
+from emulator.server import RunningEmulator
+
+SCOPE = "https://graph.microsoft.com/.default"
+ISV = "11111111-1111-1111-1111-111111111111"
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+@pytest.fixture
+def session(emulator: RunningEmulator) -> Iterator[requests.Session]:
+    with requests.Session() as found:
+        found.trust_env = False
+        found.verify = emulator.ready["ca_file"]
+        yield found
+
+
+def msal_client(emulator: RunningEmulator, session: requests.Session, client_id: str, credential: Any) -> Any:
+    return msal.ConfidentialClientApplication(
+        client_id,
+        client_credential=credential,
+        authority=f"{emulator.ready['base_url']}/{ISV}",
+        instance_discovery=False,
+        http_client=session,
+    )
+
+
+def test_msal_logs_in_with_a_secret_and_graph_takes_the_token(
+    emulator: RunningEmulator, session: requests.Session
+) -> None:
+    operator = emulator.ready["operator"]
+    secret = Path(operator["client_secret_file"]).read_text()
+    answer = msal_client(emulator, session, operator["client_id"], secret).acquire_token_for_client([SCOPE])
+    headers = {"Authorization": f"Bearer {answer['access_token']}"}
+    assert session.get(f"{emulator.ready['base_url']}/v1.0/applications", headers=headers).status_code == 200
+
+
+def test_token_for_graph_has_version_1_claims_and_a_published_key(operator: Any, session: requests.Session) -> None:
+    token = operator.token()
+    base = operator.base_url
+    discovery = session.get(f"{base}/{ISV}/v2.0/.well-known/openid-configuration").json()
+    assert discovery["issuer"] == f"{base}/{ISV}/v2.0"
+    assert discovery["token_endpoint"] == f"{base}/{ISV}/oauth2/v2.0/token"
+    keys = jwt.PyJWKSet.from_dict(session.get(discovery["jwks_uri"]).json())
+    header = jwt.get_unverified_header(token)
+    claims = jwt.decode(token, keys[header["kid"]], algorithms=["RS256"], audience="https://graph.microsoft.com")
+    assert header["alg"] == "RS256"
+    assert claims["iss"] == f"https://sts.windows.net/{ISV}/"
+    assert (claims["ver"], claims["idtyp"], claims["appidacr"]) == ("1.0", "app", "1")
+    assert claims["appid"] == operator.client_id
+    assert claims["roles"] == ["Application.Read.All", "Application.ReadWrite.OwnedBy"]
+    assert "azp" not in claims
+
+
+def test_token_for_an_application_follows_its_requested_version(operator: Any) -> None:
+    made = operator.post("applications", {"displayName": "api"}).json()
+    operator.post("servicePrincipals", {"appId": made["appId"]})
+    path = f"applications/{made['id']}"
+    operator.patch(path, {"identifierUris": [f"api://{made['appId']}"]})
+    scope = f"api://{made['appId']}/.default"
+    first = jwt.decode(operator.log_in(scope=scope).json()["access_token"], options={"verify_signature": False})
+    assert (first["ver"], first["aud"]) == ("1.0", f"api://{made['appId']}")
+    operator.patch(path, {"api": {"requestedAccessTokenVersion": 2}})
+    token = operator.log_in(scope=scope).json()["access_token"]
+    second = jwt.decode(token, options={"verify_signature": False})
+    assert (second["ver"], second["aud"], second["azp"]) == ("2.0", made["appId"], operator.client_id)
+    assert second["iss"] == f"{operator.base_url}/{ISV}/v2.0"
+    answer = operator.session.get(
+        f"{operator.base_url}/v1.0/applications", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("form", ["{base}", "{base}/", "https://graph.microsoft.com/"])
+def test_every_spelling_of_graphs_audience_is_taken(operator: Any, form: str) -> None:
+    scope = form.format(base=operator.base_url) + "/.default"
+    token = operator.log_in(scope=scope).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert operator.session.get(f"{operator.base_url}/v1.0/applications", headers=headers).status_code == 200
+
+
+def test_basic_authentication_and_the_older_endpoint_work(operator: Any, emulator: RunningEmulator) -> None:
+    given = emulator.ready["operator"]
+    secret = Path(given["client_secret_file"]).read_text()
+    address = f"{operator.base_url}/isv.example/oauth2/v2.0/token"
+    data = {"grant_type": "client_credentials", "scope": SCOPE}
+    assert operator.session.post(address, data=data, auth=(given["client_id"], secret)).status_code == 200
+    older = operator.session.post(
+        f"{operator.base_url}/{ISV}/oauth2/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_id": given["client_id"],
+            "client_secret": secret,
+            "resource": "https://graph.microsoft.com",
+        },
+    )
+    assert older.json()["resource"] == "https://graph.microsoft.com"
+    assert isinstance(older.json()["expires_in"], str)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "change", "status", "error", "number"),
+    [
+        ("00000000-0000-4000-8000-000000000000", {}, 400, "invalid_request", 90002),
+        ("unknown.example", {}, 400, "invalid_request", 90002),
+        ("nonsense", {}, 400, "invalid_request", 900023),
+        ("common", {}, 400, "invalid_request", 50059),
+        (ISV, {"client_id": "00000000-0000-4000-8000-000000000000"}, 400, "unauthorized_client", 700016),
+        ("contoso.example", {}, 400, "unauthorized_client", 700016),
+        (ISV, {"client_secret": "wrong"}, 401, "invalid_client", 7000215),
+        (ISV, {"client_secret": ""}, 401, "invalid_client", 7000218),
+        (ISV, {"scope": "https://graph.microsoft.com/User.Read.All"}, 400, "invalid_scope", 1002012),
+        (ISV, {"scope": "User.Read"}, 400, "invalid_scope", 1002012),
+        (ISV, {"scope": "https://nothing.example/.default"}, 400, "invalid_resource", 500011),
+        (ISV, {"scope": ""}, 400, "invalid_request", 900144),
+        (ISV, {"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
+        (ISV, {"grant_type": ""}, 400, "invalid_request", 900144),
+        (ISV, {"client_secret": "", "client_assertion": "x", "client_assertion_type": ASSERTION}, 401,
+         "invalid_client", 50027),
+    ],
+)  # fmt: skip
+def test_refusal_has_entras_shape_and_number(
+    operator: Any, tenant: str, change: dict[str, str], status: int, error: str, number: int
+) -> None:
+    operator.tenant_id = tenant
+    answer = operator.log_in(**change)
+    body = answer.json()
+    assert (answer.status_code, body["error"], body["error_codes"]) == (status, error, [number])
+    assert body["error_description"].startswith(f"AADSTS{number}: ")
+    assert set(body) == {
+        "error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id", "error_uri",
+    }  # fmt: skip
+
+
+def test_expired_secret_is_told_apart_from_a_wrong_one(operator: Any, emulator: RunningEmulator) -> None:
+    made = operator.post("applications", {"displayName": "x"}).json()
+    operator.post("servicePrincipals", {"appId": made["appId"]})
+    end = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = {"passwordCredential": {"endDateTime": end}}
+    secret = operator.post(f"applications/{made['id']}/addPassword", body).json()["secretText"]
+    form = {"client_id": made["appId"], "client_secret": secret}
+    assert operator.log_in(**form).status_code == 200
+    emulator.move_clock(86_500)
+    answer = operator.log_in(**form)
+    assert (answer.status_code, answer.json()["error_codes"]) == (401, [7000222])
+
+
+def test_application_without_principal_in_its_own_tenant_and_disabled_one_are_refused(operator: Any) -> None:
+    made = operator.post("applications", {"displayName": "x"}).json()
+    secret = operator.post(f"applications/{made['id']}/addPassword").json()["secretText"]
+    form = {"client_id": made["appId"], "client_secret": secret}
+    assert operator.log_in(**form).json()["error_codes"] == [7000229]
+    principal = operator.post("servicePrincipals", {"appId": made["appId"]}).json()
+    assert operator.log_in(**form).status_code == 200
+    operator.patch(f"servicePrincipals/{principal['id']}", {"accountEnabled": False})
+    assert operator.log_in(**form).json()["error_codes"] == [7000112]
+
+
+def test_token_without_grants_is_issued_without_roles(log_in_to: Callable[..., Any]) -> None:
+    claims = jwt.decode(log_in_to("isv.example").token(), options={"verify_signature": False})
+    assert "roles" not in claims
+
+
+# Certificates --------------------------------------------------------------------------------------------------------
+
+
+class CertificateClient:
+    """An application with a registered certificate, and the key that belongs to it."""
+
+    def __init__(self, operator: Any) -> None:
+        leaf = trustme.CA(key_type=trustme.KeyType.RSA).issue_cert("client.example", key_type=trustme.KeyType.RSA)
+        self.key_pem = leaf.private_key_pem.bytes().decode()
+        self.certificate_pem = leaf.cert_chain_pems[0].bytes().decode()
+        made = operator.post("applications", {"displayName": "certificate"}).json()
+        operator.post("servicePrincipals", {"appId": made["appId"]})
+        encoded = base64.b64encode(self.certificate_pem.encode()).decode()
+        key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": encoded}
+        answer = operator.patch(f"applications/{made['id']}", {"keyCredentials": [key]})
+        assert answer.status_code == 204, answer.text
+        self.client_id = made["appId"]
+        self.object_id = made["id"]
+
+    def assertion(self, base_url: str, algorithm: str = "PS256", **claims: Any) -> str:
+        certificate = load_pem_x509_certificate(self.certificate_pem.encode())
+        digest = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
+        now = int(datetime.now(UTC).timestamp())
+        return jwt.encode(
+            {
+                "aud": f"{base_url}/{ISV}/oauth2/v2.0/token", "iss": self.client_id, "sub": self.client_id,
+                "jti": secrets.token_hex(8), "nbf": now, "exp": now + 300, **claims,
+            },
+            self.key_pem,
+            algorithm,
+            headers={"x5t#S256": digest},
+        )  # fmt: skip
+
+    def form(self, assertion: str) -> dict[str, str]:
+        return {
+            "client_id": self.client_id,
+            "client_secret": "",
+            "client_assertion": assertion,
+            "client_assertion_type": ASSERTION,
+        }
+
+
+def test_msal_logs_in_with_a_certificate(operator: Any, emulator: RunningEmulator, session: requests.Session) -> None:
+    client = CertificateClient(operator)
+    credential = {"private_key": client.key_pem, "public_certificate": client.certificate_pem}
+    answer = msal_client(emulator, session, client.client_id, credential).acquire_token_for_client([SCOPE])
+    assert "access_token" in answer, answer
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert claims["appidacr"] == "2"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
+def test_certificate_assertion_of_both_algorithms_is_taken(operator: Any, algorithm: str) -> None:
+    client = CertificateClient(operator)
+    assertion = client.assertion(operator.base_url, algorithm)
+    assert operator.log_in(**client.form(assertion)).status_code == 200
+
+
+def test_assertion_that_does_not_prove_the_client_is_refused(operator: Any) -> None:
+    client, other = CertificateClient(operator), CertificateClient(operator)
+    base = operator.base_url
+    now = int(datetime.now(UTC).timestamp())
+    refused = {
+        "another application's key": (other.assertion(base, iss=client.client_id, sub=client.client_id), 700027),
+        "expired": (client.assertion(base, nbf=now - 2000, exp=now - 1000), 700024),
+        "not yet valid": (client.assertion(base, nbf=now + 1000, exp=now + 2000), 700024),
+        "another audience": (client.assertion(base, aud="https://evil.example"), 50013),
+        "another subject": (client.assertion(base, sub=other.client_id), 700021),
+        "changed": (client.assertion(base)[:-8] + "AAAAAAAA", 700027),
+        "unsigned": (jwt.encode({"iss": client.client_id}, None, "none"), 5002738),
+        "no expiry": (client.assertion(base, exp="soon"), 50027),
+    }
+    for reason, (assertion, number) in refused.items():
+        answer = operator.log_in(**client.form(assertion))
+        assert (answer.status_code, answer.json()["error_codes"]) == (401, [number]), reason
+
+
+def test_certificate_removed_no_longer_logs_in(operator: Any) -> None:
+    client = CertificateClient(operator)
+    operator.patch(f"applications/{client.object_id}", {"keyCredentials": []})
+    answer = operator.log_in(**client.form(client.assertion(operator.base_url)))
+    assert answer.json()["error_codes"] == [700027]
+
+
+# Federated credentials -----------------------------------------------------------------------------------------------
+
+ISSUER = "https://token.actions.example"
+
+
+class FederatedClient:
+    """An application that trusts an issuer whose key the test holds."""
+
+    def __init__(self, operator: Any, emulator: RunningEmulator) -> None:
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        published = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        emulator.cloud.issuer_keys.give(ISSUER, [{**published, "kid": "one", "use": "sig"}])
+        made = operator.post("applications", {"displayName": "federated"}).json()
+        operator.post("servicePrincipals", {"appId": made["appId"]})
+        path = f"applications/{made['id']}/federatedIdentityCredentials"
+        body = {"name": "ci-main", "issuer": ISSUER, "subject": "repo:o/r", "audiences": ["api://AzureADTokenExchange"]}
+        assert operator.post(path, body).status_code == 201
+        self.client_id = made["appId"]
+
+    def token(self, kid: str = "one", **claims: Any) -> str:
+        now = int(datetime.now(UTC).timestamp())
+        pem = self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        usual = {"iss": ISSUER, "sub": "repo:o/r", "aud": "api://AzureADTokenExchange", "nbf": now, "exp": now + 300}
+        return jwt.encode({**usual, **claims}, pem, "RS256", headers={"kid": kid})
+
+
+def test_msal_logs_in_with_a_federated_assertion(
+    operator: Any, emulator: RunningEmulator, session: requests.Session
+) -> None:
+    client = FederatedClient(operator, emulator)
+    credential = {"client_assertion": client.token}
+    answer = msal_client(emulator, session, client.client_id, credential).acquire_token_for_client([SCOPE])
+    assert "access_token" in answer, answer
+
+
+@pytest.mark.parametrize(
+    ("claims", "number"),
+    [
+        ({"iss": "https://evil.example"}, 700211),
+        ({"sub": "repo:o/other"}, 700213),
+        ({"aud": "api://Other"}, 700212),
+        ({"exp": 1000, "nbf": 0}, 700024),
+        ({"kid": "two"}, 700027),
+    ],
+)
+def test_federated_assertion_that_does_not_match_is_refused(
+    operator: Any, emulator: RunningEmulator, claims: dict[str, Any], number: int
+) -> None:
+    client = FederatedClient(operator, emulator)
+    form = {
+        "client_id": client.client_id,
+        "client_secret": "",
+        "client_assertion": client.token(**claims),
+        "client_assertion_type": ASSERTION,
+    }
+    answer = operator.log_in(**form)
+    assert (answer.status_code, answer.json()["error_codes"]) == (401, [number])
+
+
+# What Graph takes ----------------------------------------------------------------------------------------------------
+
+
+def test_broken_tokens_answer_401_in_graphs_shape(operator: Any, emulator: RunningEmulator) -> None:
+    good = operator.token()
+    header, payload, signature = good.split(".")
+    claims = jwt.decode(good, options={"verify_signature": False})
+    other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    broken = {
+        "none": jwt.encode(claims, None, "none"),
+        "other key": jwt.encode(claims, other_key, "RS256", headers={"kid": jwt.get_unverified_header(good)["kid"]}),
+        "hmac with the public key": jwt.encode(claims, "x" * 40, "HS256"),
+        "cut": f"{header}.{payload}",
+        "changed": f"{header}.{payload[:-4]}AAAA.{signature}",
+        "empty": "",
+        "text": "abc",
+        "not base64": "a.b.\x01",
+    }
+    for reason, token in broken.items():
+        answer = operator.session.get(
+            f"{operator.base_url}/v1.0/applications", headers={"Authorization": f"Bearer {token}".encode("latin-1")}
+        )
+        assert answer.status_code in (400, 401), reason
+        if reason != "not base64":
+            assert answer.json()["error"]["code"] == "InvalidAuthenticationToken", reason
+            assert "WWW-Authenticate" in answer.headers
+    emulator.move_clock(3700)
+    expired = operator.get("applications")
+    assert (expired.status_code, "expired" in expired.json()["error"]["message"]) == (401, True)
+
+
+def test_token_of_another_emulator_is_not_taken(
+    operator: Any, start_emulator: Callable[..., RunningEmulator]
+) -> None:
+    other = start_emulator()
+    answer = requests.get(
+        f"{other.ready['base_url']}/v1.0/applications",
+        headers={"Authorization": f"Bearer {operator.token()}"},
+        verify=other.ready["ca_file"],
+    )
+    assert answer.status_code == 401
