@@ -143,21 +143,21 @@ class EmulatorOfStack:
                 self._port_file.write_text(str(running.ready["port"]), encoding="ascii")
                 return running
             if child.poll() is not None:
-                raise UsageError(self._last_words(child.returncode), where="emulator", repair=self._repair(port))
+                raise self._failure(child.returncode, port)
             time.sleep(0.02)
         child.kill()
         raise UsageError(
             f"the emulator was not ready after {START_TIMEOUT_S:.0f} s", where="emulator", repair=f"see {self.log_file}"
         )
 
-    def _last_words(self, code: int) -> str:
+    def _failure(self, code: int, port: int) -> UsageError:
+        """Why a child ended before it was ready, from its last line."""
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"the emulator ended with exit code {code}"
-
-    def _repair(self, port: int) -> str:
-        if port == 0:
-            return f"see {self.log_file}"
-        return (
-            f"end the program that uses port {port}, or move the emulator: orgcal emulator start --port 0 "
-            "(the next `pulumi up` then updates the redirect URI)"
-        )
+        what = lines[-1].removeprefix("emulator: ") if lines else f"it ended with exit code {code}"
+        repair = f"see {self.log_file}; `make clean` makes stack dev anew"
+        if port and "port" in what:
+            repair = (
+                f"end the program that uses port {port}, or move the emulator: orgcal emulator start --port 0 "
+                "(the next `pulumi up` then updates the redirect URI)"
+            )
+        return UsageError(what, where="emulator", repair=repair)

@@ -128,7 +128,8 @@ def _auto(
     try:
         path = _real(engine, "emulator", environ, progress, again=again)
     except EngineError as error:
-        return _standin(project_dir, error.what)
+        # The engine's own words, in brackets, are for `AZUREAD_PLUGIN=real`; one line says enough here.
+        return _standin(project_dir, error.what.split(" (", 1)[0])
     return _real_plugin(path, "it is installed", environ)
 
 
