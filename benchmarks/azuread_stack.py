@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -229,13 +230,26 @@ def arm_variables(ready: Mapping[str, Any], *, host: str = "", ca_file: Path | N
     }
 
 
-@contextmanager
-def running_emulator(folder: Path, rights: tuple[str, ...] = RIGHTS) -> Iterator[Any]:
-    """An emulator in this process whose operator holds `rights`."""
-    from emulator.server import RunningEmulator
+def engine_bin() -> Path:
+    """Folder of the engine, as `make setup` left it."""
+    command = [sys.executable, "-m", "orgcal.engine", "path"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"no engine: {done.stderr.strip()}")
+    return Path(done.stdout.strip())
 
-    with RunningEmulator(seed=seed_with_rights(folder, rights)) as emulator:
-        yield emulator
+
+@contextmanager
+def emulator_process(folder: Path) -> Iterator[dict[str, Any]]:
+    """An emulator in a process of its own whose operator may do what the recorded program does; gives its `ready`."""
+    command = [sys.executable, "-m", "emulator", "--memory", "--seed", str(seed_with_rights(folder))]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        try:
+            yield json.loads(line)
+        finally:
+            process.terminate()
 
 
 def _certificate(now: datetime) -> tuple[str, datetime]:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from benchmarks.azuread_directory import SeenDirectory, disagreements
 from benchmarks.azuread_recorder import Exchange, Recorder
 from benchmarks.azuread_stack import ROOT, Plan, Project, arm_variables, seed_with_rights
 from benchmarks.azuread_wire import differences, normalised
+from benchmarks.compare_azuread import scenarios
 from emulator.server import RunningEmulator
 from emulator.store import Lag
 
@@ -44,21 +44,6 @@ def directory(emulator: RunningEmulator) -> Iterator[SeenDirectory]:
     seen = SeenDirectory(emulator.ready)
     yield seen
     seen.close()
-
-
-def scenarios(project: Project, plan: Plan) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Name and engine call of each recorded scenario, in order; a plan is written before its scenario is given."""
-    project.plan(plan)
-    yield "create", project.up
-    yield "refresh", lambda: project.pulumi("preview", "--refresh", "--expect-no-changes")
-    plan = plan.updated()
-    project.plan(plan)
-    yield "update", project.up
-    project.plan(replace(plan, passwords=(1, 2)))
-    yield "rotate-add", project.up
-    project.plan(replace(plan, passwords=(2,)))
-    yield "rotate-retire", project.up
-    yield "destroy", lambda: project.pulumi("destroy", "--yes", "--skip-preview")
 
 
 def test_standin_requests_equal_the_recorded_ones_in_every_scenario(
