@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple, TypedDict
 from urllib.parse import unquote
@@ -102,10 +103,15 @@ class Journal:
 
 def loggable(path: str, query: str) -> str:
     """`path` with those options of `query` that cannot hold a secret, cut to a bounded length."""
-    kept = [part for part in query.split("&") if part.startswith(_KEPT_OPTIONS)] if query else []
-    text = f"{path}?{unquote('&'.join(kept))}" if kept else path
+    text = f"{path}{_loggable_query(query)}" if query else path
     text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= _LONGEST_PATH else text[:_LONGEST_PATH] + "…"
+
+
+@lru_cache(maxsize=1024)
+def _loggable_query(query: str) -> str:
+    kept = [part for part in query.split("&") if part.startswith(_KEPT_OPTIONS)]
+    return f"?{unquote('&'.join(kept))}" if kept else ""
 
 
 def _public(line: _Line) -> JournalEntry:

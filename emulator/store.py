@@ -121,30 +121,22 @@ class _Behind(Generic[T]):
     visible_at: float
 
 
-class Table(Generic[T]):
-    """Objects of one kind by their key.
+class View(Generic[T]):
+    """How one kind of readers sees a table. Views lag independently: Graph may show what Entra does not know yet.
 
     Args:
-        kind: name of the kind in the database.
-        model: dataclass of the kind.
-        database: where writes go.
+        newest: the table's objects.
         clock: time for lag in seconds.
     """
 
-    def __init__(self, kind: str, model: type[T], database: Database, clock: Clock) -> None:
-        self.kind = kind
+    def __init__(self, newest: dict[str, T], clock: Clock) -> None:
         self.lag = Lag()
-        self._database = database
+        self._newest = newest
         self._clock = clock
-        self._newest: dict[str, T] = {key: model(**document) for key, document in database.load(kind)}
         self._behind: dict[str, _Behind[T]] = {}
 
     def get(self, key: str) -> T | None:
-        """The newest object: what writers decide on."""
-        return self._newest.get(key)
-
-    def seen(self, key: str) -> T | None:
-        """The object as a read sees it, which may lag behind; counts as a read."""
+        """The object as these readers see it; counts as a read."""
         if not self._behind or key not in self._behind:
             return self._newest.get(key)
         behind = self._behind[key]
@@ -154,41 +146,88 @@ class Table(Generic[T]):
         behind.reads_left -= 1
         return behind.value
 
+    def all(self) -> list[T]:
+        """Every object as these readers see it, in the order of creation."""
+        if not self._behind:
+            return list(self._newest.values())
+        keys = list(dict.fromkeys([*self._newest, *self._behind]))
+        return [value for value in map(self.get, keys) if value is not None]
+
+    def before_write(self, key: str) -> None:
+        """Keep what is seen now, if reads lag."""
+        if self.lag:
+            until = self._clock.now() + self.lag.seconds
+            seen = self._behind[key].value if key in self._behind else self._newest.get(key)
+            self._behind[key] = _Behind(seen, self.lag.reads, until)
+        else:
+            self._behind.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget what lags."""
+        self._behind.clear()
+
+
+class Table(Generic[T]):
+    """Objects of one kind by their key.
+
+    Args:
+        kind: name of the kind in the database.
+        model: dataclass of the kind.
+        database: where writes go.
+        clock: time for lag in seconds.
+
+    Attributes:
+        graph: what Graph's readers see.
+        entra: what the token endpoint sees.
+    """
+
+    def __init__(self, kind: str, model: type[T], database: Database, clock: Clock) -> None:
+        self.kind = kind
+        self.model = model
+        self._database = database
+        self._newest: dict[str, T] = {key: model(**document) for key, document in database.load(kind)}
+        self.graph: View[T] = View(self._newest, clock)
+        self.entra: View[T] = View(self._newest, clock)
+
+    def get(self, key: str) -> T | None:
+        """The newest object: what writers decide on."""
+        return self._newest.get(key)
+
+    def seen(self, key: str) -> T | None:
+        """The object as Graph's readers see it, which may lag behind."""
+        return self.graph.get(key)
+
     def newest(self) -> list[T]:
         """Every object, as writers see them."""
         return list(self._newest.values())
 
     def all_seen(self) -> list[T]:
-        """Every object as a list read sees them, in the order of creation."""
-        if not self._behind:
-            return list(self._newest.values())
-        keys = list(dict.fromkeys([*self._newest, *self._behind]))
-        return [value for value in map(self.seen, keys) if value is not None]
+        """Every object as Graph's readers see them."""
+        return self.graph.all()
 
     def put(self, key: str, value: T) -> None:
         """Write `value`, replacing what was there."""
-        self._remember(key)
+        self.graph.before_write(key)
+        self.entra.before_write(key)
         self._newest[key] = value
         self._database.save(self.kind, key, vars(value))
 
     def remove(self, key: str) -> None:
         """Remove the object; nothing happens if it is not there."""
-        self._remember(key)
+        self.graph.before_write(key)
+        self.entra.before_write(key)
         self._newest.pop(key, None)
         self._database.remove(self.kind, key)
 
     def clear(self) -> None:
         """Remove every object from memory (the database is cleared by its owner)."""
         self._newest.clear()
-        self._behind.clear()
+        self.graph.clear()
+        self.entra.clear()
+
+    def export(self) -> dict[str, dict[str, Any]]:
+        """Every object as JSON can hold it."""
+        return {key: dict(vars(value)) for key, value in self._newest.items()}
 
     def __len__(self) -> int:
         return len(self._newest)
-
-    def _remember(self, key: str) -> None:
-        """Keep what reads see now, if reads lag."""
-        if self.lag and key not in self._behind:
-            self._behind[key] = _Behind(self._newest.get(key), self.lag.reads, self._clock.now() + self.lag.seconds)
-        elif key in self._behind:
-            self._behind[key].reads_left = self.lag.reads
-            self._behind[key].visible_at = self._clock.now() + self.lag.seconds

@@ -48,7 +48,7 @@ def find_application(directory: Directory, request: GraphRequest, *, writing: bo
         key = value.lower()
         found = directory.applications.get(key) if writing else directory.applications.seen(key)
     elif name == "appId":
-        found = directory.application_by_client(value, lagging=not writing)
+        found = directory.application_by_client(value, "newest" if writing else "graph")
     elif name == "uniqueName":
         rows = directory.applications.newest() if writing else directory.applications.all_seen()
         found = next(
@@ -80,7 +80,7 @@ def find_principal(
         table = directory.service_principals
         found = table.get(value.lower()) if writing else table.seen(value.lower())
     elif name == "appId":
-        found = directory.principal_by_client(request.caller.tenant_id, value, lagging=not writing)
+        found = directory.principal_by_client(request.caller.tenant_id, value, "newest" if writing else "graph")
     else:
         raise not_emulated("route", f"servicePrincipals({name}=...)")
     if found is None or found.tenant_id != request.caller.tenant_id or found.deleted_at is not None:

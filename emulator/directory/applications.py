@@ -254,7 +254,7 @@ class ApplicationRoutes:
         return tenant
 
     @staticmethod
-    def _selected(request: GraphRequest) -> list[str] | None:
+    def _selected(request: GraphRequest) -> Sequence[str] | None:
         known = (*READABLE, *BETA_ONLY["application"]) if request.version == "beta" else READABLE
         return odata.selected(request, "application", known)
 

@@ -112,7 +112,7 @@ class GrantRoutes:
     def _rows(self, request: GraphRequest, principal: ServicePrincipal) -> list[AppRoleAssignment]:
         if self._on_resource(request):
             return self._directory.grants_on(principal.object_id)
-        return self._directory.grants_of(principal.object_id, lagging=True)
+        return self._directory.grants_of(principal.object_id, "graph")
 
     @staticmethod
     def _on_resource(request: GraphRequest) -> bool:

@@ -11,10 +11,9 @@ import secrets
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from emulator.clock import Clock
-from emulator.graph.permissions import GRAPH_CLIENT_ID
 from emulator.store import Database, Table
 
 SOFT_DELETED_FOR_S = 30 * 24 * 3600
@@ -22,6 +21,11 @@ SOFT_DELETED_FOR_S = 30 * 24 * 3600
 
 MICROSOFT_TENANT_ID = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 """The tenant that owns Microsoft's own applications (`appOwnerOrganizationId` of Microsoft Graph)."""
+
+ViewName = Literal["newest", "graph", "entra"]
+"""Whose sight of a table: writers', Graph's readers', the token endpoint's."""
+
+T = TypeVar("T")
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
@@ -131,10 +135,9 @@ class Directory:
 
     # Applications ----------------------------------------------------------------------------------------------
 
-    def application_by_client(self, client_id: str, *, lagging: bool = False) -> Application | None:
+    def application_by_client(self, client_id: str, view: ViewName = "newest") -> Application | None:
         """The application with this `appId` wherever it lives, if it is not deleted."""
-        key = self._applications_by_client.get(client_id.lower(), "")
-        found = self.applications.seen(key) if lagging else self.applications.get(key)
+        found = _in_view(self.applications, self._applications_by_client.get(client_id.lower(), ""), view)
         return found if found is not None and found.deleted_at is None else None
 
     def put_application(self, application: Application) -> Application:
@@ -145,10 +148,10 @@ class Directory:
 
     # Service principals ----------------------------------------------------------------------------------------
 
-    def principal_by_client(self, tenant_id: str, client_id: str, *, lagging: bool = False) -> ServicePrincipal | None:
+    def principal_by_client(self, tenant_id: str, client_id: str, view: ViewName = "newest") -> ServicePrincipal | None:
         """The service principal of an application in a tenant, if there is one that is not deleted."""
         for key in self._principals_by_client.get((tenant_id, client_id.lower()), ()):
-            found = self.service_principals.seen(key) if lagging else self.service_principals.get(key)
+            found = _in_view(self.service_principals, key, view)
             if found is not None and found.deleted_at is None:
                 return found
         return None
@@ -166,9 +169,10 @@ class Directory:
 
     # Grants ----------------------------------------------------------------------------------------------------
 
-    def grants_of(self, principal_id: str, *, lagging: bool = False) -> list[AppRoleAssignment]:
+    def grants_of(self, principal_id: str, view: ViewName = "newest") -> list[AppRoleAssignment]:
         """What is granted to a principal."""
-        rows = self.assignments.all_seen() if lagging else self.assignments.newest()
+        table = self.assignments
+        rows = {"newest": table.newest, "graph": table.graph.all, "entra": table.entra.all}[view]()
         return [row for row in rows if row.principal_id == principal_id]
 
     def grants_on(self, resource_id: str) -> list[AppRoleAssignment]:
@@ -238,6 +242,7 @@ class Directory:
         self._principals_by_client.clear()
 
 
-def owned_by_microsoft(client_id: str) -> bool:
-    """Whether this is one of Microsoft's own applications, which no tenant here registers."""
-    return client_id == GRAPH_CLIENT_ID
+def _in_view(table: Table[T], key: str, view: ViewName) -> T | None:
+    if view == "newest":
+        return table.get(key)
+    return table.graph.get(key) if view == "graph" else table.entra.get(key)

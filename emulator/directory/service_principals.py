@@ -212,7 +212,7 @@ class ServicePrincipalRoutes:
         return principal_shape(self._directory, principal, with_keys="keyCredentials" in (names or ()))
 
     @staticmethod
-    def _selected(request: GraphRequest) -> list[str] | None:
+    def _selected(request: GraphRequest) -> Sequence[str] | None:
         known = (*READABLE, *BETA_ONLY["servicePrincipal"]) if request.version == "beta" else READABLE
         return odata.selected(request, "servicePrincipal", known)
 

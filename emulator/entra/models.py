@@ -97,10 +97,10 @@ class TokenService:
         }
 
     def _client(self, tenant: Tenant, client_id: str) -> tuple[Application, ServicePrincipal]:
-        application = self._directory.application_by_client(client_id, lagging=True)
+        application = self._directory.application_by_client(client_id, "entra")
         if application is None:
             raise errors.unknown_client(client_id, tenant.display_name)
-        principal = self._directory.principal_by_client(tenant.tenant_id, client_id, lagging=True)
+        principal = self._directory.principal_by_client(tenant.tenant_id, client_id, "entra")
         if principal is None:
             if application.tenant_id == tenant.tenant_id:
                 raise errors.no_principal(client_id, tenant.tenant_id)
@@ -161,7 +161,7 @@ class TokenService:
         names = {each["id"]: each["value"] for each in principal_shape(self._directory, resource).get("appRoles") or ()}
         roles = sorted(
             names[row.app_role_id]
-            for row in self._directory.grants_of(principal.object_id, lagging=True)
+            for row in self._directory.grants_of(principal.object_id, "entra")
             if row.resource_id == resource.object_id and names.get(row.app_role_id)
         )
         shared: dict[str, Any] = {

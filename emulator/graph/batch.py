@@ -94,7 +94,9 @@ def inner_request(entry: Entry, version: str, base_url: str, caller: Caller) -> 
     path, _, query = entry.url.partition("?")
     if "://" in path or path.startswith("//") or "#" in path:
         raise bad_request("Invalid request url: it must be relative, without host and version.", "BadRequest")
-    segments = [unquote(segment) for segment in path.strip("/").split("/")]
+    segments = path.strip("/").split("/")
+    if "%" in path:
+        segments = [unquote(segment) for segment in segments]
     if segments[0] in ("v1.0", "beta") or segments[0] == "$batch":
         raise bad_request("Invalid request url: it must be relative, without host and version.", "BadRequest")
     body = entry.body

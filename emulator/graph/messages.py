@@ -46,7 +46,7 @@ class GraphRequest:
     method: str
     version: str
     segments: list[str]
-    options: dict[str, str]
+    options: Mapping[str, str]
     headers: Mapping[str, str]
     body: Any
     base_url: str

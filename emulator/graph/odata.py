@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
@@ -23,15 +25,16 @@ _SPAN = frozenset({"startdatetime", "enddatetime"})
 _MOST_OPTIONS = 50
 
 
-def parse_options(query: str) -> dict[str, str]:
-    """Query options by name, in lower case and without the optional `$`.
+@lru_cache(maxsize=2048)
+def parse_options(query: str) -> Mapping[str, str]:
+    """Query options by name, in lower case and without the optional `$`; read-only, as equal queries share it.
 
     Raises:
         GraphFailure: 400 for an option given twice or too many of them.
     """
     options: dict[str, str] = {}
     if not query:
-        return options
+        return MappingProxyType(options)
     parts = query.split("&")
     if len(parts) > _MOST_OPTIONS:
         raise bad_request("The query has too many options.", "BadRequest")
@@ -50,7 +53,7 @@ def parse_options(query: str) -> dict[str, str]:
             options[plain] = unquote_plus(value, errors="replace")
         elif name.startswith("$"):
             raise not_emulated("option", name)
-    return options
+    return MappingProxyType(options)
 
 
 def check_options(request: GraphRequest, *allowed: str) -> None:
@@ -64,15 +67,18 @@ def check_options(request: GraphRequest, *allowed: str) -> None:
             raise not_emulated("option", f"${name} of /{'/'.join(request.segments)}")
 
 
-def selected(request: GraphRequest, resource: str, known: Collection[str]) -> list[str] | None:
+def selected(request: GraphRequest, resource: str, known: Collection[str]) -> Sequence[str] | None:
     """Properties named by `$select` in the order asked for, or None for the default ones.
 
     Raises:
         GraphFailure: 501 for a property that is not modelled.
     """
     text = request.options.get("select")
-    if text is None:
-        return None
+    return None if text is None else _selected(text, resource, tuple(known))
+
+
+@lru_cache(maxsize=512)
+def _selected(text: str, resource: str, known: tuple[str, ...]) -> tuple[str, ...] | None:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise bad_request("Parsing OData Select and Expand failed: the $select is empty.", "BadRequest")
@@ -85,7 +91,7 @@ def selected(request: GraphRequest, resource: str, known: Collection[str]) -> li
         if canonical is None:
             raise not_emulated("select", f"{resource}.{name}")
         found.append(canonical)
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def pick(item: Mapping[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
