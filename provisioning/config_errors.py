@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import difflib
 import json
 import typing
@@ -73,10 +74,15 @@ def _dotted(path: list[str | int]) -> str:
 def _fields_at(model: type[BaseModel], path: list[str | int]) -> dict[str, FieldInfo]:
     """Fields of the model that `path` leads to; empty where it leads to a plain value."""
     current: type[BaseModel] | None = model
+    in_mapping = False
     for part in path:
+        if in_mapping:  # the part is one of a mapping's own keys; below it is the model of its values
+            in_mapping = False
+            continue
         field = current.model_fields.get(str(part)) if current is not None else None
         current = _model_of(field.annotation) if field is not None else None
-    return dict(current.model_fields) if current is not None else {}
+        in_mapping = field is not None and typing.get_origin(field.annotation) is collections.abc.Mapping
+    return dict(current.model_fields) if current is not None and not in_mapping else {}
 
 
 def _field(model: type[BaseModel], path: list[str | int]) -> FieldInfo | None:

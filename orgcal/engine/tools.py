@@ -68,10 +68,14 @@ def prepare(stack: str, environ: Mapping[str, str], *, tell: Callable[[str], obj
         plugin=plugin,
         environment=stack_environment(project, stack, environ, tools=tools),
         environ=environ,
-        guarded=cloud != "emulator" and not _ephemeral(read_stack_file(project, stack)),
+        guarded=_protected(cloud, read_stack_file(project, stack)),
     )
 
 
-def _ephemeral(said: Mapping[str, object]) -> bool:
+def _protected(cloud: str, said: Mapping[str, object]) -> bool:
+    """As the program decides it (`orgcal:protect`, or else world and `orgcal:ephemeral`)."""
     config = said.get("config")
-    return isinstance(config, dict) and config.get("orgcal:ephemeral") in (True, "true")
+    settings = config if isinstance(config, dict) else {}
+    if settings.get("orgcal:protect") is not None:
+        return settings["orgcal:protect"] in (True, "true")
+    return cloud != "emulator" and settings.get("orgcal:ephemeral") not in (True, "true")

@@ -147,7 +147,7 @@ class TokenSource:
             raise _unreachable(error, self.world.login_url) from error
         except ValueError as error:
             raise _refused_discovery(error, where) from error
-        except msal.MsalServiceError as error:
+        except msal.exceptions.MsalServiceError as error:
             raise Unreachable(f"Entra ID cannot answer now ({shorten(str(error))})", where=where) from error
         except (AttributeError, KeyError, TypeError, RuntimeError) as error:
             # MSAL reads the answer without checks: JSON that is no object, or lacks a key, ends in one of these.
@@ -179,6 +179,17 @@ def roles_of(token: str) -> frozenset[str] | None:
         return None
     roles = claims.get("roles", [])
     return frozenset(str(role) for role in roles) if isinstance(roles, list) else None
+
+
+def refusal_in(text: str, where: str) -> EntraError:
+    """The refusal that another client of Entra ID reports as `text`.
+
+    Args:
+        text: what it says; the AADSTS number in it decides the hint.
+        where: what was tried.
+    """
+    named = re.search(r"\b(invalid_\w+|unauthorized_client|interaction_required)\b", text)
+    return _entra_error(named[1] if named else "refused", _aadsts(text), text, "", where)
 
 
 def _refused_token(answer: dict[str, Any], where: str) -> EntraError:

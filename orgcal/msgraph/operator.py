@@ -1,89 +1,212 @@
 """The operator's own login: whoever deploys and looks after the application, not the connector.
 
-Looked for in this order: the emulator's operator, in its world; a service principal in `ARM_*` variables, as the
-azuread plugin reads them; the login of the Azure command line.
+Who that is is read from the variables that the azuread plugin reads too (`ARM_*`), so that commands and plugin act as
+one and the same: a certificate, a secret, a token of another issuer (OIDC, also of GitHub's and Azure's pipelines), a
+managed identity, or whoever is logged in with `az login`. In the emulator's world it is the emulator's operator, who
+has a secret and nothing else.
 
 Source: https://www.pulumi.com/registry/packages/azuread/installation-configuration/
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from orgcal.errors import EntraError, UsageError
-from orgcal.msgraph.auth import TokenSource
-from orgcal.msgraph.credentials import ClientSecret, Credential, FederatedToken
+from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
+from orgcal.msgraph.auth import TokenSource, refusal_in
+from orgcal.msgraph.credentials import ClientSecret
 from orgcal.msgraph.tokens import Tokens
 from orgcal.msgraph.worlds import World
 
 if TYPE_CHECKING:
     import requests
 
+_RETRIES = 2
+"""azure-identity would try ten times, for a minute, where a network is not there."""
+
 
 def operator_tokens(world: World, environ: Mapping[str, str], tenant_id: str, session: requests.Session) -> Tokens:
-    """Tokens of the operator in the home tenant.
+    """Tokens of the operator in the home tenant; nobody is asked before the first one is needed.
 
     Args:
         world: where Entra ID is.
         environ: the process environment.
         tenant_id: the home tenant.
-        session: of `new_session(world)`.
+        session: of `new_session(world)`; its trust and proxies are used.
 
     Raises:
-        UsageError: a file that the environment names cannot be read.
+        UsageError: a variable is missing, or a file that one names cannot be used.
     """
     if world.emulated is not None:
-        secret = _read(world.emulated.operator_client_secret_file)
-        return TokenSource(world, tenant_id, world.emulated.operator_client_id, ClientSecret(secret), session)
-    client_id = environ.get("ARM_CLIENT_ID", "")
-    credential = _from_variables(environ)
-    if client_id and credential is not None:
-        return TokenSource(world, tenant_id, client_id, credential, session)
-    return AzureCliTokens(world, tenant_id)
+        secret = ClientSecret(_read(world.emulated.operator_client_secret_file))
+        return TokenSource(world, tenant_id, world.emulated.operator_client_id, secret, session)
+    return OperatorTokens(world, tenant_id, _credential(world, environ, tenant_id, session), _who(environ))
 
 
-class AzureCliTokens:
-    """Tokens of whoever is logged in with `az login`."""
+def _who(environ: Mapping[str, str]) -> str:
+    """How the operator logs in, in words; never a value of a secret."""
+    kind = _kind(environ)
+    return kind if kind == "az login" else f"{kind} of {_client_id(environ) or 'this machine'}"
 
-    def __init__(self, world: World, tenant_id: str) -> None:
-        self._world = world
+
+class OperatorTokens:
+    """Tokens of an azure-identity credential, with its errors in our words.
+
+    Args:
+        credential: any `azure.core.credentials.TokenCredential`.
+        where: who logs in, for messages.
+    """
+
+    def __init__(self, world: World, tenant_id: str, credential: Any, where: str) -> None:
+        self._scope = world.graph_scope
         self._tenant_id = tenant_id
+        self._credential = credential
+        self._where = f"{where}, in tenant {tenant_id}"
+
+    def __repr__(self) -> str:
+        return f"OperatorTokens({self._where!r})"
 
     def token(self) -> str:
-        """A token; the Azure command line keeps it while it lasts.
+        """A token; azure-identity keeps it while it lasts.
 
         Raises:
-            EntraError: nobody is logged in, or not in this tenant.
+            EntraError: nobody is logged in, or Entra ID refused.
+            Unreachable: Entra ID gave no usable answer.
         """
-        from azure.core.exceptions import ClientAuthenticationError
-        from azure.identity import AzureCliCredential
+        from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
+        from azure.identity import CredentialUnavailableError
 
         try:
-            with AzureCliCredential(tenant_id=self._tenant_id) as credential:
-                return str(credential.get_token(self._world.graph_scope).token)
-        except ClientAuthenticationError as error:
+            return str(self._credential.get_token(self._scope).token)
+        except CredentialUnavailableError as error:
             raise EntraError(
                 "there is no login of an operator",
-                where=f"az login in tenant {self._tenant_id}",
-                repair=f"az login --tenant {self._tenant_id} --allow-no-subscriptions, or set ARM_CLIENT_ID",
+                where=self._where,
+                repair=f"az login --tenant {self._tenant_id} --allow-no-subscriptions, or set ARM_CLIENT_ID and one of "
+                "ARM_CLIENT_SECRET_FILE_PATH, ARM_CLIENT_CERTIFICATE_PATH, ARM_USE_OIDC",
             ) from error
+        except ClientAuthenticationError as error:
+            raise refusal_in(str(error.message), self._where) from error
+        except ServiceRequestError as error:
+            raise Unreachable(
+                "Entra ID cannot be reached", where=self._where, repair="check the network, then try again"
+            ) from error
+        except AzureError as error:
+            raise Unreachable(f"Entra ID gave no usable answer ({type(error).__name__})", where=self._where) from error
 
-    def renewed(self, refused: str) -> str:  # noqa: ARG002  # the command line decides what is current
-        """A current token."""
+    def renewed(self, refused: str) -> str:  # noqa: ARG002  # azure-identity decides what is current
+        """A current token; raises as `token` does."""
         return self.token()
 
 
-def _from_variables(environ: Mapping[str, str]) -> Credential | None:
-    if environ.get("ARM_CLIENT_SECRET_FILE_PATH"):
-        return ClientSecret(_read(Path(environ["ARM_CLIENT_SECRET_FILE_PATH"])))
-    if environ.get("ARM_CLIENT_SECRET"):
-        return ClientSecret(environ["ARM_CLIENT_SECRET"])
-    if environ.get("ARM_OIDC_TOKEN_FILE_PATH"):
-        path = Path(environ["ARM_OIDC_TOKEN_FILE_PATH"])
-        return FederatedToken(lambda: _read(path))
-    return None
+def _kind(environ: Mapping[str, str]) -> str:
+    if environ.get("ARM_CLIENT_CERTIFICATE") or environ.get("ARM_CLIENT_CERTIFICATE_PATH"):
+        return "certificate"
+    if environ.get("ARM_CLIENT_SECRET") or environ.get("ARM_CLIENT_SECRET_FILE_PATH"):
+        return "secret"
+    if _flag(environ, "ARM_USE_OIDC") or environ.get("ARM_OIDC_TOKEN_FILE_PATH") or environ.get("ARM_OIDC_TOKEN"):
+        return "federated token"
+    return "managed identity" if _flag(environ, "ARM_USE_MSI") else "az login"
+
+
+def _client_id(environ: Mapping[str, str]) -> str:
+    return _value(environ, "ARM_CLIENT_ID", "ARM_CLIENT_ID_FILE_PATH")
+
+
+def _credential(world: World, environ: Mapping[str, str], tenant_id: str, session: requests.Session) -> Any:
+    """The azure-identity credential of `_kind`."""
+    from azure import identity
+
+    kind, client_id = _kind(environ), _client_id(environ)
+    if kind == "az login":
+        return identity.AzureCliCredential(tenant_id=tenant_id)
+    if kind == "managed identity":
+        return identity.ManagedIdentityCredential(client_id=client_id or None)
+    if not client_id:
+        raise UsageError(
+            f"a {kind} is given, and it is not said whose", where="ARM_CLIENT_ID", repair="export ARM_CLIENT_ID=..."
+        )
+    options = _options(world, session)
+    if kind == "certificate":
+        data, password = _certificate(environ), environ.get("ARM_CLIENT_CERTIFICATE_PASSWORD")
+        try:
+            return identity.CertificateCredential(
+                tenant_id, client_id, certificate_data=data, password=password, **options
+            )
+        except ValueError as error:
+            raise UsageError(
+                "this is no certificate with a private key that ARM_CLIENT_CERTIFICATE_PASSWORD opens",
+                where="ARM_CLIENT_CERTIFICATE",
+            ) from error
+    if kind == "federated token":
+        return identity.ClientAssertionCredential(
+            tenant_id, client_id, lambda: _federated_token(environ, session), **options
+        )
+    secret = _value(environ, "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH")
+    return identity.ClientSecretCredential(tenant_id, client_id, secret, **options)
+
+
+def _options(world: World, session: requests.Session) -> dict[str, Any]:
+    """Our own session carries the requests, so that trust and proxies are those of every other client of ours."""
+    from azure.core.pipeline.transport import RequestsTransport
+
+    transport: Any = RequestsTransport(session=session, session_owner=False, connection_verify=session.verify)
+    return {
+        "authority": world.login_url,
+        # It would ask Microsoft whether the address is one of theirs; a world's addresses are pinned here.
+        "disable_instance_discovery": True,
+        "transport": transport,
+        "retry_total": _RETRIES,
+    }
+
+
+def _certificate(environ: Mapping[str, str]) -> bytes:
+    named = environ.get("ARM_CLIENT_CERTIFICATE_PATH")
+    if named:
+        try:
+            return Path(named).read_bytes()
+        except OSError as error:
+            raise UsageError(f"the file cannot be read ({error.strerror})", where=named) from error
+    try:
+        return base64.b64decode(environ["ARM_CLIENT_CERTIFICATE"], validate=True)
+    except binascii.Error as error:
+        raise UsageError("this is not base64", where="ARM_CLIENT_CERTIFICATE") from error
+
+
+def _federated_token(environ: Mapping[str, str], session: requests.Session) -> str:
+    """The token of the other issuer, current at each call: such tokens live for minutes."""
+    given = _value(environ, "ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH")
+    if given:
+        return given
+    url = environ.get("ARM_OIDC_REQUEST_URL") or environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
+    key = environ.get("ARM_OIDC_REQUEST_TOKEN") or environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
+    if not url or not key:
+        raise UsageError(
+            "a token of another issuer is to be used, and none is named",
+            where="ARM_USE_OIDC",
+            repair="set ARM_OIDC_TOKEN_FILE_PATH; in a GitHub workflow: permissions: id-token: write",
+        )
+    try:
+        answer = session.get(
+            url, params={"audience": "api://AzureADTokenExchange"}, headers={"Authorization": f"Bearer {key}"}
+        )
+        return str(answer.json()["value"])
+    except (OSError, ValueError, KeyError) as error:  # requests' errors are OSErrors
+        raise OrgcalError(
+            f"the issuer gave no token ({type(error).__name__})", where="ARM_OIDC_REQUEST_URL"
+        ) from None  # the error's text may quote the request's key
+
+
+def _value(environ: Mapping[str, str], direct: str, by_file: str) -> str:
+    return environ.get(direct) or (_read(Path(environ[by_file])) if environ.get(by_file) else "")
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "").lower() in ("true", "1")
 
 
 def _read(path: Path) -> str:

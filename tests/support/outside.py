@@ -51,7 +51,7 @@ class Outside:
         return answer.json() if answer.content else None
 
     def journal(self, after: int = 0) -> list[dict[str, Any]]:
-        """Requests that the emulator has answered."""
+        """Requests that the emulator has answered, those of tests to itself aside."""
         token = Path(self.ready["control"]["token_file"]).read_text().strip()
         answer = self.session.get(
             f"{self.ready['control']['url']}/journal",
@@ -60,7 +60,7 @@ class Outside:
         )
         answer.raise_for_status()
         entries: list[dict[str, Any]] = answer.json()["entries"]
-        return entries
+        return [entry for entry in entries if not entry["path"].startswith("/_emulator/")]
 
     def mark(self) -> int:
         """Number of the newest journal entry."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from orgcal.errors import ConfigError
+from provisioning.schema import SCHEMA_FILE, schema_text, stack_schema
 from provisioning.settings import Settings, parse_settings
+
+ROOT = Path(__file__).resolve().parents[2]
 
 VALID: dict[str, Any] = {
     "entra": {"cloud": "emulator"},
@@ -183,3 +189,90 @@ def test_settings_every_field_explains_itself() -> None:
         return silent
 
     assert walk(Settings, "") == []
+
+
+def test_settings_schema_for_editors_is_in_step() -> None:
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run: .venv/bin/python -m provisioning.schema"
+
+
+def test_settings_schema_explains_every_setting() -> None:
+    for name, section in stack_schema()["$defs"].items():
+        for key, field in section["properties"].items():
+            assert field.get("description"), f"{name}.{key}"
+            assert "expected" not in field
+    assert stack_schema()["properties"]["config"]["required"] == ["orgcal:entra", "orgcal:application",
+                                                                  "orgcal:connector"]  # fmt: skip
+
+
+def example_lines() -> list[str]:
+    return (ROOT / "Pulumi.prod.yaml.example").read_text(encoding="utf-8").splitlines()
+
+
+def test_settings_example_parses_and_is_protected() -> None:
+    said = yaml.safe_load("\n".join(example_lines()))
+
+    settings = parse_settings({key: json.dumps(value) for key, value in said["config"].items()}, stack="prod")
+
+    assert settings.entra.cloud == "public"
+    assert settings.protected is True
+
+
+def test_settings_example_explains_each_line_and_recommends_a_key_service() -> None:
+    lines = example_lines()
+
+    assert any("--secrets-provider" in line and "azurekeyvault" in line for line in lines)
+    for number, line in enumerate(lines):
+        is_value = re.match(r"^ {2,4}[a-z:_]+: \S", line) and not line.startswith("      ")
+        above = lines[number - 1].lstrip()
+        # `generations` and `active` belong to one sentence.
+        assert not is_value or above.startswith(("#", "generations")), line
+
+
+def test_settings_stack_dev_of_the_checkout_parses() -> None:
+    said = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
+
+    settings = parse_settings({key: json.dumps(value) for key, value in said["config"].items()}, stack="dev")
+
+    assert settings.protected is False
+
+
+@pytest.mark.parametrize(("protect", "expected"), [(True, True), (False, False), (None, False)])
+def test_settings_protect_decides_over_world_and_ephemeral(protect: bool | None, expected: bool) -> None:
+    changes: dict[str, Any] = {} if protect is None else {"protect": protect}
+
+    assert parse_settings(with_changes(ephemeral=True, **changes), stack="dev").protected is expected
+
+
+@pytest.mark.parametrize(
+    ("credential", "key"),
+    [
+        ({"kind": "federated"}, "trusts"),
+        ({"kind": "secret", "trusts": {"1": {"issuer": "https://i.example", "subject": "s"}}}, "trusts"),
+        ({"kind": "federated", "trusts": {"2": {"issuer": "https://i.example", "subject": "s"}}}, "trusts"),
+        ({"kind": "federated", "trusts": {"1": {"issuer": "http://i.example", "subject": "s"}}}, "trusts.1.issuer"),
+        ({"kind": "federated", "trusts": {"1": {"isuer": "x"}}}, "trusts.1.isuer"),
+        ({"certificates": {"1": {"certificate_file": "a", "private_key_file": "b"}}}, "certificates"),
+        ({"kind": "password"}, "kind"),
+    ],
+)
+def test_settings_credential_kind_and_its_material_must_fit(credential: dict[str, Any], key: str) -> None:
+    problems = problems_of(with_changes(credential=credential))
+
+    assert any(problem.startswith(f"orgcal:credential.{key}: found ") for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("application", "key"),
+    [
+        ({"owners": ["Alice"]}, "owners[0]"),
+        ({"tags": [""]}, "tags[0]"),
+        ({"links": {"privacy": "somewhere"}}, "links.privacy"),
+        ({"links": {"privcy": "https://x.example"}}, "links.privcy"),
+        ({"redirect_uris": ["https://*.example.com"]}, "redirect_uris[0]"),
+        ({"home_grants": "perhaps"}, "home_grants"),
+    ],
+)
+def test_settings_application_details_are_checked(application: dict[str, Any], key: str) -> None:
+    (problem,) = problems_of(with_changes(application=application))
+
+    assert problem.startswith(f"orgcal:application.{key}: found ")

@@ -1,0 +1,58 @@
+"""How a setting is written down: its rules, and what is said about it in errors and editors."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+REDIRECT_URI = r"^(https://[^/?#*\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
+"""Entra's rule: https, or http on this machine; no wildcard, fragment or unsupported character.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
+"""
+REDIRECT_URI_LENGTH = 256
+MAX_REDIRECT_URIS = 256
+"""For applications of organisations; same source."""
+
+LIFETIME = r"^(never|[1-9]\d{0,2}d|[12]\d{3}d|3[0-5]\d{2}d|36[0-4]\dd|3650d)$"
+"""1 to 3650 days, or `never`."""
+
+LINK = r"^https?://[^\s/]+(/\S*)?$"
+
+
+class Section(BaseModel):
+    """A mapping of settings; unknown names in it are errors, and it never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, str_strip_whitespace=True)
+
+
+def setting(default: Any = ..., *, expected: str, example: str, about: str, **rules: Any) -> Any:
+    """A field that explains itself.
+
+    Args:
+        default: its value where none is given; without one it must be given.
+        expected: what would be right, for errors and the schema.
+        example: a value that `pulumi config set` takes.
+        about: what it is for.
+        rules: of `pydantic.Field`, such as `pattern`.
+    """
+    return Field(default, description=about, json_schema_extra={"expected": expected, "example": example}, **rules)
+
+
+def lifetime_of(text: str) -> timedelta | None:
+    """Days of a lifetime such as `180d`; None for `never`."""
+    return None if text == "never" else timedelta(days=int(text.removesuffix("d")))
+
+
+def redirect_problem(uri: str) -> str:
+    """Why Entra would refuse this redirect URI; empty if it would not."""
+    if len(uri) > REDIRECT_URI_LENGTH:
+        return f"it has {len(uri)} characters, and {REDIRECT_URI_LENGTH} are allowed"
+    if not re.match(REDIRECT_URI, uri):
+        return "it must begin with https:// (or http://localhost) and have no query, fragment or any of *!$'(),;"
+    return ""
