@@ -58,8 +58,14 @@ __all__ = [
     "update_connector",
 ]
 
-KINDS: Mapping[str, str] = {"local": "local", "file": "file"}
-"""Kind -> its module here; each has `capabilities`, `place` (both of the settings alone) and `open_<kind>`."""
+KINDS: Mapping[str, str] = {
+    "local": "local",
+    "file": "file",
+    "http": "http_api",
+    "nango": "nango",
+    "github-environment": "github_environment",
+}
+"""Kind -> its module here; each has `capabilities`, `place` (both of the settings alone) and `open_<module>`."""
 
 
 def open_platform(settings: Mapping[str, Any], environ: Mapping[str, str], *, clock: Clock | None = None) -> Platform:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import requests
 
 DEFAULT_BUDGET_S = 60.0
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 30.0
 FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 10.0
 
@@ -37,6 +39,7 @@ class RestClient:
         name: how messages call the platform.
         key_hint: where its API key is configured, for the repair of a 401 or 403.
         budget_s: seconds that one call may wait for retries in all.
+        silence_s: seconds without a packet after which an answer is given up.
         clock: for tests.
     """
 
@@ -49,6 +52,7 @@ class RestClient:
         name: str,
         key_hint: str,
         budget_s: float = DEFAULT_BUDGET_S,
+        silence_s: float = READ_TIMEOUT_S,
         clock: Clock | None = None,
     ) -> None:
         self.base_url = base_url
@@ -57,6 +61,7 @@ class RestClient:
         self._name = name
         self._key_hint = key_hint
         self._budget_s = budget_s
+        self._timeouts_s = (CONNECT_TIMEOUT_S, silence_s)
         self._clock = clock or Clock()
 
     def call(
@@ -104,8 +109,16 @@ class RestClient:
             attempt += 1
             try:
                 response = self._session.request(
-                    method, self.base_url + path, data=data, params=params, headers=headers, allow_redirects=False
+                    method,
+                    self.base_url + path,
+                    data=data,
+                    params=params,
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=self._timeouts_s,
                 )
+            except requests.exceptions.TooManyRedirects as error:  # the session follows none, as the key would go along
+                return error.response
             except requests.exceptions.RequestException as error:
                 trusted = not isinstance(error, requests.exceptions.SSLError)
                 if trusted and method in _SAFE_METHODS and self._waited(None, attempt, deadline):
@@ -129,7 +142,9 @@ class RestClient:
         status = response.status_code
         said = _message(response)
         repair = ""
-        if status in (401, 403):
+        if 300 <= status < 400:
+            repair = "check the platform's address; redirects are not followed, as the API key would go along"
+        elif status in (401, 403):
             repair = f"check the API key ({self._key_hint}) and its rights"
         elif status == 429:
             repair = "wait, then try again"

@@ -53,6 +53,15 @@ class SettingsReader:
             self._wrong(name, value, "a mapping")
         return {}
 
+    def texts(self, name: str, *, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of texts; without a default it is required."""
+        value = self._take(name, default, "a list of texts")
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        if value is not None:
+            self._wrong(name, value, "a list of texts")
+        return ()
+
     def problem(self, name: str, sentence: str) -> None:
         """Note a problem that only the platform's module can see."""
         self._problems.append(f"{self._prefix}.{name}: {sentence}")

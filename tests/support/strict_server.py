@@ -121,6 +121,7 @@ class StrictServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # an answer in two packets would wait 40 ms for the client's acknowledgement
 
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)

@@ -1,0 +1,249 @@
+"""Kind `github-environment`: variables and secrets of a GitHub environment, for applications deployed by Actions.
+
+    platform:
+      kind: github-environment
+      repository: acme/calendar-app
+      environment: production
+      callback_url: https://app.example.com/oauth/callback
+      # prefix: ORGCAL_                                  # of variables and secrets
+      # key_file_variable: GITHUB_TOKEN_FILE
+      # api_url: https://api.github.com
+
+What is no secret becomes a variable (`ORGCAL_CLIENT_ID`, `ORGCAL_SCOPES`, ...), the rest a sealed secret
+(`ORGCAL_CLIENT_SECRET`). Secrets cannot be read back, only when they were changed; so drift shows as a
+time that is not ours. The environment itself must exist: its protection rules are its owner's.
+
+Sources: https://docs.github.com/en/rest/actions/variables and https://docs.github.com/en/rest/actions/secrets
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orgcal.errors import PlatformError
+from orgcal.msgraph.graph import Clock
+from orgcal.platforms import sealed_box
+from orgcal.platforms.access import read_address, read_key_file, session_for
+from orgcal.platforms.model import (
+    Capabilities,
+    CatalogField,
+    ConnectorEntry,
+    ConnectorSettings,
+    Credential,
+    HeldCredential,
+)
+from orgcal.platforms.rest import RestClient, segment
+from orgcal.platforms.settings import SettingsReader
+
+API_VERSION = "2022-11-28"
+
+CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
+VARIABLES = ("CLIENT_ID", "CREDENTIAL_GENERATION")
+SECRETS = {"CLIENT_SECRET": "client_secret", "CERTIFICATE_PEM": "certificate_pem", "PRIVATE_KEY_PEM": "private_key_pem"}
+
+CAPABILITIES = Capabilities(
+    callback="configured",
+    reads_back="timestamp",
+    catalog=frozenset(CATALOG),
+    credential_kinds=frozenset({"secret", "certificate"}),
+    connections="none",
+    tokens=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GithubSettings:
+    """Settings of this kind, read."""
+
+    api_url: str
+    repository: str
+    environment: str
+    callback_url: str
+    prefix: str
+    key_file_variable: str
+
+
+def read_settings(settings: Mapping[str, Any]) -> GithubSettings:
+    """The settings of this kind.
+
+    Raises:
+        ConfigError: all that is wrong.
+    """
+    reader = SettingsReader(settings)
+    api_url = read_address(reader, "api_url", default="https://api.github.com")
+    repository = reader.text("repository", example="acme/calendar-app")
+    if repository and not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", repository):
+        reader.problem("repository", f"found {repository!r}, expected owner/name")
+    environment = reader.text("environment", example="production")
+    callback_url = reader.text("callback_url", example="https://app.example.com/oauth/callback")
+    prefix = reader.text("prefix", default="ORGCAL_")
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", prefix) or prefix.startswith("GITHUB_"):
+        reader.problem("prefix", f"found {prefix!r}, expected capitals and underscores, not beginning with GITHUB_")
+    variable = reader.text("key_file_variable", default="GITHUB_TOKEN_FILE")
+    reader.done()
+    return GithubSettings(api_url, repository, environment, callback_url, prefix, variable)
+
+
+def capabilities(settings: Mapping[str, Any]) -> Capabilities:
+    """The same for all settings."""
+    read_settings(settings)
+    return CAPABILITIES
+
+
+def place(settings: Mapping[str, Any]) -> str:
+    """The environment, and which names in it."""
+    read = read_settings(settings)
+    return f"{read.api_url}/{read.repository}/{read.environment}/{read.prefix}"
+
+
+def open_github_environment(
+    settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None
+) -> GithubEnvironment:
+    """The environment, with a token from the file that the environment variable names."""
+    read = read_settings(settings)
+    headers = {
+        "Authorization": f"Bearer {read_key_file(environ, read.key_file_variable)}",
+        "X-GitHub-Api-Version": API_VERSION,
+    }
+    session = session_for(read.api_url, environ)
+    client = RestClient(session, read.api_url, headers, name="GitHub", key_hint=read.key_file_variable, clock=clock)
+    return GithubEnvironment(client, read)
+
+
+class GithubEnvironment:
+    """See `orgcal.platforms.model.Platform`.
+
+    Args:
+        client: of the API.
+        settings: read.
+        seal: makes a sealed box of (public key, text).
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self, client: RestClient, settings: GithubSettings, *, seal: Callable[[str, str], str] = sealed_box.seal
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._seal = seal
+        owner, name = settings.repository.split("/")
+        self._base = f"/repos/{segment(owner)}/{segment(name)}/environments/{segment(settings.environment)}"
+
+    @property
+    def place(self) -> str:
+        return f"{self._settings.repository}, environment {self._settings.environment}"
+
+    def read_connector(self, key: str) -> ConnectorEntry | None:
+        held = {field: self._variable(field.upper()) for field in CATALOG}
+        if all(value is None for value in held.values()):
+            return None
+        scopes = held["scopes"] or ""  # a variable that is missing stands for an empty text
+        return ConnectorEntry(
+            key=key,
+            callback_url=self._settings.callback_url,
+            display_name=held["display_name"] or "",
+            description=held["description"] or "",
+            scopes=tuple(scope for scope in scopes.split(",") if scope),
+            published=held["published"] == "true",
+        )
+
+    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
+        return self.update_connector(declared, CATALOG)
+
+    def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
+        for field in changed:
+            self._set_variable(field.upper(), _text(getattr(declared, field)))
+        entry = self.read_connector(declared.key)
+        if entry is None:
+            raise PlatformError("GitHub accepted the variables and has none", where=self.place)
+        return entry
+
+    def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - nobody connects
+        for field in CATALOG:
+            self._client.call("DELETE", f"{self._base}/variables/{self._settings.prefix}{field.upper()}")
+
+    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:  # noqa: ARG002 - one a prefix
+        sealing = self._client.call("GET", f"{self._base}/secrets/public-key")
+        if sealing is None:
+            raise self._no_environment()
+        for name, field in SECRETS.items():
+            value = getattr(credential, field)
+            path = f"{self._base}/secrets/{self._settings.prefix}{name}"
+            if value:
+                body = {"encrypted_value": self._seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
+                self._client.call("PUT", path, body, absent=frozenset())
+            else:
+                self._client.call("DELETE", path)
+        self._set_variable("CLIENT_ID", credential.client_id)
+        self._set_variable("CREDENTIAL_GENERATION", str(credential.generation))
+        return HeldCredential(credential.client_id, credential.generation, self._updated_at())
+
+    def read_credentials(self, key: str) -> HeldCredential | None:  # noqa: ARG002 - one a prefix
+        updated_at = self._updated_at()
+        if not updated_at:
+            return None
+        generation = self._variable("CREDENTIAL_GENERATION") or ""
+        number = int(generation) if generation.isdigit() else 0
+        return HeldCredential(self._variable("CLIENT_ID") or "", number, updated_at)
+
+    def remove_credentials(self, key: str) -> None:  # noqa: ARG002 - one a prefix
+        for name in SECRETS:
+            self._client.call("DELETE", f"{self._base}/secrets/{self._settings.prefix}{name}")
+        for name in VARIABLES:
+            self._client.call("DELETE", f"{self._base}/variables/{self._settings.prefix}{name}")
+
+    def connections(self, key: str) -> list[str]:
+        raise self._unable(f"which organisations are connected to {key!r}")
+
+    def register_connection(self, key: str, tenant_id: str) -> None:
+        raise self._unable(f"of organisations such as {tenant_id}, connected to {key!r}")
+
+    def access_token(self, key: str, tenant_id: str) -> str:
+        raise self._unable(f"a token of {tenant_id} for {key!r}")
+
+    def _unable(self, what: str) -> PlatformError:
+        return PlatformError(f"a GitHub environment does not know {what}", where=self.place)
+
+    def _updated_at(self) -> str:
+        """When each secret was changed last, as one text: any of them changed elsewhere is drift."""
+        times = []
+        for name in SECRETS:
+            found = self._client.call("GET", f"{self._base}/secrets/{self._settings.prefix}{name}")
+            if found is not None:
+                times.append(str(found["updated_at"]))
+        return " ".join(times)
+
+    def _variable(self, name: str) -> str | None:
+        found = self._client.call("GET", f"{self._base}/variables/{self._settings.prefix}{name}")
+        return None if found is None else str(found["value"])
+
+    def _set_variable(self, name: str, value: str) -> None:
+        """Make or change a variable; an empty one is removed, since GitHub keeps no variable without a value."""
+        full = f"{self._settings.prefix}{name}"
+        if not value:
+            self._client.call("DELETE", f"{self._base}/variables/{full}")
+            return
+        changed = self._client.call("PATCH", f"{self._base}/variables/{full}", {"name": full, "value": value})
+        if changed is not None:
+            return
+        made = self._client.call("POST", f"{self._base}/variables", {"name": full, "value": value})
+        if made is None:
+            raise self._no_environment()
+
+    def _no_environment(self) -> PlatformError:
+        return PlatformError(
+            f"there is no environment {self._settings.environment!r} that this token may write",
+            status=404,
+            where=self._settings.repository,
+            repair="make it under Settings, Environments; the token needs its variables and secrets, read and write",
+        )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(value) if isinstance(value, tuple) else str(value)

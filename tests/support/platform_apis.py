@@ -1,0 +1,206 @@
+"""Documented APIs of platforms, strict about what they take, in memory; served by `StrictServer`.
+
+Sources: https://nango.dev/docs/reference/api/integration/create, https://developer.nylas.com/docs/reference/api/,
+https://docs.github.com/en/rest/actions/variables, https://docs.github.com/en/rest/actions/secrets
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from typing import Any
+
+from tests.support.strict_server import Reply, Request
+
+API_KEY = "api-key-for-tests"
+
+_INTEGRATION = {"unique_key", "display_name", "forward_webhooks", "credentials", "integration_config", "custom"}
+
+
+def unexpected(body: Any, known: Set[str], required: Set[str] = frozenset()) -> str:
+    """Why a strict validator refuses the body, or an empty text."""
+    if not isinstance(body, dict):
+        return "the body is no object"
+    if body.keys() - known:
+        return f"unrecognized key {sorted(body.keys() - known)[0]}"
+    return f"{sorted(required - body.keys())[0]} is required" if required - body.keys() else ""
+
+
+class NangoApi:
+    """`/integrations` and `/connections`; `drops` names fields that are taken and not stored."""
+
+    def __init__(self) -> None:
+        self.integrations: dict[str, dict[str, Any]] = {}
+        self.connections: list[dict[str, Any]] = []
+        self.drops: set[str] = set()
+        self.edits = 0
+
+    def __call__(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return _nango_error(401, "unknown_account", "unknown key")
+        if request.path == "/integrations" and request.method == "POST":
+            return self._create(request.body)
+        if request.path == "/connections" and request.method == "GET" and not request.query:
+            shown = ("connection_id", "provider_config_key")
+            return Reply(200, {"connections": [{name: each[name] for name in shown} for each in self.connections]})
+        if request.path.startswith("/connections/") and request.method == "GET":
+            wanted = (request.path.rsplit("/", 1)[1], request.query.get("provider_config_key"))
+            for each in self.connections:
+                if (each["connection_id"], each["provider_config_key"]) == wanted:
+                    return Reply(200, each)
+            return _nango_error(404, "not_found", "no such connection")
+        match = re.fullmatch(r"/integrations/([^/]+)", request.path)
+        if not match or match[1] not in self.integrations:
+            return _nango_error(404, "not_found", "no such integration")
+        return self._one(match[1], request)
+
+    def _create(self, body: Any) -> Reply:
+        known = {
+            "unique_key",
+            "provider",
+            "display_name",
+            "forward_webhooks",
+            "credentials",
+            "integration_config",
+            "custom",
+        }
+        wrong = unexpected(body, known, {"unique_key", "provider"})
+        if not wrong and body["unique_key"] in self.integrations:
+            wrong = "Unique key already exists"
+        if wrong:
+            return _nango_error(400, "invalid_body", wrong)
+        self.integrations[body["unique_key"]] = {"logo": "", "forward_webhooks": True, **self._stamped(body)}
+        return self._shown(body["unique_key"])
+
+    def _one(self, key: str, request: Request) -> Reply:
+        if request.method == "DELETE":
+            del self.integrations[key]
+            self.connections = [each for each in self.connections if each["provider_config_key"] != key]
+            return Reply(200, {"success": True})
+        if request.method == "PATCH":
+            wrong = unexpected(request.body, _INTEGRATION) or self._wrong_credentials(request.body.get("credentials"))
+            if wrong:
+                return _nango_error(400, "invalid_body", wrong)
+            self.integrations[key] |= self._stamped(request.body)
+        return self._shown(key, "credentials" in request.query.get("include", ""))
+
+    def _wrong_credentials(self, given: Any) -> str:
+        if given is None:
+            return ""
+        wrong = unexpected(given, {"type", "client_id", "client_secret", "scopes", "webhook_secret"}, {"type"})
+        if wrong or given["type"] != "OAUTH2":
+            return wrong or "incompatible credentials auth type"
+        if not 1 <= len(given.get("client_id", "")) <= 255 or not given.get("client_secret"):
+            return "client_id or client_secret is missing"
+        scopes = given.get("scopes", "")
+        return "" if isinstance(scopes, str) and " " not in scopes else "scopes must be a comma-separated list"
+
+    def _stamped(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.edits += 1
+        stored = {name: value for name, value in body.items() if name not in self.drops}
+        return {**stored, "updated_at": f"2026-01-01T00:00:{self.edits:02}.000Z"}
+
+    def _shown(self, key: str, credentials: bool = False) -> Reply:
+        held = self.integrations[key]
+        names = ("unique_key", "provider", "display_name", "logo", "forward_webhooks", "updated_at")
+        data = {name: held[name] for name in names if name in held}
+        if credentials:
+            data["credentials"] = held.get("credentials")
+        return Reply(200, {"data": data})
+
+
+class NylasApi:
+    """`/v3/connectors/{provider}`: made with its settings; PATCH replaces the nested object."""
+
+    def __init__(self) -> None:
+        self.connectors: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return _nylas_error(401, "unauthorized")
+        if request.path == "/v3/connectors" and request.method == "POST":
+            wrong = unexpected(request.body, {"name", "provider", "settings", "scope"}, {"provider", "settings"})
+            if wrong or request.body["provider"] in self.connectors:
+                return _nylas_error(400, wrong or "connector already exists")
+            self.connectors[request.body["provider"]] = request.body
+            return Reply(200, {"request_id": "r", "data": request.body})
+        provider = request.path.removeprefix("/v3/connectors/")
+        if provider not in self.connectors:
+            return _nylas_error(404, "connector not found")
+        if request.method == "PATCH":
+            wrong = unexpected(request.body, {"name", "settings", "scope"})
+            if wrong:
+                return _nylas_error(400, wrong)
+            self.connectors[provider] |= request.body
+        if request.method == "DELETE":
+            del self.connectors[provider]
+            return Reply(200, {"request_id": "r"})
+        return Reply(200, {"request_id": "r", "data": self.connectors[provider]})
+
+
+class GithubApi:
+    """Variables and secrets of one environment; secrets are kept as they come, sealed."""
+
+    base = "/repos/acme/app/environments/production"
+
+    def __init__(self) -> None:
+        self.variables: dict[str, str] = {}
+        self.secrets: dict[str, dict[str, str]] = {}
+        self.puts = 0
+
+    def __call__(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return Reply(401, {"message": "Bad credentials"})
+        match = re.fullmatch(rf"{self.base}/(variables|secrets)(?:/([^/]+))?", request.path)
+        if not match:
+            return Reply(404, {"message": "Not Found"})
+        return self._variable(match[2], request) if match[1] == "variables" else self._secret(match[2], request)
+
+    def _variable(self, name: str | None, request: Request) -> Reply:
+        if request.method in ("POST", "PATCH"):
+            wrong = unexpected(request.body, {"name", "value"}, {"name", "value"})
+            if wrong or not request.body["value"]:
+                return Reply(422, {"message": wrong or "value must not be empty"})
+        if request.method == "POST":
+            if request.body["name"] in self.variables:
+                return Reply(409, {"message": "Already exists"})
+            self.variables[request.body["name"]] = request.body["value"]
+            return Reply(201, {})
+        if name not in self.variables:
+            return Reply(404, {"message": "Not Found"})
+        if request.method == "PATCH":
+            self.variables[name] = request.body["value"]
+            return Reply(204)
+        if request.method == "DELETE":
+            del self.variables[name]
+            return Reply(204)
+        return Reply(200, {"name": name, "value": self.variables[name]})
+
+    def _secret(self, name: str | None, request: Request) -> Reply:
+        if name == "public-key":
+            return Reply(200, {"key_id": "k1", "key": "cHVibGljLWtleQ=="})
+        if request.method == "PUT" and name:
+            wrong = unexpected(request.body, {"encrypted_value", "key_id"}, {"encrypted_value", "key_id"})
+            if wrong or request.body["key_id"] != "k1":
+                return Reply(422, {"message": wrong or "unknown key"})
+            created = name not in self.secrets
+            self.puts += 1
+            stamp = f"2026-01-01T00:00:{self.puts:02}Z"
+            self.secrets[name] = {"value": request.body["encrypted_value"], "updated_at": stamp}
+            return Reply(201 if created else 204, {} if created else None)
+        if name not in self.secrets:
+            return Reply(404, {"message": "Not Found"})
+        if request.method == "DELETE":
+            del self.secrets[name]
+            return Reply(204)
+        return Reply(
+            200, {"name": name, "created_at": "2026-01-01T00:00:00Z", "updated_at": self.secrets[name]["updated_at"]}
+        )
+
+
+def _nango_error(status: int, code: str, message: str) -> Reply:
+    return Reply(status, {"error": {"code": code, "message": message}})
+
+
+def _nylas_error(status: int, message: str) -> Reply:
+    return Reply(status, {"request_id": "r", "error": {"type": "invalid_request_error", "message": message}})

@@ -1,0 +1,254 @@
+"""Every platform as the contract suites see it: how to open it, how to meddle with it, how to break its server."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+from emulator.server import RunningEmulator
+from orgcal.msgraph.graph import Clock
+from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
+from orgcal.platforms.github_environment import GithubEnvironment
+from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
+from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi
+from tests.support.strict_server import StrictServer
+
+CALLBACK = "https://app.example.com/oauth/callback"
+
+LOCAL_AS_HTTP: dict[str, Any] = {
+    "kind": "http",
+    "entry": {
+        "read": {"method": "GET", "path": "/platform/local/connectors/{key}"},
+        "create": {
+            "method": "POST",
+            "path": "/platform/local/connectors",
+            "body": {
+                "key": "{key}",
+                "name": "{display_name}",
+                "description": "{description}",
+                "scopes": "{scopes}",
+                "published": "{published}",
+            },
+        },
+        "update": {
+            "method": "PATCH",
+            "path": "/platform/local/connectors/{key}",
+            "body": {
+                "name": "{display_name}",
+                "description": "{description}",
+                "scopes": "{scopes}",
+                "published": "{published}",
+            },
+        },
+        "delete": {"method": "DELETE", "path": "/platform/local/connectors/{key}"},
+        "fields": {
+            "callback_url": "callback_url",
+            "display_name": "name",
+            "description": "description",
+            "scopes": "scopes",
+            "published": "published",
+        },
+    },
+    "credentials": {
+        "read": {"method": "GET", "path": "/platform/local/connectors/{key}/credentials"},
+        "push": {
+            "method": "PUT",
+            "path": "/platform/local/connectors/{key}/credentials",
+            "body": {"client_id": "{client_id}", "client_secret": "{client_secret}", "generation": "{generation}"},
+        },
+        "remove": {"method": "DELETE", "path": "/platform/local/connectors/{key}/credentials"},
+        "fields": {"client_id": "client_id", "client_secret": "client_secret", "generation": "generation"},
+    },
+}
+
+NYLAS: dict[str, Any] = {
+    "kind": "http",
+    "name": "Nylas",
+    "callback_url": "https://api.us.nylas.com/v3/connect/callback",
+    "credentials": {
+        "read": {"method": "GET", "path": "/v3/connectors/{key}"},
+        "create": {
+            "method": "POST",
+            "path": "/v3/connectors",
+            "body": {
+                "provider": "{key}",
+                "settings": {"client_id": "{client_id}", "client_secret": "{client_secret}"},
+                "scope": "{scopes}",
+            },
+        },
+        "push": {
+            "method": "PATCH",
+            "path": "/v3/connectors/{key}",
+            "body": {
+                "settings": {"client_id": "{client_id}", "client_secret": "{client_secret}"},
+                "scope": "{scopes}",
+            },
+        },
+        "remove": {"method": "DELETE", "path": "/v3/connectors/{key}"},
+        "fields": {"client_id": "data.settings.client_id", "client_secret": "data.settings.client_secret"},
+    },
+}
+
+GITHUB: dict[str, Any] = {
+    "kind": "github-environment",
+    "repository": "acme/app",
+    "environment": "production",
+    "callback_url": CALLBACK,
+}
+
+
+@dataclass
+class FakeTime:
+    """A clock that never waits; `waits` lists what it was asked to."""
+
+    now_s: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def clock(self) -> Clock:
+        return Clock(monotonic=lambda: self.now_s, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now_s += seconds
+
+
+@dataclass
+class Case:
+    """One platform under test.
+
+    Attributes:
+        server: where faults can be armed, None for files and the emulator.
+        meddle: changes the stored secret behind our back.
+        drop: makes the platform lose a field that it accepts, None where nothing can.
+        forgets: whether a credential can be removed.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    environ: dict[str, str]
+    platform: Platform
+    time: FakeTime
+    server: StrictServer | None = None
+    meddle: Callable[[], None] = lambda: None
+    drop: Callable[[str], None] | None = None
+    forgets: bool = True
+
+
+DOTENV_FIELDS = ("display_name", "description", "scopes", "published", "client_id", "client_secret", "generation")
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "local": {"kind": "local"},
+    "local-strict": {"kind": "local"},
+    "file-yaml": {"kind": "file", "path": "settings.yaml", "callback_url": CALLBACK},
+    "file-json": {"kind": "file", "path": "settings.json", "callback_url": CALLBACK},
+    "file-dotenv": {
+        "kind": "file",
+        "path": ".env",
+        "callback_url": CALLBACK,
+        "names": {name: f"CAL_{name.upper()}" for name in DOTENV_FIELDS},
+    },
+    "http": {**LOCAL_AS_HTTP, "base_url": "https://localhost"},
+    "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
+    "nango": {"kind": "nango"},
+    "github-environment": GITHUB,
+}
+"""Every case by its name, with the settings of a real stack."""
+
+NAMES = tuple(SETTINGS)
+SERVED = ("local-strict", "http", "nylas", "nango", "github-environment")
+"""Cases with a server of ours, in which faults can be armed."""
+
+
+def able(condition: Callable[[Capabilities], bool], names: tuple[str, ...] = NAMES) -> list[str]:
+    """Names of the cases whose capabilities fit."""
+    return [name for name in names if condition(capabilities_of(SETTINGS[name]))]
+
+
+@contextmanager
+def open_case(name: str, folder: Path, authority: trustme.CA, keys: Any) -> Iterator[Case]:
+    """The case `name`, with its servers running and its files below `folder`."""
+    with ExitStack() as stack:
+        if name == "local":
+            yield _emulator(stack, keys)
+        elif name.startswith("file-"):
+            yield _file(name, folder)
+        elif name in ("local-strict", "http"):
+            yield _local_strict(name, stack, folder, authority)
+        else:
+            yield _rest(name, stack, folder)
+
+
+def _emulator(stack: ExitStack, keys: Any) -> Case:
+    running = stack.enter_context(RunningEmulator(keys=keys))
+    environ = {"ORGCAL_EMULATOR_FILE": str(Path(running.ready["ca_file"]).with_name("ready.json"))}
+    settings, time = SETTINGS["local"], FakeTime()
+    platform = open_platform(settings, environ, clock=time.clock())
+
+    def meddle() -> None:
+        held = platform.read_credentials("outlook")
+        assert held is not None
+        assert held.credential is not None
+        platform.push_credentials("outlook", replace(held.credential, client_secret="typed-in"))
+
+    return Case("local", settings, environ, platform, time, meddle=meddle)
+
+
+def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.CA) -> Case:
+    api = LocalPlatformApi()
+    server = stack.enter_context(StrictServer(api, ca=authority).running())
+    ready = write_emulator_file(folder, server, authority)
+    environ = {"ORGCAL_EMULATOR_FILE": str(ready), "ORGCAL_PLATFORM_KEY_FILE": str(folder / "platform.key")}
+    settings = dict(SETTINGS[name])
+    if name == "http":
+        settings["base_url"] = server.base_url
+    time = FakeTime()
+    platform = open_platform(settings, environ, clock=time.clock())
+
+    def meddle() -> None:
+        api.credentials["outlook"]["client_secret"] = "typed-in"
+
+    return Case(name, settings, environ, platform, time, server, meddle, lambda field: api.drops.add(field))
+
+
+def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
+    api: Any = {"nylas": NylasApi, "nango": NangoApi, "github-environment": GithubApi}[name]()
+    server = stack.enter_context(StrictServer(api).running())
+    key_file = folder / "api.key"
+    key_file.write_text(API_KEY + "\n")
+    key_file.chmod(0o600)
+    variables = ("NANGO_API_KEY_FILE", "ORGCAL_PLATFORM_KEY_FILE", "GITHUB_TOKEN_FILE")
+    environ = {variable: str(key_file) for variable in variables}
+    address = "api_url" if name == "github-environment" else "base_url"
+    settings = {**SETTINGS[name], address: server.base_url}
+    time = FakeTime()
+    platform = open_platform(settings, environ, clock=time.clock())
+
+    def meddle() -> None:
+        if name == "nylas":
+            api.connectors["outlook"]["settings"]["client_secret"] = "typed-in"
+        elif name == "nango":
+            api.integrations["outlook"]["credentials"]["client_secret"] = "typed-in"
+        else:
+            api.secrets["ORGCAL_CLIENT_SECRET"] = {"value": "other", "updated_at": "2026-02-02T00:00:00Z"}
+
+    if isinstance(platform, GithubEnvironment):  # what a sealed box looks like is tested on its own
+        platform._seal = lambda key, text: base64.b64encode(f"{key}:{text}".encode()).decode()
+    drop = (lambda field: api.drops.add(field)) if name == "nango" else None
+    return Case(name, settings, environ, platform, time, server, meddle, drop, forgets=name != "nango")
+
+
+def _file(name: str, folder: Path) -> Case:
+    path = folder / SETTINGS[name]["path"]
+    settings = {**SETTINGS[name], "path": str(path)}
+    time = FakeTime()
+
+    def meddle() -> None:
+        path.write_text(path.read_text().replace("hush-1", "typed-in"))
+
+    return Case(name, settings, {}, open_platform(settings, {}, clock=time.clock()), time, meddle=meddle)
