@@ -1,0 +1,54 @@
+"""What the engine says, as one sentence with its repair."""
+
+from __future__ import annotations
+
+import pytest
+
+from orgcal.engine.drive import explain
+
+UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code: 1"
+
+
+@pytest.mark.parametrize(
+    ("transcript", "sentence", "repair"),
+    [
+        ("stderr: error: getting secrets manager: passphrase must be set: incorrect passphrase", "passphrase", "_FILE"),
+        ("error: the stack is currently locked by 1 lock(s).", "another update", "pulumi cancel --stack prod"),
+        ("error: write /x/state.json: no space left on device", "the disk is full", "free some space"),
+    ],
+)
+def test_explain_known_trouble_of_the_backend_names_the_repair(transcript: str, sentence: str, repair: str) -> None:
+    error = explain(transcript, [], stack="prod")
+
+    assert sentence in error.what
+    assert repair in error.repair
+    assert error.where == "stack prod"
+
+
+def test_explain_keeps_sentence_and_repair_of_our_program() -> None:
+    said = "ARM_TENANT_ID: it belongs to another world\n  repair: unset ARM_TENANT_ID"
+
+    error = explain("a long transcript", [said, UNHANDLED], stack="dev")
+
+    assert error.what == "ARM_TENANT_ID: it belongs to another world"
+    assert error.repair == "unset ARM_TENANT_ID"
+
+
+def test_explain_takes_the_engines_wrapping_off_a_plugins_sentence() -> None:
+    wrapped = "1 error occurred:\n\t* updating urn: rpc error: code = Unknown desc = the key is wrong"
+
+    error = explain("", [wrapped, "update failed"], stack="dev")
+
+    assert error.what == "the key is wrong"
+
+
+def test_explain_several_sentences_are_said_once_each() -> None:
+    error = explain("", ["first", "second", "first"], stack="dev")
+
+    assert error.what == "first\nsecond"
+
+
+def test_explain_without_diagnostics_falls_back_to_the_transcript() -> None:
+    error = explain("code: 255\nstderr: x\nerror: no such backend\n", [], stack="dev")
+
+    assert error.what == "no such backend"
