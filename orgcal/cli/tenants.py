@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -163,6 +165,52 @@ def remove(
         reason = f"access was {access}"
         removed = found.registry.set_state(known.tenant_id, State.REMOVED, reason=reason, action="remove")
     typer.echo(json.dumps(removed.as_json()) if as_json else f"{known.name} is removed; its log is kept")
+
+
+@app.command("export")
+def export_tenants(stack: StackOption = "dev") -> None:
+    """Print all organisations as JSON Lines, for `import` elsewhere."""
+    with opened(stack) as found:
+        for tenant in found.registry.tenants():
+            typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))
+
+
+@app.command("import")
+def import_tenants(
+    file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.")],
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
+) -> None:
+    """Take organisations over; known ones stay as they are. Then run `orgcal consent check --all`."""
+    from orgcal.tenants.model import Tenant
+
+    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    tenants = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            tenants.append(Tenant.from_json(json.loads(line)))
+        except ValueError as error:
+            raise UsageError(f"line {number}: {error}", where=str(file)) from None
+    with opened(stack) as found:
+        new = sum(found.registry.take_in(tenant) for tenant in tenants)
+    said = {"new": new, "known": len(tenants) - new}
+    typer.echo(json.dumps(said) if as_json else f"{new} organisations taken over, {len(tenants) - new} known already")
+
+
+def log(
+    tenant: Annotated[str, typer.Argument(help="Only this organisation.", metavar="[TENANT]")] = "",
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what was done about organisations, by whom, and when."""
+    with opened(stack) as found:
+        subject = found.registry.wanted(tenant).tenant_id if tenant else ""
+        for entry in found.registry.log(subject):
+            if as_json:
+                typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
+            else:
+                when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+                typer.echo(f"{when}  {entry.operator}  {entry.action}  {entry.subject}  {entry.result}")
 
 
 def print_tenant(tenant: Tenant) -> None:

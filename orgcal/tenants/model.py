@@ -52,6 +52,24 @@ class Tenant:
     verified_at: datetime | None = None
     verdict: str = ""
 
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Tenant:
+        """The organisation that `as_json` wrote.
+
+        Raises:
+            ValueError: a field is missing, unknown or not what it should be.
+        """
+        times = ("added_at", "changed_at", "consented_at", "verified_at")
+        try:
+            values = {**said, "state": State(said["state"])}
+            for name in times:
+                values[name] = None if values.get(name) is None else _moment(values[name])
+            if values["added_at"] is None or values["changed_at"] is None or not values["tenant_id"]:
+                raise ValueError("a tenant id, or a time, is missing")
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not an organisation as `orgcal tenants export` writes it: {error}") from None
+
     def as_json(self) -> dict[str, Any]:
         """The organisation as a JSON object."""
         return {
@@ -115,3 +133,10 @@ class LogEntry:
             "result": self.result,
             "detail": self.detail,
         }
+
+
+def _moment(text: object) -> datetime:
+    moment = datetime.fromisoformat(str(text))
+    if moment.tzinfo is None:
+        raise ValueError(f"{text}: a time without a zone")
+    return moment

@@ -217,6 +217,20 @@ class Registry:
             self.write_log(session, action, row.tenant_id, state.value, before=before, reason=reason)
             return _tenant(row)
 
+    def take_in(self, tenant: Tenant) -> bool:
+        """Take an organisation over from another registry, as it is; whether it was new. A known one stays as it is."""
+        with self.transaction() as session:
+            known = session.get(TenantRow, (self.connector, tenant.tenant_id.lower()))
+            if known is not None and known.state != State.REMOVED:
+                return False
+            values = {field.name: getattr(tenant, field.name) for field in fields(Tenant)}
+            row = known or TenantRow(connector=self.connector)
+            for name, value in {**values, "state": tenant.state.value, "tenant_id": tenant.tenant_id.lower()}.items():
+                setattr(row, name, value)
+            session.add(row)
+            self.write_log(session, "import", row.tenant_id, tenant.state.value, name=tenant.name)
+            return True
+
     # --- the log ---
 
     def write_log(self, session: Session, action: str, subject: str, result: str, **detail: Any) -> None:

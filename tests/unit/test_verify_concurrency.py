@@ -1,0 +1,141 @@
+"""The window that adapts, and the gate that waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verify.concurrency import Gate, Window
+from verify.latency import Latencies
+from verify.models import Pace
+
+
+def answers(window: Window, count: int, *, throttled: bool = False) -> None:
+    for _ in range(count):
+        window.answered(window.limit - 1, throttled=throttled)
+
+
+def test_window_doubles_for_each_clean_window_up_to_its_cap() -> None:
+    window = Window(Pace(start=8, cap=64))
+    limits = [window.limit]
+    for _ in range(4):
+        answers(window, window.limit)
+        limits.append(window.limit)
+
+    assert limits == [8, 16, 32, 64, 64]
+    assert window.reached == 64
+
+
+def test_window_after_a_throttle_is_halved_and_grows_by_one() -> None:
+    window = Window(Pace(start=16, cap=64))
+    window.answered(15, throttled=True)
+    assert window.limit == 8
+
+    answers(window, 15)
+    assert window.limit == 8, "the window in which the throttle came is not clean"
+    answers(window, 20)
+    assert window.limit == 10
+
+
+def test_window_takes_a_burst_of_throttles_as_one() -> None:
+    window = Window(Pace(start=32, cap=64))
+    answers(window, 32, throttled=True)
+
+    assert window.limit == 16
+    assert window.throttles == 32
+
+
+def test_window_never_falls_below_one_and_a_fixed_one_never_moves() -> None:
+    window = Window(Pace(start=1))
+    answers(window, 50, throttled=True)
+    fixed = Window(Pace(fixed=5))
+    answers(fixed, 50, throttled=True)
+    answers(fixed, 50)
+
+    assert window.limit == 1
+    assert fixed.limit == 5
+
+
+def test_window_keeps_to_its_share_of_the_connections() -> None:
+    share = [3]
+    window = Window(Pace(start=8), lambda: share[0])
+    assert window.limit == 3
+    share[0] = 100
+    assert window.limit == 8
+
+
+@given(st.lists(st.tuples(st.integers(0, 64), st.booleans())))
+def test_window_stays_within_its_bounds_whatever_comes(events: list[tuple[int, bool]]) -> None:
+    window = Window(Pace(start=8, cap=64))
+    for in_flight, throttled in events:
+        window.answered(in_flight, throttled=throttled)
+        assert 1 <= window.limit <= 64
+
+
+@dataclass
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    now: float = 100.0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def gate(clock: Clock, budget_s: float = 100.0) -> Gate:
+    return Gate(budget_s, monotonic=lambda: clock.now, sleep=clock.sleep)
+
+
+def test_gate_that_was_never_held_lets_everything_pass(clock: Clock) -> None:
+    assert gate(clock).wait()
+    assert clock.slept == []
+
+
+def test_gate_holds_for_the_longest_wait(clock: Clock) -> None:
+    held = gate(clock)
+    held.hold(5.0)
+    held.hold(2.0)
+    held.hold(7.0)
+
+    assert held.wait()
+    assert clock.now == pytest.approx(107.0)
+    assert held.waited_s == pytest.approx(7.0)
+
+
+def test_gate_beyond_its_budget_shuts(clock: Clock) -> None:
+    held = gate(clock, budget_s=10.0)
+    held.hold(6.0)
+    assert held.wait()
+    held.hold(5.0)
+
+    assert held.shut
+    assert not held.wait()
+
+
+def test_gate_of_a_stopped_run_lets_nobody_pass(clock: Clock) -> None:
+    stopped = [False]
+    held = Gate(100.0, lambda: stopped[0], lambda: clock.now, lambda seconds: stopped.__setitem__(0, True))
+    held.hold(50.0)
+
+    assert not held.wait()
+
+
+def test_latencies_give_percentiles_within_a_tenth() -> None:
+    latencies = Latencies()
+    for milliseconds in range(1, 1001):
+        latencies.add(milliseconds / 1000)
+
+    assert latencies.percentile_ms(50) == pytest.approx(500, rel=0.11)
+    assert latencies.percentile_ms(95) == pytest.approx(950, rel=0.11)
+    assert sum(count for _, count in latencies.buckets()) == latencies.count == 1000
+    assert Latencies().percentile_ms(50) == 0.0

@@ -1,0 +1,258 @@
+"""What reports make of results: exit codes, JUnit, GitHub, HTML, and nothing that does not belong there."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgcal.errors import UsageError
+from verify.models import CheckResult, Mailbox, MailboxClass, Target, Verdict
+from verify.report import Reports
+from verify.report.console import ConsoleReport
+from verify.report.files import check_writable, write_whole
+from verify.report.github import MAX_SUMMARY_BYTES, annotation_lines, github_report, step_summary
+from verify.report.html import html
+from verify.report.junit import junit
+from verify.report.machine import JsonLinesReport
+from verify.summary import Summary, exit_code, worst
+
+PASS, WARN, SKIP, FAIL, ERROR = Verdict.PASS, Verdict.WARN, Verdict.SKIP, Verdict.FAIL, Verdict.ERROR
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+def summary_of(*organisations: dict[str, Verdict], deployment: dict[str, Verdict] | None = None) -> Summary:
+    """Organisations by the verdicts of their checks."""
+    summary = Summary()
+    for check, verdict in (deployment or {}).items():
+        summary.add(CheckResult(check, verdict, f"{check} was {verdict}"))  # type: ignore[arg-type]
+    for number, verdicts in enumerate(organisations):
+        for check, verdict in verdicts.items():
+            evidence = {}
+            if check == "users" and verdict in (PASS, WARN):
+                evidence = {"listed": 3}
+            elif check == "users" and verdict is ERROR:
+                evidence = {"nobody": True}
+            summary.add(
+                CheckResult(check, verdict, f"{check} was {verdict}", "do", f"t{number}", f"Org {number}", evidence)  # type: ignore[arg-type]
+            )
+    return summary
+
+
+GOOD = {"tenant": PASS, "token": PASS, "roles": PASS, "users": PASS, "calendars": PASS}
+REFUSED = {"tenant": PASS, "token": FAIL, "roles": SKIP, "users": SKIP, "calendars": SKIP}
+INVITED = {"token": SKIP}
+EMPTY = {**GOOD, "users": ERROR, "calendars": ERROR}
+
+
+@pytest.mark.parametrize(
+    ("organisations", "deployment", "code"),
+    [
+        ([GOOD], {}, 0),
+        ([{**GOOD, "roles": WARN}], {}, 0),
+        ([GOOD, INVITED], {}, 0),
+        ([], {}, 5),
+        ([INVITED, INVITED], {}, 5),
+        ([EMPTY], {}, 5),
+        ([EMPTY, GOOD], {}, 1),
+        ([{**EMPTY, "roles": FAIL}], {}, 1),
+        ([REFUSED, REFUSED], {}, 4),
+        ([REFUSED, GOOD], {}, 1),
+        ([REFUSED, INVITED], {}, 4),
+        ([{**GOOD, "calendars": FAIL}], {}, 1),
+        ([{**GOOD, "calendars": ERROR}], {}, 1),
+        ([GOOD], {"expiry": FAIL}, 1),
+        ([GOOD], {"expiry": WARN}, 0),
+        ([], {"agreement": FAIL}, 5),
+    ],
+)
+def test_exit_code_follows_from_the_verdicts(
+    organisations: list[dict[str, Verdict]], deployment: dict[str, Verdict], code: int
+) -> None:
+    assert exit_code(summary_of(*organisations, deployment=deployment)) == code
+
+
+def test_exit_code_of_an_interrupted_run_is_130() -> None:
+    summary = summary_of(GOOD)
+    summary.complete = False
+    assert exit_code(summary) == 130
+
+
+def test_worst_of_nothing_is_skip() -> None:
+    assert worst([]) is SKIP
+    assert worst([PASS, WARN, ERROR, FAIL]) is FAIL
+
+
+def test_junit_counts_failures_errors_and_skips_per_organisation() -> None:
+    root = ElementTree.fromstring(junit(summary_of(GOOD, REFUSED, {**GOOD, "calendars": ERROR}), NOW))
+
+    attributes = ("name", "tests", "failures", "errors", "skipped")
+    assert [tuple(suite.get(name) for name in attributes) for suite in root] == [
+        ("Org 0", "5", "0", "0", "0"),
+        ("Org 1", "5", "1", "0", "3"),
+        ("Org 2", "5", "0", "1", "0"),
+    ]
+
+
+def test_junit_of_an_interrupted_run_has_an_error() -> None:
+    summary = summary_of(GOOD)
+    summary.complete = False
+
+    assert ElementTree.fromstring(junit(summary, NOW)).find("./testsuite[@name='run']/testcase/error") is not None
+
+
+def test_junit_has_a_case_for_failed_users_up_to_a_cap() -> None:
+    examples = [{"user_id": f"u{n}", "reason": "500 x", "request_id": ""} for n in range(500)]
+    summary = Summary()
+    summary.add(CheckResult("calendars", FAIL, "500 failed", "", "t", "Org", {"failed_examples": examples}))
+
+    suite = ElementTree.fromstring(junit(summary, NOW))[0]
+
+    assert suite.get("tests") == "101"
+
+
+@given(st.text())
+def test_junit_with_any_text_is_well_formed(text: str) -> None:
+    summary = Summary()
+    summary.add(CheckResult("token", FAIL, text, text, "t", text))
+    ElementTree.fromstring(junit(summary, NOW).encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+
+
+def test_annotations_are_at_most_ten_worst_first_and_escaped() -> None:
+    summary = Summary()
+    for number in range(30):
+        verdict = WARN if number < 20 else FAIL
+        summary.add(CheckResult("token", verdict, "50 %\nof: it", "", f"t{number}", f"A, {number}"))
+
+    lines = annotation_lines(summary)
+
+    assert len(lines) == 10
+    assert lines[0] == "::error title=A%2C 20%3A token::50 %25%0Aof: it"
+    assert all(line.startswith("::error") for line in lines)
+
+
+def test_step_summary_never_exceeds_what_github_takes() -> None:
+    summary = Summary()
+    for number in range(3000):
+        summary.add(CheckResult("token", FAIL, "x" * 1000, "y" * 1000, f"t{number}", "z" * 200))
+
+    assert len(step_summary(summary).encode()) <= MAX_SUMMARY_BYTES
+
+
+def test_step_summary_lets_no_text_become_markup() -> None:
+    summary = Summary()
+    summary.add(CheckResult("token", FAIL, "<img src=x> | [a](b)", "", "t", "Evil | <b>"))
+
+    text = step_summary(summary)
+
+    assert "<img" not in text
+    assert "<b>" not in text
+    assert "\\|" in text
+
+
+def test_github_report_is_made_in_actions_only() -> None:
+    assert github_report({}) is None
+    assert github_report({"GITHUB_ACTIONS": "true"}) is not None
+
+
+def rich_summary() -> Summary:
+    summary = summary_of(GOOD, REFUSED, deployment={"expiry": WARN})
+    mailboxes = dict.fromkeys((item.value for item in MailboxClass), 0)
+    batch_ms = {"p50": 20.0, "p95": 40.0, "buckets": [[10.0, 1], [20.0, 5], [40.0, 2]]}
+    evidence = {
+        "calendars": 7,
+        "mailboxes": {**mailboxes, "ok": 2, "failed": 1},
+        "batch_ms": batch_ms,
+        "failed_examples": [{"user_id": "u<1>", "reason": "500 <script>", "request_id": "r"}],
+    }
+    summary.add(CheckResult("calendars", FAIL, "1 mailbox <b>failed</b>", "see", "t0", "Org 0", evidence))
+    return summary
+
+
+def test_html_is_one_file_without_outside_references_or_scripts() -> None:
+    page = html(rich_summary(), NOW)
+
+    assert not re.search(r"(?i)<script|<link|@import|url\(|src\s*=|https?://", page)
+    assert "500 &lt;script&gt;" in page
+    assert "&lt;b&gt;failed&lt;/b&gt;" in page
+    assert 'aria-label="Users of Org 0: 2 read, 1 failed"' in page
+    assert "half within 20.0 milliseconds" in page
+
+
+def test_html_of_nothing_says_so() -> None:
+    page = html(Summary(), NOW)
+    assert "No organisation was checked." in page
+    assert "nothing was checked" in page
+
+
+def test_html_is_balanced() -> None:
+    page = html(rich_summary(), NOW)
+    for tag in ("article", "table", "tr", "td", "svg", "main", "details", "dl"):
+        assert len(re.findall(f"<{tag}[ >]", page)) == page.count(f"</{tag}>"), tag
+
+
+def test_console_without_a_terminal_prints_plain_lines() -> None:
+    out, progress = io.StringIO(), io.StringIO()
+    report = ConsoleReport(out=out, progress=progress)
+    summary = rich_summary()
+    report.started(Target("t0", "Org [0]"), 3)
+    for result in summary.results:
+        report.result(result)
+    report.end(summary)
+
+    text = out.getvalue()
+    assert "\x1b" not in text
+    assert "fail  Org 0  calendars: 1 mailbox <b>failed</b>" in text
+    assert "→ do" in text
+    assert text.rstrip().endswith("a check failed or could not be decided")
+    assert progress.getvalue() == ""
+
+
+def test_console_that_is_quiet_prints_what_is_not_well() -> None:
+    out = io.StringIO()
+    report = ConsoleReport(quiet=True, out=out)
+    summary = summary_of(GOOD, {**GOOD, "roles": WARN})
+    for result in summary.results:
+        report.result(result)
+    report.end(summary)
+
+    assert out.getvalue().splitlines() == ["warn  Org 1  roles: roles was warn", "      → do", "all checks passed"]
+
+
+@pytest.mark.parametrize("show_users", [True, False])
+def test_json_lines_name_users_only_where_asked(tmp_path: Path, show_users: bool) -> None:
+    path = tmp_path / "details.jsonl"
+    report = JsonLinesReport(path, show_users=show_users)
+    report.mailbox(Target("t", "Org"), Mailbox("u1", MailboxClass.OK, 2, name="adele@contoso.example"))
+    report.end(Summary())
+    report.close()
+
+    first = json.loads(path.read_text().splitlines()[0])
+    assert first.get("user") == ("adele@contoso.example" if show_users else None)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_reports_tell_single_users_only_to_those_who_want_them(tmp_path: Path) -> None:
+    assert not Reports([ConsoleReport(out=io.StringIO())]).wants_mailboxes
+    with JsonLinesReport(tmp_path / "d", show_users=False) as lines:
+        assert Reports([lines]).wants_mailboxes
+
+
+def test_write_whole_replaces_or_leaves(tmp_path: Path) -> None:
+    path = tmp_path / "report"
+    write_whole(path, "one")
+    write_whole(path, "two")
+
+    assert path.read_text() == "two"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_writable(tmp_path / "no" / "report", "--html")
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_writable(tmp_path, "--html")
