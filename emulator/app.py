@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,12 +14,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from emulator.connections import cut_in_half, reset_connection
+from emulator.control import PREFIX as CONTROL_PREFIX
 from emulator.control import ControlRoutes
 from emulator.entra.consent import ConsentRoutes
 from emulator.entra.routes import EntraRoutes
 from emulator.graph.errors import GraphFailure
 from emulator.integration.routes import PlatformRoutes
 from emulator.journal import loggable
+from emulator.traffic.faults import Fault
 from emulator.world import EmulatedCloud
 
 Message = MutableMapping[str, Any]
@@ -27,6 +31,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 LARGEST_BODY = 4 * 1024 * 1024
 """Graph takes write requests of up to 4 MB."""
+
+_OWN_PATHS = (CONTROL_PREFIX, "/platform/")
+"""Routes that are not Entra's."""
 
 _log = logging.getLogger("emulator")
 
@@ -78,6 +85,15 @@ class EmulatorApp:
             await self._refuse(scope, send, 413, "RequestEntityTooLarge", "The request body is larger than 4 MB.")
             return
         try:
+            if self.cloud.traffic.faults:
+                fault = self.cloud.traffic.faults.take(scope["method"], _target(raw_path, query))
+                if fault is not None:
+                    await asyncio.sleep(fault.delay_s)
+                    if fault.action in ("answer", "reset"):
+                        await self._fail(fault, scope, receive, send, is_graph=is_graph)
+                        return
+                    if fault.action == "cut":
+                        send = cut_in_half(send, receive)
             if is_graph:
                 await self.cloud.graph.answer(scope["method"], raw_path, query, headers, body, f"https://{host}", send)
             else:
@@ -86,6 +102,21 @@ class EmulatorApp:
             _log.exception("a request could not be answered")
             self.cloud.database.commit()
             await self._refuse(scope, send, 503, "serviceNotAvailable", "The emulator failed on this request.")
+
+    async def _fail(
+        self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send, *, is_graph: bool
+    ) -> None:
+        """Answer as a scripted fault says, or reset the connection."""
+        if fault.action == "reset":
+            self._note(scope, 0)
+            await reset_connection(receive)
+            return
+        body: dict[str, Any]
+        if not is_graph and "/oauth2/" in scope["path"]:
+            body = {"error": fault.code, "error_description": fault.message, "error_codes": []}
+        else:
+            body = fault.failure().body(self.cloud.clock.now(), "", "")
+        await self._send_json(scope, send, fault.status, body, fault.headers)
 
     async def _answer_rest(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
         status = 0
@@ -102,14 +133,21 @@ class EmulatorApp:
             await send(message)
 
         scope.setdefault("state", {})
+        if self.cloud.traffic.latency.entra_s > 0 and not scope["path"].startswith(_OWN_PATHS):
+            await asyncio.sleep(self.cloud.traffic.latency.entra_s)
         await self._rest(scope, receive_again, commit_and_send)
 
     async def _refuse(self, scope: MutableMapping[str, Any], send: Send, status: int, code: str, message: str) -> None:
-        self._note(scope, status)
         body = GraphFailure(status, code, message).body(self.cloud.clock.now(), "", "")
+        await self._send_json(scope, send, status, body, {"connection": "close"})
+
+    async def _send_json(
+        self, scope: MutableMapping[str, Any], send: Send, status: int, body: Any, more: dict[str, str]
+    ) -> None:
+        self._note(scope, status)
         raw = json.dumps(body).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode()),
-                   (b"connection", b"close")]  # fmt: skip
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
+        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": raw})
 
@@ -121,6 +159,11 @@ class EmulatorApp:
         self.cloud.journal.write(
             scope["method"], loggable(path, ""), status, at=self.cloud.clock.now(), principal=principal, code=code
         )
+
+
+def _target(raw_path: str, query: str) -> str:
+    """Path and query as fault patterns see them."""
+    return unquote(f"{raw_path}?{query}" if query else raw_path)
 
 
 async def _read_body(receive: Receive, headers: dict[str, str]) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator.clock import rfc3339
+from emulator.traffic.limits import LimitSettings
+from emulator.traffic.settings import Latency, lags, set_lag
 from emulator.world import EmulatedCloud
 
 PREFIX = "/_emulator"
@@ -42,6 +45,13 @@ class ControlRoutes:
             self._route("/journal", GET=self.journal, DELETE=self.clear_journal),
             self._route("/reset", POST=self.reset),
             self._route("/clock", GET=self.clock, POST=self.move_clock),
+            self._route("/lag", GET=self.lag, POST=self.set_lag),
+            self._route("/latency", GET=self.latency, POST=self.set_latency),
+            self._route("/limits", GET=self.limits, POST=self.set_limits),
+            self._route("/faults", GET=self.faults, POST=self.add_faults, DELETE=self.clear_faults),
+            self._route("/issuers", POST=self.set_issuer_keys),
+            self._route("/export", GET=self.export),
+            self._route("/import", POST=self.import_state),
         ]
 
     def _route(self, path: str, **handlers: Handler) -> Route:
@@ -118,9 +128,92 @@ class ControlRoutes:
             raise ControlFailure(400, "invalid_body", str(error)) from error
         return self._time()
 
+    async def lag(self, _request: Request) -> Response:
+        """How far reads lag, by kind."""
+        return JSONResponse({kind: vars(lag) for kind, lag in lags(self._cloud.directory).items()})
+
+    async def set_lag(self, request: Request) -> Response:
+        """Let reads lag: `{"reads": N, "seconds": S, "kinds": [..]}`; `{}` ends it."""
+        body = await read_object(request)
+        with _refusing():
+            set_lag(self._cloud.directory, body)
+        return await self.lag(request)
+
+    async def latency(self, _request: Request) -> Response:
+        """How long answers take."""
+        return JSONResponse(vars(self._cloud.traffic.latency))
+
+    async def set_latency(self, request: Request) -> Response:
+        """Let answers take time: `{"identity_s": .., "outlook_s": .., "entra_s": ..}`; `{}` ends it."""
+        body = await read_object(request)
+        with _refusing():
+            self._cloud.traffic.latency = Latency(**body)
+        return await self.latency(request)
+
+    async def limits(self, _request: Request) -> Response:
+        """The limits, and how often they refused."""
+        limits = self._cloud.traffic.limits
+        return JSONResponse({"settings": vars(limits.settings), "refused": limits.refused, "early": limits.early})
+
+    async def set_limits(self, request: Request) -> Response:
+        """Other limits; those not named have their defaults again, counters are at zero."""
+        body = await read_object(request)
+        with _refusing():
+            self._cloud.traffic.limits.configure(LimitSettings(**body))
+        return await self.limits(request)
+
+    async def faults(self, _request: Request) -> Response:
+        """Faults that have not hit everything they should."""
+        return JSONResponse({"faults": self._cloud.traffic.faults.pending()})
+
+    async def add_faults(self, request: Request) -> Response:
+        """Script faults: `{"faults": [{"path": "..", "status": 503, "times": 2}]}`, or the fields of a single one."""
+        body = await read_object(request)
+        given = body["faults"] if set(body) == {"faults"} else [body]
+        with _refusing():
+            if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+                raise ValueError("`faults` must be a list of faults")
+            for each in given:
+                self._cloud.traffic.faults.add(each)
+        return await self.faults(request)
+
+    async def clear_faults(self, _request: Request) -> Response:
+        """Forget every fault."""
+        self._cloud.traffic.faults.clear()
+        return Response(status_code=204)
+
+    async def set_issuer_keys(self, request: Request) -> Response:
+        """Keys that an issuer of federated assertions publishes: `{"issuer": "https://..", "keys": [JWK, ..]}`."""
+        body = await read_object(request)
+        issuer, keys = body.get("issuer"), body.get("keys")
+        if set(body) != {"issuer", "keys"} or not isinstance(issuer, str) or not isinstance(keys, list):
+            raise ControlFailure(400, "invalid_body", 'expected {"issuer": "https://..", "keys": [..]}')
+        self._cloud.issuer_keys.give(issuer, [each for each in keys if isinstance(each, dict)])
+        return Response(status_code=204)
+
+    async def export(self, _request: Request) -> Response:
+        """Everything it holds, to be imported again. Credentials of connectors are in it: keep it as safe as them."""
+        return JSONResponse(self._cloud.export(), headers={"Cache-Control": "no-store"})
+
+    async def import_state(self, request: Request) -> Response:
+        """Replace everything it holds by an export."""
+        body = await read_object(request)
+        with _refusing():
+            self._cloud.import_state(body)
+        return JSONResponse({"status": "ok"})
+
     def _time(self) -> Response:
         clock = self._cloud.clock
         return JSONResponse({"now": rfc3339(clock.now()), "offset_s": clock.offset_s})
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Wrong values become a 400 that names them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ControlFailure(400, "invalid_body", str(error).removeprefix("LimitSettings.__init__() ")) from error
 
 
 async def read_object(request: Request) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emulator.calendars.models import Users
 from emulator.calendars.routes import calendar_routes
@@ -23,6 +23,10 @@ from emulator.integration.models import Platform
 from emulator.journal import Journal
 from emulator.seed import Seed, SeedApplication, plant, plant_application
 from emulator.store import Database, Table
+from emulator.traffic.models import Traffic
+from emulator.traffic.settings import set_lag
+
+EXPORT_VERSION = 1
 
 
 @dataclass
@@ -84,14 +88,19 @@ class EmulatedCloud:
         self.tokens = TokenService(
             self.directory, self.clock, key, AssertionChecker(self.clock, self.issuer_keys), self.directory_id
         )
+        self.traffic = Traffic(self.clock)
         self.dispatcher = Dispatcher(
             [
                 *directory_routes(self.directory, self.users.is_user, self.users.shape),
                 *calendar_routes(self.users, self.clock),
             ],
             self.clock,
+            self.traffic.limits,
+            lambda tenant_id: self.users.of(tenant_id).count,
         )
-        self.graph = GraphFront(self.dispatcher, self.tokens, self.clock, self.journal, self.database.commit)
+        self.graph = GraphFront(
+            self.dispatcher, self.tokens, self.clock, self.journal, self.traffic, self.database.commit
+        )
         if not len(self.directory.tenants):
             plant(seed, self.directory, own.operator_secret)
         self.database.commit()
@@ -133,8 +142,43 @@ class EmulatedCloud:
         self.database.commit()
         return client
 
-    def reset(self) -> None:
-        """Back to the seed: same ids, keys, addresses and secrets; the time is the machine's again."""
+    def export(self) -> dict[str, Any]:
+        """Everything it holds, as JSON can hold it; secrets of the directory only as hashes."""
+        return {
+            "version": EXPORT_VERSION,
+            "directory_id": self.directory_id,
+            "clock_offset_s": self.clock.offset_s,
+            "objects": {table.kind: table.export() for table in self._tables()},
+        }
+
+    def import_state(self, exported: dict[str, Any]) -> None:
+        """Replace everything it holds by what `export` gave.
+
+        Raises:
+            ValueError: this is no export of this version; nothing was changed.
+        """
+        objects = exported.get("objects")
+        if exported.get("version") != EXPORT_VERSION or not isinstance(objects, dict):
+            raise ValueError(f"this is no export of version {EXPORT_VERSION}")
+        made: list[tuple[Table[Any], str, Any]] = []
+        for table in self._tables():
+            for key, document in (objects.get(table.kind) or {}).items():
+                try:
+                    made.append((table, key, table.model(**document)))
+                except TypeError as error:
+                    raise ValueError(f"{table.kind} {key!r} is not one of this version: {error}") from error
+        self._clear()
+        self.clock.offset_s = float(exported.get("clock_offset_s", 0.0))
+        self._keep_facts()
+        for table, key, value in made:
+            table.put(key, value)
+        self.directory.index()
+        self.database.commit()
+
+    def _tables(self) -> list[Table[Any]]:
+        return [*self.directory.tables(), self.platform.connectors]
+
+    def _clear(self) -> None:
         self.database.clear()
         self.directory.clear()
         self.platform.clear()
@@ -142,13 +186,18 @@ class EmulatedCloud:
         self.tokens.forget()
         self.issuer_keys.clear()
         self.journal.clear()
-        self.clock.offset_s = 0.0
+        self.traffic.clear()
+        set_lag(self.directory, {})
         self._facts.clear()
+
+    def _keep_facts(self) -> None:
         self._facts.put("directory_id", Fact(self.directory_id))
+        self._facts.put("clock_offset_s", Fact(repr(self.clock.offset_s)))
+
+    def reset(self) -> None:
+        """Back to the seed: same ids, keys, addresses and secrets; the time is the machine's again."""
+        self._clear()
+        self.clock.offset_s = 0.0
+        self._keep_facts()
         plant(self.seed, self.directory, self.own.operator_secret)
         self.database.commit()
-
-
-def new_secrets() -> Secrets:
-    """Fresh secrets."""
-    return Secrets(secrets.token_urlsafe(30), secrets.token_urlsafe(30), secrets.token_urlsafe(30))

@@ -118,6 +118,14 @@ class Directory:
         self.assignments: Table[AppRoleAssignment] = Table("appRoleAssignment", AppRoleAssignment, database, clock)
         self._applications_by_client: dict[str, str] = {}
         self._principals_by_client: dict[tuple[str, str], list[str]] = {}
+        self.index()
+
+    def tables(self) -> list[Table[Any]]:
+        """Every table."""
+        return [self.tenants, self.applications, self.service_principals, self.assignments]
+
+    def index(self) -> None:
+        """Find every object by what it is asked for; needed after tables were filled from outside."""
         for application in self.applications.newest():
             self._applications_by_client[application.client_id] = application.object_id
         for principal in self.service_principals.newest():
@@ -236,7 +244,7 @@ class Directory:
 
     def clear(self) -> None:
         """Forget everything in memory."""
-        for table in (self.tenants, self.applications, self.service_principals, self.assignments):
+        for table in self.tables():
             table.clear()
         self._applications_by_client.clear()
         self._principals_by_client.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -16,6 +17,7 @@ from emulator.graph.messages import Caller, GraphRequest, GraphResponse, parse_j
 from emulator.graph.odata import parse_options
 from emulator.graph.routing import split_segments
 from emulator.journal import Journal, loggable
+from emulator.traffic.models import Stay, Traffic
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[str, str]
@@ -34,6 +36,7 @@ class GraphFront:
     """Answers `/v1.0` and `/beta`.
 
     Args:
+        traffic: limits, faults and latency.
         flush: makes what a request wrote outlive the process; called before the answer is sent.
     """
 
@@ -43,12 +46,14 @@ class GraphFront:
         tokens: Authenticator,
         clock: Clock,
         journal: Journal,
+        traffic: Traffic,
         flush: Callable[[], None],
     ) -> None:
         self._dispatcher = dispatcher
         self._tokens = tokens
         self._clock = clock
         self._journal = journal
+        self._traffic = traffic
         self._flush = flush
 
     async def answer(
@@ -65,19 +70,30 @@ class GraphFront:
         client_request_id = _header_safe(headers.get("client-request-id", "")) or request_id
         seq = self._journal.reserve()
         caller: Caller | None = None
+        stay = Stay(self._traffic.latency)
+        wait_s = 0.0
         try:
             caller = self._tokens.graph_caller(headers.get("authorization", ""))
             version, _, rest = raw_path[1:].partition("/")
-            if rest == "$batch" or rest == "%24batch":
-                response = self._batch(method, version, headers, body, base_url, caller, request_id, seq)
+            if rest in ("$batch", "%24batch"):
+                entries = _entries(method, headers, body)
+                response = self._batch(entries, version, base_url, caller, request_id, seq, stay)
+                wait_s = stay.seconds(in_order=any(entry.depends_on for entry in entries))
             else:
                 request = GraphRequest(
                     method, version, _segments(rest), parse_options(query), headers, body, base_url, caller
                 )
-                response = self._dispatcher.answer(request, request_id, client_request_id)
+                response = self._dispatcher.answer(request, request_id, client_request_id, stay)
+                wait_s = stay.seconds(in_order=True)
         except GraphFailure as failure:
             response = self._dispatcher.refusal(failure, request_id, client_request_id)
         self._flush()
+        if wait_s > 0 and caller is not None:
+            try:
+                await asyncio.sleep(wait_s)
+            finally:
+                for mailbox in stay.mailboxes:
+                    self._traffic.limits.leave(caller.client_id, mailbox)
         self._journal.write(
             method,
             loggable(unquote(raw_path), query),
@@ -91,25 +107,19 @@ class GraphFront:
 
     def _batch(
         self,
-        method: str,
+        entries: list[Entry],
         version: str,
-        headers: Headers,
-        body: bytes,
         base_url: str,
         caller: Caller,
         request_id: str,
         seq: int,
+        stay: Stay,
     ) -> GraphResponse:
-        if method != "POST":
-            raise bad_request("A batch is sent with POST.", "BadRequest")
-        given = parse_json(body, headers.get("content-type", ""))
-        if not isinstance(given, dict):
-            raise bad_request("Invalid batch payload format.", "BadRequest")
         failed: set[str] = set()
         answers = []
         now = self._clock.now()
-        for entry in parse_batch(given):
-            response = self._inner(entry, version, base_url, caller, request_id, failed)
+        for entry in entries:
+            response = self._inner(entry, version, base_url, caller, request_id, failed, stay)
             if not 200 <= response.status < 300:
                 failed.add(entry.entry_id.lower())
             path, _, query = entry.url.partition("?")
@@ -126,15 +136,42 @@ class GraphFront:
         return GraphResponse(200, {"responses": answers})
 
     def _inner(
-        self, entry: Entry, version: str, base_url: str, caller: Caller, request_id: str, failed: set[str]
+        self,
+        entry: Entry,
+        version: str,
+        base_url: str,
+        caller: Caller,
+        request_id: str,
+        failed: set[str],
+        stay: Stay,
     ) -> GraphResponse:
         try:
             if failed and not failed.isdisjoint(entry.depends_on):
                 raise failed_dependency()
+            if self._traffic.faults:
+                self._meet_fault(entry, version, stay)
             request = inner_request(entry, version, base_url, caller)
         except GraphFailure as failure:
             return self._dispatcher.refusal(failure, request_id, request_id)
-        return self._dispatcher.answer(request, request_id, request_id)
+        return self._dispatcher.answer(request, request_id, request_id, stay)
+
+    def _meet_fault(self, entry: Entry, version: str, stay: Stay) -> None:
+        target = unquote(f"/{version}/{entry.url.lstrip('/')}")
+        fault = self._traffic.faults.take(entry.method, target, inside_batch=True)
+        if fault is not None:
+            stay.extra_s += fault.delay_s
+            if fault.action == "answer":
+                raise fault.failure()
+
+
+def _entries(method: str, headers: Headers, body: bytes) -> list[Entry]:
+    """The requests of a posted batch."""
+    if method != "POST":
+        raise bad_request("A batch is sent with POST.", "BadRequest")
+    given = parse_json(body, headers.get("content-type", ""))
+    if not isinstance(given, dict):
+        raise bad_request("Invalid batch payload format.", "BadRequest")
+    return parse_batch(given)
 
 
 def _segments(raw: str) -> list[str]:

@@ -38,7 +38,6 @@ class GraphRequest:
         headers: names in lower case.
         body: raw bytes, or the parsed JSON of a request inside a batch.
         base_url: address the client used, without a slash at the end.
-        raw_target: path and query after the version, as sent (for paging links).
         owned_only: set by the dispatcher: the caller may touch only what it owns.
         keys: values of the route's `{}` segments.
     """

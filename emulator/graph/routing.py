@@ -53,7 +53,8 @@ class Route:
         path: segments after the version, `{}` for a key: `applications/{}/owners`.
         handler: answers it.
         needs: permissions; checked before the handler runs.
-        group: service whose limits the route falls under.
+        group: service whose limits the route falls under: `identity` or `outlook`.
+        lists: it answers a collection, which costs more.
     """
 
     method: str
@@ -61,6 +62,11 @@ class Route:
     handler: Handler
     needs: Needs
     group: str = "identity"
+
+    @property
+    def lists(self) -> bool:
+        """Whether it answers a whole collection."""
+        return self.method == "GET" and not self.path.endswith(("{}", "$count"))
 
 
 @dataclass
