@@ -1,0 +1,178 @@
+"""What Entra ID's answers and administrators' pages say, and that no answer can break anything."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orgcal.consent.check import next_state
+from orgcal.consent.links import consent_url, message, with_port
+from orgcal.consent.outcomes import MAX_STATE, Outcome, read_answer
+from orgcal.consent.pages import PAGES, REFRESH_S, Renderer
+from orgcal.consent.proof import Finding
+from orgcal.msgraph.worlds import load_world
+from orgcal.tenants.model import State, Tenant
+
+CONTOSO = "22222222-2222-2222-2222-222222222222"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def answer(**values: str) -> list[tuple[str, str]]:
+    return list(values.items())
+
+
+def test_answer_that_says_yes_claims_it_and_names_the_tenant() -> None:
+    read = read_answer(answer(admin_consent="True", tenant=CONTOSO.upper(), state="s", scope="x"))
+    assert (read.claimed, read.tenant_id, read.state) == (Outcome.PROVING, CONTOSO, "s")
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome", "code"),
+    [
+        ({"error": "consent_required", "error_description": "AADSTS65004: declined"}, Outcome.DECLINED, "AADSTS65004"),
+        ({"error": "access_denied", "error_subcode": "cancel"}, Outcome.DECLINED, "access_denied"),
+        (
+            {"error": "access_denied", "error_description": "AADSTS90094: admin"},
+            Outcome.NOT_ADMINISTRATOR,
+            "AADSTS90094",
+        ),
+        (
+            {"error": "invalid_request", "error_description": "AADSTS50020: x"},
+            Outcome.WRONG_ORGANISATION,
+            "AADSTS50020",
+        ),
+        ({"error": "server_error", "error_description": "AADSTS99999999: x"}, Outcome.FAILED, "AADSTS99999999"),
+        ({"error": "<script>"}, Outcome.FAILED, "error"),
+        ({"error_description": "odd"}, Outcome.FAILED, "error"),
+    ],
+)
+def test_answer_with_an_error_is_a_refusal_though_it_says_admin_consent(
+    values: dict[str, str], outcome: Outcome, code: str
+) -> None:
+    read = read_answer(answer(admin_consent="True", tenant=CONTOSO, state="s", **values))
+    assert (read.claimed, read.code) == (outcome, code)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        answer(state="s"),
+        answer(state="s", admin_consent="False", tenant=CONTOSO),
+        answer(state="s", admin_consent="True", tenant="not a tenant"),
+        [*answer(state="s", tenant=CONTOSO), ("admin_consent", "True"), ("admin_consent", "True")],
+    ],
+)
+def test_answer_that_cannot_be_understood_claims_nothing(query: list[tuple[str, str]]) -> None:
+    assert read_answer(query).claimed is None
+
+
+def test_answer_with_two_states_or_a_huge_one_has_none() -> None:
+    assert read_answer([("state", "a"), ("state", "b"), ("admin_consent", "True")]).state == ""
+    assert read_answer(answer(state="x" * (MAX_STATE + 1), admin_consent="True")).state == ""
+
+
+NAMES = st.sampled_from(
+    ["state", "admin_consent", "tenant", "error", "error_description", "error_subcode", "scope", "x"]
+)
+VALUES = st.one_of(
+    st.text(max_size=60), st.sampled_from(["True", "true", CONTOSO, "access_denied", "AADSTS65004", "\x00"])
+)
+
+
+@settings(max_examples=1000)
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=12))
+def test_answer_of_any_kind_is_read_without_a_crash(query: list[tuple[str, str]]) -> None:
+    read = read_answer(query)
+
+    assert len(read.state) <= MAX_STATE
+    assert re.fullmatch(r"(AADSTS\d{3,9}|[a-z_]{0,40})", read.code)
+    assert read.tenant_id == "" or re.fullmatch(r"[0-9a-f-]{36}", read.tenant_id)
+    if any(name.startswith("error") for name, _ in query):
+        assert read.claimed is not Outcome.PROVING
+
+
+@pytest.mark.parametrize("outcome", list(PAGES))
+def test_page_of_each_outcome_says_what_to_do_and_needs_nothing_from_elsewhere(outcome: Outcome) -> None:
+    page = Renderer("<Acme> & Calendar", ["Calendars.Read"]).page(outcome, stylesheet="style.css", code="AADSTS1")
+
+    assert "<title>" in page
+    assert "&lt;Acme&gt; &amp; Calendar" in page
+    assert not re.search(r"(?i)<script|https?://|\son\w+=", page)
+    assert ('http-equiv="refresh"' in page) == (outcome is Outcome.PROVING)
+    assert page.count("<h1>") == 1
+    assert outcome is Outcome.PROVING or "<h2>What to do next</h2>" in page
+    assert REFRESH_S <= 5
+
+
+def test_every_outcome_has_a_page() -> None:
+    assert set(PAGES) == set(Outcome)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "host", "graph"),
+    [
+        ("public", "login.microsoftonline.com", "https://graph.microsoft.com/.default"),
+        ("usgov", "login.microsoftonline.us", "https://graph.microsoft.us/.default"),
+        ("china", "login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn/.default"),
+    ],
+)
+def test_consent_url_leads_to_the_clouds_own_page(cloud: str, host: str, graph: str) -> None:
+    world = load_world(cloud, {})
+    url = consent_url(world, tenant_id=CONTOSO, client_id="c", redirect_uri="https://a.example/cb?x=1", state="s+/=")
+
+    split = urlsplit(url)
+    assert (split.scheme, split.hostname, split.path) == ("https", host, f"/{CONTOSO}/v2.0/adminconsent")
+    assert parse_qs(split.query) == {
+        "client_id": ["c"],
+        "scope": [graph],
+        "redirect_uri": ["https://a.example/cb?x=1"],
+        "state": ["s+/="],
+    }
+
+
+def test_message_names_permissions_expiry_and_organisation() -> None:
+    text = message(
+        organisation="Contoso", connector="Sync", url="https://x", expires_at=NOW, permissions=["Calendars.Read"]
+    )
+    assert all(part in text for part in ("Contoso", "Sync", "https://x", "2026-11-23 00:00 UTC", "Calendars.Read"))
+
+
+def test_port_of_a_loopback_redirect_uri_can_be_another() -> None:
+    assert with_port("http://localhost:8400/consent/callback", 9) == "http://localhost:9/consent/callback"
+
+
+GRANTED = Finding("granted", "every declared permission is effective")
+SURPLUS = Finding("granted", "more than declared: X", surplus=("X",))
+PARTIAL = Finding("partial", "not effective: X", missing=("X",))
+NONE = Finding("none", "the application is not known in this tenant")
+GONE = Finding("no tenant", "there is no such tenant")
+UNKNOWN = Finding("unknown", "Entra ID cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("before", "finding", "after"),
+    [
+        (State.INVITED, GRANTED, State.CONSENTED),
+        (State.VERIFIED, GRANTED, State.VERIFIED),
+        (State.REVOKED, GRANTED, State.CONSENTED),
+        (State.RECONSENT_NEEDED, GRANTED, State.CONSENTED),
+        (State.FAILED, GRANTED, State.CONSENTED),
+        (State.VERIFIED, SURPLUS, State.VERIFIED),
+        (State.VERIFIED, PARTIAL, State.RECONSENT_NEEDED),
+        (State.INVITED, PARTIAL, State.INVITED),
+        (State.VERIFIED, NONE, State.REVOKED),
+        (State.INVITED, NONE, State.INVITED),
+        (State.FAILED, NONE, State.FAILED),
+        (State.CONSENTED, GONE, State.FAILED),
+        (State.VERIFIED, UNKNOWN, State.VERIFIED),
+        (State.INVITED, UNKNOWN, State.INVITED),
+    ],
+)
+def test_state_follows_from_what_a_fresh_token_says(before: State, finding: Finding, after: State) -> None:
+    tenant = Tenant(CONTOSO, "Contoso", "contoso.com", before, NOW, NOW)
+    assert next_state(tenant, finding)[0] is after

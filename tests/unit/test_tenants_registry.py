@@ -1,0 +1,268 @@
+"""The registry: states, links that work once, a log that only grows."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from orgcal.errors import UsageError
+from orgcal.tenants import links
+from orgcal.tenants.links import NewLink, Spent, digest, make_link, spend
+from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.registry import Registry, RegistryUnavailable, operator_of, registry_url
+from orgcal.tenants.schema import HEAD, Base
+
+CLIENT = "cccccccc-0000-4000-8000-000000000001"
+CONTOSO = "22222222-2222-2222-2222-222222222222"
+WEEK = timedelta(days=7)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/registry/tenants.sqlite"
+
+
+@pytest.fixture
+def registry(url: str, clock: Clock) -> Iterator[Registry]:
+    registry = Registry.open(url, connector="orgcal/prod", operator="ada", now=clock)
+    registry.add(CONTOSO, "Contoso", domain="contoso.com")
+    yield registry
+    registry.close()
+
+
+def link(registry: Registry, tenant_id: str = CONTOSO, client_id: str = CLIENT) -> NewLink:
+    return make_link(
+        registry,
+        tenant_id,
+        client_id=client_id,
+        redirect_uri="https://a.example/consent/callback",
+        permission_hash="h",
+        lifetime=WEEK,
+    )
+
+
+def test_migrations_make_the_schema_that_the_code_has(url: str, registry: Registry) -> None:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == HEAD
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_registry_file_is_its_owners_only(tmp_path: Path, registry: Registry) -> None:
+    folder = tmp_path / "registry"
+    assert folder.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+
+
+def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    with pytest.raises(UsageError, match="schema 9999"):
+        Registry.open(url, connector="x", operator="x")
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "oracle+nothing://host/name", "sqlite:////proc/nowhere/x.sqlite"])
+def test_registry_at_an_impossible_address_is_refused(bad: str) -> None:
+    with pytest.raises((UsageError, RegistryUnavailable)):
+        Registry.open(bad, connector="x", operator="x")
+
+
+def test_added_organisation_is_invited_and_found_by_id_domain_and_name(registry: Registry) -> None:
+    for wanted in (CONTOSO.upper(), "contoso.com", "CONTOSO"):
+        found = registry.get(wanted)
+        assert found is not None
+        assert (found.tenant_id, found.state) == (CONTOSO, State.INVITED)
+    assert registry.get("fabrikam.com") is None
+    with pytest.raises(UsageError, match=r"no organisation is called 'fabrikam\.com'"):
+        registry.wanted("fabrikam.com")
+
+
+def test_names_that_are_not_unique_are_refused(registry: Registry) -> None:
+    registry.add("33333333-3333-3333-3333-333333333333", "Contoso", domain="contoso.org")
+    with pytest.raises(UsageError, match="2 organisations are called"):
+        registry.get("contoso")
+
+
+def test_organisation_added_again_keeps_its_state(registry: Registry) -> None:
+    registry.set_state(CONTOSO, State.VERIFIED)
+    assert registry.add(CONTOSO, "Contoso Ltd").state is State.VERIFIED
+    registry.set_state(CONTOSO, State.REMOVED)
+    assert registry.add(CONTOSO, "Contoso Ltd").state is State.INVITED
+
+
+def test_connectors_in_one_database_do_not_see_each_other(url: str, registry: Registry) -> None:
+    other = Registry.open(url, connector="orgcal/other", operator="bob")
+    assert list(other.tenants()) == []
+    made = link(registry)
+    assert spend(other, made.state, client_id=CLIENT) == "unknown"
+    assert links.look_up(other, made.link.state_hash) is None
+    assert isinstance(spend(registry, made.state, client_id=CLIENT), Spent)
+    other.close()
+
+
+def test_every_change_is_in_the_log_with_time_operator_and_result(registry: Registry, clock: Clock) -> None:
+    clock.now += timedelta(hours=1)
+    made = link(registry)
+    spend(registry, made.state, client_id=CLIENT)
+    registry.set_state(CONTOSO, State.REVOKED, reason="gone")
+
+    entries = list(registry.log(CONTOSO))
+    assert [(entry.action, entry.result) for entry in entries] == [
+        ("add", "added"),
+        ("link", "made"),
+        ("callback", "link used"),
+        ("check", "revoked"),
+    ]
+    assert {entry.operator for entry in entries} == {"ada"}
+    assert entries[-1].at == clock.now
+    assert entries[-1].detail == {"before": "invited", "reason": "gone"}
+    assert made.state not in json.dumps([entry.as_json() for entry in entries])
+
+
+@pytest.mark.parametrize("change", ["UPDATE log SET operator = 'mallory'", "DELETE FROM log"])
+def test_log_only_grows(url: str, registry: Registry, change: str) -> None:
+    engine = create_engine(url)
+    with engine.connect() as connection, pytest.raises(SQLAlchemyError, match="only grows"):
+        connection.execute(text(change))
+    engine.dispose()
+
+
+# --- links ---
+
+
+def test_state_is_long_random_and_not_kept(tmp_path: Path, registry: Registry) -> None:
+    first, second = link(registry), link(registry)
+
+    assert len(first.state) >= 43
+    assert first.state != second.state
+    assert first.state not in repr(first)
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "registry").iterdir())
+    assert first.state.encode() not in kept
+    assert digest(first.state).encode() in kept
+
+
+def test_link_works_once(registry: Registry) -> None:
+    made = link(registry)
+    spent = spend(registry, made.state, client_id=CLIENT)
+
+    assert isinstance(spent, Spent)
+    assert spent.link.tenant_id == CONTOSO
+    assert spent.result not in repr(spent)
+    assert spend(registry, made.state, client_id=CLIENT) == "used"
+
+
+def test_link_used_by_many_at_once_works_for_one(registry: Registry) -> None:
+    made = link(registry)
+    start = threading.Barrier(8)
+    ended: list[object] = []
+
+    def use() -> None:
+        start.wait()
+        ended.append(spend(registry, made.state, client_id=CLIENT))
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(isinstance(item, Spent) for item in ended) == 1
+    assert ended.count("used") == 7
+
+
+def test_link_that_expired_or_was_revoked_or_is_of_another_client_does_not_work(
+    registry: Registry, clock: Clock
+) -> None:
+    old = link(registry)
+    clock.now += WEEK
+    assert spend(registry, old.state, client_id=CLIENT) == "expired"
+
+    revoked = link(registry)
+    assert links.revoke(registry, CONTOSO) == 2
+    assert spend(registry, revoked.state, client_id=CLIENT) == "revoked"
+
+    assert spend(registry, link(registry).state, client_id="another application") == "unknown"
+
+
+@pytest.mark.parametrize("forge", [lambda state: state[:-1], lambda state: state + "x", str.lower, lambda state: ""])
+def test_state_that_was_changed_is_unknown(registry: Registry, forge: object) -> None:
+    assert callable(forge)
+    assert spend(registry, forge(link(registry).state), client_id=CLIENT) == "unknown"
+
+
+def test_result_is_found_by_its_handle_only(registry: Registry) -> None:
+    made = link(registry)
+    spent = spend(registry, made.state, client_id=CLIENT)
+    assert isinstance(spent, Spent)
+
+    assert [item.state_hash for item in links.unfinished(registry)] == [made.link.state_hash]
+    links.finish(registry, spent.link, "done")
+    found = links.by_result(registry, spent.result)
+    assert found is not None
+    assert found.outcome == "done"
+    assert links.by_result(registry, made.state) is None
+    assert links.by_result(registry, "") is None
+    assert links.unfinished(registry) == []
+
+
+# --- moving, naming ---
+
+
+def test_export_and_import_carry_everything_over(tmp_path: Path, registry: Registry) -> None:
+    registry.set_state(CONTOSO, State.VERIFIED, permission_hash="h", consented_at=registry.now(), verdict="pass")
+    exported = [json.loads(json.dumps(tenant.as_json())) for tenant in registry.tenants()]
+    other = Registry.open(f"sqlite:///{tmp_path}/other.sqlite", connector="orgcal/prod", operator="bob")
+
+    assert [other.take_in(Tenant.from_json(said)) for said in exported] == [True]
+    assert list(other.tenants()) == list(registry.tenants())
+    assert not other.take_in(Tenant.from_json(exported[0]))
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"state": "no"},
+        {"state": "invited", "x": 1},
+        {"state": "invited", "tenant_id": "t", "added_at": "yesterday"},
+    ],
+)
+def test_import_refuses_what_is_no_organisation(said: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Tenant.from_json(said)
+
+
+def test_registry_url_and_operator_come_from_the_environment(tmp_path: Path) -> None:
+    assert registry_url(tmp_path, {}) == f"sqlite:///{tmp_path}/tenants.sqlite"
+    assert registry_url(tmp_path, {"ORGCAL_REGISTRY_URL": "postgresql://x"}) == "postgresql://x"
+    assert operator_of({"GITHUB_ACTOR": "octo"}) == "octo"
+    assert operator_of({"ORGCAL_OPERATOR": "ada", "GITHUB_ACTOR": "octo"}) == "ada"
+    assert operator_of({})
