@@ -1,0 +1,172 @@
+"""Keeping the registry true: what customers change in their tenants becomes the state of their organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from emulator.server import RunningEmulator
+from orgcal.consent import ConsentService
+from orgcal.consent.check import check_tenant, check_tenants
+from orgcal.consent.links import consent_url
+from orgcal.msgraph.auth import TokenSource
+from orgcal.msgraph.credentials import ClientSecret
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.permissions import application_permissions, permission_hash
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import World
+from orgcal.outputs import GraphPermission, StackOutputs
+from orgcal.platforms import Credential, open_platform
+from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.registry import Registry
+from tests.support.administrator import answer
+from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, declared, deploy, operator_graph
+
+
+@pytest.fixture
+def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    return deploy(world, emulator_environ)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    registry = Registry.open(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
+    registry.add(CONTOSO, "Contoso")
+    registry.add(FABRIKAM, "Fabrikam")
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def service(
+    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+) -> Iterator[ConsentService]:
+    service = ConsentService(registry, outputs, world, emulator_environ)
+    yield service
+    service.close()
+
+
+def consent(world: World, outputs: StackOutputs) -> None:
+    url = consent_url(world, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
+    answer(world, url, "admin@contoso.example", follow=False)
+
+
+@pytest.fixture
+def customer(emulator: RunningEmulator, world: World) -> Iterator[GraphClient]:
+    """Somebody in Contoso who may change everything there."""
+    needs = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All")
+    client = emulator.add_client(CONTOSO, *needs)
+    with new_session(world) as session:
+        tokens = TokenSource(world, CONTOSO, client.client_id, ClientSecret(client.secret), session)
+        yield GraphClient(world, tokens, session)
+
+
+def checked(service: ConsentService, name: str = "Contoso") -> Tenant:
+    return check_tenant(service, service.registry.wanted(name)).tenant
+
+
+def test_check_finds_consent_that_was_given_without_us(
+    service: ConsentService, world: World, outputs: StackOutputs
+) -> None:
+    assert checked(service).state is State.INVITED
+    consent(world, outputs)
+
+    found = checked(service)
+
+    assert (found.state, found.permission_hash) == (State.CONSENTED, outputs.permission_hash)
+    assert found.consented_at is not None
+
+
+def test_check_after_the_service_principal_is_deleted_finds_it_revoked(
+    service: ConsentService, world: World, outputs: StackOutputs, customer: GraphClient
+) -> None:
+    consent(world, outputs)
+    checked(service)
+    principal = customer.get(f"/servicePrincipals(appId='{outputs.client_id}')")
+    customer.delete(f"/servicePrincipals/{principal['id']}")
+
+    found = checked(service)
+
+    assert found.state is State.REVOKED
+    assert "in this tenant" in found.reason
+
+
+def test_check_after_a_grant_is_removed_asks_for_a_new_consent(
+    service: ConsentService, world: World, outputs: StackOutputs, customer: GraphClient
+) -> None:
+    consent(world, outputs)
+    checked(service)
+    principal = customer.get(f"/servicePrincipals(appId='{outputs.client_id}')")
+    grants = list(customer.pages(f"/servicePrincipals/{principal['id']}/appRoleAssignments"))
+    calendars = application_permissions(["Calendars.Read"])[0].role_id
+    wanted = next(grant for grant in grants if grant["appRoleId"] == calendars)
+    customer.delete(f"/servicePrincipals/{principal['id']}/appRoleAssignments/{wanted['id']}")
+
+    found = checked(service)
+
+    assert (found.state, found.reason) == (State.RECONSENT_NEEDED, "not effective: Calendars.Read")
+    for grant in grants:
+        if grant["id"] != wanted["id"]:
+            customer.delete(f"/servicePrincipals/{principal['id']}/appRoleAssignments/{grant['id']}")
+    assert checked(service).state is State.REVOKED
+
+
+def test_check_after_more_scopes_are_declared_asks_for_a_new_consent(
+    service: ConsentService,
+    registry: Registry,
+    world: World,
+    outputs: StackOutputs,
+    emulator_environ: Mapping[str, str],
+) -> None:
+    consent(world, outputs)
+    checked(service)
+    roles = application_permissions(["Calendars.ReadWrite"])
+    with new_session(world) as session:
+        operator_graph(world, emulator_environ, session).patch(
+            f"/applications/{outputs.application_object_id}", {"requiredResourceAccess": [declared(roles)]}
+        )
+    wider = outputs.model_copy(
+        update={
+            "permissions": tuple(GraphPermission(name=role.name, role_id=role.role_id) for role in roles),
+            "permission_hash": permission_hash(roles),
+        }
+    )
+    after = ConsentService(service.registry, wider, world, emulator_environ)
+
+    found = checked(after)
+
+    assert (found.state, found.reason) == (State.RECONSENT_NEEDED, "not effective: Calendars.ReadWrite")
+    consent(world, wider)
+    again = checked(after)
+    assert (again.state, again.permission_hash) == (State.CONSENTED, wider.permission_hash)
+    assert again.reason == "every declared permission is effective; more than declared: Calendars.Read"
+    after.close()
+
+
+def test_check_with_a_wrong_credential_of_our_own_changes_no_state(
+    service: ConsentService, world: World, outputs: StackOutputs, emulator_environ: Mapping[str, str]
+) -> None:
+    consent(world, outputs)
+    checked(service)
+    platform = open_platform(outputs.platform, emulator_environ)
+    platform.push_credentials(outputs.connector_key, Credential(outputs.client_id, 1, "wrong"))
+
+    result = check_tenant(service, service.registry.wanted("Contoso"))
+
+    assert (result.finding.access, result.tenant.state) == ("unknown", State.CONSENTED)
+    assert "secret is wrong" in result.finding.sentence
+
+
+def test_check_of_all_takes_a_fresh_token_of_each(
+    service: ConsentService, registry: Registry, world: World, outputs: StackOutputs, emulator: RunningEmulator
+) -> None:
+    consent(world, outputs)
+    before = len(emulator.journal())
+
+    states = {found.tenant.name: found.tenant.state for found in check_tenants(service, registry.tenants())}
+
+    assert states == {"Contoso": State.CONSENTED, "Fabrikam": State.INVITED}
+    tokens = [entry for entry in emulator.journal()[before:] if entry["path"].endswith("/oauth2/v2.0/token")]
+    assert len(tokens) == 2
