@@ -273,5 +273,62 @@ class ConnectorCredentials(_Resource):
         return self._output("pushedAt")
 
 
+class CertificateKey(_Resource):
+    """A key pair with a self-signed certificate, kept in the stack's state; new only when its keepers change.
+
+    Args:
+        resource_name: the resource's name in the program.
+        common_name: subject of the certificate, 1 to 64 characters; nobody checks it.
+        end_date: end of its validity, from the ledger's `end_dates`.
+        keepers: any values; another value makes another key.
+        opts: the resource's options.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        common_name: pulumi.Input[str],
+        end_date: pulumi.Input[str],
+        keepers: Mapping[str, pulumi.Input[str]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        hidden = pulumi.ResourceOptions(additional_secret_outputs=["privateKeyPem"])
+        super().__init__(
+            "orgcal:index:CertificateKey",
+            resource_name,
+            {
+                "commonName": common_name,
+                "endDate": end_date,
+                "keepers": dict(keepers or {}),
+                "certificatePem": None,
+                "privateKeyPem": None,
+                "thumbprint": None,
+                "notAfter": None,
+            },
+            _with_version(pulumi.ResourceOptions.merge(opts, hidden)),
+        )
+
+    @property
+    def certificate_pem(self) -> pulumi.Output[str]:
+        """X.509 certificate."""
+        return self._output("certificatePem")
+
+    @property
+    def private_key_pem(self) -> pulumi.Output[str]:
+        """PKCS #8 private key, a Pulumi secret."""
+        return self._output("privateKeyPem")
+
+    @property
+    def thumbprint(self) -> pulumi.Output[str]:
+        """SHA-1 of the certificate in capitals, as Entra ID's portal shows it."""
+        return self._output("thumbprint")
+
+    @property
+    def not_after(self) -> pulumi.Output[str]:
+        """End of the certificate's validity, RFC 3339 in UTC."""
+        return self._output("notAfter")
+
+
 def _with_version(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=VERSION), opts)

@@ -118,6 +118,8 @@ class RestClient:
                     timeout=self._timeouts_s,
                 )
             except requests.exceptions.TooManyRedirects as error:  # the session follows none, as the key would go along
+                if error.response is None:
+                    raise self._unreachable(method, path, error) from None
                 return error.response
             except requests.exceptions.RequestException as error:
                 trusted = not isinstance(error, requests.exceptions.SSLError)

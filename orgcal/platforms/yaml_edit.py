@@ -8,6 +8,7 @@ YAML). Each edit is proved: the new text must parse to exactly what was meant, o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ import yaml
 from orgcal.errors import PlatformError
 
 INDENT = 2
+
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Characters that JSON leaves as they are and YAML wants escaped (https://yaml.org/spec/1.2.2/#51-character-set)."""
 
 
 def load(text: str, *, where: str) -> dict[str, Any]:
@@ -53,15 +57,8 @@ def edit(text: str, path: Sequence[str], values: dict[str, Any], removed: Sequen
     """
     meant: dict[str, Any] = _unshared(load(text, where=where))
     apply(meant, list(path), values, removed)
-    new = text
-    for key in removed:
-        new = _without(new, [*path, key])
-    for depth in range(len(path), 0, -1):
-        if removed and _at(load(new, where=where), path[:depth]) in (None, {}) and not values:
-            new = _without(new, list(path[:depth]))
-    for key, value in values.items():
-        new = _with(new, [*path, key], value)
     try:
+        new = _edited(text, list(path), values, removed)
         proved = (yaml.safe_load(new) or {}) == meant
     except yaml.YAMLError:
         proved = False
@@ -72,6 +69,17 @@ def edit(text: str, path: Sequence[str], values: dict[str, Any], removed: Sequen
             repair="write it as a block (one key a line, no aliases), or remove it and run pulumi up again",
         )
     return new
+
+
+def _edited(text: str, path: list[str], values: dict[str, Any], removed: Sequence[str]) -> str:
+    for key in removed:
+        text = _without(text, [*path, key])
+    for depth in range(len(path), 0, -1):
+        if removed and not values and _at(yaml.safe_load(text), path[:depth]) in (None, {}):
+            text = _without(text, path[:depth])
+    for key, value in values.items():
+        text = _with(text, [*path, key], value)
+    return text
 
 
 def apply(data: dict[str, Any], path: list[str], values: dict[str, Any], removed: Sequence[str]) -> None:
@@ -189,4 +197,4 @@ def _joined(head: str, lines: list[str], indent: str) -> str:
 def _flow(value: Any, *, key: bool = False) -> str:
     if key and isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum() and value[0].isalpha():
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from providers._sdk import Provider, serve
+from providers.connector.certificates import CertificateKey
 from providers.connector.connectors import Connector
 from providers.connector.credentials import ConnectorCredentials
 from providers.connector.ledgers import CredentialLedger
@@ -12,7 +13,8 @@ VERSION = "0.1.0"
 
 def main() -> None:
     """Serve the package `orgcal`."""
-    serve(Provider("orgcal", VERSION, resources=[Connector(), CredentialLedger(), ConnectorCredentials()]))
+    resources = [Connector(), CredentialLedger(), ConnectorCredentials(), CertificateKey()]
+    serve(Provider("orgcal", VERSION, resources))
 
 
 if __name__ == "__main__":

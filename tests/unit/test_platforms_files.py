@@ -1,0 +1,182 @@
+"""Editing YAML and dotenv texts in place, and settings of platforms that are read without any I/O."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgcal.errors import ConfigError, PlatformError
+from orgcal.platforms import capabilities_of, dotenv, open_platform, place_of, yaml_edit
+from tests.support.platform_cases import NYLAS, SETTINGS
+
+YAML = """\
+# top comment
+other:
+  - a   # keep
+connectors:
+  # about outlook
+  outlook:
+    display_name: "Old"  # the name
+    color: blue
+    scopes:
+      - a
+      - b
+    # trailing
+
+  google: {x: 1}
+last: 1
+"""
+PATH = ["connectors", "outlook"]
+
+
+def edit(text: str, values: dict[str, object], removed: list[str] | None = None) -> str:
+    return yaml_edit.edit(text, PATH, values, removed or [], where="settings.yaml")
+
+
+def test_yaml_edit_changes_values_and_nothing_else() -> None:
+    edited = edit(YAML, {"display_name": "Néw 😀: #x", "scopes": ["c"], "client_id": "cid"})
+    expected = YAML.replace('"Old"', '"Néw 😀: #x"').replace(
+        "scopes:\n      - a\n      - b\n", 'scopes: ["c"]\n    client_id: "cid"\n'
+    )
+    assert edited == expected
+
+
+def test_yaml_edit_back_again_leaves_foreign_keys_and_comments() -> None:
+    edited = edit(edit(YAML, {"client_id": "cid"}), {}, ["client_id"])
+    assert edited == YAML
+
+
+def test_yaml_edit_removing_all_of_ours_keeps_what_is_foreign() -> None:
+    edited = edit(YAML, {}, ["display_name", "scopes"])
+    assert yaml.safe_load(edited)["connectors"] == {"outlook": {"color": "blue"}, "google": {"x": 1}}
+    assert "# about outlook" in edited
+    assert edit("connectors:\n  outlook:\n    a: 1\nlast: 1\n", {}, ["a"]) == "last: 1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# only a comment\n",
+        "{}",
+        "connectors:\n",
+        "connectors: {}\n",
+        "other: 1",
+        "connectors:\n  google:\n    a: 1\n",
+    ],
+)
+def test_yaml_edit_makes_what_is_missing(text: str) -> None:
+    edited = edit(text, {"client_id": "cid", "generation": 1})
+    assert yaml.safe_load(edited)["connectors"]["outlook"] == {"client_id": "cid", "generation": 1}
+    before = yaml.safe_load(text) or {}
+    assert set(yaml.safe_load(edited)) == {*before, "connectors"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["connectors: {outlook: {b: 1}}\n", "x: &a {a: 1}\nconnectors:\n  outlook: *a\n", "connectors: [1]\n"],
+)
+def test_yaml_edit_that_cannot_be_proved_is_refused(text: str) -> None:
+    with pytest.raises(PlatformError, match="without touching the rest of the file"):
+        edit(text, {"a": "b"})
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("a: [", "is not YAML \\(line"), ("- 1", "holds no mapping")])
+def test_yaml_edit_of_something_else_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(PlatformError, match=sentence):
+        edit(text, {"a": "b"})
+
+
+def test_yaml_edit_replaces_a_block_scalar_and_keeps_what_follows() -> None:
+    text = "connectors:\n  outlook:\n    pem: |\n      abc\n      def\n\n    # c\n    k: v\n"
+    assert edit(text, {"pem": "x\ny"}) == 'connectors:\n  outlook:\n    pem: "x\\ny"\n\n    # c\n    k: v\n'
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "client_secret"]), st.text(), min_size=1), st.text())
+def test_yaml_edit_any_text_survives(values: dict[str, str], foreign: str) -> None:
+    text = yaml.safe_dump({"connectors": {"outlook": {"foreign": foreign}}}, allow_unicode=True)
+    edited = edit(text, dict(values))
+    assert yaml.safe_load(edited)["connectors"]["outlook"] == {"foreign": foreign, **values}
+
+
+DOTENV = "A=1\n# c\nexport B=\"x\ny\" # z\nC='q'\nD = bare # note\n"
+
+
+def test_dotenv_load_understands_quotes_lines_and_comments() -> None:
+    assert dotenv.load(DOTENV) == {"A": "1", "B": "x\ny", "C": "q", "D": "bare"}
+
+
+def test_dotenv_edit_changes_in_place_and_appends() -> None:
+    edited = dotenv.edit(DOTENV, {"B": 'new$ "q"\nline', "E": "5"}, {"A"})
+    assert edited == '# c\nexport B="new\\$ \\"q\\"\\nline"\nC=\'q\'\nD = bare # note\nE="5"\n'
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["A", "X"]), st.text(st.characters(exclude_categories=["C"]) | st.sampled_from("\n\r\t\"'\\$#"))
+    )
+)
+def test_dotenv_any_text_survives(values: dict[str, str]) -> None:
+    edited = dotenv.edit(DOTENV, values, set())
+    assert dotenv.load(edited) == {**dotenv.load(DOTENV), **values}
+
+
+@pytest.mark.parametrize(
+    ("settings", "problems"),
+    [
+        ({"kind": "file"}, ["platform.path: missing", "platform.callback_url: missing"]),
+        ({"kind": "file", "path": "a.env", "callback_url": "u"}, ["platform.names: missing"]),
+        ({"kind": "file", "path": "a", "callback_url": "u", "format": "toml"}, ["expected one of yaml, json, dotenv"]),
+        ({"kind": "file", "path": "a", "callback_url": "u", "names": {"clientid": "X"}}, ["names.clientid: unknown"]),
+        ({"kind": "local", "url": "x"}, ["platform.url: unknown setting"]),
+        ({"kind": "github-environment"}, ["repository: missing", "environment: missing", "callback_url: missing"]),
+        ({**SETTINGS["github-environment"], "repository": "x", "prefix": "github_"}, ["owner/name", "capitals"]),
+        ({**SETTINGS["nylas"], "auth_value": "Bearer abc"}, ["must hold {api_key}"]),
+        ({**SETTINGS["nylas"], "callback_url": ""}, ["give either this or entry.fields.callback_url"]),
+        ({**SETTINGS["nylas"], "credentials": {}}, ["credentials.push: missing"]),
+        ({**SETTINGS["nylas"], "entry": {"read": {"method": "GET", "path": "/x"}}}, ["needs read, create and delete"]),
+        (
+            {**SETTINGS["nylas"], "credentials": {"push": {"method": "PUSH", "path": "x/{client_secret}", "bdy": 1}}},
+            ["credentials.push.method: found 'PUSH'", "credentials.push.path: found", "credentials.push.bdy: unknown"],
+        ),
+        (
+            {
+                **SETTINGS["nylas"],
+                "credentials": {"push": {"method": "PUT", "path": "/{client_secret}", "body": "{x}"}},
+            },
+            ["{client_secret} cannot stand in a path", "unknown {x}"],
+        ),
+    ],
+)
+def test_settings_problems_are_told_all_at_once(settings: dict[str, object], problems: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        place_of(settings)
+    for problem in problems:
+        assert problem in str(error.value)
+
+
+def test_capabilities_follow_from_settings() -> None:
+    dotenv_settings = {
+        "kind": "file",
+        "path": ".env",
+        "callback_url": "u",
+        "names": {"client_id": "I", "client_secret": "S"},
+    }
+    assert capabilities_of(dotenv_settings).catalog == frozenset()
+    assert capabilities_of(dotenv_settings).credential_kinds == {"secret"}
+    assert capabilities_of({**NYLAS, "base_url": "https://api.us.nylas.com"}).reads_back == "value"
+    blind = {**NYLAS, "base_url": "https://x.example", "credentials": {"push": NYLAS["credentials"]["push"]}}
+    assert capabilities_of(blind).reads_back == "nothing"
+
+
+def test_places_of_two_accounts_differ_and_key_files_do_not_move_anything() -> None:
+    nango = {"kind": "nango"}
+    assert place_of(nango) == place_of({**nango, "key_file_variable": "OTHER"})
+    assert place_of(nango) != place_of({**nango, "base_url": "http://localhost:3003"})
+
+
+def test_open_platform_of_no_kind_is_refused() -> None:
+    with pytest.raises(ConfigError, match="found None; known are file, github-environment, http, local, nango"):
+        open_platform({}, {})
