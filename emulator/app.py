@@ -20,6 +20,7 @@ from emulator.control import ControlRoutes
 from emulator.entra.consent import ConsentRoutes
 from emulator.entra.routes import EntraRoutes
 from emulator.graph.errors import GraphFailure
+from emulator.integration.nango_routes import NangoRoutes
 from emulator.integration.routes import PlatformRoutes
 from emulator.journal import loggable
 from emulator.traffic.faults import Fault
@@ -57,6 +58,7 @@ class EmulatorApp:
             routes=[
                 *ControlRoutes(cloud).routes(),
                 *PlatformRoutes(cloud.platform, cloud.tokens, cloud.directory, cloud.own.platform_api_key).routes(),
+                *NangoRoutes(cloud.nango, cloud.own.platform_api_key).routes(),
                 *ConsentRoutes(cloud.directory, cloud.users, cloud.clock).routes(),
                 *entra.routes(),
             ],

@@ -22,16 +22,11 @@ async def reset_connection(receive: Receive) -> None:
     Args:
         receive: the request's ASGI channel, a method of uvicorn's record of the request.
     """
-    transport = getattr(receive, "__self__", None) and receive.__self__.transport  # type: ignore[attr-defined]
-    if not isinstance(transport, asyncio.BaseTransport):
-        return
+    transport = _transport(receive)
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    transport.abort()  # type: ignore[attr-defined]
-    # uvicorn must learn that the client is gone before this request ends, or it would try to answer.
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await _abort(transport)
 
 
 def cut_in_half(send: Send, receive: Receive) -> Send:
@@ -45,6 +40,20 @@ def cut_in_half(send: Send, receive: Receive) -> Send:
         await send({**message, "body": body[: len(body) // 2], "more_body": True})
         # What was written must reach the socket before it is closed.
         await asyncio.sleep(0.01)
-        await reset_connection(receive)
+        await _abort(_transport(receive))
 
     return send_half
+
+
+def _transport(receive: Receive) -> asyncio.WriteTransport:
+    cycle = getattr(receive, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    assert isinstance(transport, asyncio.WriteTransport), "the emulator is served by uvicorn"
+    return transport
+
+
+async def _abort(transport: asyncio.WriteTransport) -> None:
+    transport.abort()
+    # uvicorn must learn that the client is gone before this request ends, or it would try to answer.
+    for _ in range(5):
+        await asyncio.sleep(0)

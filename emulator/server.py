@@ -287,6 +287,10 @@ class Emulator:
                 "url": f"{base_url}/platform/local",
                 "api_key_file": str(path / "platform-api-key"),
             },
+            "nango": {
+                "url": f"{base_url}/platform/nango",
+                "api_key_file": str(path / "platform-api-key"),
+            },
             "control": {"url": f"{base_url}/_emulator", "token_file": str(path / "control-token")},
             "tenants": [self._tenant(each) for each in self.cloud.directory.tenants.newest()],
         }

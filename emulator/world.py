@@ -20,6 +20,7 @@ from emulator.graph.asgi import GraphFront
 from emulator.graph.dispatcher import Dispatcher
 from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME
 from emulator.integration.models import Platform
+from emulator.integration.nango_models import Nango
 from emulator.journal import Journal
 from emulator.seed import Seed, SeedApplication, plant, plant_application
 from emulator.store import Database, Table
@@ -83,6 +84,7 @@ class EmulatedCloud:
         self.directory_id = self._fact("directory_id", new_guid())
         self.directory = Directory(self.database, self.clock)
         self.platform = Platform(self.database, self.clock)
+        self.nango = Nango(self.database, self.clock)
         self.users = Users(self.directory)
         self.issuer_keys = IssuerKeys()
         self.tokens = TokenService(
@@ -176,12 +178,13 @@ class EmulatedCloud:
         self.database.commit()
 
     def _tables(self) -> list[Table[Any]]:
-        return [*self.directory.tables(), self.platform.connectors]
+        return [*self.directory.tables(), self.platform.connectors, self.nango.integrations]
 
     def _clear(self) -> None:
         self.database.clear()
         self.directory.clear()
         self.platform.clear()
+        self.nango.integrations.clear()
         self.users.clear()
         self.tokens.forget()
         self.issuer_keys.clear()

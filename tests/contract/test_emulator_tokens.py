@@ -355,9 +355,7 @@ def test_broken_tokens_answer_401_in_graphs_shape(operator: Any, emulator: Runni
     assert (expired.status_code, "expired" in expired.json()["error"]["message"]) == (401, True)
 
 
-def test_token_of_another_emulator_is_not_taken(
-    operator: Any, start_emulator: Callable[..., RunningEmulator]
-) -> None:
+def test_token_of_another_emulator_is_not_taken(operator: Any, start_emulator: Callable[..., RunningEmulator]) -> None:
     other = start_emulator()
     answer = requests.get(
         f"{other.ready['base_url']}/v1.0/applications",

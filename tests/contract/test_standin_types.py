@@ -1,0 +1,406 @@
+"""Each type against the emulator, without the engine: what is written, what is read back, what counts as a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.azuread_directory import SeenDirectory
+from benchmarks.azuread_stack import CALENDARS_READ, Plan, arm_variables, seed_with_rights
+from emulator.server import RunningEmulator
+from orgcal.errors import OrgcalError
+from providers._sdk import Call, InvalidInputs, Properties, Secret, State, reveal
+from providers.azuread.app_role_assignment import AppRoleAssignment
+from providers.azuread.application import Application
+from providers.azuread.certificate import ApplicationCertificate
+from providers.azuread.connection import Connection
+from providers.azuread.federated import ApplicationFederatedIdentityCredential
+from providers.azuread.functions import GetServicePrincipal
+from providers.azuread.managed import Managed
+from providers.azuread.password import ApplicationPassword
+from providers.azuread.service_principal import ServicePrincipal
+from providers.azuread.settings import read_settings
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+ROLE_ID = "5f3b1c52-0d5c-4b7e-9a5e-000000000001"
+SCOPE_ID = "5f3b1c52-0d5c-4b7e-9a5e-000000000002"
+
+
+class Trial:
+    """Runs a type as the engine would: check, create, read, diff, update, delete."""
+
+    def __init__(self, emulator: RunningEmulator) -> None:
+        self.emulator = emulator
+        self.told: list[str] = []
+        self.call = Call("urn:pulumi:s::p::t::thing", "thing", 0.0, lambda severity, text: self.told.append(text))
+        self.directory = SeenDirectory(emulator.ready)
+        self.restart()
+
+    def restart(self) -> None:
+        """A new plugin process, which remembers nothing."""
+        self.connection = Connection()
+        self.connection.configure(read_settings({}, arm_variables(self.emulator.ready)))
+
+    def checked(self, kind: type[Managed], given: Properties) -> Properties:
+        return kind(self.connection).check(self.call, given, {})
+
+    def create(self, kind: type[Managed], **given: Any) -> tuple[str, State]:
+        inputs = self.checked(kind, given)
+        made = kind(self.connection).create(self.call, inputs)
+        return made.resource_id, State(inputs, _kept({**inputs, **made.outputs}))
+
+    def read(self, kind: type[Managed], resource_id: str, old: State | None = None) -> State | None:
+        found = kind(self.connection).read(self.call, resource_id, old or State())
+        return None if found is None else State(found.inputs, _kept({**found.inputs, **found.outputs}))
+
+    def changes(self, kind: type[Managed], resource_id: str, old: State, **given: Any) -> tuple[set[str], set[str]]:
+        diff = kind(self.connection).diff(self.call, resource_id, old, self.checked(kind, given))
+        return set(diff.changed), set(diff.replaced)
+
+    def update(self, kind: type[Managed], resource_id: str, old: State, **given: Any) -> State:
+        inputs = self.checked(kind, given)
+        outputs = kind(self.connection).update(self.call, resource_id, old, inputs)
+        return State(inputs, _kept({**inputs, **outputs}))
+
+    def delete(self, kind: type[Managed], resource_id: str, old: State) -> None:
+        kind(self.connection).delete(self.call, resource_id, old)
+
+    def graph(self, path: str) -> dict[str, Any]:
+        return self.directory.graph.get(path)
+
+
+def _kept(outputs: Properties) -> Properties:
+    return {name: value for name, value in outputs.items() if value is not None}
+
+
+@pytest.fixture
+def trial(tmp_path: Path, start_emulator: Callable[..., RunningEmulator]) -> Iterator[Trial]:
+    """An emulator whose operator may do everything the types need."""
+    found = Trial(start_emulator(seed=seed_with_rights(tmp_path)))
+    yield found
+    found.directory.close()
+
+
+FULL: dict[str, Any] = {
+    "displayName": "Full",
+    "description": "All arguments",
+    "notes": "n",
+    "signInAudience": "AzureADMultipleOrgs",
+    "groupMembershipClaims": ["SecurityGroup"],
+    "identifierUris": [],
+    "marketingUrl": "https://isv.example/m",
+    "privacyStatementUrl": "https://isv.example/p",
+    "supportUrl": "https://isv.example/s",
+    "termsOfServiceUrl": "https://isv.example/t",
+    "deviceOnlyAuthEnabled": False,
+    "fallbackPublicClientEnabled": True,
+    "serviceManagementReference": "ref",
+    "tags": ["one", "two"],
+    "api": {
+        "requestedAccessTokenVersion": 2,
+        "oauth2PermissionScopes": [
+            {"id": SCOPE_ID, "adminConsentDescription": "d", "adminConsentDisplayName": "n", "value": "files.read"}
+        ],
+    },
+    "appRoles": [
+        {"id": ROLE_ID, "allowedMemberTypes": ["User"], "description": "d", "displayName": "Admin", "value": "admin"}
+    ],
+    "optionalClaims": {"accessTokens": [{"name": "email", "essential": True}]},
+    "publicClient": {"redirectUris": ["https://isv.example/native"]},
+    "singlePageApplication": {"redirectUris": ["https://isv.example/spa"]},
+    "requiredResourceAccesses": [
+        {"resourceAppId": GRAPH_APP_ID, "resourceAccesses": [{"id": CALENDARS_READ, "type": "Role"}]}
+    ],
+    "web": {
+        "homepageUrl": "https://isv.example/",
+        "logoutUrl": "https://isv.example/out",
+        "redirectUris": ["https://isv.example/b", "https://isv.example/a"],
+        "implicitGrant": {"idTokenIssuanceEnabled": True},
+    },
+}
+
+
+def test_application_with_every_argument_shows_no_change_after_creation(trial: Trial) -> None:
+    resource_id, state = trial.create(Application, **FULL)
+    assert trial.changes(Application, resource_id, state, **FULL) == (set(), set())
+    assert state.outputs["appRoleIds"] == {"admin": ROLE_ID}
+    assert state.outputs["oauth2PermissionScopeIds"] == {"files.read": SCOPE_ID}
+    seen = trial.graph(resource_id)
+    assert seen["web"]["redirectUris"] == ["https://isv.example/a", "https://isv.example/b"]
+    assert seen["info"]["supportUrl"] == "https://isv.example/s"
+    assert trial.directory.graph.get(f"{resource_id}/owners")["value"] == []
+    read = trial.read(Application, resource_id, state)
+    assert read is not None
+    assert read.outputs == state.outputs
+    assert read.inputs == state.inputs
+
+
+def test_application_import_gives_inputs_that_make_no_change(trial: Trial) -> None:
+    resource_id, state = trial.create(Application, **FULL)
+    found = trial.read(Application, resource_id)
+    assert found is not None
+    assert trial.changes(Application, resource_id, found, **found.inputs) == (set(), set())
+    assert {name: value for name, value in found.outputs.items() if name != "__defaults"} == {
+        name: value for name, value in state.outputs.items() if name not in ("__defaults", "identifierUris")
+    }
+
+
+def test_application_update_removes_what_is_no_longer_given(trial: Trial) -> None:
+    resource_id, state = trial.create(Application, **FULL)
+    state = trial.update(Application, resource_id, state, displayName="Full", tags=["one"])
+    seen = trial.graph(resource_id)
+    assert (seen["description"], seen["notes"], seen["appRoles"], seen["tags"]) == (None, None, [], ["one"])
+    assert seen["web"]["redirectUris"] == []
+    assert seen["api"]["oauth2PermissionScopes"] == []
+    assert seen["signInAudience"] == "AzureADMyOrg"
+    assert trial.changes(Application, resource_id, state, displayName="Full", tags=["one"]) == (set(), set())
+
+
+def test_application_update_changes_an_enabled_role_and_scope(trial: Trial) -> None:
+    resource_id, state = trial.create(Application, **FULL)
+    role = {**FULL["appRoles"][0], "value": "root"}
+    scope = {**FULL["api"]["oauth2PermissionScopes"][0], "value": "files.write"}
+    news = {**FULL, "appRoles": [role], "api": {**FULL["api"], "oauth2PermissionScopes": [scope]}}
+    state = trial.update(Application, resource_id, state, **news)
+    assert state.outputs["appRoleIds"] == {"root": ROLE_ID}
+    assert state.outputs["oauth2PermissionScopeIds"] == {"files.write": SCOPE_ID}
+
+
+def test_application_owners_named_by_the_program_stay(trial: Trial) -> None:
+    me = trial.connection.directory.caller_object_id()
+    resource_id, state = trial.create(Application, displayName="Owned", owners=[me])
+    assert [entry["id"] for entry in trial.graph(f"{resource_id}/owners")["value"]] == [me]
+    trial.update(Application, resource_id, state, displayName="Owned", owners=[])
+    assert trial.graph(f"{resource_id}/owners")["value"] == []
+
+
+def test_application_feature_tags_become_tags(trial: Trial) -> None:
+    resource_id, state = trial.create(Application, displayName="x", featureTags=[{"hide": True}])
+    assert trial.graph(resource_id)["tags"] == ["HideApp"]
+    assert state.outputs["tags"] == ["HideApp"]
+    assert trial.changes(Application, resource_id, state, displayName="x", featureTags=[{"hide": True}]) == (
+        set(),
+        set(),
+    )
+
+
+def test_application_with_a_taken_name_is_refused_where_the_program_asks(trial: Trial) -> None:
+    trial.create(Application, displayName="Taken")
+    with pytest.raises(OrgcalError, match=r"Application 'thing': an application with the name 'Taken' exists already"):
+        trial.create(Application, displayName="Taken", preventDuplicateNames=True)
+
+
+def test_application_roles_that_share_an_id_are_refused_before_any_request(trial: Trial) -> None:
+    role = FULL["appRoles"][0]
+    with pytest.raises(InvalidInputs) as caught:
+        trial.checked(Application, {"displayName": "x", "appRoles": [role, {**role, "value": "other"}]})
+    assert "used for several roles" in caught.value.failures["appRoles"]
+
+
+def test_application_delete_leaves_nothing_and_twice_is_an_error_with_a_repair(trial: Trial) -> None:
+    resource_id, state = trial.create(Application, displayName="x")
+    trial.delete(Application, resource_id, state)
+    assert trial.read(Application, resource_id, state) is None
+    with pytest.raises(OrgcalError, match="Application 'thing': Microsoft Graph answered 404") as caught:
+        trial.delete(Application, resource_id, state)
+    assert "pulumi refresh" in caught.value.repair
+
+
+def test_password_value_is_secret_kept_and_never_read_back(trial: Trial) -> None:
+    application_id, _ = trial.create(Application, displayName="x")
+    plan = Plan.first()
+    given = {"applicationId": application_id, "displayName": "one", "endDate": plan.password_end}
+    resource_id, state = trial.create(ApplicationPassword, **given)
+    assert len(reveal(state.outputs["value"])) > 20
+    assert ApplicationPassword.outputs["value"].secret
+    read = trial.read(ApplicationPassword, resource_id, state)
+    assert read is not None
+    assert read.outputs == {**state.outputs, "value": reveal(state.outputs["value"])}
+    later = {**given, "endDate": "2040-01-01T00:00:00Z"}
+    assert trial.changes(ApplicationPassword, resource_id, state, **later) == ({"endDate"}, {"endDate"})
+    trial.delete(ApplicationPassword, resource_id, state)
+    assert trial.graph(application_id)["passwordCredentials"] == []
+    assert trial.read(ApplicationPassword, resource_id, state) is None
+
+
+def test_password_rotates_when_a_keeper_changes(trial: Trial) -> None:
+    application_id, _ = trial.create(Application, displayName="x")
+    resource_id, state = trial.create(
+        ApplicationPassword, applicationId=application_id, rotateWhenChanged={"month": "1"}
+    )
+    after = trial.changes(
+        ApplicationPassword, resource_id, state, applicationId=application_id, rotateWhenChanged={"month": "2"}
+    )
+    assert after == ({"rotateWhenChanged"}, {"rotateWhenChanged"})
+
+
+def test_password_of_another_kind_of_id_is_refused_by_check(trial: Trial) -> None:
+    with pytest.raises(InvalidInputs) as caught:
+        trial.checked(ApplicationPassword, {"applicationId": "33333333-3333-3333-3333-333333333333"})
+    assert "must be the id of an Application" in caught.value.failures["applicationId"]
+
+
+@pytest.mark.parametrize("encoding", ["pem", "base64", "hex"])
+def test_certificates_are_added_and_removed_one_by_one(trial: Trial, encoding: str) -> None:
+    application_id, _ = trial.create(Application, displayName="x")
+    made = []
+    for _ in range(2):
+        plan = Plan.first()
+        value = plan.certificate if encoding == "pem" else _encoded(plan.certificate, encoding)
+        made.append(
+            trial.create(
+                ApplicationCertificate, applicationId=application_id, type="AsymmetricX509Cert", encoding=encoding,
+                value=Secret(value), endDate=plan.certificate_end,
+            )
+        )  # fmt: skip
+        assert isinstance(made[-1][1].outputs["value"], Secret)
+    key_ids = [state.outputs["keyId"] for _, state in made]
+    assert [entry["keyId"] for entry in trial.graph(application_id)["keyCredentials"]] == key_ids
+    trial.delete(ApplicationCertificate, *made[0])
+    assert [entry["keyId"] for entry in trial.graph(application_id)["keyCredentials"]] == key_ids[1:]
+    assert trial.read(ApplicationCertificate, *made[0]) is None
+
+
+def test_certificate_that_cannot_be_decoded_is_refused_without_its_value(trial: Trial) -> None:
+    application_id, _ = trial.create(Application, displayName="x")
+    with pytest.raises(OrgcalError, match="cannot be read as hex") as caught:
+        trial.create(ApplicationCertificate, applicationId=application_id, encoding="hex", value=Secret("not-hex!"))
+    assert "not-hex" not in str(caught.value)
+
+
+def _encoded(pem: str, encoding: str) -> str:
+    import base64
+
+    body = "".join(pem.strip().splitlines()[1:-1])
+    return body if encoding == "base64" else base64.b64decode(body).hex()
+
+
+FEDERATED: dict[str, Any] = {
+    "displayName": "ci-main",
+    "audiences": ["api://AzureADTokenExchange"],
+    "issuer": "https://token.actions.githubusercontent.com",
+    "subject": "repo:o/r:environment:prod",
+}
+
+
+def test_federated_credential_changes_all_but_its_name(trial: Trial) -> None:
+    application_id, _ = trial.create(Application, displayName="x")
+    given = {**FEDERATED, "applicationId": application_id}
+    resource_id, state = trial.create(ApplicationFederatedIdentityCredential, **given)
+    news = {**given, "subject": "repo:o/r:ref:refs/heads/main", "description": "d"}
+    kind = ApplicationFederatedIdentityCredential
+    assert trial.changes(kind, resource_id, state, **news) == ({"subject", "description"}, set())
+    state = trial.update(kind, resource_id, state, **news)
+    assert state.outputs["description"] == "d"
+    assert trial.changes(kind, resource_id, state, **news) == (set(), set())
+    assert trial.changes(kind, resource_id, state, **{**news, "displayName": "y"})[1] == {"displayName"}
+    trial.delete(kind, resource_id, state)
+    assert trial.read(kind, resource_id, state) is None
+
+
+def test_service_principal_of_an_application_that_has_one_is_refused(trial: Trial) -> None:
+    _, application = trial.create(Application, displayName="x")
+    client_id = application.outputs["clientId"]
+    trial.create(ServicePrincipal, clientId=client_id)
+    with pytest.raises(OrgcalError, match="has a service principal for") as caught:
+        trial.create(ServicePrincipal, clientId=client_id)
+    assert "use_existing=True" in caught.value.repair
+
+
+def test_service_principal_use_existing_takes_over_and_sets_what_is_given(trial: Trial) -> None:
+    _, application = trial.create(Application, displayName="x")
+    client_id = application.outputs["clientId"]
+    first_id, _ = trial.create(ServicePrincipal, clientId=client_id)
+    given = {"clientId": client_id, "useExisting": True, "notes": "taken over", "appRoleAssignmentRequired": True}
+    second_id, state = trial.create(ServicePrincipal, **given)
+    assert second_id == first_id
+    assert trial.graph(first_id)["notes"] == "taken over"
+    assert trial.changes(ServicePrincipal, second_id, state, **given) == (set(), set())
+
+
+def test_service_principal_update_and_replacement(trial: Trial) -> None:
+    _, application = trial.create(Application, displayName="x", tags=["t"])
+    client_id = application.outputs["clientId"]
+    resource_id, state = trial.create(ServicePrincipal, clientId=client_id, features=[{"visibleToUsers": False}])
+    assert trial.graph(resource_id)["tags"] == ["HideApp"]
+    state = trial.update(ServicePrincipal, resource_id, state, clientId=client_id, accountEnabled=False)
+    assert trial.graph(resource_id)["accountEnabled"] is False
+    assert trial.changes(ServicePrincipal, resource_id, state, clientId=ROLE_ID)[1] == {"clientId"}
+
+
+def test_assignment_names_both_sides_and_every_argument_replaces(trial: Trial) -> None:
+    _, application = trial.create(Application, displayName="Grantee")
+    _, principal = trial.create(ServicePrincipal, clientId=application.outputs["clientId"])
+    graph = GetServicePrincipal(trial.connection).call({"clientId": GRAPH_APP_ID})
+    given = {
+        "appRoleId": graph["appRoleIds"]["Calendars.Read"],
+        "principalObjectId": principal.outputs["objectId"],
+        "resourceObjectId": graph["objectId"],
+    }
+    resource_id, state = trial.create(AppRoleAssignment, **given)
+    assert state.outputs["principalDisplayName"] == "Grantee"
+    assert state.outputs["principalType"] == "ServicePrincipal"
+    assert state.outputs["resourceDisplayName"] == "Microsoft Graph"
+    other = {**given, "appRoleId": graph["appRoleIds"]["Directory.Read.All"]}
+    assert trial.changes(AppRoleAssignment, resource_id, state, **other) == ({"appRoleId"}, {"appRoleId"})
+    trial.delete(AppRoleAssignment, resource_id, state)
+    assert trial.read(AppRoleAssignment, resource_id, state) is None
+
+
+def test_leftovers_of_an_interrupted_run_are_taken_over_and_told(trial: Trial) -> None:
+    application_id, application = trial.create(Application, displayName="x")
+    graph = GetServicePrincipal(trial.connection).call({"clientId": GRAPH_APP_ID})
+    principal_given = {"clientId": application.outputs["clientId"]}
+    principal_id, principal = trial.create(ServicePrincipal, **principal_given)
+    federated_given = {**FEDERATED, "applicationId": application_id}
+    federated_id, _ = trial.create(ApplicationFederatedIdentityCredential, **federated_given)
+    grant_given = {
+        "appRoleId": CALENDARS_READ,
+        "principalObjectId": principal.outputs["objectId"],
+        "resourceObjectId": graph["objectId"],
+    }
+    grant_id, _ = trial.create(AppRoleAssignment, **grant_given)
+
+    trial.restart()
+    assert trial.create(ServicePrincipal, **principal_given)[0] == principal_id
+    assert trial.create(ApplicationFederatedIdentityCredential, **federated_given)[0] == federated_id
+    assert trial.create(AppRoleAssignment, **grant_given)[0] == grant_id
+    assert len([text for text in trial.told if "an interrupted run left it" in text]) == 3
+
+
+def test_leftover_that_differs_is_not_taken_over(trial: Trial) -> None:
+    application_id, _ = trial.create(Application, displayName="x")
+    trial.create(ApplicationFederatedIdentityCredential, **FEDERATED, applicationId=application_id)
+    trial.restart()
+    with pytest.raises(OrgcalError, match="409"):
+        trial.create(
+            ApplicationFederatedIdentityCredential, **{**FEDERATED, "subject": "other"}, applicationId=application_id
+        )
+    assert trial.told == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "exactly one of"),
+        ({"clientId": GRAPH_APP_ID, "displayName": "x"}, "exactly one of"),
+        ({"displayName": "No Such Thing"}, "no service principal with displayName"),
+        ({"objectId": "not a guid"}, "no service principal with objectId"),
+    ],
+)
+def test_get_service_principal_without_a_match_says_what_was_looked_for(
+    trial: Trial, arguments: dict[str, str], words: str
+) -> None:
+    with pytest.raises(OrgcalError, match=words):
+        GetServicePrincipal(trial.connection).call(arguments)
+
+
+def test_get_service_principal_by_name_and_object_id_agree(trial: Trial) -> None:
+    function = GetServicePrincipal(trial.connection)
+    by_client = function.call({"clientId": GRAPH_APP_ID})
+    assert function.call({"objectId": by_client["objectId"]}) == by_client
+    assert function.call({"displayName": "Microsoft Graph"}) == by_client
+    assert by_client["id"] == f"/servicePrincipals/{by_client['objectId']}"
