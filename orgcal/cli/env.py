@@ -6,6 +6,7 @@ What it prints names files and never holds a secret. Every variable that it chan
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -29,6 +30,9 @@ def env(
     from orgcal.engine.tools import prepare
 
     prepared = prepare(stack, os.environ).environment
+    if prepared.cloud != "emulator":
+        # A shell for a real tenant keeps its own tools; `orgcal up` finds ours without them.
+        prepared = dataclasses.replace(prepared, path_first=())
     if as_json:
         path = [str(part) for part in prepared.path_first]
         typer.echo(json.dumps({"set": dict(prepared.variables), "path_first": path, "unset": list(prepared.removed)}))
@@ -38,12 +42,13 @@ def env(
 
 def set_script(prepared: StackEnvironment) -> str:
     """POSIX shell text that sets the variables; the shell keeps old values aside, so none is printed."""
-    names = [*prepared.variables, *prepared.removed, "PATH"]
+    names = [*prepared.variables, *prepared.removed, *(["PATH"] if prepared.path_first else [])]
     lines = [f'if [ -n "${{{name}+x}}" ]; then export {KEPT_PREFIX}{name}="${name}"; fi' for name in names]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in prepared.variables.items()]
     lines += [f"unset {name}" for name in prepared.removed]
-    first = "".join(f"{shlex.quote(str(part))}:" for part in prepared.path_first)
-    lines.append(f'export PATH={first}"$PATH"')
+    if prepared.path_first:
+        first = "".join(f"{shlex.quote(str(part))}:" for part in prepared.path_first)
+        lines.append(f'export PATH={first}"$PATH"')
     lines.append(f"export {CHANGED_VARIABLE}={shlex.quote(' '.join(names))}")
     return "\n".join(lines)
 

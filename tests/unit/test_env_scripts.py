@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 
@@ -77,3 +78,13 @@ def test_original_environment_is_what_unset_would_give_back(tmp_path: Path) -> N
     during = environment_after(set_script(prepared(tmp_path, SSL_CERT_FILE="/both.pem", ARM_TENANT_ID="t")), before)
 
     assert original_environment(during) == before
+
+
+def test_env_without_tools_leaves_path_alone(tmp_path: Path) -> None:
+    before = {"PATH": "/usr/bin:/bin"}
+    stack = dataclasses.replace(prepared(tmp_path, PULUMI_SKIP_UPDATE_CHECK="true"), path_first=())
+
+    during = environment_after(set_script(stack), before)
+
+    assert during["PATH"] == "/usr/bin:/bin"
+    assert environment_after(unset_script(during), during) == before
