@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -23,11 +24,14 @@ app = typer.Typer(help="Consent of customer organisations: links, callback, proo
 @contextmanager
 def service_of(stack: str, found: Opened) -> Iterator[ConsentService]:
     """Consent for the connector that `stack` deployed."""
-    from orgcal.consent.service import ConsentService
     from orgcal.engine.tools import prepare
 
     world = found.world()
-    outputs = prepare(stack, os.environ).drive().outputs()
+    with ThreadPoolExecutor(1) as pool:  # the engine needs a second to answer; what comes next is imported meanwhile
+        asked = pool.submit(lambda: prepare(stack, os.environ).drive().outputs())
+        from orgcal.consent.service import ConsentService
+
+        outputs = asked.result()
     service = ConsentService(found.registry, outputs, world, found.environ)
     try:
         yield service
