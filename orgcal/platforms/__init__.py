@@ -55,6 +55,7 @@ __all__ = [
     "open_platform",
     "place_of",
     "push_credentials",
+    "unsuitable",
     "update_connector",
 ]
 
@@ -101,6 +102,21 @@ def capabilities_of(settings: Mapping[str, Any]) -> Capabilities:
         ConfigError: settings are wrong, all of them at once.
     """
     return cast(Capabilities, _module(settings).capabilities(settings))
+
+
+def unsuitable(settings: Mapping[str, Any], declared: ConnectorSettings, credential_kind: CredentialKind) -> list[str]:
+    """Why this platform cannot hold this connector with this kind of credential: a line each, empty if it can.
+
+    Looks at nothing but its arguments, so that a stack can refuse before it asks anybody.
+    """
+    try:
+        place_of(settings)
+        able = capabilities_of(settings)
+    except ConfigError as error:
+        return list(error.problems)
+    problems = [f"orgcal:connector.{name}: {reason}" for name, reason in catalog_refusals(able, declared).items()]
+    refusal = kind_refusal(able, credential_kind)
+    return [*problems, f"orgcal:credential.kind: {refusal}"] if refusal else problems
 
 
 def _module(settings: Mapping[str, Any]) -> Any:
