@@ -162,15 +162,21 @@ class EmulatedCloud:
         objects = exported.get("objects")
         if exported.get("version") != EXPORT_VERSION or not isinstance(objects, dict):
             raise ValueError(f"this is no export of version {EXPORT_VERSION}")
+        offset_s = exported.get("clock_offset_s", 0.0)
+        if isinstance(offset_s, bool) or not isinstance(offset_s, int | float) or offset_s < 0:
+            raise ValueError("`clock_offset_s` must be a number of seconds")
         made: list[tuple[Table[Any], str, Any]] = []
         for table in self._tables():
-            for key, document in (objects.get(table.kind) or {}).items():
+            documents = objects.get(table.kind, {})
+            if not isinstance(documents, dict):
+                raise ValueError(f"{table.kind} of the export must be an object")
+            for key, document in documents.items():
                 try:
                     made.append((table, key, table.model(**document)))
                 except TypeError as error:
                     raise ValueError(f"{table.kind} {key!r} is not one of this version: {error}") from error
         self._clear()
-        self.clock.offset_s = float(exported.get("clock_offset_s", 0.0))
+        self.clock.offset_s = float(offset_s)
         self._keep_facts()
         for table, key, value in made:
             table.put(key, value)
