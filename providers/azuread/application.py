@@ -85,7 +85,7 @@ class Application(Managed):
         path = f"/applications/{object_id}"
         directory.delete(path)
         directory.forget(object_id, str(old.get("clientId") or ""))
-        directory.gone(lambda: directory.found(path), f"the application {object_id}")
+        directory.gone(lambda: directory.shown(path), f"the application {object_id}")
 
     def _state(self, directory: Directory, object_id: str, known: Mapping[str, Any]) -> Properties | None:
         path = f"/applications/{object_id}"

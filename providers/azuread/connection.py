@@ -106,6 +106,8 @@ def _world(settings: Settings, session: requests.Session) -> World:
             where=settings.metadata_host,
             repair='set SSL_CERT_FILE to the emulator\'s authority: eval "$(.venv/bin/orgcal env)"',
         ) from error
+    except requests.exceptions.TooManyRedirects as error:
+        raise Unreachable("the metadata answer leads to another address, which is not followed", where=url) from error
     except requests.exceptions.RequestException as error:
         raise Unreachable(
             f"the emulator does not answer ({type(error).__name__})",

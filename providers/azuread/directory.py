@@ -65,7 +65,7 @@ class Directory:
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The object at `path`; raises as `GraphClient.get` does."""
-        return self._patiently(path, lambda: self._graph.get(path, params))
+        return self._patiently(_subject(path), lambda: self._graph.get(path, params))
 
     def found(self, path: str) -> dict[str, Any] | None:
         """The object at `path`, or None if it does not exist (any more)."""
@@ -78,7 +78,7 @@ class Directory:
 
     def items(self, path: str, params: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Every item of a small collection."""
-        return self._patiently(path, lambda: list(self._graph.pages(path, params)))
+        return self._patiently(_subject(path), lambda: list(self._graph.pages(path, params)))
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create something, or run an action; what Graph answers."""
@@ -90,7 +90,7 @@ class Directory:
 
     def delete(self, path: str) -> None:
         """Delete the object at `path`; raises as `GraphClient.delete` does, also where it is gone already."""
-        self._patiently(path, lambda: self._graph.delete(path))
+        self._patiently(_subject(path), lambda: self._graph.delete(path))
 
     def remember(self, *object_ids: str) -> None:
         """From now on, and for a while, these may be invisible without being gone."""
@@ -140,22 +140,22 @@ class Directory:
         return found
 
     def gone(self, read: Callable[[], object | None], what: str) -> None:
-        """Wait until `read` gives None or 404.
+        """Wait until `read` gives None.
 
         Raises:
             Unreachable: it did not disappear in time.
         """
-
-        def is_gone() -> bool | None:
-            try:
-                return True if read() is None else None
-            except GraphError as error:
-                if error.status == 404:
-                    return True
-                raise
-
-        if not self.wait(is_gone, LAG_S):
+        if not self.wait(lambda: True if read() is None else None, LAG_S):
             raise Unreachable(f"{what} was deleted, but can still be seen after {LAG_S:.0f} s", repair="try again")
+
+    def shown(self, path: str) -> dict[str, Any] | None:
+        """What a read shows now, without patience: for something that was deleted, "not found" is the truth."""
+        try:
+            return self._graph.get(path)
+        except GraphError as error:
+            if error.status == 404:
+                return None
+            raise
 
     def wait(self, read: Callable[[], _T | None], bound_s: float) -> _T | None:
         """What `read` gives as soon as it gives something, or None after `bound_s` seconds."""
@@ -223,6 +223,15 @@ class Directory:
             return False
         self._clock.sleep(seconds)
         return True
+
+
+def _subject(path: str) -> str:
+    """What a read or a deletion is about: the last id in `path`, as what it stands under was there before it.
+
+    The removal of an owner is about both: the owner may be old and the application new.
+    """
+    found = path.removeprefix("/beta").strip("/").split("/")[1::2]
+    return path if path.endswith("/$ref") or not found else found[-1]
 
 
 def set_owners(directory: Directory, path: str, present: list[str], wanted: list[str]) -> None:

@@ -82,7 +82,7 @@ class ApplicationFederatedIdentityCredential(Managed):
         with directory.locked(found.application_object_id):
             directory.delete(path)
             directory.forget(found.key_id)
-            directory.gone(lambda: directory.found(path), f"the federated credential {found.key_id}")
+            directory.gone(lambda: directory.shown(path), f"the federated credential {found.key_id}")
 
 
 def _path(object_id: str, credential_id: str) -> str:

@@ -161,7 +161,7 @@ class ServicePrincipal(Managed):
                 raise
             return
         directory.forget(object_id)
-        directory.gone(lambda: directory.found(path), f"the service principal {object_id}")
+        directory.gone(lambda: directory.shown(path), f"the service principal {object_id}")
 
     def _state(self, directory: Directory, object_id: str) -> Properties | None:
         path = f"/servicePrincipals/{object_id}"

@@ -156,9 +156,9 @@ def test_connection_metadata_that_leads_elsewhere_is_refused(part: str, tmp_path
         },
         "microsoftGraphResourceId": "https://graph.microsoft.com" if part == "graph" else "https://localhost",
     }
-    with metadata_at(tmp_path, 200, json.dumps(answer)) as (host, environ, _):
-        with pytest.raises(WorldMismatch, match="the metadata answer names"):
-            _ = connected({**environ, "ARM_METADATA_HOSTNAME": host}).directory
+    leads = pytest.raises(WorldMismatch, match="the metadata answer names")
+    with metadata_at(tmp_path, 200, json.dumps(answer)) as (host, environ, _), leads:
+        _ = connected({**environ, "ARM_METADATA_HOSTNAME": host}).directory
 
 
 @pytest.mark.parametrize("location", ["https://management.azure.com/metadata/endpoints", "/elsewhere"])

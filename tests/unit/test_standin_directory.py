@@ -113,6 +113,28 @@ def test_found_after_forget_is_none_without_waiting() -> None:
     assert time.waits == []
 
 
+def test_found_part_of_an_own_new_object_is_believed_to_be_gone() -> None:
+    directory, graph, _ = new(failing(404, 1))
+    directory.remember(MINE)
+    assert directory.found(f"/applications/{MINE}/federatedIdentityCredentials/{OTHER}") is None
+    assert graph.calls == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/applications/{MINE}/owners",
+        f"/beta/applications/{MINE}",
+        f"/servicePrincipals/{OTHER}/appRoleAssignedTo/{MINE}",
+    ],
+)
+def test_get_by_any_path_that_ends_in_a_new_object_is_patient(path: str) -> None:
+    directory, graph, _ = new(failing(404, 2))
+    directory.remember(MINE)
+    directory.get(path)
+    assert graph.calls == 3
+
+
 def test_until_wants_to_see_it_more_than_once() -> None:
     directory, _, _ = new(failing(404, 0))
     answers: Iterator[dict[str, str] | None] = iter([None, {"n": "1"}, None, {"n": "2"}, {"n": "3"}])
@@ -137,4 +159,11 @@ def test_gone_waits_until_reading_finds_nothing() -> None:
 def test_gone_other_error_is_not_taken_for_gone() -> None:
     directory, _, _ = new(failing(403, 1))
     with pytest.raises(GraphError):
-        directory.gone(lambda: directory.get(f"/applications/{MINE}"), "the thing")
+        directory.gone(lambda: directory.shown(f"/applications/{MINE}"), "the thing")
+
+
+def test_shown_part_of_an_own_new_object_that_is_gone_is_believed_at_once() -> None:
+    directory, graph, time = new(failing(404, 1))
+    directory.remember(MINE)
+    assert directory.shown(f"/applications/{MINE}/federatedIdentityCredentials/{OTHER}") is None
+    assert (graph.calls, time.waits) == (1, [])
