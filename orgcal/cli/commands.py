@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 import typer
 
-# name -> (module of this package, its typer.Typer or function)
+# name -> (module of this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
 _COMMANDS = {
-    "doctor": ("doctor", "doctor"),
-    "env": ("env", "env"),
-    "emulator": ("emulator", "app"),
-    "up": ("stack", "up"),
-    "destroy": ("stack", "destroy"),
-    "tenants": ("tenants", "app"),
-    "consent": ("consent", "app"),
-    "verify": ("verify", "verify"),
-    "demo": ("demo", "demo"),
+    "doctor": ("doctor", "doctor", "Check this machine; say how to repair it"),
+    "env": ("env", "env", "Print shell settings for pulumi by hand"),
+    "emulator": ("emulator", "app", "Start, stop and find the local emulator"),
+    "up": ("stack", "up", "Bring a stack up, as pulumi up does"),
+    "destroy": ("stack", "destroy", "Remove everything that a stack made"),
+    "tenants": ("tenants", "app", "Customer organisations of a connector"),
+    "consent": ("consent", "app", "Links, callback and proof of consent"),
+    "verify": ("verify", "verify", "Prove that users and calendars can be read"),
+    "demo": ("demo", "demo", "The whole job against the emulator"),
 }
 
 
@@ -27,12 +27,12 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_root)
     called = next((word for word in arguments if not word.startswith("-")), "")
     for name in [called] if called in _COMMANDS else _COMMANDS:
-        module, attribute = _COMMANDS[name]
+        module, attribute, short_help = _COMMANDS[name]
         found = getattr(importlib.import_module(f"orgcal.cli.{module}"), attribute)
         if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name)
+            app.add_typer(found, name=name, short_help=short_help)
         else:
-            app.command(name)(found)
+            app.command(name, short_help=short_help)(found)
     return app
 
 

@@ -26,14 +26,17 @@ def start(
     port: Annotated[int | None, typer.Option(help="Port from now on; 0 takes a free one.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start it unless it runs; it keeps its port and what it holds between runs."""
+    """Start it unless it runs.
+
+    It keeps its port, and what it holds, between runs.
+    """
     process, started = emulator_of(stack).start(port=port)
     _tell(process, "started" if started else "already running", as_json)
 
 
 @app.command()
 def stop(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
-    """End it, keeping what it holds for the next start."""
+    """Stop it; what it holds is kept."""
     stopped = emulator_of(stack).stop()
     text = "the emulator has stopped; its state is kept" if stopped else "the emulator was not running"
     typer.echo(json.dumps({"stopped": stopped}) if as_json else text)
@@ -41,7 +44,10 @@ def stop(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
 
 @app.command()
 def status(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
-    """Say whether it runs and where; exit code 1 where it does not."""
+    """Say whether it runs, and where.
+
+    Exit code 1 where it does not run.
+    """
     process = emulator_of(stack).running()
     if process is None:
         typer.echo(json.dumps({"running": False}) if as_json else "the emulator is not running")
