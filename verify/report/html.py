@@ -20,6 +20,9 @@ from verify.summary import OrganisationSummary, Summary
 
 MAX_ORGANISATIONS = 2000
 
+LEAST_WIDTH = 0.8
+"""Percent of a bar: three failures among ten thousand users must be seen."""
+
 CLASS_WORDS: dict[MailboxClass, str] = {
     MailboxClass.OK: "read",
     MailboxClass.NO_MAILBOX: "without a mailbox",
@@ -92,14 +95,13 @@ def html(summary: Summary, began: datetime) -> str:
 
 def bar(organisation: OrganisationSummary) -> list[Part]:
     """The users of an organisation by class, as pieces of one bar; empty where nobody was listed."""
-    counts = organisation.mailboxes
+    counts = {mailbox_class: count for mailbox_class, count in organisation.mailboxes.items() if count}
     total = sum(counts.values())
+    widths = [max(LEAST_WIDTH, 100.0 * count / total) for count in counts.values()]
     parts: list[Part] = []
     start = 0.0
-    for mailbox_class, count in counts.items():
-        if not count:
-            continue
-        width = 100.0 * count / total
+    for (mailbox_class, count), wide in zip(counts.items(), widths, strict=True):
+        width = 100.0 * wide / sum(widths)
         parts.append(Part(mailbox_class.value, CLASS_WORDS[mailbox_class], count, round(start, 3), round(width, 3)))
         start += width
     return parts
