@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,15 @@ import requests
 
 from emulator.server import Keys, RunningEmulator
 from orgcal.msgraph.worlds import World, read_emulator_file
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose system program is missing, but never in CI: there it must run."""
+    for marker in item.iter_markers("needs"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                message = f"the program {program!r} is not installed"
+                (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
 
 
 class EmulatorClient:
