@@ -82,7 +82,7 @@ def push_credentials(platform: Platform, key: str, credential: Credential) -> He
     if platform.capabilities.reads_back != "value":
         return pushed
     held = platform.read_credentials(key)
-    if held is None or held.credential is None or not credential.same_as(held.credential):
+    if held is None or held.credential is None or not held.intact or not credential.same_as(held.credential):
         raise PlatformError(
             f"the platform accepted generation {credential.generation} of the credential for {key!r} "
             "and holds another one",

@@ -40,6 +40,9 @@ from orgcal.platforms.settings import SettingsReader
 
 API_VERSION = "2022-11-28"
 
+MAX_VARIABLE = 48 * 1024
+"""Source: https://docs.github.com/en/actions/reference/workflows-and-actions/variables#limits-for-configuration-variables"""
+
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 VARIABLES = ("CLIENT_ID", "CREDENTIAL_GENERATION")
 SECRETS = {"CLIENT_SECRET": "client_secret", "CERTIFICATE_PEM": "certificate_pem", "PRIVATE_KEY_PEM": "private_key_pem"}
@@ -51,6 +54,7 @@ CAPABILITIES = Capabilities(
     credential_kinds=frozenset({"secret", "certificate"}),
     connections="none",
     tokens=False,
+    limits={"display_name": MAX_VARIABLE, "description": MAX_VARIABLE},
 )
 
 

@@ -131,6 +131,7 @@ class HttpPlatform:
                 client_secret=str(held.get("client_secret") or ""),
                 certificate_pem=str(held.get("certificate_pem") or ""),
                 private_key_pem=str(held.get("private_key_pem") or ""),
+                scopes=tuple(templates.as_list(held.get("scopes"))),
             )
             if not client_id and not credential.client_secret and not credential.private_key_pem:
                 return None

@@ -136,12 +136,14 @@ class HeldCredential:
     Attributes:
         credential: the credential itself, where the platform reads back values.
         updated_at: when it was stored, as the platform writes times.
+        intact: whether what the platform keeps beside it, such as scopes of its own, is as we left it.
     """
 
     client_id: str | None = None
     generation: int | None = None
     updated_at: str | None = None
     credential: Credential | None = None
+    intact: bool = True
 
 
 class Platform(Protocol):

@@ -160,9 +160,13 @@ class NangoPlatform:
             return None
         credential = Credential(str(held["client_id"]), 0, client_secret=str(held.get("client_secret") or ""))
         scopes = tuple(str(held.get("scopes") or "").split(","))
-        if scopes != self._settings.token_scopes:  # without them the credential fetches no token: it is not ours
-            credential = Credential(credential.client_id, 0, client_secret="")
-        return HeldCredential(credential.client_id, None, found["data"].get("updated_at"), credential)
+        return HeldCredential(
+            credential.client_id,
+            None,
+            found["data"].get("updated_at"),
+            credential,
+            intact=scopes == self._settings.token_scopes,
+        )
 
     def remove_credentials(self, key: str) -> None:
         """Nothing: Nango cannot forget a credential, it goes with its integration."""

@@ -121,6 +121,9 @@ class ConnectorCredentials(Resource):
             inputs["clientId"] = held.client_id
         if held.generation is not None:
             inputs["generation"] = held.generation
+        if held.credential is not None and held.credential.scopes:
+            kept = list(held.credential.scopes)
+            inputs["scopes"] = old.inputs["scopes"] if set(kept) == set(old.inputs.get("scopes", ())) else kept
         if not old.inputs and held.credential is not None:  # an import starts with what is there
             inputs |= _material_of(held.credential)
         outputs: Properties = {
@@ -174,6 +177,8 @@ def _expected(old: State, news: Properties) -> str:
 
 def _seen(held: HeldCredential, old: State, salt: str) -> str:
     """The fingerprint of what the platform holds, as far as it lets us look."""
+    if not held.intact:
+        return CHANGED_ELSEWHERE
     if held.credential is not None:
         return held.credential.fingerprint(salt.encode())
     if held.updated_at is not None and held.updated_at != old.outputs.get("pushedAt"):

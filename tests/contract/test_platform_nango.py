@@ -70,11 +70,13 @@ def test_scopes_changed_by_hand_are_drift(nango: Nango) -> None:
     ensure_connector(nango.platform, DECLARED)
     credential = Credential("cid", 1, client_secret="hush")
     nango.platform.push_credentials("outlook", credential)
+    before = nango.platform.read_credentials("outlook")
+    assert before is not None
+    assert before.intact
     nango.api.integrations["outlook"]["credentials"]["scopes"] = "Calendars.Read"
     held = nango.platform.read_credentials("outlook")
     assert held is not None
-    assert held.credential is not None
-    assert not held.credential.same_as(credential)
+    assert not held.intact
 
 
 def test_entry_of_another_provider_is_not_adopted(nango: Nango) -> None:

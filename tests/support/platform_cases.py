@@ -91,7 +91,11 @@ NYLAS: dict[str, Any] = {
             },
         },
         "remove": {"method": "DELETE", "path": "/v3/connectors/{key}"},
-        "fields": {"client_id": "data.settings.client_id", "client_secret": "data.settings.client_secret"},
+        "fields": {
+            "client_id": "data.settings.client_id",
+            "client_secret": "data.settings.client_secret",
+            "scopes": "data.scope",
+        },
     },
 }
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from orgcal.errors import UsageError
 from orgcal.platforms.certificate import make_certificate
 from providers._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, reveal
+from providers.connector import __main__ as plugin
 from providers.connector import naming
 from providers.connector.certificates import CertificateKey
 from providers.connector.connectors import Connector
 from providers.connector.credentials import CHANGED_ELSEWHERE, ConnectorCredentials
 from providers.connector.ledgers import CredentialLedger
+from provisioning import connector as program
 
 LOCAL = {"kind": "local"}
 ENTRY: Properties = {"platform": LOCAL, "key": "k", "displayName": "d", "scopes": ["a", "b"]}
@@ -188,6 +192,23 @@ def test_import_id_names_platform_and_key(given: str, settings: dict[str, str], 
 def test_import_id_that_names_nothing_is_refused(given: str) -> None:
     with pytest.raises(UsageError, match="names no connector"):
         naming.parse_id(given, {})
+
+
+def test_version_is_the_same_wherever_it_is_told() -> None:
+    project = yaml.safe_load((Path(__file__).resolve().parents[2] / "Pulumi.yaml").read_text())
+    plugins = {plugin["name"]: plugin for plugin in project["plugins"]["providers"]}
+    assert plugins["orgcal"]["version"] == plugin.VERSION == program.VERSION
+
+
+def test_connector_check_text_longer_than_the_platform_takes_is_refused() -> None:
+    github = {
+        "kind": "github-environment",
+        "repository": "a/b",
+        "environment": "e",
+        "callback_url": "https://x.example",
+    }
+    long = {**ENTRY, "platform": github, "description": "x" * 50_000}
+    assert refusals(Connector(), long) == {"description": "50000 characters, and this platform takes at most 49152"}
 
 
 END = "2027-05-22T12:00:00Z"
