@@ -68,12 +68,12 @@ class DeletedItemRoutes:
         return odata.entity(request, "directoryObjects", shape)
 
     def restore(self, request: GraphRequest) -> GraphResponse:
-        """Bring a deleted object back, under its old id. Grants that a service principal had stay gone."""
+        """Bring a deleted object back under its old id; a service principal has its grants again."""
         found = self._find(request)
         restored: Application | ServicePrincipal
         if isinstance(found, Application):
             self._check_free(found)
-            restored = self._directory.put_application(replace(found, deleted_at=None))
+            restored = self._directory.restore_application(found)
         else:
             if self._directory.principal_by_client(found.tenant_id, found.client_id) is not None:
                 raise conflict(

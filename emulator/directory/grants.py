@@ -90,7 +90,7 @@ class GrantRoutes:
         principal = find_principal(self._directory, request)
         names = odata.selected(request, "appRoleAssignment", _PROPERTIES)
         row = self._directory.assignments.seen(request.keys[1])
-        if row is None or principal.object_id not in (row.resource_id, row.principal_id):
+        if row is None or not self._of(row, principal):
             raise not_found(request.keys[1])
         return odata.entity(request, self._context(request, principal), assignment_shape(self._directory, row), names)
 
@@ -98,10 +98,13 @@ class GrantRoutes:
         """Take a grant back. Tokens that are out keep it until they expire."""
         principal = find_principal(self._directory, request, writing=True)
         row = self._directory.assignments.get(request.keys[1])
-        if row is None or principal.object_id not in (row.resource_id, row.principal_id):
+        if row is None or not self._of(row, principal):
             raise not_found(request.keys[1])
         self._directory.assignments.remove(row.assignment_id)
         return GraphResponse(204)
+
+    def _of(self, row: AppRoleAssignment, principal: ServicePrincipal) -> bool:
+        return principal.object_id in (row.resource_id, row.principal_id) and self._directory.is_live(row)
 
     def _known(self, request: GraphRequest, principal_id: str) -> ServicePrincipal:
         found = self._directory.service_principals.get(principal_id.lower())

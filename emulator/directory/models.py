@@ -181,11 +181,11 @@ class Directory:
         """What is granted to a principal."""
         table = self.assignments
         rows = {"newest": table.newest, "graph": table.graph.all, "entra": table.entra.all}[view]()
-        return [row for row in rows if row.principal_id == principal_id]
+        return [row for row in rows if row.principal_id == principal_id and self.is_live(row)]
 
     def grants_on(self, resource_id: str) -> list[AppRoleAssignment]:
         """What is granted on a resource, as reads see it."""
-        return [row for row in self.assignments.all_seen() if row.resource_id == resource_id]
+        return [row for row in self.assignments.all_seen() if row.resource_id == resource_id and self.is_live(row)]
 
     def grant(self, principal: ServicePrincipal, resource: ServicePrincipal, app_role_id: str) -> AppRoleAssignment:
         """Grant an app role; granting it again returns the grant that is there."""
@@ -210,17 +210,34 @@ class Directory:
 
         Source: https://learn.microsoft.com/en-us/entra/identity-platform/howto-remove-app
         """
-        self.put_application(replace(application, deleted_at=self.clock.now()))
+        now = self.clock.now()
+        self.put_application(replace(application, deleted_at=now))
         principal = self.principal_by_client(application.tenant_id, application.client_id)
         if principal is not None:
-            self.delete_principal(principal)
+            self.put_principal(replace(principal, deleted_at=now))
 
     def delete_principal(self, principal: ServicePrincipal) -> None:
-        """Move a service principal to the deleted items; grants to it and on it are gone for good."""
+        """Move a service principal to the deleted items. Grants to it and on it are hidden until it is restored."""
         self.put_principal(replace(principal, deleted_at=self.clock.now()))
-        for row in self.assignments.newest():
-            if principal.object_id in (row.principal_id, row.resource_id):
-                self.assignments.remove(row.assignment_id)
+
+    def restore_application(self, application: Application) -> Application:
+        """Bring an application back, and the service principal that was deleted with it.
+
+        Source: https://learn.microsoft.com/en-us/entra/identity/enterprise-apps/delete-recover-faq
+        """
+        for principal in self.service_principals.newest():
+            if (principal.tenant_id, principal.client_id, principal.deleted_at) == (
+                application.tenant_id,
+                application.client_id,
+                application.deleted_at,
+            ):
+                self.put_principal(replace(principal, deleted_at=None))
+        return self.put_application(replace(application, deleted_at=None))
+
+    def is_live(self, row: AppRoleAssignment) -> bool:
+        """Whether both sides of a grant are there and not deleted."""
+        sides = (self.service_principals.get(row.principal_id), self.service_principals.get(row.resource_id))
+        return all(side is not None and side.deleted_at is None for side in sides)
 
     def purge(self, key: str) -> None:
         """Remove a deleted object for good."""
@@ -228,7 +245,11 @@ class Directory:
         if application is not None:
             self._applications_by_client.pop(application.client_id, None)
             self.applications.remove(key)
-        self.service_principals.remove(key)
+        if self.service_principals.get(key) is not None:
+            self.service_principals.remove(key)
+            for row in self.assignments.newest():
+                if key in (row.principal_id, row.resource_id):
+                    self.assignments.remove(row.assignment_id)
 
     def purge_expired(self) -> None:
         """Remove what has been deleted for longer than it can be restored."""

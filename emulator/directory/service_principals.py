@@ -156,7 +156,7 @@ class ServicePrincipalRoutes:
         return GraphResponse(204)
 
     def delete(self, request: GraphRequest) -> GraphResponse:
-        """Move a service principal to the deleted items; its grants are gone."""
+        """Move a service principal to the deleted items; its grants are hidden with it."""
         principal = find_principal(self._directory, request, writing=True)
         if principal.client_id == GRAPH_CLIENT_ID:
             raise bad_request("Microsoft's own service principals cannot be deleted here.")

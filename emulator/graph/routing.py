@@ -120,13 +120,17 @@ class RouteTable:
 def split_segments(path: list[str]) -> list[str]:
     """Path segments with OData keys in parentheses made segments of their own.
 
-    `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`.
+    `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`, and `["users('x')"]`,
+    whose key has no name, `["users", "x"]`.
     """
     found: list[str] = []
     for segment in path:
         opening = segment.find("(")
         if opening > 0 and segment.endswith(")"):
-            found += [segment[:opening], segment[opening:]]
+            key = segment[opening:]
+            if "=" not in key:
+                key = key[1:-1].removeprefix("'").removesuffix("'").replace("''", "'")
+            found += [segment[:opening], key]
         else:
             found.append(segment)
     return found
@@ -136,9 +140,7 @@ def parsed_key(text: str) -> tuple[str, str]:
     """Name and value of an alternate key: `(appId='x')` gives `("appId", "x")`, `x` gives `("id", "x")`."""
     if not text.startswith("("):
         return "id", text
-    name, equals, value = text[1:-1].partition("=")
-    if not equals:
-        return "id", name.strip("'")
+    name, _, value = text[1:-1].partition("=")
     return name.strip(), value.strip().removeprefix("'").removesuffix("'").replace("''", "'")
 
 

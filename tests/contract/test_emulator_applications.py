@@ -231,6 +231,7 @@ def test_deleted_application_can_be_restored_for_30_days(operator: Any, emulator
     assert [each["id"] for each in deleted] == [made["id"]]
     assert operator.post(f"directory/deletedItems/{made['id']}/restore").status_code == 200
     assert operator.get(f"applications/{made['id']}").json()["appId"] == made["appId"]
+    assert operator.get(f"servicePrincipals/{principal['id']}").json()["appId"] == made["appId"]
     operator.delete(f"applications/{made['id']}")
     emulator.move_clock(30 * 86400 + 1)
     assert operator.fresh().get(f"directory/deletedItems/{made['id']}").status_code == 404

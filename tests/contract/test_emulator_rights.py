@@ -70,6 +70,10 @@ def test_granting_needs_app_role_assignment_read_write_all(operator: Any, log_in
     assert granter.post(path, {**body, "appRoleId": made["id"]}).status_code == 400
     seen = operator.get(f"servicePrincipals/{principal['id']}/appRoleAssignments").json()["value"]
     assert [each["id"] for each in seen] == [granted.json()["id"]]
+    operator.delete(f"applications/{made['id']}")
+    assert granter.get(f"{path}/{granted.json()['id']}").status_code == 404
+    operator.post(f"directory/deletedItems/{made['id']}/restore")
+    assert granter.get(f"{path}/{granted.json()['id']}").status_code == 200
     assert granter.delete(f"{path}/{granted.json()['id']}").status_code == 204
     assert operator.get(f"servicePrincipals/{principal['id']}/appRoleAssignments").json()["value"] == []
 
