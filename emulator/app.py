@@ -64,6 +64,7 @@ class EmulatorApp:
             ],
             exception_handlers={HTTPException: _unknown_route},
         )
+        self._rest.router.redirect_slashes = False
 
     def serve_as(self, hosts: frozenset[str]) -> None:
         """Answer to these hosts only (`localhost:1234`); a web page elsewhere cannot reach us under its own name."""

@@ -1,0 +1,50 @@
+"""Small answers that clients ask for on their way: discovery, empty lists, what is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def test_resource_manager_has_no_subscriptions_and_no_tenants(operator: Any) -> None:
+    for path in ("/subscriptions?api-version=2022-12-01", "/tenants?api-version=2022-12-01"):
+        assert operator.session.get(operator.base_url + path).json()["value"] == []
+
+
+def test_metadata_names_this_emulator_for_login_and_graph(operator: Any) -> None:
+    found = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2022-09-01").json()
+    assert found["authentication"]["loginEndpoint"] == operator.base_url
+    assert found["microsoftGraphResourceId"] == operator.base_url
+    older = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2015-01-01")
+    assert older.status_code == 501
+
+
+def test_instance_discovery_names_this_host_only(operator: Any) -> None:
+    found = operator.session.get(f"{operator.base_url}/common/discovery/instance").json()
+    host = operator.base_url.removeprefix("https://")
+    assert found["metadata"] == [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
+    assert operator.session.get(found["tenant_discovery_endpoint"]).status_code == 200
+
+
+def test_discovery_of_an_unknown_tenant_is_refused_as_entra_does(operator: Any) -> None:
+    answer = operator.session.get(f"{operator.base_url}/unknown.example/v2.0/.well-known/openid-configuration")
+    assert (answer.status_code, answer.json()["error_codes"]) == (400, [90002])
+
+
+@pytest.mark.parametrize("path", ["authorize", "devicecode", "logout"])
+def test_interactive_sign_in_is_refused_by_name(operator: Any, path: str) -> None:
+    answer = operator.session.get(f"{operator.base_url}/contoso.example/oauth2/v2.0/{path}")
+    assert answer.status_code == 501
+    assert path in answer.json()["error"]["code"]
+
+
+def test_gallery_of_templates_is_empty(operator: Any) -> None:
+    assert operator.get("applicationTemplates").json()["value"] == []
+    assert operator.get("applicationTemplates/00000000-0000-4000-8000-000000000000").status_code == 404
+
+
+def test_lists_that_azuread_asks_for_are_empty(operator: Any) -> None:
+    own = operator.get(f"servicePrincipals(appId='{operator.client_id}')").json()["id"]
+    for part in ("claimsMappingPolicies", "synchronization/jobs"):
+        assert operator.get(f"servicePrincipals/{own}/{part}").json()["value"] == []
