@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from providers.azuread.directory import Directory
 
+POOL_SIZE = 16
+"""Connections kept open: as many as the engine's calls are answered at a time (`providers._server.WORKERS`)."""
+
 METADATA_PATH = "/metadata/endpoints?api-version=2022-09-01"
 """What the real plugin 6.11.1 asks for when a metadata host is set."""
 
@@ -79,14 +82,14 @@ def _open(settings: Settings) -> Directory:
 
 def _session(settings: Settings) -> requests.Session:
     from orgcal.msgraph.session import new_session
-    from providers.azuread.loopback import Guard
+    from providers.azuread.guard import Guard
 
     base = f"https://{settings.metadata_host}"
     session = new_session(World("emulator", base, base, "public", settings.metadata_host))
     if settings.ca_file is not None:
         session.verify = str(settings.ca_file)
     for scheme in ("https://", "http://"):
-        session.mount(scheme, Guard(session.get_adapter(scheme)))
+        session.mount(scheme, Guard(POOL_SIZE))
     return session
 
 

@@ -79,6 +79,18 @@ def test_connection_trusts_ssl_cert_file_whatever_requests_variables_say(
     assert_works_as_operator(connected(arm_variables(emulator.ready)), emulator)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_connection_never_goes_through_a_proxy(
+    emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    environ = arm_variables(emulator.ready, host=f"{host}:{emulator.ready['port']}")
+    assert_works_as_operator(connected(environ), emulator)
+
+
 def test_connection_untrusted_emulator_names_the_variable(emulator: RunningEmulator, tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     connection = connected({**arm_variables(emulator.ready), "SSL_CERT_FILE": str(tmp_path / "other.pem")})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 
 from orgcal.errors import WorldMismatch
-from providers.azuread.loopback import Guard, is_loopback, require_loopback
+from providers.azuread.guard import Guard
+from providers.azuread.loopback import is_loopback, require_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.8.7", "::1", "[::1]"])
@@ -32,6 +32,6 @@ def test_require_loopback_other_host_names_where_it_came_from() -> None:
 def test_guard_request_to_another_machine_is_refused_before_it_is_sent(url: str) -> None:
     with requests.Session() as session:
         for scheme in ("https://", "http://"):
-            session.mount(scheme, Guard(HTTPAdapter()))
+            session.mount(scheme, Guard(1))
         with pytest.raises(WorldMismatch):
             session.post(url, data={"client_secret": "s"}, timeout=1)
