@@ -10,8 +10,7 @@ import functools
 import json
 import os
 import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
@@ -23,10 +22,10 @@ from pulumi.runtime.proto import (
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
 from orgcal.errors import OrgcalError
+from providers import _answers as answers
 from providers import _schema
 from providers._sdk import (
     UNKNOWN,
@@ -34,12 +33,10 @@ from providers._sdk import (
     Diff,
     Incomplete,
     InvalidInputs,
-    Prop,
     Properties,
     Provider,
     Resource,
     State,
-    has_unknown,
     problems_of,
 )
 from providers._values import decode, encode
@@ -89,11 +86,11 @@ def _guarded(method: Callable[[Any, _Request, Any], _Answer]) -> Callable[[Any, 
         except Incomplete as error:
             resource = self.resource_of(getattr(request, "urn", ""))
             inputs = getattr(request, "properties", None) or getattr(request, "news", None)
-            context.abort_with_status(_incomplete_status(error, resource, decode(inputs)))
+            context.abort_with_status(answers.incomplete_status(error, resource, decode(inputs)))
         except OrgcalError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
-            context.abort(grpc.StatusCode.INTERNAL, _internal(self.provider.name, error))
+            context.abort(grpc.StatusCode.INTERNAL, answers.internal(self.provider.name, error))
         raise AssertionError("abort raises")
 
     return answer
@@ -135,13 +132,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             # program's and not ours; kept, they would make each change of a setting a change of the provider.
             return provider_pb2.CheckResponse()
         failures = problems_of(self.provider.config, self._config(request.news), {})
-        return _checked(decode(request.news), failures, self.provider.config)
+        return answers.checked(decode(request.news), failures, self.provider.config)
 
     @_guarded
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         # A changed address or credential of the provider never replaces what it manages.
         olds, news = decode(request.old_inputs), decode(request.news)
-        return _diffed(Diff(frozenset(name for name in {*olds, *news} if olds.get(name) != news.get(name))), olds, news)
+        return answers.diffed(
+            Diff(frozenset(name for name in {*olds, *news} if olds.get(name) != news.get(name))), olds, news
+        )
 
     @_guarded
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
@@ -161,22 +160,22 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 news = resource.check(self._call(request), news, olds)
             except InvalidInputs as error:
                 failures = error.failures
-        return _checked(news, failures, resource.inputs)
+        return answers.checked(news, failures, resource.inputs)
 
     @_guarded
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         resource = self.resource_of(request.urn)
         old, news = self._state(resource, request.old_inputs, request.olds), decode(request.news)
-        return _diffed(resource.diff(self._call(request), request.id, old, news), old.inputs, news)
+        return answers.diffed(resource.diff(self._call(request), request.id, old, news), old.inputs, news)
 
     @_guarded
     def Create(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         resource, news = self.resource_of(request.urn), decode(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=self._planned(resource, request, news, None))
-        _refuse_unknown(news)
+        answers.refuse_unknown(news)
         made = resource.create(self._call(request), news)
-        return provider_pb2.CreateResponse(id=made.resource_id, properties=_outputs(resource, news, made.outputs))
+        return provider_pb2.CreateResponse(id=made.resource_id, properties=answers.state(resource, news, made.outputs))
 
     @_guarded
     def Update(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
@@ -184,9 +183,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         old = self._state(resource, request.old_inputs, request.olds)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=self._planned(resource, request, news, old))
-        _refuse_unknown(news)
+        answers.refuse_unknown(news)
         outputs = resource.update(self._call(request), request.id, old, news)
-        return provider_pb2.UpdateResponse(properties=_outputs(resource, news, outputs))
+        return provider_pb2.UpdateResponse(properties=answers.state(resource, news, outputs))
 
     @_guarded
     def Read(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
@@ -195,11 +194,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         found = resource.read(self._call(request), request.id, old)
         if found is None:
             return provider_pb2.ReadResponse()
-        _refuse_undeclared(resource.token, found.inputs, resource.inputs)
+        answers.refuse_undeclared(resource.token, found.inputs, resource.inputs)
         return provider_pb2.ReadResponse(
             id=found.resource_id,
-            inputs=encode(found.inputs, secrets=_secrets(resource.inputs)),
-            properties=_outputs(resource, found.inputs, found.outputs),
+            inputs=encode(found.inputs, secrets=answers.secrets(resource.inputs)),
+            properties=answers.state(resource, found.inputs, found.outputs),
         )
 
     @_guarded
@@ -218,11 +217,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         arguments = decode(request.args)
         failures = problems_of(function.inputs, arguments, {})
         if failures:
-            return provider_pb2.InvokeResponse(failures=_failures(failures))
-        _refuse_unknown(arguments)
+            return provider_pb2.InvokeResponse(failures=answers.check_failures(failures))
+        answers.refuse_unknown(arguments)
         result = function.call(arguments)
-        _refuse_undeclared(function.token, result, function.outputs)
-        answer = encode(result, secrets=_secrets(function.outputs))
+        answers.refuse_undeclared(function.token, result, function.outputs)
+        answer = encode(result, secrets=answers.secrets(function.outputs))
         return provider_pb2.InvokeResponse(**{"return": answer})
 
     # -- helpers ------------------------------------------------------------------------------
@@ -265,7 +264,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         for name, prop in resource.outputs.items():
             known = None if old is None or prop.volatile else old.outputs.get(name)
             outputs[name] = UNKNOWN if known is None else known
-        return _outputs(resource, news, {**outputs, **resource.plan(self._call(request), news, old)})
+        return answers.state(resource, news, {**outputs, **resource.plan(self._call(request), news, old)})
 
 
 def _engine(address: str) -> Any:
@@ -273,83 +272,3 @@ def _engine(address: str) -> Any:
         return None
     channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
     return engine_pb2_grpc.EngineStub(channel)
-
-
-def _secrets(declared: Mapping[str, Prop]) -> list[str]:
-    return [name for name, prop in declared.items() if prop.secret]
-
-
-def _outputs(resource: Resource, inputs: Properties, outputs: Properties) -> Any:
-    declared = {**resource.inputs, **resource.outputs}
-    everything = {**inputs, **outputs}
-    _refuse_undeclared(resource.token, everything, declared)
-    return encode(everything, secrets=_secrets(declared))
-
-
-def _refuse_undeclared(token: str, values: Properties, declared: Mapping[str, Prop]) -> None:
-    wrong = sorted(values.keys() - declared.keys())
-    if wrong:
-        raise OrgcalError(f"{token} answers with properties it does not declare: {', '.join(wrong)}")
-
-
-def _refuse_unknown(values: Properties) -> None:
-    wrong = sorted(name for name, value in values.items() if has_unknown(value))
-    if wrong:
-        raise OrgcalError(f"the engine sent no value for {', '.join(wrong)} outside a preview")
-
-
-def _failures(failures: Mapping[str, str]) -> list[Any]:
-    return [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures.items()]
-
-
-def _checked(inputs: Properties, failures: Mapping[str, str], declared: Mapping[str, Prop]) -> Any:
-    if failures:
-        return provider_pb2.CheckResponse(failures=_failures(failures))
-    return provider_pb2.CheckResponse(inputs=encode(inputs, secrets=_secrets(declared)))
-
-
-def _diffed(diff: Diff, olds: Properties, news: Properties) -> Any:
-    detailed = {}
-    for name in diff.changed:
-        verb = "UPDATE" if name in olds and name in news else "ADD" if name in news else "DELETE"
-        kind = f"{verb}_REPLACE" if name in diff.replaced else verb
-        input_diff = name in olds or name in news
-        detailed[name] = provider_pb2.PropertyDiff(
-            kind=provider_pb2.PropertyDiff.Kind.Value(kind), inputDiff=input_diff
-        )
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if diff.changed else provider_pb2.DiffResponse.DIFF_NONE,
-        diffs=sorted(diff.changed),
-        replaces=sorted(diff.replaced),
-        deleteBeforeReplace=diff.delete_first,
-        detailedDiff=detailed,
-        hasDetailedDiff=True,
-    )
-
-
-def _internal(plugin: str, error: Exception) -> str:
-    """Type and place of an exception nobody expected; never its text, which could hold a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown place"
-    return f"internal error in the plugin {plugin!r}: {type(error).__name__} at {place}; please report it"
-
-
-class _Status(grpc.Status):  # type: ignore[misc]
-    """A gRPC status with details, which `abort` alone cannot send."""
-
-    def __init__(self, details: str, packed: bytes) -> None:
-        self.code = grpc.StatusCode.UNKNOWN
-        self.details = details
-        self.trailing_metadata = (("grpc-status-details-bin", packed),)
-
-
-def _incomplete_status(error: Incomplete, resource: Resource, inputs: Properties) -> Any:
-    detail = provider_pb2.ErrorResourceInitFailed(
-        id=error.made.resource_id,
-        properties=_outputs(resource, inputs, error.made.outputs),
-        reasons=[str(error)],
-        inputs=encode(inputs, secrets=_secrets(resource.inputs)),
-    )
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
-    status.details.add().Pack(detail)
-    return _Status(str(error), status.SerializeToString())
