@@ -39,14 +39,13 @@ class Recorder:
     Attributes:
         target_port: where the emulator listens, on 127.0.0.1.
         target_ca: the emulator's authority.
-        answered: called after the emulator has answered a request and before the plugin hears of it, with the number
-            of requests so far.
+        answered: called with each exchange after the emulator has answered and before the plugin hears of it.
     """
 
     target_port: int
     target_ca: Path
     folder: Path
-    answered: Callable[[int], None] | None = None
+    answered: Callable[[Exchange], None] | None = None
     exchanges: list[Exchange] = field(default_factory=list)
 
     def __enter__(self) -> Recorder:
@@ -81,11 +80,12 @@ class Recorder:
             taken, self.exchanges = self.exchanges, []
         return taken
 
-    def note(self, exchange: Exchange) -> int:
-        """Record one exchange; returns how many there are."""
+    def note(self, exchange: Exchange) -> None:
+        """Record one exchange."""
         with self._lock:
             self.exchanges.append(exchange)
-            return len(self.exchanges)
+        if self.answered is not None:
+            self.answered(exchange)
 
 
 class _Server(ThreadingHTTPServer):
@@ -117,9 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
         path = unquote_plus(self.path)
-        count = recorder.note(Exchange(self.command, path, answer.status, _json_of(raw)))
-        if recorder.answered is not None:
-            recorder.answered(count)
+        recorder.note(Exchange(self.command, path, answer.status, _json_of(raw)))
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:

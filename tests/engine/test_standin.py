@@ -99,6 +99,54 @@ def test_standin_life_of_a_stack_state_and_directory_agree(deployed: Deployed) -
     assert deployed.directory.objects() == {}
 
 
+def test_standin_preview_from_nothing_writes_nothing_and_knows_what_can_be_known(
+    tmp_path: Path, engine_bin: Path, start_emulator: Callable[..., RunningEmulator]
+) -> None:
+    emulator = start_emulator(seed=seed_with_rights(tmp_path))
+    project = Project(tmp_path / "project", engine_bin, arm_variables(emulator.ready))
+    project.plan(Plan.first())
+    planned = json.loads(project.pulumi("preview", "--json"))
+    assert planned["changeSummary"] == {"create": 8}
+    states = {step["urn"].split("::")[-1]: step["newState"] for step in planned["steps"]}
+    assert states["app"]["inputs"]["displayName"] == "Outlook Calendar"
+    assert states["password-1"]["inputs"]["displayName"] == "Xkit 1"
+    writes = [entry for entry in emulator.journal() if entry["method"] != "GET" and "/oauth2/" not in entry["path"]]
+    assert writes == []
+    project.pulumi("up", "--yes")
+    directory = SeenDirectory(emulator.ready)
+    assert disagreements(project.state(), directory.objects()) == []
+    directory.close()
+
+
+def test_standin_explicit_provider_needs_no_variables_and_hides_its_secret(
+    tmp_path: Path, engine_bin: Path, emulator: RunningEmulator
+) -> None:
+    environ = arm_variables(emulator.ready)
+    secret = Path(environ["ARM_CLIENT_SECRET_FILE_PATH"]).read_text().strip()
+    program = (
+        "import os, pulumi, pulumi_azuread as azuread\n"
+        "provider = azuread.Provider('mine', client_id=os.environ['TRIAL_CLIENT'], "
+        "client_secret=os.environ['TRIAL_SECRET'], tenant_id=os.environ['TRIAL_TENANT'], "
+        "metadata_host=os.environ['TRIAL_HOST'], use_cli=False, use_oidc=False)\n"
+        "me = azuread.get_client_config(opts=pulumi.InvokeOptions(provider=provider))\n"
+        "app = azuread.Application('app', display_name='x', owners=[me.object_id], "
+        "opts=pulumi.ResourceOptions(provider=provider))\n"
+    )
+    given = {
+        "TRIAL_CLIENT": environ["ARM_CLIENT_ID"],
+        "TRIAL_SECRET": secret,
+        "TRIAL_TENANT": environ["ARM_TENANT_ID"],
+        "TRIAL_HOST": environ["ARM_METADATA_HOSTNAME"],
+        "SSL_CERT_FILE": environ["SSL_CERT_FILE"],
+    }
+    project = Project(tmp_path / "project", engine_bin, given, program=program)
+    project.pulumi("up", "--yes")
+    assert project.state()["app"]["id"].startswith("/applications/")
+    assert secret not in project.pulumi("stack", "export")
+    assert "3 unchanged" in project.up()
+    project.pulumi("destroy", "--yes", "--skip-preview")
+
+
 def test_standin_refresh_notices_drift_and_deletion_and_up_repairs_them(deployed: Deployed) -> None:
     project, graph = deployed.project, deployed.directory.graph
     state = project.state()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmarks.azuread_directory import SeenDirectory, disagreements
-from benchmarks.azuread_recorder import Recorder
+from benchmarks.azuread_recorder import Exchange, Recorder
 from benchmarks.azuread_stack import ROOT, Plan, Project, arm_variables, seed_with_rights
 from emulator.server import RunningEmulator
 
@@ -42,12 +42,15 @@ class Killing:
     def up(self, after: int) -> bool:
         """Whether the run was killed; False where it ended before it made that many requests."""
         process: list[subprocess.Popen[str]] = []
-        started = threading.Event()
+        started, lock, seen = threading.Event(), threading.Lock(), set[tuple[str, str]]()
 
-        def answered(count: int) -> None:
+        def answered(exchange: Exchange) -> None:
             started.wait(10)
-            if count == after:
-                os.killpg(process[0].pid, signal.SIGKILL)
+            with lock:
+                repeated = (exchange.method, exchange.path) in seen  # while polling; kills nothing that is new
+                seen.add((exchange.method, exchange.path))
+                if not repeated and len(seen) == after:
+                    os.killpg(process[0].pid, signal.SIGKILL)
 
         self.recorder.take()
         self.recorder.answered = answered
