@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(given: argparse.Namespace, folder: Path, *, in_memory: bool) -> int:
-    from emulator.marked_yaml import SeedError
+    from emulator.seed_errors import SeedError
     from emulator.server import CannotServeError, Emulator, StateDirectory, run
 
     try:

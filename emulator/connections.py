@@ -8,6 +8,8 @@ import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from emulator.http_server import JoiningTransport
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -48,8 +50,9 @@ def cut_in_half(send: Send, receive: Receive) -> Send:
 def _transport(receive: Receive) -> asyncio.WriteTransport:
     cycle = getattr(receive, "__self__", None)
     transport = getattr(cycle, "transport", None)
-    assert isinstance(transport, asyncio.WriteTransport), "the emulator is served by uvicorn"
-    return transport
+    assert isinstance(transport, JoiningTransport), "the emulator is served by its own protocol"
+    transport.flush()
+    return transport.inner
 
 
 async def _abort(transport: asyncio.WriteTransport) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 
 import yaml
 
-
-class SeedError(Exception):
-    """A seed file is wrong; the message names file, line and field."""
+from emulator.seed_errors import SeedError
 
 
 class Field:

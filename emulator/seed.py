@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.calendars.users import MAILBOX_CLASSES
 from emulator.clock import rfc3339
@@ -14,7 +14,10 @@ from emulator.directory.models import Application, Directory, ServicePrincipal, 
 from emulator.directory.properties import APPLICATION_DEFAULTS, APPLICATION_NESTED, PRINCIPAL_DEFAULTS
 from emulator.directory.service_principals import new_principal
 from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
-from emulator.marked_yaml import Field, SeedError, read_yaml
+from emulator.seed_errors import SeedError
+
+if TYPE_CHECKING:
+    from emulator.marked_yaml import Field
 
 DEFAULT_SEED = Path(__file__).parent / "seeds" / "default.yaml"
 
@@ -54,23 +57,46 @@ class Seed:
     applications: tuple[SeedApplication, ...] = field(default=())
 
 
-def load_seed(source: Path | str | None = None) -> Seed:
-    """The seed in a file, or the default one.
+@dataclass(frozen=True)
+class SeedSource:
+    """The text of a seed, not yet read.
+
+    Attributes:
+        text: YAML.
+        name: file it came from, for errors.
+    """
+
+    text: str
+    name: str
+
+    def read(self) -> Seed:
+        """What the text says.
+
+        Raises:
+            SeedError: naming file, line and field.
+        """
+        # Imported here: an emulator that finds its state on disk needs no YAML, and starts faster without.
+        from emulator.marked_yaml import read_yaml
+
+        return _read(read_yaml(self.text, self.name))
+
+
+def seed_source(source: Path | str | None = None) -> SeedSource:
+    """The text of a seed file, by default of the built-in one.
 
     Args:
         source: a path, or the YAML text itself if it has more than one line.
 
     Raises:
-        SeedError: naming file, line and field.
+        SeedError: the file cannot be read.
     """
     if isinstance(source, str) and "\n" in source:
-        return _read(read_yaml(source, "seed"))
+        return SeedSource(source, "seed")
     path = Path(source) if source is not None else DEFAULT_SEED
     try:
-        text = path.read_text(encoding="utf-8")
+        return SeedSource(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise SeedError(f"{path}: the file cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    return _read(read_yaml(text, str(path)))
 
 
 def _read(root: Field) -> Seed:

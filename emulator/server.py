@@ -24,8 +24,9 @@ import uvicorn
 from emulator.app import EmulatorApp
 from emulator.entra.keys import SigningKey
 from emulator.files import make_private_directory, read_or_make, write_private
+from emulator.http_server import JoiningProtocol
 from emulator.journal import JournalEntry
-from emulator.seed import load_seed
+from emulator.seed import seed_source
 from emulator.store import StateInUseError
 from emulator.tls import MICROSOFT_NAMES, is_current, issue_leaf, new_authority, server_context
 from emulator.world import Client, EmulatedCloud, Secrets
@@ -230,7 +231,8 @@ class Emulator:
         try:
             found = state.keys(keys)
             own = state.secrets()
-            self.cloud = EmulatedCloud(load_seed(seed), None if in_memory else state.database, found.signing, own)
+            source = seed_source(seed) if seed is not None else None
+            self.cloud = EmulatedCloud(source, None if in_memory else state.database, found.signing, own)
         except StateInUseError as error:
             self.listener.close()
             raise CannotServeError(f"{error}.") from error
@@ -247,8 +249,8 @@ class Emulator:
             self._serve_names_too()
         self.app.serve_as(frozenset(hosts))
         config = uvicorn.Config(
-            self.app, log_config=None, access_log=False, lifespan="off", server_header=False, loop="asyncio",
-            ws="none", timeout_keep_alive=75, h11_max_incomplete_event_size=64 * 1024,
+            self.app, http=JoiningProtocol, log_config=None, access_log=False, lifespan="off", server_header=False,
+            loop="asyncio", ws="none", timeout_keep_alive=75, h11_max_incomplete_event_size=64 * 1024,
         )  # fmt: skip
         config.load()
         # Given directly: uvicorn itself would read certificate and key from files.
@@ -271,7 +273,7 @@ class Emulator:
         """The record that tells clients where everything is."""
         base_url = f"https://localhost:{self.port}"
         path = self.state.path
-        seed = self.cloud.seed
+        tenant_id, client_id = self.cloud.operator
         return {
             "pid": os.getpid(),
             "port": self.port,
@@ -279,8 +281,8 @@ class Emulator:
             "directory_id": self.cloud.directory_id,
             "ca_file": str(path / "ca.pem"),
             "operator": {
-                "tenant_id": next(each.tenant_id for each in seed.tenants if each.domain == seed.operator.domain),
-                "client_id": seed.operator.client_id,
+                "tenant_id": tenant_id,
+                "client_id": client_id,
                 "client_secret_file": str(path / "operator-secret"),
             },
             "platform": {

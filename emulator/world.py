@@ -22,7 +22,8 @@ from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME
 from emulator.integration.models import Platform
 from emulator.integration.nango_models import Nango
 from emulator.journal import Journal
-from emulator.seed import Seed, SeedApplication, plant, plant_application
+from emulator.seed import SeedApplication, SeedSource, plant, plant_application, seed_source
+from emulator.seed_errors import SeedError
 from emulator.store import Database, Table
 from emulator.traffic.models import Traffic
 from emulator.traffic.settings import set_lag
@@ -66,14 +67,18 @@ class EmulatedCloud:
     """Entra ID, Microsoft Graph and integration platforms with their state.
 
     Args:
-        seed: what it holds when it is new, and again after `reset`.
+        seed: what it holds when it is new, and again after `reset`; None for the seed that its state was made from,
+            or the built-in one.
         database_file: where its state lives, or None for memory.
         key: signs tokens.
         own: secrets of its own clients.
+
+    Raises:
+        SeedError: the seed is wrong, or not the one that the state was made from.
+        StateInUseError: another emulator uses the state.
     """
 
-    def __init__(self, seed: Seed, database_file: Path | None, key: SigningKey, own: Secrets) -> None:
-        self.seed = seed
+    def __init__(self, seed: SeedSource | None, database_file: Path | None, key: SigningKey, own: Secrets) -> None:
         self.key = key
         self.own = own
         self.clock = Clock()
@@ -103,9 +108,30 @@ class EmulatedCloud:
         self.graph = GraphFront(
             self.dispatcher, self.tokens, self.clock, self.journal, self.traffic, self.database.commit
         )
-        if not len(self.directory.tenants):
-            plant(seed, self.directory, own.operator_secret)
+        made_from = self._facts.get("seed")
+        if made_from is None:
+            self._plant(seed or seed_source())
+        elif seed is not None and seed.text != made_from.value:
+            self.database.close()
+            raise SeedError(
+                f"{seed.name}: the state was made from another seed; leave the seed out, or use another state folder"
+            )
         self.database.commit()
+
+    def _plant(self, source: SeedSource) -> None:
+        """Fill the empty directory from a seed, and remember which."""
+        seed = source.read()
+        plant(seed, self.directory, self.own.operator_secret)
+        operator = self.directory.application_by_client(seed.operator.client_id)
+        assert operator is not None
+        self._facts.put("seed", Fact(source.text))
+        self._facts.put("operator_tenant_id", Fact(operator.tenant_id))
+        self._facts.put("operator_client_id", Fact(operator.client_id))
+
+    @property
+    def operator(self) -> tuple[str, str]:
+        """Tenant id and client id of the operator's application."""
+        return self._fact("operator_tenant_id", ""), self._fact("operator_client_id", "")
 
     def _fact(self, name: str, default: str) -> str:
         found = self._facts.get(name)
@@ -197,10 +223,11 @@ class EmulatedCloud:
         self.journal.clear()
         self.traffic.clear()
         set_lag(self.directory, {})
-        self._facts.clear()
 
     def _keep_facts(self) -> None:
-        self._facts.put("directory_id", Fact(self.directory_id))
+        """Write the facts again after the database was cleared."""
+        for fact in self._facts.export():
+            self._facts.put(fact, Fact(self._fact(fact, "")))
         self._facts.put("clock_offset_s", Fact(repr(self.clock.offset_s)))
 
     def reset(self) -> None:
@@ -208,5 +235,5 @@ class EmulatedCloud:
         self._clear()
         self.clock.offset_s = 0.0
         self._keep_facts()
-        plant(self.seed, self.directory, self.own.operator_secret)
+        self._plant(SeedSource(self._fact("seed", ""), "the seed of this state"))
         self.database.commit()

@@ -18,6 +18,7 @@ import requests
 
 from emulator.server import RunningEmulator
 
+ROOT = Path(__file__).parents[2]
 Start = Callable[..., "Process"]
 
 
@@ -211,3 +212,19 @@ def test_only_loopback_is_served(emulator: RunningEmulator) -> None:
     connections = psutil.Process().net_connections(kind="inet")
     listening = [each.laddr for each in connections if each.laddr.port == emulator.ready["port"] and not each.raddr]
     assert [each.ip for each in listening] == ["127.0.0.1"]
+
+
+def test_state_remembers_its_seed_and_refuses_another(start: Start, tmp_path: Path) -> None:
+    seed = tmp_path / "seed.yaml"
+    seed.write_text((ROOT / "emulator" / "seeds" / "default.yaml").read_text().replace("isv.example", "own.example"))
+    state = str(tmp_path / "state")
+    first = start("--state", state, "--seed", str(seed))
+    assert first.ready["tenants"][0]["default_domain"] == "own.example"
+    first.stop()
+    again = start("--state", state)
+    assert again.ready["tenants"] == first.ready["tenants"]
+    assert again.control("POST", "/reset").status_code == 200
+    again.stop()
+    code, said = start("--state", state, "--seed", str(ROOT / "emulator" / "seeds" / "default.yaml")).stop()
+    assert code == 2
+    assert "another seed" in said
