@@ -25,6 +25,7 @@ from pulumi.automation.errors import create_command_error
 
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.find import Engine
+from orgcal.engine.hints import hint
 from orgcal.errors import EngineError
 from orgcal.outputs import StackOutputs, read_outputs
 
@@ -187,7 +188,7 @@ class Drive:
         collected = _Events(on_step)
         with _translated(self._stack_name, collected):
             if preview_first:
-                self._selected().preview_destroy(color="never")
+                self._selected().preview_destroy(on_event=collected, color="never", suppress_progress=True)
             self._selected().destroy(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
         return Result(collected.changes)
 
@@ -307,7 +308,7 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
         sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
     # Our own program and plugins end a sentence with its repair; the engine's only tell what happened.
     what, _, repair = "\n".join(dict.fromkeys(sentences)).partition("\n  repair: ")
-    return EngineError(what or "the engine failed without saying why", where=where, repair=repair)
+    return EngineError(what or "the engine failed without saying why", where=where, repair=repair or hint(what, stack))
 
 
 def _sentence(diagnostic: str) -> str:

@@ -1,0 +1,36 @@
+"""What to do about refusals that Entra and the engine word without a repair."""
+
+from __future__ import annotations
+
+_DESTROY = (
+    "if customers shall lose it: pulumi config set --stack {stack} orgcal:protect false, then pulumi up, then once more"
+)
+_RIGHTS = "orgcal preflight --stack {stack} names the right that the operator lacks, and who has it"
+_POLICY = (
+    "orgcal preflight --stack {stack} tells what the tenant's policy allows; certificates and federated credentials "
+    "are other kinds (pulumi config set --stack {stack} --path orgcal:credential.kind certificate)"
+)
+_GONE = "pulumi refresh --stack {stack}; a deleted application can be restored: orgcal preflight --stack {stack}"
+
+# The first that is in the text; in lower case.
+_HINTS = (
+    ("is protected", _DESTROY),
+    ("protected resource", _DESTROY),
+    ("authorization_requestdenied", _RIGHTS),
+    ("insufficient privileges", _RIGHTS),
+    ("credentialtypenotallowed", _POLICY),
+    ("credentialinvalidlifetime", _POLICY),
+    ("asperapppolicy", _POLICY),
+    ("request_resourcenotfound", _GONE),
+)
+
+
+def hint(text: str, stack: str) -> str:
+    """What to do about `text`; empty where nothing is known.
+
+    Args:
+        text: what the engine, a plugin or Graph said.
+        stack: name of the stack, for the commands.
+    """
+    lowered = text.lower()
+    return next((repair.format(stack=stack) for needle, repair in _HINTS if needle in lowered), "")
