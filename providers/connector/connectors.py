@@ -6,16 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from orgcal.errors import OrgcalError, UsageError
+from orgcal.errors import UsageError
 from orgcal.platforms import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    capabilities_of,
     catalog_refusals,
     ensure_connector,
     open_platform,
-    place_of,
     update_connector,
 )
 from providers._sdk import (
@@ -60,13 +58,7 @@ class Connector(Resource):
 
     def check(self, call: Call, news: Properties, olds: Properties) -> Properties:  # noqa: ARG002
         news = {"description": "", "published": True, "deleteConnected": False, **news}
-        if has_unknown(news["platform"]):
-            raise InvalidInputs({"platform": "must be known before anything is made; take it from config"})
-        try:
-            place_of(news["platform"])
-            able = capabilities_of(news["platform"])
-        except OrgcalError as error:
-            raise InvalidInputs({"platform": error.what}) from None
+        able = naming.checked_platform(news["platform"])
         if not has_unknown(news):
             refusals = catalog_refusals(able, _declared(news))
             if refusals:

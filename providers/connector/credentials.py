@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from orgcal.errors import OrgcalError
 from orgcal.platforms import (
     Credential,
     HeldCredential,
     Platform,
-    capabilities_of,
     kind_refusal,
     open_platform,
-    place_of,
     push_credentials,
 )
 from providers._sdk import (
@@ -63,18 +60,13 @@ class ConnectorCredentials(Resource):
     }
 
     def check(self, call: Call, news: Properties, olds: Properties) -> Properties:  # noqa: ARG002
-        if has_unknown(news["platform"]):
-            raise InvalidInputs({"platform": "must be known before anything is made; take it from config"})
+        able = naming.checked_platform(news["platform"])
         has_secret = "clientSecret" in news
         has_pair = "certificatePem" in news and "privateKeyPem" in news
         if has_secret == has_pair or (has_secret and ("certificatePem" in news or "privateKeyPem" in news)):
             sentence = "give either clientSecret, or certificatePem and privateKeyPem"
             raise InvalidInputs({"clientSecret": sentence})
-        try:
-            place_of(news["platform"])
-            refusal = kind_refusal(capabilities_of(news["platform"]), "secret" if has_secret else "certificate")
-        except OrgcalError as error:
-            raise InvalidInputs({"platform": error.what}) from None
+        refusal = kind_refusal(able, "secret" if has_secret else "certificate")
         if refusal:
             raise InvalidInputs({"clientSecret" if has_secret else "certificatePem": refusal})
         empty = [name for name in _MATERIAL if name in news and reveal(news[name]) == ""]

@@ -1,4 +1,4 @@
-"""Ids of entries: what the state and `pulumi import` call them, and when an entry has moved."""
+"""Platforms and ids of entries: what inputs mean, what the state and `pulumi import` call an entry, when it moved."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from orgcal.errors import UsageError
-from orgcal.platforms import place_of
-from providers._sdk import Properties
+from orgcal.errors import ConfigError, UsageError
+from orgcal.platforms import Capabilities, capabilities_of, place_of
+from providers._sdk import InvalidInputs, Properties, has_unknown
+
+
+def checked_platform(settings: Any) -> Capabilities:
+    """What the platform that an input names can do.
+
+    Raises:
+        InvalidInputs: its settings are wrong, or not known before the update.
+    """
+    if has_unknown(settings):
+        raise InvalidInputs({"platform": "must be known before anything is made; take it from config"})
+    try:
+        place_of(settings)
+        return capabilities_of(settings)
+    except ConfigError as error:
+        raise InvalidInputs({"platform": "; ".join(error.problems)}) from None
 
 
 def resource_id(settings: Mapping[str, Any], key: str) -> str:
