@@ -36,8 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(given: argparse.Namespace, folder: Path, *, in_memory: bool) -> int:
+    from emulator.http_server import CannotServeError
+    from emulator.launch import Emulator, run
     from emulator.seed_errors import SeedError
-    from emulator.server import CannotServeError, Emulator, StateDirectory, run
+    from emulator.state_directory import StateDirectory
 
     try:
         emulator = Emulator(

@@ -189,6 +189,15 @@ class Table(Generic[T]):
         self.graph: View[T] = View(self._newest, clock)
         self.entra: View[T] = View(self._newest, clock)
 
+    @property
+    def lag(self) -> Lag:
+        """How far reads lag; setting it sets it for every view."""
+        return self.graph.lag
+
+    @lag.setter
+    def lag(self, lag: Lag) -> None:
+        self.graph.lag, self.entra.lag = lag, Lag(lag.reads, lag.seconds)
+
     def get(self, key: str) -> T | None:
         """The newest object: what writers decide on."""
         return self._newest.get(key)

@@ -10,14 +10,17 @@ import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from emulator.files import write_private
+
+if TYPE_CHECKING:
+    import trustme
 
 LOCAL_NAMES = ("localhost", "127.0.0.1")
 """Names of the server certificate."""
@@ -71,14 +74,19 @@ def new_authority(names: tuple[str, ...] = LOCAL_NAMES) -> trustme.CA:
         .add_extension(x509.NameConstraints([_general_name(name) for name in names], None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    return trustme.CA.from_pem(
-        certificate.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        ),
+    key_pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
+    return load_authority(key_pem + certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def load_authority(pem: bytes) -> trustme.CA:
+    """The certificate authority whose key and certificate, in this order, are in `pem`."""
+    # Imported here: an emulator that finds its certificates on disk starts faster without.
+    import trustme
+
+    cut = pem.index(b"-----BEGIN CERTIFICATE")
+    return trustme.CA.from_pem(pem[cut:], pem[:cut])
 
 
 def issue_leaf(authority: trustme.CA, names: tuple[str, ...] = LOCAL_NAMES) -> str:
