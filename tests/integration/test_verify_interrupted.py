@@ -1,0 +1,198 @@
+"""Runs that end early, slowly or under limits: reports say what is known, and nothing comes too soon."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import requests
+
+from emulator.server import RunningEmulator
+from orgcal.consent.links import consent_url
+from orgcal.msgraph.worlds import World, read_emulator_file
+from orgcal.outputs import StackOutputs
+from tests.support.administrator import answer
+from tests.support.deployed_connector import CONSENT_URI, CONTOSO, HOME, deploy
+from verify import Options, Summary, Target, Verdict, exit_code, run
+from verify.sources import from_outputs
+
+ROOT = Path(__file__).resolve().parents[2]
+ADMIN = "named: [{ user: admin, name: Ada Administrator, administrator: true }]"
+SEED = f"""
+tenants:
+  - {{ tenant_id: {HOME}, display_name: ISV, domain: isv.example, home: true, users: {{ count: 1, {ADMIN} }} }}
+  - {{ tenant_id: {CONTOSO}, display_name: Contoso, domain: contoso.example, users: {{ count: 3000, {ADMIN} }} }}
+operator:
+  tenant: isv.example
+  display_name: operator
+  client_id: aaaaaaaa-0000-4000-8000-000000000001
+  permissions: [Application.ReadWrite.OwnedBy, Application.Read.All]
+"""
+
+
+@pytest.fixture
+def emulator(start_emulator: Callable[..., RunningEmulator]) -> RunningEmulator:
+    return start_emulator(seed=SEED)
+
+
+@pytest.fixture
+def control(world: World) -> Iterator[Callable[[str, str, Any], Any]]:
+    """Asks a control route."""
+    assert world.emulated is not None
+    address, token = world.emulated.control_url, world.emulated.control_token_file.read_text().strip()
+    with requests.Session() as session:
+        session.trust_env = False
+
+        def control(method: str, path: str, body: Any = None) -> Any:
+            found = session.request(
+                method,
+                address + path,
+                json=body,
+                headers={"Authorization": f"Bearer {token}"},
+                verify=str(world.ca_file),
+                timeout=20,
+            )
+            found.raise_for_status()
+            return found.json()
+
+        yield control
+
+
+@pytest.fixture
+def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    outputs = deploy(world, emulator_environ)
+    url = consent_url(world, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
+    answer(world, url, "admin@contoso.example", follow=False)
+    return outputs
+
+
+@pytest.fixture
+def options(outputs: StackOutputs, emulator_environ: Mapping[str, str]) -> Options:
+    connector, given = from_outputs(outputs)
+    return Options(replace(connector, outputs=None), environ=emulator_environ, given_credentials=given)
+
+
+def summarised(options: Options) -> Summary:
+    summary = Summary()
+    for result in run([Target(CONTOSO, "Contoso")], options):
+        summary.add(result)
+    return summary
+
+
+def test_command_interrupted_writes_partial_reports_and_exits_130(
+    outputs: StackOutputs,
+    emulator_environ: Mapping[str, str],
+    control: Callable[..., Any],
+    emulator: RunningEmulator,
+    tmp_path: Path,
+) -> None:
+    assert outputs.client_secret is not None
+    (tmp_path / "secret").write_text(outputs.client_secret.get_secret_value())
+    (tmp_path / "connector.yaml").write_text(
+        f"cloud: emulator\nclient_id: {outputs.client_id}\nscopes: [Calendars.Read]\nclient_secret_file: secret\n"
+        f"tenants: [{{tenant_id: {CONTOSO}, name: Contoso}}]\n"
+    )
+    control("POST", "/latency", {"outlook_s": 0.2})
+    before = emulator.journal()[-1]["seq"]
+    command = [sys.executable, "-m", "verify", f"--connector-config={tmp_path}/connector.yaml", "--json"]
+    command += [f"--jsonl={tmp_path}/details.jsonl", f"--junit={tmp_path}/junit.xml", f"--html={tmp_path}/report.html"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ORGCAL_"))}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**environ, **emulator_environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        began = threading.Event()
+        while not began.wait(0.02):
+            if any(entry["path"].endswith("/$batch") for entry in emulator.journal(before)):
+                began.set()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, err
+    said = json.loads(out)
+    assert (said["complete"], said["exit_code"]) == (False, 130)
+    mailboxes = said["organisations"][0]["mailboxes"]
+    assert mailboxes["not_read"] > 0
+    assert mailboxes["ok"] > 0
+    last = json.loads((tmp_path / "details.jsonl").read_text().splitlines()[-1])
+    assert last == {"type": "end", "complete": False, "exit_code": 130}
+    assert ElementTree.parse(tmp_path / "junit.xml").getroot().find("./testsuite[@name='run']") is not None
+    assert "interrupted" in (tmp_path / "report.html").read_text()
+
+
+def test_run_under_limits_waits_as_told_and_reads_everybody(options: Options, control: Callable[..., Any]) -> None:
+    control("POST", "/limits", {"global_requests": 1500, "global_s": 3})
+
+    summary = summarised(options)
+
+    calendars = summary.organisations[CONTOSO].results["calendars"]
+    assert calendars.verdict is Verdict.PASS, calendars.sentence
+    limits = control("GET", "/limits")
+    assert limits["refused"] > 0
+    assert calendars.evidence["throttled"] > 0
+    assert calendars.evidence["waited_s"] > 0
+    assert sum(calendars.evidence["mailboxes"].values()) == 3000
+
+
+def test_run_of_an_organisation_that_throttles_beyond_the_budget_is_an_error(
+    options: Options, control: Callable[..., Any]
+) -> None:
+    control("POST", "/limits", {"global_requests": 200, "global_s": 3600})
+
+    summary = summarised(replace(options, pace=replace(options.pace, budget_s=5.0)))
+
+    calendars = summary.organisations[CONTOSO].results["calendars"]
+    assert calendars.verdict is Verdict.ERROR
+    assert "throttles" in calendars.sentence
+    assert exit_code(summary) == 1
+
+
+def test_run_whose_token_expires_on_the_way_renews_it(
+    options: Options, control: Callable[..., Any], emulator: RunningEmulator
+) -> None:
+    control("POST", "/latency", {"outlook_s": 0.05})
+    moved: list[float] = []
+
+    class Mover:
+        """Moves the clock beyond the token's end in the middle of the run."""
+
+        wants_mailboxes = False
+
+        def started(self, target: Target, total: int | None) -> None:
+            """Nothing."""
+
+        def progress(self, target: Target, listed: int, read: int) -> None:
+            if read > 200 and not moved:
+                moved.append(emulator.move_clock(2 * 3600))
+
+        def mailbox(self, target: Target, mailbox: object) -> None:
+            """Nothing."""
+
+        def finished(self, target: Target) -> None:
+            """Nothing."""
+
+    summary = summarised(replace(options, listener=Mover()))
+
+    assert moved
+    assert summary.organisations[CONTOSO].results["calendars"].verdict is Verdict.PASS
+    tokens = [entry for entry in emulator.journal() if entry["path"].endswith(f"/{CONTOSO}/oauth2/v2.0/token")]
+    assert len(tokens) == 2
+    assert summary.organisations[CONTOSO].users == 3000
+
+
+def test_world_of_the_emulator_is_read_from_its_file(emulator_file: Path, world: World) -> None:
+    assert read_emulator_file(emulator_file) == world
