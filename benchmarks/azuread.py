@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.azuread_stack import ROOT, STANDIN, Plan, Project, arm_variables, emulator_process, engine_bin
+from benchmarks.azuread_plan import Plan
+from benchmarks.azuread_stack import ROOT, STANDIN, Project, arm_variables, emulator_process, engine_bin
 
 
 def main() -> None:

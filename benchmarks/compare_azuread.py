@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_recorder import Exchange, Recorder
-from benchmarks.azuread_stack import Plan, Project, arm_variables, emulator_process, engine_bin
+from benchmarks.azuread_stack import Project, arm_variables, emulator_process, engine_bin
 from benchmarks.azuread_states import state_differences
 from benchmarks.azuread_wire import differences
 from orgcal.engine.plugins import installed_azuread

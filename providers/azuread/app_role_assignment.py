@@ -10,7 +10,8 @@ from providers._sdk import Call, Properties
 from providers.azuread import ids
 from providers.azuread.directory import Directory
 from providers.azuread.fields import Field, output
-from providers.azuread.managed import Made, Managed, meta
+from providers.azuread.managed import Managed
+from providers.azuread.states import Made, meta
 
 ODATA_TYPE = "#microsoft.graph.appRoleAssignment"
 EXISTS = "already exists"

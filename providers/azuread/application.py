@@ -8,11 +8,14 @@ from typing import Any
 from orgcal.errors import UsageError
 from providers._sdk import Call, InvalidInputs, Properties, reveal
 from providers.azuread import ids
+from providers.azuread.application_body import api_of, body_of, tags_of
 from providers.azuread.application_fields import APPLICATION
-from providers.azuread.application_graph import ODATA_TYPE, api_of, body_of, state_of, strings, tags_of
+from providers.azuread.application_state import state_of
+from providers.azuread.arguments import canonical, changed, filled
 from providers.azuread.directory import OWNERS_AT_CREATION, Directory, quoted, set_owners
-from providers.azuread.fields import canonical, changed, filled
-from providers.azuread.managed import Made, Managed, meta
+from providers.azuread.graph_forms import APPLICATION_TYPE, strings
+from providers.azuread.managed import Managed
+from providers.azuread.states import Made, meta
 
 
 class Application(Managed):
@@ -48,7 +51,7 @@ class Application(Managed):
         if news.get("oauth2PostResponseRequired") is not None:
             self._require_post(directory, object_id, news)
         if mapped_claims:
-            directory.patch(path, {"@odata.type": ODATA_TYPE, "api": api_of(news)})
+            directory.patch(path, {"@odata.type": APPLICATION_TYPE, "api": api_of(news)})
         set_owners(directory, path, first, owners)
         state = directory.until(lambda: self._state(directory, object_id, news), f"the application {object_id}")
         yield Made(ids.application_id(object_id), state)
@@ -101,7 +104,7 @@ class Application(Managed):
     def _require_post(self, directory: Directory, object_id: str, news: Mapping[str, Any]) -> None:
         required = bool(news.get("oauth2PostResponseRequired"))
         directory.patch(
-            f"/beta/applications/{object_id}", {"@odata.type": ODATA_TYPE, "oauth2RequirePostResponse": required}
+            f"/beta/applications/{object_id}", {"@odata.type": APPLICATION_TYPE, "oauth2RequirePostResponse": required}
         )
 
 
@@ -146,12 +149,12 @@ def _disable_changed(directory: Directory, path: str, body: Mapping[str, Any], r
     if roles:
         disabled = _disabled(present.get("appRoles") or [], body["appRoles"])
         if disabled:
-            directory.patch(path, {"@odata.type": ODATA_TYPE, "appRoles": disabled})
+            directory.patch(path, {"@odata.type": APPLICATION_TYPE, "appRoles": disabled})
     if scopes:
         listed = (present.get("api") or {}).get("oauth2PermissionScopes") or []
         disabled = _disabled(listed, body["api"]["oauth2PermissionScopes"])
         if disabled:
-            directory.patch(path, {"@odata.type": ODATA_TYPE, "api": {"oauth2PermissionScopes": disabled}})
+            directory.patch(path, {"@odata.type": APPLICATION_TYPE, "api": {"oauth2PermissionScopes": disabled}})
 
 
 def _disabled(present: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:

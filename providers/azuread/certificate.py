@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 from orgcal.errors import UsageError
 from providers._sdk import Call, Properties
 from providers.azuread import ids
-from providers.azuread.application_graph import ODATA_TYPE
 from providers.azuread.credentials import date_rule, duration_rule, end_after, with_key_id
 from providers.azuread.directory import Directory
 from providers.azuread.fields import Field, Fields
-from providers.azuread.managed import Made, Managed, meta
+from providers.azuread.graph_forms import APPLICATION_TYPE
+from providers.azuread.managed import Managed
+from providers.azuread.states import Made, meta
 
 
 class ApplicationCertificate(Managed):
@@ -60,7 +61,9 @@ class ApplicationCertificate(Managed):
                     f"the application has a certificate with the key id {key_id} already",
                     repair=f"pulumi import {self.token} NAME {resource_id}",
                 )
-            directory.patch(path, {"@odata.type": ODATA_TYPE, "id": object_id, "keyCredentials": [*present, added]})
+            directory.patch(
+                path, {"@odata.type": APPLICATION_TYPE, "id": object_id, "keyCredentials": [*present, added]}
+            )
             directory.remember(key_id)
             yield Made(resource_id, _state(object_id, key_id, added))
             listed = directory.until(lambda: _find(directory.get(path), key_id), f"the certificate {key_id}")
@@ -80,7 +83,7 @@ class ApplicationCertificate(Managed):
         with directory.locked(found.application_object_id):
             present = directory.get(path).get("keyCredentials") or []
             kept = [entry for entry in present if str(entry.get("keyId") or "").lower() != found.key_id.lower()]
-            body = {"@odata.type": ODATA_TYPE, "id": found.application_object_id, "keyCredentials": kept}
+            body = {"@odata.type": APPLICATION_TYPE, "id": found.application_object_id, "keyCredentials": kept}
             directory.patch(path, body)
             directory.forget(found.key_id)
             directory.gone(lambda: _find(directory.get(path), found.key_id), f"the certificate {found.key_id}")

@@ -11,7 +11,8 @@ from providers.azuread import ids
 from providers.azuread.application_fields import not_empty
 from providers.azuread.directory import Directory
 from providers.azuread.fields import Field, Fields, output
-from providers.azuread.managed import Made, Managed, meta
+from providers.azuread.managed import Managed
+from providers.azuread.states import Made, meta
 
 ODATA_TYPE = "#microsoft.graph.federatedIdentityCredential"
 KIND = "federatedIdentityCredential"

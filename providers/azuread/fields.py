@@ -1,8 +1,4 @@
-"""What an argument or output of a resource is, and the rules that follow from it.
-
-The real plugin wraps a Terraform provider. From that come rules a user can see: an argument that is not given and
-that the server may fill in never differs; any other one that is not given counts as empty; sets have no order;
-arguments declared so replace the resource; defaults are filled in and listed under `__defaults`.
+"""What an argument or output of a resource is; `providers.azuread.arguments` has the rules that follow from it.
 
 Source: https://www.pulumi.com/registry/packages/azuread/api-docs/ ("Changing this forces a new resource to be
 created"), and the types of the Python package `pulumi_azuread` 6.11.1.
@@ -14,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from providers._sdk import UNKNOWN, Prop, Properties, has_unknown
+from providers._sdk import Prop
 
 Kind = Literal["string", "boolean", "integer", "map", "list", "set", "block", "blocks"]
 """`set` holds strings, `block` is one object, `blocks` a set or list of objects (`ordered` says which)."""
@@ -25,7 +21,7 @@ DEFAULTS = "__defaults"
 META = "__meta"
 """Schema version and timeouts, as the real plugin's state names them."""
 
-_ZERO: Mapping[str, Any] = {
+ZERO: Mapping[str, Any] = {
     "string": "",
     "boolean": False,
     "integer": 0,
@@ -105,154 +101,3 @@ def output_props(fields: Fields) -> dict[str, Prop]:
         if not item.argument
     }
     return {**props, META: Prop()}
-
-
-def filled(fields: Fields, given: Mapping[str, Any]) -> Properties:
-    """`given` with defaults, and with `__defaults` in every object, as the real plugin's inputs have them."""
-    result: Properties = {}
-    for name, value in given.items():
-        item = fields.get(name)
-        if name != DEFAULTS and value is not None:
-            result[name] = _filled_value(item, value) if item else value
-    defaults = sorted(
-        name for name, item in fields.items() if item.argument and item.default is not None and name not in result
-    )
-    for name in defaults:
-        result[name] = fields[name].default
-    result[DEFAULTS] = defaults
-    return result
-
-
-def _filled_value(item: Field, value: Any) -> Any:
-    if item.kind == "block" and isinstance(value, dict):
-        return filled(item.nested, value)
-    if item.kind == "blocks" and isinstance(value, list):
-        return [filled(item.nested, entry) if isinstance(entry, dict) else entry for entry in value]
-    return value
-
-
-def problems(fields: Fields, given: Mapping[str, Any], place: str = "") -> dict[str, str]:
-    """What is wrong with `given`: top-level argument -> sentence. Unknown values are never wrong."""
-    found: dict[str, str] = {}
-    for name, item in fields.items():
-        where = f"{place}{name}"
-        value = given.get(name)
-        if value is None:
-            if item.required and place:
-                found[where] = f"{where!r} is missing"
-            continue
-        problem = _problem_of(item, value, where)
-        for other in item.conflicts:
-            if given.get(other) is not None:
-                problem = f"{where!r} cannot be given together with {other!r}"
-        if problem:
-            found[where] = problem
-        elif item.nested:
-            entries = value if isinstance(value, list) else [value]
-            for entry in entries:
-                if isinstance(entry, dict):
-                    found.update(problems(item.nested, entry, f"{where}."))
-    unexpected = sorted(given.keys() - fields.keys() - {DEFAULTS}) if place else []
-    for name in unexpected:
-        found[f"{place}{name}"] = f"there is no argument {place + name!r}"
-    return found
-
-
-def _problem_of(item: Field, value: Any, where: str) -> str | None:
-    if item.refused:
-        return f"the stand-in cannot serve {where!r} ({item.refused}); use the real azuread plugin"
-    if value is UNKNOWN:
-        return None
-    if item.at_most and isinstance(value, list) and len(value) > item.at_most:
-        return f"{where!r} takes at most {item.at_most} element{'s' if item.at_most > 1 else ''}, not {len(value)}"
-    entries = value if isinstance(value, list) else [value]
-    for entry in entries:
-        if entry is UNKNOWN:
-            continue
-        if item.one_of and entry not in item.one_of:
-            return f"{where!r} must be one of {', '.join(map(repr, item.one_of))}"
-        wrong = item.rule(entry) if item.rule else None
-        if wrong:
-            return f"{where!r} {wrong}"
-    return None
-
-
-def changed(fields: Fields, state: Mapping[str, Any], given: Mapping[str, Any]) -> frozenset[str]:
-    """Arguments in which `given` differs from what the state remembers of the server.
-
-    Both must be without `Secret`s; `given` must come from `filled`.
-    """
-    return frozenset(
-        name
-        for name, item in fields.items()
-        if item.argument and _value_differs(item, state.get(name), given.get(name))
-    )
-
-
-def _value_differs(item: Field, old: Any, new: Any) -> bool:
-    if has_unknown(new):
-        return True
-    if new is None and item.computed:
-        return False
-    return bool(canonical(item, old) != canonical(item, new))
-
-
-def canonical(item: Field, value: Any) -> Any:
-    """A form of `value` in which equal means equal for the server: no order in sets, nothing given means empty."""
-    if item.kind == "block":
-        given = value if isinstance(value, dict) else {}
-        return {name: canonical(entry, given.get(name, entry.default)) for name, entry in item.nested.items()}
-    if value is None:
-        return _ZERO[item.kind]
-    if item.kind == "blocks":
-        objects = [canonical(Field("block", nested=item.nested), entry) for entry in value]
-        return objects if item.ordered else sorted(objects, key=repr)
-    return sorted(value) if item.kind == "set" else value
-
-
-def imported(fields: Fields, state: Mapping[str, Any]) -> Properties:
-    """Inputs for a resource that is being imported: every argument whose value is not its default or empty."""
-    result: Properties = {DEFAULTS: []}
-    for name, item in fields.items():
-        value = state.get(name)
-        if not item.argument or value is None:
-            continue
-        if item.kind == "block":
-            inner = imported(item.nested, value)
-            if len(inner) > 1 or any(entry.required for entry in item.nested.values()):
-                result[name] = inner
-        elif item.kind == "blocks":
-            if value:
-                result[name] = [imported(item.nested, entry) for entry in value]
-        elif item.required or value not in (item.default, _ZERO[item.kind]):
-            result[name] = value
-    # Where two arguments say the same (tags and feature tags), the plain one is kept: given together they are refused.
-    return {
-        name: value
-        for name, value in result.items()
-        if name not in fields or fields[name].kind != "blocks" or not result.keys() & set(fields[name].conflicts)
-    }
-
-
-def refreshed(fields: Fields, inputs: Mapping[str, Any], state: Mapping[str, Any]) -> Properties:
-    """Inputs after a refresh: those that were given before, with the values that the server has now."""
-    result: Properties = {}
-    for name, old in inputs.items():
-        item = fields.get(name)
-        if item is None:
-            result[name] = old
-            continue
-        new = state.get(name)
-        if canonical(item, old) == canonical(item, new):
-            result[name] = old  # keeps the program's order in sets
-        elif item.kind == "block" and isinstance(old, dict) and isinstance(new, dict):
-            result[name] = refreshed(item.nested, old, new)
-        elif item.kind == "blocks" and new is not None:
-            result[name] = [{DEFAULTS: [], **entry} for entry in new]
-        elif new is not None:
-            result[name] = new
-    defaults = inputs.get(DEFAULTS)
-    if isinstance(defaults, list):
-        kept = [name for name in defaults if name in result and result[name] == fields[name].default]
-        result[DEFAULTS] = kept
-    return result

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from orgcal.errors import GraphError, OrgcalError
@@ -20,59 +18,17 @@ from providers._sdk import (
     InvalidInputs,
     Properties,
     Resource,
-    Secret,
     State,
     reveal,
 )
+from providers.azuread.arguments import canonical, changed, filled, imported, problems, refreshed
 from providers.azuread.connection import Connection
 from providers.azuread.directory import Directory
-from providers.azuread.fields import (
-    DEFAULTS,
-    META,
-    Fields,
-    argument_props,
-    canonical,
-    changed,
-    filled,
-    imported,
-    output_props,
-    problems,
-    refreshed,
-)
-
-_TIMEOUTS = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0"
-"""The key under which Terraform's SDK keeps timeouts (`schema.TimeoutKey`)."""
-
-_NANOSECONDS = 1_000_000_000
+from providers.azuread.fields import DEFAULTS, META, Fields, argument_props, output_props
+from providers.azuread.states import Made, as_secret, without_defaults
 
 SETTLE_S = 20.0
 """How long reads may go on showing what was there before a write; then their word is taken for it."""
-
-
-def meta(schema_version: int, **timeouts_min: int) -> str:
-    """The `__meta` that the real plugin keeps: without it the real plugin would take the state for an older one's.
-
-    Args:
-        schema_version: of the type in the Terraform provider; 0 is left out.
-        timeouts_min: create, read, update, delete in minutes.
-    """
-    said: dict[str, Any] = {_TIMEOUTS: {name: minutes * 60 * _NANOSECONDS for name, minutes in timeouts_min.items()}}
-    if schema_version:
-        said["schema_version"] = str(schema_version)
-    return json.dumps(said, separators=(",", ":"), sort_keys=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A resource that exists.
-
-    Attributes:
-        resource_id: its `id`.
-        state: what is known of it.
-    """
-
-    resource_id: str
-    state: Properties
 
 
 class Managed(Resource):
@@ -176,7 +132,7 @@ class Managed(Resource):
             return None
         outputs = self._kept(state, reveal(old.outputs))
         inputs = imported(self.fields, outputs) if importing else refreshed(self.fields, reveal(old.inputs), outputs)
-        return Found(resource_id, _as_secret(inputs, old.inputs), self._outputs(outputs, old.inputs))
+        return Found(resource_id, as_secret(inputs, old.inputs), self._outputs(outputs, old.inputs))
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:
         """Write what changed and read it back."""
@@ -250,7 +206,7 @@ class Managed(Resource):
     def _kept(self, state: Properties, before: Mapping[str, Any]) -> Properties:
         """`state` with what the server does not tell: arguments of the plugin itself, and values shown only once."""
         kept = {name: before[name] for name in self.fields if name not in state and before.get(name) is not None}
-        result = {name: _without_defaults(value) for name, value in {**state, **kept}.items()}
+        result = {name: without_defaults(value) for name, value in {**state, **kept}.items()}
         # A set or map that was never given and is empty stays absent, as in the real plugin's state.
         return {
             name: value
@@ -264,7 +220,7 @@ class Managed(Resource):
 
     def _outputs(self, state: Properties, inputs: Properties) -> Properties:
         missing = {name: None for name in self.inputs if name not in state}
-        return {**missing, **_as_secret(state, inputs), META: self.state_meta, DEFAULTS: None}
+        return {**missing, **as_secret(state, inputs), META: self.state_meta, DEFAULTS: None}
 
     @contextmanager
     def _named(self, call: Call) -> Iterator[None]:
@@ -282,17 +238,3 @@ class Managed(Resource):
             details.append(f"request id {error.request_id}")
         end = f" ({', '.join(details)})" if details else ""
         return OrgcalError(f"{self.title} {call.name!r}: {error.what}{end}", repair=error.repair)
-
-
-def _without_defaults(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_defaults(entry) for name, entry in value.items() if name != DEFAULTS}
-    return [_without_defaults(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _as_secret(values: Properties, inputs: Properties) -> Properties:
-    """`values`, secret wherever the input of the same name is or contains a secret."""
-    return {
-        name: Secret(value) if name in inputs and reveal(inputs[name]) != inputs[name] else value
-        for name, value in values.items()
-    }

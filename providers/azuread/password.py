@@ -11,7 +11,8 @@ from providers.azuread import ids
 from providers.azuread.credentials import date_rule, with_key_id
 from providers.azuread.directory import Directory
 from providers.azuread.fields import Field, Fields, output
-from providers.azuread.managed import Made, Managed, meta
+from providers.azuread.managed import Managed
+from providers.azuread.states import Made, meta
 
 
 class ApplicationPassword(Managed):

@@ -8,19 +8,15 @@ from typing import Any, ClassVar
 from orgcal.errors import GraphError, OrgcalError, UsageError
 from providers._sdk import Call, Properties
 from providers.azuread import ids
+from providers.azuread.application_body import tags_of
 from providers.azuread.application_fields import APP_ROLE, FEATURE_TAGS, PERMISSION_SCOPE, not_empty, short_text
-from providers.azuread.application_graph import (
-    app_roles_state,
-    feature_tags_state,
-    ids_by_value,
-    or_null,
-    scopes_state,
-    strings,
-    tags_of,
-)
+from providers.azuread.application_state import app_roles_state, feature_tags_state, ids_by_value, scopes_state
+from providers.azuread.arguments import changed, filled
 from providers.azuread.directory import OWNERS_AT_CREATION, Directory, quoted, set_owners
-from providers.azuread.fields import Field, Fields, changed, filled, output
-from providers.azuread.managed import Made, Managed, meta
+from providers.azuread.fields import Field, Fields, output
+from providers.azuread.graph_forms import or_null, strings
+from providers.azuread.managed import Managed
+from providers.azuread.states import Made, meta
 
 ODATA_TYPE = "#microsoft.graph.servicePrincipal"
 SIGN_ON_MODES = ("", "oidc", "password", "saml", "notSupported")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.azuread_directory import SeenDirectory
-from benchmarks.azuread_stack import CALENDARS_READ, Plan, arm_variables, seed_with_rights
+from benchmarks.azuread_plan import CALENDARS_READ, Plan
+from benchmarks.azuread_stack import arm_variables, seed_with_rights
 from emulator.server import RunningEmulator
 from orgcal.errors import OrgcalError
 from providers._sdk import Call, InvalidInputs, Properties, Secret, State, reveal

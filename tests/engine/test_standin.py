@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from benchmarks.azuread_directory import SeenDirectory, disagreements
-from benchmarks.azuread_stack import ROOT, Plan, Project, arm_variables, seed_with_rights
+from benchmarks.azuread_plan import Plan
+from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rights
 from emulator.server import Keys, RunningEmulator
 from providers.azuread.plugin import TYPES
 

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from benchmarks.azuread_directory import SeenDirectory, disagreements
+from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_recorder import Exchange, Recorder
-from benchmarks.azuread_stack import ROOT, Plan, Project, arm_variables, seed_with_rights
+from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rights
 from emulator.server import RunningEmulator
 
 SHARES = 4

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.azuread_directory import SeenDirectory, disagreements
+from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_recorder import Exchange, Recorder
-from benchmarks.azuread_stack import ROOT, Plan, Project, arm_variables, seed_with_rights
+from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rights
 from benchmarks.azuread_wire import differences, normalised
 from benchmarks.compare_azuread import scenarios
 from emulator.server import RunningEmulator

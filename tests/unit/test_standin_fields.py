@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from providers._sdk import UNKNOWN
 from providers.azuread.application import Application
 from providers.azuread.application_fields import APPLICATION
+from providers.azuread.arguments import changed, filled, imported, problems, refreshed
 from providers.azuread.certificate import ApplicationCertificate
 from providers.azuread.federated import ApplicationFederatedIdentityCredential
-from providers.azuread.fields import DEFAULTS, changed, filled, imported, problems, refreshed
-from providers.azuread.managed import meta
+from providers.azuread.fields import DEFAULTS
 from providers.azuread.password import ApplicationPassword
 from providers.azuread.service_principal import ServicePrincipal
+from providers.azuread.states import meta
 
 APP_ID = "/applications/00000000-0000-0000-0000-000000000001"
 ROLE = "7ab1d382-f21e-4acd-a863-ba3e13f7da61"
