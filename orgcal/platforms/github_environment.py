@@ -19,7 +19,7 @@ Sources: https://docs.github.com/en/rest/actions/variables and https://docs.gith
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,22 +118,13 @@ def open_github_environment(
 
 
 class GithubEnvironment:
-    """See `orgcal.platforms.model.Platform`.
-
-    Args:
-        client: of the API.
-        settings: read.
-        seal: makes a sealed box of (public key, text).
-    """
+    """See `orgcal.platforms.model.Platform`."""
 
     capabilities = CAPABILITIES
 
-    def __init__(
-        self, client: RestClient, settings: GithubSettings, *, seal: Callable[[str, str], str] = sealed_box.seal
-    ) -> None:
+    def __init__(self, client: RestClient, settings: GithubSettings) -> None:
         self._client = client
         self._settings = settings
-        self._seal = seal
         owner, name = settings.repository.split("/")
         self._base = f"/repos/{segment(owner)}/{segment(name)}/environments/{segment(settings.environment)}"
 
@@ -178,7 +169,7 @@ class GithubEnvironment:
             value = getattr(credential, field)
             path = f"{self._base}/secrets/{self._settings.prefix}{name}"
             if value:
-                body = {"encrypted_value": self._seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
+                body = {"encrypted_value": sealed_box.seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
                 self._client.call("PUT", path, body, absent=frozenset())
             else:
                 self._client.call("DELETE", path)

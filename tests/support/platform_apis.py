@@ -6,9 +6,12 @@ https://docs.github.com/en/rest/actions/variables, https://docs.github.com/en/re
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Set
 from typing import Any
+
+from nacl import public
 
 from tests.support.strict_server import Reply, Request
 
@@ -139,14 +142,20 @@ class NylasApi:
 
 
 class GithubApi:
-    """Variables and secrets of one environment; secrets are kept as they come, sealed."""
+    """Variables and secrets of one environment; secrets are kept as they come, sealed, and `opened` with the key."""
 
     base = "/repos/acme/app/environments/production"
 
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
         self.secrets: dict[str, dict[str, str]] = {}
+        self.key = public.PrivateKey.generate()
         self.puts = 0
+
+    def opened(self, name: str) -> str:
+        """The text in a sealed secret."""
+        box = base64.b64decode(self.secrets[name]["value"])
+        return str(public.SealedBox(self.key).decrypt(box).decode())
 
     def __call__(self, request: Request) -> Reply:
         if request.headers.get("authorization") != f"Bearer {API_KEY}":
@@ -178,7 +187,7 @@ class GithubApi:
 
     def _secret(self, name: str | None, request: Request) -> Reply:
         if name == "public-key":
-            return Reply(200, {"key_id": "k1", "key": "cHVibGljLWtleQ=="})
+            return Reply(200, {"key_id": "k1", "key": base64.b64encode(bytes(self.key.public_key)).decode()})
         if request.method == "PUT" and name:
             wrong = unexpected(request.body, {"encrypted_value", "key_id"}, {"encrypted_value", "key_id"})
             if wrong or request.body["key_id"] != "k1":

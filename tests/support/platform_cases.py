@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,6 @@ import trustme
 from emulator.server import RunningEmulator
 from orgcal.msgraph.graph import Clock
 from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
-from orgcal.platforms.github_environment import GithubEnvironment
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi
 from tests.support.strict_server import StrictServer
@@ -241,8 +239,6 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
         else:
             api.secrets["ORGCAL_CLIENT_SECRET"] = {"value": "other", "updated_at": "2026-02-02T00:00:00Z"}
 
-    if isinstance(platform, GithubEnvironment):  # what a sealed box looks like is tested on its own
-        platform._seal = lambda key, text: base64.b64encode(f"{key}:{text}".encode()).decode()
     drop = (lambda field: api.drops.add(field)) if name == "nango" else None
     return Case(name, settings, environ, platform, time, server, meddle, drop, forgets=name != "nango")
 

@@ -6,13 +6,13 @@ import base64
 import sys
 
 import pytest
+from nacl import public
 
 from orgcal.errors import UsageError
 from orgcal.platforms.sealed_box import seal
 
 
 def test_seal_can_be_opened_by_the_owner_of_the_key_only() -> None:
-    public = pytest.importorskip("nacl.public", reason="PyNaCl is not installed")
     key = public.PrivateKey.generate()
     sealed = seal(base64.b64encode(bytes(key.public_key)).decode(), "hush ✓")
     assert public.SealedBox(key).decrypt(base64.b64decode(sealed)).decode() == "hush ✓"
