@@ -242,6 +242,19 @@ def test_failed_push_is_completed_by_the_next_up(trial: Trial) -> None:
     assert trial.api.credentials["outlook"]["client_secret"] == SECRET
 
 
+def test_failed_push_stops_the_removal_of_the_old_generation(trial: Trial) -> None:
+    trial.configure(ledger={"generations": [1, 2]})
+    trial.project.up("--skip-preview")
+    trial.configure(ledger={"generations": [2], "active": 2}, secret="second-secret")
+    trial.server.arm("status", method="PUT", path="/credentials", reply=error_reply(400, "bad_request", "not today"))
+    with trial.writing("PUT /outlook/credentials"):
+        assert trial.project.up("--skip-preview", code=None).code != 0
+    assert any(key.startswith("password-1-") for key in trial.api.connectors)
+    trial.project.up("--skip-preview")
+    assert trial.api.credentials["outlook"]["client_secret"] == "second-secret"
+    assert not any(key.startswith("password-1-") for key in trial.api.connectors)
+
+
 def test_create_adopts_an_entry_and_shows_the_difference(trial: Trial) -> None:
     entry = {"key": "outlook", "name": "Outlook", "description": "old text", "scopes": ["Calendars.Read"]}
     callback = "https://localhost/platform/local/callback/outlook"
