@@ -1,33 +1,40 @@
-"""Steps 2, 3 and 7 of the guide: the application in Entra ID, its permissions and its client secrets."""
+"""Steps 2 and 7 of the guide: the application in Entra ID and its permissions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.msgraph.permissions import GRAPH_APP_ID, AppRole
-from provisioning.connector import CredentialLedger
+from orgcal.home.applications import deployment_tag
+from orgcal.msgraph.permissions import GRAPH_APP_ID
+from provisioning.fields import MAX_REDIRECT_URIS, redirect_problem
+from provisioning.home import HomeTenant
+from provisioning.logo import logo_image
+from provisioning.permissions import Declared
 from provisioning.settings import Settings
 
+PROJECT_DIR = Path(__file__).resolve().parent.parent
 
-def deployment_tag() -> str:
-    """Marks what this stack made, so that `orgcal sweep` finds what no state holds."""
-    return f"orgcal:{pulumi.get_project()}/{pulumi.get_stack()}"
+
+def stack_tag() -> str:
+    """Marks what this stack made."""
+    return deployment_tag(pulumi.get_project(), pulumi.get_stack())
 
 
 class EntraApplication(pulumi.ComponentResource):
     """The multitenant app registration and its service principal in the home tenant (steps 2 and 7).
 
-    The home service principal has no grants: it exists so that a credential can be proved before any
-    customer has consented.
+    The home service principal has no grants unless the settings ask for them: it exists so that a
+    credential can be proved before any customer has consented.
 
     Attributes:
         client_id: what the connector and customers' consent links carry.
         object_id: object id of the application in the home tenant.
         service_principal_id: object id of the home service principal.
-        redirect_uris: the platform's callback and, where set, our consent callback.
+        redirect_uris: the platform's callback, our consent callback where set, and further ones.
     """
 
     client_id: pulumi.Output[str]
@@ -40,32 +47,44 @@ class EntraApplication(pulumi.ComponentResource):
         name: str,
         settings: Settings,
         callback_url: pulumi.Input[str],
-        permissions: Sequence[AppRole],
+        declared: Declared,
+        home: HomeTenant,
         *,
         provider: azuread.Provider,
     ) -> None:
         super().__init__("orgcal:index:EntraApplication", name, None, pulumi.ResourceOptions(providers=[provider]))
         guarded = pulumi.ResourceOptions(parent=self, protect=settings.protected)
         deployer = azuread.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self)).object_id
-        consent_urls = [settings.consent.public_url] if settings.consent else []
-        self.redirect_uris = pulumi.Output.from_input(callback_url).apply(lambda url: [url, *consent_urls])
+        ours = [settings.consent.public_url] if settings.consent else []
+        further = [*ours, *settings.application.redirect_uris]
+        self.redirect_uris = pulumi.Output.from_input(callback_url).apply(lambda url: _redirect_uris(url, further))
         application = azuread.Application(
             name,
-            display_name=settings.application.display_name,
-            notes=settings.application.notes or None,
             sign_in_audience="AzureADMultipleOrgs",
             owners=[deployer, *settings.application.owners],
-            tags=[deployment_tag()],
-            web={"redirect_uris": self.redirect_uris},
+            web={"redirect_uris": self.redirect_uris, "homepage_url": settings.application.links.homepage or None},
             required_resource_accesses=[
                 {
                     "resource_app_id": GRAPH_APP_ID,
-                    "resource_accesses": [{"id": role.role_id, "type": "Role"} for role in permissions],
+                    "resource_accesses": [{"id": role.role_id, "type": "Role"} for role in declared.roles],
                 }
             ],
-            opts=guarded,
+            **_catalog_inputs(settings),
+            opts=pulumi.ResourceOptions.merge(
+                guarded,
+                pulumi.ResourceOptions(hooks=home.before_create()),
+            ),
         )
         principal = azuread.ServicePrincipal(name, client_id=application.client_id, owners=[deployer], opts=guarded)
+        if settings.application.home_grants:
+            for role in declared.roles:
+                azuread.AppRoleAssignment(
+                    f"{name}-{role.name}",
+                    app_role_id=role.role_id,
+                    principal_object_id=principal.object_id,
+                    resource_object_id=declared.graph_principal_id,
+                    opts=guarded,
+                )
         self.client_id = application.client_id
         self.object_id = application.object_id
         self.service_principal_id = principal.object_id
@@ -80,40 +99,37 @@ class EntraApplication(pulumi.ComponentResource):
         return self._application.id
 
 
-class ClientSecrets(pulumi.ComponentResource):
-    """One client secret for each live generation (step 3).
+def _catalog_inputs(settings: Settings) -> dict[str, Any]:
+    """What people read about the application."""
+    said = settings.application
+    return {
+        "display_name": said.display_name,
+        "notes": said.notes or None,
+        "tags": list(dict.fromkeys([stack_tag(), *said.tags])),
+        "logo_image": logo_image(PROJECT_DIR / said.logo) if said.logo else None,
+        "marketing_url": said.links.marketing or None,
+        "privacy_statement_url": said.links.privacy or None,
+        "support_url": said.links.support or None,
+        "terms_of_service_url": said.links.terms or None,
+    }
 
-    The end dates come from the ledger. That is what makes the engine check the ledger, and so refuse a
-    stale checkout, before any secret is written.
 
-    Attributes:
-        active: value of the active generation, a Pulumi secret.
-        key_ids: generation (as text) to Entra's key id.
+def _redirect_uris(callback_url: str, further: list[str]) -> list[str]:
+    """All redirect URIs without repetition, once the platform's callback is known.
+
+    Raises:
+        pulumi.RunError: Entra would refuse them.
     """
-
-    active: pulumi.Output[str]
-    key_ids: pulumi.Output[Mapping[str, str]]
-
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        application: EntraApplication,
-        ledger: CredentialLedger,
-        *,
-        provider: azuread.Provider,
-    ) -> None:
-        super().__init__("orgcal:index:ClientSecrets", name, None, pulumi.ResourceOptions(providers=[provider]))
-        passwords = {
-            generation: azuread.ApplicationPassword(
-                f"{name}-{generation}",
-                application_id=application.resource_id,
-                display_name=f"{deployment_tag()} generation {generation}",
-                end_date=ledger.end_dates[str(generation)],
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            for generation in settings.credential.generations
-        }
-        self.active = pulumi.Output.secret(passwords[settings.credential.active].value)
-        self.key_ids = pulumi.Output.all(**{str(number): item.key_id for number, item in passwords.items()})
-        self.register_outputs({"key_ids": self.key_ids})
+    problem = redirect_problem(callback_url)
+    if problem:
+        raise pulumi.RunError(
+            f"the platform's callback {callback_url} cannot be a redirect URI: {problem}\n"
+            "  repair: correct the address in orgcal:connector.platform"
+        )
+    uris = list(dict.fromkeys([callback_url, *further]))
+    if len(uris) > MAX_REDIRECT_URIS:
+        raise pulumi.RunError(
+            f"there are {len(uris)} redirect URIs, and an application may have {MAX_REDIRECT_URIS}\n"
+            "  repair: remove some from orgcal:application.redirect_uris"
+        )
+    return uris

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_azuread as azuread
 
 from orgcal.msgraph.permissions import GRAPH_APP_ID, AppRole, application_permissions, published_roles
+from provisioning.lint import lint
+from provisioning.sections import ConnectorSettings
 
 
-def declare(scopes: Sequence[str], *, provider: azuread.Provider) -> tuple[AppRole, ...]:
-    """The application permissions for these scopes, `Directory.Read.All` among them.
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the application declares.
+
+    Attributes:
+        roles: application permissions, sorted by name, `Directory.Read.All` among them.
+        graph_principal_id: object id of Microsoft Graph's service principal in the home tenant.
+    """
+
+    roles: tuple[AppRole, ...]
+    graph_principal_id: str
+
+
+def declare(connector: ConnectorSettings, *, provider: azuread.Provider) -> Declared:
+    """The application permissions for the connector's scopes; a preview warns where they are too many.
 
     Names resolve through the home tenant's own service principal of Microsoft Graph, and must agree with
     the pinned table. Raises before the first resource is made.
 
     Args:
-        scopes: names of application permissions.
+        connector: its scopes are names of application permissions.
         provider: the azuread plugin; the deploying principal needs `Application.Read.All`.
 
     Raises:
@@ -33,4 +48,8 @@ def declare(scopes: Sequence[str], *, provider: azuread.Provider) -> tuple[AppRo
         }
         for role in graph.app_roles
     )
-    return application_permissions(scopes, published)
+    roles = application_permissions(connector.scopes, published)
+    if pulumi.runtime.is_dry_run():
+        for sentence in lint(connector.scopes, connector.purpose):
+            pulumi.log.warn(sentence)
+    return Declared(roles, graph.object_id)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pulumi
 
-from orgcal.msgraph.permissions import AppRole, permission_hash
+from orgcal.msgraph.permissions import permission_hash
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import OUTPUT_NAME, SCHEMA_VERSION
-from provisioning.application import ClientSecrets, EntraApplication
+from provisioning.application import EntraApplication
 from provisioning.connector import Connector, CredentialLedger
+from provisioning.credentials import ApplicationCredentials
+from provisioning.permissions import Declared
 from provisioning.settings import Settings
 from provisioning.worlds import home_tenant_id
 
@@ -21,13 +23,15 @@ def export(
     world: World,
     connector: Connector,
     application: EntraApplication,
-    permissions: Sequence[AppRole],
+    declared: Declared,
     ledger: CredentialLedger,
-    secrets: ClientSecrets,
+    credentials: ApplicationCredentials,
 ) -> None:
     """Exports the record; only the client secret in it is a Pulumi secret."""
     live = settings.credential.generations
-    credentials = pulumi.Output.all(ledger.entries, secrets.key_ids).apply(lambda said: _generations(live, *said))
+    generations = pulumi.Output.all(ledger.entries, credentials.key_ids, credentials.ends).apply(
+        lambda said: _generations(live, *said)
+    )
     pulumi.export(
         OUTPUT_NAME,
         {
@@ -45,21 +49,24 @@ def export(
             "consent_redirect_uri": settings.consent.public_url if settings.consent else "",
             "redirect_uris": application.redirect_uris,
             "scopes": list(settings.connector.scopes),
-            "permissions": [{"name": role.name, "role_id": role.role_id} for role in permissions],
-            "permission_hash": permission_hash(permissions),
+            "permissions": [{"name": role.name, "role_id": role.role_id} for role in declared.roles],
+            "permission_hash": permission_hash(declared.roles),
             "platform": dict(settings.connector.platform),
             "connector_key": settings.connector.key,
             "connector_name": settings.connector.name,
-            "credential_kind": settings.credential.kind,
+            "credential_kind": settings.credential.kind_of(settings.credential.active),
             "active_generation": settings.credential.active,
-            "credentials": credentials,
-            "client_secret": secrets.active,
+            "credentials": generations,
+            "client_secret": credentials.active.pushed.get("client_secret"),
         },
     )
 
 
 def _generations(
-    live: Sequence[int], entries: Mapping[str, Mapping[str, Any]], key_ids: Mapping[str, str]
+    live: Sequence[int],
+    entries: Mapping[str, Mapping[str, Any]],
+    key_ids: Mapping[str, str],
+    ends: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """The live generations, as `orgcal.outputs.CredentialGeneration`."""
     return [
@@ -67,7 +74,7 @@ def _generations(
             "generation": number,
             "key_id": key_ids[str(number)],
             "created_at": entries[str(number)]["created"],
-            "expires_at": entries[str(number)]["expires"],
+            "expires_at": ends[str(number)],
             "superseded_at": entries[str(number)].get("superseded") or None,
         }
         for number in live

@@ -19,6 +19,7 @@ from provisioning.fields import (
     setting,
 )
 
+CredentialKind = Literal["secret", "certificate", "federated"]
 _REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"
 
 
@@ -214,11 +215,17 @@ class FederatedTrust(Section):
 class CredentialSettings(Section):
     """What the connector authenticates with (steps 3 and 4), by generations."""
 
-    kind: Literal["secret", "certificate", "federated"] = setting(
+    kind: CredentialKind = setting(
         "secret",
         expected="secret, certificate or federated",
         example="secret",
         about="A client secret; a certificate with a private key; or trust in tokens that the platform itself issues.",
+    )
+    kinds: Mapping[int, CredentialKind] = setting(
+        {},
+        expected="generation -> secret, certificate or federated",
+        example="{1: secret}",
+        about="Generations of another kind than `kind`, while one kind takes over from the other.",
     )
     lifetime: str = setting(
         "180d",
@@ -247,13 +254,13 @@ class CredentialSettings(Section):
     )
     certificates: Mapping[int, CertificateFiles] = setting(
         {},
-        expected="generation -> certificate_file and private_key_file, with `kind: certificate`",
+        expected="generation -> certificate_file and private_key_file, of generations of kind certificate",
         example="{1: {certificate_file: cert.pem, private_key_file: key.pem}}",
         about="Certificates that you bring along; a live generation without one gets a certificate of our making.",
     )
     trusts: Mapping[int, FederatedTrust] = setting(
         {},
-        expected="generation -> issuer and subject, one for each live generation, with `kind: federated`",
+        expected="generation -> issuer and subject, for each live generation of kind federated and no other",
         example='{1: {issuer: "https://token.example.com", subject: "connector:outlook"}}',
         about="Whose tokens are accepted, by generation.",
     )
@@ -265,12 +272,21 @@ class CredentialSettings(Section):
             raise ValueError("generations")
         if self.active not in self.generations:
             raise ValueError("active")
-        if self.certificates and self.kind != "certificate":
-            raise ValueError("certificates")
-        needed = set(self.generations) if self.kind == "federated" else set()
-        if not needed <= self.trusts.keys() or (self.trusts and not needed):
-            raise ValueError("trusts")
+        for number in self.generations:
+            if number in self.certificates and self.kind_of(number) != "certificate":
+                raise ValueError("certificates")
+            if (number in self.trusts) != (self.kind_of(number) == "federated"):
+                raise ValueError("trusts")
         return self
+
+    def kind_of(self, generation: int) -> CredentialKind:
+        """Kind of one generation."""
+        return self.kinds.get(generation, self.kind)
+
+    @property
+    def newest_kind(self) -> CredentialKind:
+        """Kind of the newest live generation."""
+        return self.kind_of(self.generations[-1])
 
 
 class ConsentSettings(Section):

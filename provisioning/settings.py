@@ -92,12 +92,12 @@ class Settings(Section):
             "opts": self.guard,
         }
 
-    def ledger_inputs(self) -> dict[str, Any]:
-        """Arguments of the `CredentialLedger` resource."""
+    def ledger_inputs(self, lifetime: str) -> dict[str, Any]:
+        """Arguments of the `CredentialLedger` resource; `lifetime` is what new generations get."""
         return {
             "generations": list(self.credential.generations),
             "active": self.credential.active,
-            "lifetime": self.credential.lifetime,
+            "lifetime": lifetime,
             "rollback_to": self.credential.rollback_to,
             "opts": self.guard,
         }

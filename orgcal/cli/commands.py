@@ -17,6 +17,10 @@ _COMMANDS = {
     "tenants": ("tenants", "app", "Customer organisations of a connector"),
     "consent": ("consent", "app", "Links, callback and proof of consent"),
     "verify": ("verify", "verify", "Prove that users and calendars can be read"),
+    "preflight": ("preflight", "preflight", "Would the home tenant allow it?"),
+    "status": ("status", "status", "Permissions, credentials, drift of a stack"),
+    "adopt": ("adopt", "adopt", "Take an existing application over"),
+    "sweep": ("sweep", "sweep", "Find and remove what killed runs left behind"),
     "demo": ("demo", "demo", "The whole job against the emulator"),
 }
 

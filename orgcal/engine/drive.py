@@ -176,6 +176,22 @@ class Drive:
             self._selected().up(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
         return Result(collected.changes)
 
+    def import_existing(self, import_file: Path, *, provider_urn: str, protect: bool) -> None:
+        """Takes existing objects into the state; nothing outside the state is written.
+
+        Args:
+            import_file: as `pulumi import --file` takes it.
+            provider_urn: of the explicit provider that the objects belong to; it is put into the state first, since
+                the engine imports with a provider that it knows only.
+            protect: whether the imported resources are protected.
+        """
+        collected = _Events(None)
+        with _translated(self._stack_name, collected):
+            self._selected().up(target=[provider_urn], on_event=collected, color="never", suppress_progress=True)
+            words = ["import", "--file", str(import_file), "--yes", "--skip-preview", "--generate-code=false"]
+            words += [f"--protect={str(protect).lower()}", "--stack", self._stack_name]
+            self._workspace.pulumi_command.run(words, self._workspace.work_dir, self._workspace.env_vars)
+
     def refresh(self, *, on_step: OnStep | None = None) -> Result:
         """Brings the state up to what the directory and the platform hold."""
         collected = _Events(on_step)

@@ -15,6 +15,7 @@ ORDER = [
     "orgcal.errors",
     "orgcal.outputs",
     "orgcal.msgraph",
+    "orgcal.home",
     "orgcal.platforms",
     "orgcal.tenants",
     "orgcal.engine",
@@ -22,9 +23,10 @@ ORDER = [
     "orgcal.consent",
     "orgcal.rotation",
     "orgcal.ci",
+    "orgcal.upkeep",
     "orgcal.cli",
 ]
-FOUNDATION = {"orgcal.clouds", "orgcal.errors", "orgcal.outputs", "orgcal.msgraph", "orgcal.platforms"}
+FOUNDATION = {"orgcal.clouds", "orgcal.errors", "orgcal.outputs", "orgcal.msgraph", "orgcal.home", "orgcal.platforms"}
 MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enumerate(ORDER)}
 MAY_IMPORT |= {
     "orgcal": set(),

@@ -33,6 +33,18 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         copy.orgcal("emulator", "stop")
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose emulator runs, with nothing deployed; tests of a module share it."""
+    copy = make_checkout(tmp_path_factory.mktemp("started"))
+    try:
+        begun = copy.orgcal("emulator", "start")
+        assert begun.code == 0, begun.text
+        yield copy
+    finally:
+        copy.orgcal("emulator", "stop")
+
+
 @pytest.fixture
 def outside(deployed: Checkout) -> Outside:
     """What the emulator of the deployed checkout holds."""

@@ -84,6 +84,13 @@ class Checkout:
             said["config"].setdefault(f"orgcal:{section}", {}).update(values)
         path.write_text(yaml.safe_dump(said, sort_keys=False))
 
+    def set(self, key: str, value: Any) -> None:
+        """Sets one setting of stack `dev` that is no mapping."""
+        path = self.path / "Pulumi.dev.yaml"
+        said = yaml.safe_load(path.read_text())
+        said["config"][f"orgcal:{key}"] = value
+        path.write_text(yaml.safe_dump(said, sort_keys=False))
+
     @property
     def ready(self) -> dict[str, Any]:
         ready: dict[str, Any] = json.loads((self.path / ".local/dev/emulator/ready.json").read_text())

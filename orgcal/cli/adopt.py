@@ -1,0 +1,103 @@
+"""`orgcal adopt`: an application that exists already becomes a stack's."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.home.applications import FoundApplication
+    from orgcal.msgraph.graph import GraphClient
+    from orgcal.upkeep.adopt import Plan
+
+
+def adopt(
+    client_id: Annotated[str, typer.Option("--client-id", help="Application (client) id.")],
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack that takes it over.")] = "dev",
+    restore: Annotated[bool, typer.Option("--restore", help="Bring it back from the recycle bin first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only shown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what taking an application over means; with --yes write the settings and import it."""
+    from orgcal.engine.stacks import project_dir, stack_file
+    from orgcal.engine.tools import prepare
+    from orgcal.upkeep.adopt import carry_out, plan
+    from orgcal.upkeep.declared import declared_stack
+    from orgcal.upkeep.held import read_state
+    from orgcal.upkeep.home_graph import home_graph
+
+    prepared = prepare(stack, os.environ)
+    declared = declared_stack(project_dir(), stack)
+    drive = prepared.drive()
+    drive.select()
+    if read_state(drive.export()).has_application:
+        raise UsageError(
+            "the stack has an application already, and customers may have consented to it",
+            where=f"stack {stack}",
+            repair="adopt into a new stack: cp Pulumi.prod.yaml.example Pulumi.NAME.yaml",
+        )
+    settings_file = stack_file(project_dir(), stack)
+    before = settings_file.read_text(encoding="utf-8")
+    environ = prepared.environment.applied_to(prepared.environ)
+    with home_graph(prepared.environment.cloud, declared.tenant_id, environ) as graph:
+        application = _live(graph, client_id, restore=restore, yes=yes, stack=stack)
+        planned = plan(graph, application, declared, settings_file, environ)
+        if not as_json:
+            _show(planned, before)
+        if yes:
+            settings_file.write_text(planned.new_settings, encoding="utf-8")
+            carry_out(graph, drive, planned, declared, protect=prepared.guarded)
+    if as_json:
+        typer.echo(json.dumps(_as_object(planned, adopted=yes)))
+    elif yes:
+        typer.echo(f"adopted; next: pulumi preview --stack {stack}, which shows the new generation of the credential")
+    else:
+        typer.echo(f"do it: orgcal adopt --stack {stack} --client-id {client_id} --yes")
+
+
+def _live(graph: GraphClient, client_id: str, *, restore: bool, yes: bool, stack: str) -> FoundApplication:
+    """The application, brought back from the recycle bin if that is asked for."""
+    from orgcal.home import applications
+
+    found = applications.by_client_id(graph, client_id)
+    if not found.deleted:
+        return found
+    if not (restore and yes):
+        raise UsageError(
+            f"the application {found.display_name!r} is in the recycle bin",
+            where=client_id,
+            repair=f"orgcal adopt --stack {stack} --client-id {client_id} --restore --yes",
+        )
+    applications.restore(graph, found.application_object_id)
+    return found
+
+
+def _show(planned: Plan, before: str) -> None:
+    application = planned.application
+    typer.echo(f"application {application.display_name}, {application.client_id}")
+    typer.echo("settings that mirror it:")
+    lines = difflib.unified_diff(before.splitlines(), planned.new_settings.splitlines(), lineterm="", n=1)
+    for line in list(lines)[2:]:
+        typer.echo(f"  {line}")
+    for line in planned.adoption.changed:
+        typer.echo(f"the next up would add: {line}")
+    for line in planned.adoption.removed:
+        typer.echo(f"the next up would REMOVE: {line}")
+    count = len(application.credentials())
+    typer.echo(f"its {count} secrets and certificates stay; remove them yourself once the new generation is proven")
+
+
+def _as_object(planned: Plan, *, adopted: bool) -> dict[str, object]:
+    return {
+        "client_id": planned.application.client_id,
+        "adopted": adopted,
+        "patch": {section: dict(values) for section, values in planned.adoption.patch.items()},
+        "adds": list(planned.adoption.changed),
+        "removes": list(planned.adoption.removed),
+    }

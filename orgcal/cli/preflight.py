@@ -1,0 +1,47 @@
+"""`orgcal preflight`: would the home tenant allow what a stack asks for?"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from orgcal.home.preflight import Finding
+
+_MARKS = {"ok": "ok     ", "warning": "WARNING", "bad": "BAD    ", "unknown": "unknown"}
+
+
+def preflight(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check rights, policy, name, room and publisher before deploying; exit 1 if something stands in the way."""
+    from orgcal.engine.environment import original_environment, stack_environment
+    from orgcal.engine.stacks import project_dir
+    from orgcal.home import preflight as home
+    from orgcal.upkeep.declared import declared_stack
+    from orgcal.upkeep.home_graph import home_graph
+
+    declared = declared_stack(project_dir(), stack)
+    before = original_environment(os.environ)
+    environment = stack_environment(project_dir(), stack, before)
+    with home_graph(environment.cloud, declared.tenant_id, environment.applied_to(before)) as graph:
+        findings = home.preflight(graph, declared.intent())
+    ok = not any(finding.verdict == "bad" for finding in findings)
+    if as_json:
+        typer.echo(json.dumps({"stack": stack, "ok": ok, "checks": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            _show(finding)
+    if not ok:
+        raise typer.Exit(1)
+
+
+def _show(finding: Finding) -> None:
+    typer.echo(f"{_MARKS[finding.verdict]}  {finding.name:<11}  {finding.says}")
+    if finding.repair and finding.verdict != "ok":
+        typer.echo(f"{'':<22}repair: {finding.repair}")

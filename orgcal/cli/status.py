@@ -1,0 +1,77 @@
+"""`orgcal status`: permissions in three states, credentials, publisher, drift."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from orgcal.upkeep.status import Status, TenantStatus
+
+
+def status(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell where a stack stands; exit 1 on drift, or if a credential ends within 30 days."""
+    from orgcal.engine.tools import prepare
+    from orgcal.tenants.registry import open_stack_registry
+    from orgcal.upkeep.status import look
+
+    prepared = prepare(stack, os.environ)
+    outputs = prepared.drive().outputs()
+    registry = open_stack_registry(prepared.environment.stack_dir, stack, prepared.environ)
+    try:
+        tenants = list(registry.tenants())
+    finally:
+        registry.close()
+    found = look(outputs, tenants, prepared.environment.applied_to(prepared.environ))
+    typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(as_lines(found)))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def as_lines(found: Status) -> Iterator[str]:
+    """The status for people."""
+    yield f"stack {found.stack}, application {found.client_id}"
+    yield f"  declared   {', '.join(found.declared)}"
+    known = found.publisher if found.publisher is not None else "cannot be read"
+    yield f"  publisher  {known or 'not verified (docs/create.md)'}"
+    for item in found.credentials:
+        left = "does not end" if item.days_left is None else f"{item.days_left} days left"
+        mark = "active" if item.active else "live"
+        yield f"  generation {item.generation}  {mark}, {left}{'  <- orgcal rotate' if item.short else ''}"
+    for tenant in found.tenants:
+        yield f"  {tenant.name}  {tenant.state}"
+        if tenant.effective is not None or tenant.granted is not None:
+            yield from _permissions(found, tenant)
+        if tenant.note:
+            yield f"    {tenant.note}"
+    for line in found.drift:
+        yield f"  DRIFT  {line}"
+    for line in found.unknown:
+        yield f"  unknown  {line}"
+    yield "all is well" if found.ok else "something is to be done"
+
+
+def _permissions(found: Status, tenant: TenantStatus) -> Iterator[str]:
+    """A line for each permission: declared, granted, effective."""
+    names = sorted({*found.declared, *(tenant.granted or ()), *(tenant.effective or ())})
+    width = max(map(len, names))
+    for name in names:
+        states = [
+            "declared" if name in found.declared else "-",
+            _mark("granted", name, tenant.granted),
+            _mark("effective", name, tenant.effective),
+        ]
+        yield f"    {name:<{width}}  {states[0]:<9} {states[1]:<8} {states[2]}"
+
+
+def _mark(word: str, name: str, names: tuple[str, ...] | None) -> str:
+    if names is None:
+        return "?"
+    return word if name in names else "-"

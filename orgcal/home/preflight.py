@@ -1,0 +1,235 @@
+"""Looks before a stack is deployed: would the home tenant allow what its settings ask for?
+
+Every check tells what to do. None writes, and none is needed for `pulumi up`, which asks Entra itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Literal
+
+from orgcal.errors import GraphError, OrgcalError
+from orgcal.home import applications
+from orgcal.home.policy import CredentialPolicy, read_policy
+from orgcal.home.rights import GRANT, LOOK_UP, MANAGE, Operator, read_operator
+from orgcal.msgraph.graph import GraphClient
+
+MAX_FEDERATED = 20
+"""https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation-considerations"""
+MAX_ENTRIES = 1200
+"""Of an application's collections together; redirect URIs, permissions and credentials count.
+
+https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions
+"""
+NEVER_DAYS = 365_000
+"""A life that no policy allows; stands for `never`."""
+
+Verdict = Literal["ok", "warning", "bad", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        says: one sentence.
+        repair: what to do; empty where nothing is to be done.
+    """
+
+    name: str
+    verdict: Verdict
+    says: str
+    repair: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a stack's settings ask of the home tenant.
+
+    Attributes:
+        tag: of the stack (`deployment_tag`).
+        kind: of the credential.
+        lifetime: of a new generation; None for `never`.
+    """
+
+    stack: str
+    tag: str
+    display_name: str
+    kind: Literal["secret", "certificate", "federated"]
+    lifetime: timedelta | None
+    home_grants: bool = False
+
+
+def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
+    """All findings, in the order in which they matter; a check that cannot be made is `unknown`.
+
+    Raises:
+        EntraError: the operator cannot log in, so nothing can be checked.
+        Unreachable: Entra ID gave no usable answer.
+    """
+    operator = read_operator(graph.token_source.token())
+    findings = check_rights(operator, intent)
+    findings += _looked("policy", lambda: check_policy(read_policy(graph), intent))
+    findings += _looked("application", lambda: _check_application(graph, intent))
+    return findings
+
+
+def check_rights(operator: Operator | None, intent: Intent) -> list[Finding]:
+    """Has the operator every right that a deployment needs?"""
+    if operator is None:
+        return [Finding("rights", "unknown", "the operator's token cannot be read, so its rights are not known")]
+    findings = []
+    for right in [MANAGE, LOOK_UP, *([GRANT] if intent.home_grants else [])]:
+        if operator.has(right):
+            continue
+        found = f"Application permission {right.any_of[0]} of Microsoft Graph"
+        findings.append(
+            Finding(
+                "rights",
+                "warning" if operator.person else "bad",
+                f"the operator lacks what is needed to {right.purpose}",
+                f"give a person the role {right.least_role}; give a service principal that role or the {found}",
+            )
+        )
+    return findings or [Finding("rights", "ok", "the operator has every right that a deployment needs")]
+
+
+def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Finding]:
+    """Does the tenant's app management policy allow the application and its credential?"""
+    if policy is None:
+        return [
+            Finding(
+                "policy",
+                "unknown",
+                "the operator may not read the tenant's app management policy",
+                "to have lifetimes fitted to it, grant the operator Policy.Read.All",
+            )
+        ]
+    findings = []
+    if not policy.multitenant:
+        findings.append(
+            Finding(
+                "policy",
+                "bad",
+                "the tenant's app management policy forbids applications for other organisations",
+                "ask its administrator to exempt the operator from `audiences.azureAdMultipleOrgs`",
+            )
+        )
+    if intent.kind == "secret" and not policy.secrets:
+        findings.append(Finding("policy", "bad", SECRETS_FORBIDDEN, OTHER_KINDS.format(stack=intent.stack)))
+    longest = policy.longest(intent.kind)
+    wanted = intent.lifetime or timedelta(days=NEVER_DAYS)
+    if longest is not None and wanted > longest:
+        findings.append(
+            Finding(
+                "policy",
+                "warning",
+                f"the tenant's app management policy allows a {intent.kind} to live {longest.days} days at most; "
+                "new generations will",
+                f"pulumi config set --stack {intent.stack} --path orgcal:credential.lifetime {longest.days}d",
+            )
+        )
+    return findings or [Finding("policy", "ok", "the tenant's app management policy allows this")]
+
+
+SECRETS_FORBIDDEN = "the tenant's app management policy forbids client secrets"
+OTHER_KINDS = (
+    "pulumi config set --stack {stack} --path orgcal:credential.kind certificate (or federated, if the platform "
+    "issues tokens of its own)"
+)
+
+
+def check_name(graph: GraphClient, intent: Intent) -> list[Finding]:
+    """Before the application is created: is its name free, and does one wait in the recycle bin?
+
+    Raises:
+        OrgcalError: Graph could not be asked.
+    """
+    findings = []
+    for other in applications.named(graph, intent.display_name):
+        if intent.tag in other.tags:
+            findings.append(
+                Finding(
+                    "name",
+                    "warning",
+                    f"this stack has made the application {other.client_id} before, and its state does not hold it",
+                    f"use it: orgcal adopt --stack {intent.stack} --client-id {other.client_id}; "
+                    f"remove it: orgcal sweep --stack {intent.stack}",
+                )
+            )
+        else:
+            findings.append(
+                Finding(
+                    "name",
+                    "bad",
+                    f"the tenant has another application called {other.display_name!r}, client id {other.client_id}",
+                    f"take it over: orgcal adopt --stack {intent.stack} --client-id {other.client_id}; or have both: "
+                    f"pulumi config set --stack {intent.stack} --path orgcal:application.same_name true",
+                )
+            )
+    return [*findings, *map(partial(_restorable, intent), applications.deleted_named(graph, intent.display_name))]
+
+
+def _restorable(intent: Intent, gone: applications.FoundApplication) -> Finding:
+    return Finding(
+        "recycle bin",
+        "warning",
+        f"an application called {gone.display_name!r}, client id {gone.client_id}, can still be restored; "
+        "organisations that consented to it would have to consent to a new one again",
+        f"restore it: orgcal adopt --stack {intent.stack} --client-id {gone.client_id} --restore",
+    )
+
+
+def _check_application(graph: GraphClient, intent: Intent) -> list[Finding]:
+    ours = applications.tagged(graph, intent.tag)
+    if not ours:
+        found = check_name(graph, intent)
+        return found or [Finding("name", "ok", f"no other application is called {intent.display_name!r}")]
+    return [finding for application in ours for finding in _check_ours(graph, application, intent)]
+
+
+def _check_ours(graph: GraphClient, application: applications.FoundApplication, intent: Intent) -> list[Finding]:
+    """Room for another credential, and the verified publisher."""
+    raw = application.raw
+    path = f"/applications/{application.application_object_id}/federatedIdentityCredentials"
+    federated = sum(1 for _ in graph.pages(path))
+    collections = [
+        application.credentials(),
+        (raw.get("web") or {}).get("redirectUris") or [],
+        [item for access in raw.get("requiredResourceAccess") or [] for item in access.get("resourceAccess") or []],
+        application.tags,
+    ]
+    entries = sum(map(len, collections))
+    full = entries >= MAX_ENTRIES or (intent.kind == "federated" and federated >= MAX_FEDERATED)
+    said = f"{len(application.credentials())} secrets and certificates, {federated} federated credentials"
+    room = Finding(
+        "room",
+        "bad" if full else "ok",
+        f"the application has {said}, and " + ("no room for another" if full else "room for another"),
+        "remove what nobody uses; orgcal sweep finds what is ours" if full else "",
+    )
+    if application.verified_publisher:
+        return [room, Finding("publisher", "ok", f"the publisher is verified: {application.verified_publisher}")]
+    return [room, Finding("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)]
+
+
+UNVERIFIED = "the application has no verified publisher; consent pages of other organisations say `unverified`"
+VERIFY_PUBLISHER = (
+    "a person does it in the portal (Branding & properties) with your Partner ID, once "
+    "https://YOUR-DOMAIN/.well-known/microsoft-identity-association.json names the client id; no application can"
+)
+
+
+def _looked(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """What `look` finds, or that it could not look."""
+    try:
+        return look()
+    except GraphError as error:
+        denied = error.status == 403
+        says = "the operator may not look" if denied else error.what
+        return [Finding(name, "unknown", f"this could not be checked: {says}")]
+    except OrgcalError as error:
+        return [Finding(name, "unknown", f"this could not be checked: {error.what}", error.repair)]

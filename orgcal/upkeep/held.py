@@ -1,0 +1,57 @@
+"""What a stack's state holds, by the ids that Graph knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_APPLICATION = "azuread:index/application:Application"
+_PRINCIPAL = "azuread:index/servicePrincipal:ServicePrincipal"
+_FEDERATED = "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential"
+_KEYS = frozenset(
+    {
+        "azuread:index/applicationPassword:ApplicationPassword",
+        "azuread:index/applicationCertificate:ApplicationCertificate",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Ids of what the state holds.
+
+    Attributes:
+        applications: object ids.
+        principals: object ids of service principals.
+        keys: key ids of secrets and certificates, ids of federated credentials.
+        types: types of all resources.
+    """
+
+    applications: frozenset[str]
+    principals: frozenset[str]
+    keys: frozenset[str]
+    types: frozenset[str]
+
+    @property
+    def has_application(self) -> bool:
+        """Whether the stack holds an application."""
+        return bool(self.applications)
+
+
+def read_state(exported: Mapping[str, Any]) -> Held:
+    """What `exported` (`Drive.export`) holds."""
+    resources = [item for item in (exported.get("deployment") or {}).get("resources") or [] if item.get("custom")]
+    return Held(
+        applications=frozenset(_outputs(resources, {_APPLICATION}, "objectId")),
+        principals=frozenset(_outputs(resources, {_PRINCIPAL}, "objectId")),
+        keys=frozenset([*_outputs(resources, _KEYS, "keyId"), *_outputs(resources, {_FEDERATED}, "credentialId")]),
+        types=frozenset(str(item.get("type")) for item in resources),
+    )
+
+
+def _outputs(resources: list[dict[str, Any]], types: frozenset[str] | set[str], name: str) -> Iterator[str]:
+    for item in resources:
+        value = (item.get("outputs") or {}).get(name)
+        if item.get("type") in types and isinstance(value, str):
+            yield value

@@ -1,0 +1,161 @@
+"""Steps 3 and 4 of the guide: the connector's credential, one for each live generation, and the push of the active one.
+
+The end dates come from the ledger. That is what makes the engine check the ledger, and so refuse a stale checkout,
+before any credential is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_azuread as azuread
+
+from orgcal.home.applications import certificate_subject, credential_name
+from provisioning.application import EntraApplication, stack_tag
+from provisioning.brought_along import read_certificate
+from provisioning.connector import CertificateKey, Connector, ConnectorCredentials, CredentialLedger
+from provisioning.issued import compare_end_dates
+from provisioning.settings import Settings
+
+NEVER = "2299-12-31T23:59:59Z"
+"""The end date of what does not end, as in the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is known of one generation once Entra has it.
+
+    Attributes:
+        key_id: Entra's key id; of a federated credential its id.
+        ends: end date, as Entra tells it.
+        pushed: what the connector gets, as arguments of `ConnectorCredentials`; empty if it needs none.
+    """
+
+    key_id: pulumi.Output[str]
+    ends: pulumi.Output[str]
+    pushed: Mapping[str, Any]
+
+
+class ApplicationCredentials(pulumi.ComponentResource):
+    """One credential for each live generation, of the kind that the settings name (step 3).
+
+    Attributes:
+        active: of the active generation.
+        key_ids: generation (as text) to Entra's key id.
+        ends: generation (as text) to the end date that Entra tells.
+    """
+
+    active: Material
+    key_ids: pulumi.Output[Mapping[str, str]]
+    ends: pulumi.Output[Mapping[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        application: EntraApplication,
+        ledger: CredentialLedger,
+        *,
+        provider: azuread.Provider,
+    ) -> None:
+        super().__init__(
+            "orgcal:index:ApplicationCredentials", name, None, pulumi.ResourceOptions(providers=[provider])
+        )
+        self._settings, self._application, self._ledger = settings, application, ledger
+        make = {"secret": self._secret, "certificate": self._certificate, "federated": self._trust}
+        live = settings.credential
+        made = {number: make[live.kind_of(number)](f"{name}-{number}", number) for number in live.generations}
+        self.active = made[live.active]
+        self.key_ids = pulumi.Output.all(**{str(number): item.key_id for number, item in made.items()})
+        self.ends = pulumi.Output.all(**{str(number): item.ends for number, item in made.items()})
+        ending = {str(number): item.ends for number, item in made.items() if live.kind_of(number) != "federated"}
+        if ending:
+            issued = pulumi.Output.all(**ending)
+            pulumi.Output.all(ledger.end_dates, issued).apply(lambda said: compare_end_dates(*said))
+        self.register_outputs({"key_ids": self.key_ids})
+
+    def _secret(self, name: str, number: int) -> Material:
+        password = azuread.ApplicationPassword(
+            name,
+            application_id=self._application.resource_id,
+            display_name=credential_name(stack_tag(), number),
+            end_date=self._ledger.end_dates[str(number)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return Material(password.key_id, password.end_date, {"client_secret": pulumi.Output.secret(password.value)})
+
+    def _certificate(self, name: str, number: int) -> Material:
+        recorded = self._ledger.end_dates[str(number)]
+        files = self._settings.credential.certificates.get(number)
+        if files is not None:
+            brought = read_certificate(files, number)
+            pair: dict[str, Any] = {
+                "certificate_pem": brought.certificate_pem,
+                "private_key_pem": pulumi.Output.secret(brought.private_key_pem),
+            }
+            # Entra refuses an end date after the certificate's own.
+            ends = recorded.apply(lambda date: min(date, brought.ends))
+        else:
+            key = CertificateKey(
+                name,
+                common_name=certificate_subject(stack_tag(), number),
+                end_date=recorded,
+                keepers={"generation": str(number)},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            pair = {"certificate_pem": key.certificate_pem, "private_key_pem": key.private_key_pem}
+            ends = recorded
+        certificate = azuread.ApplicationCertificate(
+            name,
+            application_id=self._application.resource_id,
+            type="AsymmetricX509Cert",
+            value=pair["certificate_pem"],
+            end_date=ends,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return Material(certificate.key_id, certificate.end_date, pair)
+
+    def _trust(self, name: str, number: int) -> Material:
+        trust = self._settings.credential.trusts[number]
+        said = credential_name(stack_tag(), number)
+        federated = azuread.ApplicationFederatedIdentityCredential(
+            name,
+            application_id=self._application.resource_id,
+            display_name=name,
+            # The date itself means nothing here: taking it makes the engine ask the ledger first.
+            description=self._ledger.end_dates[str(number)].apply(lambda _: said),
+            issuer=trust.issuer,
+            subject=trust.subject,
+            audiences=[trust.audience],
+            # No pushed credential stands before it when a stack is destroyed, so it needs its own guard.
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=self._settings.protected and number == self._settings.credential.active
+            ),
+        )
+        return Material(federated.credential_id, pulumi.Output.from_input(NEVER), {})
+
+
+def push(
+    name: str,
+    settings: Settings,
+    connector: Connector,
+    application: EntraApplication,
+    credentials: ApplicationCredentials,
+) -> ConnectorCredentials | None:
+    """Gives the connector the client id and the active credential (step 4).
+
+    A platform whose own tokens are trusted keeps no credential; it needs the client id alone, which it is told by
+    whoever runs it.
+    """
+    if not credentials.active.pushed:
+        return None
+    return ConnectorCredentials(
+        name,
+        connector_key=connector.key,
+        client_id=application.client_id,
+        **credentials.active.pushed,
+        **settings.push_inputs(),
+    )

@@ -1,0 +1,123 @@
+"""The home tenant during a run of the program: its policy, and looks that a careful operator takes before a change.
+
+All of it is best effort. What the operator may not read, or cannot at the moment, is left to Entra itself, which
+decides anyway; so `pulumi up` never needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pulumi
+
+from orgcal.errors import OrgcalError
+from orgcal.home.applications import deployment_tag
+from orgcal.home.policy import CredentialPolicy, read_policy
+from orgcal.home.preflight import Finding, Intent, check_name, preflight
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.worlds import World
+from provisioning.fields import lifetime_of
+from provisioning.settings import Settings
+from provisioning.worlds import home_tenant_id
+
+_BUDGET_S = 10.0
+"""Seconds that one question may wait for a throttled Graph; nothing depends on the answer."""
+
+
+class HomeTenant:
+    """What can be known of the home tenant; it is asked while the program goes on.
+
+    Args:
+        settings: of the stack.
+        world: of the stack.
+        environ: the process environment, for the operator's login.
+    """
+
+    def __init__(self, settings: Settings, world: World, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._world = world
+        self._environ = environ
+        pool = ThreadPoolExecutor(1)
+        self._looked = pool.submit(self._look, pulumi.runtime.is_dry_run(), _intent(settings))
+        pool.shutdown(wait=False)
+
+    @property
+    def lifetime(self) -> str:
+        """How long a new credential will live: as set, or the longest that the tenant's policy allows."""
+        wanted = self._settings.credential.lifetime
+        policy, _ = self._looked.result()
+        longest = policy.longest(self._settings.credential.newest_kind) if policy else None
+        asked = lifetime_of(wanted)
+        if longest is None or (asked is not None and asked <= longest):
+            return wanted
+        return f"{max(longest.days, 1)}d"
+
+    def tell(self) -> None:
+        """Shows what a preview should: warnings, each with what to do."""
+        _, findings = self._looked.result()
+        for finding in findings:
+            quiet = finding.name in ("name", "recycle bin") or (
+                finding.name == "publisher" and not self._settings.protected
+            )
+            if finding.verdict in ("warning", "bad") and not quiet:
+                pulumi.log.warn(_sentence(finding))
+
+    def before_create(self) -> pulumi.ResourceHookBinding:
+        """Looks before the application is created, and only then: refuses a name that another one has.
+
+        An application in the recycle bin, or one of this stack that no state holds, is a warning.
+        """
+        intent = _intent(self._settings)
+
+        def look(_: pulumi.ResourceHookArgs) -> None:
+            try:
+                with self._graph() as graph:
+                    findings = check_name(graph, intent)
+            except OrgcalError as error:
+                pulumi.log.debug(f"the name could not be checked: {error.what}")
+                return
+            refused = [finding for finding in findings if finding.verdict == "bad"]
+            for finding in findings:
+                expected = finding.name == "recycle bin" and not self._settings.protected
+                if finding not in refused and not expected:
+                    pulumi.log.warn(_sentence(finding))
+            if refused and not self._settings.application.same_name:
+                raise pulumi.RunError("\n".join(map(_sentence, refused)))
+
+        hook = pulumi.ResourceHook("free-name", look, pulumi.ResourceHookOptions(on_dry_run=True))
+        return pulumi.ResourceHookBinding(before_create=[hook])
+
+    def _look(self, preview: bool, intent: Intent) -> tuple[CredentialPolicy | None, list[Finding]]:
+        try:
+            with self._graph() as graph:
+                return read_policy(graph), preflight(graph, intent) if preview else []
+        except OrgcalError:
+            return None, []
+
+    @contextmanager
+    def _graph(self) -> Iterator[GraphClient]:
+        """Microsoft Graph as the operator; its libraries are loaded only now, and beside the program."""
+        from orgcal.msgraph.operator import operator_tokens
+        from orgcal.msgraph.session import new_session
+
+        tenant_id = home_tenant_id(self._settings, self._world)
+        with new_session(self._world) as session:
+            tokens = operator_tokens(self._world, self._environ, tenant_id, session)
+            yield GraphClient(self._world, tokens, session, budget_s=_BUDGET_S)
+
+
+def _intent(settings: Settings) -> Intent:
+    return Intent(
+        stack=pulumi.get_stack(),
+        tag=deployment_tag(pulumi.get_project(), pulumi.get_stack()),
+        display_name=settings.application.display_name,
+        kind=settings.credential.newest_kind,
+        lifetime=lifetime_of(settings.credential.lifetime),
+        home_grants=settings.application.home_grants,
+    )
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.says}\n  repair: {finding.repair}" if finding.repair else finding.says

@@ -1,0 +1,76 @@
+"""Says in words where a connector asks for more than it needs.
+
+Which permission includes which is Microsoft's: https://learn.microsoft.com/en-us/graph/permissions-reference
+(read 2026-11-23). `User.ReadBasic.All` is never advised: listing users with it is reported to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from orgcal.msgraph.permissions import ALWAYS_ADDED
+from orgcal.msgraph.pinned_roles import ALIASES
+
+Purpose = Literal["availability", "read", "write"]
+
+INCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Calendars.ReadWrite": ("Calendars.Read", "Calendars.ReadBasic.All"),
+        "Calendars.Read": ("Calendars.ReadBasic.All",),
+        "Contacts.ReadWrite": ("Contacts.Read",),
+        "Directory.ReadWrite.All": ("Directory.Read.All", "User.Read.All", "Organization.Read.All", "Domain.Read.All"),
+        "Directory.Read.All": ("User.Read.All", "User.ReadBasic.All", "Organization.Read.All", "Domain.Read.All"),
+        "Mail.ReadWrite": ("Mail.Read", "Mail.ReadBasic.All"),
+        "Mail.Read": ("Mail.ReadBasic.All",),
+        "MailboxSettings.ReadWrite": ("MailboxSettings.Read",),
+        "OnlineMeetings.ReadWrite.All": ("OnlineMeetings.Read.All",),
+        "User.ReadWrite.All": ("User.Read.All", "User.ReadBasic.All"),
+        "User.Read.All": ("User.ReadBasic.All",),
+    }
+)
+
+ENOUGH_FOR: Mapping[Purpose, str] = MappingProxyType(
+    {"availability": "Calendars.ReadBasic.All", "read": "Calendars.Read", "write": "Calendars.ReadWrite"}
+)
+"""The least calendar permission for each purpose. Source: https://learn.microsoft.com/en-us/graph/api/user-list-events"""
+
+_DOES: Mapping[Purpose, str] = MappingProxyType(
+    {"availability": "sees when people are busy", "read": "reads events", "write": "writes events"}
+)
+
+
+def lint(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str]:
+    """One sentence for each scope that could go.
+
+    Args:
+        scopes: of the connector, names that `permissions.lookup` knows.
+        purpose: what the connector does with calendars, None where nobody said.
+    """
+    names = [ALIASES.get(scope, scope).removeprefix("https://graph.microsoft.com/") for scope in scopes]
+    for name in names:
+        larger = next((other for other in [*names, ALWAYS_ADDED] if name in INCLUDED.get(other, ())), "")
+        if larger:
+            always = ", which every connector has," if larger == ALWAYS_ADDED else ""
+            yield f"scope {name} adds nothing: {larger}{always} includes it; remove it from orgcal:connector.scopes"
+        elif purpose and name != ALWAYS_ADDED:
+            yield from _beyond(name, purpose)
+    if purpose and not {ENOUGH_FOR[purpose]} <= {*names, *(item for name in names for item in INCLUDED.get(name, ()))}:
+        yield (
+            f"the connector {_DOES[purpose]} (orgcal:connector.purpose), and no scope allows that; "
+            f"add {ENOUGH_FOR[purpose]}"
+        )
+
+
+def _beyond(name: str, purpose: Purpose) -> Iterator[str]:
+    enough = ENOUGH_FOR[purpose]
+    if name == enough:
+        return
+    if enough in INCLUDED.get(name, ()):
+        yield f"scope {name} is more than a connector needs that {_DOES[purpose]}; {enough} suffices"
+    elif name not in INCLUDED.get(enough, ()):
+        yield (
+            f"scope {name} has nothing to do with a connector that {_DOES[purpose]}; "
+            "administrators will ask why it is there"
+        )

@@ -1,0 +1,129 @@
+"""Looks at the home tenant, against the emulator: each finding, and its repair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orgcal.home.applications import by_client_id, deleted_named, named, tagged
+from orgcal.home.preflight import Finding, Intent, preflight
+from orgcal.msgraph.auth import ClientSecret, TokenSource
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.operator import operator_tokens
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import World
+from tests.support.deployed_connector import HOME
+
+TAG = "orgcal:orgcal/prod"
+INTENT = Intent("prod", TAG, "Calendar Sync", "secret", timedelta(days=180))
+
+
+@pytest.fixture
+def graph(world: World) -> Iterator[GraphClient]:
+    """Microsoft Graph as the emulator's operator."""
+    with new_session(world) as session:
+        yield GraphClient(world, operator_tokens(world, {}, HOME, session), session)
+
+
+@pytest.fixture
+def graph_as(world: World, emulator: Any) -> Iterator[Callable[..., GraphClient]]:
+    """Microsoft Graph as an application of the home tenant with these permissions."""
+    with new_session(world) as session:
+
+        def log_in(*permissions: str) -> GraphClient:
+            client = emulator.add_client("isv.example", *permissions)
+            tokens = TokenSource(world, HOME, client.client_id, ClientSecret(client.secret), session)
+            return GraphClient(world, tokens, session)
+
+        yield log_in
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings}
+
+
+def test_preflight_of_a_free_name_is_fine_and_says_what_could_not_be_seen(graph: GraphClient) -> None:
+    found = by_name(preflight(graph, INTENT))
+
+    assert found["rights"].verdict == "ok"
+    assert found["name"].verdict == "ok"
+    assert found["policy"].verdict == "unknown"
+    assert "Policy.Read.All" in found["policy"].repair
+
+
+def test_preflight_names_the_missing_permission_and_the_least_role(graph_as: Callable[..., GraphClient]) -> None:
+    found = preflight(graph_as("Application.Read.All"), replace(INTENT, home_grants=True))
+
+    repairs = [finding.repair for finding in found if finding.name == "rights"]
+    assert len(repairs) == 2
+    assert "Application.ReadWrite.OwnedBy" in repairs[0]
+    assert "role Application Developer" in repairs[0]
+    assert "AppRoleAssignment.ReadWrite.All" in repairs[1]
+    assert "role Privileged Role Administrator" in repairs[1]
+
+
+def test_preflight_without_any_right_still_answers(graph_as: Callable[..., GraphClient]) -> None:
+    found = by_name(preflight(graph_as("User.Read.All"), INTENT))
+
+    assert found["rights"].verdict == "bad"
+    assert found["application"].verdict == "unknown"
+    assert "may not look" in found["application"].says
+
+
+def test_preflight_reads_the_policy_where_the_operator_may(graph_as: Callable[..., GraphClient]) -> None:
+    graph = graph_as("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Application.Read.All")
+    graph.patch(
+        "/policies/defaultAppManagementPolicy",
+        {
+            "isEnabled": True,
+            "applicationRestrictions": {
+                "passwordCredentials": [
+                    {"restrictionType": "passwordLifetime", "maxLifetime": "P90D", "state": "enabled"}
+                ]
+            },
+        },
+    )
+
+    found = by_name(preflight(graph, INTENT))
+
+    assert found["policy"].verdict == "warning"
+    assert found["policy"].repair.endswith("orgcal:credential.lifetime 90d")
+
+
+def test_preflight_finds_a_taken_name_and_the_recycle_bin(graph: GraphClient) -> None:
+    other = graph.post("/applications", {"displayName": "Calendar Sync"})
+    gone = graph.post("/applications", {"displayName": "calendar sync"})
+    graph.delete(f"/applications/{gone['id']}")
+
+    found = by_name(preflight(graph, INTENT))
+
+    assert found["name"].verdict == "bad"
+    assert f"--client-id {other['appId']}" in found["name"].repair
+    assert found["recycle bin"].verdict == "warning"
+    assert f"--client-id {gone['appId']} --restore" in found["recycle bin"].repair
+
+
+def test_preflight_of_a_deployed_stack_looks_at_room_and_publisher(graph: GraphClient) -> None:
+    graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+
+    found = by_name(preflight(graph, INTENT))
+
+    assert found["room"].verdict == "ok"
+    assert found["publisher"].verdict == "warning"
+    assert "Partner ID" in found["publisher"].repair
+    assert "name" not in found
+
+
+def test_applications_are_found_by_tag_name_and_client_id_also_when_deleted(graph: GraphClient) -> None:
+    made = graph.post("/applications", {"displayName": "It's ours", "tags": [TAG]})
+
+    assert [item.client_id for item in tagged(graph, TAG)] == [made["appId"]]
+    assert [item.client_id for item in named(graph, "It's ours")] == [made["appId"]]
+    graph.delete(f"/applications/{made['id']}")
+    assert tagged(graph, TAG) == []
+    assert [item.deleted for item in deleted_named(graph, "It's ours")] == [True]
+    assert by_client_id(graph, made["appId"]).deleted is True

@@ -1,0 +1,265 @@
+"""Every branch of the program with Pulumi's mocks: what it registers, and with which arguments.
+
+Each test returns an `Output`, so that none passes before its values are known.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_azuread as azuread
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from orgcal.msgraph.permissions import APP_ROLE_IDS, application_permissions
+from provisioning.application import EntraApplication
+from provisioning.connector import Connector, CredentialLedger
+from provisioning.credentials import ApplicationCredentials, push
+from provisioning.home import HomeTenant
+from provisioning.permissions import Declared
+from provisioning.settings import Settings, parse_settings
+
+DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
+GRAPH_PRINCIPAL = "bbbbbbbb-0000-4000-8000-000000000001"
+CALLBACK = "https://platform.example/callback/outlook"
+ENDS = "2027-05-22T04:53:28Z"
+
+
+class Registered(pulumi.runtime.Mocks):
+    """Answers as the plugins would, and remembers what was registered."""
+
+    def __init__(self) -> None:
+        self.by_type: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        kind = args.typ.rsplit(":", 1)[-1]
+        self.by_type.setdefault(kind, {})[args.name] = args.inputs
+        number = args.name.rsplit("-", 1)[-1]
+        filled = {
+            "Connector": {"callbackUrl": CALLBACK},
+            "Application": {"clientId": "client", "objectId": "object"},
+            "ServicePrincipal": {"objectId": "principal"},
+            "CredentialLedger": {
+                "endDates": {str(int(number)): ENDS for number in args.inputs.get("generations") or []},
+                "entries": {},
+            },
+            "ApplicationPassword": {"keyId": f"key-{number}", "value": f"secret-{number}"},
+            "CertificateKey": {"certificatePem": f"certificate-{number}", "privateKeyPem": f"private-{number}"},
+            "ApplicationCertificate": {"keyId": f"key-{number}"},
+            "ApplicationFederatedIdentityCredential": {"credentialId": f"trust-{number}"},
+        }.get(kind, {})
+        return f"/{kind}/{args.name}", {**args.inputs, **filled}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        return {"objectId": DEPLOYER}
+
+
+class QuietHome(HomeTenant):
+    """A home tenant that nobody asks."""
+
+    def __init__(self) -> None:
+        """Nothing is looked at."""
+
+    def before_create(self) -> pulumi.ResourceHookBinding:
+        return pulumi.ResourceHookBinding()
+
+
+@pytest.fixture
+def registered() -> Registered:
+    mocks = Registered()
+    pulumi.runtime.set_mocks(mocks, project="orgcal", stack="prod", preview=False)
+    return mocks
+
+
+def settings_with(**sections: Any) -> Settings:
+    base: dict[str, Any] = {
+        "entra": {"cloud": "public", "tenant_id": "00000000-1111-2222-3333-444444444444"},
+        "application": {"display_name": "Calendar Sync"},
+        "connector": {"platform": {"kind": "local"}, "key": "outlook", "name": "O", "scopes": ["Calendars.Read"]},
+    }
+    merged = {name: {**base.get(name, {}), **sections.get(name, {})} for name in {*base, *sections}}
+    return parse_settings({f"orgcal:{name}": json.dumps(value) for name, value in merged.items()}, stack="prod")
+
+
+def deployed(settings: Settings) -> pulumi.Output[Any]:
+    """The program without its looks at the home tenant; an output that is known once everything is registered."""
+    provider = azuread.Provider("entra")
+    declared = Declared(application_permissions(settings.connector.scopes), GRAPH_PRINCIPAL)
+    connector = Connector("c", **settings.connector_inputs())
+    application = EntraApplication("c", settings, connector.callback_url, declared, QuietHome(), provider=provider)
+    ledger = CredentialLedger("c", **settings.ledger_inputs(settings.credential.lifetime))
+    credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
+    pushed = push("c", settings, connector, application, credentials)
+    ids = [application.resource_id, application.service_principal_id, credentials.key_ids, credentials.ends]
+    return pulumi.Output.all(*ids, pushed.urn if pushed else "none", credentials.active.key_id)
+
+
+@pulumi.runtime.test
+def test_program_secret_takes_its_end_from_the_ledger_and_is_pushed(registered: Registered) -> Any:
+    def look(_: Any) -> None:
+        (password,) = registered.by_type["ApplicationPassword"].values()
+        assert password["endDate"] == ENDS
+        assert password["displayName"] == "orgcal:orgcal/prod generation 1"
+        (pushed,) = registered.by_type["ConnectorCredentials"].values()
+        assert _plain(pushed["clientSecret"]) == "secret-1"
+        assert pushed["clientId"] == "client"
+        assert "certificatePem" not in pushed
+
+    return deployed(settings_with()).apply(look)
+
+
+@pulumi.runtime.test
+def test_program_second_generation_is_made_and_only_the_active_one_pushed(registered: Registered) -> Any:
+    def look(said: list[Any]) -> None:
+        assert set(registered.by_type["ApplicationPassword"]) == {"c-3", "c-4"}
+        (pushed,) = registered.by_type["ConnectorCredentials"].values()
+        assert _plain(pushed["clientSecret"]) == "secret-3"
+        assert pushed["generation"] == 3
+        assert said[2] == {"3": "key-3", "4": "key-4"}
+
+    return deployed(settings_with(credential={"generations": [3, 4], "active": 3})).apply(look)
+
+
+@pulumi.runtime.test
+def test_program_certificate_of_our_making_is_registered_and_pushed_with_its_key(registered: Registered) -> Any:
+    def look(_: Any) -> None:
+        (key,) = registered.by_type["CertificateKey"].values()
+        assert key["endDate"] == ENDS
+        assert key["keepers"] == {"generation": "1"}
+        (certificate,) = registered.by_type["ApplicationCertificate"].values()
+        assert _plain(certificate["value"]) == "certificate-1"
+        assert certificate["type"] == "AsymmetricX509Cert"
+        assert certificate["endDate"] == ENDS
+        (pushed,) = registered.by_type["ConnectorCredentials"].values()
+        assert (pushed["certificatePem"], _plain(pushed["privateKeyPem"])) == ("certificate-1", "private-1")
+        assert "ApplicationPassword" not in registered.by_type
+
+    return deployed(settings_with(credential={"kind": "certificate"})).apply(look)
+
+
+@pulumi.runtime.test
+def test_program_certificate_brought_along_ends_when_it_ends(registered: Registered, tmp_path: Path) -> Any:
+    certificate, key = write_certificate(tmp_path, days=10)
+
+    def look(_: Any) -> None:
+        (made,) = registered.by_type["ApplicationCertificate"].values()
+        assert _plain(made["value"]) == certificate.read_text()
+        assert made["endDate"] < ENDS
+        (pushed,) = registered.by_type["ConnectorCredentials"].values()
+        assert _plain(pushed["privateKeyPem"]) == key.read_text()
+        assert "CertificateKey" not in registered.by_type
+
+    files = {"certificate_file": str(certificate), "private_key_file": str(key)}
+    return deployed(settings_with(credential={"kind": "certificate", "certificates": {"1": files}})).apply(look)
+
+
+@pulumi.runtime.test
+def test_program_federated_trusts_tokens_and_pushes_nothing(registered: Registered) -> Any:
+    def look(said: list[Any]) -> None:
+        (made,) = registered.by_type["ApplicationFederatedIdentityCredential"].values()
+        assert made["issuer"] == "https://token.example.com"
+        assert made["subject"] == "connector:outlook"
+        assert made["audiences"] == ["api://AzureADTokenExchange"]
+        assert made["description"] == "orgcal:orgcal/prod generation 1"
+        assert "ConnectorCredentials" not in registered.by_type
+        assert said[2] == {"1": "trust-1"}
+        assert said[3] == {"1": "2299-12-31T23:59:59Z"}
+
+    trust = {"issuer": "https://token.example.com", "subject": "connector:outlook"}
+    return deployed(settings_with(credential={"kind": "federated", "trusts": {"1": trust}})).apply(look)
+
+
+@pulumi.runtime.test
+def test_program_one_kind_takes_over_from_another_side_by_side(registered: Registered) -> Any:
+    def look(_: Any) -> None:
+        assert set(registered.by_type["ApplicationPassword"]) == {"c-1"}
+        assert set(registered.by_type["ApplicationCertificate"]) == {"c-2"}
+        (pushed,) = registered.by_type["ConnectorCredentials"].values()
+        assert _plain(pushed["clientSecret"]) == "secret-1"
+
+    kinds = {"kind": "certificate", "kinds": {"1": "secret"}, "generations": [1, 2], "active": 1}
+    return deployed(settings_with(credential=kinds)).apply(look)
+
+
+@pulumi.runtime.test
+def test_program_home_grants_assign_each_declared_permission(registered: Registered) -> Any:
+    def look(_: Any) -> None:
+        made = registered.by_type["AppRoleAssignment"].values()
+        assert {item["appRoleId"] for item in made} == {
+            APP_ROLE_IDS["Calendars.Read"],
+            APP_ROLE_IDS["Directory.Read.All"],
+        }
+        assert {item["resourceObjectId"] for item in made} == {GRAPH_PRINCIPAL}
+        assert {item["principalObjectId"] for item in made} == {"principal"}
+
+    return deployed(settings_with(application={"home_grants": True})).apply(look)
+
+
+@pulumi.runtime.test
+def test_program_without_home_grants_assigns_nothing(registered: Registered) -> Any:
+    return deployed(settings_with()).apply(lambda _: _none_of(registered, "AppRoleAssignment"))
+
+
+@pulumi.runtime.test
+def test_program_application_is_multitenant_owned_by_the_deployer_and_returns_to_known_places(
+    registered: Registered,
+) -> Any:
+    def look(_: Any) -> None:
+        (made,) = registered.by_type["Application"].values()
+        assert made["signInAudience"] == "AzureADMultipleOrgs"
+        assert made["owners"] == [DEPLOYER, "00000000-0000-0000-0000-00000000000a"]
+        assert made["tags"] == ["orgcal:orgcal/prod", "team-x"]
+        assert made["web"]["redirectUris"] == [CALLBACK, "https://app.example.com/back", "https://more.example.com/"]
+        assert made["supportUrl"] == "https://help.example.com"
+        assert "notes" not in made
+        (access,) = made["requiredResourceAccesses"]
+        assert {entry["type"] for entry in access["resourceAccesses"]} == {"Role"}
+
+    application = {
+        "owners": ["00000000-0000-0000-0000-00000000000a"],
+        "tags": ["team-x"],
+        "redirect_uris": ["https://more.example.com/", CALLBACK],
+        "links": {"support": "https://help.example.com"},
+    }
+    consent = {"public_url": "https://app.example.com/back"}
+    return deployed(settings_with(application=application, consent=consent)).apply(look)
+
+
+def write_certificate(folder: Path, *, days: int) -> tuple[Path, Path]:
+    """A certificate of `days` and its private key, as PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    paths[1].chmod(0o600)
+    return paths
+
+
+def _plain(value: Any) -> Any:
+    """A value as the mocks get it: secrets arrive wrapped."""
+    return value["value"] if isinstance(value, dict) and "value" in value else value
+
+
+def _none_of(registered: Registered, kind: str) -> None:
+    assert kind not in registered.by_type
