@@ -69,7 +69,7 @@ class EmulatorApp:
     def serve_as(self, hosts: frozenset[str]) -> None:
         """Answer to these hosts only (`localhost:1234`); a web page elsewhere cannot reach us under its own name."""
         self._hosts = hosts
-        self.cloud.tokens.addresses = frozenset(f"https://{host}" for host in hosts)
+        self.cloud.addresses.urls = frozenset(f"https://{host}" for host in hosts)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

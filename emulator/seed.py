@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from emulator.calendars.users import MAILBOX_CLASSES
 from emulator.clock import rfc3339
 from emulator.directory.credentials import hash_secret
-from emulator.directory.models import Application, Directory, ServicePrincipal, Tenant, new_guid
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, ServicePrincipal, Tenant, new_guid
 from emulator.directory.properties import APPLICATION_DEFAULTS, APPLICATION_NESTED, PRINCIPAL_DEFAULTS
 from emulator.directory.service_principals import new_principal
 from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID

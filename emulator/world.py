@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.addresses import OwnAddresses
 from emulator.calendars.models import Users
 from emulator.calendars.routes import calendar_routes
 from emulator.clock import Clock
 from emulator.directory.credentials import new_secret
-from emulator.directory.models import Directory, new_guid
+from emulator.directory.models import Directory
+from emulator.directory.objects import new_guid
 from emulator.directory.routes import directory_routes
 from emulator.entra.assertions import AssertionChecker
 from emulator.entra.issuers import IssuerKeys
 from emulator.entra.keys import SigningKey
 from emulator.entra.models import TokenService
+from emulator.entra.token_reader import TokenReader
 from emulator.graph.asgi import GraphFront
 from emulator.graph.dispatcher import Dispatcher
 from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME
@@ -92,9 +95,10 @@ class EmulatedCloud:
         self.nango = Nango(self.database, self.clock)
         self.users = Users(self.directory)
         self.issuer_keys = IssuerKeys()
-        self.tokens = TokenService(
-            self.directory, self.clock, key, AssertionChecker(self.clock, self.issuer_keys), self.directory_id
-        )
+        self.addresses = OwnAddresses()
+        assertions = AssertionChecker(self.clock, self.issuer_keys)
+        self.tokens = TokenService(self.directory, self.clock, key, assertions, self.directory_id, self.addresses)
+        self.callers = TokenReader(self.directory, self.clock, key, self.directory_id, self.addresses)
         self.traffic = Traffic(self.clock)
         self.dispatcher = Dispatcher(
             [
@@ -106,7 +110,7 @@ class EmulatedCloud:
             lambda tenant_id: self.users.of(tenant_id).count,
         )
         self.graph = GraphFront(
-            self.dispatcher, self.tokens, self.clock, self.journal, self.traffic, self.database.commit
+            self.dispatcher, self.callers, self.clock, self.journal, self.traffic, self.database.commit
         )
         made_from = self._facts.get("seed")
         if made_from is None:
@@ -218,7 +222,7 @@ class EmulatedCloud:
         self.platform.clear()
         self.nango.integrations.clear()
         self.users.clear()
-        self.tokens.forget()
+        self.callers.forget()
         self.issuer_keys.clear()
         self.journal.clear()
         self.traffic.clear()

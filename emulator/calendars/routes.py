@@ -20,7 +20,7 @@ from emulator.calendars.models import (
 from emulator.calendars.user_routes import UserRoutes
 from emulator.calendars.users import User
 from emulator.clock import Clock, parse_rfc3339
-from emulator.directory.models import is_guid
+from emulator.directory.objects import is_guid
 from emulator.graph import odata
 from emulator.graph.errors import bad_request, not_emulated, not_found
 from emulator.graph.filters import compile_filter

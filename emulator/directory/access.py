@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emulator.directory.models import Application, Directory, ServicePrincipal
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, ServicePrincipal
 from emulator.graph.errors import bad_request, denied, not_emulated, not_found
 from emulator.graph.messages import GraphRequest
 from emulator.graph.routing import Needs, needs, parsed_key

@@ -1,25 +1,29 @@
-"""Routes of what hangs on an application: federated credentials and templates."""
+"""Routes of what hangs on an application: federated credentials, logo, templates."""
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import Any
 
-from emulator.directory import credentials
 from emulator.directory.access import READ_APPLICATIONS, WRITE_APPLICATIONS, find_application
-from emulator.directory.models import Application, Directory
+from emulator.directory.federated import changed_federated, new_federated
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application
 from emulator.graph import odata
-from emulator.graph.errors import not_found
+from emulator.graph.errors import invalid_value, not_found
 from emulator.graph.filters import compile_filter
 from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.routing import Needs, Route, parsed_key
 
+_LARGEST_LOGO = 100 * 1024
+_IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 _PATH = "applications/{}/federatedIdentityCredentials"
 _PROPERTIES = ("id", "name", "issuer", "subject", "description", "audiences")
 
 
 class ApplicationPartRoutes:
-    """Federated identity credentials, and the (empty) gallery of application templates."""
+    """Federated identity credentials, the logo, and the (empty) gallery of application templates."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -32,6 +36,8 @@ class ApplicationPartRoutes:
             Route("GET", _PATH + "/{}", self.get, READ_APPLICATIONS),
             Route("PATCH", _PATH + "/{}", self.update, WRITE_APPLICATIONS),
             Route("DELETE", _PATH + "/{}", self.delete, WRITE_APPLICATIONS),
+            Route("GET", "applications/{}/logo", self.get_logo, READ_APPLICATIONS),
+            Route("PUT", "applications/{}/logo", self.put_logo, WRITE_APPLICATIONS),
             Route("GET", "applicationTemplates", self.templates, _ANY_APPLICATION),
             Route("GET", "applicationTemplates/{}", self.template, _ANY_APPLICATION),
         ]
@@ -50,7 +56,7 @@ class ApplicationPartRoutes:
     def create(self, request: GraphRequest) -> GraphResponse:
         """A new federated credential."""
         application = find_application(self._directory, request, writing=True)
-        credential = credentials.new_federated(application, request.json_object())
+        credential = new_federated(application, request.json_object())
         self._directory.put_application(replace(application, federated=[*application.federated, credential]))
         return odata.entity(request, self._context(application), credential, status=201)
 
@@ -64,7 +70,7 @@ class ApplicationPartRoutes:
         """Change a federated credential."""
         application = find_application(self._directory, request, writing=True)
         old = self._find(application, request)
-        new = credentials.changed_federated(application, old, request.json_object())
+        new = changed_federated(application, old, request.json_object())
         federated = [new if each is old else each for each in application.federated]
         self._directory.put_application(replace(application, federated=federated))
         return GraphResponse(204)
@@ -85,6 +91,24 @@ class ApplicationPartRoutes:
     def template(self, request: GraphRequest) -> GraphResponse:
         """No template has this id."""
         raise not_found(request.keys[0])
+
+    def get_logo(self, request: GraphRequest) -> GraphResponse:
+        """The logo, as bytes."""
+        application = find_application(self._directory, request)
+        if not application.logo:
+            raise not_found("logo")
+        raw = base64.b64decode(application.logo)
+        kind = next(kind for magic, kind in _IMAGES.items() if raw.startswith(magic))
+        return GraphResponse(200, raw, {"Content-Type": kind})
+
+    def put_logo(self, request: GraphRequest) -> GraphResponse:
+        """Set the logo: PNG, JPEG or GIF of at most 100 KB."""
+        application = find_application(self._directory, request, writing=True)
+        raw = request.body
+        if not isinstance(raw, bytes) or not raw.startswith(tuple(_IMAGES)) or len(raw) > _LARGEST_LOGO:
+            raise invalid_value("logo", "Application")
+        self._directory.put_application(replace(application, logo=base64.b64encode(raw).decode()))
+        return GraphResponse(204)
 
     @staticmethod
     def _context(application: Application) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,10 +16,10 @@ from emulator.directory.access import (
     bound_id,
     check_owners,
     find_application,
-    require_owner,
 )
 from emulator.directory.errors import read_only
-from emulator.directory.models import Application, Directory, Tenant, new_guid
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, Tenant, new_guid
 from emulator.directory.properties import (
     APPLICATION_DEFAULTS,
     APPLICATION_NESTED,
@@ -41,8 +40,6 @@ FILTERABLE = ("appId", "createdDateTime", "displayName", "id", "identifierUris",
 READABLE = tuple(
     sorted({*APPLICATION_WRITABLE, *APPLICATION_DEFAULTS, *APPLICATION_READ_ONLY} - BETA_ONLY["application"])
 )
-_LARGEST_LOGO = 100 * 1024
-_IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
 
 class ApplicationRoutes:
@@ -64,8 +61,6 @@ class ApplicationRoutes:
             Route("DELETE", "applications/{}", self.delete, write),
             Route("POST", "applications/{}/addPassword", self.add_password, write),
             Route("POST", "applications/{}/removePassword", self.remove_password, write),
-            Route("GET", "applications/{}/logo", self.get_logo, read),
-            Route("PUT", "applications/{}/logo", self.put_logo, write),
         ]
 
     def index(self, request: GraphRequest) -> GraphResponse:
@@ -202,24 +197,6 @@ class ApplicationRoutes:
         self._directory.put_application(credentials.remove_password(application, request.json_object()))
         return GraphResponse(204)
 
-    def get_logo(self, request: GraphRequest) -> GraphResponse:
-        """The logo, as bytes."""
-        application = find_application(self._directory, request)
-        if not application.logo:
-            raise not_found("logo")
-        raw = base64.b64decode(application.logo)
-        kind = next(kind for magic, kind in _IMAGES.items() if raw.startswith(magic))
-        return GraphResponse(200, raw, {"Content-Type": kind})
-
-    def put_logo(self, request: GraphRequest) -> GraphResponse:
-        """Set the logo: PNG, JPEG or GIF of at most 100 KB."""
-        application = find_application(self._directory, request, writing=True)
-        raw = request.body
-        if not isinstance(raw, bytes) or not raw.startswith(tuple(_IMAGES)) or len(raw) > _LARGEST_LOGO:
-            raise invalid_value("logo", "Application")
-        self._directory.put_application(replace(application, logo=base64.b64encode(raw).decode()))
-        return GraphResponse(204)
-
     def _given(self, body: dict[str, Any], old: Application | None = None) -> tuple[dict[str, Any], list[str]]:
         """The checked properties of a body, and the owners it binds."""
         given: dict[str, Any] = {}
@@ -274,6 +251,3 @@ def _nested(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise invalid_value(name, "Application")
     return nested.given(value, name, "Application")
-
-
-__all__ = ["FILTERABLE", "ApplicationRoutes", "require_owner"]

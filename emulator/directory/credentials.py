@@ -1,4 +1,4 @@
-"""Passwords, keys and federated credentials of applications and service principals."""
+"""Passwords and keys of applications and service principals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import re
 import secrets
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,11 +13,11 @@ from typing import Any, TypeVar
 from cryptography import x509
 
 from emulator.clock import parse_rfc3339, rfc3339
-from emulator.directory.errors import read_only, too_many
-from emulator.directory.models import Application, ServicePrincipal, is_guid, new_guid
+from emulator.directory.errors import read_only
+from emulator.directory.objects import Application, ServicePrincipal, is_guid, new_guid
 from emulator.directory.policies import check_key, check_password
-from emulator.directory.schema import ListOf, Moment, Nested, Text
-from emulator.graph.errors import GraphFailure, bad_request, conflict, invalid_value
+from emulator.directory.schema import Moment, Nested, Text
+from emulator.graph.errors import bad_request, invalid_value
 
 TWO_YEARS_S = 2 * 365 * 24 * 3600
 """Lifetime of a password whose end the client does not say.
@@ -26,8 +25,6 @@ TWO_YEARS_S = 2 * 365 * 24 * 3600
 Source: https://learn.microsoft.com/en-us/graph/api/application-addpassword
 """
 
-MOST_FEDERATED = 20
-"""https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation-considerations"""
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 _LAST_YEAR_S = 253402300799
@@ -38,14 +35,6 @@ _PASSWORD = Nested(
     {"displayName": None, "endDateTime": None, "startDateTime": None, "customKeyIdentifier": None},
 )  # fmt: skip
 
-_FEDERATED = Nested(
-    {
-        "name": Text(120, 3, required=True), "issuer": Text(600, 1, required=True),
-        "subject": Text(600, 1, required=True), "description": Text(600),
-        "audiences": ListOf(Text(600, 1, required=True), most=1),
-    },
-)  # fmt: skip
-_FEDERATED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 
 Owner = TypeVar("Owner", Application, ServicePrincipal)
 
@@ -209,68 +198,3 @@ def _certificate(text: str | None) -> x509.Certificate:
 def shown_keys(credentials: list[dict[str, Any]], *, with_key: bool) -> list[dict[str, Any]]:
     """`keyCredentials` as reads show them: the certificate only where `$select` names the property."""
     return credentials if with_key else [{**each, "key": None} for each in credentials]
-
-
-# Federated identity credentials -------------------------------------------------------------------------------------
-
-
-def new_federated(application: Application, body: dict[str, Any]) -> dict[str, Any]:
-    """A federated identity credential from a POST.
-
-    Raises:
-        GraphFailure: 400, or 409 for a name or a pair of issuer and subject that is taken.
-    """
-    given = _FEDERATED.given(body, "federatedIdentityCredential", "FederatedIdentityCredential")
-    for name in ("name", "issuer", "subject"):
-        if not given.get(name):
-            raise invalid_value(name, "FederatedIdentityCredential")
-    if not _FEDERATED_NAME.fullmatch(given["name"]):
-        raise invalid_value("name", "FederatedIdentityCredential")
-    credential = {
-        "id": new_guid(),
-        "name": given["name"],
-        "issuer": given["issuer"],
-        "subject": given["subject"],
-        "description": given.get("description"),
-        "audiences": given.get("audiences") or [],
-    }
-    if len(application.federated) >= MOST_FEDERATED:
-        raise too_many("federatedIdentityCredentials", "Application", MOST_FEDERATED)
-    _check_federated(application, credential)
-    return credential
-
-
-def changed_federated(application: Application, old: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """A federated identity credential after a PATCH; its name cannot change.
-
-    Raises:
-        GraphFailure: 400 or 409.
-    """
-    given = _FEDERATED.given(
-        {key: value for key, value in body.items() if key != "id"},
-        "federatedIdentityCredential",
-        "FederatedIdentityCredential",
-    )
-    if given.get("name", old["name"]) != old["name"]:
-        raise read_only("name")
-    credential = {**old, **given}
-    _check_federated(application, credential)
-    return credential
-
-
-def _check_federated(application: Application, credential: dict[str, Any]) -> None:
-    if len(credential["audiences"]) != 1:
-        raise invalid_value("audiences", "FederatedIdentityCredential")
-    for other in application.federated:
-        if other["id"] == credential["id"]:
-            continue
-        if other["name"] == credential["name"]:
-            raise conflict(f"FederatedIdentityCredential with name {credential['name']} already exists.")
-        if (other["issuer"], other["subject"]) == (credential["issuer"], credential["subject"]):
-            raise conflict("FederatedIdentityCredential with issuer and subject already exists on the application.")
-
-
-__all__ = [
-    "GraphFailure", "add_password", "changed_federated", "hash_secret", "kept_passwords", "matches", "merge_keys",
-    "new_federated", "new_secret", "remove_password", "shown_keys",
-]  # fmt: skip

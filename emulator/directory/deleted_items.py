@@ -7,7 +7,8 @@ from typing import Any
 
 from emulator.directory.access import LIST_APPLICATIONS, READ_APPLICATIONS, WRITE_APPLICATIONS
 from emulator.directory.errors import already_exists
-from emulator.directory.models import Application, Directory, ServicePrincipal
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, ServicePrincipal
 from emulator.directory.shapes import application_shape, principal_shape
 from emulator.graph import odata
 from emulator.graph.errors import conflict, denied, not_emulated, not_found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from emulator.directory.access import READ_GRANTS, WRITE_GRANTS, find_principal
-from emulator.directory.models import AppRoleAssignment, Directory, ServicePrincipal, is_guid
+from emulator.directory.models import Directory
+from emulator.directory.objects import AppRoleAssignment, ServicePrincipal, is_guid
 from emulator.directory.shapes import assignment_shape, principal_shape
 from emulator.graph import odata
 from emulator.graph.errors import bad_request, invalid_value, not_emulated, not_found

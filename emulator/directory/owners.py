@@ -16,7 +16,8 @@ from emulator.directory.access import (
     find_principal,
     reference_id,
 )
-from emulator.directory.models import Application, Directory, ServicePrincipal
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, ServicePrincipal
 from emulator.directory.shapes import application_shape, principal_shape
 from emulator.graph import odata
 from emulator.graph.errors import bad_request, invalid_value, not_found

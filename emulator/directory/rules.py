@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from emulator.directory.errors import already_exists, too_many, unverified_domain
-from emulator.directory.models import Application, Directory, Tenant
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, Tenant
 from emulator.graph.errors import bad_request, invalid_value
 
 MOST_REDIRECTS = {True: 100, False: 256}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from emulator.clock import parse_rfc3339
-from emulator.directory.models import is_guid
+from emulator.directory.objects import is_guid
 from emulator.graph.errors import bad_request, invalid_value, not_emulated
 
 

@@ -18,7 +18,8 @@ from emulator.directory.access import (
     find_principal,
 )
 from emulator.directory.errors import read_only
-from emulator.directory.models import Application, Directory, ServicePrincipal, is_guid, new_guid
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, ServicePrincipal, is_guid, new_guid
 from emulator.directory.properties import (
     BETA_ONLY,
     PRINCIPAL_DEFAULTS,

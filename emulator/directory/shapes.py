@@ -6,14 +6,8 @@ from typing import Any
 
 from emulator.clock import rfc3339
 from emulator.directory.credentials import shown_keys
-from emulator.directory.models import (
-    MICROSOFT_TENANT_ID,
-    Application,
-    AppRoleAssignment,
-    Directory,
-    ServicePrincipal,
-    Tenant,
-)
+from emulator.directory.models import Directory
+from emulator.directory.objects import MICROSOFT_TENANT_ID, Application, AppRoleAssignment, ServicePrincipal, Tenant
 from emulator.graph.permissions import (
     APPLICATION_PERMISSIONS,
     DELEGATED_PERMISSIONS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from emulator.directory.models import Directory, Tenant
+from emulator.directory.models import Directory
+from emulator.directory.objects import Tenant
 from emulator.directory.policies import duration_s
 from emulator.directory.schema import Flag, Kind, ListOf, Moment, Nested, Text
 from emulator.directory.shapes import organization_shape

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulator.clock import Clock, parse_rfc3339
-from emulator.directory.models import Application, ServicePrincipal, Tenant
+from emulator.directory.objects import Application, ServicePrincipal, Tenant
 from emulator.entra.errors import EntraFailure, bad_assertion
 
 KeySource = Callable[[str], list[dict[str, Any]] | None]

@@ -11,7 +11,8 @@ from typing import Any
 
 from emulator.calendars.models import Users
 from emulator.calendars.users import User
-from emulator.directory.models import Application, Directory, ServicePrincipal, Tenant, is_guid
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, ServicePrincipal, Tenant, is_guid
 from emulator.directory.service_principals import new_principal
 from emulator.directory.shapes import principal_shape
 from emulator.entra.errors import EntraFailure, unknown_client, unknown_tenant

@@ -1,24 +1,19 @@
-"""Issuing access tokens to applications, and checking them again."""
+"""Issuing access tokens to applications."""
 
 from __future__ import annotations
 
-import base64
 import secrets
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
-import jwt
-
+from emulator.addresses import OwnAddresses
 from emulator.clock import Clock, parse_rfc3339
 from emulator.directory.credentials import matches
-from emulator.directory.models import Application, Directory, ServicePrincipal, Tenant, is_guid
+from emulator.directory.models import Directory
+from emulator.directory.objects import Application, ServicePrincipal, Tenant, is_guid
 from emulator.directory.shapes import GRAPH_ADDRESSES, principal_shape
 from emulator.entra import errors
 from emulator.entra.assertions import AssertionChecker
 from emulator.entra.keys import SigningKey
-from emulator.graph.errors import GraphFailure, unauthorized
-from emulator.graph.messages import Caller
 from emulator.graph.permissions import GRAPH_CLIENT_ID
 
 TOKEN_LIFETIME_S = 3599
@@ -27,31 +22,27 @@ TOKEN_LIFETIME_S = 3599
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
 
-_KNOWN_TOKENS = 8_192
 _NOT_NAMED = ("common", "organizations", "consumers")
-
-
-@dataclass(frozen=True)
-class Credential:
-    """How a client proved who it is; `strength` is the `appidacr` of the token."""
-
-    strength: str
 
 
 class TokenService:
     """The token endpoint behind its HTTP form."""
 
     def __init__(
-        self, directory: Directory, clock: Clock, key: SigningKey, assertions: AssertionChecker, directory_id: str
+        self,
+        directory: Directory,
+        clock: Clock,
+        key: SigningKey,
+        assertions: AssertionChecker,
+        directory_id: str,
+        addresses: OwnAddresses,
     ) -> None:
         self._directory = directory
         self._clock = clock
         self._key = key
         self._assertions = assertions
         self._directory_id = directory_id
-        self.addresses: frozenset[str] = frozenset()
-        """Base URLs of this emulator, each of them an audience for Graph; set once its port is known."""
-        self._callers: OrderedDict[str, Caller] = OrderedDict()
+        self._addresses = addresses
 
     def tenant(self, named: str) -> Tenant:
         """The tenant that an address names by id or domain.
@@ -137,15 +128,22 @@ class TokenService:
         if not scope.endswith("/.default") or " " in scope:
             raise errors.wrong_scope(scope[:200])
         audience = scope.removesuffix("/.default")
-        for row in self._directory.service_principals.newest():
-            if row.tenant_id != tenant.tenant_id or row.deleted_at is not None:
-                continue
-            if audience.removeprefix("api://") == row.client_id:
-                return audience, row
-            names = principal_shape(self._directory, row).get("servicePrincipalNames") or ()
-            if audience in names or (row.client_id == GRAPH_CLIENT_ID and audience.removesuffix("/") in self.addresses):
-                return audience, row
+        found = self._directory.principal_by_client(tenant.tenant_id, self._client_of(audience))
+        if found is not None:
+            return audience, found
         raise errors.unknown_resource(audience[:200], tenant.display_name, tenant.tenant_id)
+
+    def _client_of(self, audience: str) -> str:
+        """The client id of the application that an audience names: Graph, by its id, or by an identifier URI."""
+        if audience in GRAPH_ADDRESSES or audience.removesuffix("/") in self._addresses.urls:
+            return GRAPH_CLIENT_ID
+        named = audience.removeprefix("api://")
+        if is_guid(named):
+            return named
+        for application in self._directory.applications.newest():
+            if application.deleted_at is None and audience in application.properties["identifierUris"]:
+                return application.client_id
+        return ""
 
     def _mint(
         self,
@@ -206,65 +204,6 @@ class TokenService:
         }
         return self._key.sign(claims, 1)
 
-    # Checking ---------------------------------------------------------------------------------------------------
-
-    def graph_caller(self, authorization: str) -> Caller:
-        """Who holds this token for Microsoft Graph.
-
-        Args:
-            authorization: the request's header.
-
-        Raises:
-            GraphFailure: 401.
-        """
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise unauthorized("Access token is empty.")
-        caller = self._callers.get(token)
-        if caller is None:
-            caller = self._read(token.strip())
-            self._callers[token] = caller
-            if len(self._callers) > _KNOWN_TOKENS:
-                self._callers.popitem(last=False)
-        if caller.expires_at <= self._clock.now():
-            raise unauthorized("Lifetime validation failed, the token is expired.")
-        principal = self._directory.service_principals.get(caller.principal_id)
-        if principal is None or principal.deleted_at is not None:
-            raise GraphFailure(
-                401, "Authorization_IdentityNotFound",
-                "The identity of the calling application could not be established.",
-            )  # fmt: skip
-        return caller
-
-    def _read(self, token: str) -> Caller:
-        if not _three_parts(token):
-            raise unauthorized("IDX14100: JWT is not well formed, there are no dots (.).")
-        try:
-            claims = jwt.decode(
-                token,
-                self._key.public_key,
-                algorithms=["RS256"],
-                # Time is checked against the emulated clock, and the audience below, for its own message.
-                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
-            )
-        except jwt.InvalidTokenError as error:
-            raise unauthorized("Access token validation failure. Invalid signature or format.") from error
-        if str(claims.get("aud", "")).removesuffix("/") not in (*GRAPH_ADDRESSES[:2], *self.addresses):
-            raise unauthorized("Access token validation failure. Invalid audience.")
-        if claims.get("xms_emulator") != self._directory_id:
-            raise unauthorized("Access token validation failure. Invalid issuer.")
-        return Caller(
-            tenant_id=claims["tid"],
-            client_id=claims.get("appid") or claims["azp"],
-            principal_id=claims["oid"],
-            roles=frozenset(claims.get("roles", ())),
-            expires_at=float(claims["exp"]),
-        )
-
-    def forget(self) -> None:
-        """Forget tokens that were read (after a reset)."""
-        self._callers.clear()
-
 
 def _token_version(directory: Directory, resource: ServicePrincipal) -> int:
     """1 for Graph and for applications that do not ask for 2 (`requestedAccessTokenVersion`)."""
@@ -272,11 +211,3 @@ def _token_version(directory: Directory, resource: ServicePrincipal) -> int:
     if application is None:
         return 1
     return int(application.properties["api"]["requestedAccessTokenVersion"] or 1)
-
-
-def _three_parts(token: str) -> bool:
-    parts = token.split(".")
-    try:
-        return len(parts) == 3 and all(base64.urlsafe_b64decode(part + "==") is not None for part in parts)
-    except ValueError:
-        return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emulator.clock import Clock, rfc3339
-from emulator.directory.models import is_guid
+from emulator.directory.objects import is_guid
 from emulator.integration.errors import in_the_way, invalid, unknown
 from emulator.store import Database, Table
 
