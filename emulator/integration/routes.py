@@ -19,7 +19,7 @@ from emulator.entra.routes import base_url
 from emulator.integration.errors import PlatformFailure, in_the_way, invalid, unknown
 from emulator.integration.models import Connector, Platform
 from emulator.integration.tokens import connector_form
-from emulator.pages import render
+from emulator.pages import PAGE_HEADERS, render
 
 PREFIX = "/platform/local"
 _GRAPH_SCOPE = "https://graph.microsoft.com/.default"
@@ -147,13 +147,15 @@ class PlatformRoutes:
         """The connector as its owner sees it in a browser; without secrets."""
         connector = self._platform.connectors.get(request.path_params["key"])
         if connector is None:
-            return HTMLResponse(render("missing.html", what=f"connector “{request.path_params['key']}”"), 404)
+            page = render("missing.html", what=f"connector “{request.path_params['key']}”")
+            return HTMLResponse(page, 404, PAGE_HEADERS)
         organisations = []
         for tenant_id, at in connector.connections.items():
             tenant = self._directory.tenants.get(tenant_id)
             name = tenant.display_name if tenant is not None else "unknown organisation"
             organisations.append({"tenant_id": tenant_id, "name": name, "since": rfc3339(at)})
-        return HTMLResponse(render("connector.html", connector=_shape(connector, request), organisations=organisations))
+        page = render("connector.html", connector=_shape(connector, request), organisations=organisations)
+        return HTMLResponse(page, headers=PAGE_HEADERS)
 
     async def callback(self, request: Request) -> Response:
         """Where Entra sends an administrator back to after consent.
@@ -161,8 +163,9 @@ class PlatformRoutes:
         What the address says proves nothing, so the page only thanks; the platform learns of an organisation by
         its registration.
         """
-        declined = "error" in request.query_params
-        return HTMLResponse(render("callback.html", declined=declined, error=request.query_params.get("error", "")))
+        error = request.query_params.get("error", "")
+        page = render("callback.html", declined="error" in request.query_params, error=error)
+        return HTMLResponse(page, headers=PAGE_HEADERS)
 
 
 _NO_STORE = {"Cache-Control": "no-store"}
