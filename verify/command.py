@@ -40,6 +40,7 @@ def verify(
     concurrency: Annotated[int, typer.Option(help="Batches in flight, fixed; 0 adapts.", min=0, max=256)] = 0,
     budget: Annotated[float, typer.Option(help="Seconds that throttling may cost each organisation.", min=0)] = 900.0,
     at_once: Annotated[int, typer.Option(help="Organisations verified at the same time.", min=1, max=64)] = 8,
+    dask: Annotated[str, typer.Option(help="Address of a Dask scheduler whose workers verify.")] = "",
     show_users: Annotated[bool, typer.Option("--show-users", help="Name users in the details.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
@@ -74,7 +75,7 @@ def verify(
             listener=reports,
             stop=stopping.is_set,
         )
-        summary = _run(source.targets(tenant or ()), options, reports, stopping)
+        summary = _run(source.targets(tenant or ()), options, reports, stopping, dask)
         if summary.complete and source.registry is not None:
             record(source.registry, summary)
     code = exit_code(summary)
@@ -82,13 +83,22 @@ def verify(
         raise typer.Exit(code)
 
 
-def _run(targets: Iterator[Target], options: Options, reports: Reports, stopping: threading.Event) -> Summary:
+def _run(
+    targets: Iterator[Target], options: Options, reports: Reports, stopping: threading.Event, dask: str
+) -> Summary:
     """Run, and write every report whatever happens; after Ctrl-C with what is known so far."""
-    from verify.runner import run
+    from verify.runner import run, run_on
 
     summary = Summary()
-    with _interruptible(stopping):
-        for result in run(targets, options):
+    with _interruptible(stopping), ExitStack() as closing:
+        if dask:
+            from verify.dask import dask_executor
+
+            executor, workers = closing.enter_context(dask_executor(dask))
+            results = run_on(executor, targets, options, workers=workers)
+        else:
+            results = run(targets, options)
+        for result in results:
             summary.add(result)
             reports.result(result)
     summary.complete = not stopping.is_set()

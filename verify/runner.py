@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
+from orgcal.errors import UsageError
 from verify.deployment import check_deployment
 from verify.models import CheckResult, Options, Target, never, utc_now
 from verify.organisation import unforeseen, verify_organisation
 from verify.shared import Shared
+
+TRAVELS = frozenset({"ORGCAL_EMULATOR_FILE", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"})
+"""Variables that workers need and that hold no secret."""
 
 
 def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
@@ -50,22 +55,19 @@ def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
 def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, workers: int) -> Iterator[CheckResult]:
     """As `run`, on the workers of an executor that may be other processes or other machines.
 
-    What travels is `targets` and `options` without listener and given credentials: a worker reads the secret itself,
-    from where `options.connector.credential` says. The rate is divided among the workers. An organisation whose worker
-    is lost is run once more.
+    A worker reads the secret itself, from where `options.connector.credential` says. The rate is divided among the
+    workers. An organisation whose worker is lost is run once more, and counted once.
 
     Args:
         executor: of processes, or `dask.distributed.Client.get_executor()`.
         targets: whom to verify.
         options: how.
         workers: how many share the rate.
+
+    Raises:
+        UsageError: the connector's world cannot be found, or its secret is not where another process can read it.
     """
-    pace = replace(
-        options.pace, cap=max(4, options.pace.cap // workers), start=min(8, max(4, options.pace.cap // workers))
-    )
-    travelling = replace(
-        options, listener=None, given_credentials={}, stop=never, now=utc_now, pace=pace, organisations_at_once=1
-    )
+    travelling = for_workers(options, workers)
     shared = Shared(options)
     try:
         yield from check_deployment(shared)
@@ -76,9 +78,40 @@ def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, w
     )
 
 
+def for_workers(options: Options, workers: int) -> Options:
+    """`options` as they may travel: without any secret, and with a worker's part of the rate.
+
+    Arguments of tasks appear in logs and dashboards, so the stack's outputs (they hold the secret), credentials and the
+    environment stay here; a worker has an environment of its own.
+
+    Raises:
+        UsageError: the credential is known to this process only.
+    """
+    connector = options.connector
+    if connector.credential.kind == "given":
+        raise UsageError(
+            "the credential is known to this process only, and workers would have to be sent it",
+            where="connector.credential",
+            repair="name a platform, a file or a variable that the workers can read",
+        )
+    fallback = None if connector.fallback and connector.fallback.kind == "given" else connector.fallback
+    cap = max(4, options.pace.cap // workers)
+    return replace(
+        options,
+        connector=replace(connector, outputs=None, fallback=fallback),
+        environ={name: value for name, value in options.environ.items() if name in TRAVELS},
+        listener=None,
+        given_credentials={},
+        stop=never,
+        now=utc_now,
+        pace=replace(options.pace, cap=cap, start=min(options.pace.start, cap)),
+        organisations_at_once=1,
+    )
+
+
 def verify_elsewhere(target: Target, options: Options) -> list[CheckResult]:
     """One organisation, in a process of its own."""
-    shared = Shared(options)
+    shared = Shared(replace(options, environ={**os.environ, **options.environ}))
     try:
         return verify_organisation(target, shared)
     finally:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
+from orgcal.errors import UsageError
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
@@ -24,6 +27,7 @@ from orgcal.platforms import ConnectorSettings, Credential, open_platform
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, deploy, operator_graph
 from verify import CheckResult, Options, SecretReference, Summary, Target, Verdict, exit_code, run, run_on
+from verify.runner import for_workers
 from verify.sources import from_outputs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -415,3 +419,68 @@ def test_import_of_verify_loads_neither_command_line_nor_reports_nor_registry() 
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert ended.stdout.strip() == "[]"
+
+
+def test_options_for_workers_hold_no_secret_and_their_part_of_the_rate(
+    options: Options, outputs: StackOutputs, emulator_environ: Mapping[str, str]
+) -> None:
+    environ = {**emulator_environ, "ARM_CLIENT_SECRET": "operator-secret-value"}
+
+    travelling = for_workers(replace(options, environ=environ), 4)
+
+    assert outputs.client_secret is not None
+    sent = pickle.dumps(travelling)
+    assert outputs.client_secret.get_secret_value().encode() not in sent
+    assert b"operator-secret-value" not in sent
+    assert travelling.pace.cap == 16
+
+
+def test_options_whose_secret_only_this_process_knows_cannot_travel(options: Options) -> None:
+    given = replace(options.connector, credential=SecretReference("given", "stack"))
+    with pytest.raises(UsageError, match="known to this process only"):
+        for_workers(replace(options, connector=given), 2)
+
+
+class Lossy(Executor):
+    """Loses the worker of each organisation's first try."""
+
+    def __init__(self) -> None:
+        self.tries: list[str] = []
+
+    def submit(self, task: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        target = arguments[0]
+        self.tries.append(target.tenant_id)
+        if self.tries.count(target.tenant_id) == 1:
+            future.set_exception(RuntimeError("the worker is lost"))
+        else:
+            future.set_result(task(*arguments))
+        return future
+
+
+def test_organisation_whose_worker_is_lost_is_run_once_more_and_counted_once(
+    options: Options, consent: Callable[[str, str], None]
+) -> None:
+    consent(CONTOSO, "admin@contoso.example")
+    executor = Lossy()
+
+    results = list(run_on(executor, TARGETS[:1], options, workers=1))
+
+    assert executor.tries == [CONTOSO, CONTOSO]
+    assert [result.check for result in results if result.tenant_id] == [
+        "tenant",
+        "token",
+        "roles",
+        "users",
+        "calendars",
+    ]
+
+
+def test_dask_without_its_package_or_cluster_says_what_to_do(
+    connector_file: Path, emulator_environ: Mapping[str, str]
+) -> None:
+    ended = verify(emulator_environ, f"--connector-config={connector_file}", "--dask=tcp://127.0.0.1:9")
+
+    assert ended.returncode == 2
+    assert "--dask" in ended.stderr
+    assert "repair:" in ended.stderr
