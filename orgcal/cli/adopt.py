@@ -12,8 +12,6 @@ import typer
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.home.applications import FoundApplication
-    from orgcal.msgraph.graph import GraphClient
     from orgcal.upkeep.adopt import Plan
 
 
@@ -27,7 +25,7 @@ def adopt(
     """Show what taking an application over means; with --yes write the settings and import it."""
     from orgcal.engine.stacks import project_dir, stack_file
     from orgcal.engine.tools import prepare
-    from orgcal.upkeep.adopt import carry_out, plan
+    from orgcal.upkeep.adopt import carry_out, live_application, plan
     from orgcal.upkeep.declared import declared_stack
     from orgcal.upkeep.held import read_state
     from orgcal.upkeep.home_graph import home_graph
@@ -46,7 +44,7 @@ def adopt(
     before = settings_file.read_text(encoding="utf-8")
     environ = prepared.environment.applied_to(prepared.environ)
     with home_graph(prepared.environment.cloud, declared.tenant_id, environ) as graph:
-        application = _live(graph, client_id, restore=restore, yes=yes, stack=stack)
+        application = live_application(graph, client_id, restore=restore and yes, stack=stack)
         planned = plan(graph, application, declared, settings_file, environ)
         if not as_json:
             _show(planned, before)
@@ -59,23 +57,6 @@ def adopt(
         typer.echo(f"adopted; next: pulumi preview --stack {stack}, which shows the new generation of the credential")
     else:
         typer.echo(f"do it: orgcal adopt --stack {stack} --client-id {client_id} --yes")
-
-
-def _live(graph: GraphClient, client_id: str, *, restore: bool, yes: bool, stack: str) -> FoundApplication:
-    """The application, brought back from the recycle bin if that is asked for."""
-    from orgcal.home import applications
-
-    found = applications.by_client_id(graph, client_id)
-    if not found.deleted:
-        return found
-    if not (restore and yes):
-        raise UsageError(
-            f"the application {found.display_name!r} is in the recycle bin",
-            where=client_id,
-            repair=f"orgcal adopt --stack {stack} --client-id {client_id} --restore --yes",
-        )
-    applications.restore(graph, found.application_object_id)
-    return found
 
 
 def _show(planned: Plan, before: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from orgcal.home import applications
 from orgcal.home.applications import FoundApplication
 from orgcal.home.rights import read_operator
 from orgcal.msgraph.graph import GraphClient
-from orgcal.platforms import open_platform
+from orgcal.platforms import ConnectorEntry, open_platform
 from orgcal.platforms.yaml_edit import edit
 from orgcal.upkeep.adoption import Adoption, import_file, plan_adoption
 from orgcal.upkeep.declared import DeclaredStack
@@ -45,6 +45,25 @@ class Plan:
     owners: tuple[str, ...]
     service_principal_id: str
     has_connector: bool
+
+
+def live_application(graph: GraphClient, client_id: str, *, restore: bool, stack: str) -> FoundApplication:
+    """The application with this client id, brought back from the recycle bin where that is asked for.
+
+    Raises:
+        UsageError: there is none, or it is in the recycle bin and shall stay there.
+    """
+    found = applications.by_client_id(graph, client_id)
+    if not found.deleted:
+        return found
+    if not restore:
+        raise UsageError(
+            f"the application {found.display_name!r} is in the recycle bin",
+            where=client_id,
+            repair=f"orgcal adopt --stack {stack} --client-id {client_id} --restore --yes",
+        )
+    applications.restore(graph, found.application_object_id)
+    return found
 
 
 def plan(
@@ -77,6 +96,8 @@ def plan(
         callback_url=(entry.callback_url or "") if entry else "",
         consent_url=str(declared.section("consent").get("public_url") or ""),
     )
+    patch = {**adoption.patch, "connector": {**adoption.patch.get("connector", {}), **_catalog(entry)}}
+    adoption = replace(adoption, patch={section: values for section, values in patch.items() if values})
     principal = applications.service_principal_of(graph, found.client_id)
     return Plan(
         found,
@@ -87,6 +108,14 @@ def plan(
         str(principal["id"]) if principal else "",
         entry is not None,
     )
+
+
+def _catalog(entry: ConnectorEntry | None) -> dict[str, Any]:
+    """Settings that mirror the connector's entry, as far as the platform tells."""
+    if entry is None:
+        return {}
+    said = {"name": entry.display_name, "description": entry.description, "published": entry.published}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def patched(text: str, patch: Mapping[str, Mapping[str, Any]], *, where: str) -> str:

@@ -1,0 +1,253 @@
+"""Status, sweep and adopt on the emulator, without an engine: what they find, and what they leave alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orgcal.cli.status import as_lines
+from orgcal.consent.links import consent_url
+from orgcal.errors import UsageError
+from orgcal.home import applications
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.operator import operator_tokens
+from orgcal.msgraph.permissions import APP_ROLE_IDS, GRAPH_APP_ID
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import World
+from orgcal.outputs import StackOutputs
+from orgcal.tenants.model import State, Tenant
+from orgcal.upkeep.adopt import live_application, patched
+from orgcal.upkeep.adoption import plan_adoption
+from orgcal.upkeep.held import read_state
+from orgcal.upkeep.status import look
+from orgcal.upkeep.sweep import find_orphans, remove_orphan
+from tests.support.administrator import answer
+from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, deploy
+
+TAG = "orgcal:orgcal/prod"
+
+
+@pytest.fixture
+def graph(world: World) -> Iterator[GraphClient]:
+    """Microsoft Graph as the emulator's operator."""
+    with new_session(world) as session:
+        yield GraphClient(world, operator_tokens(world, {}, HOME, session), session)
+
+
+@pytest.fixture
+def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    return deploy(world, emulator_environ)
+
+
+def tenant(tenant_id: str, name: str, state: State = State.CONSENTED) -> Tenant:
+    now = datetime.now(UTC)
+    return Tenant(tenant_id, name, "", state, now, now)
+
+
+def consent(world: World, outputs: StackOutputs) -> None:
+    """Contoso's administrator consents."""
+    url = consent_url(world, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
+    assert "error=" not in answer(world, url, "admin@contoso.example", follow=False).headers["Location"]
+
+
+# --- status ---
+
+
+def test_status_tells_the_three_states_of_permissions(
+    world: World, outputs: StackOutputs, emulator_environ: Mapping[str, str]
+) -> None:
+    consent(world, outputs)
+
+    found = look(outputs, [tenant(CONTOSO, "Contoso"), tenant(FABRIKAM, "F", State.INVITED)], emulator_environ)
+
+    contoso, fabrikam = found.tenants
+    assert found.declared == contoso.granted == contoso.effective == ("Calendars.Read", "Directory.Read.All")
+    assert fabrikam.granted is None
+    assert found.drift == ()
+    assert found.ok
+    assert "    Calendars.Read      declared  granted  effective" in list(as_lines(found))
+    assert outputs.client_secret is not None
+    assert outputs.client_secret.get_secret_value() not in str(found)
+
+
+def test_status_of_a_tenant_that_took_consent_back_is_drift(
+    outputs: StackOutputs, emulator_environ: Mapping[str, str]
+) -> None:
+    found = look(outputs, [tenant(CONTOSO, "Contoso")], emulator_environ)
+
+    assert not found.ok
+    assert found.tenants[0].missing == ("Calendars.Read", "Directory.Read.All")
+    assert any(line.startswith("Contoso: Calendars.Read, Directory.Read.All declared") for line in found.drift)
+
+
+def test_status_sees_an_application_that_was_changed_by_hand(
+    outputs: StackOutputs, graph: GraphClient, emulator_environ: Mapping[str, str]
+) -> None:
+    path = f"/applications/{outputs.application_object_id}"
+    graph.patch(path, {"web": {"redirectUris": ["https://evil.example/"]}})
+
+    found = look(outputs, [], emulator_environ)
+
+    assert not found.ok
+    assert any("https://evil.example/" in line for line in found.drift)
+
+
+@pytest.mark.parametrize(("days", "ok"), [(100, True), (151, False), (181, False)])
+def test_status_fails_thirty_days_before_a_credential_ends(
+    outputs: StackOutputs, emulator_environ: Mapping[str, str], days: int, ok: bool
+) -> None:
+    found = look(outputs, [], emulator_environ, now=datetime.now(UTC) + timedelta(days=days))
+
+    assert found.ok is ok
+    assert any("<- orgcal rotate" in line for line in as_lines(found)) is not ok
+
+
+# --- sweep ---
+
+
+def state_with(**ids: str) -> Any:
+    """An exported state that holds these: `application`, `principal`, `key`."""
+    kinds = {
+        "application": ("azuread:index/application:Application", "objectId"),
+        "principal": ("azuread:index/servicePrincipal:ServicePrincipal", "objectId"),
+        "key": ("azuread:index/applicationPassword:ApplicationPassword", "keyId"),
+    }
+    resources = [
+        {"type": kinds[kind][0], "custom": True, "outputs": {kinds[kind][1]: value}} for kind, value in ids.items()
+    ]
+    return read_state({"deployment": {"resources": resources}})
+
+
+def made(graph: GraphClient, *, tags: tuple[str, ...] = (TAG,)) -> dict[str, Any]:
+    return graph.post("/applications", {"displayName": "Sync", "tags": list(tags)})
+
+
+def secret(graph: GraphClient, application: dict[str, Any], name: str) -> str:
+    body = {"passwordCredential": {"displayName": name}}
+    return str(graph.post(f"/applications/{application['id']}/addPassword", body)["keyId"])
+
+
+def test_sweep_finds_and_removes_what_no_state_holds(graph: GraphClient) -> None:
+    held = made(graph)
+    known = secret(graph, held, f"{TAG} generation 1")
+    orphaned = secret(graph, held, f"{TAG} generation 2")
+    by_hand = secret(graph, held, "somebody's own")
+    federated = graph.post(
+        f"/applications/{held['id']}/federatedIdentityCredentials",
+        {
+            "name": "left",
+            "issuer": "https://i.example",
+            "subject": "s",
+            "audiences": ["api://AzureADTokenExchange"],
+            "description": f"{TAG} generation 3",
+        },
+    )
+    principal = graph.post("/servicePrincipals", {"appId": held["appId"]})
+    lost = made(graph)
+    others = made(graph, tags=("orgcal:orgcal/staging",))
+    state = state_with(application=held["id"], key=known)
+
+    orphans = find_orphans(graph, TAG, state, held["appId"])
+
+    assert {(item.kind, item.object_id) for item in orphans} == {
+        ("application", lost["id"]),
+        ("secret", orphaned),
+        ("federated credential", federated["id"]),
+        ("service principal", principal["id"]),
+    }
+    for orphan in orphans:
+        remove_orphan(graph, orphan)
+    assert find_orphans(graph, TAG, state, held["appId"]) == []
+    kept = applications.whole(graph, held["id"])
+    assert {item["keyId"] for item in kept.credentials()} == {known, by_hand}
+    assert applications.whole(graph, others["id"]).client_id == others["appId"]
+
+
+def test_sweep_never_offers_the_application_that_the_connector_uses(graph: GraphClient) -> None:
+    used = made(graph)
+
+    (orphan,) = find_orphans(graph, TAG, state_with(), used["appId"])
+
+    assert "orgcal adopt" in orphan.kept
+
+
+# --- adopt ---
+
+
+def test_adopt_brings_back_from_the_recycle_bin_only_when_asked(graph: GraphClient) -> None:
+    gone = made(graph)
+    graph.delete(f"/applications/{gone['id']}")
+
+    with pytest.raises(UsageError, match="is in the recycle bin") as caught:
+        live_application(graph, gone["appId"], restore=False, stack="prod")
+    assert caught.value.repair == f"orgcal adopt --stack prod --client-id {gone['appId']} --restore --yes"
+
+    live_application(graph, gone["appId"], restore=True, stack="prod")
+    assert applications.by_object_id(graph, gone["id"]) is not None
+
+
+def test_adopt_of_an_unknown_client_id_says_so(graph: GraphClient) -> None:
+    with pytest.raises(UsageError, match="no application with this client id"):
+        live_application(graph, "00000000-0000-0000-0000-000000000001", restore=True, stack="prod")
+
+
+def test_adoption_mirrors_what_can_be_and_names_what_would_go(graph: GraphClient) -> None:
+    delegated = {"id": "e1fe6dd8-ba31-4d61-89e7-88639da4683d", "type": "Scope"}
+    calendars = {"id": APP_ROLE_IDS["Calendars.ReadWrite"], "type": "Role"}
+    other_api = {"id": "00000000-0000-0000-0000-00000000000a", "type": "Role"}
+    posted = graph.post(
+        "/applications",
+        {
+            "displayName": "By hand",
+            "tags": [TAG, "old"],
+            "signInAudience": "AzureADMyOrg",
+            "web": {"redirectUris": ["https://a.example/"]},
+            "spa": {"redirectUris": ["https://spa.example/"]},
+            "requiredResourceAccess": [
+                {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [calendars, delegated]},
+                {"resourceAppId": "00000000-0000-0000-0000-00000000000b", "resourceAccess": [other_api]},
+            ],
+        },
+    )
+
+    found = plan_adoption(
+        applications.whole(graph, posted["id"]),
+        tag=TAG,
+        owners=["operator", "somebody"],
+        operator_id="operator",
+        callback_url="https://platform.example/callback",
+        consent_url="",
+    )
+
+    assert found.patch["application"]["owners"] == ["somebody"]
+    assert found.patch["application"]["tags"] == ["old"]
+    assert found.patch["application"]["redirect_uris"] == ["https://a.example/"]
+    assert found.patch["connector"] == {"scopes": ["Calendars.ReadWrite"]}
+    assert set(found.removed) == {
+        "1 delegated permissions on Microsoft Graph",
+        "1 permissions on the API 00000000-0000-0000-0000-00000000000b",
+        "spa.redirectUris: 1 entries",
+    }
+    assert set(found.changed) == {
+        "redirect URI https://platform.example/callback",
+        "permission Directory.Read.All",
+        "audience AzureADMyOrg becomes AzureADMultipleOrgs",
+    }
+
+
+def test_adoption_patch_keeps_every_comment_of_the_settings() -> None:
+    text = (
+        "config:\n  orgcal:application:\n    # read by administrators\n    display_name: Old\n"
+        "  orgcal:connector:\n    scopes:\n      - Calendars.Read # enough\n    key: k\n"
+    )
+    patch = {"application": {"display_name": "New", "links": {"privacy": "https://p.example"}}, "connector": {}}
+
+    new = patched(text, patch, where="here")
+
+    assert "# read by administrators" in new
+    assert "- Calendars.Read # enough" in new
+    assert 'display_name: "New"' in new
+    assert 'privacy: "https://p.example"' in new

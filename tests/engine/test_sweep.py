@@ -1,0 +1,97 @@
+"""Killed right after each write in turn: the state is sound, the next run succeeds, and `sweep` finds what is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.checkout import Checkout
+from tests.support.outside import Outside
+
+pytestmark = pytest.mark.timeout(900)
+TAG = "orgcal:orgcal/dev"
+
+
+def killed_after(checkout: Checkout, outside: Outside, writes: int) -> bool:
+    """Starts `orgcal up` and kills it, with all it started, after so many writes; False if it ended before."""
+    mark = outside.mark()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orgcal.cli", "up"],
+        cwd=checkout.path,
+        env=checkout.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while process.poll() is None:
+        if len(outside.writes_since(mark)) >= writes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+            _wait_for_group(process.pid)
+            return True
+    assert process.returncode == 0
+    return False
+
+
+def _wait_for_group(group: int) -> None:
+    for member in psutil.process_iter(["pid"]):
+        try:
+            if os.getpgid(member.pid) == group:
+                member.wait(30)
+        except (psutil.Error, ProcessLookupError):
+            continue
+
+
+def left_over(outside: Outside, checkout: Checkout) -> set[str]:
+    """Ids of what carries the stack's tag or names and is not in its state; computed without any code of sweep."""
+    exported = json.loads(checkout.shell("pulumi stack export --stack dev").out)
+    held = {
+        str(value)
+        for resource in exported["deployment"].get("resources", [])
+        for name, value in (resource.get("outputs") or {}).items()
+        if name in ("objectId", "keyId")
+    }
+    found: set[str] = set()
+    for application in outside.applications():
+        if TAG in application["tags"] and application["id"] not in held:
+            found.add(application["id"])
+        elif application["id"] in held:
+            keys = {item["keyId"] for item in application["passwordCredentials"]}
+            principals = {item["id"] for item in outside.service_principals() if item["appId"] == application["appId"]}
+            found |= (keys | principals) - held
+    return found
+
+
+def test_up_killed_after_each_write_leaves_only_what_sweep_finds(started: Checkout) -> None:
+    outside = Outside(started.ready)
+    orphans: list[int] = []
+    writes, killed = 1, True
+    while killed:
+        killed = killed_after(started, outside, writes)
+        completed = started.orgcal("up")
+        assert completed.code == 0, f"after write {writes}: {completed.text}"
+        expected = left_over(outside, started)
+
+        found = started.orgcal("sweep", "--json")
+        said: dict[str, Any] = json.loads(found.out)
+
+        assert {item["id"] for item in said["orphans"]} == expected, f"after write {writes}"
+        assert found.code == (1 if expected else 0)
+        orphans.append(len(expected))
+        if expected:
+            assert started.orgcal("sweep", "--yes").code == 0
+            assert left_over(outside, started) == set()
+            again = started.orgcal("up", "--json")
+            assert set(json.loads(again.out)["changes"]) == {"same"}, "sweeping took nothing that is in use"
+        assert started.orgcal("destroy", "--stack", "dev", "--yes").code == 0
+        writes += 1
+
+    assert writes > 5, "the run makes at least five writes"
+    assert any(orphans), "no kill left anything; they come too late"
