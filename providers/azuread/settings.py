@@ -84,6 +84,11 @@ def read_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> S
         )
     elif wrong := _wrong_host(host):
         source.problem(f"{source.name('metadataHost')} is {host!r}, {wrong}")
+    if source.text("environment").lower() not in ("", "public", "global"):
+        source.problem(
+            f"{source.name('environment')} is {source.text('environment')!r}, but every address comes from "
+            f"{source.name('metadataHost')}; remove one of them"
+        )
     tenant_id, client_id = source.text("tenantId"), source.either("clientId", "clientIdFilePath")
     if not tenant_id:
         source.problem(f"{source.name('tenantId')} is missing")

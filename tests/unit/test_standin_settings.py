@@ -64,6 +64,13 @@ def test_read_settings_metadata_host_elsewhere_is_refused(host: str) -> None:
     assert "ARM_METADATA_HOSTNAME" in refused({**SECRET, "ARM_METADATA_HOSTNAME": host})
 
 
+def test_read_settings_national_cloud_with_a_metadata_host_names_both() -> None:
+    text = refused({**SECRET, "ARM_ENVIRONMENT": "china"})
+    assert "ARM_ENVIRONMENT" in text
+    assert "ARM_METADATA_HOSTNAME" in text
+    assert read_settings({"environment": "public"}, SECRET) is not None
+
+
 def test_read_settings_argument_at_fault_is_called_an_argument() -> None:
     assert "argument metadataHost" in refused(SECRET, metadataHost="example.com")
 
