@@ -22,12 +22,13 @@ def story(settings: Settings) -> None:
     home = HomeTenant(settings, world, os.environ)
     entra = entra_provider(settings, world)
     declared = permissions.declare(settings.connector, provider=entra)
+    # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
+    ledger = CredentialLedger(NAME, **settings.ledger_inputs(home.lifetime))
     # Steps 1, 5, 6, 8: the connector, its catalog text, its scopes, saved; it tells its callback URL.
-    connector = Connector(NAME, **settings.connector_inputs())
+    connector = Connector(NAME, **settings.connector_inputs(after=ledger))
     # Steps 2 and 7: the multitenant application, with that redirect URI and the permissions of those scopes.
     application = EntraApplication(NAME, settings, connector.callback_url, declared, home, provider=entra)
-    # Step 3: a secret (or certificate, or trust) for each live generation; the ledger freezes their end dates.
-    ledger = CredentialLedger(NAME, **settings.ledger_inputs(home.lifetime))
+    # Step 3: a secret (or certificate, or trust) for each live generation.
     credentials = ApplicationCredentials(NAME, settings, application, ledger, provider=entra)
     # Step 4: the connector gets the client id and the active one.
     push(NAME, settings, connector, application, credentials)

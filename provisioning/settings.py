@@ -14,6 +14,7 @@ from typing import Any
 import pulumi
 from pydantic import ValidationError
 
+from orgcal import platforms
 from orgcal.errors import ConfigError
 from provisioning.config_errors import describe_problems
 from provisioning.fields import Section, setting
@@ -79,8 +80,13 @@ class Settings(Section):
         """Resource options of whatever customers depend on."""
         return pulumi.ResourceOptions(protect=self.protected)
 
-    def connector_inputs(self) -> dict[str, Any]:
-        """Arguments of the `Connector` resource."""
+    def connector_inputs(self, *, after: pulumi.Resource) -> dict[str, Any]:
+        """Arguments of the `Connector` resource.
+
+        Args:
+            after: the ledger. Nothing leads from it to the connector by data, but a stale checkout must be refused
+                before the connector's catalog text is written too; everything else follows the connector.
+        """
         return {
             "platform": dict(self.connector.platform),
             "key": self.connector.key,
@@ -89,7 +95,7 @@ class Settings(Section):
             "scopes": list(self.connector.scopes),
             "published": self.connector.published,
             "delete_connected": self.connector.delete_connected or self.ephemeral,
-            "opts": self.guard,
+            "opts": pulumi.ResourceOptions.merge(self.guard, pulumi.ResourceOptions(depends_on=[after])),
         }
 
     def ledger_inputs(self, lifetime: str) -> dict[str, Any]:
@@ -106,6 +112,7 @@ class Settings(Section):
         """Arguments of the `ConnectorCredentials` resource, besides connector and credential."""
         return {
             "platform": dict(self.connector.platform),
+            "scopes": list(self.connector.scopes),
             "generation": self.credential.active,
             "opts": self.guard,
         }
@@ -157,11 +164,28 @@ def parse_settings(config: Mapping[str, str], *, stack: str, generations: Mappin
     ]
     try:
         settings = Settings.model_validate(raw)
+        problems += _unfit_for_the_platform(settings)
     except ValidationError as error:
         problems += describe_problems(error, Settings, namespace=NAMESPACE)
     if problems:
         raise ConfigError(problems, where=f"Pulumi.{stack}.yaml") from None
     return settings
+
+
+def _unfit_for_the_platform(settings: Settings) -> list[str]:
+    """What the chosen platform cannot hold of this connector and its credential: a line each."""
+    connector, credential = settings.connector, settings.credential
+    kind = credential.kind_of(credential.active)
+    if kind == "federated":  # nothing is pushed
+        return []
+    declared = platforms.ConnectorSettings(
+        key=connector.key,
+        display_name=connector.name,
+        description=connector.description,
+        scopes=tuple(connector.scopes),
+        published=connector.published,
+    )
+    return platforms.unsuitable(connector.platform, declared, kind)
 
 
 def _decoded(text: str) -> Any:

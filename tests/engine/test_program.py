@@ -156,10 +156,15 @@ def test_stale_checkout_is_refused_before_any_write(deployed: Checkout, outside:
     forward = deployed.orgcal("up", "--json")
     mark = outside.mark()
     rotate_by_hand(deployed, [live], active=live)
+    path = deployed.path / "Pulumi.dev.yaml"
+    good = path.read_text()
+    # A stale checkout seldom differs in one thing only: other writes must not come first either.
+    deployed.configure(connector={"description": "as it was then"}, application={"display_name": "As it was then"})
 
     stale = deployed.shell("pulumi up --yes --skip-preview --stack dev")
     previewed = deployed.shell("pulumi up --yes --stack dev")
     rotate_by_hand(deployed, [live + 1], active=live + 1)
+    path.write_text(good)
 
     assert forward.code == 0, forward.text
     assert stale.code != 0

@@ -18,12 +18,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from orgcal.errors import ConfigError
 from orgcal.msgraph.permissions import APP_ROLE_IDS, application_permissions
 from provisioning.application import EntraApplication
 from provisioning.connector import Connector, CredentialLedger
 from provisioning.credentials import ApplicationCredentials, push
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
+from provisioning.program import refuse_unsuitable
 from provisioning.settings import Settings, parse_settings
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
@@ -92,9 +94,9 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     """The program without its looks at the home tenant; an output that is known once everything is registered."""
     provider = azuread.Provider("entra")
     declared = Declared(application_permissions(settings.connector.scopes), GRAPH_PRINCIPAL)
-    connector = Connector("c", **settings.connector_inputs())
-    application = EntraApplication("c", settings, connector.callback_url, declared, QuietHome(), provider=provider)
     ledger = CredentialLedger("c", **settings.ledger_inputs(settings.credential.lifetime))
+    connector = Connector("c", **settings.connector_inputs(after=ledger))
+    application = EntraApplication("c", settings, connector.callback_url, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
     pushed = push("c", settings, connector, application, credentials)
     ids = [application.resource_id, application.service_principal_id, credentials.key_ids, credentials.ends]
@@ -263,3 +265,22 @@ def _plain(value: Any) -> Any:
 
 def _none_of(registered: Registered, kind: str) -> None:
     assert kind not in registered.by_type
+
+
+@pytest.mark.parametrize(
+    ("platform", "credential", "said"),
+    [
+        ({"kind": "locl"}, {}, "did you mean 'local'?"),
+        ({"kind": "nango"}, {"kind": "certificate"}, "orgcal:credential.kind: "),
+    ],
+)
+def test_program_platform_that_cannot_hold_the_connector_is_refused_at_once(
+    platform: dict[str, Any], credential: dict[str, Any], said: str
+) -> None:
+    settings = settings_with(connector={"platform": platform}, credential=credential)
+
+    with pytest.raises(ConfigError) as caught:
+        refuse_unsuitable(settings)
+
+    assert said in str(caught.value)
+    refuse_unsuitable(settings_with())
