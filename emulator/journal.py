@@ -47,11 +47,12 @@ class Journal:
     def __init__(self, capacity: int = 20_000) -> None:
         self._lines: deque[_Line] = deque(maxlen=capacity)
         self._last = 0
+        self._batches = 0
 
-    def reserve(self) -> int:
-        """The number of a line that is written later (a batch, whose inner requests come first)."""
-        self._last += 1
-        return self._last
+    def new_batch(self) -> int:
+        """A number that a batch and the requests inside it share."""
+        self._batches += 1
+        return self._batches
 
     def write(
         self,
@@ -63,7 +64,6 @@ class Journal:
         principal: str = "",
         batch: int = 0,
         code: str = "",
-        seq: int = 0,
     ) -> None:
         """Add a line.
 
@@ -73,14 +73,11 @@ class Journal:
             status: HTTP status of the answer; 0 for a connection that a scripted fault cut.
             at: emulated time in seconds.
             principal: client id of the caller, empty if there was none.
-            batch: number of the batch request that this inner request came in, else 0.
+            batch: number from `new_batch` for a batch and the requests inside it, else 0.
             code: error code of a request that the emulator does not model.
-            seq: number from `reserve`, else 0.
         """
-        if not seq:
-            self._last += 1
-            seq = self._last
-        self._lines.append(_Line(seq, method, path, status, principal, at, batch, code))
+        self._last += 1
+        self._lines.append(_Line(self._last, method, path, status, principal, at, batch, code))
 
     def entries(self, after: int = 0) -> list[JournalEntry]:
         """Lines numbered higher than `after`, in the order in which they were answered."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from emulator.clock import parse_rfc3339, rfc3339
 from emulator.directory.errors import read_only
@@ -164,7 +165,7 @@ def _new_key(given: dict[str, Any], now: float, policy: dict[str, Any]) -> dict[
     if int(wanted_end) > int(end) or wanted_end <= now or wanted_end <= wanted_start:
         raise bad_request("Key credential end date is invalid.", "KeyCredentialsInvalidEndDate")
     check_key(policy, wanted_end - wanted_start)
-    der = certificate.public_bytes(_der())
+    der = certificate.public_bytes(Encoding.DER)
     return {
         "customKeyIdentifier": given["customKeyIdentifier"]
         or hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
@@ -176,12 +177,6 @@ def _new_key(given: dict[str, Any], now: float, policy: dict[str, Any]) -> dict[
         "type": given["type"],
         "usage": given["usage"],
     }
-
-
-def _der() -> Any:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.DER
 
 
 def _certificate(text: str | None) -> x509.Certificate:

@@ -10,7 +10,6 @@ from emulator.directory.access import (
     READ_APPLICATIONS,
     WRITE_APPLICATIONS,
     UserTest,
-    bound_id,
     check_owners,
     find_application,
     find_principal,
@@ -158,6 +157,3 @@ class OwnerRoutes:
             self._directory.put_application(owned)
         else:
             self._directory.put_principal(owned)
-
-
-__all__ = ["OwnerRoutes", "UserShape", "bound_id"]

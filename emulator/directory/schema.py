@@ -123,7 +123,7 @@ class Nested:
         fields: type by property.
         defaults: values of properties that the client did not send.
         required: properties that must be there.
-        merges: a PATCH changes only the properties it names (complex types of an application do so).
+        nullable: null is kept as null; otherwise it stands for the defaults.
     """
 
     fields: Mapping[str, Kind]

@@ -54,8 +54,7 @@ class AssertionChecker:
         if header.get("alg") not in _ALGORITHMS:
             raise bad_assertion(5002738, f"Invalid JWT token. '{str(header.get('alg'))[:20]}' is not a supported "
                                 "signature algorithm. Supported signing algorithms are: 'RS256, PS256'")  # fmt: skip
-        own = (application.client_id, claims.get("iss"))
-        if own[0] == str(own[1]).lower():
+        if str(claims.get("iss")).lower() == application.client_id:
             self._check_certificate(application, principal, tenant, assertion, header, claims, base_url)
         else:
             self._check_federated(application, assertion, header, claims)

@@ -68,7 +68,7 @@ class GraphFront:
         """
         request_id = str(uuid.uuid4())
         client_request_id = _header_safe(headers.get("client-request-id", "")) or request_id
-        seq = self._journal.reserve()
+        batch = 0
         caller: Caller | None = None
         stay = Stay(self._traffic.latency)
         wait_s = 0.0
@@ -76,8 +76,9 @@ class GraphFront:
             caller = self._tokens.graph_caller(headers.get("authorization", ""))
             version, _, rest = raw_path[1:].partition("/")
             if rest in ("$batch", "%24batch"):
+                batch = self._journal.new_batch()
                 entries = _entries(method, headers, body)
-                response = self._batch(entries, version, base_url, caller, request_id, seq, stay)
+                response = self._batch(entries, version, base_url, caller, request_id, batch, stay)
                 wait_s = stay.seconds(in_order=any(entry.depends_on for entry in entries))
             else:
                 request = GraphRequest(
@@ -101,7 +102,7 @@ class GraphFront:
             at=self._clock.now(),
             principal=caller.client_id if caller is not None else "",
             code=response.code,
-            seq=seq,
+            batch=batch,
         )
         await _send(response, request_id, client_request_id, send)
 
@@ -112,7 +113,7 @@ class GraphFront:
         base_url: str,
         caller: Caller,
         request_id: str,
-        seq: int,
+        batch: int,
         stay: Stay,
     ) -> GraphResponse:
         failed: set[str] = set()
@@ -129,7 +130,7 @@ class GraphFront:
                 response.status,
                 at=now,
                 principal=caller.client_id,
-                batch=seq,
+                batch=batch,
                 code=response.code,
             )
             answers.append(entry_answer(entry.entry_id, response))

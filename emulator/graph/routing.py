@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from emulator.graph.errors import GraphFailure, denied, not_emulated
 from emulator.graph.messages import Caller, GraphRequest, GraphResponse
@@ -96,7 +95,7 @@ class RouteTable:
         """The route of `request` and its keys.
 
         Raises:
-            GraphFailure: 501 for a path that is not modelled, 405 for another method on one that is.
+            GraphFailure: 501 for a path or method that is not modelled.
         """
         node: _Node | None = self._root
         keys: list[str] = []
@@ -142,6 +141,3 @@ def parsed_key(text: str) -> tuple[str, str]:
         return "id", text
     name, _, value = text[1:-1].partition("=")
     return name.strip(), value.strip().removeprefix("'").removesuffix("'").replace("''", "'")
-
-
-JSON = dict[str, Any]

@@ -10,8 +10,9 @@ from emulator.directory.models import Directory
 from emulator.store import Lag
 
 LAG_KINDS = ("application", "servicePrincipal", "credential", "grant")
-"""What reads can lag for: Graph's reads of applications and of service principals, what the token endpoint knows of an
-application's credentials, and grants (in Graph's lists and in the roles of tokens)."""
+"""What reads can lag for. `application`: Graph's reads of them. `servicePrincipal`: Graph's reads, and the token
+endpoint, which then does not know of a consent yet. `credential`: what the token endpoint knows of an application's.
+`grant`: Graph's lists, and the roles of tokens."""
 
 
 @dataclass
@@ -66,6 +67,6 @@ def set_lag(directory: Directory, given: Mapping[str, Any]) -> None:
     for kind in kinds:
         lag = lags(directory)[kind]
         lag.reads, lag.seconds = reads, float(seconds)
-    if "grant" in kinds:
-        directory.assignments.entra.lag.reads = reads
-        directory.assignments.entra.lag.seconds = float(seconds)
+    for kind, table in (("servicePrincipal", directory.service_principals), ("grant", directory.assignments)):
+        if kind in kinds:
+            table.entra.lag.reads, table.entra.lag.seconds = reads, float(seconds)

@@ -33,9 +33,13 @@ def test_batch_answers_each_request_as_if_it_came_alone(reader: Any, emulator: R
     assert by_id["1"]["body"] == reader.get(f"users/{USER}/calendars").json()
     assert by_id["2"]["body"]["@odata.nextLink"].startswith(reader.base_url)
     assert by_id["1"]["headers"]["Content-Type"] == "application/json"
-    outer = next(line["seq"] for line in emulator.journal() if line["path"] == "/v1.0/$batch")
-    inner = [line for line in emulator.journal() if line.get("batch") == outer]
-    assert [line["path"] for line in inner] == [f"/v1.0/users/{USER}/calendars", "/v1.0/users?$top=1", "/v1.0/groups"]
+    outer = next(line["batch"] for line in emulator.journal() if line["path"] == "/v1.0/$batch")
+    lines = [line for line in emulator.journal() if line.get("batch") == outer]
+    assert [line["path"] for line in lines[:-1]] == [
+        f"/v1.0/users/{USER}/calendars",
+        "/v1.0/users?$top=1",
+        "/v1.0/groups",
+    ]
 
 
 def test_batch_writes_with_a_json_body(log_in_to: Callable[..., Any]) -> None:

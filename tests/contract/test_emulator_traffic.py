@@ -182,6 +182,16 @@ def test_new_credential_is_not_known_to_the_token_endpoint_at_once(operator: Any
     assert operator.log_in(**form).status_code == 200
 
 
+def test_new_principal_is_not_known_to_the_token_endpoint_at_once(operator: Any, control: Control) -> None:
+    made = operator.post("applications", {"displayName": "x"}).json()
+    secret = operator.post(f"applications/{made['id']}/addPassword").json()["secretText"]
+    control.post("/lag", {"reads": 1, "kinds": ["servicePrincipal"]})
+    operator.post("servicePrincipals", {"appId": made["appId"]})
+    form = {"client_id": made["appId"], "client_secret": secret}
+    assert operator.log_in(**form).json()["error_codes"] == [7000229]
+    assert operator.log_in(**form).status_code == 200
+
+
 def test_lag_ends_when_told_and_unknown_kinds_are_refused(operator: Any, control: Control) -> None:
     control.post("/lag", {"reads": 5})
     control.post("/lag", {})
