@@ -23,6 +23,7 @@ class JournalEntry(TypedDict, total=False):
     principal: str
     at: float
     batch: int
+    opens_batch: int
     code: str
 
 
@@ -34,6 +35,7 @@ class _Line(NamedTuple):
     principal: str
     at: float
     batch: int
+    opens_batch: int
     code: str
 
 
@@ -63,6 +65,7 @@ class Journal:
         at: float,
         principal: str = "",
         batch: int = 0,
+        opens_batch: int = 0,
         code: str = "",
     ) -> None:
         """Add a line.
@@ -73,11 +76,12 @@ class Journal:
             status: HTTP status of the answer; 0 for a connection that a scripted fault cut.
             at: emulated time in seconds.
             principal: client id of the caller, empty if there was none.
-            batch: number from `new_batch` for a batch and the requests inside it, else 0.
+            batch: number of the batch that this request came in, else 0.
+            opens_batch: number of the batch that this request is, else 0.
             code: error code of a request that the emulator does not model.
         """
         self._last += 1
-        self._lines.append(_Line(self._last, method, path, status, principal, at, batch, code))
+        self._lines.append(_Line(self._last, method, path, status, principal, at, batch, opens_batch, code))
 
     def entries(self, after: int = 0) -> list[JournalEntry]:
         """Lines numbered higher than `after`, in the order in which they were answered."""
@@ -117,6 +121,8 @@ def _public(line: _Line) -> JournalEntry:
     )
     if line.batch:
         entry["batch"] = line.batch
+    if line.opens_batch:
+        entry["opens_batch"] = line.opens_batch
     if line.code:
         entry["code"] = line.code
     return entry

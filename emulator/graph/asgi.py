@@ -102,7 +102,7 @@ class GraphFront:
             at=self._clock.now(),
             principal=caller.client_id if caller is not None else "",
             code=response.code,
-            batch=batch,
+            opens_batch=batch,
         )
         await _send(response, request_id, client_request_id, send)
 
