@@ -25,7 +25,6 @@ from provisioning.connector import Connector, CredentialLedger
 from provisioning.credentials import ApplicationCredentials, push
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
-from provisioning.program import refuse_unsuitable
 from provisioning.settings import Settings, parse_settings
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
@@ -274,13 +273,10 @@ def _none_of(registered: Registered, kind: str) -> None:
         ({"kind": "nango"}, {"kind": "certificate"}, "orgcal:credential.kind: "),
     ],
 )
-def test_program_platform_that_cannot_hold_the_connector_is_refused_at_once(
+def test_program_platform_that_cannot_hold_the_connector_is_a_wrong_setting(
     platform: dict[str, Any], credential: dict[str, Any], said: str
 ) -> None:
-    settings = settings_with(connector={"platform": platform}, credential=credential)
-
     with pytest.raises(ConfigError) as caught:
-        refuse_unsuitable(settings)
+        settings_with(connector={"platform": platform}, credential=credential)
 
     assert said in str(caught.value)
-    refuse_unsuitable(settings_with())
