@@ -94,6 +94,9 @@ class Judge:
         undecided: bool = False,
     ) -> None:
         """Count `read` in its class, for good."""
+        if mailbox_class is MailboxClass.OK and self._told is None:
+            self._outcome.tally.add_read(read.user_id, read.calendars)
+            return
         calendars = read.calendars if mailbox_class is MailboxClass.OK else 0
         mailbox = Mailbox(read.user_id, mailbox_class, calendars, reason, request_id, read.name, undecided)
         self._outcome.tally.add(mailbox)

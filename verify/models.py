@@ -159,8 +159,7 @@ class Tally:
         self.calendars += mailbox.calendars
         self.undecided += mailbox.undecided
         if mailbox.mailbox_class is MailboxClass.OK:
-            if len(self.readable) < self.MAX_READABLE:
-                self.readable.append(mailbox.user_id)
+            self._note_readable(mailbox.user_id)
             return
         reason = mailbox.reason or mailbox.mailbox_class.value
         if reason not in self.reasons and len(self.reasons) >= self.MAX_REASONS:
@@ -170,6 +169,16 @@ class Tally:
             self.examples.append(
                 {"user_id": mailbox.user_id, "reason": mailbox.reason, "request_id": mailbox.request_id}
             )
+
+    def add_read(self, user_id: str, calendars: int) -> None:
+        """Count one mailbox that was read, when nobody wants to hear of it; nearly all are, so this is quick."""
+        self.counts[MailboxClass.OK] += 1
+        self.calendars += calendars
+        self._note_readable(user_id)
+
+    def _note_readable(self, user_id: str) -> None:
+        if len(self.readable) < self.MAX_READABLE:
+            self.readable.append(user_id)
 
     @property
     def total(self) -> int:

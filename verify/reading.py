@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orgcal.errors import OrgcalError, Unreachable
-from orgcal.msgraph.batch import BatchAnswer, send_batch
+from orgcal.msgraph.batch import BatchAnswer, BatchSender
 from orgcal.msgraph.graph import backoff_s
 from orgcal.msgraph.tokens import Tokens
 from orgcal.msgraph.worlds import World
@@ -104,7 +104,6 @@ class Reading:
         share: Callable[[], int] | None = None,
     ) -> None:
         self._tokens = tokens
-        self._session = session
         self._pace = pace = pace or Pace()
         self._progress = progress or Progress()
         self._abandoned = threading.Event()
@@ -116,7 +115,7 @@ class Reading:
         self._outcome = Outcome()
         self._work = Work(self._pages_allowed.release, sample=sample, seed=seed)
         self._judge = Judge(world, self._work, self._outcome, pace.attempts, self._progress.mailbox)
-        self._batch_url = f"{world.graph_url}/v1.0"
+        self._sender = BatchSender(session, f"{world.graph_url}/v1.0", LOW_PRIORITY)
         self._listing = True
         self._in_flight = 0
         self._batches = 0
@@ -171,7 +170,7 @@ class Reading:
                 self._events.put(_Answered(reads, None))
                 return
             token = self._tokens.token()
-            answer = send_batch(self._session, self._batch_url, token, [read.path for read in reads], LOW_PRIORITY)
+            answer = self._sender.send(token, [read.path for read in reads])
             if answer.throttled or answer.status == 0:
                 asked = answer.retry_after_s
                 self._gate.hold(backoff_s(1 + max(read.attempts for read in reads)) if asked is None else asked)

@@ -1,7 +1,7 @@
 """JSON batching of Microsoft Graph: up to 20 reads in one request.
 
 The outer status says only that the batch was parsed; each entry has its own status, headers and body, in any order, and
-a wrong server or proxy may leave entries out, send them twice or invent some. `send_batch` never raises for what a
+a wrong server or proxy may leave entries out, send them twice or invent some. `BatchSender` never raises for what a
 server does: it gives back one answer for each entry asked, or says why not.
 
 Source: https://learn.microsoft.com/en-us/graph/json-batching
@@ -67,31 +67,51 @@ def batch_body(paths: Sequence[str]) -> bytes:
     return ('{"requests":[' + ",".join(entries) + "]}").encode()
 
 
-def send_batch(
-    session: requests.Session, url: str, token: str, paths: Sequence[str], headers: Mapping[str, str] | None = None
-) -> BatchAnswer:
-    """Read `paths` in one request.
+class BatchSender:
+    """Sends batches as one application; safe to share between threads.
+
+    Preparing a request costs requests as much as parsing an answer costs us, so one is prepared and copied.
 
     Args:
         session: of `new_session`.
         url: of Graph with its version, without `/$batch`.
-        token: access token.
-        paths: at most `MAX_ENTRIES`.
         headers: further headers of the outer request.
     """
-    import requests
 
-    all_headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
-    began = time.perf_counter()
-    try:
-        response = session.post(f"{url}/$batch", data=batch_body(paths), headers=all_headers)
-        content = response.content
-    except requests.exceptions.RequestException as error:
-        return BatchAnswer(0, reason=f"connection lost ({type(error).__name__})", elapsed_s=time.perf_counter() - began)
-    elapsed_s = time.perf_counter() - began
-    answer = _read_answer(response, content, len(paths))
-    answer.elapsed_s = elapsed_s
-    return answer
+    def __init__(self, session: requests.Session, url: str, headers: Mapping[str, str] | None = None) -> None:
+        import requests
+
+        self._session = session
+        self._prepared = session.prepare_request(
+            requests.Request(
+                "POST", f"{url}/$batch", data=b"{}", headers={"Content-Type": "application/json", **(headers or {})}
+            )
+        )
+
+    def send(self, token: str, paths: Sequence[str]) -> BatchAnswer:
+        """Read `paths` in one request.
+
+        Args:
+            token: access token.
+            paths: at most `MAX_ENTRIES`.
+        """
+        import requests
+
+        request = self._prepared.copy()
+        request.body = body = batch_body(paths)
+        request.headers["Content-Length"] = str(len(body))
+        request.headers["Authorization"] = f"Bearer {token}"
+        began = time.perf_counter()
+        try:
+            response = self._session.send(request, proxies={})  # the adapter of `new_session` knows the proxies
+            content = response.content
+        except requests.exceptions.RequestException as error:
+            reason = f"connection lost ({type(error).__name__})"
+            return BatchAnswer(0, reason=reason, elapsed_s=time.perf_counter() - began)
+        elapsed_s = time.perf_counter() - began
+        answer = _read_answer(response, content, len(paths))
+        answer.elapsed_s = elapsed_s
+        return answer
 
 
 def _read_answer(response: requests.Response, content: bytes, expected: int) -> BatchAnswer:
