@@ -1,0 +1,79 @@
+"""Consent and verification as typed, on a stack that the real engine deployed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orgcal.msgraph.worlds import World, read_emulator_file
+from tests.support.administrator import answer, heading
+from tests.support.checkout import Checkout
+from tests.support.deployed_connector import CONTOSO
+
+
+@pytest.fixture
+def world(deployed: Checkout) -> World:
+    return read_emulator_file(deployed.path / ".local" / "dev" / "emulator" / "ready.json")
+
+
+@pytest.fixture
+def serving(deployed: Checkout) -> Iterator[None]:
+    """`orgcal consent serve` in a process of its own."""
+    command = [sys.executable, "-m", "orgcal.cli", "consent", "serve"]
+    with subprocess.Popen(
+        command, cwd=deployed.path, env=deployed.environ, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdout is not None
+        assert "waiting for consents" in process.stdout.readline()
+        yield
+        process.terminate()
+
+
+def test_consent_from_link_to_verified_by_commands_alone(deployed: Checkout, world: World, serving: None) -> None:
+    deployed.orgcal("tenants", "add", "contoso.example", "--name", "Contoso")
+    made = deployed.orgcal("consent", "link", "Contoso", "--json")
+    assert made.code == 0, made.text
+    link = json.loads(made.out)
+    assert link["url"] in link["message"]
+
+    assert heading(answer(world, link["url"], "admin@contoso.example")) == "Done"
+
+    checked = deployed.orgcal("consent", "check", "--all", "--json")
+    assert checked.code == 0, checked.text
+    found = json.loads(checked.out.splitlines()[0])
+    assert (found["tenant_id"], found["state"], found["access"]) == (CONTOSO, "verified", "granted")
+
+    verified = deployed.orgcal("verify", "--json", "--probe", "events")
+    assert verified.code == 0, verified.text
+    said = json.loads(verified.out)
+    assert said["organisations"][0]["users"] == 57
+    assert [check["verdict"] for check in said["deployment"]] == ["pass", "pass"]
+    shown = json.loads(deployed.orgcal("tenants", "show", "Contoso", "--json").out)
+    assert shown["verdict"] == "pass"
+
+    refused = deployed.orgcal("tenants", "remove", "Contoso")
+    assert refused.code == 2
+    assert "has not revoked its consent" in refused.err
+
+
+def test_consent_link_that_is_revoked_is_useless(deployed: Checkout, world: World, serving: None) -> None:
+    deployed.orgcal("tenants", "add", "fabrikam.example", "--name", "Fabrikam")
+    link = json.loads(deployed.orgcal("consent", "link", "Fabrikam", "--json").out)
+    assert deployed.orgcal("consent", "link", "Fabrikam", "--revoke").out == "1 unused links are useless now\n"
+
+    page = answer(world, link["url"], "admin@fabrikam.example")
+
+    assert heading(page) == "This link is not valid any more"
+
+
+def test_no_secret_is_in_any_file_that_others_can_read(deployed: Checkout) -> None:
+    ready = deployed.ready
+    secret = Path(ready["operator"]["client_secret_file"]).read_text().strip()
+    for path in (deployed.path / ".local").rglob("*"):
+        if path.is_file() and path.stat().st_mode & 0o077:
+            assert secret.encode() not in path.read_bytes(), path
