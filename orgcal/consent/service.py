@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from orgcal.consent import links as consent_links
 from orgcal.consent.outcomes import CallbackAnswer, Outcome
-from orgcal.consent.proof import PATIENCE_S, Finding, Prover
-from orgcal.errors import OrgcalError, UsageError
+from orgcal.consent.proof import PATIENCE_S, Prover
+from orgcal.consent.recording import Recorder
+from orgcal.errors import UsageError
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
 from orgcal.tenants import links
-from orgcal.tenants.model import Link, State, Tenant
+from orgcal.tenants.model import Link, Tenant
 from orgcal.tenants.registry import Registry
 from verify import Options
 from verify.credentials import find_credential
@@ -98,6 +99,7 @@ class ConsentService:
             self._credential,
             self._session,
         )
+        self._recorder = Recorder(registry, outputs, environ)
         self._pool = ThreadPoolExecutor(_PROVERS, thread_name_prefix="proof")
         self._ended = threading.Condition()
 
@@ -235,42 +237,12 @@ class ConsentService:
     def _prove(self, link: Link) -> None:
         try:
             finding = self.prover.prove(link.tenant_id, patience_s=self._patience_s)
-            self._record(link, finding)
+            outcome, detail = self._recorder.record(link, finding)
+            self._finish(link, outcome, detail)
         except Exception:  # noqa: BLE001  # nobody else would see it
             # The page must not say "working on it" for ever; what broke is in the log, without personal data.
             _LOG.exception("the proof for link %s broke", link.state_hash[:8])
             self._finish(link, Outcome.FAILED, "internal")
-
-    def _record(self, link: Link, finding: Finding) -> None:
-        if finding.access != "granted":
-            self.registry.set_state(link.tenant_id, State.FAILED, reason=finding.sentence, action="consent")
-            self._finish(link, Outcome.NOT_ARRIVED, finding.sentence)
-            return
-        self.registry.set_state(
-            link.tenant_id,
-            State.VERIFIED if finding.users_readable else State.CONSENTED,
-            reason="" if not finding.surplus else finding.sentence,
-            action="consent",
-            permission_hash=link.permission_hash,
-            consented_at=self.registry.now(),
-        )
-        self._register(link.tenant_id)
-        self._finish(link, Outcome.DONE)
-
-    def _register(self, tenant_id: str) -> None:
-        """Tell a platform that keeps organisations; its refusal does not undo the consent, and is in the log."""
-        from orgcal.platforms import open_platform
-
-        result, detail = "registered", ""
-        try:
-            platform = open_platform(self.outputs.platform, self._environ)
-            if platform.capabilities.connections != "registered":
-                return
-            platform.register_connection(self.outputs.connector_key, tenant_id)
-        except OrgcalError as error:
-            result, detail = "refused", error.what
-        with self.registry.transaction() as session:
-            self.registry.write_log(session, "platform", tenant_id, result, detail=detail)
 
     def _finish(self, link: Link, outcome: Outcome, detail: str = "") -> None:
         links.finish(self.registry, link, outcome.value, detail)
