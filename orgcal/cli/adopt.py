@@ -34,7 +34,8 @@ def adopt(
     declared = declared_stack(project_dir(), stack)
     drive = prepared.drive()
     drive.select()
-    if read_state(drive.export()).has_application:
+    held = read_state(drive.export())
+    if held.has_application:
         raise UsageError(
             "the stack has an application already, and customers may have consented to it",
             where=f"stack {stack}",
@@ -50,7 +51,7 @@ def adopt(
             _show(planned, before)
         if yes:
             settings_file.write_text(planned.new_settings, encoding="utf-8")
-            carry_out(graph, drive, planned, declared, protect=prepared.guarded)
+            carry_out(graph, drive, planned, declared, held, protect=prepared.guarded)
     if as_json:
         typer.echo(json.dumps(_as_object(planned, adopted=yes)))
     elif yes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,12 @@ class OperatorTokens:
             EntraError: nobody is logged in, or Entra ID refused.
             Unreachable: Entra ID gave no usable answer.
         """
-        from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
+        from azure.core.exceptions import (
+            AzureError,
+            ClientAuthenticationError,
+            ServiceRequestError,
+            ServiceResponseError,
+        )
         from azure.identity import CredentialUnavailableError
 
         try:
@@ -90,11 +96,14 @@ class OperatorTokens:
                 "ARM_CLIENT_SECRET_FILE_PATH, ARM_CLIENT_CERTIFICATE_PATH, ARM_USE_OIDC",
             ) from error
         except ClientAuthenticationError as error:
+            # Whatever fails on the way to a token arrives wrapped in this one.
+            if isinstance(error.__cause__, OrgcalError):
+                raise error.__cause__ from None
+            if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
+                raise Unreachable(
+                    "Entra ID cannot be reached", where=self._where, repair="check the network, then try again"
+                ) from error
             raise refusal_in(str(error.message), self._where) from error
-        except ServiceRequestError as error:
-            raise Unreachable(
-                "Entra ID cannot be reached", where=self._where, repair="check the network, then try again"
-            ) from error
         except AzureError as error:
             raise Unreachable(f"Entra ID gave no usable answer ({type(error).__name__})", where=self._where) from error
 
@@ -121,6 +130,9 @@ def _credential(world: World, environ: Mapping[str, str], tenant_id: str, sessio
     """The azure-identity credential of `_kind`."""
     from azure import identity
 
+    logger = logging.getLogger("azure")
+    if not logger.handlers:  # its warnings repeat what our errors say, and would reach the terminal
+        logger.addHandler(logging.NullHandler())
     kind, client_id = _kind(environ), _client_id(environ)
     if kind == "az login":
         return identity.AzureCliCredential(tenant_id=tenant_id)

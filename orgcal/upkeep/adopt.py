@@ -17,8 +17,9 @@ from orgcal.home.rights import read_operator
 from orgcal.msgraph.graph import GraphClient
 from orgcal.platforms import ConnectorEntry, open_platform
 from orgcal.platforms.yaml_edit import edit
-from orgcal.upkeep.adoption import Adoption, import_file, plan_adoption
+from orgcal.upkeep.adoption import Adoption, import_file, plan_adoption, provider_urn
 from orgcal.upkeep.declared import DeclaredStack
+from orgcal.upkeep.held import Held
 
 RESOURCE_NAME = "outlook-calendar"
 """Name of the program's resources, as `__main__.py` gives it."""
@@ -129,10 +130,20 @@ def patched(text: str, patch: Mapping[str, Mapping[str, Any]], *, where: str) ->
     return text
 
 
-def carry_out(graph: GraphClient, drive: Drive, plan: Plan, declared: DeclaredStack, *, protect: bool) -> None:
+def carry_out(
+    graph: GraphClient, drive: Drive, plan: Plan, declared: DeclaredStack, held: Held, *, protect: bool
+) -> None:
     """Tags the application, makes the operator an owner, and imports what exists; no credential is touched.
 
     The stack's file must have been written before.
+
+    Args:
+        graph: as the operator.
+        drive: of the stack.
+        plan: what to do.
+        declared: the stack by its file.
+        held: what its state holds.
+        protect: whether the imported resources are protected.
     """
     object_id = plan.application.application_object_id
     if declared.tag not in plan.application.tags:
@@ -143,18 +154,19 @@ def carry_out(graph: GraphClient, drive: Drive, plan: Plan, declared: DeclaredSt
         path = f"/servicePrincipals/{plan.service_principal_id}"
         if plan.operator_id not in [str(item["id"]) for item in graph.pages(f"{path}/owners")]:
             _own(graph, path, plan.operator_id)
-    provider = f"urn:pulumi:{declared.stack}::{declared.project}::pulumi:providers:azuread::entra"
+    urn_prefix = f"urn:pulumi:{declared.stack}::{declared.project}::"
     described = import_file(
         name=RESOURCE_NAME,
+        urn_prefix=urn_prefix,
         application_object_id=object_id,
         service_principal_id=plan.service_principal_id,
         connector_id=_connector_id(declared) if plan.has_connector else "",
-        provider_urn=provider,
+        held=held.urns,
     )
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(described, file)
         file.flush()
-        drive.import_existing(Path(file.name), provider_urn=provider, protect=protect)
+        drive.import_existing(Path(file.name), provider_urn=provider_urn(urn_prefix), protect=protect)
 
 
 def _own(graph: GraphClient, path: str, principal_id: str) -> None:

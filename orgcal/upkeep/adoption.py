@@ -6,7 +6,7 @@ it has made itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,10 @@ from orgcal.home.applications import FoundApplication
 from orgcal.msgraph.permissions import ALWAYS_ADDED, GRAPH_APP_ID, names_of
 from orgcal.msgraph.pinned_roles import APP_ROLE_IDS
 
+_COMPONENT = "orgcal:index:EntraApplication"
+_CONNECTOR = "orgcal:index:Connector"
+_APPLICATION = "azuread:index/application:Application"
+_PRINCIPAL = "azuread:index/servicePrincipal:ServicePrincipal"
 MULTITENANT = "AzureADMultipleOrgs"
 
 # Properties of an application that our program does not declare, and so empties: path in Graph's words.
@@ -134,47 +138,39 @@ def _undeclared(raw: Mapping[str, Any]) -> Iterator[str]:
 def import_file(
     *,
     name: str,
+    urn_prefix: str,
     application_object_id: str,
     service_principal_id: str,
     connector_id: str,
-    provider_urn: str,
+    held: Collection[str],
 ) -> dict[str, Any]:
-    """What `pulumi import --file` takes, for the resources that exist already.
+    """What `pulumi import --file` takes, for the resources that exist and that the state does not hold.
 
     Args:
         name: of the resources in the program.
+        urn_prefix: of the stack's resources, `urn:pulumi:STACK::PROJECT::`.
         application_object_id: object id of the application.
         service_principal_id: object id of its service principal in the home tenant; empty if it has none.
         connector_id: id of the connector's resource; empty if the platform has no entry.
-        provider_urn: of the program's azuread provider, which must be in the state.
+        held: URNs in the state; an application that was deleted outside leaves its component and connector there.
     """
+    component = f"{urn_prefix}{_COMPONENT}::{name}"
+    # Names in this file must differ; the resources' own are all the same.
+    known = {"entra": provider_urn(urn_prefix)} | ({"application": component} if component in held else {})
     azuread = {"parent": "application", "provider": "entra", "version": "6.11.1", "logicalName": name}
+    principal = f"/servicePrincipals/{service_principal_id}" if service_principal_id else ""
     resources: list[dict[str, Any]] = [
-        {"type": "orgcal:index:EntraApplication", "name": "application", "logicalName": name, "component": True},
-        {
-            "type": "azuread:index/application:Application",
-            "name": "registration",
-            "id": f"/applications/{application_object_id}",
-            **azuread,
-        },
+        {"type": _APPLICATION, "name": "registration", "id": f"/applications/{application_object_id}", **azuread},
+        {"type": _PRINCIPAL, "name": "principal", "id": principal, **azuread},
     ]
-    if service_principal_id:
-        resources.append(
-            {
-                "type": "azuread:index/servicePrincipal:ServicePrincipal",
-                "name": "principal",
-                "id": f"/servicePrincipals/{service_principal_id}",
-                **azuread,
-            }
-        )
-    if connector_id:
-        resources.append(
-            {
-                "type": "orgcal:index:Connector",
-                "name": "connector",
-                "logicalName": name,
-                "id": connector_id,
-                "version": "0.1.0",
-            }
-        )
-    return {"nameTable": {"entra": provider_urn}, "resources": resources}
+    if component not in held:
+        resources.insert(0, {"type": _COMPONENT, "name": "application", "logicalName": name, "component": True})
+    if f"{urn_prefix}{_CONNECTOR}::{name}" not in held:
+        entry = {"name": "connector", "logicalName": name, "id": connector_id, "version": "0.1.0"}
+        resources.append({"type": _CONNECTOR, **entry})
+    return {"nameTable": known, "resources": [item for item in resources if item.get("component") or item["id"]]}
+
+
+def provider_urn(urn_prefix: str) -> str:
+    """URN of the program's azuread provider."""
+    return f"{urn_prefix}pulumi:providers:azuread::entra"

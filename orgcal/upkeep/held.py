@@ -25,13 +25,13 @@ class Held:
         applications: object ids.
         principals: object ids of service principals.
         keys: key ids of secrets and certificates, ids of federated credentials.
-        types: types of all resources.
+        urns: of all resources.
     """
 
     applications: frozenset[str]
     principals: frozenset[str]
     keys: frozenset[str]
-    types: frozenset[str]
+    urns: frozenset[str]
 
     @property
     def has_application(self) -> bool:
@@ -41,12 +41,12 @@ class Held:
 
 def read_state(exported: Mapping[str, Any]) -> Held:
     """What `exported` (`Drive.export`) holds."""
-    resources = [item for item in (exported.get("deployment") or {}).get("resources") or [] if item.get("custom")]
+    resources: list[dict[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
     return Held(
         applications=frozenset(_outputs(resources, {_APPLICATION}, "objectId")),
         principals=frozenset(_outputs(resources, {_PRINCIPAL}, "objectId")),
         keys=frozenset([*_outputs(resources, _KEYS, "keyId"), *_outputs(resources, {_FEDERATED}, "credentialId")]),
-        types=frozenset(str(item.get("type")) for item in resources),
+        urns=frozenset(str(item.get("urn")) for item in resources),
     )
 
 

@@ -1,0 +1,152 @@
+"""Who the operator is, by the variables that the azuread plugin reads; azure-identity against the emulator."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
+
+from orgcal.errors import EntraError, Unreachable, UsageError
+from orgcal.msgraph.auth import roles_of
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.operator import operator_tokens
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.tokens import Tokens
+from orgcal.msgraph.worlds import World
+from tests.support.deployed_connector import HOME
+
+RIGHTS = {"Application.ReadWrite.OwnedBy", "Application.Read.All"}
+
+
+@pytest.fixture
+def session(world: World) -> Iterator[requests.Session]:
+    with new_session(world, environ={}) as found:
+        yield found
+
+
+@pytest.fixture
+def login(world: World, session: requests.Session) -> Callable[[Mapping[str, str]], Tokens]:
+    """The operator of a world that is none of the emulator's, but has its address."""
+    real = replace(world, emulated=None)
+    return lambda environ: operator_tokens(real, environ, HOME, session)
+
+
+@pytest.fixture
+def secret(emulator_environ: Mapping[str, str]) -> str:
+    return Path(emulator_environ["ARM_CLIENT_SECRET_FILE_PATH"]).read_text().strip()
+
+
+def bundle(path: Path, password: str) -> str:
+    """A PKCS#12 file at `path`; its certificate in base64."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "operator")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    dated = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=5))
+    certificate = dated.serial_number(7).sign(key, hashes.SHA256())
+    closed = serialization.BestAvailableEncryption(password.encode())
+    path.write_bytes(pkcs12.serialize_key_and_certificates(b"operator", key, certificate, None, closed))
+    return base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def test_operator_with_a_secret_logs_in_by_value_and_by_file(
+    login: Any, emulator_environ: Mapping[str, str], secret: str
+) -> None:
+    by_value = {"ARM_CLIENT_ID": emulator_environ["ARM_CLIENT_ID"], "ARM_CLIENT_SECRET": secret}
+
+    assert roles_of(login(by_value).token()) == RIGHTS
+    tokens = login(emulator_environ)
+    assert roles_of(tokens.token()) == RIGHTS
+    assert roles_of(tokens.renewed("refused")) == RIGHTS
+    assert secret not in repr(tokens)
+
+
+def test_operator_with_a_certificate_logs_in(
+    login: Any, world: World, session: requests.Session, emulator_environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    client_id = emulator_environ["ARM_CLIENT_ID"]
+    certificate = bundle(tmp_path / "operator.pfx", "open")
+    graph = GraphClient(world, login(emulator_environ), session)
+    made = graph.post("/applications", {"displayName": "deployer"})
+    graph.post("/servicePrincipals", {"appId": made["appId"]})
+    key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": certificate}
+    graph.patch(f"/applications/{made['id']}", {"keyCredentials": [key]})
+    by_file = {
+        "ARM_CLIENT_ID": made["appId"],
+        "ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "operator.pfx"),
+        "ARM_CLIENT_CERTIFICATE_PASSWORD": "open",
+    }
+    by_value = {
+        **by_file,
+        "ARM_CLIENT_CERTIFICATE": base64.b64encode((tmp_path / "operator.pfx").read_bytes()).decode(),
+    }
+    del by_value["ARM_CLIENT_CERTIFICATE_PATH"]
+
+    assert client_id != made["appId"]
+    assert roles_of(login(by_file).token()) == frozenset()
+    assert roles_of(login(by_value).token()) == frozenset()
+    with pytest.raises(UsageError, match="no certificate with a private key"):
+        login({**by_file, "ARM_CLIENT_CERTIFICATE_PASSWORD": "wrong"})
+
+
+def test_operator_with_a_wrong_secret_is_told_why_and_never_the_secret(
+    login: Any, emulator_environ: Mapping[str, str]
+) -> None:
+    environ = {"ARM_CLIENT_ID": emulator_environ["ARM_CLIENT_ID"], "ARM_CLIENT_SECRET": "hush-hush"}
+
+    with pytest.raises(EntraError) as caught:
+        login(environ).token()
+
+    assert caught.value.aadsts == 7000215
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "where"),
+    [
+        ({"ARM_CLIENT_SECRET": "x"}, "ARM_CLIENT_ID"),
+        ({"ARM_CLIENT_ID": "x", "ARM_CLIENT_CERTIFICATE": "%%"}, "ARM_CLIENT_CERTIFICATE"),
+        ({"ARM_CLIENT_ID": "x", "ARM_CLIENT_CERTIFICATE_PATH": "/nowhere.pfx"}, "/nowhere.pfx"),
+    ],
+)
+def test_operator_with_half_a_login_is_told_what_is_missing(login: Any, environ: Mapping[str, str], where: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        login(environ)
+
+    assert caught.value.where == where
+
+
+def test_operator_by_oidc_without_a_token_is_told_what_to_set(login: Any) -> None:
+    with pytest.raises(UsageError, match="none is named") as caught:
+        login({"ARM_CLIENT_ID": "x", "ARM_USE_OIDC": "true"}).token()
+
+    assert "id-token: write" in caught.value.repair
+
+
+def test_operator_without_any_login_is_told_all_ways(
+    login: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(EntraError, match="no login of an operator") as caught:
+        login({}).token()
+
+    assert f"az login --tenant {HOME}" in caught.value.repair
+
+
+def test_operator_whose_entra_is_not_there_is_told_in_seconds(world: World, session: requests.Session) -> None:
+    gone = replace(world, emulated=None, login_url="https://localhost:9", graph_url="https://localhost:9")
+
+    with pytest.raises(Unreachable):
+        operator_tokens(gone, {"ARM_CLIENT_ID": "x", "ARM_CLIENT_SECRET": "y"}, HOME, session).token()
