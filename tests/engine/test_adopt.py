@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from orgcal.msgraph.permissions import APP_ROLE_IDS, GRAPH_APP_ID
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 
 KEY = "outlook-calendar-admin"
+
+
+@pytest.fixture
+def empty(started: Checkout) -> Iterator[Checkout]:
+    """The checkout with its settings as committed; what a test deploys is removed again."""
+    path = started.path / "Pulumi.dev.yaml"
+    committed = path.read_text()
+    yield started
+    path.write_text(committed)
+    assert started.orgcal("destroy", "--stack", "dev", "--yes").code == 0
 
 
 def clicked(outside: Outside) -> dict[str, Any]:
@@ -42,14 +55,14 @@ def clicked(outside: Outside) -> dict[str, Any]:
     return made
 
 
-def test_adopted_application_keeps_everything_and_gets_one_more_generation(started: Checkout) -> None:
-    outside = Outside(started.ready)
+def test_adopted_application_keeps_everything_and_gets_one_more_generation(empty: Checkout) -> None:
+    outside = Outside(empty.ready)
     made = clicked(outside)
-    started.configure(connector={"delete_connected": False})
-    file = started.path / "Pulumi.dev.yaml"
+    empty.configure(connector={"delete_connected": False})
+    file = empty.path / "Pulumi.dev.yaml"
     before, mark = file.read_text(), outside.mark()
 
-    shown = started.orgcal("adopt", "--client-id", made["appId"])
+    shown = empty.orgcal("adopt", "--client-id", made["appId"])
 
     assert shown.code == 0, shown.text
     assert 'redirect_uris: ["https://old.example.com/callback"]' in shown.out
@@ -57,8 +70,8 @@ def test_adopted_application_keeps_everything_and_gets_one_more_generation(start
     assert file.read_text() == before
     assert outside.writes_since(mark) == []
 
-    adopted = started.orgcal("adopt", "--client-id", made["appId"], "--yes", "--json")
-    previewed = started.shell("pulumi preview --json --stack dev")
+    adopted = empty.orgcal("adopt", "--client-id", made["appId"], "--yes", "--json")
+    previewed = empty.shell("pulumi preview --json --stack dev")
 
     assert adopted.code == 0, adopted.text
     assert outside.writes_since(mark) == [f"PATCH /v1.0/applications/{made['id']}"], "our tag, and nothing else"
@@ -72,8 +85,8 @@ def test_adopted_application_keeps_everything_and_gets_one_more_generation(start
         ["CredentialLedger", "ApplicationCredentials", "ApplicationPassword", "ConnectorCredentials"], "create"
     )
 
-    up = started.orgcal("up")
-    again = started.orgcal("adopt", "--client-id", made["appId"])
+    up = empty.orgcal("up")
+    again = empty.orgcal("adopt", "--client-id", made["appId"])
 
     assert up.code == 0, up.text
     (after,) = outside.applications()
@@ -85,3 +98,25 @@ def test_adopted_application_keeps_everything_and_gets_one_more_generation(start
     assert outside.platform("GET", f"/connectors/{KEY}")["name"] == "By hand"
     assert again.code == 2
     assert "the stack has an application already" in again.text
+
+
+def test_application_deleted_outside_is_restored_under_its_client_id(empty: Checkout) -> None:
+    assert empty.orgcal("up").code == 0
+    outside = Outside(empty.ready)
+    (before,) = outside.applications()
+    outside.graph.delete(f"/applications/{before['id']}")
+
+    refreshed = empty.shell("pulumi refresh --yes --skip-preview --stack dev")
+    told = empty.orgcal("adopt", "--client-id", before["appId"])
+    restored = empty.orgcal("adopt", "--client-id", before["appId"], "--restore", "--yes")
+    up = empty.orgcal("up")
+
+    assert refreshed.code == 0, refreshed.text
+    assert told.code == 2
+    assert "--restore --yes" in told.text
+    assert restored.code == 0, restored.text
+    assert up.code == 0, up.text
+    (after,) = outside.applications()
+    assert after["appId"] == before["appId"]
+    assert outside.platform("GET", f"/connectors/{KEY}")["credentials"]["client_id"] == before["appId"]
+    assert set(json.loads(empty.orgcal("up", "--json").out)["changes"]) == {"same"}

@@ -62,6 +62,16 @@ class Outside:
         entries: list[dict[str, Any]] = answer.json()["entries"]
         return [entry for entry in entries if not entry["path"].startswith("/_emulator/")]
 
+    def move_clock(self, seconds: float) -> None:
+        """Moves the emulator's time ahead."""
+        token = Path(self.ready["control"]["token_file"]).read_text().strip()
+        answer = self.session.post(
+            f"{self.ready['control']['url']}/clock",
+            json={"advance_s": seconds},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        answer.raise_for_status()
+
     def mark(self) -> int:
         """Number of the newest journal entry."""
         entries = self.journal()

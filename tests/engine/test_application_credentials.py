@@ -1,0 +1,133 @@
+"""Kinds of credential under the real engine: one takes over from another without a gap, as the policy allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.checkout import Checkout, make_checkout
+from tests.support.outside import Outside
+
+pytestmark = pytest.mark.timeout(600)
+KEY = "outlook-calendar-admin"
+HOME = "11111111-1111-1111-1111-111111111111"
+TRUST = {"issuer": "https://token.example.com", "subject": "connector:outlook"}
+POLICY = "/policies/defaultAppManagementPolicy"
+
+
+@pytest.fixture(scope="module")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout with a running emulator whose operator may read and change the tenant's policy."""
+    copy = make_checkout(tmp_path_factory.mktemp("trusted"))
+    seed = copy.path / "emulator" / "seeds" / "default.yaml"
+    right, more = "    - Application.ReadWrite.OwnedBy\n", "    - Policy.Read.All\n"
+    more += "    - Policy.ReadWrite.ApplicationConfiguration\n"
+    text = seed.read_text()
+    assert right in text
+    seed.write_text(text.replace(right, right + more, 1))
+    try:
+        assert copy.orgcal("emulator", "start").code == 0
+        yield copy
+    finally:
+        copy.orgcal("emulator", "stop")
+
+
+@pytest.fixture
+def empty(trusted: Checkout) -> Iterator[Checkout]:
+    """The checkout with its settings as committed; what a test deploys is removed again."""
+    path = trusted.path / "Pulumi.dev.yaml"
+    committed = path.read_text()
+    yield trusted
+    path.write_text(committed)
+    assert trusted.orgcal("destroy", "--stack", "dev", "--yes").code == 0
+
+
+def up_with(checkout: Checkout, **credential: Any) -> None:
+    checkout.configure(credential=credential)
+    up = checkout.orgcal("up")
+    assert up.code == 0, up.text
+
+
+def works(outside: Outside) -> bool:
+    """Whether the platform gets a token with the credential that it holds."""
+    answer = outside.platform("POST", f"/connectors/{KEY}/connections/{HOME}/token", {})
+    return bool(answer and answer["access_token"])
+
+
+def held(outside: Outside) -> tuple[int, int, int]:
+    """Numbers of secrets, certificates and federated credentials."""
+    (application,) = outside.applications()
+    federated = list(outside.graph.pages(f"/applications/{application['id']}/federatedIdentityCredentials"))
+    return len(application["passwordCredentials"]), len(application["keyCredentials"]), len(federated)
+
+
+def test_certificate_takes_over_from_a_secret_and_a_trust_from_the_certificate(empty: Checkout) -> None:
+    outside = Outside(empty.ready)
+    up_with(empty, kind="secret")
+    outside.platform("POST", f"/connectors/{KEY}/connections", {"tenant_id": HOME})
+    assert works(outside)
+
+    up_with(empty, kind="certificate", kinds={1: "secret"}, generations=[1, 2], active=1)
+    assert held(outside) == (1, 1, 0)
+    assert outside.platform("GET", f"/connectors/{KEY}")["credentials"]["kind"] == "secret"
+    up_with(empty, active=2)
+    assert outside.platform("GET", f"/connectors/{KEY}")["credentials"]["kind"] == "certificate"
+    assert works(outside)
+    up_with(empty, generations=[2])
+    assert held(outside) == (0, 1, 0)
+    assert works(outside)
+
+    outside.move_clock(86_400)
+    unchanged = empty.orgcal("up", "--json")
+    assert '"create"' not in unchanged.out
+    assert '"update"' not in unchanged.out
+    private = outside.platform("GET", f"/connectors/{KEY}/credentials")["private_key_pem"]
+    exported = empty.shell("pulumi stack export --stack dev; pulumi stack output --json --stack dev")
+    assert private.splitlines()[1] not in exported.text
+
+    up_with(empty, kind="federated", kinds={2: "certificate"}, generations=[2, 3], active=2, trusts={3: TRUST})
+    assert held(outside) == (0, 1, 1)
+    assert works(outside)
+    up_with(empty, active=3)
+    up_with(empty, generations=[3])
+    assert held(outside) == (0, 0, 1)
+    assert outside.platform("GET", f"/connectors/{KEY}")["credentials"] is None
+
+
+def test_lifetime_is_fitted_to_the_policy_and_frozen(empty: Checkout) -> None:
+    outside = Outside(empty.ready)
+    limit = {"restrictionType": "passwordLifetime", "maxLifetime": "P90D", "state": "enabled"}
+    outside.graph.patch(POLICY, {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [limit]}})
+
+    previewed = empty.shell("pulumi preview --stack dev")
+    up_with(empty, lifetime="180d")
+
+    (application,) = outside.applications()
+    (password,) = application["passwordCredentials"]
+    ends = datetime.fromisoformat(password["endDateTime"])
+    assert abs(ends - datetime.now(UTC) - timedelta(days=90)) < timedelta(hours=1)
+    assert "allows a secret to live 90 days at most" in " ".join(previewed.text.split())
+
+    empty.configure(credential={"lifetime": "30d"})
+    later = empty.shell("pulumi preview --diff --stack dev")
+    up_with(empty, lifetime="30d")
+
+    assert "takes effect with the next generation only" in later.text
+    assert outside.applications()[0]["passwordCredentials"] == [password]
+
+    ban = {"restrictionType": "passwordAddition", "state": "enabled"}
+    outside.graph.patch(POLICY, {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [ban]}})
+    empty.configure(credential={"generations": [1, 2]})
+    warned = empty.shell("pulumi preview --stack dev")
+    refused = empty.orgcal("up")
+    outside.graph.patch(POLICY, {"isEnabled": False})
+    empty.configure(credential={"generations": [1]})
+
+    assert "forbids client secrets" in warned.text
+    assert "credential.kind certificate" in " ".join(warned.text.split())
+    assert refused.code == 1
+    assert "orgcal preflight --stack dev" in refused.text
+    assert "Traceback" not in refused.text
