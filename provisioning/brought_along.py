@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orgcal.errors import ConfigError
-from provisioning.sections import CertificateFiles
+from provisioning.credential_section import CertificateFiles
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 _REPAIR = "name the files of a certificate with its own private key, both PEM and without a password"

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from orgcal import platforms
 from orgcal.errors import ConfigError
 from provisioning.config_errors import describe_problems
+from provisioning.credential_section import CredentialSettings
 from provisioning.fields import Section, setting
 from provisioning.sections import (
     ApplicationSettings,
     ConnectorSettings,
     ConsentSettings,
-    CredentialSettings,
     EntraSettings,
 )
 
@@ -159,7 +159,7 @@ def parse_settings(config: Mapping[str, str], *, stack: str, generations: Mappin
         raw["credential"] = {**(credential if isinstance(credential, dict) else {}), **generations}
     problems = [
         f"{key}: found a setting of the azuread plugin; expected none, as the stack's world decides them; "
-        f"repair: pulumi config rm {key}, then pulumi config set --path {NAMESPACE}:entra.cloud public"
+        f"repair: pulumi config rm {key}"
         for key in sorted(foreign)
     ]
     try:

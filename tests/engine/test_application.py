@@ -5,6 +5,7 @@ The tests of this module share one emulator; each begins with nothing deployed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -82,6 +83,12 @@ def test_application_of_a_taken_name_is_refused_unless_the_settings_allow_it(emp
     assert len(owners) == 2
     assert "more than a connector needs that sees when people are busy" in unwrapped(previewed.text)
     assert "scope User.Read.All adds nothing" in unwrapped(previewed.text)
+
+    empty.configure(application={"redirect_uris": ["https://app.example.com/further", "https://app.example.com/one"]})
+    added = empty.orgcal("up", "--json")
+    assert json.loads(added.out)["changes"] == {"same": 9, "update": 1}
+    (after,) = [item for item in outside.applications() if item["id"] == made["id"]]
+    assert set(after["web"]["redirectUris"]) == {*made["web"]["redirectUris"], "https://app.example.com/one"}
     outside.graph.delete(f"/applications/{other['id']}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orgcal.msgraph.permissions import APP_ROLE_IDS
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.outside import Outside
 
@@ -20,11 +21,11 @@ POLICY = "/policies/defaultAppManagementPolicy"
 
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout with a running emulator whose operator may read and change the tenant's policy."""
+    """A checkout with a running emulator whose operator may also grant, and change the tenant's policy."""
     copy = make_checkout(tmp_path_factory.mktemp("trusted"))
     seed = copy.path / "emulator" / "seeds" / "default.yaml"
     right, more = "    - Application.ReadWrite.OwnedBy\n", "    - Policy.Read.All\n"
-    more += "    - Policy.ReadWrite.ApplicationConfiguration\n"
+    more += "    - Policy.ReadWrite.ApplicationConfiguration\n    - AppRoleAssignment.ReadWrite.All\n"
     text = seed.read_text()
     assert right in text
     seed.write_text(text.replace(right, right + more, 1))
@@ -131,3 +132,19 @@ def test_lifetime_is_fitted_to_the_policy_and_frozen(empty: Checkout) -> None:
     assert refused.code == 1
     assert "orgcal preflight --stack dev" in refused.text
     assert "Traceback" not in refused.text
+
+
+def test_home_grants_come_and_go_with_the_setting(empty: Checkout) -> None:
+    outside = Outside(empty.ready)
+    empty.configure(application={"home_grants": True})
+    assert empty.orgcal("up").code == 0
+    (principal,) = outside.service_principals()
+    path = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
+    granted = {item["appRoleId"] for item in outside.graph.pages(path)}
+
+    empty.configure(application={"home_grants": False})
+    taken_back = empty.orgcal("up")
+
+    assert granted == {APP_ROLE_IDS["Calendars.Read"], APP_ROLE_IDS["Directory.Read.All"]}
+    assert taken_back.code == 0, taken_back.text
+    assert list(outside.graph.pages(path)) == []

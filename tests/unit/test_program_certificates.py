@@ -15,9 +15,9 @@ from cryptography.x509.oid import NameOID
 from orgcal.errors import ConfigError
 from provisioning.application import _redirect_uris
 from provisioning.brought_along import read_certificate
+from provisioning.credential_section import CertificateFiles
 from provisioning.issued import differing_end_dates
 from provisioning.logo import MAX_BYTES, logo_image
-from provisioning.sections import CertificateFiles
 
 
 @pytest.fixture
