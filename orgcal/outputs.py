@@ -18,6 +18,8 @@ from orgcal.errors import UsageError
 OUTPUT_NAME = "orgcal"
 SCHEMA_VERSION = 1
 
+CredentialKind = Literal["secret", "certificate", "federated"]
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,9 +33,15 @@ class GraphPermission(_Record):
 
 
 class CredentialGeneration(_Record):
-    """One live generation of the connector's credential. Times are UTC."""
+    """One live generation of the connector's credential. Times are UTC.
+
+    Attributes:
+        kind: kinds may differ while one takes over from another.
+        key_id: Entra's key id; of a federated credential its id.
+    """
 
     generation: int
+    kind: CredentialKind = "secret"
     key_id: str
     created_at: datetime
     expires_at: datetime
@@ -50,6 +58,7 @@ class StackOutputs(_Record):
         consent_redirect_uri: our consent callback among `redirect_uris`; empty where the stack has none.
         permission_hash: SHA-256 over the declared permissions; consents to another hash are out of date.
         platform: settings of the integration platform, as in `orgcal:connector.platform`, without secrets.
+        credential_kind: of the active generation.
         active_generation: the generation that the connector uses.
         credentials: the live generations.
         client_secret: the active secret; None if the credential is of another kind or was not read.
@@ -74,7 +83,7 @@ class StackOutputs(_Record):
     platform: Mapping[str, Any]
     connector_key: str
     connector_name: str
-    credential_kind: Literal["secret", "certificate", "federated"]
+    credential_kind: CredentialKind
     active_generation: int
     credentials: tuple[CredentialGeneration, ...]
     client_secret: SecretStr | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -28,7 +28,7 @@ def export(
     credentials: ApplicationCredentials,
 ) -> None:
     """Exports the record; only the client secret in it is a Pulumi secret."""
-    live = settings.credential.generations
+    live = {str(number): settings.credential.kind_of(number) for number in settings.credential.generations}
     generations = pulumi.Output.all(ledger.entries, credentials.key_ids, credentials.ends).apply(
         lambda said: _generations(live, *said)
     )
@@ -63,7 +63,7 @@ def export(
 
 
 def _generations(
-    live: Sequence[int],
+    live: Mapping[str, str],
     entries: Mapping[str, Mapping[str, Any]],
     key_ids: Mapping[str, str],
     ends: Mapping[str, str],
@@ -71,11 +71,12 @@ def _generations(
     """The live generations, as `orgcal.outputs.CredentialGeneration`."""
     return [
         {
-            "generation": number,
-            "key_id": key_ids[str(number)],
-            "created_at": entries[str(number)]["created"],
-            "expires_at": ends[str(number)],
-            "superseded_at": entries[str(number)].get("superseded") or None,
+            "generation": int(number),
+            "kind": kind,
+            "key_id": key_ids[number],
+            "created_at": entries[number]["created"],
+            "expires_at": ends[number],
+            "superseded_at": entries[number].get("superseded") or None,
         }
-        for number in live
+        for number, kind in live.items()
     ]

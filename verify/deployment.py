@@ -95,6 +95,8 @@ def _connector(outputs: StackOutputs, shared: Shared) -> list[str]:
     said = [f"connector: {line}" for line in entry.differences(declared).values()]
     if entry.callback_url and entry.callback_url != outputs.callback_url:
         said.append(f"connector: callback {entry.callback_url} instead of {outputs.callback_url}")
+    if outputs.credential_kind == "federated":  # the platform proves itself with tokens of its own
+        return said
     held = platform.read_credentials(outputs.connector_key)
     if held is None:
         return [*said, "connector: it has no credential"]
@@ -137,6 +139,9 @@ def _application(outputs: StackOutputs, shared: Shared) -> list[str]:
         str(item.get("keyId"))
         for item in [*_parts(application, "passwordCredentials"), *_parts(application, "keyCredentials")]
     }
+    if any(item.kind == "federated" for item in outputs.credentials):
+        listed = graph.pages(f"/applications/{outputs.application_object_id}/federatedIdentityCredentials")
+        held |= {str(item.get("id")) for item in listed}
     for item in outputs.credentials:
         if item.key_id and item.key_id not in held:
             said.append(f"application: credential {item.generation} ({item.key_id}) is gone")
