@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azuread as azuread
 
+from orgcal.errors import OrgcalError
 from orgcal.msgraph.permissions import GRAPH_APP_ID, AppRole, application_permissions, published_roles
 from provisioning.lint import lint
 from provisioning.sections import ConnectorSettings
@@ -37,8 +38,15 @@ def declare(connector: ConnectorSettings, *, provider: azuread.Provider) -> Decl
 
     Raises:
         ConfigError: a scope is no application permission; the nearest names are offered.
+        OrgcalError: the operator may not look the names up, or cannot log in.
     """
-    graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
+    try:
+        graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
+    except Exception as error:  # pulumi has no narrower type for what a plugin refuses
+        raise OrgcalError(
+            f"the permissions of Microsoft Graph cannot be looked up in the home tenant: {_telling(str(error))}",
+            repair=f"orgcal preflight --stack {pulumi.get_stack()} names what the operator lacks",
+        ) from error
     published = published_roles(
         {
             "id": role.id,
@@ -53,3 +61,8 @@ def declare(connector: ConnectorSettings, *, provider: azuread.Provider) -> Decl
         for sentence in lint(connector.scopes, connector.purpose):
             pulumi.log.warn(sentence)
     return Declared(roles, graph.object_id)
+
+
+def _telling(text: str) -> str:
+    """What the plugin said, without the engine's wrapping."""
+    return text.rpartition("failed: ")[2].split("\n  repair: ")[0].strip()

@@ -23,7 +23,7 @@ from orgcal.upkeep.adopt import live_application, patched
 from orgcal.upkeep.adoption import plan_adoption
 from orgcal.upkeep.held import read_state
 from orgcal.upkeep.status import look
-from orgcal.upkeep.sweep import find_orphans, remove_orphan
+from orgcal.upkeep.sweep import _is_ours, find_orphans, remove_orphan
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, deploy
 
@@ -251,3 +251,26 @@ def test_adoption_patch_keeps_every_comment_of_the_settings() -> None:
     assert "- Calendars.Read # enough" in new
     assert 'display_name: "New"' in new
     assert 'privacy: "https://p.example"' in new
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        (f"{TAG} generation 2", True),
+        (f"CN={TAG} generation 12", True),
+        (f"CN={applications.certificate_subject('orgcal:' + 'long' * 20 + '/prod', 3)}", False),
+        ("orgcal:orgcal/staging generation 2", False),
+        ("by hand", False),
+        ("", False),
+    ],
+)
+def test_sweep_knows_its_own_names(name: str, ours: bool) -> None:
+    assert _is_ours(name, TAG) is ours
+
+
+def test_sweep_knows_a_certificate_whose_name_was_too_long() -> None:
+    tag = f"orgcal:{'long' * 20}/prod"
+    subject = applications.certificate_subject(tag, 3)
+
+    assert len(subject) == 64
+    assert _is_ours(f"CN={subject}", tag)

@@ -1,0 +1,34 @@
+"""What is advised where Entra or the engine refuses without a repair."""
+
+from __future__ import annotations
+
+import pytest
+
+from orgcal.engine.drive import explain
+from orgcal.engine.hints import hint
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ('resource "urn:x" cannot be deleted because it is protected', "orgcal:protect false"),
+        ("403 Authorization_RequestDenied: Insufficient privileges", "orgcal preflight --stack prod names the right"),
+        ("CredentialTypeNotAllowedAsPerAppPolicy: not allowed", "credential.kind certificate"),
+        ("CredentialInvalidLifetimeAsPerAppPolicy", "orgcal preflight --stack prod tells what"),
+        ("404 Request_ResourceNotFound", "pulumi refresh --stack prod"),
+        ("anything else", ""),
+    ],
+)
+def test_hint_names_the_command_for_the_stack(text: str, advice: str) -> None:
+    found = hint(text, "prod")
+
+    assert advice in found
+    assert bool(found) is bool(advice)
+
+
+def test_explained_refusal_keeps_its_own_repair() -> None:
+    own = explain("", ["it is protected\n  repair: ask somebody"], stack="prod")
+    none = explain("", ["error: this resource is protected"], stack="prod")
+
+    assert own.repair == "ask somebody"
+    assert "orgcal:protect false" in none.repair
