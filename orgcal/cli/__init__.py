@@ -10,7 +10,7 @@ def main() -> None:
     """Runs a command; turns what we can explain into one sentence on standard error, and into an exit code."""
     import typer
 
-    from orgcal.cli.commands import build_app
+    from orgcal.cli.commands import COMMANDS, build_app
     from orgcal.errors import OrgcalError
 
     arguments = sys.argv[1:]
@@ -23,10 +23,12 @@ def main() -> None:
     except typer.Exit as error:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
         code = 130
     except typer.TyperException as error:
-        sys.stderr.write(f"orgcal: {error.format_message()}\n  repair: orgcal {' '.join(arguments[:1])} --help\n")
+        known = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+        sys.stderr.write(
+            f"orgcal: {error.format_message()}\n  repair: {' '.join(filter(None, ['orgcal', known, '--help']))}\n"
+        )
         code = 2
     except BrokenPipeError:
         # The reader went away (`orgcal … | head`). Python would complain once more at exit.
@@ -38,6 +40,8 @@ def main() -> None:
         sys.stderr.write(f"orgcal: internal error, {type(error).__name__} at {_place_of(error)}\n")
         sys.stderr.write("  repair: please report it; ORGCAL_DEBUG=1 shows the whole trace, which may hold secrets\n")
         code = 3
+    if code == 130:
+        sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 # name -> (module of this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
-_COMMANDS = {
+COMMANDS = {
     "doctor": ("doctor", "doctor", "Check this machine; say how to repair it"),
     "env": ("env", "env", "Print shell settings for pulumi by hand"),
     "emulator": ("emulator", "app", "Start, stop and find the local emulator"),
@@ -30,8 +30,8 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_root)
     called = next((word for word in arguments if not word.startswith("-")), "")
-    for name in [called] if called in _COMMANDS else _COMMANDS:
-        module, attribute, short_help = _COMMANDS[name]
+    for name in [called] if called in COMMANDS else COMMANDS:
+        module, attribute, short_help = COMMANDS[name]
         found = getattr(importlib.import_module(f"orgcal.cli.{module}"), attribute)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, short_help=short_help)

@@ -45,15 +45,12 @@ def demo(
         if started and not keep:
             ending.callback(emulator.stop)
         story.emulator(process, started=started)
-        report = emulator.state_dir.parent / "report.html"
-        well = _run(story, process, report)
-        if keep:
-            story.where_to_look(process, report)
+        well = _run(story, process, report=emulator.state_dir.parent / "report.html", keep=keep)
     if not well:
         raise typer.Exit(1)
 
 
-def _run(story: Story, process: EmulatorProcess, report: Path) -> bool:
+def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool) -> bool:
     """The job; whether it ended as a demo should."""
     from orgcal.engine.tools import prepare
     from orgcal.tenants.registry import open_stack_registry
@@ -74,16 +71,19 @@ def _run(story: Story, process: EmulatorProcess, report: Path) -> bool:
     story.steps(outputs, entry)
     story.organisations(registered, summary)
     story.invitation(waiting, link)
-    return story.verdict(summary, proven=consenting, pending=waiting)
+    well = story.verdict(summary, proven=consenting, pending=waiting)
+    if keep:
+        story.where_to_look(process, outputs, report=report, link=link)
+    return well
 
 
 def _deploy(story: Story, prepared: Prepared) -> StackOutputs:
-    drive = prepared.drive()
-    drive.release_dead_lock()
+    from orgcal.engine.deploy import deploy
+
     with story.engine(prepared.engine.reason) as on_step:
-        result = drive.up(preview_first=False, on_step=on_step)
+        result, outputs = deploy(prepared, on_step=on_step, tell=story.line)
     story.deployed(result)
-    return drive.outputs()
+    return outputs
 
 
 def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str]]:
@@ -115,7 +115,8 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
     from orgcal.tenants.model import State
 
     known = service.registry.wanted(tenant.tenant_id)
-    if known.state in (State.CONSENTED, State.VERIFIED) and known.permission_hash == service.outputs.permission_hash:
+    # What the registry knows may be of an application that is gone; a fresh token is not.
+    if known.state in (State.CONSENTED, State.VERIFIED) and service.prover.look(tenant.tenant_id).access == "granted":
         story.line(f"{tenant.name}: its administrator has consented before")
         return
     administrator = _administrator(process, tenant.tenant_id)
@@ -172,7 +173,7 @@ def _connector_entry(outputs: StackOutputs, prepared: Prepared) -> dict[str, Any
     entry = platform.read_connector(outputs.connector_key)
     held = platform.read_credentials(outputs.connector_key)
     if entry is None or held is None:
-        raise OrgcalError("the connector is not complete", where=platform.place, repair="make demo")
+        raise OrgcalError("the connector is not complete", where=platform.place, repair="make clean, then make demo")
     return {
         "description": entry.description,
         "scopes": entry.scopes,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orgcal.cli.progress import StepPrinter
@@ -40,7 +41,7 @@ class Story:
 
     def line(self, text: str) -> None:
         """One line of progress."""
-        self._console.print(f"  {text}", soft_wrap=True)
+        self._console.print(f"  {escape(text)}", soft_wrap=True)
 
     def emulator(self, process: EmulatorProcess, *, started: bool) -> None:
         """Where the emulator is."""
@@ -66,7 +67,7 @@ class Story:
             self.line(text)
             yield
             return
-        with self._console.status(text):
+        with self._console.status(escape(text)):
             yield
 
     def steps(self, outputs: StackOutputs, entry: dict[str, Any]) -> None:
@@ -88,14 +89,14 @@ class Story:
                 "client secret made",
                 f"generation {secret.generation}, key id {secret.key_id}\nexpires {secret.expires_at:%Y-%m-%d}",
             ),
-            ("credentials pushed", f"generation {entry['generation']}, stored {str(entry['updated_at'])[:19]}"),
+            ("credentials pushed", f"generation {entry['generation']}, stored {entry['updated_at']}"),
             ("catalog settings", str(entry["description"] or "no description")),
             ("connector scopes", ", ".join(entry["scopes"] or ())),
             ("Graph permissions", permissions),
             ("connector saved", "published" if entry["published"] else "not published"),
         ]
         for number, (step, made) in enumerate(rows, start=1):
-            table.add_row(str(number), step, made)
+            table.add_row(str(number), step, escape(made))
         self._console.print()
         self._console.print(table)
 
@@ -111,7 +112,7 @@ class Story:
             found = summary.organisations.get(tenant.tenant_id)
             checked = found is not None and found.checked
             table.add_row(
-                tenant.name,
+                escape(tenant.name),
                 _consent_text(tenant),
                 str(found.users) if found and checked else "-",
                 str(found.calendars) if found and checked else "-",
@@ -133,33 +134,39 @@ class Story:
         first, second = (summary.organisations.get(tenant.tenant_id) for tenant in (proven, pending))
         wrong = [item for item in summary.results if item.verdict in (Verdict.FAIL, Verdict.ERROR)]
         for item in wrong:
-            self._console.print(f"[red]{item.verdict.value}[/] {item.organisation} {item.check}: {item.sentence}")
+            self._console.print(
+                f"[red]{item.verdict.value}[/] {escape(item.organisation)} {item.check}: {escape(item.sentence)}"
+            )
         read = first is not None and first.checked and first.users > 0 and first.calendars > 0
         left_out = second is not None and not second.checked
         well = read and left_out and not wrong
         seconds = time.monotonic() - self._started
         if well:
-            text = f"[bold green]proven[/]: {proven.name} can be read; {pending.name} is waiting for its administrator"
+            read_one, waiting = escape(proven.name), escape(pending.name)
+            text = f"[bold green]proven[/]: {read_one} can be read; {waiting} is waiting for its administrator"
         else:
             text = "[bold red]the demo did not end as it should[/]"
         self._console.print(f"\n{text} ({seconds:.0f} s)")
         return well
 
-    def where_to_look(self, process: EmulatorProcess, report: Path) -> None:
+    def where_to_look(self, process: EmulatorProcess, outputs: StackOutputs, *, report: Path, link: str) -> None:
         """With `--keep`: pages, files and commands to try next."""
-        page = f"{process.ready['platform']['url']}/connectors/outlook-calendar-admin/page"
         self._console.print("\nThe emulator goes on running. Look at")
-        for what, where in (("the connector's page", page), ("the report", report)):
-            self._console.print(f"  {what:<22} {where}", soft_wrap=True)
-        self._console.print("and try")
+        for what, where in (
+            ("the connector's page", f"{process.ready['platform']['url']}/connectors/{outputs.connector_key}/page"),
+            ("a consent page", link),
+            ("the report", str(report)),
+        ):
+            self._console.print(f"  {what:<21}{escape(where)}", soft_wrap=True)
+        self._console.print("(a browser asks about the emulator's own certificate once) and try")
         for command, why in (
-            ('eval "$(.venv/bin/orgcal env)"', "then pulumi preview, up, refresh, stack output, destroy --stack dev"),
-            (".venv/bin/orgcal consent serve", "then open the link above in a browser, and accept or cancel"),
+            ('eval "$(.venv/bin/orgcal env)"', "then pulumi preview, up, refresh, destroy --stack dev"),
+            (".venv/bin/orgcal consent serve", "then open the consent page, and accept or cancel"),
             (".venv/bin/orgcal tenants list", "who has consented"),
             ("make verify", "verify again"),
             ("make down", "stop the emulator"),
         ):
-            self._console.print(f"  [bold]{command}[/]  {why}", soft_wrap=True)
+            self._console.print(f"  [bold]{escape(command):<32}[/]{why}", soft_wrap=True)
 
 
 def _consent_text(tenant: Tenant) -> str:

@@ -23,7 +23,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 @app.command()
 def start(
     stack: StackOption = DEV_STACK,
-    port: Annotated[int | None, typer.Option(help="Port from now on; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port from now on; 0 takes a free one.", min=0, max=65535)] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start it unless it runs.

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from orgcal.engine.drive import Step
@@ -40,15 +41,15 @@ class StepPrinter:
 
     def __call__(self, step: Step) -> None:
         if step.operation == "warning":
-            self._console.print(f"  [yellow]warning[/] {step.name}")
+            self._console.print(f"  [yellow]warning[/] {escape(step.name)}")
             return
         kind = step.type.rsplit(":", 1)[-1]
         if not step.done:
             if self._status is not None:
-                self._status.update(f"{kind} {step.name}")
+                self._status.update(escape(f"{kind} {step.name}"))
             return
         done = _PAST.get(step.operation)
         if done and not step.type.startswith(
             ("pulumi:", "orgcal:index:EntraApplication", "orgcal:index:ClientSecrets")
         ):
-            self._console.print(f"  [green]{done:<8}[/] {kind} [dim]{step.name}[/]")
+            self._console.print(f"  [green]{done:<8}[/] {kind} [dim]{escape(step.name)}[/]")

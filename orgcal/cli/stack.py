@@ -15,15 +15,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 def up(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Bring a stack up to its program and settings, as `pulumi up` does."""
     from orgcal.cli.progress import StepPrinter
+    from orgcal.engine.deploy import deploy
     from orgcal.engine.tools import prepare
 
-    prepared = prepare(stack, os.environ, tell=None if as_json else typer.echo)
-    printer = StepPrinter(quiet=as_json)
-    drive = prepared.drive()
-    drive.release_dead_lock()
-    with printer:
-        result = drive.up(preview_first=prepared.guarded, on_step=printer)
-    outputs = drive.outputs()
+    tell = _silent if as_json else typer.echo
+    prepared = prepare(stack, os.environ, tell=tell)
+    with StepPrinter(quiet=as_json) as printer:
+        result, outputs = deploy(prepared, on_step=printer, tell=tell)
     if as_json:
         typer.echo(json.dumps({"changes": dict(result.changes), "client_id": outputs.client_id}))
         return
@@ -43,10 +41,14 @@ def destroy(
 
     if not yes:
         typer.confirm(f"Remove everything that stack {stack} made?", abort=True)
-    prepared = prepare(stack, os.environ, tell=None if as_json else typer.echo)
+    prepared = prepare(stack, os.environ, tell=_silent if as_json else typer.echo)
     printer = StepPrinter(quiet=as_json)
     drive = prepared.drive()
     drive.release_dead_lock()
     with printer:
         result = drive.destroy(preview_first=prepared.guarded, on_step=printer)
     typer.echo(json.dumps({"changes": dict(result.changes)}) if as_json else f"stack {stack}: {result.changed} removed")
+
+
+def _silent(line: str) -> None:
+    """Where JSON is asked for, nothing else is printed."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import psutil
 import pulumi.automation as automation
@@ -24,16 +24,14 @@ from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import create_command_error
 
 from orgcal.engine.environment import StackEnvironment
+from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
-from orgcal.engine.hints import hint
-from orgcal.errors import EngineError
-from orgcal.outputs import StackOutputs, read_outputs
+from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
 OnLine = Callable[[str], None]
 _STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
 """The engine's warning where the stand-in is used, which `prepare` has told already, with the reason."""
-_MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stack was deployed: world, the emulator's directory, and the connector's callback URL."""
+
+    cloud: str
+    directory_id: str
+    callback_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """What an operation did: number of resources by operation, such as `{"create": 3, "same": 4}`."""
+    """What an operation did: number of resources by operation, such as `{"create": 3, "same": 4}`.
+
+    Only what exists outside the state counts: not the stack, its components and its providers.
+    """
 
     changes: Mapping[str, int] = field(default_factory=dict)
 
@@ -110,6 +120,7 @@ class _ExactEnvironment(automation.PulumiCommand):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            umask=0o077,  # states and their backups are nobody else's
         ) as process:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -160,8 +171,8 @@ class Drive:
         """What `up` would do; nothing is written."""
         collected = _Events(on_step)
         with _translated(self._stack_name, collected):
-            found = self._selected().preview(on_event=collected, color="never", suppress_progress=True)
-        return Result({str(getattr(op, "value", op)): count for op, count in found.change_summary.items()})
+            self._selected().preview(on_event=collected, color="never", suppress_progress=True)
+        return Result(collected.changes)
 
     def up(self, *, preview_first: bool, on_step: OnStep | None = None) -> Result:
         """Brings the stack up to the program.
@@ -214,28 +225,40 @@ class Drive:
         Raises:
             UsageError: the stack has not been deployed yet.
         """
-        with _translated(self._stack_name):
-            values = self._selected().outputs()
-        return read_outputs({name: item.value for name, item in values.items()}, where=f"stack {self._stack_name}")
+        values = self._said("stack", "output", "--json", "--show-secrets")
+        return read_outputs(values, where=f"stack {self._stack_name}")
+
+    def recorded_place(self) -> Place | None:
+        """Where the stack's state says that it was made; None before the first deployment."""
+        record = self._said("stack", "output", "--json").get(OUTPUT_NAME)
+        if not isinstance(record, dict):
+            return None
+        said = (str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url"))
+        return Place(*said)
 
     def export(self) -> dict[str, Any]:
         """The state as the backend keeps it, secrets encrypted."""
+        return self._said("stack", "export")
+
+    def _said(self, *words: str) -> dict[str, Any]:
+        """What a command of the engine prints as JSON."""
+        self.select()
         with _translated(self._stack_name):
             text = self._workspace.pulumi_command.run(
-                ["stack", "export", "--stack", self._stack_name], self._workspace.work_dir, self._workspace.env_vars
+                [*words, "--stack", self._stack_name], self._workspace.work_dir, self._workspace.env_vars
             ).stdout
-        exported: dict[str, Any] = json.loads(text)
-        return exported
+        said: dict[str, Any] = json.loads(text)
+        return said
 
     def release_dead_lock(self) -> bool:
         """Removes the backend's lock if the process that took it is dead; whether there was one.
 
         Only a backend in local files says whose lock it is; elsewhere nothing is done.
         """
-        url = self._environment.backend_url
-        if not url.startswith("file://"):
+        backend = urlsplit(self._environment.backend_url)
+        if backend.scheme != "file":
             return False
-        locks = Path(url.removeprefix("file://")) / ".pulumi" / "locks"
+        locks = Path(unquote(backend.path)) / ".pulumi" / "locks"
         removed = False
         for path in locks.glob(f"organization/*/{self._stack_name}/*.json"):
             try:
@@ -266,20 +289,30 @@ class _Events:
     def __call__(self, event: events.EngineEvent) -> None:
         if event.diagnostic_event is not None:
             self._diagnostic(event.diagnostic_event)
-        elif event.summary_event is not None:
-            changes = event.summary_event.resource_changes
-            self.changes = {str(getattr(op, "value", op)): count for op, count in changes.items()}
         elif event.resource_pre_event is not None:
             self._step(event.resource_pre_event.metadata, done=False)
         elif event.res_outputs_event is not None:
+            self._count(event.res_outputs_event.metadata)
             self._step(event.res_outputs_event.metadata, done=True)
 
     def _diagnostic(self, said: events.DiagnosticEvent) -> None:
-        text = _MARKUP.sub("", said.message).strip()
+        text = MARKUP.sub("", said.message).strip()
         if said.severity == "error" and text:
             self.errors.append(text)
         elif said.severity == "warning" and text and self._on_step and _STAND_IN_WARNING not in text:
             self._on_step(Step("warning", "", text))
+
+    def _count(self, metadata: events.StepEventMetadata) -> None:
+        state = metadata.new or metadata.old
+        operation = str(getattr(metadata.op, "value", metadata.op))
+        # A replacement is reported as itself and again as the two operations it consists of.
+        if (
+            state is not None
+            and state.custom
+            and not metadata.type.startswith("pulumi:")
+            and "replace" not in operation
+        ):
+            self.changes[operation] = self.changes.get(operation, 0) + 1
 
     def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
         if self._on_step:
@@ -294,43 +327,3 @@ def _translated(stack: str, collected: _Events | None = None) -> Iterator[None]:
         yield
     except automation.CommandError as error:
         raise explain(str(error), collected.errors if collected else [], stack=stack) from None
-
-
-def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
-    """One sentence out of what the engine printed.
-
-    Args:
-        transcript: the command's whole output.
-        diagnostics: the engine's own error diagnostics, best first; may be empty.
-    """
-    plain = _MARKUP.sub("", transcript)
-    where = f"stack {stack}"
-    if "incorrect passphrase" in plain:
-        return EngineError(
-            "the passphrase is not the one that the stack's secrets were encrypted with",
-            where=where,
-            repair="name the right file in PULUMI_CONFIG_PASSPHRASE_FILE",
-        )
-    if "the stack is currently locked" in plain:
-        return EngineError(
-            "another update of this stack is running, or one was killed elsewhere",
-            where=where,
-            repair=f"wait for it; if none runs any more: pulumi cancel --stack {stack}",
-        )
-    if "no space left on device" in plain:
-        return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
-    sentences = [text for text in map(_sentence, diagnostics) if text]
-    if not sentences:
-        sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
-    # Our own program and plugins end a sentence with its repair; the engine's only tell what happened.
-    what, _, repair = "\n".join(dict.fromkeys(sentences)).partition("\n  repair: ")
-    return EngineError(what or "the engine failed without saying why", where=where, repair=repair or hint(what, stack))
-
-
-def _sentence(diagnostic: str) -> str:
-    """The telling part of a diagnostic, without the engine's wrapping; empty where it tells nothing of its own."""
-    text = diagnostic.removeprefix("error: ")
-    if re.match(r"(an unhandled error occurred: program exited|(update|preview|refresh|destroy) failed)", text):
-        return ""
-    text = re.sub(r"^Program failed with an unhandled exception:\n", "", text)
-    return re.sub(r"^.*?rpc error: code = \w+ desc = ", "", text, flags=re.DOTALL).strip()

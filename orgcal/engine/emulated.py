@@ -158,6 +158,6 @@ class EmulatorOfStack:
         if port and "port" in what:
             repair = (
                 f"end the program that uses port {port}, or move the emulator: orgcal emulator start --port 0 "
-                "(the next `pulumi up` then updates the redirect URI)"
+                "(the next `make up` or `make demo` then updates the redirect URI)"
             )
         return UsageError(what, where="emulator", repair=repair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from orgcal.errors import UsageError
 
 DEV_STACK = "dev"
 DATA_DIR_VARIABLE = "ORGCAL_DATA_DIR"
-_STACK_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
+_STACK_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$")
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
@@ -82,10 +83,11 @@ def stack_cloud(project_dir: Path, stack: str) -> str:
     cloud = config.get("orgcal:entra.cloud") or (entra.get("cloud") if isinstance(entra, dict) else None)
     if cloud not in CLOUDS:
         found = "nothing" if cloud is None else repr(cloud)
+        nearest = difflib.get_close_matches(str(cloud), CLOUDS, n=1)
         raise UsageError(
             f"orgcal:entra.cloud: found {found}; expected one of {', '.join(CLOUDS)}",
             where=str(stack_file(project_dir, stack)),
-            repair=f"pulumi config set --stack {stack} --path orgcal:entra.cloud public",
+            repair=f"pulumi config set --stack {stack} --path orgcal:entra.cloud {nearest[0] if nearest else 'public'}",
         )
     return str(cloud)
 

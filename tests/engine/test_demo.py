@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,12 +58,48 @@ def test_demo_again_changes_nothing_and_verifies_again(checkout: Checkout) -> No
     verified = checkout.orgcal("verify", "--stack", "dev", "--json")
 
     assert first.code == second.code == verified.code == 0, first.text + second.text + verified.text
-    assert "pulumi up: 0 changed, 10 unchanged" in second.out
+    assert "pulumi up: 0 changed, 6 unchanged" in second.out
     assert "its administrator has consented before" in second.out
     # $batch is a POST and reads; consent is posted once and for all.
     assert {write for write in outside.writes_since(mark) if "$batch" not in write} == set()
     # The first demo found no emulator and left it running; the second found it running, so it left it too.
     assert checkout.orgcal("emulator", "status").code == 0
+
+
+@pytest.mark.parametrize(
+    ("removed", "said"),
+    [
+        ("emulator", "the emulator's directory is another one"),
+        ("state", "consented, proved by a fresh token"),
+        ("emulator-port", "the emulator has another port"),
+    ],
+)
+def test_demo_after_half_of_what_it_kept_is_gone_makes_it_anew(checkout: Checkout, removed: str, said: str) -> None:
+    first = checkout.orgcal("demo")
+    path = checkout.path / ".local" / "dev" / removed
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    second = checkout.orgcal("demo")
+
+    assert first.code == 0, first.text
+    assert second.code == 0, second.text
+    assert said in second.out
+    assert "proven: Contoso can be read" in second.out
+
+
+def test_demo_interrupted_by_ctrl_c_says_that_the_next_goes_on(checkout: Checkout) -> None:
+    process = start_demo(checkout)
+    assert process.stdout is not None
+    for _ in range(3):  # it is at work
+        process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+
+    completed = checkout.orgcal("demo")
+
+    assert process.returncode == 130
+    assert "interrupted; the next run goes on from here" in said
+    assert completed.code == 0, completed.text
 
 
 def test_demo_beside_a_running_one_says_so_and_harms_nothing(checkout: Checkout) -> None:

@@ -1,0 +1,61 @@
+"""`pulumi up` as our commands do it: on a stack that is where its state was made, and free to be worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orgcal.engine.drive import Drive, OnStep, Result
+from orgcal.engine.tools import Prepared
+from orgcal.errors import WorldMismatch
+from orgcal.msgraph.worlds import World
+from orgcal.outputs import StackOutputs
+
+
+def deploy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object]) -> tuple[Result, StackOutputs]:
+    """Brings a stack up.
+
+    Args:
+        prepared: the stack.
+        on_step: is told of each resource.
+        tell: is told in one line what else was needed.
+
+    Returns:
+        What was changed, and the stack's outputs.
+
+    Raises:
+        WorldMismatch: the stack's state was made in another cloud.
+        EngineError: the engine refused; its sentence.
+    """
+    drive = prepared.drive()
+    drive.release_dead_lock()
+    _settle_place(drive, prepared, tell)
+    result = drive.up(preview_first=prepared.guarded, on_step=on_step)
+    return result, drive.outputs()
+
+
+def _settle_place(drive: Drive, prepared: Prepared, tell: Callable[[str], object]) -> None:
+    """Refuses another cloud; brings the state up to date where the emulator was replaced or has moved."""
+    recorded, environment = drive.recorded_place(), prepared.environment
+    if recorded is None:
+        return
+    if recorded.cloud != environment.cloud:
+        raise WorldMismatch(
+            f"the stack was made in the world {recorded.cloud!r} and cannot move to {environment.cloud!r}",
+            where=f"stack {environment.stack}",
+            repair="give the other world a stack of its own: orgcal:entra.cloud in a new Pulumi.NAME.yaml",
+        )
+    world: World | None = environment.world
+    if world is None or world.emulated is None:
+        return
+    replaced = recorded.directory_id != world.emulated.directory_id
+    # The port is part of the callback URL, so of the redirect URI.
+    moved = recorded.callback_url.startswith("https://localhost:") and not recorded.callback_url.startswith(
+        f"{world.login_url}/"
+    )
+    if replaced or moved:
+        why = "the emulator's directory is another one" if replaced else "the emulator has another port"
+        tell(f"{why} than when the stack was deployed: refreshing first")
+    if moved:
+        drive.up(preview_first=False)  # a refresh asks where the state's providers point: they must follow first
+    if replaced or moved:
+        drive.refresh()

@@ -1,0 +1,71 @@
+"""One sentence, with its repair, out of what the engine printed."""
+
+from __future__ import annotations
+
+import re
+
+from orgcal.engine.hints import hint
+from orgcal.engine.stacks import DEV_STACK
+from orgcal.errors import EngineError, UsageError
+
+MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
+"""The engine's own markup and colours."""
+_OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's world is")
+"""Sentences of our program about settings and surroundings; they end a command as wrong usage does."""
+
+
+def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
+    """One sentence out of what the engine printed.
+
+    Args:
+        transcript: the command's whole output.
+        diagnostics: the engine's own error diagnostics, best first; may be empty.
+    """
+    plain = MARKUP.sub("", transcript)
+    where = f"stack {stack}"
+    if "incorrect passphrase" in plain:
+        return EngineError(
+            "the passphrase is not the one that the stack's secrets were encrypted with",
+            where=where,
+            repair="git checkout Pulumi.dev.yaml orgcal/engine/dev_passphrase.txt"
+            if stack == DEV_STACK
+            else "name the right file in PULUMI_CONFIG_PASSPHRASE_FILE",
+        )
+    if "the stack is currently locked" in plain:
+        return EngineError(
+            "another update of this stack is running, or one was killed elsewhere",
+            where=where,
+            repair=f"wait for it; if none runs any more: pulumi cancel --stack {stack}",
+        )
+    if "no space left on device" in plain:
+        return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
+    sentences = [text for text in map(_sentence, diagnostics) if text]
+    if not sentences:
+        sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
+    # Our own program and plugins end a sentence with its repair; the engine's only tell what happened.
+    parted = [text.partition("\n  repair: ") for text in sentences]
+    what = "\n".join(dict.fromkeys(part[0] for part in parted))
+    repair = "; ".join(dict.fromkeys(part[2] for part in parted if part[2]))
+    if stack == DEV_STACK and "generation would fall" in what:
+        repair += "; or make the stack anew: make clean, then make up"
+    error = EngineError(what or _last_line(plain), where=where, repair=repair or hint(what, stack))
+    if _OF_THE_SETTINGS.search(what):
+        error.exit_code = UsageError.exit_code
+    return error
+
+
+def _last_line(transcript: str) -> str:
+    """What an engine says that names no error."""
+    lines = [line for line in transcript.splitlines() if line.strip() and not line.startswith(("code:", "stdout:"))]
+    said = lines[-1].removeprefix("stderr: ").strip() if lines else ""
+    return said or "the engine failed without saying why"
+
+
+def _sentence(diagnostic: str) -> str:
+    """The telling part of a diagnostic, without the engine's wrapping; empty where it tells nothing of its own."""
+    text = diagnostic.removeprefix("error: ")
+    if re.match(r"(an unhandled error occurred: program exited|(update|preview|refresh|destroy) failed)", text):
+        return ""
+    text = re.sub(r"^Program failed with an unhandled exception:\n", "", text)
+    text = re.sub(r"^.*?rpc error: code = \w+ desc = ", "", text, flags=re.DOTALL)
+    return re.sub(r"^\S+ resource '[^']*' has a problem: ", "", text).strip()
