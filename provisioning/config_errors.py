@@ -55,7 +55,8 @@ def _repair(key: str, example: str) -> str:
     if example.startswith("{"):
         return f"write `{key}: {example}` into the stack's file (Pulumi.prod.yaml.example shows each setting)"
     if example.startswith("["):
-        return f"pulumi config set --path '{key}[0]' {example.strip('[]').split(',')[0]}"
+        item = key if key.endswith("]") else f"{key}[0]"
+        return f"pulumi config set --path '{item}' {example.strip('[]').split(',')[0]}"
     return f"pulumi config set --path {key} {example}"
 
 

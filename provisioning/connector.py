@@ -124,6 +124,7 @@ class CredentialLedger(_Resource):
         generations: the live ones, numbers from 1.
         active: the one that the connector uses.
         lifetime: of generations that are new: a number of days such as `180d`, or `never`.
+        world: the cloud that the stack lives in; a state that was made in another is refused.
         rollback_to: the one number that the active and the highest live generation may fall to.
         opts: the resource's options.
     """
@@ -135,6 +136,7 @@ class CredentialLedger(_Resource):
         generations: Sequence[int],
         active: int,
         lifetime: str,
+        world: str | None = None,
         rollback_to: int | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -145,6 +147,7 @@ class CredentialLedger(_Resource):
                 "generations": list(generations),
                 "active": active,
                 "lifetime": lifetime,
+                "world": world,
                 "rollbackTo": rollback_to,
                 "entries": None,
                 "endDates": None,

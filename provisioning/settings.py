@@ -104,6 +104,7 @@ class Settings(Section):
             "generations": list(self.credential.generations),
             "active": self.credential.active,
             "lifetime": lifetime,
+            "world": self.entra.cloud,
             "rollback_to": self.credential.rollback_to,
             "opts": self.guard,
         }

@@ -7,6 +7,7 @@ whatever in the environment contradicts it stops the program before the first re
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,5 +86,5 @@ def entra_provider(settings: Settings, world: World) -> azuread.Provider:
         environment=world.azuread_environment,
         metadata_host=world.metadata_host or None,
         tenant_id=home_tenant_id(settings, world),
-        opts=pulumi.ResourceOptions(version="6.11.1"),
+        opts=pulumi.ResourceOptions(version=importlib.metadata.version("pulumi-azuread")),
     )

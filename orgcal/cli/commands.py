@@ -15,6 +15,7 @@ COMMANDS = {
     "up": ("stack", "up", "Bring a stack up, as pulumi up does"),
     "destroy": ("stack", "destroy", "Remove everything that a stack made"),
     "tenants": ("tenants", "app", "Customer organisations of a connector"),
+    "log": ("tenants", "log", "Everything that was done about organisations"),
     "consent": ("consent", "app", "Links, callback and proof of consent"),
     "verify": ("verify", "verify", "Prove that users and calendars can be read"),
     "preflight": ("preflight", "preflight", "Would the home tenant allow it?"),

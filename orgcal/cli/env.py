@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from orgcal.engine.environment import CHANGED_VARIABLE, KEPT_PREFIX, StackEnvironment
+from orgcal.engine.environment import CHANGED_VARIABLE, KEPT_PREFIX, SECRET_VARIABLES, StackEnvironment
 
 
 def env(
@@ -43,7 +43,7 @@ def env(
 def set_script(prepared: StackEnvironment) -> str:
     """POSIX shell text that sets the variables; the shell keeps old values aside, so none is printed."""
     names = [*prepared.variables, *prepared.removed, *(["PATH"] if prepared.path_first else [])]
-    lines = [f'if [ -n "${{{name}+x}}" ]; then export {KEPT_PREFIX}{name}="${name}"; fi' for name in names]
+    lines = [_keep_aside(name) for name in names]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in prepared.variables.items()]
     lines += [f"unset {name}" for name in prepared.removed]
     if prepared.path_first:
@@ -51,6 +51,12 @@ def set_script(prepared: StackEnvironment) -> str:
         lines.append(f'export PATH={first}"$PATH"')
     lines.append(f"export {CHANGED_VARIABLE}={shlex.quote(' '.join(names))}")
     return "\n".join(lines)
+
+
+def _keep_aside(name: str) -> str:
+    """Keeps the old value in the shell; a secret stays a variable of this shell alone, and reaches no child."""
+    keep = "" if name in SECRET_VARIABLES else "export "
+    return f'if [ -n "${{{name}+x}}" ]; then {keep}{KEPT_PREFIX}{name}="${name}"; fi'
 
 
 def unset_script(environ: Mapping[str, str]) -> str:

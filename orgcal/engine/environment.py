@@ -46,6 +46,18 @@ _LOGIN_VARIABLES = (
     "ARM_USE_OIDC",
 )
 
+SECRET_VARIABLES = frozenset(
+    {
+        "ARM_CLIENT_SECRET",
+        "ARM_CLIENT_CERTIFICATE",
+        "ARM_CLIENT_CERTIFICATE_PASSWORD",
+        "ARM_OIDC_TOKEN",
+        "ARM_OIDC_REQUEST_TOKEN",
+        "PULUMI_CONFIG_PASSPHRASE",
+    }
+)
+"""Of these a shell keeps the old value to itself: a real tenant's secret has no business in the emulator's world."""
+
 
 @dataclass(frozen=True)
 class StackEnvironment:

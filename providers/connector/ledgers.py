@@ -26,6 +26,7 @@ class CredentialLedger(Resource):
         "generations": Prop("array", required=True, description="Live generations, numbers from 1."),
         "active": Prop("integer", required=True, description="The live generation that the connector uses."),
         "lifetime": Prop(required=True, description="Of new generations: `180d`, or `never` (2299-12-31)."),
+        "world": Prop(description="Cloud that the stack lives in; never changes."),
         "rollbackTo": Prop("integer", description="The one number that the active generation may fall to."),
         "entries": Prop("object", filled=True, description="Generation -> created, expires, superseded, retired."),
     }
@@ -38,6 +39,13 @@ class CredentialLedger(Resource):
             raise InvalidInputs({"generations": "must be known before anything is made; take it from config"})
         if any(isinstance(number, bool) or not isinstance(number, int) for number in news["generations"]):
             raise InvalidInputs({"generations": f"found {news['generations']!r}, expected whole numbers"})
+        if olds.get("world") and olds["world"] != news.get("world"):
+            raise InvalidInputs(
+                {
+                    "world": f"the stack was made in the world {olds['world']!r} and cannot move to {news.get('world')!r}\n"
+                    "  repair: give the other world a stack of its own, with a Pulumi.NAME.yaml of its own"
+                }
+            )
         known = _entries(olds)
         try:
             ledger = record(_wanted(news), known, _wanted(olds) if olds else None, datetime.now(UTC))

@@ -243,3 +243,15 @@ def test_key_is_made_anew_for_other_keepers_only() -> None:
 @pytest.mark.parametrize(("name", "wrong"), [("commonName", ""), ("commonName", "x" * 65), ("endDate", "soon")])
 def test_key_check_refuses_what_no_certificate_takes(name: str, wrong: str) -> None:
     assert name in refusals(CertificateKey(), {**KEY, name: wrong})
+
+
+def test_ledger_state_of_another_world_is_refused() -> None:
+    wanted = {"generations": [1], "active": 1, "lifetime": "180d"}
+    made = CredentialLedger().check(Told().call(), {**wanted, "world": "emulator"}, {})
+
+    with pytest.raises(InvalidInputs) as refused:
+        CredentialLedger().check(Told().call(), {**wanted, "world": "public"}, made)
+    kept = CredentialLedger().check(Told().call(), {**wanted, "world": "emulator"}, made)
+
+    assert "made in the world 'emulator' and cannot move to 'public'" in refused.value.failures["world"]
+    assert kept["entries"] == made["entries"]
