@@ -184,7 +184,11 @@ def import_tenants(
     """Take organisations over; known ones stay as they are. Then run `orgcal consent check --all`."""
     from orgcal.tenants.model import Tenant
 
-    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"the file cannot be read: {reason}", where=str(file)) from error
     tenants = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:

@@ -54,17 +54,33 @@ class EmulatorOfStack:
         self.ready_file = self.state_dir / "ready.json"
         self.log_file = self.state_dir / "emulator.log"
         self._port_file = stack_dir / "emulator-port"
+        self._pid_file = stack_dir / "emulator-pid"
+        self._child: subprocess.Popen[bytes] | None = None
 
     def running(self) -> EmulatorProcess | None:
         """The process, or None where it does not run."""
         try:
             ready = json.loads(self.ready_file.read_text(encoding="utf-8"))
-            process = psutil.Process(int(ready["pid"]))
-            words = process.cmdline()
-        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+            process = self._ours(int(ready["pid"]))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        ours = "emulator" in words and str(self.state_dir) in words
-        return EmulatorProcess(process.pid, ready) if ours and process.is_running() else None
+        return EmulatorProcess(process.pid, ready) if process else None
+
+    def _ours(self, pid: int) -> psutil.Process | None:
+        """The process of this id if it is this stack's emulator; ids are used again, so its command line must fit."""
+        try:
+            process = psutil.Process(pid)
+            words = process.cmdline()
+        except psutil.Error:
+            return None
+        return process if "emulator" in words and str(self.state_dir) in words else None
+
+    def _forgotten(self) -> psutil.Process | None:
+        """An emulator of this stack whose state directory was removed while it ran; nobody can use it any more."""
+        try:
+            return self._ours(int(self._pid_file.read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            return None
 
     def start(self, *, port: int | None = None) -> tuple[EmulatorProcess, bool]:
         """Starts it unless it runs.
@@ -86,6 +102,9 @@ class EmulatorOfStack:
                 if running is not None:
                     self._refuse_move(running, port)
                     return running, False
+                forgotten = self._forgotten()
+                if forgotten is not None:
+                    self._end(forgotten)
                 return self._spawn(port if port is not None else self._kept_port()), True
         except Timeout:
             raise UsageError(
@@ -95,17 +114,24 @@ class EmulatorOfStack:
     def stop(self) -> bool:
         """Ends it, keeping its state; whether it ran."""
         running = self.running()
-        if running is None:
+        process = self._ours(running.pid) if running else self._forgotten()
+        if process is None:
             return False
-        process = psutil.Process(running.pid)
+        self._end(process)
+        self.ready_file.unlink(missing_ok=True)
+        return True
+
+    def _end(self, process: psutil.Process) -> None:
+        """Asks a process to end, and ends it if it does not."""
         process.terminate()
         try:
             process.wait(STOP_TIMEOUT_S)
         except psutil.TimeoutExpired:
             process.kill()
             process.wait(STOP_TIMEOUT_S)
-        self.ready_file.unlink(missing_ok=True)
-        return True
+        if self._child is not None and self._child.pid == process.pid:
+            self._child.wait()  # it was ours to reap
+            self._child = None
 
     def _kept_port(self) -> int:
         try:
@@ -136,6 +162,8 @@ class EmulatorOfStack:
             )
         finally:
             os.close(log)
+        self._child = child
+        self._pid_file.write_text(str(child.pid), encoding="ascii")
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             running = self.running()
