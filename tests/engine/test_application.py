@@ -86,7 +86,8 @@ def test_application_of_a_taken_name_is_refused_unless_the_settings_allow_it(emp
 
     empty.configure(application={"redirect_uris": ["https://app.example.com/further", "https://app.example.com/one"]})
     added = empty.orgcal("up", "--json")
-    assert json.loads(added.out)["changes"] == {"same": 9, "update": 1}
+    assert added.code == 0, added.text
+    assert json.loads(added.out)["changes"]["update"] == 1
     (after,) = [item for item in outside.applications() if item["id"] == made["id"]]
     assert set(after["web"]["redirectUris"]) == {*made["web"]["redirectUris"], "https://app.example.com/one"}
     outside.graph.delete(f"/applications/{other['id']}")
