@@ -1,11 +1,14 @@
-"""What `orgcal doctor` looks at in a stack's surroundings: emulator, trust, backend, world."""
+"""What `orgcal doctor` looks at in a stack's surroundings: emulator, trust, backend, settings, world."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +18,7 @@ from orgcal.engine.checkup import Finding
 from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.environment import CHANGED_VARIABLE, StackEnvironment
 from orgcal.engine.plugins import PROGRAM, standin_dir
-from orgcal.engine.stacks import DEV_STACK
+from orgcal.engine.stacks import DEV_STACK, stack_file
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World
 
 if TYPE_CHECKING:
@@ -146,6 +149,20 @@ def passphrase_fits(salt: str, passphrase: str) -> bool:
     except (InvalidTag, ValueError, binascii.Error):
         return False
     return True
+
+
+def check_settings(project_dir: Path, stack: str) -> Finding:
+    """The stack's settings are right, as the program's own reader says in a process of its own."""
+    path = stack_file(project_dir, stack)
+    command = [sys.executable, "-m", "provisioning.check_file", str(path)]
+    ended = subprocess.run(command, cwd=project_dir, capture_output=True, text=True, timeout=30.0, check=False)
+    if ended.returncode:
+        return Finding("settings", False, f"{path.name} cannot be read", f"pulumi config --stack {stack}")
+    problems = json.loads(ended.stdout)
+    if problems:
+        count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
+        return Finding("settings", False, f"{path.name}: {count}", "; ".join(problems))
+    return Finding("settings", True, f"{path.name} is as the program wants it")
 
 
 def check_world(surroundings: StackEnvironment, environ: Mapping[str, str]) -> Finding:
