@@ -23,7 +23,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class NangoRoutes:
-    """`/integrations` of Nango."""
+    """`/integrations` of Nango, and `/connections`, of which there are none: Nango's own flow is not emulated."""
 
     def __init__(self, nango: Nango, api_key: str) -> None:
         self._nango = nango
@@ -34,6 +34,7 @@ class NangoRoutes:
         return [
             self._route("/integrations", GET=self.index, POST=self.create),
             self._route("/integrations/{key}", GET=self.get, PATCH=self.change, DELETE=self.remove),
+            self._route("/connections", GET=self.connections),
         ]
 
     def _route(self, path: str, **handlers: Handler) -> Route:
@@ -66,6 +67,12 @@ class NangoRoutes:
     async def index(self, request: Request) -> Response:
         """Every integration."""
         return JSONResponse({"data": [_shape(each, request) for each in self._nango.integrations.newest()]})
+
+    async def connections(self, request: Request) -> Response:
+        """Every connection: none, as nobody can make one here."""
+        for name in request.query_params:
+            raise NangoFailure(501, "not_emulated", f"The emulator does not model the query parameter {name!r}")
+        return JSONResponse({"connections": []})
 
     async def create(self, request: Request) -> Response:
         """A new integration."""

@@ -158,6 +158,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "http": {**LOCAL_AS_HTTP, "base_url": "https://localhost"},
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
     "nango": {"kind": "nango"},
+    "nango-emulator": {"kind": "nango"},
     "github-environment": GITHUB,
 }
 """Every case by its name, with the settings of a real stack."""
@@ -176,8 +177,8 @@ def able(condition: Callable[[Capabilities], bool], names: tuple[str, ...] = NAM
 def open_case(name: str, folder: Path, authority: trustme.CA, keys: Any) -> Iterator[Case]:
     """The case `name`, with its servers running and its files below `folder`."""
     with ExitStack() as stack:
-        if name == "local":
-            yield _emulator(stack, keys)
+        if name in ("local", "nango-emulator"):
+            yield _emulator(name, stack, keys)
         elif name.startswith("file-"):
             yield _file(name, folder)
         elif name in ("local-strict", "http"):
@@ -186,10 +187,13 @@ def open_case(name: str, folder: Path, authority: trustme.CA, keys: Any) -> Iter
             yield _rest(name, stack, folder)
 
 
-def _emulator(stack: ExitStack, keys: Any) -> Case:
-    running = stack.enter_context(RunningEmulator(keys=keys))
-    environ = {"ORGCAL_EMULATOR_FILE": str(Path(running.ready["ca_file"]).with_name("ready.json"))}
-    settings, time = SETTINGS["local"], FakeTime()
+def _emulator(name: str, stack: ExitStack, keys: Any) -> Case:
+    ready = stack.enter_context(RunningEmulator(keys=keys)).ready
+    environ = {"ORGCAL_EMULATOR_FILE": str(Path(ready["ca_file"]).with_name("ready.json"))}
+    settings, time = dict(SETTINGS[name]), FakeTime()
+    if name == "nango-emulator":
+        settings["base_url"] = ready["nango"]["url"]
+        environ["NANGO_API_KEY_FILE"] = ready["nango"]["api_key_file"]
     platform = open_platform(settings, environ, clock=time.clock())
 
     def meddle() -> None:
@@ -198,7 +202,7 @@ def _emulator(stack: ExitStack, keys: Any) -> Case:
         assert held.credential is not None
         platform.push_credentials("outlook", replace(held.credential, client_secret="typed-in"))
 
-    return Case("local", settings, environ, platform, time, meddle=meddle)
+    return Case(name, settings, environ, platform, time, meddle=meddle, forgets=name == "local")
 
 
 def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.CA) -> Case:
