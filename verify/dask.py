@@ -26,13 +26,13 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
         UsageError: the package is missing, nobody answers, or the cluster has no workers.
     """
     try:
-        from distributed import Client  # type: ignore[import-not-found, unused-ignore]
+        from distributed import Client
     except ImportError as error:
         raise UsageError(
             "the package `distributed` is not installed", where="--dask", repair="pip install 'orgcal[dask]'"
         ) from error
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise UsageError(
             f"there is no Dask scheduler ({type(error).__name__})", where=f"--dask {address}", repair="dask scheduler"
@@ -41,5 +41,5 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
         workers = len(client.scheduler_info()["workers"])
         if workers == 0:
             raise UsageError("the cluster has no workers", where=f"--dask {address}", repair=f"dask worker {address}")
-        with client.get_executor(retries=0, pure=False) as executor:
+        with client.get_executor(retries=0, pure=False) as executor:  # type: ignore[no-untyped-call]
             yield executor, workers

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.home.applications import FoundApplication
 from orgcal.msgraph.permissions import ALWAYS_ADDED, GRAPH_APP_ID, names_of
 from orgcal.msgraph.pinned_roles import APP_ROLE_IDS
@@ -157,7 +158,7 @@ def import_file(
     component = f"{urn_prefix}{_COMPONENT}::{name}"
     # Names in this file must differ; the resources' own are all the same.
     known = {"entra": provider_urn(urn_prefix)} | ({"application": component} if component in held else {})
-    azuread = {"parent": "application", "provider": "entra", "version": "6.11.1", "logicalName": name}
+    azuread = {"parent": "application", "provider": "entra", "version": AZUREAD_PLUGIN_VERSION, "logicalName": name}
     principal = f"/servicePrincipals/{service_principal_id}" if service_principal_id else ""
     resources: list[dict[str, Any]] = [
         {"type": _APPLICATION, "name": "registration", "id": f"/applications/{application_object_id}", **azuread},

@@ -40,12 +40,9 @@ class CredentialLedger(Resource):
         if any(isinstance(number, bool) or not isinstance(number, int) for number in news["generations"]):
             raise InvalidInputs({"generations": f"found {news['generations']!r}, expected whole numbers"})
         if olds.get("world") and olds["world"] != news.get("world"):
-            raise InvalidInputs(
-                {
-                    "world": f"the stack was made in the world {olds['world']!r} and cannot move to {news.get('world')!r}\n"
-                    "  repair: give the other world a stack of its own, with a Pulumi.NAME.yaml of its own"
-                }
-            )
+            moved = f"the stack was made in the world {olds['world']!r} and cannot move to {news.get('world')!r}"
+            repair = "give the other world a stack of its own, with a Pulumi.NAME.yaml of its own"
+            raise InvalidInputs({"world": f"{moved}\n  repair: {repair}"})
         known = _entries(olds)
         try:
             ledger = record(_wanted(news), known, _wanted(olds) if olds else None, datetime.now(UTC))
