@@ -34,12 +34,14 @@ class EntraApplication(pulumi.ComponentResource):
         client_id: what the connector and customers' consent links carry.
         object_id: object id of the application in the home tenant.
         service_principal_id: object id of the home service principal.
+        home_grants: ids of the app role assignments in the home tenant; empty where the settings ask for none.
         redirect_uris: the platform's callback, our consent callback where set, and further ones.
     """
 
     client_id: pulumi.Output[str]
     object_id: pulumi.Output[str]
     service_principal_id: pulumi.Output[str]
+    home_grants: pulumi.Output[list[str]]
     redirect_uris: pulumi.Output[list[str]]
 
     def __init__(
@@ -76,18 +78,21 @@ class EntraApplication(pulumi.ComponentResource):
             ),
         )
         principal = azuread.ServicePrincipal(name, client_id=application.client_id, owners=[deployer], opts=guarded)
-        if settings.application.home_grants:
-            for role in declared.roles:
-                azuread.AppRoleAssignment(
-                    f"{name}-{role.name}",
-                    app_role_id=role.role_id,
-                    principal_object_id=principal.object_id,
-                    resource_object_id=declared.graph_principal_id,
-                    opts=guarded,
-                )
+        granted = declared.roles if settings.application.home_grants else ()
+        grants = [
+            azuread.AppRoleAssignment(
+                f"{name}-{role.name}",
+                app_role_id=role.role_id,
+                principal_object_id=principal.object_id,
+                resource_object_id=declared.graph_principal_id,
+                opts=guarded,
+            )
+            for role in granted
+        ]
         self.client_id = application.client_id
         self.object_id = application.object_id
         self.service_principal_id = principal.object_id
+        self.home_grants = pulumi.Output.all(*[grant.id for grant in grants])
         self._application = application
         self.register_outputs(
             {"client_id": self.client_id, "object_id": self.object_id, "redirect_uris": self.redirect_uris}
