@@ -98,9 +98,9 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     application = EntraApplication("c", settings, connector.callback_url, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
     pushed = push("c", settings, connector, application, credentials)
-    ids = [application.resource_id, application.service_principal_id, application.home_grants]
-    ids += [credentials.key_ids, credentials.ends]
-    return pulumi.Output.all(*ids, pushed.urn if pushed else "none", credentials.active.key_id)
+    ids = [application.resource_id, application.service_principal_id, credentials.key_ids, credentials.ends]
+    last = [pushed.urn if pushed else "none", credentials.active.key_id, application.home_grants]
+    return pulumi.Output.all(*ids, *last)
 
 
 @pulumi.runtime.test
