@@ -200,8 +200,6 @@ def test_credentials_of_a_kind_that_is_not_taken_are_refused_before_any_write(ca
 
 @pytest.mark.parametrize("case", ["local-strict", "file-yaml", "file-json"], indirect=True)
 def test_credentials_certificate_reads_back(case: Case) -> None:
-    if case.name not in ("local-strict", "file-yaml", "file-json"):
-        pytest.skip("only where certificates are taken as text and read back")
     pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
     certificate = Credential(
         CLIENT_ID, 1, certificate_pem=pem, private_key_pem=pem.replace("CERTIFICATE", "PRIVATE KEY")
