@@ -40,6 +40,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     try:
         begun = copy.orgcal("emulator", "start")
         assert begun.code == 0, begun.text
+        made = copy.shell("pulumi stack init dev")  # whichever test comes first may preview at once
+        assert made.code == 0, made.text
         yield copy
     finally:
         copy.orgcal("emulator", "stop")
