@@ -57,11 +57,16 @@ _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 
 
-def serve(provider: Provider) -> None:
-    """Answer the engine until it ends this process or goes away itself."""
+def serve(provider: Provider, kind: type[Servicer] | None = None) -> None:
+    """Answer the engine until it ends this process or goes away itself.
+
+    Args:
+        provider: the plugin.
+        kind: answers in other words than `Servicer`, where a plugin needs them.
+    """
     parent = os.getppid()
     server = grpc.server(ThreadPoolExecutor(WORKERS), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
-    servicer = Servicer(provider, sys.argv[1] if len(sys.argv) > 1 else "")
+    servicer = (kind or Servicer)(provider, sys.argv[1] if len(sys.argv) > 1 else "")
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
