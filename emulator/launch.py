@@ -17,7 +17,7 @@ from emulator.files import write_private
 from emulator.http_server import CannotServeError, JoiningProtocol, StoppableServer, listen
 from emulator.seed import seed_source
 from emulator.state_directory import Keys, StateDirectory
-from emulator.store import StateInUseError
+from emulator.state_versions import StateError
 from emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 from emulator.world import EmulatedCloud
 
@@ -34,7 +34,7 @@ class Emulator:
         names: also serve Microsoft's own host names, from a second authority that lives in memory.
 
     Raises:
-        CannotServeError: port taken, or state in use by another emulator.
+        CannotServeError: port taken, state in use by another emulator, or of another version.
         SeedError: the seed is wrong.
     """
 
@@ -57,7 +57,7 @@ class Emulator:
             own = state.secrets()
             source = seed_source(seed) if seed is not None else None
             self.cloud = EmulatedCloud(source, None if in_memory else state.database, found.signing, own)
-        except StateInUseError as error:
+        except StateError as error:
             self.listener.close()
             raise CannotServeError(f"{error}.") from error
         except BaseException:

@@ -188,7 +188,7 @@ def plant(seed: Seed, directory: Directory, operator_secret: str) -> None:
         directory.tenants.put(
             each.tenant_id, Tenant(each.tenant_id, each.display_name, each.domain, each.home, now, each.users)
         )
-        directory.put_principal(new_principal(each.tenant_id, GRAPH_CLIENT_ID, now))
+        directory.put_principal(new_principal(each.tenant_id, GRAPH_CLIENT_ID))
     plant_application(seed.operator, directory, operator_secret)
     for application in seed.applications:
         plant_application(application, directory, None)
@@ -229,7 +229,7 @@ def plant_application(
     directory.put_application(application)
     principal = ServicePrincipal(
         tenant.tenant_id, seed.principal_id, seed.client_id,
-        {**PRINCIPAL_DEFAULTS, "createdDateTime": rfc3339(now), "displayName": None, "appRoles": []}, [],
+        {**PRINCIPAL_DEFAULTS, "displayName": None, "appRoles": []}, [],
     )  # fmt: skip
     directory.put_principal(principal)
     graph = directory.principal_by_client(tenant.tenant_id, GRAPH_CLIENT_ID)

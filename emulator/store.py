@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from emulator.clock import Clock
+from emulator.state_versions import StateError, bring_up_to_date
 
 
-class StateInUseError(Exception):
+class StateInUseError(StateError):
     """Another process holds this state directory."""
 
 
@@ -39,6 +40,7 @@ class Database:
 
     Raises:
         StateInUseError: another emulator holds the file.
+        StateError: the file is no state, or one of a newer version.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -56,10 +58,17 @@ class Database:
                 "CREATE TABLE IF NOT EXISTS objects (kind TEXT, key TEXT, document TEXT, UNIQUE (kind, key))"
             )
             connection.execute(_SAVE, ("lock", "lock", "null"))
+            bring_up_to_date(connection, path)
             connection.commit()
         except sqlite3.OperationalError as error:
             connection.close()
             raise StateInUseError(f"another emulator uses {path.parent} ({error})") from error
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise StateError(f"{path} is no state of an emulator ({error}); use another folder") from error
+        except StateError:
+            connection.close()
+            raise
         self._connection = connection
 
     def load(self, kind: str) -> Iterator[tuple[str, Any]]:
@@ -176,6 +185,9 @@ class Table(Generic[T]):
         database: where writes go.
         clock: time for lag in seconds.
 
+    Raises:
+        StateError: the database holds what is no such object.
+
     Attributes:
         graph: what Graph's readers see.
         entra: what the token endpoint sees.
@@ -185,7 +197,10 @@ class Table(Generic[T]):
         self.kind = kind
         self.model = model
         self._database = database
-        self._newest: dict[str, T] = {key: model(**document) for key, document in database.load(kind)}
+        try:
+            self._newest: dict[str, T] = {key: model(**document) for key, document in database.load(kind)}
+        except TypeError as error:
+            raise StateError(f"the state holds a {kind} that is none ({error}); use another state folder") from error
         self.graph: View[T] = View(self._newest, clock)
         self.entra: View[T] = View(self._newest, clock)
 

@@ -27,11 +27,10 @@ from emulator.integration.nango_models import Nango
 from emulator.journal import Journal
 from emulator.seed import SeedApplication, SeedSource, plant, plant_application, seed_source
 from emulator.seed_errors import SeedError
+from emulator.state_versions import VERSION, migrated
 from emulator.store import Database, Table
 from emulator.traffic.models import Traffic
 from emulator.traffic.settings import set_lag
-
-EXPORT_VERSION = 1
 
 
 @dataclass
@@ -78,7 +77,7 @@ class EmulatedCloud:
 
     Raises:
         SeedError: the seed is wrong, or not the one that the state was made from.
-        StateInUseError: another emulator uses the state.
+        StateError: another emulator uses the state, or a newer one wrote it.
     """
 
     def __init__(self, seed: SeedSource | None, database_file: Path | None, key: SigningKey, own: Secrets) -> None:
@@ -177,7 +176,7 @@ class EmulatedCloud:
     def export(self) -> dict[str, Any]:
         """Everything it holds, as JSON can hold it; secrets of the directory only as hashes."""
         return {
-            "version": EXPORT_VERSION,
+            "version": VERSION,
             "directory_id": self.directory_id,
             "clock_offset_s": self.clock.offset_s,
             "objects": {table.kind: table.export() for table in self._tables()},
@@ -187,20 +186,24 @@ class EmulatedCloud:
         """Replace everything it holds by what `export` gave.
 
         Raises:
-            ValueError: this is no export of this version; nothing was changed.
+            ValueError: this is no export of this version or an older one; nothing was changed.
         """
-        objects = exported.get("objects")
-        if exported.get("version") != EXPORT_VERSION or not isinstance(objects, dict):
-            raise ValueError(f"this is no export of version {EXPORT_VERSION}")
+        objects, version = exported.get("objects"), exported.get("version")
+        if type(version) is not int or not 1 <= version <= VERSION or not isinstance(objects, dict):
+            raise ValueError(f"this is no export of version {VERSION} or older")
         offset_s = exported.get("clock_offset_s", 0.0)
         if isinstance(offset_s, bool) or not isinstance(offset_s, int | float) or offset_s < 0:
             raise ValueError("`clock_offset_s` must be a number of seconds")
         made: list[tuple[Table[Any], str, Any]] = []
+        for kind, documents in objects.items():
+            if not isinstance(documents, dict) or not all(isinstance(each, dict) for each in documents.values()):
+                raise ValueError(f"{kind} of the export must be an object of objects")
+        try:
+            objects = migrated(objects, version)
+        except (KeyError, AttributeError) as error:
+            raise ValueError(f"this is no export of version {version}: {error}") from error
         for table in self._tables():
-            documents = objects.get(table.kind, {})
-            if not isinstance(documents, dict):
-                raise ValueError(f"{table.kind} of the export must be an object")
-            for key, document in documents.items():
+            for key, document in objects.get(table.kind, {}).items():
                 try:
                     made.append((table, key, table.model(**document)))
                 except TypeError as error:

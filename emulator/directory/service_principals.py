@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from emulator.clock import rfc3339
 from emulator.directory import credentials
 from emulator.directory.access import (
     LIST_APPLICATIONS,
@@ -100,7 +99,7 @@ class ServicePrincipalRoutes:
                 f"{application.client_id} is already in use."
             )
         owners = check_owners(self._directory, tenant_id, owners, self._is_user)
-        principal = new_principal(tenant_id, application.client_id, self._directory.clock.now())
+        principal = new_principal(tenant_id, application.client_id)
         principal.properties.update(given)
         principal.properties["keyCredentials"] = credentials.merge_keys(
             None, given.get("keyCredentials", []), self._directory.clock.now(), self._policy(request)
@@ -218,7 +217,7 @@ class ServicePrincipalRoutes:
         return odata.selected(request, "servicePrincipal", known)
 
 
-def new_principal(tenant_id: str, client_id: str, now: float) -> ServicePrincipal:
+def new_principal(tenant_id: str, client_id: str) -> ServicePrincipal:
     """A service principal with every default, not yet written."""
-    properties = {**PRINCIPAL_DEFAULTS, "createdDateTime": rfc3339(now), "displayName": None, "appRoles": []}
+    properties = {**PRINCIPAL_DEFAULTS, "displayName": None, "appRoles": []}
     return ServicePrincipal(tenant_id, new_guid(), client_id, properties, [])

@@ -30,7 +30,7 @@ DOCUMENTED: dict[tuple[str, str], int] = {}
 recording server answered 204 to the removal of an owner, and so does Graph, as the plugin had bound that owner."""
 
 
-def _seed_with_rights() -> str:
+def seed_with_rights() -> str:
     """The plugin's program granted app roles, which needs more than the default operator has."""
     text = DEFAULT_SEED.read_text()
     return text.replace(
@@ -44,9 +44,9 @@ class Replay:
 
     def __init__(self, emulator: RunningEmulator) -> None:
         self._ready = emulator.ready
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = emulator.ready["ca_file"]
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = emulator.ready["ca_file"]
         operator = emulator.ready["operator"]
         principal = emulator.cloud.directory.principal_by_client(operator["tenant_id"], operator["client_id"])
         graph = emulator.cloud.directory.principal_by_client(operator["tenant_id"], GRAPH_CLIENT_ID)
@@ -63,6 +63,8 @@ class Replay:
         self._passwords = iter(("{id11}", "{id12}"))
         self._certificate = base64.b64encode(trustme.CA().cert_pem.bytes()).decode()
         self._token = ""
+        self.answers: list[tuple[str, str, dict[str, Any]]] = []
+        """Method, path and body of everything that was answered with JSON."""
 
     def send(self, entry: dict[str, Any]) -> int:
         path = self._filled(entry["path"])
@@ -75,14 +77,16 @@ class Replay:
         if "passwordCredential" in (body or {}):
             body["passwordCredential"]["endDateTime"] = _in_days(180)
         headers = {**(entry.get("headers") or {}), "Authorization": f"Bearer {self._token}"}
-        answer = self._session.request(entry["method"], self._ready["base_url"] + path, json=body, headers=headers)
-        if answer.status_code in (200, 201) and entry["method"] == "POST":
-            self._learn(path, answer.json())
+        answer = self.session.request(entry["method"], self._ready["base_url"] + path, json=body, headers=headers)
+        if answer.status_code in (200, 201):
+            self.answers.append((entry["method"], path, answer.json()))
+            if entry["method"] == "POST":
+                self._learn(path, answer.json())
         return answer.status_code
 
     def _log_in(self, path: str) -> int:
         operator = self._ready["operator"]
-        answer = self._session.post(
+        answer = self.session.post(
             self._ready["base_url"] + path,
             data={
                 "grant_type": "client_credentials",
@@ -118,9 +122,9 @@ def _in_days(days: int) -> str:
 
 @pytest.fixture
 def replay(start_emulator: Callable[..., RunningEmulator]) -> Iterator[Replay]:
-    found = Replay(start_emulator(seed=_seed_with_rights()))
+    found = Replay(start_emulator(seed=seed_with_rights()))
     yield found
-    found._session.close()
+    found.session.close()
 
 
 def test_replay_of_every_recorded_request_answers_with_the_same_class_of_status(replay: Replay) -> None:
@@ -141,7 +145,7 @@ def test_replay_of_every_recorded_request_answers_with_the_same_class_of_status(
 def test_replay_leaves_the_application_and_its_principal_among_the_deleted_items_and_no_grant(
     start_emulator: Callable[..., RunningEmulator],
 ) -> None:
-    emulator = start_emulator(seed=_seed_with_rights())
+    emulator = start_emulator(seed=seed_with_rights())
     before = len(emulator.cloud.directory.assignments)
     replay = Replay(emulator)
     for entries in RECORDED.values():

@@ -1,0 +1,73 @@
+"""States and exports that an older version of this code wrote, brought to the form of today.
+
+Whoever changes the form of what is kept counts `VERSION` up and adds a step; a state of a newer version is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+VERSION = 2
+"""Of the form of the documents in a state folder and in an export."""
+
+Objects = dict[str, dict[str, Any]]
+"""Documents by key, by kind."""
+
+
+class StateError(Exception):
+    """A state cannot be used; the message says why, and what to do."""
+
+
+def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    """Migrate the state behind `connection`, without committing.
+
+    Args:
+        path: its file, for the message.
+
+    Raises:
+        StateError: a newer version wrote it.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found > VERSION:
+        raise StateError(
+            f"the state in {path.parent} is of version {found} and this emulator knows {VERSION}; "
+            "use the newer emulator, or another state folder"
+        )
+    if found == VERSION:
+        return
+    before: Objects = {}
+    for kind, key, text in connection.execute("SELECT kind, key, document FROM objects"):
+        before.setdefault(kind, {})[key] = json.loads(text)
+    # Version 1 did not write its number.
+    for kind, documents in migrated(before, found or 1).items():
+        for key, document in documents.items():
+            connection.execute(
+                "UPDATE objects SET document = ? WHERE kind = ? AND key = ?", (json.dumps(document), kind, key)
+            )
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def migrated(objects: Objects, version: int) -> Objects:
+    """`objects` of an older version in the form of today."""
+    for step in _STEPS[version - 1 :]:
+        objects = step(objects)
+    return objects
+
+
+def _principals_without_creation(objects: Objects) -> Objects:
+    """Version 1 gave service principals a `createdDateTime`, which Microsoft's do not have."""
+    principals = {key: _without_creation(document) for key, document in objects.get("servicePrincipal", {}).items()}
+    return {**objects, "servicePrincipal": principals}
+
+
+def _without_creation(document: Any) -> Any:
+    properties = {name: value for name, value in document["properties"].items() if name != "createdDateTime"}
+    return {**document, "properties": properties}
+
+
+_STEPS: tuple[Callable[[Objects], Objects], ...] = (_principals_without_creation,)
+"""From version 1 to 2, and so on."""
