@@ -40,6 +40,9 @@ witnesses: setup ## Add to .venv the unmodified clients that witness the emulato
 test: witnesses ## Unit, contract and integration tests
 	@$(PY) -m pytest
 
+live: witnesses ## Witness tests against a real tenant of your own; docs/parity.md says how to name it
+	@$(PY) -m pytest --live tests/contract
+
 e2e: setup ## Tests with the real engine and a real browser
 	@$(PY) -m pytest tests/engine tests/browser
 

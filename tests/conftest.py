@@ -16,6 +16,18 @@ from emulator.server import Keys, RunningEmulator
 from orgcal.msgraph.worlds import World, read_emulator_file
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--live`, for `make live`."""
+    parser.addoption("--live", action="store_true", help="run the witness tests, and only them, on a real tenant")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--live`, leave only tests that are made for a real tenant."""
+    if config.getoption("--live"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("live") is None])
+        items[:] = [item for item in items if item.get_closest_marker("live") is not None]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose system program is missing, but never in CI: there it must run."""
     for marker in item.iter_markers("needs"):

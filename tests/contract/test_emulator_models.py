@@ -110,8 +110,9 @@ def test_application_and_principal_with_every_property_set_are_known_to_the_mode
     one = judged.call("POST", f"{path}/federatedIdentityCredentials", federated)
     principal = judged.call("POST", "servicePrincipals", {"appId": made["appId"], "tags": ["t"], "notes": "n"})
     its = f"servicePrincipals/{principal['id']}"
-    judged.call("PATCH", its, {"keyCredentials": [certificate()], "samlSingleSignOnSettings": {"relayState": "r"},
-                               "preferredSingleSignOnMode": "saml", "loginUrl": "https://isv.example/login"})  # fmt: skip
+    more = {"keyCredentials": [certificate()], "samlSingleSignOnSettings": {"relayState": "r"},
+            "preferredSingleSignOnMode": "saml", "loginUrl": "https://isv.example/login"}  # fmt: skip
+    judged.call("PATCH", its, more)
     judged.call("POST", f"{its}/addPassword", {})
     graph = judged.get(f"servicePrincipals(appId='{GRAPH_CLIENT_ID}')")
     grant = {"principalId": principal["id"], "resourceId": graph["id"], "appRoleId": ROLE}

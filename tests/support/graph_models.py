@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import datetime
+from datetime import date, datetime, time
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -175,10 +175,10 @@ class StrictNode(ParseNode):
         self._parse(parse_timedelta_string, "a duration")
 
     def get_date_value(self) -> Any:
-        self._parse(lambda text: datetime.strptime(text, "%Y-%m-%d"), "a date")
+        self._parse(date.fromisoformat, "a date")
 
     def get_time_value(self) -> Any:
-        self._parse(lambda text: datetime.strptime(text, "%H:%M:%S.%f"), "a time")
+        self._parse(time.fromisoformat, "a time")
 
     def get_bytes_value(self) -> Any:
         self._parse(lambda text: base64.b64decode(text, validate=True), "base64")

@@ -1,0 +1,35 @@
+"""The tenant of witness tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from emulator.server import RunningEmulator
+from tests.support.witness_tenant import LiveRefused, WitnessTenant, check_domain, emulated_tenant, live_tenant
+
+
+@pytest.fixture(scope="session")
+def real_tenant(request: pytest.FixtureRequest) -> WitnessTenant | None:
+    """With `--live`, the real tenant that the environment names, once its domain was checked."""
+    if not request.config.getoption("--live"):
+        return None
+    try:
+        tenant = live_tenant(os.environ)
+        check_domain(tenant, os.environ["ORGCAL_LIVE_DOMAIN"])
+    except LiveRefused as error:
+        pytest.exit(f"live: {error}", returncode=2)
+    return tenant
+
+
+@pytest.fixture
+def witness_tenant(real_tenant: WitnessTenant | None, start_emulator: Callable[..., RunningEmulator]) -> WitnessTenant:
+    """The real tenant with `--live`, else one of an emulator whose reads lag behind writes as Microsoft's may."""
+    if real_tenant is not None:
+        return real_tenant
+    emulator = start_emulator()
+    tenant = emulated_tenant(emulator)
+    emulator.set_lag(reads=2)
+    return tenant
