@@ -158,7 +158,7 @@ class EmulatorApp:
         """Write the journal's line; queries outside of Graph may hold secrets and are left out."""
         path = unquote(scope["raw_path"].decode("latin-1"))
         principal = scope.get("state", {}).get("principal", "")
-        code = "NotEmulated.route" if status == 501 else ""
+        code = scope.get("state", {}).get("not_emulated", "NotEmulated.route") if status == 501 else ""
         self.cloud.journal.write(
             scope["method"], loggable(path, ""), status, at=self.cloud.clock.now(), principal=principal, code=code
         )

@@ -33,7 +33,8 @@ READ_CALENDARS = Needs(_READ_ALL | {"Calendars.ReadBasic.All"}, refusal=access_d
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
-_FILTERABLE_EVENTS = ("subject", "importance", "isAllDay", "isCancelled", "sensitivity", "showAs", "type")
+_FILTERABLE_EVENTS = ("subject", "importance", "isAllDay", "isCancelled", "sensitivity", "showAs", "type",
+                      "start/dateTime", "end/dateTime", "createdDateTime", "lastModifiedDateTime")  # fmt: skip
 
 
 def calendar_routes(users: Users, clock: Clock) -> list[Route]:
@@ -57,6 +58,9 @@ class CalendarRoutes:
             "users/{}/events": self.events,
             "users/{}/calendar/events": self.events,
             "users/{}/calendars/{}/events": self.events,
+            "users/{}/events/{}": self.event,
+            "users/{}/calendar/events/{}": self.event,
+            "users/{}/calendars/{}/events/{}": self.event,
             "users/{}/calendarView": self.view,
             "users/{}/calendar/calendarView": self.view,
             "users/{}/calendars/{}/calendarView": self.view,
@@ -92,18 +96,25 @@ class CalendarRoutes:
         odata.check_options(request, "select", "filter", "top", "skip", "count")
         return self._events(request, None)
 
+    def event(self, request: GraphRequest) -> GraphResponse:
+        """One event, of any calendar unless one is named."""
+        odata.check_options(request, "select")
+        names = self._event_names(request)
+        user = self._mailbox(request)
+        numbers = [self._number(request, user)] if len(request.keys) > 2 else range(len(calendar_names(user)))
+        for number in numbers:
+            for shape in events_of(user, number, self._clock.now()):
+                if shape["id"] == request.keys[-1]:
+                    return odata.entity(request, f"users('{quote(request.keys[0])}')/events", shape, names)
+        raise no_item()
+
     def view(self, request: GraphRequest) -> GraphResponse:
         """Events that touch a span of time."""
         odata.check_options(request, "select", "filter", "top", "skip", "count")
         return self._events(request, _span(request))
 
     def _events(self, request: GraphRequest, span: tuple[float, float] | None) -> GraphResponse:
-        prefer = request.headers.get("prefer", "").lower().replace('"', "")
-        if "outlook.timezone=" in prefer and "outlook.timezone=utc" not in prefer:
-            raise not_emulated("value", f"Prefer: {prefer}")
-        basic = request.caller.roles.isdisjoint(_READ_ALL)
-        known = [name for name in EVENT_PROPERTIES if not basic or name not in EVENT_DETAILS]
-        names = odata.selected(request, "event", known) or (known if basic else None)
+        names = self._event_names(request)
         user = self._mailbox(request)
         number = self._number(request, user) if len(request.keys) > 1 else 0
         shapes: Sequence[Mapping[str, Any]] = events_of(user, number, self._clock.now())
@@ -113,6 +124,16 @@ class CalendarRoutes:
             test = compile_filter(request.options["filter"], "event", _FILTERABLE_EVENTS)
             shapes = [each for each in shapes if test(each)]
         return _page(request, f"users('{quote(request.keys[0])}')/events", shapes, names)
+
+    @staticmethod
+    def _event_names(request: GraphRequest) -> Sequence[str] | None:
+        """Properties of events that are asked for, of those that the caller may see; None for all."""
+        prefer = request.headers.get("prefer", "").lower().replace('"', "")
+        if "outlook.timezone=" in prefer and "outlook.timezone=utc" not in prefer:
+            raise not_emulated("value", f"Prefer: {prefer}")
+        basic = request.caller.roles.isdisjoint(_READ_ALL)
+        known = [name for name in EVENT_PROPERTIES if not basic or name not in EVENT_DETAILS]
+        return odata.selected(request, "event", known) or (known if basic else None)
 
     def _one(self, request: GraphRequest, user: User, number: int) -> GraphResponse:
         names = odata.selected(request, "calendar", CALENDAR_PROPERTIES)

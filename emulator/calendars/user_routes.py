@@ -11,7 +11,7 @@ from emulator.calendars.models import Users
 from emulator.calendars.users import DEFAULT_PROPERTIES, PROPERTIES, TenantUsers, User, user_shape
 from emulator.graph import odata
 from emulator.graph.errors import bad_request, not_found
-from emulator.graph.filters import Predicate, compile_filter
+from emulator.graph.filters import directory_filter
 from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.routing import Needs, Route, needs
 
@@ -93,7 +93,7 @@ class UserRoutes:
             for number in range(start, users.count):
                 yield number, user_shape(users.at(number))
             return
-        test = compile_filter(text, "user", FILTERABLE)
+        test = directory_filter(request, "user", FILTERABLE)
         for number in _candidates(users, text, start):
             shape = user_shape(users.at(number))
             if test(shape):
@@ -104,7 +104,7 @@ class UserRoutes:
         text = request.options.get("filter")
         if text is None:
             return users.count
-        test: Predicate = compile_filter(text, "user", FILTERABLE)
+        test = directory_filter(request, "user", FILTERABLE)
         return sum(test(user_shape(users.at(number))) for number in _candidates(users, text, 0))
 
 

@@ -11,9 +11,10 @@ from emulator.directory.federated import changed_federated, new_federated
 from emulator.directory.models import Directory
 from emulator.directory.objects import Application
 from emulator.graph import odata
-from emulator.graph.errors import invalid_value, not_found
-from emulator.graph.filters import compile_filter
+from emulator.graph.errors import GraphFailure, invalid_value, not_emulated, not_found
+from emulator.graph.filters import directory_filter
 from emulator.graph.messages import GraphRequest, GraphResponse
+from emulator.graph.preferences import wants_upsert
 from emulator.graph.routing import Needs, Route, parsed_key
 
 _LARGEST_LOGO = 100 * 1024
@@ -48,15 +49,18 @@ class ApplicationPartRoutes:
         application = find_application(self._directory, request)
         found = application.federated
         if "filter" in request.options:
-            test = compile_filter(request.options["filter"], "federatedIdentityCredential", _PROPERTIES[:4])
+            test = directory_filter(request, "federatedIdentityCredential", _PROPERTIES[:4])
             found = [each for each in found if test(each)]
         names = odata.selected(request, "federatedIdentityCredential", _PROPERTIES)
         return odata.page(request, self._context(application), found, names)
 
     def create(self, request: GraphRequest) -> GraphResponse:
         """A new federated credential."""
+        return self._create(request, request.json_object())
+
+    def _create(self, request: GraphRequest, body: dict[str, Any]) -> GraphResponse:
         application = find_application(self._directory, request, writing=True)
-        credential = new_federated(application, request.json_object())
+        credential = new_federated(application, body)
         self._directory.put_application(replace(application, federated=[*application.federated, credential]))
         return odata.entity(request, self._context(application), credential, status=201)
 
@@ -67,10 +71,20 @@ class ApplicationPartRoutes:
         return odata.entity(request, self._context(application), self._find(application, request), names)
 
     def update(self, request: GraphRequest) -> GraphResponse:
-        """Change a federated credential."""
+        """Change a federated credential, or create it where its name is free and the client asks for that.
+
+        Source: https://learn.microsoft.com/en-us/graph/api/federatedidentitycredential-upsert
+        """
         application = find_application(self._directory, request, writing=True)
-        old = self._find(application, request)
-        new = changed_federated(application, old, request.json_object())
+        body = request.json_object()
+        name, value = parsed_key(request.keys[1])
+        try:
+            old = self._find(application, request)
+        except GraphFailure:
+            if name != "name" or not wants_upsert(request):
+                raise
+            return self._create(request, {**body, "name": value})
+        new = changed_federated(application, old, body)
         federated = [new if each is old else each for each in application.federated]
         self._directory.put_application(replace(application, federated=federated))
         return GraphResponse(204)
@@ -116,7 +130,9 @@ class ApplicationPartRoutes:
 
     @staticmethod
     def _find(application: Application, request: GraphRequest) -> dict[str, Any]:
-        _, value = parsed_key(request.keys[1])
+        name, value = parsed_key(request.keys[1])
+        if name not in ("id", "name"):
+            raise not_emulated("route", f"federatedIdentityCredentials({name}=...)")
         for each in application.federated:
             if value.lower() == each["id"] or value == each["name"]:
                 return each

@@ -20,6 +20,7 @@ from emulator.directory.access import (
 from emulator.directory.errors import read_only
 from emulator.directory.models import Directory
 from emulator.directory.objects import Application, Tenant, new_guid
+from emulator.directory.policies import policy_for
 from emulator.directory.properties import (
     APPLICATION_DEFAULTS,
     APPLICATION_NESTED,
@@ -31,8 +32,9 @@ from emulator.directory.rules import check_application
 from emulator.directory.shapes import application_shape
 from emulator.graph import odata
 from emulator.graph.errors import GraphFailure, bad_request, invalid_value, not_emulated, not_found
-from emulator.graph.filters import compile_filter
+from emulator.graph.filters import directory_filter
 from emulator.graph.messages import GraphRequest, GraphResponse
+from emulator.graph.preferences import wants_upsert
 from emulator.graph.routing import Route, parsed_key
 
 FILTERABLE = ("appId", "createdDateTime", "displayName", "id", "identifierUris", "signInAudience", "tags", "uniqueName",
@@ -73,7 +75,7 @@ class ApplicationRoutes:
             if each.tenant_id == request.caller.tenant_id and each.deleted_at is None
         ]
         if "filter" in request.options:
-            test = compile_filter(request.options["filter"], "application", FILTERABLE)
+            test = directory_filter(request, "application", FILTERABLE)
             found = [each for each in found if test(each)]
         return odata.page(
             request, "applications", [self._plain(each, names) for each in found], names,
@@ -111,7 +113,10 @@ class ApplicationRoutes:
             if name in given:
                 properties[name] = {**nested.check(None, name, "Application"), **given[name]}
         properties["keyCredentials"] = credentials.merge_keys(
-            None, given.get("keyCredentials", []), now, tenant.app_management_policy
+            None,
+            given.get("keyCredentials", []),
+            now,
+            policy_for(tenant.app_management_policy, properties["createdDateTime"]),
         )
         if given.get("passwordCredentials"):
             raise bad_request("New password credentials must be generated with service actions.",
@@ -141,7 +146,7 @@ class ApplicationRoutes:
         """
         body = request.json_object()
         key, value = parsed_key(request.keys[0])
-        upsert = key == "uniqueName" and "create-if-missing" in request.headers.get("prefer", "")
+        upsert = key == "uniqueName" and wants_upsert(request)
         try:
             application = find_application(self._directory, request, writing=True)
         except GraphFailure as failure:
@@ -167,8 +172,9 @@ class ApplicationRoutes:
         for name, value in given.items():
             properties[name] = {**properties[name], **value} if name in APPLICATION_NESTED else value
         if "keyCredentials" in given:
+            policy = policy_for(tenant.app_management_policy, properties["createdDateTime"])
             properties["keyCredentials"] = credentials.merge_keys(
-                application, given["keyCredentials"], self._directory.clock.now(), tenant.app_management_policy
+                application, given["keyCredentials"], self._directory.clock.now(), policy
             )
         check_application(properties, application, tenant, self._directory, application.client_id)
         kept = {each["keyId"] for each in properties["passwordCredentials"]}
@@ -183,7 +189,7 @@ class ApplicationRoutes:
     def add_password(self, request: GraphRequest) -> GraphResponse:
         """A new password, shown this once."""
         application = find_application(self._directory, request, writing=True)
-        policy = self._tenant(request).app_management_policy
+        policy = policy_for(self._tenant(request).app_management_policy, application.properties["createdDateTime"])
         changed, credential = credentials.add_password(
             application, request.json_object(), self._directory.clock.now(), policy
         )

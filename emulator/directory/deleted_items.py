@@ -11,8 +11,8 @@ from emulator.directory.models import Directory
 from emulator.directory.objects import Application, ServicePrincipal
 from emulator.directory.shapes import application_shape, principal_shape
 from emulator.graph import odata
-from emulator.graph.errors import conflict, denied, not_emulated, not_found
-from emulator.graph.filters import compile_filter
+from emulator.graph.errors import conflict, denied, not_found
+from emulator.graph.filters import directory_filter
 from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.routing import Route
 
@@ -54,7 +54,7 @@ class DeletedItemRoutes:
         ]
         if "filter" in request.options:
             filterable = ("appId", "displayName", "id", "uniqueName", "tags")
-            test = compile_filter(request.options["filter"], "directoryObject", filterable)
+            test = directory_filter(request, "directoryObject", filterable)
             shapes = [each for each in shapes if test(each)]
         names = None
         if "select" in request.options:
@@ -102,8 +102,6 @@ class DeletedItemRoutes:
     def _find(self, request: GraphRequest) -> Application | ServicePrincipal:
         self._directory.purge_expired()
         key = request.keys[0].lower()
-        if key.startswith("microsoft.graph."):
-            raise not_emulated("route", f"directory/deletedItems/{request.keys[0]}")
         found = self._directory.applications.get(key) or self._directory.service_principals.get(key)
         if found is None or found.deleted_at is None or found.tenant_id != request.caller.tenant_id:
             raise not_found(request.keys[0])

@@ -8,7 +8,7 @@ from emulator.directory.objects import AppRoleAssignment, ServicePrincipal, is_g
 from emulator.directory.shapes import assignment_shape, principal_shape
 from emulator.graph import odata
 from emulator.graph.errors import bad_request, invalid_value, not_emulated, not_found
-from emulator.graph.filters import compile_filter
+from emulator.graph.filters import directory_filter
 from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.routing import Route
 
@@ -48,7 +48,7 @@ class GrantRoutes:
         principal = find_principal(self._directory, request)
         shapes = [assignment_shape(self._directory, row) for row in self._rows(request, principal)]
         if "filter" in request.options:
-            test = compile_filter(request.options["filter"], "appRoleAssignment", ("id", *_FIELDS))
+            test = directory_filter(request, "appRoleAssignment", ("id", *_FIELDS))
             shapes = [each for each in shapes if test(each)]
         names = odata.selected(request, "appRoleAssignment", _PROPERTIES)
         return odata.page(request, self._context(request, principal), shapes, names)

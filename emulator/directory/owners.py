@@ -19,7 +19,7 @@ from emulator.directory.models import Directory
 from emulator.directory.objects import Application, ServicePrincipal
 from emulator.directory.shapes import application_shape, principal_shape
 from emulator.graph import odata
-from emulator.graph.errors import bad_request, invalid_value, not_found
+from emulator.graph.errors import bad_request, invalid_value, not_emulated, not_found
 from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.routing import Route
 
@@ -28,6 +28,13 @@ UserShape = Callable[[str, str], dict[str, Any] | None]
 
 MOST_OWNERS = 100
 """https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions"""
+
+
+_TYPES = frozenset({
+    "administrativeunit", "application", "device", "directoryrole", "group", "orgcontact", "organization",
+    "serviceprincipal", "user",
+})  # fmt: skip
+"""What derives from directoryObject; of those that are not modelled there are none."""
 
 
 class OwnerRoutes:
@@ -122,11 +129,17 @@ class OwnerRoutes:
 
     def by_ids(self, request: GraphRequest) -> GraphResponse:
         """Several directory objects; unknown ids are left out."""
-        ids = request.json_object().get("ids")
+        body = request.json_object()
+        for name in body:
+            if name not in ("ids", "types"):
+                raise not_emulated("property", f"getByIds.{name}")
+        ids = body.get("ids")
         if not isinstance(ids, list) or len(ids) > 1000 or not all(isinstance(each, str) for each in ids):
             raise invalid_value("ids", "directoryObject")
+        types = _types(body.get("types"))
         shapes = [self._visible(request, each.lower()) for each in ids]
-        return odata.collection(request, "directoryObjects", [each for each in shapes if each is not None])
+        found = [each for each in shapes if each is not None and (not types or _type_of(each) in types)]
+        return odata.collection(request, "directoryObjects", found)
 
     def _visible(self, request: GraphRequest, key: str) -> dict[str, Any] | None:
         if request.owned_only:
@@ -157,3 +170,23 @@ class OwnerRoutes:
             self._directory.put_application(owned)
         else:
             self._directory.put_principal(owned)
+
+
+def _types(given: Any) -> set[str]:
+    """The types that `types` names, in lower case; empty for all of them.
+
+    Raises:
+        GraphFailure: 400 for something that is no type of the directory.
+    """
+    if given is None:
+        return set()
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise invalid_value("types", "directoryObject")
+    found = {each.lower().removeprefix("#").removeprefix("microsoft.graph.") for each in given}
+    if not found <= _TYPES | {"directoryobject"}:
+        raise invalid_value("types", "directoryObject")
+    return set() if "directoryobject" in found else found
+
+
+def _type_of(shape: dict[str, Any]) -> str:
+    return str(shape["@odata.type"]).rpartition(".")[2].lower()

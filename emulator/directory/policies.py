@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from emulator.clock import parse_rfc3339
 from emulator.directory.errors import credential_lifetime_refused, credential_refused
 
 _DURATION = re.compile(r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?")
@@ -24,6 +25,18 @@ def duration_s(text: str) -> float:
         raise ValueError(f"{text!r} is no duration in days, hours, minutes and seconds")
     days, hours, minutes, seconds = (int(each or 0) for each in match.groups())
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def policy_for(policy: dict[str, Any], created: str) -> dict[str, Any]:
+    """What a tenant's policy means for an application that was created at `created`."""
+    restrictions = (policy.get("applicationRestrictions") or {}).items()
+    meant = {group: [each for each in found if _is_meant(each, created)] for group, found in restrictions}
+    return {**policy, "applicationRestrictions": meant}
+
+
+def _is_meant(restriction: dict[str, Any], created: str) -> bool:
+    after = restriction.get("restrictForAppsCreatedAfterDateTime")
+    return after is None or parse_rfc3339(created) > parse_rfc3339(after)
 
 
 def _restrictions(policy: dict[str, Any], group: str) -> list[dict[str, Any]]:

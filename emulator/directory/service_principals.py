@@ -28,15 +28,20 @@ from emulator.directory.properties import (
 from emulator.directory.shapes import principal_shape
 from emulator.graph import odata
 from emulator.graph.errors import GraphFailure, bad_request, conflict, invalid_value, not_emulated
-from emulator.graph.filters import compile_filter
+from emulator.graph.filters import directory_filter
 from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.permissions import GRAPH_CLIENT_ID
-from emulator.graph.routing import Route
+from emulator.graph.preferences import wants_upsert
+from emulator.graph.routing import Route, parsed_key
 
 FILTERABLE = ("accountEnabled", "appDisplayName", "appId", "appOwnerOrganizationId", "displayName", "id",
               "servicePrincipalNames", "servicePrincipalType", "tags")  # fmt: skip
 READABLE = tuple(sorted({*PRINCIPAL_WRITABLE, *PRINCIPAL_DEFAULTS, *PRINCIPAL_READ_ONLY, "appId", "appRoles",
                          "displayName"} - {"samlMetadataUrl"}))  # fmt: skip
+
+
+_NO_POLICY: dict[str, Any] = {}
+"""A tenant's `applicationRestrictions` do not mean these; its `servicePrincipalRestrictions` are not modelled."""
 
 
 class ServicePrincipalRoutes:
@@ -72,7 +77,7 @@ class ServicePrincipalRoutes:
             if each.tenant_id == request.caller.tenant_id and each.deleted_at is None
         ]
         if "filter" in request.options:
-            test = compile_filter(request.options["filter"], "servicePrincipal", FILTERABLE)
+            test = directory_filter(request, "servicePrincipal", FILTERABLE)
             shapes = [each for each in shapes if test(each)]
         return odata.page(request, "servicePrincipals", shapes, names, wants_count=odata.wants_count(request))
 
@@ -86,7 +91,9 @@ class ServicePrincipalRoutes:
 
     def create(self, request: GraphRequest) -> GraphResponse:
         """A service principal in the caller's tenant for an application of this or another tenant."""
-        body = request.json_object()
+        return self._create(request, request.json_object())
+
+    def _create(self, request: GraphRequest, body: dict[str, Any]) -> GraphResponse:
         tenant_id = request.caller.tenant_id
         client_id = body.get("appId")
         if not is_guid(client_id):
@@ -102,7 +109,7 @@ class ServicePrincipalRoutes:
         principal = new_principal(tenant_id, application.client_id)
         principal.properties.update(given)
         principal.properties["keyCredentials"] = credentials.merge_keys(
-            None, given.get("keyCredentials", []), self._directory.clock.now(), self._policy(request)
+            None, given.get("keyCredentials", []), self._directory.clock.now(), _NO_POLICY
         )
         principal.owners.extend(dict.fromkeys([*owners, request.caller.principal_id]))
         self._directory.put_principal(principal)
@@ -137,9 +144,18 @@ class ServicePrincipalRoutes:
         return odata.entity(request, "servicePrincipals", self._shape(principal, names), names)
 
     def update(self, request: GraphRequest) -> GraphResponse:
-        """Change a service principal."""
-        principal = find_principal(self._directory, request, writing=True)
+        """Change a service principal, or create it where its application has none and the client asks for that.
+
+        Source: https://learn.microsoft.com/en-us/graph/api/serviceprincipal-upsert
+        """
         body = request.json_object()
+        name, value = parsed_key(request.keys[0])
+        try:
+            principal = find_principal(self._directory, request, writing=True)
+        except GraphFailure as failure:
+            if failure.status != 404 or name != "appId" or not wants_upsert(request):
+                raise
+            return self._create(request, {**body, "appId": value})
         if str(body.get("id", principal.object_id)).lower() != principal.object_id:
             raise read_only("id")
         if str(body.get("appId", principal.client_id)).lower() != principal.client_id:
@@ -148,7 +164,7 @@ class ServicePrincipalRoutes:
         properties = {**principal.properties, **given}
         if "keyCredentials" in given:
             properties["keyCredentials"] = credentials.merge_keys(
-                principal, given["keyCredentials"], self._directory.clock.now(), self._policy(request)
+                principal, given["keyCredentials"], self._directory.clock.now(), _NO_POLICY
             )
         kept = {each["keyId"] for each in properties["passwordCredentials"]}
         hashes = {key: value for key, value in principal.secret_hashes.items() if key in kept}
@@ -167,7 +183,7 @@ class ServicePrincipalRoutes:
         """A new password, shown this once."""
         principal = find_principal(self._directory, request, writing=True)
         changed, credential = credentials.add_password(
-            principal, request.json_object(), self._directory.clock.now(), self._policy(request)
+            principal, request.json_object(), self._directory.clock.now(), _NO_POLICY
         )
         self._directory.put_principal(changed)
         context = {"@odata.context": f"{request.root}/$metadata#microsoft.graph.passwordCredential"}
@@ -203,10 +219,6 @@ class ServicePrincipalRoutes:
             else:
                 raise not_emulated("property", f"servicePrincipal.{name}")
         return given, owners
-
-    def _policy(self, request: GraphRequest) -> dict[str, Any]:
-        tenant = self._directory.tenants.get(request.caller.tenant_id)
-        return tenant.app_management_policy if tenant is not None else {}
 
     def _shape(self, principal: ServicePrincipal, names: Sequence[str] | None = None) -> dict[str, Any]:
         return principal_shape(self._directory, principal, with_keys="keyCredentials" in (names or ()))

@@ -84,6 +84,23 @@ def repeated_parameter(name: str) -> EntraFailure:
     return EntraFailure("invalid_request", 90100, f"The '{name}' parameter is duplicated.")
 
 
+def only_post(method: str) -> EntraFailure:
+    """The endpoint was asked with another method."""
+    return EntraFailure(
+        "invalid_request", 900561, f"The endpoint only accepts POST, OPTIONS requests. Received a {method} request."
+    )
+
+
+def resource_not_supported() -> EntraFailure:
+    """The newer endpoint takes a scope."""
+    return EntraFailure("invalid_request", 901002, "The 'resource' request parameter is not supported.")
+
+
+def unknown_instance() -> EntraFailure:
+    """Instance discovery was asked about a host that is no cloud's."""
+    return EntraFailure("invalid_instance", 50049, "Unknown or invalid instance.")
+
+
 def unsupported_grant(name: str) -> EntraFailure:
     """A grant type that Entra, or this emulator, does not take."""
     return EntraFailure("unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{name}'.")

@@ -98,10 +98,16 @@ def published_keys(base_url: str, tenant: str, key: SigningKey) -> dict[str, Any
     return {"keys": [key.published(f"{base_url}/{tenant}/v2.0")]}
 
 
-def instance_discovery(base_url: str, host: str) -> dict[str, Any]:
-    """The answer of `/common/discovery/instance`: this host stands for every name it answers to."""
+def instance_discovery(base_url: str, host: str, tenant: str, version: int) -> dict[str, Any]:
+    """The answer of `/common/discovery/instance`: this host stands for every name it answers to.
+
+    Args:
+        tenant: as the client's authorization endpoint names it.
+        version: of that endpoint, 1 or 2.
+    """
+    part = "/v2.0" if version == 2 else ""
     return {
-        "tenant_discovery_endpoint": f"{base_url}/common/v2.0/.well-known/openid-configuration",
+        "tenant_discovery_endpoint": f"{base_url}/{tenant}{part}/.well-known/openid-configuration",
         "api-version": "1.1",
         "metadata": [
             {"preferred_network": host, "preferred_cache": host, "aliases": [host]},

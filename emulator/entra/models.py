@@ -22,7 +22,17 @@ TOKEN_LIFETIME_S = 3599
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
 
+_INTERACTIVE_GRANTS = frozenset({
+    "authorization_code", "refresh_token", "password", "device_code", "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:saml2-bearer",
+})  # fmt: skip
+"""Grants that Entra takes on behalf of users, which are not modelled."""
+
 _NOT_NAMED = ("common", "organizations", "consumers")
+
+
+class NotEmulatedGrantError(Exception):
+    """A grant that Entra knows and this emulator does not; the argument names it."""
 
 
 class TokenService:
@@ -71,6 +81,8 @@ class TokenService:
         for name in ("grant_type", "client_id"):
             if not form.get(name):
                 raise errors.missing_parameter(name)
+        if form["grant_type"] in _INTERACTIVE_GRANTS:
+            raise NotEmulatedGrantError(form["grant_type"])
         if form["grant_type"] != "client_credentials":
             raise errors.unsupported_grant(form["grant_type"][:80])
         if not form.get("scope"):

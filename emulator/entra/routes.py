@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,10 +15,14 @@ from emulator.clock import Clock
 from emulator.entra import errors, metadata
 from emulator.entra.errors import EntraFailure
 from emulator.entra.keys import SigningKey
-from emulator.entra.models import TokenService
+from emulator.entra.models import NotEmulatedGrantError, TokenService
 
 _NO_STORE = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 _MOST_FIELDS = 30
+_TOKEN_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_MICROSOFT_HOSTS = frozenset(
+    {"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"}
+)
 
 
 class EntraRoutes:
@@ -40,8 +44,8 @@ class EntraRoutes:
             Route("/{tenant}/.well-known/openid-configuration", self.discovery_v1),
             Route("/{tenant}/discovery/v2.0/keys", self.keys),
             Route("/{tenant}/discovery/keys", self.keys),
-            Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
-            Route("/{tenant}/oauth2/token", self.token_v1, methods=["POST"]),
+            Route("/{tenant}/oauth2/v2.0/token", self.token, methods=_TOKEN_METHODS),
+            Route("/{tenant}/oauth2/token", self.token_v1, methods=_TOKEN_METHODS),
         ]
 
     async def endpoints(self, request: Request) -> Response:
@@ -56,8 +60,18 @@ class EntraRoutes:
         return JSONResponse(metadata.endpoints(base_url(request)))
 
     async def instance(self, request: Request) -> Response:
-        """Which hosts are one cloud."""
-        return JSONResponse(metadata.instance_discovery(base_url(request), base_url(request).removeprefix("https://")))
+        """Which hosts are one cloud, and where the tenant that the client has in mind is described."""
+        host = request.headers["host"]
+        asked = request.query_params.get("authorization_endpoint", f"https://{host}/common/oauth2/v2.0/authorize")
+        try:
+            parts = urlsplit(asked)
+        except ValueError:
+            return self._refusal(errors.unknown_instance(), request)
+        if parts.scheme != "https" or parts.netloc.lower() not in _MICROSOFT_HOSTS | {host}:
+            return self._refusal(errors.unknown_instance(), request)
+        tenant = quote(unquote(parts.path.strip("/").partition("/")[0])) or "common"
+        version = 2 if "/v2.0/" in parts.path else 1
+        return JSONResponse(metadata.instance_discovery(base_url(request), host, tenant, version))
 
     async def nothing(self, _request: Request) -> Response:
         """No subscriptions and no tenants: clients that log in to the resource manager ask for them."""
@@ -102,16 +116,22 @@ class EntraRoutes:
 
     async def _token(self, request: Request, *, version: int) -> Response:
         try:
+            if request.method != "POST":
+                raise errors.only_post(request.method)
             form = _form(request.headers.get("content-type", ""), await request.body())
             _add_basic(form, request.headers.get("authorization", ""))
             if version == 1:
                 if not form.get("resource"):
                     raise errors.missing_parameter("resource")
                 form["scope"] = f"{form['resource']}/.default"
+            elif "resource" in form:
+                raise errors.resource_not_supported()
             request.state.principal = form.get("client_id", "")[:64]
             answer = self._tokens.issue(str(request.path_params["tenant"]), form, base_url(request))
         except EntraFailure as failure:
             return self._refusal(failure, request)
+        except NotEmulatedGrantError as grant:
+            return self._not_emulated(f"grant_type {grant}", request)
         if version == 1:
             now = int(self._clock.now())
             answer |= {
@@ -121,16 +141,37 @@ class EntraRoutes:
                 "not_before": str(now),
                 "resource": form["resource"],
             }
-        return JSONResponse(answer, headers=_NO_STORE)
+        return JSONResponse(answer, headers=_headers(request, str(uuid.uuid4())))
 
     def _refusal(self, failure: EntraFailure, request: Request) -> Response:
-        correlation_id = request.headers.get("client-request-id", "")
-        try:
-            correlation_id = str(uuid.UUID(correlation_id))
-        except ValueError:
-            correlation_id = str(uuid.uuid4())
-        body = failure.body(self._clock.now(), correlation_id, base_url(request))
-        return JSONResponse(body, failure.status, headers=_NO_STORE)
+        body = failure.body(self._clock.now(), _correlation_id(request) or str(uuid.uuid4()), base_url(request))
+        return JSONResponse(body, failure.status, headers=_headers(request, body["trace_id"]))
+
+    def _not_emulated(self, what: str, request: Request) -> Response:
+        """501 in Entra's shape, with a code that names what is missing."""
+        request.state.not_emulated = f"NotEmulated.{what}"
+        body = {
+            "error": f"NotEmulated.{what}",
+            "error_description": f"The emulator does not model {what}. It refuses what it does not know.",
+            "error_codes": [],
+        }
+        return JSONResponse(body, 501, headers=_headers(request, str(uuid.uuid4())))
+
+
+def _correlation_id(request: Request) -> str:
+    """The client's own id of the request, if it sent a GUID."""
+    try:
+        return str(uuid.UUID(request.headers.get("client-request-id", "")))
+    except ValueError:
+        return ""
+
+
+def _headers(request: Request, request_id: str) -> dict[str, str]:
+    """Headers of a token answer; the client's own id comes back to those who ask for that."""
+    headers = {**_NO_STORE, "x-ms-request-id": request_id}
+    if request.headers.get("return-client-request-id", "").lower() == "true" and _correlation_id(request):
+        headers["client-request-id"] = _correlation_id(request)
+    return headers
 
 
 def base_url(request: Request) -> str:

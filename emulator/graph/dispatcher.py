@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from emulator.clock import Clock
 from emulator.graph.errors import GraphFailure
 from emulator.graph.messages import GraphRequest, GraphResponse
+from emulator.graph.preferences import wants_no_metadata, without_metadata
 from emulator.graph.routing import Route, RouteTable
 from emulator.traffic.limits import Limits, Use
 from emulator.traffic.models import Stay
@@ -37,7 +38,10 @@ class Dispatcher:
             if stay.latency or stay.extra_s:
                 self._enter(request, route, stay)
             request.owned_only = route.needs.check(request.caller)
+            bare = wants_no_metadata(request)
             response = route.handler(request)
+            if bare:
+                response = without_metadata(response)
         except GraphFailure as failure:
             response = self.refusal(failure, request_id, client_request_id)
         if headers:

@@ -1,4 +1,5 @@
-"""`$filter` of the common forms: `eq`, `in`, `startswith`, `endswith`, `any`, `and`, `or`, parentheses.
+"""`$filter` of the common forms: `eq`, `ne`, `in`, `startswith`, `endswith`, `any`, `and`, `or`, `not`, parentheses,
+and of times `ge`, `le`, `gt`, `lt`.
 
 Everything else is refused with 501 and its text. Strings compare without regard to case, as the directory does.
 Source: https://learn.microsoft.com/en-us/graph/filter-query-parameter
@@ -7,16 +8,17 @@ Source: https://learn.microsoft.com/en-us/graph/filter-query-parameter
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
-from typing import Any
 
 from emulator.graph.errors import bad_request, not_emulated
-
-Predicate = Callable[[Mapping[str, Any]], bool]
+from emulator.graph.messages import GraphRequest
+from emulator.graph.odata import is_eventual
+from emulator.graph.predicates import ORDERS, Predicate, edge, equals, ordered
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<guid>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+    r"|(?P<moment>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?(?![\w-]))"
     r"|(?P<number>-?\d+)(?![\w.:-])|(?P<name>[A-Za-z_][\w/]*)|(?P<sign>[(),:]))"
 )
 _LONGEST = 4_000
@@ -34,14 +36,35 @@ def compile_filter(text: str, resource: str, filterable: Collection[str]) -> Pre
     Raises:
         GraphFailure: 400 for text that is no filter, 501 for a form or property that is not modelled.
     """
-    return _compile(text, resource, tuple(filterable))
+    return _compile(text, resource, tuple(filterable))[0]
+
+
+def directory_filter(request: GraphRequest, resource: str, filterable: Collection[str]) -> Predicate:
+    """A test for directory objects, by the request's `$filter`, which must be there.
+
+    Raises:
+        GraphFailure: as of `compile_filter`, and 400 for an advanced query without its header and `$count`.
+    Source: https://learn.microsoft.com/en-us/graph/aad-advanced-queries
+    """
+    test, advanced = _compile(request.options["filter"], resource, tuple(filterable))
+    counts = request.options.get("count", "").lower() == "true" or request.segments[-1].lower() == "$count"
+    if advanced and not (counts and is_eventual(request)):
+        raise bad_request(
+            f"Operator '{advanced}' is not supported because the required parameters might be missing. Try adding "
+            "$count=true query parameter and ConsistencyLevel:eventual header. Refer to "
+            "https://aka.ms/graph-docs/advanced-queries for more information",
+            "Request_UnsupportedQuery",
+        )
+    return test
 
 
 @lru_cache(maxsize=256)
-def _compile(text: str, resource: str, filterable: tuple[str, ...]) -> Predicate:
+def _compile(text: str, resource: str, filterable: tuple[str, ...]) -> tuple[Predicate, str]:
+    """The test, and the operator that makes it an advanced query, if one does."""
     if len(text) > _LONGEST:
         raise bad_request("The $filter is too long.", "BadRequest")
-    return _Parser(text, resource, filterable).parse()
+    parser = _Parser(text, resource, filterable)
+    return parser.parse(), parser.advanced
 
 
 class _Parser:
@@ -52,6 +75,8 @@ class _Parser:
         self._tokens = self._split(text)
         self._at = 0
         self._depth = 0
+        self.advanced = ""
+        """The first operator that directory objects know in advanced queries only."""
 
     def parse(self) -> Predicate:
         found = self._alternatives()
@@ -86,10 +111,13 @@ class _Parser:
     def _unknown(self) -> Exception:
         return not_emulated("filter", f"{self._resource}: {self._text}")
 
-    def _alternatives(self) -> Predicate:
+    def _deeper(self) -> None:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise bad_request("Invalid filter clause: too deep.", "BadRequest")
+
+    def _alternatives(self) -> Predicate:
+        self._deeper()
         parts = [self._conjunction()]
         while self._peek() == "or":
             self._take()
@@ -111,29 +139,43 @@ class _Parser:
             self._take(")")
             return inner
         _, word = self._take("name")
+        if word.lower() == "not":
+            self._is_advanced("not")
+            self._deeper()
+            denied = self._term()
+            self._depth -= 1
+            return lambda item: not denied(item)
         if word.lower() in ("startswith", "endswith"):
+            if word.lower() == "endswith":
+                self._is_advanced("endsWith")
             self._take("(")
             name = self._property(self._take("name")[1])
             self._take(",")
             value = self._literal(self._take("text"))
             self._take(")")
-            return _edge(name, value, at_start=word.lower() == "startswith")
+            return edge(name, value, at_start=word.lower() == "startswith")
         if word.lower().endswith("/any"):
             return self._any(self._property(word[:-4]))
         return self._comparison(self._property(word))
 
     def _comparison(self, name: str) -> Predicate:
-        operator = self._take("name")[1].lower()
-        if operator == "eq":
-            return _equals(name, self._literal(self._take("text", "guid", "number", "name")))
-        if operator == "in":
+        word = self._take("name")[1].lower()
+        if word in ("eq", "ne"):
+            same = equals(name, self._literal(self._take("text", "guid", "number", "moment", "name")))
+            if word == "eq":
+                return same
+            self._is_advanced("ne")
+            return lambda item: not same(item)
+        if word in ORDERS and name.lower().endswith("datetime"):
+            return ordered(name, str(self._literal(self._take("text", "moment"))), word)
+        if word == "in":
             self._take("(")
             values = [self._literal(self._take("text", "guid"))]
             while self._peek() == ",":
                 self._take(",")
                 values.append(self._literal(self._take("text", "guid")))
             self._take(")")
-            tests = [_equals(name, value) for value in values]
+            tests = [equals(name, value) for value in values]
             return lambda item: any(test(item) for test in tests)
         raise self._unknown()
 
@@ -157,6 +199,9 @@ class _Parser:
         self._take(")")
         return lambda item: any(str(each).lower() == wanted for each in item.get(name) or ())
 
+    def _is_advanced(self, word: str) -> None:
+        self.advanced = self.advanced or word
+
     def _expect(self, word: str) -> None:
         if self._take("name")[1] != word:
             raise self._unknown()
@@ -171,34 +216,10 @@ class _Parser:
         kind, text = token
         if kind == "text":
             return text[1:-1].replace("''", "'")
-        if kind == "guid":
+        if kind in ("guid", "moment"):
             return text
         if kind == "number":
             return int(text)
         if text.lower() in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[text.lower()]
         raise self._unknown()
-
-
-def _equals(name: str, value: str | bool | int | None) -> Predicate:
-    if isinstance(value, str):
-        wanted = value.lower()
-
-        def same_text(item: Mapping[str, Any]) -> bool:
-            found = item.get(name)
-            return isinstance(found, str) and found.lower() == wanted
-
-        return same_text
-    return lambda item: item.get(name) is value or (type(value) is int and item.get(name) == value)
-
-
-def _edge(name: str, value: object, *, at_start: bool) -> Predicate:
-    wanted = str(value).lower()
-
-    def matches(item: Mapping[str, Any]) -> bool:
-        found = item.get(name)
-        if not isinstance(found, str):
-            return False
-        return found.lower().startswith(wanted) if at_start else found.lower().endswith(wanted)
-
-    return matches

@@ -68,6 +68,12 @@ class Route:
         return self.method == "GET" and not self.path.endswith(("{}", "$count"))
 
 
+_NO_KEYS = frozenset({"delta"})
+"""Functions that stand where a key could."""
+
+_KEY_NAMES = {name.lower(): name for name in ("id", "appId", "uniqueName", "name")}
+
+
 @dataclass
 class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
@@ -101,8 +107,11 @@ class RouteTable:
         keys: list[str] = []
         for segment in request.segments:
             assert node is not None
-            found = node.children.get(segment.lower())
+            lower = segment.lower()
+            found = node.children.get(lower)
             if found is None:
+                if segment[:1] == "$" or lower in _NO_KEYS or lower.startswith("microsoft.graph."):
+                    raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
                 found = node.key
                 keys.append(segment)
             node = found
@@ -140,4 +149,5 @@ def parsed_key(text: str) -> tuple[str, str]:
     if not text.startswith("("):
         return "id", text
     name, _, value = text[1:-1].partition("=")
-    return name.strip(), value.strip().removeprefix("'").removesuffix("'").replace("''", "'")
+    name = name.strip()
+    return _KEY_NAMES.get(name.lower(), name), value.strip().removeprefix("'").removesuffix("'").replace("''", "'")

@@ -48,3 +48,26 @@ def test_lists_that_azuread_asks_for_are_empty(operator: Any) -> None:
     own = operator.get(f"servicePrincipals(appId='{operator.client_id}')").json()["id"]
     for part in ("claimsMappingPolicies", "synchronization/jobs"):
         assert operator.get(f"servicePrincipals/{own}/{part}").json()["value"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "described"),
+    [
+        ("https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize", "/contoso.example/v2.0"),
+        ("https://login.windows.net/common/oauth2/authorize", "/common"),
+    ],
+)
+def test_instance_discovery_leads_to_the_tenant_that_is_asked_about(operator: Any, asked: str, described: str) -> None:
+    query = {"api-version": "1.1", "authorization_endpoint": asked}
+    found = operator.session.get(f"{operator.base_url}/common/discovery/instance", params=query).json()
+    assert found["tenant_discovery_endpoint"] == f"{operator.base_url}{described}/.well-known/openid-configuration"
+    assert operator.session.get(found["tenant_discovery_endpoint"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "asked", ["https://login.evil.example/common/oauth2/authorize", "http://localhost/x", "https://[", "x"]
+)
+def test_instance_discovery_about_another_host_is_refused(operator: Any, asked: str) -> None:
+    query = {"api-version": "1.1", "authorization_endpoint": asked}
+    answer = operator.session.get(f"{operator.base_url}/common/discovery/instance", params=query)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_instance")

@@ -60,6 +60,23 @@ def test_wrong_policy_is_refused(policy_writer: Any, body: dict[str, Any], statu
     assert policy_writer.patch(PATH, body).status_code == status
 
 
+@pytest.mark.parametrize(("after_days", "status"), [(-1, 400), (1, 200)])
+def test_policy_holds_for_applications_created_after_its_date(
+    operator: Any, policy_writer: Any, after_days: int, status: int
+) -> None:
+    after = (datetime.now(UTC) + timedelta(days=after_days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    one = {"restrictionType": "passwordAddition", "restrictForAppsCreatedAfterDateTime": after}
+    restrict(policy_writer, passwordCredentials=[one])
+    assert add(operator, 10).status_code == status
+
+
+def test_restrictions_of_applications_do_not_hold_for_service_principals(operator: Any, policy_writer: Any) -> None:
+    restrict(policy_writer, passwordCredentials=[{"restrictionType": "passwordAddition"}])
+    made = operator.post("applications", {"displayName": "x"}).json()
+    principal = operator.post("servicePrincipals", {"appId": made["appId"]}).json()
+    assert operator.post(f"servicePrincipals/{principal['id']}/addPassword").status_code == 200
+
+
 def test_policy_needs_its_permission(operator: Any) -> None:
     assert operator.get(PATH).status_code == 403
 

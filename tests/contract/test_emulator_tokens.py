@@ -131,7 +131,7 @@ def test_basic_authentication_and_the_older_endpoint_work(operator: Any, emulato
         (ISV, {"scope": "User.Read"}, 400, "invalid_scope", 1002012),
         (ISV, {"scope": "https://nothing.example/.default"}, 400, "invalid_resource", 500011),
         (ISV, {"scope": ""}, 400, "invalid_request", 900144),
-        (ISV, {"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
+        (ISV, {"grant_type": "magic"}, 400, "unsupported_grant_type", 70003),
         (ISV, {"grant_type": ""}, 400, "invalid_request", 900144),
         (ISV, {"client_secret": "", "client_assertion": "x", "client_assertion_type": ASSERTION}, 401,
          "invalid_client", 50027),
@@ -322,6 +322,41 @@ def test_federated_assertion_that_does_not_match_is_refused(
     }
     answer = operator.log_in(**form)
     assert (answer.status_code, answer.json()["error_codes"]) == (401, [number])
+
+
+# What else clients ask of the endpoint -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["oauth2/v2.0/token", "oauth2/token"])
+def test_token_endpoint_takes_posts_only(operator: Any, path: str) -> None:
+    answer = operator.session.get(f"{operator.base_url}/{operator.tenant_id}/{path}")
+    assert (answer.status_code, answer.json()["error_codes"]) == (400, [900561])
+
+
+def test_resource_is_refused_by_the_newer_endpoint(operator: Any) -> None:
+    answer = operator.log_in(resource="https://graph.microsoft.com")
+    assert (answer.status_code, answer.json()["error_codes"]) == (400, [901002])
+
+
+@pytest.mark.parametrize("grant", ["authorization_code", "refresh_token", "password", "device_code"])
+def test_grant_of_a_user_is_refused_by_name_and_kept_in_the_journal(
+    operator: Any, emulator: RunningEmulator, grant: str
+) -> None:
+    answer = operator.log_in(grant_type=grant)
+    assert (answer.status_code, answer.json()["error"]) == (501, f"NotEmulated.grant_type {grant}")
+    assert emulator.journal()[-1]["code"] == f"NotEmulated.grant_type {grant}"
+
+
+def test_token_answer_carries_request_ids(operator: Any) -> None:
+    mine = "11111111-2222-4333-8444-555555555555"
+    url = f"{operator.base_url}/{operator.tenant_id}/oauth2/v2.0/token"
+    asked = operator.session.post(
+        url, data={"grant_type": "x"}, headers={"client-request-id": mine, "return-client-request-id": "true"}
+    )
+    assert asked.headers["client-request-id"] == asked.json()["correlation_id"] == mine
+    assert asked.headers["x-ms-request-id"] == asked.json()["trace_id"]
+    not_asked = operator.session.post(url, data={"grant_type": "x"}, headers={"client-request-id": mine})
+    assert "client-request-id" not in not_asked.headers
 
 
 # What Graph takes ----------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def test_domain_that_the_tenant_has_verified_passes_and_nothing_was_written(emul
 
 def test_domain_of_another_tenant_is_refused_before_anything_is_written(emulator: RunningEmulator) -> None:
     tenant = emulated_tenant(emulator)
-    with pytest.raises(LiveRefused, match="fabrikam.example is no verified domain .* has contoso.example; nothing was"):
+    with pytest.raises(LiveRefused, match=r"fabrikam\.example is no verified .* has contoso\.example; nothing was"):
         check_domain(tenant, "fabrikam.example")
     assert ("POST", "/v1.0/applications") not in requests_of(emulator)
 

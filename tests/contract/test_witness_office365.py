@@ -48,9 +48,12 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Callable[[WitnessTenant], GraphCl
         monkeypatch.setitem(endpoints, "graph", tenant.graph_url)
         with session:
             application = msal.ConfidentialClientApplication(
-                tenant.client_id, client_credential=tenant.secret, http_client=session,
-                authority=f"{tenant.login_url}/{tenant.tenant_id}", instance_discovery=None if tenant.is_live else False,
-            )  # fmt: skip
+                tenant.client_id,
+                client_credential=tenant.secret,
+                authority=f"{tenant.login_url}/{tenant.tenant_id}",
+                instance_discovery=None if tenant.is_live else False,
+                http_client=session,
+            )
             token = application.acquire_token_for_client(["https://graph.microsoft.com/.default"])
         assert "access_token" in token, token.get("error")
         return GraphClient(token_callback=lambda: token)
