@@ -5,8 +5,9 @@
     calendar_get_per_s      single calendar reads per second, over TLS
     rss_mib_million_users   resident memory with a million synthetic users after a million requests
 
-Permission checks, limits and journal are on; the load is spread over several applications. The client shares the
-machine with the server, as it does in use.
+Permission checks, limits and journal are on, and the load is spread over several applications so that no limit is
+reached; at the end the emulator itself is asked whether all of that was so. The client shares the machine with the
+server, as it does in use.
 """
 
 from __future__ import annotations
@@ -89,6 +90,24 @@ class Server:
         }  # fmt: skip
         tenant = self.ready["operator"]["tenant_id"]
         return str(self.call("POST", f"/{tenant}/oauth2/v2.0/token", form=form)["access_token"])
+
+    def check_load(self, requests: int) -> None:
+        """Refuse figures of a load that was not what it should have been.
+
+        Args:
+            requests: how many there were at least, those inside batches included.
+
+        Raises:
+            RuntimeError: a limit was reached, a request failed, or the journal missed some.
+        """
+        token = Path(self.ready["control"]["token_file"]).read_text(encoding="utf-8")
+        limits = self.call("GET", "/_emulator/limits", token)
+        journal = self.call("GET", "/_emulator/journal", token)
+        failed = [each for each in journal["entries"] if each["status"] >= 300]
+        seen = journal["dropped"] + len(journal["entries"])
+        if limits["refused"] or not limits["settings"]["enabled"] or failed or seen < requests:
+            refused = limits["refused"]
+            raise RuntimeError(f"{refused} refused, {len(failed)} failed, {seen} of {requests} in the journal")
 
     def applications(self) -> list[str]:
         """Tokens of several applications with the operator's permissions to read users and calendars."""
@@ -185,6 +204,7 @@ def measure(seconds: float, total: int) -> dict[str, float]:
             already = int(20 * seconds * batch_rate / 20 + seconds * single_rate)
             asyncio.run(load(server, batches, 600.0, max(0, total - already) // 20))
             rss = server.rss_mib()
+            server.check_load(total)
         finally:
             server.stop()
     return {

@@ -99,10 +99,10 @@ async def _live_and_die(tenant: WitnessTenant) -> None:
             await _principal(tenant, graph, made.app_id)
         finally:
             await its.delete()
-        deleted = graph.directory.deleted_items.by_directory_object_id(made.id)
-        found = await settled(tenant, deleted.get, lambda item: item.deleted_date_time is not None)
+            deleted = graph.directory.deleted_items.by_directory_object_id(made.id)
+            found = await settled(tenant, deleted.get, lambda item: item.deleted_date_time is not None)
+            await deleted.delete()
         assert isinstance(found, Application)
-        await deleted.delete()
 
 
 async def _rotate(tenant: WitnessTenant, graph: GraphServiceClient, application_id: str) -> None:
@@ -131,6 +131,8 @@ async def _principal(tenant: WitnessTenant, graph: GraphServiceClient, app_id: s
     )
     read = await settled(tenant, graph.service_principals_with_app_id(app_id).get, lambda found: found.id == made.id)
     assert read.account_enabled is True
+    await settled(tenant, graph.service_principals.by_service_principal_id(made.id).delete, lambda _: True)
+    await settled(tenant, graph.directory.deleted_items.by_directory_object_id(made.id).delete, lambda _: True)
     own = await graph.service_principals_with_app_id(GRAPH_CLIENT_ID).get()
     assert own.display_name == "Microsoft Graph"
     assert "Calendars.Read" in {role.value for role in own.app_roles}

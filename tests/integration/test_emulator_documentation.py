@@ -14,6 +14,14 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+def test_every_block_of_the_page_is_one_that_runs() -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    fences = re.findall(r"^\s*(?:```|~~~)(.*)$", page, re.MULTILINE)
+    assert set(fences[::2]) == {"sh", "python"}
+    assert set(fences[1::2]) == {""}
+    assert len(BLOCK.findall(page)) == len(fences) // 2
+
+
 def script(folder: Path) -> str:
     """The page's blocks as one shell script; Python blocks become programs of their own."""
     lines = ["set -eu"]
