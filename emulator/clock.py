@@ -37,6 +37,18 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def parse_loosely(text: str) -> float:
+    """Seconds since 1970 of a time in a query: without a zone it is UTC, and a day alone is its beginning.
+
+    Raises:
+        ValueError: `text` is no date.
+    """
+    text = text.upper()
+    day, _, time_of_day = text.partition("T")
+    has_zone = time_of_day.endswith("Z") or "+" in time_of_day or "-" in time_of_day
+    return parse_rfc3339(text if has_zone else f"{day}T{time_of_day or '00:00:00'}Z")
+
+
 def parse_rfc3339(text: str) -> float:
     """Seconds since 1970 of a time that a client sent.
 

@@ -19,7 +19,7 @@ from emulator.calendars.models import (
 )
 from emulator.calendars.user_routes import UserRoutes
 from emulator.calendars.users import User
-from emulator.clock import Clock, parse_rfc3339
+from emulator.clock import Clock, parse_loosely
 from emulator.directory.objects import is_guid
 from emulator.graph import odata
 from emulator.graph.errors import bad_request, not_emulated, not_found
@@ -193,7 +193,7 @@ def _option(name: str) -> str:
 
 
 def _span(request: GraphRequest) -> tuple[float, float]:
-    """Start and end of a calendar view; times without a zone are UTC."""
+    """Start and end of a calendar view."""
     found = []
     for name, shown in (("startdatetime", "startDateTime"), ("enddatetime", "endDateTime")):
         text = request.options.get(name)
@@ -201,7 +201,7 @@ def _span(request: GraphRequest) -> tuple[float, float]:
             raise bad_request("This request requires a time window specified by the query string parameters "
                               "StartDateTime and EndDateTime.", "ErrorInvalidParameter")  # fmt: skip
         try:
-            found.append(parse_rfc3339(text if text[-1] in "zZ" or "+" in text or text[10:].count("-") else text + "Z"))
+            found.append(parse_loosely(text))
         except (ValueError, OverflowError):
             raise bad_request(f"The value '{text[:40]}' of parameter '{shown}' is invalid.",
                               "ErrorInvalidParameter") from None  # fmt: skip
@@ -209,4 +209,4 @@ def _span(request: GraphRequest) -> tuple[float, float]:
 
 
 def _instant(moment: Mapping[str, str]) -> float:
-    return parse_rfc3339(moment["dateTime"].partition(".")[0] + "Z")
+    return parse_loosely(moment["dateTime"])

@@ -106,7 +106,8 @@ def parse_json(raw: bytes, content_type: str) -> Any:
         )
     try:
         value = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        if b"\\u" in raw:  # half of a surrogate pair can be written in no other way
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise bad_request(
             "Unable to read JSON request payload. Please ensure Content-Type header is set and "

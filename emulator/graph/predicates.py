@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emulator.clock import parse_rfc3339
+from emulator.clock import parse_loosely
 from emulator.graph.errors import bad_request
 
 Predicate = Callable[[Mapping[str, Any]], bool]
@@ -50,21 +50,15 @@ def ordered(name: str, text: str, comparison: str) -> Predicate:
     """
     holds = ORDERS[comparison]
     try:
-        wanted = _seconds(text)
+        wanted = parse_loosely(text)
     except (ValueError, OverflowError, OSError):
         raise bad_request(f"Invalid filter clause: '{text[:40]}' is no date and time.", "BadRequest") from None
 
     def matches(item: Mapping[str, Any]) -> bool:
         found = _read(item, name)
-        return isinstance(found, str) and holds(_seconds(found), wanted)
+        return isinstance(found, str) and holds(parse_loosely(found), wanted)
 
     return matches
-
-
-def _seconds(text: str) -> float:
-    day, _, time = text.partition("T")
-    has_zone = not time or time[-1] in "zZ" or "+" in time or "-" in time
-    return parse_rfc3339(f"{day}T00:00:00Z" if not time else text if has_zone else f"{text}Z")
 
 
 def edge(name: str, value: object, *, at_start: bool) -> Predicate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -71,6 +72,9 @@ class Route:
 _NO_KEYS = frozenset({"delta"})
 """Functions that stand where a key could."""
 
+_NAMED_KEY = re.compile(r"\(\s*\w+\s*=\s*[^)\s]")
+"""`(appId='x')`, but neither `('x=')` nor `(x=)`: ids of calendars end with an equals sign."""
+
 _KEY_NAMES = {name.lower(): name for name in ("id", "appId", "uniqueName", "name")}
 
 
@@ -110,7 +114,7 @@ class RouteTable:
             lower = segment.lower()
             found = node.children.get(lower)
             if found is None:
-                if segment[:1] == "$" or lower in _NO_KEYS or lower.startswith("microsoft.graph."):
+                if _is_no_key(lower):
                     raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
                 found = node.key
                 keys.append(segment)
@@ -125,19 +129,28 @@ class RouteTable:
         return route, tuple(keys)
 
 
+def _is_no_key(segment: str) -> bool:
+    """Whether a segment in lower case, at the place of a key, is something that is not modelled: a function, say."""
+    if segment[:1] == "(":
+        return segment[1:].partition("=")[0].strip() not in _KEY_NAMES
+    return segment[:1] == "$" or segment in _NO_KEYS or segment.startswith("microsoft.graph.")
+
+
 def split_segments(path: list[str]) -> list[str]:
     """Path segments with OData keys in parentheses made segments of their own.
 
     `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`, and `["users('x')"]`,
-    whose key has no name, `["users", "x"]`.
+    whose key has no name, or the name `id`, `["users", "x"]`.
     """
     found: list[str] = []
     for segment in path:
         opening = segment.find("(")
         if opening > 0 and segment.endswith(")"):
             key = segment[opening:]
-            if "=" not in key:
-                key = key[1:-1].removeprefix("'").removesuffix("'").replace("''", "'")
+            if _NAMED_KEY.match(key) is None:
+                key = _unquoted(key[1:-1])
+            elif parsed_key(key)[0] == "id":
+                key = parsed_key(key)[1]
             found += [segment[:opening], key]
         else:
             found.append(segment)
@@ -150,4 +163,9 @@ def parsed_key(text: str) -> tuple[str, str]:
         return "id", text
     name, _, value = text[1:-1].partition("=")
     name = name.strip()
-    return _KEY_NAMES.get(name.lower(), name), value.strip().removeprefix("'").removesuffix("'").replace("''", "'")
+    return _KEY_NAMES.get(name.lower(), name), _unquoted(value)
+
+
+def _unquoted(text: str) -> str:
+    """The value of an OData literal; a doubled quote stands for one."""
+    return text.strip().removeprefix("'").removesuffix("'").replace("''", "'")

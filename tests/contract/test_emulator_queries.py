@@ -97,8 +97,8 @@ def test_one_event_is_found_by_its_id(log_in_to: Callable[..., Any], path: str) 
     "path",
     [
         "users/delta", "applications/delta", "applications/delta()", "servicePrincipals/microsoft.graph.delta()",
-        "users/$metadata", "directory/deletedItems/microsoft.graph.user",
-        "users/admin@contoso.example/calendars/$count",
+        "users/$metadata", "users(userPrincipalName='admin@contoso.example')",
+        "directory/deletedItems/microsoft.graph.user", "users/admin@contoso.example/calendars/$count",
     ],
 )  # fmt: skip
 def test_function_in_the_place_of_a_key_is_refused_by_name(operator: Any, path: str) -> None:
@@ -115,6 +115,33 @@ def test_key_names_and_options_are_known_whatever_their_case(operator: Any) -> N
     ):
         answer = operator.get(path)
         assert (answer.status_code, answer.json().get("appId")) == (200, operator.client_id), path
+
+
+def test_key_in_parentheses_is_taken_whole_and_may_be_named_id(log_in_to: Callable[..., Any]) -> None:
+    reader = log_in_to("contoso.example", "User.Read.All", "Calendars.Read")
+    default = reader.get("users/admin@contoso.example/calendar").json()["id"]
+    assert default.endswith("=")
+    for path in (
+        f"users('admin@contoso.example')/calendars('{default}')",
+        f"users(id='admin@contoso.example')/calendars(id='{default}')",
+        f"users('admin@contoso.example')/calendars({default})",
+    ):
+        assert reader.get(path).json()["id"] == default, path
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2020-01-01", "2040-01-01"),
+        ("2020-01-01T00:00:00", "2040-01-01T00:00:00Z"),
+        ("2020-01-01T00:00:00.0000000", "2040-01-01T00:00:00%2B02:00"),
+        ("2020-01-01T00:00:00-08:00", "2040-01-01T00:00:00z"),
+    ],
+)
+def test_times_of_a_view_need_no_zone_and_no_hour(log_in_to: Callable[..., Any], start: str, end: str) -> None:
+    reader = log_in_to("contoso.example", "Calendars.Read")
+    answer = reader.get(f"users/admin@contoso.example/calendarView?startDateTime={start}&endDateTime={end}")
+    assert names(answer, "id")
 
 
 # Accept and Prefer ---------------------------------------------------------------------------------------------------
