@@ -116,7 +116,9 @@ OPTIONS = st.lists(
             st.text(max_size=20),
             st.sampled_from(["id", "id,displayName", "displayName eq 'x'", "startswith(displayName,'a')", "(((", "'",
                              "a eq", "id in ('x'", "tags/any(t:t eq 'x')", "999", "0", "true", "2026-01-01T00:00:00Z",
-                             "0001-01-01T00:00:00+23:59", "9" * 30, "not (id eq 'x')", "and and", "*", ","]),
+                             "0001-01-01T00:00:00+23:59", "9" * 30, "not (id eq 'x')", "and and", "*", ",", "not " * 40,
+                             "createdDateTime ge 0001-01-01T00:00:00+23:59", "createdDateTime lt '9999-12-31'",
+                             "start/dateTime ge '2026-11-25'", "displayName ne null"]),
         ),
     ),
     max_size=4,
@@ -147,6 +149,10 @@ JSON_BODIES = st.one_of(
     st.sampled_from([b"", b"{", b"[" * 5000, b'{"a":NaN}', b'"\\ud800"', b"\xff\xfe", b'{"displayName": "\\u0000"}']),
 )
 METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "get"])
+HEADERS = st.sampled_from(
+    [{}, {"accept": "application/json;odata.metadata=none"}, {"accept": "application/json;odata.metadata=full"},
+     {"prefer": "create-if-missing"}, {"prefer": 'outlook.timezone="UTC"'}, {"consistencylevel": "eventual"}]
+)  # fmt: skip
 TYPES = st.sampled_from(
     ["application/json", "application/json; charset=utf-8", "text/plain", "", "application/x-www-form-urlencoded"]
 )
@@ -165,12 +171,12 @@ def target_of(prefix: str, segments: list[str], options: list[tuple[str, str]]) 
 
 @pytest.mark.timeout(300)
 @SETTINGS
-@given(st.lists(st.tuples(METHODS, SEGMENTS, OPTIONS, JSON_BODIES, TYPES), min_size=12, max_size=12))
+@given(st.lists(st.tuples(METHODS, SEGMENTS, OPTIONS, JSON_BODIES, TYPES, HEADERS), min_size=12, max_size=12))
 def test_generated_graph_requests_never_break_it(direct: Direct, requests: list[Any]) -> None:
-    for method, segments, options, body, kind in requests:
+    for method, segments, options, body, kind, headers in requests:
         target = target_of("/v1.0", segments, options)
         before = direct.state()
-        check(direct, method, target, direct.send(method, target, body, **{"content-type": kind}), before)
+        check(direct, method, target, direct.send(method, target, body, **{"content-type": kind}, **headers), before)
 
 
 PRESENT = st.sampled_from(
@@ -186,12 +192,13 @@ PRESENT = st.sampled_from(
 
 @pytest.mark.timeout(300)
 @SETTINGS
-@given(st.lists(st.tuples(PRESENT, OPTIONS, JSON_BODIES), min_size=5, max_size=5))
+@given(st.lists(st.tuples(PRESENT, OPTIONS, JSON_BODIES, HEADERS), min_size=5, max_size=5))
 def test_generated_bodies_for_known_routes_never_break_it(direct: Direct, requests: list[Any]) -> None:
-    for (method, path), options, body in requests:
+    for (method, path), options, body, headers in requests:
         target = target_of(path, [], options).replace("/?", "?").removesuffix("/")
         before = direct.state()
-        check(direct, method, target, direct.send(method, target, body, **{"content-type": "application/json"}), before)
+        answer = direct.send(method, target, body, **{"content-type": "application/json"}, **headers)
+        check(direct, method, target, answer, before)
 
 
 REST_PATHS = st.sampled_from(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -147,11 +148,12 @@ def test_users_calendars_and_events_are_known_to_the_models(judged: Judged, log_
     users = judged.get(f"users?$top=999&$select={','.join(USER_PROPERTIES)}")["value"]
     judged.get("users?$top=3")
     admin = next(each["id"] for each in users if each["userPrincipalName"] == "admin@contoso.example")
-    first = judged.get(f"users/{admin}/calendars")["value"][0]["id"]
+    calendar = judged.get(f"users/{admin}/calendars")["value"][0]["id"]
+    event = judged.get(f"users/{admin}/events")["value"][0]["id"]
     span = "startDateTime=2020-01-01T00:00:00Z&endDateTime=2040-01-01T00:00:00Z"
     for route in [*UserRoutes.__new__(UserRoutes).routes(), *CalendarRoutes.__new__(CalendarRoutes).routes()]:
         if route.path.startswith("users/{}"):
-            path = route.path.replace("{}", admin, 1).replace("{}", first)
+            path = route.path.replace("events/{}", f"events/{event}").replace("{}", admin, 1).replace("{}", calendar)
             judged.get(f"{path}?{span}" if path.endswith("calendarView") else path)
     assert judged.problems == []
     assert judged.judged > 12
@@ -224,6 +226,15 @@ def test_judge_looks_into_lists_and_beside_them(application: dict[str, Any]) -> 
         "/applications: more beside value"
     ]
     assert len(problems_of_answer("v1.0", "/applications", {"value": [application, {"x": 1}]})) == 1
+
+
+def test_judge_has_a_model_for_every_route_that_answers_with_objects(emulator: RunningEmulator) -> None:
+    no_objects = re.compile(r".*(\$count|\$ref|/logo)|me(/.*)?|applicationTemplates/\{\}")
+    paths = {route.path for route in emulator.cloud.dispatcher.table.routes if route.method == "GET"}
+    asked = {path for path in paths if not no_objects.fullmatch(path)}
+    assert len(asked) > 25
+    for path in asked:
+        assert problems_of_answer("v1.0", "/" + path.replace("{}", "x"), {"id": "x"}) == [], path
 
 
 def test_judge_of_an_unknown_path_says_so() -> None:

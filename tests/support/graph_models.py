@@ -47,7 +47,7 @@ _MODELS: tuple[tuple[str, Any], ...] = (
     (rf"/organization{_ID}?", Organization),
     (r"/policies/defaultAppManagementPolicy", TenantAppManagementPolicy),
     (rf"/users{_ID}/(calendar|calendars{_ID}?)", Calendar),
-    (rf"/users{_ID}/(calendar/|calendars{_ID}/)?(events|calendarView)", Event),
+    (rf"/users{_ID}/(calendar/|calendars{_ID}/)?(events{_ID}?|calendarView)", Event),
     (rf"/users{_ID}?", User),
 )
 """Path after the version -> model of the object, or of the objects in `value`."""
