@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from emulator.state_directory import Keys, StateDirectory
 from emulator.state_versions import StateError
 from emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 from emulator.world import EmulatedCloud
+
+
+_HTTPS_PORT = 443
 
 
 class Emulator:
@@ -66,10 +70,10 @@ class Emulator:
         self.state = state
         self.port: int = self.listener.getsockname()[1]
         self.app = EmulatorApp(self.cloud)
-        hosts = {f"localhost:{self.port}", f"127.0.0.1:{self.port}"}
+        hosts = own_hosts(("localhost", "127.0.0.1"), self.port)
         self.context = server_context(found.leaf_pem)
         if names:
-            hosts |= set(MICROSOFT_NAMES) | {f"{name}:{self.port}" for name in MICROSOFT_NAMES}
+            hosts |= own_hosts(MICROSOFT_NAMES, self.port) | set(MICROSOFT_NAMES)
             self._serve_names_too()
         self.app.serve_as(frozenset(hosts))
         config = uvicorn.Config(
@@ -136,6 +140,11 @@ class Emulator:
         """Let go of the state."""
         self.cloud.database.close()
         self.listener.close()
+
+
+def own_hosts(names: Iterable[str], port: int) -> set[str]:
+    """What clients may write into `Host`: on HTTPS's own port they leave the port out."""
+    return {f"{name}:{port}" for name in names} | (set(names) if port == _HTTPS_PORT else set())
 
 
 def run(emulator: Emulator, *, announce: bool) -> None:

@@ -17,7 +17,7 @@ from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.routing import Route
 
 _PATH = "directory/deletedItems"
-_KINDS = {"microsoft.graph.application": Application, "microsoft.graph.serviceprincipal": ServicePrincipal}
+_KINDS = {"application": Application, "serviceprincipal": ServicePrincipal}
 
 
 class DeletedItemRoutes:
@@ -44,7 +44,7 @@ class DeletedItemRoutes:
     def index(self, request: GraphRequest) -> GraphResponse:
         """Deleted objects of one type."""
         odata.check_options(request, "select", "filter", "top", "skiptoken", "count")
-        name = request.segments[2].lower()
+        name = request.segments[2].lower().rpartition(".")[2]
         kind = _KINDS[name]
         self._directory.purge_expired()
         shapes = [

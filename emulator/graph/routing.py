@@ -112,6 +112,8 @@ class RouteTable:
         for segment in request.segments:
             assert node is not None
             lower = segment.lower()
+            if lower.startswith("graph."):  # short for it, and what Microsoft's SDKs write
+                lower = f"microsoft.{lower}"
             found = node.children.get(lower)
             if found is None:
                 if _is_no_key(lower):

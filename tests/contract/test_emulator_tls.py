@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.launch import own_hosts
 from emulator.server import RunningEmulator
 from emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 
@@ -58,6 +59,13 @@ def test_microsofts_names_are_served_by_a_second_authority_when_asked(
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         trust.wrap_socket(plain, server_hostname="graph.microsoft.com")
+
+
+@pytest.mark.parametrize(
+    ("port", "hosts"), [(443, {"localhost:443", "localhost"}), (8443, {"localhost:8443"}), (44, {"localhost:44"})]
+)
+def test_hosts_answered_to_lack_their_port_only_where_clients_leave_it_out(port: int, hosts: set[str]) -> None:
+    assert own_hosts(["localhost"], port) == hosts
 
 
 def test_microsofts_names_are_not_served_unless_asked(emulator: RunningEmulator) -> None:

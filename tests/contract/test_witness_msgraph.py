@@ -99,6 +99,12 @@ async def _live_and_die(tenant: WitnessTenant) -> None:
             await _principal(tenant, graph, made.app_id)
         finally:
             await its.delete()
+            listed = await settled(
+                tenant,
+                graph.directory.deleted_items.graph_application.get,
+                lambda page: made.id in {each.id for each in page.value},
+            )
+            assert all(each.deleted_date_time is not None for each in listed.value)
             deleted = graph.directory.deleted_items.by_directory_object_id(made.id)
             found = await settled(tenant, deleted.get, lambda item: item.deleted_date_time is not None)
             await deleted.delete()
