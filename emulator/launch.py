@@ -22,7 +22,6 @@ from emulator.state_versions import StateError
 from emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 from emulator.world import EmulatedCloud
 
-
 _HTTPS_PORT = 443
 
 
