@@ -29,7 +29,7 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
         path: its file, for the message.
 
     Raises:
-        StateError: a newer version wrote it.
+        StateError: a newer version wrote it, or none.
     """
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found > VERSION:
@@ -40,10 +40,15 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     if found == VERSION:
         return
     before: Objects = {}
-    for kind, key, text in connection.execute("SELECT kind, key, document FROM objects"):
-        before.setdefault(kind, {})[key] = json.loads(text)
-    # Version 1 did not write its number.
-    for kind, documents in migrated(before, found or 1).items():
+    try:
+        for kind, key, text in connection.execute("SELECT kind, key, document FROM objects"):
+            before.setdefault(kind, {})[key] = json.loads(text)
+        now = migrated(before, found or 1)  # version 1 did not write its number
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateError(
+            f"the state in {path.parent} is of no version ({error!r}); use another state folder"
+        ) from error
+    for kind, documents in now.items():
         for key, document in documents.items():
             connection.execute(
                 "UPDATE objects SET document = ? WHERE kind = ? AND key = ?", (json.dumps(document), kind, key)

@@ -199,7 +199,7 @@ class Table(Generic[T]):
         self._database = database
         try:
             self._newest: dict[str, T] = {key: model(**document) for key, document in database.load(kind)}
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise StateError(f"the state holds a {kind} that is none ({error}); use another state folder") from error
         self.graph: View[T] = View(self._newest, clock)
         self.entra: View[T] = View(self._newest, clock)

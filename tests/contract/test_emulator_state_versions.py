@@ -68,12 +68,24 @@ def test_state_of_a_newer_version_is_refused_with_the_repair(tmp_path: Path, emu
     assert version_of(tmp_path) == VERSION + 1
 
 
-@pytest.mark.parametrize("kind", ["tenant", "application", "appRoleAssignment"])
-def test_state_with_an_object_of_another_form_is_refused(tmp_path: Path, emulator_keys: Keys, kind: str) -> None:
+def test_old_state_that_makes_no_sense_is_refused(old_state: Path, emulator_keys: Keys) -> None:
+    with sqlite3.connect(old_state / "state.sqlite") as database:
+        database.execute("UPDATE objects SET document = '{}' WHERE kind = 'servicePrincipal'")
+    database.close()
+    with pytest.raises(CannotServeError, match=r"is of no version .* use another state folder"):
+        RunningEmulator(state_dir=old_state, keys=emulator_keys)
+    assert version_of(old_state) == 0
+
+
+@pytest.mark.parametrize("text", ['{"x": 1}', "[1]", "{"])
+@pytest.mark.parametrize("kind", ["tenant", "application"])
+def test_state_with_an_object_of_another_form_is_refused(
+    tmp_path: Path, emulator_keys: Keys, kind: str, text: str
+) -> None:
     with RunningEmulator(state_dir=tmp_path, keys=emulator_keys):
         pass
     with sqlite3.connect(tmp_path / "state.sqlite") as database:
-        database.execute("UPDATE objects SET document = '{\"x\": 1}' WHERE kind = ?", (kind,))
+        database.execute("UPDATE objects SET document = ? WHERE kind = ?", (text, kind))
     database.close()
     with pytest.raises(CannotServeError, match=rf"the state holds a {kind} that is none .* use another state folder"):
         RunningEmulator(state_dir=tmp_path, keys=emulator_keys)
