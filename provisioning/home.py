@@ -92,7 +92,7 @@ class HomeTenant:
     def _look(self, preview: bool, intent: Intent) -> tuple[CredentialPolicy | None, list[Finding]]:
         try:
             with self._graph() as graph:
-                return read_policy(graph), preflight(graph, intent) if preview else []
+                return read_policy(graph, intent.tag), preflight(graph, intent) if preview else []
         except OrgcalError:
             return None, []
 

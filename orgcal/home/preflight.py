@@ -72,7 +72,7 @@ def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
     """
     operator = read_operator(graph.token_source.token())
     findings = check_rights(operator, intent)
-    findings += _looked("policy", lambda: check_policy(read_policy(graph), intent))
+    findings += _looked("policy", lambda: check_policy(read_policy(graph, intent.tag), intent))
     findings += _looked("application", lambda: _check_application(graph, intent))
     return findings
 
@@ -98,7 +98,7 @@ def check_rights(operator: Operator | None, intent: Intent) -> list[Finding]:
 
 
 def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Finding]:
-    """Does the tenant's app management policy allow the application and its credential?"""
+    """Does the app management policy allow the application and its credential?"""
     if policy is None:
         return [
             Finding(
@@ -114,12 +114,14 @@ def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Findin
             Finding(
                 "policy",
                 "bad",
-                "the tenant's app management policy forbids applications for other organisations",
-                "ask its administrator to exempt the operator from `audiences.azureAdMultipleOrgs`",
+                f"{policy.name} forbids applications for other organisations",
+                AUDIENCE_BLOCKED,
             )
         )
     if intent.kind == "secret" and not policy.secrets:
-        findings.append(Finding("policy", "bad", SECRETS_FORBIDDEN, OTHER_KINDS.format(stack=intent.stack)))
+        findings.append(
+            Finding("policy", "bad", f"{policy.name} forbids client secrets", OTHER_KINDS.format(stack=intent.stack))
+        )
     longest = policy.longest(intent.kind)
     wanted = intent.lifetime or timedelta(days=NEVER_DAYS)
     if longest is not None and wanted > longest:
@@ -127,15 +129,17 @@ def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Findin
             Finding(
                 "policy",
                 "warning",
-                f"the tenant's app management policy allows a {intent.kind} to live {longest.days} days at most; "
-                "new generations will",
+                f"{policy.name} allows a {intent.kind} to live {longest.days} days at most; new generations will",
                 f"pulumi config set --stack {intent.stack} --path orgcal:credential.lifetime {longest.days}d",
             )
         )
-    return findings or [Finding("policy", "ok", "the tenant's app management policy allows this")]
+    return findings or [Finding("policy", "ok", f"{policy.name} allows this")]
 
 
-SECRETS_FORBIDDEN = "the tenant's app management policy forbids client secrets"
+AUDIENCE_BLOCKED = (
+    "ask its administrator to exempt the operator from `audiences.azureAdMultipleOrgs` (excludeActors), or to switch "
+    "that restriction off while the application is created"
+)
 OTHER_KINDS = (
     "pulumi config set --stack {stack} --path orgcal:credential.kind certificate (or federated, if the platform "
     "issues tokens of its own)"

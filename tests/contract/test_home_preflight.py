@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from orgcal.errors import GraphError
 from orgcal.home.applications import by_client_id, deleted_named, named, tagged
+from orgcal.home.policy import POLICY_PATH, CredentialPolicy, read_policy
 from orgcal.home.preflight import Finding, Intent, preflight
 from orgcal.msgraph.auth import ClientSecret, TokenSource
 from orgcal.msgraph.graph import GraphClient
@@ -92,6 +94,54 @@ def test_preflight_reads_the_policy_where_the_operator_may(graph_as: Callable[..
 
     assert found["policy"].verdict == "warning"
     assert found["policy"].repair.endswith("orgcal:credential.lifetime 90d")
+
+
+OF_POLICIES = ("Policy.ReadWrite.ApplicationConfiguration", "Application.ReadWrite.All")
+
+
+def test_preflight_reads_the_policy_of_the_application_itself_instead_of_the_tenants(
+    graph_as: Callable[..., GraphClient],
+) -> None:
+    graph = graph_as(*OF_POLICIES)
+    ban = {"restrictionType": "passwordAddition", "state": "enabled"}
+    limit = {"restrictionType": "passwordLifetime", "maxLifetime": "P60D", "state": "enabled"}
+    graph.patch(POLICY_PATH, {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [ban]}})
+    application = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+    own = graph.post(
+        "/policies/appManagementPolicies",
+        {"displayName": "Sync", "isEnabled": True, "restrictions": {"passwordCredentials": [limit]}},
+    )
+    reference = {"@odata.id": graph.url_of(f"/policies/appManagementPolicies/{own['id']}")}
+    before = by_name(preflight(graph, INTENT))["policy"]
+    graph.post(f"/applications/{application['id']}/appManagementPolicies/$ref", reference)
+
+    after = by_name(preflight(graph, INTENT))["policy"]
+
+    assert before.says == "the tenant's app management policy forbids client secrets"
+    assert after.says.startswith("the app management policy 'Sync' of this application allows a secret to live 60 days")
+    assert read_policy(graph, TAG) == CredentialPolicy(
+        secret_lifetime=timedelta(days=60), name="the app management policy 'Sync' of this application"
+    )
+
+
+def test_preflight_sees_that_the_tenant_blocks_multitenant_applications(graph_as: Callable[..., GraphClient]) -> None:
+    graph = graph_as(*OF_POLICIES)
+    restrictions = {"audiences": {"azureAdMultipleOrgs": {"state": "enabled"}}}
+    graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": True, "applicationRestrictions": restrictions})
+
+    blocked = by_name(preflight(graph, INTENT))["policy"]
+    with pytest.raises(GraphError) as refused:
+        graph.post("/applications", {"displayName": "Sync", "signInAudience": "AzureADMultipleOrgs"})
+
+    assert blocked.verdict == "bad"
+    assert "forbids applications for other organisations" in blocked.says
+    assert "excludeActors" in blocked.repair
+    assert refused.value.code == "SignInAudienceNotAllowedAsPerAppPolicy"
+
+    graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": False})
+    graph.post("/applications", {"displayName": "S", "signInAudience": "AzureADMultipleOrgs", "tags": [TAG]})
+    graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": True})
+    assert by_name(preflight(graph, INTENT))["policy"].verdict == "ok", "one that is multitenant already stays so"
 
 
 def test_preflight_finds_a_taken_name_and_the_recycle_bin(graph: GraphClient) -> None:
