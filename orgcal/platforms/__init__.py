@@ -18,6 +18,7 @@ from orgcal.platforms.ensure import (
     Ensured,
     catalog_refusals,
     ensure_connector,
+    kept_part,
     kind_refusal,
     push_credentials,
     update_connector,
@@ -51,6 +52,7 @@ __all__ = [
     "capabilities_of",
     "catalog_refusals",
     "ensure_connector",
+    "kept_part",
     "kind_refusal",
     "open_platform",
     "place_of",
@@ -104,19 +106,33 @@ def capabilities_of(settings: Mapping[str, Any]) -> Capabilities:
     return cast(Capabilities, _module(settings).capabilities(settings))
 
 
-def unsuitable(settings: Mapping[str, Any], declared: ConnectorSettings, credential_kind: CredentialKind) -> list[str]:
+def unsuitable(
+    settings: Mapping[str, Any],
+    declared: ConnectorSettings,
+    credential_kind: CredentialKind | None,
+    *,
+    further: str = "",
+) -> list[str]:
     """Why this platform cannot hold this connector with this kind of credential: a line each, empty if it can.
 
     Looks at nothing but its arguments, so that a stack can refuse before it asks anybody.
+
+    Args:
+        settings: of the platform.
+        declared: the connector.
+        credential_kind: None where nothing is pushed.
+        further: the setting of a further platform, for messages; such a one need not keep the whole catalog.
     """
     try:
         place_of(settings)
         able = capabilities_of(settings)
     except ConfigError as error:
-        return list(error.problems)
-    problems = [f"orgcal:connector.{name}: {reason}" for name, reason in catalog_refusals(able, declared).items()]
-    refusal = kind_refusal(able, credential_kind)
-    return [*problems, f"orgcal:credential.kind: {refusal}"] if refusal else problems
+        return [problem.replace(PREFIX, further or PREFIX) for problem in error.problems]
+    where = f" ({further})" if further else ""
+    refused = catalog_refusals(able, kept_part(able, declared) if further else declared)
+    problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
+    refusal = kind_refusal(able, credential_kind) if credential_kind else ""
+    return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
 
 
 def _module(settings: Mapping[str, Any]) -> Any:
