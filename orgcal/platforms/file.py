@@ -2,7 +2,7 @@
 
     platform:
       kind: file
-      path: .local/calendar.yaml                       # relative to where pulumi is run
+      path: .local/calendar.yaml                       # relative to the project's folder
       callback_url: https://app.example.com/oauth/callback
       at: connectors.{key}                             # YAML and JSON; this is the default
 
@@ -35,7 +35,7 @@ from orgcal.platforms.model import (
     Credential,
     HeldCredential,
 )
-from orgcal.platforms.settings import SettingsReader
+from orgcal.platforms.settings import PROJECT_DIR_VARIABLE, SettingsReader
 
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 CREDENTIAL = ("client_id", "client_secret", "certificate_pem", "private_key_pem", "generation")
@@ -105,8 +105,9 @@ def place(settings: Mapping[str, Any]) -> str:
 
 
 def open_file(settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None) -> FilePlatform:  # noqa: ARG001
-    """The file; nothing is read yet."""
-    return FilePlatform(read_settings(settings), capabilities(settings), Path.cwd())
+    """The file; nothing is read yet. Without the variable, as in a program of one's own, it lies where that runs."""
+    folder = Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd())
+    return FilePlatform(read_settings(settings), capabilities(settings), folder)
 
 
 class FilePlatform:

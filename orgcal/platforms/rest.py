@@ -22,7 +22,10 @@ FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 10.0
 
 _NOTHING_DONE = frozenset({429, 503})
-"""Answers that say that nothing was done, so that even a POST may be repeated."""
+"""Answers that say that nothing was done, so that even a POST may be repeated; so does 403 with `Retry-After`.
+
+Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api (secondary rate limits)
+"""
 
 _REPEATED_WHEN_SAFE = frozenset({408, 500, 502, 504})
 _SAFE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
@@ -127,7 +130,8 @@ class RestClient:
                     continue
                 raise self._unreachable(method, path, error) from None  # its text may hold the URL's credentials
             status = response.status_code
-            repeated = status in _NOTHING_DONE or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
+            limited = status in _NOTHING_DONE or (status == 403 and "Retry-After" in response.headers)
+            repeated = limited or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
             if repeated and self._waited(retry_after_s(response.headers), attempt, deadline):
                 continue
             return response

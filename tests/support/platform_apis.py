@@ -101,6 +101,9 @@ class NangoApi:
     def _stamped(self, body: dict[str, Any]) -> dict[str, Any]:
         self.edits += 1
         stored = {name: value for name, value in body.items() if name not in self.drops}
+        if "credentials" in stored:
+            given = stored["credentials"]
+            stored["credentials"] = {name: value for name, value in given.items() if name not in self.drops}
         return {**stored, "updated_at": f"2026-01-01T00:00:{self.edits:02}.000Z"}
 
     def _shown(self, key: str, credentials: bool = False) -> Reply:
@@ -117,6 +120,7 @@ class NylasApi:
 
     def __init__(self) -> None:
         self.connectors: dict[str, dict[str, Any]] = {}
+        self.drops: set[str] = set()
 
     def __call__(self, request: Request) -> Reply:
         if request.headers.get("authorization") != f"Bearer {API_KEY}":
@@ -125,7 +129,7 @@ class NylasApi:
             wrong = unexpected(request.body, {"name", "provider", "settings", "scope"}, {"provider", "settings"})
             if wrong or request.body["provider"] in self.connectors:
                 return _nylas_error(400, wrong or "connector already exists")
-            self.connectors[request.body["provider"]] = request.body
+            self.connectors[request.body["provider"]] = self._stored(request.body)
             return Reply(200, {"request_id": "r", "data": request.body})
         provider = request.path.removeprefix("/v3/connectors/")
         if provider not in self.connectors:
@@ -134,11 +138,17 @@ class NylasApi:
             wrong = unexpected(request.body, {"name", "settings", "scope"})
             if wrong:
                 return _nylas_error(400, wrong)
-            self.connectors[provider] |= request.body
+            self.connectors[provider] |= self._stored(request.body)
         if request.method == "DELETE":
             del self.connectors[provider]
             return Reply(200, {"request_id": "r"})
         return Reply(200, {"request_id": "r", "data": self.connectors[provider]})
+
+    def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body without what is silently dropped, also from its settings."""
+        settings = {name: value for name, value in body.get("settings", {}).items() if name not in self.drops}
+        kept = {name: value for name, value in body.items() if name not in self.drops}
+        return {**kept, "settings": settings} if "settings" in kept else kept
 
 
 class GithubApi:
@@ -148,6 +158,7 @@ class GithubApi:
 
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
+        self.drops: set[str] = set()
         self.secrets: dict[str, dict[str, str]] = {}
         self.key = public.PrivateKey.generate()
         self.puts = 0
@@ -173,7 +184,8 @@ class GithubApi:
         if request.method == "POST":
             if request.body["name"] in self.variables:
                 return Reply(409, {"message": "Already exists"})
-            self.variables[request.body["name"]] = request.body["value"]
+            if request.body["name"].removeprefix("ORGCAL_").lower() not in self.drops:
+                self.variables[request.body["name"]] = request.body["value"]
             return Reply(201, {})
         if name not in self.variables:
             return Reply(404, {"message": "Not Found"})
