@@ -24,6 +24,7 @@ MAX_ENTRIES = 1200
 
 https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions
 """
+FEWEST_OWNERS = 2
 NEVER_DAYS = 365_000
 """A life that no policy allows; stands for `never`."""
 
@@ -53,6 +54,7 @@ class Intent:
         tag: of the stack (`deployment_tag`).
         kind: of the credential.
         lifetime: of a new generation; None for `never`.
+        further_owners: besides the deploying principal.
     """
 
     stack: str
@@ -61,6 +63,7 @@ class Intent:
     kind: Literal["secret", "certificate", "federated"]
     lifetime: timedelta | None
     home_grants: bool = False
+    further_owners: int = 0
 
 
 def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
@@ -191,12 +194,13 @@ def _check_application(graph: GraphClient, intent: Intent) -> list[Finding]:
     ours = applications.tagged(graph, intent.tag)
     if not ours:
         found = check_name(graph, intent)
-        return found or [Finding("name", "ok", f"no other application is called {intent.display_name!r}")]
+        free = [Finding("name", "ok", f"no other application is called {intent.display_name!r}")]
+        return [*(found or free), _check_owners(1 + intent.further_owners, intent)]
     return [finding for application in ours for finding in _check_ours(graph, application, intent)]
 
 
 def _check_ours(graph: GraphClient, application: applications.FoundApplication, intent: Intent) -> list[Finding]:
-    """Room for another credential, and the verified publisher."""
+    """Room for another credential, owners, and the verified publisher."""
     raw = application.raw
     path = f"/applications/{application.application_object_id}/federatedIdentityCredentials"
     federated = sum(1 for _ in graph.pages(path))
@@ -215,9 +219,27 @@ def _check_ours(graph: GraphClient, application: applications.FoundApplication, 
         f"the application has {said}, and " + ("no room for another" if full else "room for another"),
         "remove what nobody uses; orgcal sweep finds what is ours" if full else "",
     )
+    present = len(applications.owners_of(graph, application.application_object_id))
+    found = [room, _check_owners(max(present, 1 + intent.further_owners), intent)]
     if application.verified_publisher:
-        return [room, Finding("publisher", "ok", f"the publisher is verified: {application.verified_publisher}")]
-    return [room, Finding("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)]
+        return [*found, Finding("publisher", "ok", f"the publisher is verified: {application.verified_publisher}")]
+    return [*found, Finding("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)]
+
+
+def _check_owners(count: int, intent: Intent) -> Finding:
+    """Can somebody step in if the deploying principal is lost?
+
+    Source: https://learn.microsoft.com/en-us/entra/identity-platform/security-best-practices-for-app-registration
+    """
+    if count >= FEWEST_OWNERS:
+        return Finding("owners", "ok", f"the application has {count} owners")
+    return Finding(
+        "owners",
+        "warning",
+        "the deploying principal is the application's only owner; if it is lost, nobody can step in",
+        f"name a person by object id: pulumi config set --stack {intent.stack} --path "
+        "'orgcal:application.owners[0]' OBJECT-ID",
+    )
 
 
 UNVERIFIED = "the application has no verified publisher; consent pages of other organisations say `unverified`"

@@ -157,6 +157,23 @@ def test_preflight_finds_a_taken_name_and_the_recycle_bin(graph: GraphClient) ->
     assert f"--client-id {gone['appId']} --restore" in found["recycle bin"].repair
 
 
+def test_preflight_wants_a_second_owner_before_and_after_the_deployment(graph: GraphClient) -> None:
+    two = replace(INTENT, further_owners=1)
+    assert by_name(preflight(graph, INTENT))["owners"].verdict == "warning"
+    assert by_name(preflight(graph, two))["owners"].says == "the application has 2 owners"
+    application = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+
+    alone = by_name(preflight(graph, INTENT))["owners"]
+    other = graph.post("/servicePrincipals", {"appId": graph.post("/applications", {"displayName": "o"})["appId"]})
+    reference = {"@odata.id": graph.url_of(f"/directoryObjects/{other['id']}")}
+    graph.post(f"/applications/{application['id']}/owners/$ref", reference)
+
+    assert alone.verdict == "warning"
+    assert "'orgcal:application.owners[0]' OBJECT-ID" in alone.repair
+    assert by_name(preflight(graph, two))["owners"].verdict == "ok"
+    assert by_name(preflight(graph, INTENT))["owners"].says == "the application has 2 owners"
+
+
 def test_preflight_of_a_deployed_stack_looks_at_room_and_publisher(graph: GraphClient) -> None:
     graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
 
