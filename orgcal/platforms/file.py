@@ -26,7 +26,7 @@ from typing import Any, cast
 
 from orgcal.errors import PlatformError
 from orgcal.msgraph.graph import Clock
-from orgcal.platforms import dotenv, safe_file, yaml_edit
+from orgcal.platforms import dotenv, safe_file, templates, yaml_edit
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
@@ -134,7 +134,7 @@ class FilePlatform:
             callback_url=self._settings.callback_url,
             display_name=str(found.get("display_name", "")) if "display_name" in kept else None,
             description=str(found.get("description", "")) if "description" in kept else None,
-            scopes=tuple(scopes.split(",") if isinstance(scopes, str) else scopes) if "scopes" in kept else None,
+            scopes=tuple(templates.as_list(scopes)) if "scopes" in kept else None,
             published=found.get("published", True) in (True, "true") if "published" in kept else None,
         )
 

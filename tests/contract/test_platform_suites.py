@@ -82,6 +82,12 @@ def test_connector_created_reads_back_as_declared(case: Case) -> None:
     assert kept == case.platform.capabilities.catalog
 
 
+def test_connector_without_text_and_scopes_reads_back_as_declared(case: Case) -> None:
+    bare = ConnectorSettings("outlook", "Outlook")
+    assert ensure_connector(case.platform, bare).entry.differences(bare) == {}
+    assert ensure_connector(case.platform, bare).outcome == "adopted"
+
+
 def test_connector_identical_entry_is_adopted_without_a_write(case: Case) -> None:
     ensure_connector(case.platform, declared_for(case))
     before = writes(case)
