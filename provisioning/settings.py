@@ -199,10 +199,11 @@ def _unfit_for_the_platforms(settings: Settings) -> list[str]:
     kind = credential.kind_of(credential.active)
     pushed = None if kind == "federated" else kind
     declared = settings.declared_connector()
-    problems = platforms.unsuitable(connector.platform, declared, pushed)
+    emulator = settings.entra.cloud == "emulator"
+    problems = platforms.unsuitable(connector.platform, declared, pushed, emulator=emulator)
     for other, said in connector.also_push_to.items():
         where = f"{NAMESPACE}:connector.also_push_to.{other}"
-        problems += platforms.unsuitable(said, declared, pushed, further=where)
+        problems += platforms.unsuitable(said, declared, pushed, emulator=emulator, further=where)
     return problems or _same_places(settings)
 
 

@@ -111,6 +111,7 @@ def unsuitable(
     declared: ConnectorSettings,
     credential_kind: CredentialKind | None,
     *,
+    emulator: bool = True,
     further: str = "",
 ) -> list[str]:
     """Why this platform cannot hold this connector with this kind of credential: a line each, empty if it can.
@@ -121,6 +122,7 @@ def unsuitable(
         settings: of the platform.
         declared: the connector.
         credential_kind: None where nothing is pushed.
+        emulator: whether the stack lives on the emulator.
         further: the setting of a further platform, for messages; such a one need not keep the whole catalog.
     """
     try:
@@ -128,11 +130,19 @@ def unsuitable(
         able = capabilities_of(settings)
     except ConfigError as error:
         return [problem.replace(PREFIX, further or PREFIX) for problem in error.problems]
+    if able.emulated and not emulator:
+        reason = f"found {settings['kind']!r}, the emulator's own platform, which no other world has"
+        return [f"{further or PREFIX}.kind: {reason}; expected one of {', '.join(_elsewhere())} (docs/platforms.md)"]
     where = f" ({further})" if further else ""
     refused = catalog_refusals(able, kept_part(able, declared) if further else declared)
     problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
     refusal = kind_refusal(able, credential_kind) if credential_kind else ""
     return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
+
+
+def _elsewhere() -> list[str]:
+    """Kinds that exist outside the emulator."""
+    return sorted(set(KINDS) - {"local"})
 
 
 def _module(settings: Mapping[str, Any]) -> Any:

@@ -32,6 +32,7 @@ DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
 GRAPH_PRINCIPAL = "bbbbbbbb-0000-4000-8000-000000000001"
 CALLBACK = "https://platform.example/callback/outlook"
 ENDS = "2027-05-22T04:53:28Z"
+PLATFORM = {"kind": "file", "path": "calendar.yaml", "callback_url": CALLBACK}
 
 
 class Registered(pulumi.runtime.Mocks):
@@ -84,7 +85,7 @@ def settings_with(**sections: Any) -> Settings:
     base: dict[str, Any] = {
         "entra": {"cloud": "public", "tenant_id": "00000000-1111-2222-3333-444444444444"},
         "application": {"display_name": "Calendar Sync"},
-        "connector": {"platform": {"kind": "local"}, "key": "outlook", "name": "O", "scopes": ["Calendars.Read"]},
+        "connector": {"platform": PLATFORM, "key": "outlook", "name": "O", "scopes": ["Calendars.Read"]},
     }
     merged = {name: {**base.get(name, {}), **sections.get(name, {})} for name in {*base, *sections}}
     return parse_settings({f"orgcal:{name}": json.dumps(value) for name, value in merged.items()}, stack="prod")
@@ -199,13 +200,19 @@ APP_FILE = {"kind": "file", "path": "app.env", "callback_url": "https://app.exam
 def test_program_further_platforms_get_an_entry_and_the_credential_each(registered: Registered) -> Any:
     def look(_: Any) -> None:
         entries = registered.by_type["Connector"]
-        assert {name: item["platform"]["kind"] for name, item in entries.items()} == {"c": "local", "c-app": "file"}
+        assert {name: item["platform"]["path"] for name, item in entries.items()} == {
+            "c": "calendar.yaml",
+            "c-app": "app.env",
+        }
         assert (entries["c"]["description"], entries["c"]["published"]) == ("Text", False)
         assert (entries["c-app"]["description"], entries["c-app"]["published"]) == ("", True), (
             "it has no place for them"
         )
         pushed = registered.by_type["ConnectorCredentials"]
-        assert {name: item["platform"]["kind"] for name, item in pushed.items()} == {"c": "local", "c-app": "file"}
+        assert {name: item["platform"]["path"] for name, item in pushed.items()} == {
+            "c": "calendar.yaml",
+            "c-app": "app.env",
+        }
         assert {_plain(item["clientSecret"]) for item in pushed.values()} == {"secret-1"}
         (application,) = registered.by_type["Application"].values()
         assert application["web"]["redirectUris"] == [CALLBACK, "https://app.example.com/back"]
@@ -217,8 +224,13 @@ def test_program_further_platforms_get_an_entry_and_the_credential_each(register
 @pytest.mark.parametrize(
     ("further", "credential", "said"),
     [
-        ({"app": {"kind": "locl"}}, {}, "orgcal:connector.also_push_to.app.kind: found 'locl'; did you mean 'local'?"),
-        ({"app": {"kind": "local"}}, {}, "orgcal:connector.also_push_to.app: found the same place as orgcal:connector"),
+        (
+            {"app": {"kind": "nagno"}},
+            {},
+            "orgcal:connector.also_push_to.app.kind: found 'nagno'; did you mean 'nango'?",
+        ),
+        ({"app": {"kind": "local"}}, {}, "orgcal:connector.also_push_to.app.kind: found 'local', the emulator's own"),
+        ({"app": PLATFORM}, {}, "orgcal:connector.also_push_to.app: found the same place as orgcal:connector.platform"),
         ({"a": APP_FILE, "b": APP_FILE}, {}, "also_push_to.b: found the same place as orgcal:connector.also_push_to.a"),
         ({"app": APP_FILE}, {"kind": "certificate"}, "not a certificate (orgcal:connector.also_push_to.app)"),
         ({"No Name": APP_FILE}, {}, "orgcal:connector.also_push_to"),

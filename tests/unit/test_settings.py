@@ -20,7 +20,7 @@ VALID: dict[str, Any] = {
     "entra": {"cloud": "emulator"},
     "application": {"display_name": "Calendar Sync"},
     "connector": {
-        "platform": {"kind": "local"},
+        "platform": {"kind": "file", "path": "calendar.yaml", "callback_url": "https://app.example.com/callback"},
         "key": "outlook-calendar-admin",
         "name": "Outlook Calendar Admin",
         "scopes": ["Calendars.Read"],
