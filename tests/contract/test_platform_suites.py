@@ -150,6 +150,11 @@ def test_connector_refused_by_the_platform_is_one_sentence_and_made_by_the_next_
 # -- credentials --------------------------------------------------------------------------------------
 
 
+def test_credentials_of_a_new_entry_are_none(case: Case) -> None:
+    ensure_connector(case.platform, declared_for(case))
+    assert case.platform.read_credentials("outlook") is None
+
+
 def test_credentials_pushed_read_back_as_far_as_the_platform_lets_us(case: Case) -> None:
     ensure_connector(case.platform, declared_for(case))
     push_credentials(case.platform, "outlook", FIRST)

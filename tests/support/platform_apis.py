@@ -151,6 +151,60 @@ class NylasApi:
         return {**kept, "settings": settings} if "settings" in kept else kept
 
 
+class XkitApi:
+    """What the docs' example of Xkit's steps describes: an entry first, its credential later, never shown."""
+
+    def __init__(self) -> None:
+        self.connectors: dict[str, dict[str, Any]] = {}
+        self.drops: set[str] = set()
+        self.puts = 0
+
+    def __call__(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return Reply(401, {"message": "unknown key"})
+        texts = {"name", "short_description", "scopes", "published"}
+        match = re.fullmatch(r"/connectors(?:/([^/]+)(/credentials)?)?", request.path)
+        key = match[1] if match else None
+        if match and key is None and request.method == "POST":
+            wrong = unexpected(request.body, {"slug", *texts}, {"slug", "name"})
+            if wrong or request.body["slug"] in self.connectors:
+                return Reply(400, {"message": wrong or "slug is taken"})
+            key = request.body["slug"]
+            self.connectors[key] = {
+                "redirect_url": f"https://xkit.example/{key}/callback",
+                **self._stored(request.body),
+            }
+            return Reply(201, {"connector": self.connectors[key]})
+        if key not in self.connectors or match is None:
+            return Reply(404, {"message": "no such connector"})
+        return self._credentials(key, request) if match[2] else self._one(key, request, texts)
+
+    def _one(self, key: str, request: Request, texts: set[str]) -> Reply:
+        if request.method == "DELETE":
+            del self.connectors[key]
+            return Reply(204)
+        if request.method == "PATCH":
+            wrong = unexpected(request.body, texts)
+            if wrong:
+                return Reply(400, {"message": wrong})
+            self.connectors[key] |= self._stored(request.body)
+        return Reply(200, {"connector": self.connectors[key]})
+
+    def _credentials(self, key: str, request: Request) -> Reply:
+        wrong = unexpected(request.body, {"client_id", "client_secret"}, {"client_id", "client_secret"})
+        if wrong or request.method != "PUT":
+            return Reply(400, {"message": wrong or "PUT them"})
+        self.puts += 1
+        stamp = f"2026-01-01T00:00:{self.puts:02}Z"
+        self.connectors[key] |= {"client_id": request.body["client_id"], "credentials_updated_at": stamp}
+        return Reply(204)
+
+    def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
+        wire = {"display_name": "name", "description": "short_description"}
+        dropped = {wire.get(name, name) for name in self.drops}
+        return {name: value for name, value in body.items() if name not in dropped}
+
+
 class GithubApi:
     """Variables and secrets of one environment; secrets are kept as they come, sealed, and `opened` with the key."""
 
