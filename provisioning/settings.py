@@ -188,6 +188,7 @@ def parse_settings(config: Mapping[str, str], *, stack: str, generations: Mappin
         problems += _unfit_for_the_platforms(settings)
     except ValidationError as error:
         problems += describe_problems(error, Settings, namespace=NAMESPACE)
+        problems += _wrong_platforms(raw.get("connector"))
     if problems:
         raise ConfigError(problems, where=f"Pulumi.{stack}.yaml") from None
     return settings
@@ -205,6 +206,24 @@ def _unfit_for_the_platforms(settings: Settings) -> list[str]:
         where = f"{NAMESPACE}:connector.also_push_to.{other}"
         problems += platforms.unsuitable(said, declared, pushed, emulator=emulator, further=where)
     return problems or _same_places(settings)
+
+
+def _wrong_platforms(connector: Any) -> list[str]:
+    """What is wrong in the platforms' own settings, where other settings are wrong too."""
+    said = connector if isinstance(connector, dict) else {}
+    further = said.get("also_push_to")
+    places = {platforms.PREFIX: said.get("platform")}
+    for name, settings in further.items() if isinstance(further, dict) else ():
+        places[f"{NAMESPACE}:connector.also_push_to.{name}"] = settings
+    problems: list[str] = []
+    for where, settings in places.items():
+        if not isinstance(settings, dict):
+            continue  # said already
+        try:
+            platforms.place_of(settings)
+        except ConfigError as error:
+            problems += [problem.replace(platforms.PREFIX, where) for problem in error.problems]
+    return problems
 
 
 def _same_places(settings: Settings) -> list[str]:
