@@ -108,7 +108,7 @@ def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Findin
                 "policy",
                 "unknown",
                 "the operator may not read the tenant's app management policy",
-                "to have lifetimes fitted to it, grant the operator Policy.Read.All",
+                "to have lifetimes fitted to it, grant the operator Policy.Read.All (a person: the role Global Reader)",
             )
         ]
     findings = []

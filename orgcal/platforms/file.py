@@ -209,6 +209,8 @@ class FilePlatform:
         with safe_file.one_writer(self._path):
             old = safe_file.read_text(self._path)
             new = self._editor()(old, key, named, gone)
+            if "\r\n" in old:  # ours end as the others do
+                new = new.replace("\r\n", "\n").replace("\n", "\r\n")
             if new != old:
                 safe_file.write_text(self._path, new)
 

@@ -70,6 +70,26 @@ def test_file_other_connectors_and_comments_stay(tmp_path: Path) -> None:
     assert path.read_text() == "# ours\nport: 8080  # web\nconnectors:\n  google:\n    client_id: g\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "names"), [("settings.yaml", None), (".env", {"client_id": "ID", "client_secret": "SECRET"})]
+)
+def test_file_with_ends_of_lines_of_windows_keeps_them(tmp_path: Path, name: str, names: dict[str, str] | None) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"# ours\r\n\r\n")
+    platform = open_platform(settings_of(path, **({"names": names} if names else {})), {})
+    platform.push_credentials("outlook", CREDENTIAL)
+    written = path.read_bytes()
+    assert written.startswith(b"# ours\r\n\r\n")
+    assert b"hush-1" in written
+    assert written.count(b"\n") == written.count(b"\r\n")
+    platform.push_credentials("outlook", CREDENTIAL)
+    assert path.read_bytes() == written
+    held = platform.read_credentials("outlook")
+    assert held is not None
+    assert held.credential is not None
+    assert held.credential.client_secret == "hush-1"
+
+
 def test_file_json_keeps_foreign_keys(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     path.write_text('{"port": 8080, "connectors": {"outlook": {"color": "blue"}}}')

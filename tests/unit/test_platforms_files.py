@@ -201,6 +201,10 @@ def test_dotenv_any_text_survives(values: dict[str, str]) -> None:
             ["credentials.push.method: found 'PUSH'", "credentials.push.path: found", "credentials.push.bdy: unknown"],
         ),
         (
+            {**SETTINGS["nylas"], "entry": {"push": {}}, "credentials": {**NYLAS["credentials"], "delete": {}}},
+            ["entry.push: unknown; known are read, create, update, delete, fields", "credentials.delete: unknown"],
+        ),
+        (
             {
                 **SETTINGS["nylas"],
                 "credentials": {"push": {"method": "PUT", "path": "/{client_secret}", "body": "{x}"}},
