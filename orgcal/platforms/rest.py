@@ -150,10 +150,10 @@ class RestClient:
         repair = ""
         if 300 <= status < 400:
             repair = "check the platform's address; redirects are not followed, as the API key would go along"
+        elif status == 429 or "Retry-After" in response.headers:
+            repair = "wait, then try again"
         elif status in (401, 403):
             repair = f"check the API key ({self._key_hint}) and its rights"
-        elif status == 429:
-            repair = "wait, then try again"
         return PlatformError(
             f"{self._name} answered {status}{f': {said}' if said else ''}",
             status=status,

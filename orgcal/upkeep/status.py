@@ -125,7 +125,8 @@ def look(
         shared.close()
     differences = [str(item) for item in agreement.evidence.get("differences") or ()]
     unknown = [str(item) for item in agreement.evidence.get("unknown") or ()]
-    for name, platform in outputs.also_pushed_to.items():
+    pushed_to = outputs.also_pushed_to if outputs.credential_kind != "federated" else {}
+    for name, platform in pushed_to.items():
         try:
             differences += _differences_in(outputs, name, platform, environ)
         except OrgcalError as error:

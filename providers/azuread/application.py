@@ -53,8 +53,8 @@ class Application(Managed):
             self._require_post(directory, object_id, news)
         if mapped_claims:
             directory.patch(path, {"@odata.type": APPLICATION_TYPE, "api": api_of(news)})
+        upload_logo(directory, path, str(news.get("logoImage") or ""))  # while the caller is an owner for sure
         set_owners(directory, path, first, owners)
-        upload_logo(directory, path, str(news.get("logoImage") or ""))
         state = directory.until(lambda: self._state(directory, object_id, news), f"the application {object_id}")
         yield Made(ids.application_id(object_id), state)
 
@@ -80,11 +80,11 @@ class Application(Managed):
             directory.patch(path, body)
             if "oauth2PostResponseRequired" in names:
                 self._require_post(directory, object_id, news)
+            if "logoImage" in names:
+                upload_logo(directory, path, str(news.get("logoImage") or ""))
             if "owners" in names:
                 present = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
                 set_owners(directory, path, present, strings(news.get("owners")))
-            if "logoImage" in names:
-                upload_logo(directory, path, str(news.get("logoImage") or ""))
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:
         """Delete the application and wait until it is gone."""
