@@ -7,8 +7,9 @@ import os
 
 from provisioning import permissions, record
 from provisioning.application import EntraApplication
-from provisioning.connector import Connector, CredentialLedger
+from provisioning.connector import CredentialLedger
 from provisioning.credentials import ApplicationCredentials, push
+from provisioning.entries import ConnectorEntries
 from provisioning.home import HomeTenant
 from provisioning.program import run_program
 from provisioning.settings import Settings
@@ -25,9 +26,9 @@ def story(settings: Settings) -> None:
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
     ledger = CredentialLedger(NAME, **settings.ledger_inputs(home.lifetime))
     # Steps 1, 5, 6, 8: the connector, its catalog text, its scopes, saved; it tells its callback URL.
-    connector = Connector(NAME, **settings.connector_inputs(after=ledger))
+    connector = ConnectorEntries(NAME, settings, after=ledger)
     # Steps 2 and 7: the multitenant application, with that redirect URI and the permissions of those scopes.
-    application = EntraApplication(NAME, settings, connector.callback_url, declared, home, provider=entra)
+    application = EntraApplication(NAME, settings, connector.callback_urls, declared, home, provider=entra)
     # Step 3: a secret (or certificate, or trust) for each live generation.
     credentials = ApplicationCredentials(NAME, settings, application, ledger, provider=entra)
     # Step 4: the connector gets the client id and the active one.

@@ -58,6 +58,7 @@ class StackOutputs(_Record):
         consent_redirect_uri: our consent callback among `redirect_uris`; empty where the stack has none.
         permission_hash: SHA-256 over the declared permissions; consents to another hash are out of date.
         platform: settings of the integration platform, as in `orgcal:connector.platform`, without secrets.
+        also_pushed_to: name -> settings of a further platform that holds the connector and its credential too.
         credential_kind: of the active generation.
         active_generation: the generation that the connector uses.
         credentials: the live generations.
@@ -81,6 +82,7 @@ class StackOutputs(_Record):
     permissions: tuple[GraphPermission, ...]
     permission_hash: str
     platform: Mapping[str, Any]
+    also_pushed_to: Mapping[str, Mapping[str, Any]] = {}
     connector_key: str
     connector_name: str
     credential_kind: CredentialKind

@@ -35,7 +35,7 @@ class EntraApplication(pulumi.ComponentResource):
         object_id: object id of the application in the home tenant.
         service_principal_id: object id of the home service principal.
         home_grants: ids of the app role assignments in the home tenant; empty where the settings ask for none.
-        redirect_uris: the platform's callback, our consent callback where set, and further ones.
+        redirect_uris: callbacks of the platforms, our consent callback where set, and further ones.
     """
 
     client_id: pulumi.Output[str]
@@ -48,7 +48,7 @@ class EntraApplication(pulumi.ComponentResource):
         self,
         name: str,
         settings: Settings,
-        callback_url: pulumi.Input[str],
+        callback_urls: pulumi.Output[list[str]],
         declared: Declared,
         home: HomeTenant,
         *,
@@ -59,7 +59,7 @@ class EntraApplication(pulumi.ComponentResource):
         deployer = azuread.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self)).object_id
         ours = [settings.consent.public_url] if settings.consent else []
         further = [*ours, *settings.application.redirect_uris]
-        self.redirect_uris = pulumi.Output.from_input(callback_url).apply(lambda url: _redirect_uris(url, further))
+        self.redirect_uris = callback_urls.apply(lambda urls: _redirect_uris(urls, further))
         application = azuread.Application(
             name,
             sign_in_audience="AzureADMultipleOrgs",
@@ -119,19 +119,20 @@ def _catalog_inputs(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _redirect_uris(callback_url: str, further: list[str]) -> list[str]:
-    """All redirect URIs without repetition, once the platform's callback is known.
+def _redirect_uris(callback_urls: list[str], further: list[str]) -> list[str]:
+    """All redirect URIs without repetition, once the platforms' callbacks are known.
 
     Raises:
         pulumi.RunError: Entra would refuse them.
     """
-    problem = redirect_problem(callback_url)
-    if problem:
-        raise pulumi.RunError(
-            f"the platform's callback {callback_url} cannot be a redirect URI: {problem}\n"
-            "  repair: correct the address in orgcal:connector.platform"
-        )
-    uris = list(dict.fromkeys([callback_url, *further]))
+    for url in callback_urls:
+        problem = redirect_problem(url)
+        if problem:
+            raise pulumi.RunError(
+                f"the platform's callback {url} cannot be a redirect URI: {problem}\n"
+                "  repair: correct the address in orgcal:connector.platform (or also_push_to)"
+            )
+    uris = list(dict.fromkeys([*callback_urls, *further]))
     if len(uris) > MAX_REDIRECT_URIS:
         raise pulumi.RunError(
             f"there are {len(uris)} redirect URIs, and an application may have {MAX_REDIRECT_URIS}\n"

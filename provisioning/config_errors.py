@@ -32,6 +32,8 @@ def describe_problems(error: ValidationError, model: type[BaseModel], *, namespa
 
 
 def _line(kind: str, path: list[str | int], found: Any, model: type[BaseModel], namespace: str) -> str:
+    if path[-1:] == ["[key]"]:  # a name in a mapping is wrong; `found` is that name
+        path = path[:-2]
     key = f"{namespace}:{_dotted(path)}"
     if kind == "extra_forbidden":
         siblings = list(_fields_at(model, path[:-1]))
@@ -41,13 +43,14 @@ def _line(kind: str, path: list[str | int], found: Any, model: type[BaseModel], 
             f"{key}: found a setting that does not exist{meant}; expected one of {', '.join(siblings)}; "
             f"repair: pulumi config rm --path {key}"
         )
-    field = _field(model, path)
+    field, depth = _field(model, path)
     extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
     expected, example = extra.get("expected", "another value"), extra.get("example", "VALUE")
     if isinstance(found, dict) and isinstance(path[-1], str):
         found = found.get(path[-1], found)
     said = "nothing" if kind == "missing" else _shown(found)
-    return f"{key}: found {said}; expected {expected}; repair: {_repair(key, str(example))}"
+    repaired = f"{namespace}:{_dotted(path[:depth])}" if str(example).startswith("{") else key
+    return f"{key}: found {said}; expected {expected}; repair: {_repair(repaired, str(example))}"
 
 
 def _repair(key: str, example: str) -> str:
@@ -86,13 +89,15 @@ def _fields_at(model: type[BaseModel], path: list[str | int]) -> dict[str, Field
     return dict(current.model_fields) if current is not None and not in_mapping else {}
 
 
-def _field(model: type[BaseModel], path: list[str | int]) -> FieldInfo | None:
-    """The innermost field on `path`; items of a list belong to the list's field."""
+def _field(model: type[BaseModel], path: list[str | int]) -> tuple[FieldInfo | None, int]:
+    """The innermost field on `path`, and the length of its own path; items of lists and mappings belong to theirs."""
     found: FieldInfo | None = None
+    length = 0
     for depth in range(len(path)):
         field = _fields_at(model, path[:depth]).get(str(path[depth]))
-        found = field if field is not None else found
-    return found
+        if field is not None:
+            found, length = field, depth + 1
+    return found, length
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

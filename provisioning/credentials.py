@@ -16,7 +16,8 @@ import pulumi_azuread as azuread
 from orgcal.home.applications import certificate_subject, credential_name
 from provisioning.application import EntraApplication, stack_tag
 from provisioning.brought_along import read_certificate
-from provisioning.connector import CertificateKey, Connector, ConnectorCredentials, CredentialLedger
+from provisioning.connector import CertificateKey, ConnectorCredentials, CredentialLedger
+from provisioning.entries import ConnectorEntries
 from provisioning.issued import compare_end_dates
 from provisioning.settings import Settings
 
@@ -141,21 +142,26 @@ class ApplicationCredentials(pulumi.ComponentResource):
 def push(
     name: str,
     settings: Settings,
-    connector: Connector,
+    connector: ConnectorEntries,
     application: EntraApplication,
     credentials: ApplicationCredentials,
-) -> ConnectorCredentials | None:
-    """Gives the connector the client id and the active credential (step 4).
+) -> list[ConnectorCredentials]:
+    """Gives the connector the client id and the active credential, in each platform (step 4).
 
     A platform whose own tokens are trusted keeps no credential; it needs the client id alone, which it is told by
     whoever runs it.
     """
     if not credentials.active.pushed:
-        return None
-    return ConnectorCredentials(
-        name,
-        connector_key=connector.key,
-        client_id=application.client_id,
-        **credentials.active.pushed,
-        **settings.push_inputs(),
-    )
+        return []
+    places = {name: (connector.main, "")}
+    places |= {f"{name}-{other}": (entry, other) for other, entry in connector.further.items()}
+    return [
+        ConnectorCredentials(
+            resource_name,
+            connector_key=entry.key,
+            client_id=application.client_id,
+            **credentials.active.pushed,
+            **settings.push_inputs(other),
+        )
+        for resource_name, (entry, other) in places.items()
+    ]

@@ -59,7 +59,7 @@ class HomeTenant:
         _, findings = self._looked.result()
         for finding in findings:
             quiet = finding.name in ("name", "recycle bin") or (
-                finding.name == "publisher" and not self._settings.protected
+                finding.name in ("publisher", "owners") and not self._settings.protected
             )
             if finding.verdict in ("warning", "bad") and not quiet:
                 pulumi.log.warn(_sentence(finding))
@@ -92,7 +92,7 @@ class HomeTenant:
     def _look(self, preview: bool, intent: Intent) -> tuple[CredentialPolicy | None, list[Finding]]:
         try:
             with self._graph() as graph:
-                return read_policy(graph), preflight(graph, intent) if preview else []
+                return read_policy(graph, intent.tag), preflight(graph, intent) if preview else []
         except OrgcalError:
             return None, []
 
@@ -116,6 +116,7 @@ def _intent(settings: Settings) -> Intent:
         kind=settings.credential.newest_kind,
         lifetime=lifetime_of(settings.credential.lifetime),
         home_grants=settings.application.home_grants,
+        further_owners=len(settings.application.owners),
     )
 
 

@@ -11,8 +11,9 @@ from orgcal.msgraph.permissions import permission_hash
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import OUTPUT_NAME, SCHEMA_VERSION
 from provisioning.application import EntraApplication
-from provisioning.connector import Connector, CredentialLedger
+from provisioning.connector import CredentialLedger
 from provisioning.credentials import ApplicationCredentials
+from provisioning.entries import ConnectorEntries
 from provisioning.permissions import Declared
 from provisioning.settings import Settings
 from provisioning.worlds import home_tenant_id
@@ -21,7 +22,7 @@ from provisioning.worlds import home_tenant_id
 def export(
     settings: Settings,
     world: World,
-    connector: Connector,
+    connector: ConnectorEntries,
     application: EntraApplication,
     declared: Declared,
     ledger: CredentialLedger,
@@ -45,13 +46,14 @@ def export(
             "application_object_id": application.object_id,
             "service_principal_id": application.service_principal_id,
             "display_name": settings.application.display_name,
-            "callback_url": connector.callback_url,
+            "callback_url": connector.main.callback_url,
             "consent_redirect_uri": settings.consent.public_url if settings.consent else "",
             "redirect_uris": application.redirect_uris,
             "scopes": list(settings.connector.scopes),
             "permissions": [{"name": role.name, "role_id": role.role_id} for role in declared.roles],
             "permission_hash": permission_hash(declared.roles),
             "platform": dict(settings.connector.platform),
+            "also_pushed_to": {name: dict(said) for name, said in settings.connector.also_push_to.items()},
             "connector_key": settings.connector.key,
             "connector_name": settings.connector.name,
             "credential_kind": settings.credential.kind_of(settings.credential.active),

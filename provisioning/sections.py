@@ -130,6 +130,13 @@ class ConnectorSettings(Section):
         example="{kind: local}",
         about="Integration platform that holds the connector.",
     )
+    also_push_to: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")], Mapping[str, Any]] = setting(
+        {},
+        expected="a name (lower-case letters, digits and dashes) -> a mapping as `platform`",
+        example="{app: {kind: file, path: app.yaml, callback_url: https://app.example.com/callback}}",
+        about="Further platforms that hold the connector and its credential too, each under a name of your choice; "
+        "organisations connect, and proofs are made, through `platform`.",
+    )
     key: str = setting(
         expected="lower-case letters, digits and dashes, at most 64",
         example="outlook-calendar-admin",

@@ -80,20 +80,40 @@ class Settings(Section):
         """Resource options of whatever customers depend on."""
         return pulumi.ResourceOptions(protect=self.protected)
 
-    def connector_inputs(self, *, after: pulumi.Resource) -> dict[str, Any]:
+    def platform(self, other: str = "") -> dict[str, Any]:
+        """Settings of the platform, or of the one that `also_push_to` calls `other`."""
+        return dict(self.connector.also_push_to[other] if other else self.connector.platform)
+
+    def declared_connector(self, other: str = "") -> platforms.ConnectorSettings:
+        """The connector as declared; for a further platform, what that one can keep of it."""
+        said = self.connector
+        declared = platforms.ConnectorSettings(
+            key=said.key,
+            display_name=said.name,
+            description=said.description,
+            scopes=tuple(said.scopes),
+            published=said.published,
+        )
+        if not other:
+            return declared
+        return platforms.kept_part(platforms.capabilities_of(self.platform(other)), declared)
+
+    def connector_inputs(self, other: str = "", *, after: pulumi.Resource) -> dict[str, Any]:
         """Arguments of the `Connector` resource.
 
         Args:
+            other: name of a further platform (`also_push_to`); the main one without it.
             after: the ledger. Nothing leads from it to the connector by data, but a stale checkout must be refused
                 before the connector's catalog text is written too; everything else follows the connector.
         """
+        declared = self.declared_connector(other)
         return {
-            "platform": dict(self.connector.platform),
-            "key": self.connector.key,
-            "display_name": self.connector.name,
-            "description": self.connector.description,
-            "scopes": list(self.connector.scopes),
-            "published": self.connector.published,
+            "platform": self.platform(other),
+            "key": declared.key,
+            "display_name": declared.display_name,
+            "description": declared.description,
+            "scopes": list(declared.scopes),
+            "published": declared.published,
             "delete_connected": self.connector.delete_connected or self.ephemeral,
             "opts": pulumi.ResourceOptions.merge(self.guard, pulumi.ResourceOptions(depends_on=[after])),
         }
@@ -109,10 +129,10 @@ class Settings(Section):
             "opts": self.guard,
         }
 
-    def push_inputs(self) -> dict[str, Any]:
+    def push_inputs(self, other: str = "") -> dict[str, Any]:
         """Arguments of the `ConnectorCredentials` resource, besides connector and credential."""
         return {
-            "platform": dict(self.connector.platform),
+            "platform": self.platform(other),
             "scopes": list(self.connector.scopes),
             "generation": self.credential.active,
             "opts": self.guard,
@@ -165,28 +185,62 @@ def parse_settings(config: Mapping[str, str], *, stack: str, generations: Mappin
     ]
     try:
         settings = Settings.model_validate(raw)
-        problems += _unfit_for_the_platform(settings)
+        problems += _unfit_for_the_platforms(settings)
     except ValidationError as error:
         problems += describe_problems(error, Settings, namespace=NAMESPACE)
+        problems += _wrong_platforms(raw.get("connector"))
     if problems:
         raise ConfigError(problems, where=f"Pulumi.{stack}.yaml") from None
     return settings
 
 
-def _unfit_for_the_platform(settings: Settings) -> list[str]:
-    """What the chosen platform cannot hold of this connector and its credential: a line each."""
+def _unfit_for_the_platforms(settings: Settings) -> list[str]:
+    """What the chosen platforms cannot hold of this connector and its credential: a line each."""
     connector, credential = settings.connector, settings.credential
     kind = credential.kind_of(credential.active)
-    if kind == "federated":  # nothing is pushed
-        return []
-    declared = platforms.ConnectorSettings(
-        key=connector.key,
-        display_name=connector.name,
-        description=connector.description,
-        scopes=tuple(connector.scopes),
-        published=connector.published,
-    )
-    return platforms.unsuitable(connector.platform, declared, kind)
+    pushed = None if kind == "federated" else kind
+    declared = settings.declared_connector()
+    emulator = settings.entra.cloud == "emulator"
+    problems = platforms.unsuitable(connector.platform, declared, pushed, emulator=emulator)
+    for other, said in connector.also_push_to.items():
+        where = f"{NAMESPACE}:connector.also_push_to.{other}"
+        problems += platforms.unsuitable(said, declared, pushed, emulator=emulator, further=where)
+    return problems or _same_places(settings)
+
+
+def _wrong_platforms(connector: Any) -> list[str]:
+    """What is wrong in the platforms' own settings, where other settings are wrong too."""
+    said = connector if isinstance(connector, dict) else {}
+    further = said.get("also_push_to")
+    places = {platforms.PREFIX: said.get("platform")}
+    for name, settings in further.items() if isinstance(further, dict) else ():
+        places[f"{NAMESPACE}:connector.also_push_to.{name}"] = settings
+    problems: list[str] = []
+    for where, settings in places.items():
+        if not isinstance(settings, dict):
+            continue  # said already
+        try:
+            platforms.place_of(settings)
+        except ConfigError as error:
+            problems += [problem.replace(platforms.PREFIX, where) for problem in error.problems]
+    return problems
+
+
+def _same_places(settings: Settings) -> list[str]:
+    """Platforms that are one and the same, where two resources would write one entry."""
+    connector = settings.connector
+    names = {f"{NAMESPACE}:connector.platform": platforms.place_of(connector.platform)}
+    problems = []
+    for other, said in connector.also_push_to.items():
+        where, place = f"{NAMESPACE}:connector.also_push_to.{other}", platforms.place_of(said)
+        first = next((name for name, known in names.items() if known == place), "")
+        if first:
+            problems.append(
+                f"{where}: found the same place as {first}; expected another one; "
+                f"repair: pulumi config rm --path {where}"
+            )
+        names[where] = place
+    return problems
 
 
 def _decoded(text: str) -> Any:

@@ -20,7 +20,7 @@ from emulator.directory.access import (
 from emulator.directory.errors import read_only
 from emulator.directory.models import Directory
 from emulator.directory.objects import Application, Tenant, new_guid
-from emulator.directory.policies import policy_for
+from emulator.directory.policies import check_audience, effective_policy
 from emulator.directory.properties import (
     APPLICATION_DEFAULTS,
     APPLICATION_NESTED,
@@ -113,10 +113,7 @@ class ApplicationRoutes:
             if name in given:
                 properties[name] = {**nested.check(None, name, "Application"), **given[name]}
         properties["keyCredentials"] = credentials.merge_keys(
-            None,
-            given.get("keyCredentials", []),
-            now,
-            policy_for(tenant.app_management_policy, properties["createdDateTime"]),
+            None, given.get("keyCredentials", []), now, effective_policy(tenant, None, now)
         )
         if given.get("passwordCredentials"):
             raise bad_request("New password credentials must be generated with service actions.",
@@ -125,6 +122,7 @@ class ApplicationRoutes:
         # A caller without a signed-in user owns what it creates: otherwise `OwnedBy` could never touch it again.
         owners = list(dict.fromkeys([*check_owners(self._directory, tenant.tenant_id, owners, self._is_user),
                                      request.caller.principal_id]))  # fmt: skip
+        check_audience(effective_policy(tenant, None, now), properties["signInAudience"])
         check_application(properties, None, tenant, self._directory, client_id)
         application = self._directory.put_application(
             Application(tenant.tenant_id, object_id, client_id, properties, owners)
@@ -171,11 +169,12 @@ class ApplicationRoutes:
         properties = {**application.properties}
         for name, value in given.items():
             properties[name] = {**properties[name], **value} if name in APPLICATION_NESTED else value
+        now = self._directory.clock.now()
+        policy = effective_policy(tenant, application, now)
         if "keyCredentials" in given:
-            policy = policy_for(tenant.app_management_policy, properties["createdDateTime"])
-            properties["keyCredentials"] = credentials.merge_keys(
-                application, given["keyCredentials"], self._directory.clock.now(), policy
-            )
+            properties["keyCredentials"] = credentials.merge_keys(application, given["keyCredentials"], now, policy)
+        if properties["signInAudience"] != application.properties["signInAudience"]:
+            check_audience(policy, properties["signInAudience"])
         check_application(properties, application, tenant, self._directory, application.client_id)
         kept = {each["keyId"] for each in properties["passwordCredentials"]}
         hashes = {key: value for key, value in application.secret_hashes.items() if key in kept}
@@ -189,10 +188,9 @@ class ApplicationRoutes:
     def add_password(self, request: GraphRequest) -> GraphResponse:
         """A new password, shown this once."""
         application = find_application(self._directory, request, writing=True)
-        policy = policy_for(self._tenant(request).app_management_policy, application.properties["createdDateTime"])
-        changed, credential = credentials.add_password(
-            application, request.json_object(), self._directory.clock.now(), policy
-        )
+        now = self._directory.clock.now()
+        policy = effective_policy(self._tenant(request), application, now)
+        changed, credential = credentials.add_password(application, request.json_object(), now, policy)
         self._directory.put_application(changed)
         context = {"@odata.context": f"{request.root}/$metadata#microsoft.graph.passwordCredential"}
         return GraphResponse(200, {**context, **credential})

@@ -42,6 +42,13 @@ def credential_refused(name: str) -> GraphFailure:
     )
 
 
+def audience_refused(audience: str) -> GraphFailure:
+    """400: the policy does not let applications be offered to this audience."""
+    return bad_request(
+        f"'signInAudience' property value '{audience}' is not allowed.", "SignInAudienceNotAllowedAsPerAppPolicy"
+    )
+
+
 def credential_lifetime_refused() -> GraphFailure:
     """400: the credential would live longer than the tenant's policy allows."""
     return bad_request(

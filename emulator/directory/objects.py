@@ -34,6 +34,7 @@ class Tenant:
     Attributes:
         users: its users as the seed describes them; see `emulator.calendars.models`.
         app_management_policy: what its default app management policy restricts.
+        app_management_policies: id -> policy for single applications; `appliesTo` lists their object ids.
     """
 
     tenant_id: str
@@ -43,6 +44,7 @@ class Tenant:
     created_at: float
     users: dict[str, Any]
     app_management_policy: dict[str, Any] = field(default_factory=dict)
+    app_management_policies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass

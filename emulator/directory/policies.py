@@ -1,6 +1,9 @@
 """App management policies: what a tenant does not let applications carry.
 
-Source: https://learn.microsoft.com/en-us/graph/api/resources/tenantappmanagementpolicy
+A policy that is assigned to an application takes the place of the tenant's, of which it then inherits nothing.
+
+Sources: https://learn.microsoft.com/en-us/graph/api/resources/tenantappmanagementpolicy and
+https://learn.microsoft.com/en-us/graph/api/resources/applicationauthenticationmethodpolicy
 """
 
 from __future__ import annotations
@@ -9,7 +12,8 @@ import re
 from typing import Any
 
 from emulator.clock import parse_rfc3339
-from emulator.directory.errors import credential_lifetime_refused, credential_refused
+from emulator.directory.errors import audience_refused, credential_lifetime_refused, credential_refused
+from emulator.directory.objects import Application, Tenant
 
 _DURATION = re.compile(r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?")
 
@@ -27,16 +31,46 @@ def duration_s(text: str) -> float:
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
-def policy_for(policy: dict[str, Any], created: str) -> dict[str, Any]:
-    """What a tenant's policy means for an application that was created at `created`."""
-    restrictions = (policy.get("applicationRestrictions") or {}).items()
-    meant = {group: [each for each in found if _is_meant(each, created)] for group, found in restrictions}
-    return {**policy, "applicationRestrictions": meant}
+def effective_policy(tenant: Tenant, application: Application | None, now: float) -> dict[str, Any]:
+    """What holds for an application, in the tenant policy's form, without restrictions for younger applications only.
+
+    Args:
+        application: None for one that is about to be created, `now`.
+    """
+    own = None
+    if application is not None:
+        own = next((each for each in tenant.app_management_policies.values()
+                    if application.object_id in each["appliesTo"]), None)  # fmt: skip
+    created = parse_rfc3339(application.properties["createdDateTime"]) if application is not None else now
+    policy = tenant.app_management_policy if own is None else {"isEnabled": own["isEnabled"]}
+    said = (policy.get("applicationRestrictions") or {}) if own is None else {
+        **own["restrictions"], **(own["restrictions"].get("applicationRestrictions") or {})
+    }  # fmt: skip
+    holding: dict[str, Any] = {
+        group: [each for each in said.get(group) or [] if _holds(each, created)]
+        for group in ("passwordCredentials", "keyCredentials")
+    }
+    audiences = said.get("audiences") or {}
+    holding["audiences"] = {name: each for name, each in audiences.items() if each and _holds(each, created)}
+    return {"isEnabled": bool(policy.get("isEnabled")), "applicationRestrictions": holding}
 
 
-def _is_meant(restriction: dict[str, Any], created: str) -> bool:
-    after = restriction.get("restrictForAppsCreatedAfterDateTime")
-    return after is None or parse_rfc3339(created) > parse_rfc3339(after)
+def _holds(restriction: dict[str, Any], created: float) -> bool:
+    since = restriction.get("restrictForAppsCreatedAfterDateTime")
+    return restriction.get("state", "enabled") == "enabled" and (not since or parse_rfc3339(since) <= created)
+
+
+def check_audience(policy: dict[str, Any], audience: str) -> None:
+    """Refuse an audience that the policy blocks.
+
+    Raises:
+        GraphFailure: 400.
+    """
+    blocked = policy["applicationRestrictions"]["audiences"] if policy.get("isEnabled") else {}
+    if (audience == "AzureADMultipleOrgs" and "azureAdMultipleOrgs" in blocked) or (
+        "Personal" in audience and "personalMicrosoftAccount" in blocked
+    ):
+        raise audience_refused(audience)
 
 
 def _restrictions(policy: dict[str, Any], group: str) -> list[dict[str, Any]]:

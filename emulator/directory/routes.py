@@ -9,6 +9,7 @@ from emulator.directory.deleted_items import DeletedItemRoutes
 from emulator.directory.grants import GrantRoutes
 from emulator.directory.models import Directory
 from emulator.directory.owners import OwnerRoutes, UserShape
+from emulator.directory.policy_routes import AppManagementPolicyRoutes
 from emulator.directory.service_principals import ServicePrincipalRoutes
 from emulator.directory.tenant_routes import TenantRoutes
 from emulator.graph.routing import Route
@@ -24,4 +25,5 @@ def directory_routes(directory: Directory, is_user: UserTest, user_shape: UserSh
         *OwnerRoutes(directory, is_user, user_shape).routes(),
         *DeletedItemRoutes(directory).routes(),
         *TenantRoutes(directory).routes(),
+        *AppManagementPolicyRoutes(directory).routes(),
     ]

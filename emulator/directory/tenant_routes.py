@@ -7,56 +7,36 @@ from typing import Any
 
 from emulator.directory.models import Directory
 from emulator.directory.objects import Tenant
-from emulator.directory.policies import duration_s
-from emulator.directory.schema import Flag, Kind, ListOf, Moment, Nested, Text
+from emulator.directory.policy_routes import READ_POLICY, WRITE_POLICY
+from emulator.directory.policy_schema import AUDIENCES, CREDENTIALS, check_lifetimes
+from emulator.directory.schema import Flag, Kind, Nested, Text
 from emulator.directory.shapes import organization_shape
 from emulator.graph import odata
-from emulator.graph.errors import invalid_value, not_emulated, not_found
+from emulator.graph.errors import not_emulated, not_found
 from emulator.graph.messages import GraphRequest, GraphResponse
 from emulator.graph.routing import Route, needs
 
+_RESOURCE = "tenantAppManagementPolicy"
 POLICY_ID = "00000000-0000-0000-0000-000000000000"
 
 _READ_ORGANIZATION = needs("Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
-_READ_POLICY = needs("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")
-_WRITE_POLICY = needs("Policy.ReadWrite.ApplicationConfiguration")
 
-_COMMON: dict[str, Kind] = {
-    "maxLifetime": Text(40),
-    "restrictForAppsCreatedAfterDateTime": Moment(),
-    "state": Text(choices=("enabled", "disabled"), required=True),
+_NO_RESTRICTIONS: dict[str, Any] = {"passwordCredentials": [], "keyCredentials": []}
+_RESTRICTIONS = {
+    "v1.0": Nested(CREDENTIALS, _NO_RESTRICTIONS),
+    "beta": Nested({**CREDENTIALS, "audiences": AUDIENCES}, _NO_RESTRICTIONS),
 }
-_RESTRICTIONS = Nested(
-    {
-        "passwordCredentials": ListOf(
-            Nested(
-                {"restrictionType": Text(choices=("passwordAddition", "passwordLifetime"), required=True), **_COMMON},
-                {"maxLifetime": None, "restrictForAppsCreatedAfterDateTime": None, "state": "enabled"},
-                ("restrictionType",),
-            )
-        ),
-        "keyCredentials": ListOf(
-            Nested(
-                {"restrictionType": Text(choices=("asymmetricKeyLifetime",), required=True), **_COMMON},
-                {"maxLifetime": None, "restrictForAppsCreatedAfterDateTime": None, "state": "enabled"},
-                ("restrictionType",),
-            )
-        ),
-    },
-    {"passwordCredentials": [], "keyCredentials": []},
-)
 _POLICY: dict[str, Kind] = {
     "displayName": Text(256),
     "description": Text(1024),
     "isEnabled": Flag(nullable=False),
-    "applicationRestrictions": _RESTRICTIONS,
 }
 _POLICY_DEFAULTS: dict[str, Any] = {
     "displayName": "Default app management tenant policy",
     "description": "Default tenant policy that enforces app management restrictions on applications and service "
     "principals. To apply policy to targeted resources, create a new policy under appManagementPolicies collection.",
     "isEnabled": False,
-    "applicationRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+    "applicationRestrictions": _NO_RESTRICTIONS,
 }
 
 
@@ -72,8 +52,8 @@ class TenantRoutes:
         return [
             Route("GET", "organization", self.organizations, _READ_ORGANIZATION),
             Route("GET", "organization/{}", self.organization, _READ_ORGANIZATION),
-            Route("GET", policy, self.policy, _READ_POLICY),
-            Route("PATCH", policy, self.change_policy, _WRITE_POLICY),
+            Route("GET", policy, self.policy, READ_POLICY),
+            Route("PATCH", policy, self.change_policy, WRITE_POLICY),
         ]
 
     def organizations(self, request: GraphRequest) -> GraphResponse:
@@ -93,6 +73,9 @@ class TenantRoutes:
     def policy(self, request: GraphRequest) -> GraphResponse:
         """What the tenant's default app management policy restricts."""
         kept = {**_POLICY_DEFAULTS, **self._tenant(request).app_management_policy}
+        if request.version != "beta":
+            said = kept["applicationRestrictions"]
+            kept["applicationRestrictions"] = {name: said[name] for name in _NO_RESTRICTIONS}
         body = {"@odata.context": f"{request.root}/$metadata#policies/defaultAppManagementPolicy/$entity"}
         return GraphResponse(200, {**body, "id": POLICY_ID, "deletedDateTime": None, **kept})
 
@@ -103,12 +86,14 @@ class TenantRoutes:
         for name, value in request.json_object().items():
             if "@" in name or (name == "id" and value == POLICY_ID):
                 continue
-            if name not in _POLICY:
-                raise not_emulated("property", f"tenantAppManagementPolicy.{name}")
-            policy[name] = _POLICY[name].check(value, name, "tenantAppManagementPolicy")
-        for group in policy["applicationRestrictions"].values():
-            for each in group:
-                _check_restriction(each)
+            if name == "applicationRestrictions":
+                said = _RESTRICTIONS[request.version].check(value, name, _RESOURCE)
+                check_lifetimes(said, _RESOURCE)
+                policy[name] = {**policy[name], **said}  # v1.0 leaves alone what it does not know
+            elif name in _POLICY:
+                policy[name] = _POLICY[name].check(value, name, _RESOURCE)
+            else:
+                raise not_emulated("property", f"{_RESOURCE}.{name}")
         self._directory.tenants.put(tenant.tenant_id, replace(tenant, app_management_policy=policy))
         return GraphResponse(204)
 
@@ -117,14 +102,3 @@ class TenantRoutes:
         if tenant is None:
             raise not_found(request.caller.tenant_id)
         return tenant
-
-
-def _check_restriction(restriction: dict[str, Any]) -> None:
-    lifetime = restriction["maxLifetime"]
-    if restriction["restrictionType"].endswith("Lifetime"):
-        try:
-            duration_s(lifetime or "")
-        except ValueError:
-            raise invalid_value("maxLifetime", "tenantAppManagementPolicy") from None
-    elif lifetime is not None:
-        raise invalid_value("maxLifetime", "tenantAppManagementPolicy")

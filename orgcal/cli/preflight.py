@@ -19,7 +19,7 @@ def preflight(
     stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check rights, policy, name, room and publisher before deploying; exit 1 if something stands in the way."""
+    """Check rights, policy, name, room, owners, publisher before deploying; exit 1 if something stands in the way."""
     from orgcal.engine.environment import original_environment, stack_environment
     from orgcal.engine.stacks import project_dir
     from orgcal.home import preflight as home

@@ -16,6 +16,7 @@ from pathlib import Path
 from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.stacks import DEV_STACK, data_dir, private_dir, read_stack_file, stack_cloud, stack_dir
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
+from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
 
 KEPT_PREFIX = "ORGCAL_OLD_"
 """A shell that `orgcal env` has set up keeps the old value of each changed variable under this prefix."""
@@ -117,7 +118,11 @@ def stack_environment(
     """
     cloud = stack_cloud(project_dir, stack)
     own_dir = private_dir(stack_dir(project_dir, stack, environ))
-    variables = {"PULUMI_SKIP_UPDATE_CHECK": "true", **_passphrase(project_dir, stack, own_dir, environ)}
+    variables = {
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        PROJECT_DIR_VARIABLE: str(project_dir),
+        **_passphrase(project_dir, stack, own_dir, environ),
+    }
     backend_url = environ.get("PULUMI_BACKEND_URL", "")
     if stack == DEV_STACK or not backend_url:
         kept_in = own_dir if stack == DEV_STACK else data_dir(environ)

@@ -10,6 +10,10 @@ _POLICY = (
     "orgcal preflight --stack {stack} tells what the tenant's policy allows; certificates and federated credentials "
     "are other kinds (pulumi config set --stack {stack} --path orgcal:credential.kind certificate)"
 )
+_AUDIENCE = (
+    "the tenant forbids applications for other organisations: orgcal preflight --stack {stack} tells what to ask its "
+    "administrator for"
+)
 _GONE = "pulumi refresh --stack {stack}; a deleted application can be restored: orgcal preflight --stack {stack}"
 
 # The first that is in the text; in lower case.
@@ -20,6 +24,7 @@ _HINTS = (
     ("insufficient privileges", _RIGHTS),
     ("credentialtypenotallowed", _POLICY),
     ("credentialinvalidlifetime", _POLICY),
+    ("signinaudiencenotallowed", _AUDIENCE),
     ("asperapppolicy", _POLICY),
     ("request_resourcenotfound", _GONE),
 )

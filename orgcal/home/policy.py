@@ -1,21 +1,29 @@
-"""The tenant's app management policy: which credentials an application may carry, and for how long.
+"""App management policies: which credentials an application may carry, for how long, and who may be offered it.
 
-Source: https://learn.microsoft.com/en-us/graph/api/resources/tenantappmanagementpolicy
+A tenant has one policy for all applications. Another one can be assigned to a single application, which then inherits
+nothing from the tenant's.
+
+Sources: https://learn.microsoft.com/en-us/graph/api/resources/tenantappmanagementpolicy and
+https://learn.microsoft.com/en-us/graph/api/resources/applicationauthenticationmethodpolicy
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from orgcal.errors import GraphError
+from orgcal.home import applications
 from orgcal.msgraph.graph import GraphClient
 
 POLICY_PATH = "/policies/defaultAppManagementPolicy"
+TENANTS = "the tenant's app management policy"
+_MULTITENANT = "AzureADMultipleOrgs"
 
+_T = TypeVar("_T")
 _DURATION = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
 )
@@ -25,57 +33,92 @@ _SHORTEST_MONTH_DAYS, _SHORTEST_YEAR_DAYS = 28, 365
 
 @dataclass(frozen=True, slots=True)
 class CredentialPolicy:
-    """What a new application may carry.
+    """What an application may carry.
 
     Attributes:
         secrets: whether client secrets may be added.
         secret_lifetime: the longest life of a secret; None for any.
         certificate_lifetime: the longest life of a certificate; None for any.
-        multitenant: whether an application may be offered to other organisations.
+        multitenant: whether an application may be made for other organisations; one that is for them already stays.
+        name: how messages call it.
     """
 
     secrets: bool = True
     secret_lifetime: timedelta | None = None
     certificate_lifetime: timedelta | None = None
     multitenant: bool = True
+    name: str = TENANTS
 
     def longest(self, kind: Literal["secret", "certificate", "federated"]) -> timedelta | None:
         """The longest life of a credential of this kind; None for any."""
         return {"secret": self.secret_lifetime, "certificate": self.certificate_lifetime}.get(kind)
 
 
-def read_policy(graph: GraphClient) -> CredentialPolicy | None:
-    """The tenant's policy, or None where the operator may not read it (`Policy.Read.All`).
+def read_policy(graph: GraphClient, tag: str) -> CredentialPolicy | None:
+    """The policy for the application of a stack, or None where the operator may not read it (`Policy.Read.All`).
 
-    A policy that is assigned to one application takes precedence over it; that one is not read.
+    Args:
+        graph: as the operator.
+        tag: of the stack; its application may have a policy of its own, and is asked for one if it exists.
 
     Raises:
         GraphError: Graph failed for another reason.
         EntraError: no token.
         Unreachable: no usable answer.
     """
-    try:
-        return parse_policy(graph.get(POLICY_PATH), datetime.now(UTC))
-    except GraphError as error:
-        if error.status in (403, 404):
-            return None
-        raise
+    listed = _allowed(lambda: applications.tagged(graph, tag)) or []
+    application = listed[0].raw if listed else {}
+    if application:
+        path = f"/applications/{application['id']}/appManagementPolicies"
+        own = next(iter(_allowed(lambda: list(graph.pages(path))) or ()), None)
+        if own is not None:
+            name = f"the app management policy {own.get('displayName')!r} of this application"
+            return replace(parse_policy(_as_the_tenants(own), _created(application)), name=name)
+    said = _allowed(lambda: graph.get(POLICY_PATH))
+    if said is None:
+        return None
+    policy = parse_policy(said, _created(application))
+    if application.get("signInAudience") == _MULTITENANT:
+        return policy
+    # Only beta tells of audiences: https://learn.microsoft.com/en-us/graph/api/resources/audiencesconfiguration
+    beta = _allowed(lambda: graph.get(f"/beta{POLICY_PATH}")) or {}
+    return replace(policy, multitenant=parse_policy(beta, _created(application)).multitenant)
 
 
-def parse_policy(said: Mapping[str, Any], now: datetime) -> CredentialPolicy:
-    """The policy in Graph's words, as it applies to an application that is created at `now`."""
+def parse_policy(said: Mapping[str, Any], created: datetime) -> CredentialPolicy:
+    """The tenant's policy in Graph's words, as it applies to an application that was or will be created then."""
     if not said.get("isEnabled"):
         return CredentialPolicy()
     restrictions = said.get("applicationRestrictions") or {}
-    passwords = list(_applying(restrictions.get("passwordCredentials"), now))
-    keys = list(_applying(restrictions.get("keyCredentials"), now))
+    passwords = list(_applying(restrictions.get("passwordCredentials"), created))
+    keys = list(_applying(restrictions.get("keyCredentials"), created))
     audiences = restrictions.get("audiences") or {}
     return CredentialPolicy(
         secrets=not any(item.get("restrictionType") == "passwordAddition" for item in passwords),
         secret_lifetime=_shortest(passwords, "passwordLifetime"),
         certificate_lifetime=_shortest(keys, "asymmetricKeyLifetime"),
-        multitenant=not any(_applying([audiences.get("azureAdMultipleOrgs") or {"state": "disabled"}], now)),
+        multitenant=not any(_applying([audiences.get("azureAdMultipleOrgs") or {"state": "disabled"}], created)),
     )
+
+
+def _as_the_tenants(own: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy of one application, in the form of the tenant's."""
+    return {"isEnabled": own.get("isEnabled"), "applicationRestrictions": own.get("restrictions") or {}}
+
+
+def _created(application: Mapping[str, Any]) -> datetime:
+    said = str(application.get("createdDateTime") or "")
+    return _moment(said) if said else datetime.now(UTC)
+
+
+def _allowed(ask: Callable[[], _T]) -> _T | None:
+    """What Graph answers, or None where the operator may not ask or there is nothing."""
+    try:
+        return ask()
+    except GraphError as error:
+        if error.status in (403, 404):
+            return None
+        raise
 
 
 def parse_duration(text: str) -> timedelta | None:
@@ -92,11 +135,11 @@ def parse_duration(text: str) -> timedelta | None:
     )
 
 
-def _applying(restrictions: Any, now: datetime) -> Iterator[Mapping[str, Any]]:
-    """The restrictions that are enabled and apply to applications created now."""
+def _applying(restrictions: Any, created: datetime) -> Iterator[Mapping[str, Any]]:
+    """The restrictions that are enabled and apply to applications created then."""
     for item in restrictions or []:
         since = str(item.get("restrictForAppsCreatedAfterDateTime") or "")
-        begun = not since or _moment(since) <= now
+        begun = not since or _moment(since) <= created
         if item.get("state", "enabled") == "enabled" and begun:
             yield item
 

@@ -24,6 +24,7 @@ MAX_ENTRIES = 1200
 
 https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions
 """
+FEWEST_OWNERS = 2
 NEVER_DAYS = 365_000
 """A life that no policy allows; stands for `never`."""
 
@@ -53,6 +54,7 @@ class Intent:
         tag: of the stack (`deployment_tag`).
         kind: of the credential.
         lifetime: of a new generation; None for `never`.
+        further_owners: besides the deploying principal.
     """
 
     stack: str
@@ -61,6 +63,7 @@ class Intent:
     kind: Literal["secret", "certificate", "federated"]
     lifetime: timedelta | None
     home_grants: bool = False
+    further_owners: int = 0
 
 
 def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
@@ -72,7 +75,7 @@ def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
     """
     operator = read_operator(graph.token_source.token())
     findings = check_rights(operator, intent)
-    findings += _looked("policy", lambda: check_policy(read_policy(graph), intent))
+    findings += _looked("policy", lambda: check_policy(read_policy(graph, intent.tag), intent))
     findings += _looked("application", lambda: _check_application(graph, intent))
     return findings
 
@@ -98,14 +101,14 @@ def check_rights(operator: Operator | None, intent: Intent) -> list[Finding]:
 
 
 def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Finding]:
-    """Does the tenant's app management policy allow the application and its credential?"""
+    """Does the app management policy allow the application and its credential?"""
     if policy is None:
         return [
             Finding(
                 "policy",
                 "unknown",
                 "the operator may not read the tenant's app management policy",
-                "to have lifetimes fitted to it, grant the operator Policy.Read.All",
+                "to have lifetimes fitted to it, grant the operator Policy.Read.All (a person: the role Global Reader)",
             )
         ]
     findings = []
@@ -114,12 +117,14 @@ def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Findin
             Finding(
                 "policy",
                 "bad",
-                "the tenant's app management policy forbids applications for other organisations",
-                "ask its administrator to exempt the operator from `audiences.azureAdMultipleOrgs`",
+                f"{policy.name} forbids applications for other organisations",
+                AUDIENCE_BLOCKED,
             )
         )
     if intent.kind == "secret" and not policy.secrets:
-        findings.append(Finding("policy", "bad", SECRETS_FORBIDDEN, OTHER_KINDS.format(stack=intent.stack)))
+        findings.append(
+            Finding("policy", "bad", f"{policy.name} forbids client secrets", OTHER_KINDS.format(stack=intent.stack))
+        )
     longest = policy.longest(intent.kind)
     wanted = intent.lifetime or timedelta(days=NEVER_DAYS)
     if longest is not None and wanted > longest:
@@ -127,15 +132,17 @@ def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[Findin
             Finding(
                 "policy",
                 "warning",
-                f"the tenant's app management policy allows a {intent.kind} to live {longest.days} days at most; "
-                "new generations will",
+                f"{policy.name} allows a {intent.kind} to live {longest.days} days at most; new generations will",
                 f"pulumi config set --stack {intent.stack} --path orgcal:credential.lifetime {longest.days}d",
             )
         )
-    return findings or [Finding("policy", "ok", "the tenant's app management policy allows this")]
+    return findings or [Finding("policy", "ok", f"{policy.name} allows this")]
 
 
-SECRETS_FORBIDDEN = "the tenant's app management policy forbids client secrets"
+AUDIENCE_BLOCKED = (
+    "ask its administrator to exempt the operator from `audiences.azureAdMultipleOrgs` (excludeActors), or to switch "
+    "that restriction off while the application is created"
+)
 OTHER_KINDS = (
     "pulumi config set --stack {stack} --path orgcal:credential.kind certificate (or federated, if the platform "
     "issues tokens of its own)"
@@ -187,12 +194,13 @@ def _check_application(graph: GraphClient, intent: Intent) -> list[Finding]:
     ours = applications.tagged(graph, intent.tag)
     if not ours:
         found = check_name(graph, intent)
-        return found or [Finding("name", "ok", f"no other application is called {intent.display_name!r}")]
+        free = [Finding("name", "ok", f"no other application is called {intent.display_name!r}")]
+        return [*(found or free), _check_owners(1 + intent.further_owners, intent)]
     return [finding for application in ours for finding in _check_ours(graph, application, intent)]
 
 
 def _check_ours(graph: GraphClient, application: applications.FoundApplication, intent: Intent) -> list[Finding]:
-    """Room for another credential, and the verified publisher."""
+    """Room for another credential, owners, and the verified publisher."""
     raw = application.raw
     path = f"/applications/{application.application_object_id}/federatedIdentityCredentials"
     federated = sum(1 for _ in graph.pages(path))
@@ -211,9 +219,27 @@ def _check_ours(graph: GraphClient, application: applications.FoundApplication, 
         f"the application has {said}, and " + ("no room for another" if full else "room for another"),
         "remove what nobody uses; orgcal sweep finds what is ours" if full else "",
     )
+    present = len(applications.owners_of(graph, application.application_object_id))
+    found = [room, _check_owners(max(present, 1 + intent.further_owners), intent)]
     if application.verified_publisher:
-        return [room, Finding("publisher", "ok", f"the publisher is verified: {application.verified_publisher}")]
-    return [room, Finding("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)]
+        return [*found, Finding("publisher", "ok", f"the publisher is verified: {application.verified_publisher}")]
+    return [*found, Finding("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)]
+
+
+def _check_owners(count: int, intent: Intent) -> Finding:
+    """Can somebody step in if the deploying principal is lost?
+
+    Source: https://learn.microsoft.com/en-us/entra/identity-platform/security-best-practices-for-app-registration
+    """
+    if count >= FEWEST_OWNERS:
+        return Finding("owners", "ok", f"the application has {count} owners")
+    return Finding(
+        "owners",
+        "warning",
+        "the deploying principal is the application's only owner; if it is lost, nobody can step in",
+        f"name a person by object id: pulumi config set --stack {intent.stack} --path "
+        "'orgcal:application.owners[0]' OBJECT-ID",
+    )
 
 
 UNVERIFIED = "the application has no verified publisher; consent pages of other organisations say `unverified`"

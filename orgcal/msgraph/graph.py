@@ -108,6 +108,10 @@ class GraphClient:
         """Replace the object at `path`; an empty dict for an empty answer; raises as `get` does."""
         return self._object("PUT", path, self._send("PUT", path, body=body))
 
+    def upload(self, path: str, content: bytes, content_type: str) -> None:
+        """Put bytes that are no JSON, such as a logo, at `path`; raises as `get` does."""
+        self._send("PUT", path, headers={"Content-Type": content_type}, content=content)
+
     def delete(self, path: str) -> None:
         """Delete the object at `path`; raises as `get` does."""
         self._send("DELETE", path)
@@ -150,6 +154,7 @@ class GraphClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
         url: str = "",
     ) -> requests.Response:
         import requests
@@ -162,7 +167,7 @@ class GraphClient:
         while True:
             attempt += 1
             all_headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **(headers or {})}
-            data: str | None = None
+            data: str | bytes | None = content
             if body is not None:
                 data = json.dumps(body)
                 all_headers["Content-Type"] = "application/json"

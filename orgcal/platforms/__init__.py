@@ -18,6 +18,7 @@ from orgcal.platforms.ensure import (
     Ensured,
     catalog_refusals,
     ensure_connector,
+    kept_part,
     kind_refusal,
     push_credentials,
     update_connector,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "PREFIX",
     "Capabilities",
     "CatalogField",
     "ConnectorEntry",
@@ -51,6 +53,7 @@ __all__ = [
     "capabilities_of",
     "catalog_refusals",
     "ensure_connector",
+    "kept_part",
     "kind_refusal",
     "open_platform",
     "place_of",
@@ -104,19 +107,43 @@ def capabilities_of(settings: Mapping[str, Any]) -> Capabilities:
     return cast(Capabilities, _module(settings).capabilities(settings))
 
 
-def unsuitable(settings: Mapping[str, Any], declared: ConnectorSettings, credential_kind: CredentialKind) -> list[str]:
+def unsuitable(
+    settings: Mapping[str, Any],
+    declared: ConnectorSettings,
+    credential_kind: CredentialKind | None,
+    *,
+    emulator: bool = True,
+    further: str = "",
+) -> list[str]:
     """Why this platform cannot hold this connector with this kind of credential: a line each, empty if it can.
 
     Looks at nothing but its arguments, so that a stack can refuse before it asks anybody.
+
+    Args:
+        settings: of the platform.
+        declared: the connector.
+        credential_kind: None where nothing is pushed.
+        emulator: whether the stack lives on the emulator.
+        further: the setting of a further platform, for messages; such a one need not keep the whole catalog.
     """
     try:
         place_of(settings)
         able = capabilities_of(settings)
     except ConfigError as error:
-        return list(error.problems)
-    problems = [f"orgcal:connector.{name}: {reason}" for name, reason in catalog_refusals(able, declared).items()]
-    refusal = kind_refusal(able, credential_kind)
-    return [*problems, f"orgcal:credential.kind: {refusal}"] if refusal else problems
+        return [problem.replace(PREFIX, further or PREFIX) for problem in error.problems]
+    if able.emulated and not emulator:
+        reason = f"found {settings['kind']!r}, the emulator's own platform, which no other world has"
+        return [f"{further or PREFIX}.kind: {reason}; expected one of {', '.join(_elsewhere())} (docs/platforms.md)"]
+    where = f" ({further})" if further else ""
+    refused = catalog_refusals(able, kept_part(able, declared) if further else declared)
+    problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
+    refusal = kind_refusal(able, credential_kind) if credential_kind else ""
+    return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
+
+
+def _elsewhere() -> list[str]:
+    """Kinds that exist outside the emulator."""
+    return sorted(set(KINDS) - {"local"})
 
 
 def _module(settings: Mapping[str, Any]) -> Any:

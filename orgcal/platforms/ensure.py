@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orgcal.errors import PlatformError, Unreachable
@@ -98,6 +98,15 @@ def kind_refusal(able: Capabilities, kind: CredentialKind) -> str:
     if kind in kinds:
         return ""
     return f"this platform takes a {' or a '.join(sorted(kinds))}, not a {kind}"
+
+
+def kept_part(able: Capabilities, declared: ConnectorSettings) -> ConnectorSettings:
+    """`declared` without the texts and switches that the platform has no place for; what it has one for stays."""
+    return replace(
+        declared,
+        description=declared.description if "description" in able.catalog else "",
+        published=declared.published if "published" in able.catalog else True,
+    )
 
 
 def catalog_refusals(able: Capabilities, declared: ConnectorSettings) -> dict[CatalogField, str]:

@@ -2,7 +2,7 @@
 
     platform:
       kind: file
-      path: .local/calendar.yaml                       # relative to where pulumi is run
+      path: .local/calendar.yaml                       # relative to the project's folder
       callback_url: https://app.example.com/oauth/callback
       at: connectors.{key}                             # YAML and JSON; this is the default
 
@@ -26,7 +26,7 @@ from typing import Any, cast
 
 from orgcal.errors import PlatformError
 from orgcal.msgraph.graph import Clock
-from orgcal.platforms import dotenv, safe_file, yaml_edit
+from orgcal.platforms import dotenv, safe_file, templates, yaml_edit
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
@@ -35,7 +35,7 @@ from orgcal.platforms.model import (
     Credential,
     HeldCredential,
 )
-from orgcal.platforms.settings import SettingsReader
+from orgcal.platforms.settings import PROJECT_DIR_VARIABLE, SettingsReader
 
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 CREDENTIAL = ("client_id", "client_secret", "certificate_pem", "private_key_pem", "generation")
@@ -105,8 +105,9 @@ def place(settings: Mapping[str, Any]) -> str:
 
 
 def open_file(settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None) -> FilePlatform:  # noqa: ARG001
-    """The file; nothing is read yet."""
-    return FilePlatform(read_settings(settings), capabilities(settings), Path.cwd())
+    """The file; nothing is read yet. Without the variable, as in a program of one's own, it lies where that runs."""
+    folder = Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd())
+    return FilePlatform(read_settings(settings), capabilities(settings), folder)
 
 
 class FilePlatform:
@@ -133,7 +134,7 @@ class FilePlatform:
             callback_url=self._settings.callback_url,
             display_name=str(found.get("display_name", "")) if "display_name" in kept else None,
             description=str(found.get("description", "")) if "description" in kept else None,
-            scopes=tuple(scopes.split(",") if isinstance(scopes, str) else scopes) if "scopes" in kept else None,
+            scopes=tuple(templates.as_list(scopes)) if "scopes" in kept else None,
             published=found.get("published", True) in (True, "true") if "published" in kept else None,
         )
 
@@ -208,6 +209,8 @@ class FilePlatform:
         with safe_file.one_writer(self._path):
             old = safe_file.read_text(self._path)
             new = self._editor()(old, key, named, gone)
+            if "\r\n" in old:  # ours end as the others do
+                new = new.replace("\r\n", "\n").replace("\n", "\r\n")
             if new != old:
                 safe_file.write_text(self._path, new)
 

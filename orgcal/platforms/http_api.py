@@ -123,6 +123,8 @@ class HttpPlatform:
         client_id = str(held["client_id"]) if held.get("client_id") else None
         generation = int(held["generation"]) if str(held.get("generation") or "").isdigit() else None
         updated_at = str(held["updated_at"]) if held.get("updated_at") else None
+        if self.capabilities.reads_back == "timestamp" and updated_at is None:
+            return None  # the entry is there, and nothing was ever stored in it
         credential = None
         if self.capabilities.reads_back == "value":
             credential = Credential(

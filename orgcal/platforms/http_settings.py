@@ -11,6 +11,8 @@ from orgcal.platforms.access import read_address
 from orgcal.platforms.model import Capabilities, CatalogField, CredentialKind
 from orgcal.platforms.settings import SettingsReader
 
+_OF_AN_ENTRY = ("read", "create", "update", "delete")
+_OF_A_CREDENTIAL = ("read", "create", "push", "remove")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 ENTRY_NAMES = frozenset({"key", *CATALOG})
@@ -78,9 +80,13 @@ def read_settings(settings: Mapping[str, Any]) -> HttpSettings:
         reader.problem("auth_value", "must hold {api_key}; the key itself belongs in a file")
     callback_url = reader.text("callback_url", default="")
     problems: list[str] = []
-    entry = _part(reader.mapping("entry", default={}), "entry", ENTRY_NAMES, {"callback_url", *CATALOG}, problems)
+    entry = _part(
+        reader.mapping("entry", default={}), "entry", _OF_AN_ENTRY, ENTRY_NAMES, {"callback_url", *CATALOG}, problems
+    )
     known = {"client_id", "generation", "scopes", "updated_at", *MATERIAL}
-    credentials = _part(reader.mapping("credentials"), "credentials", CREDENTIAL_NAMES, known, problems)
+    credentials = _part(
+        reader.mapping("credentials"), "credentials", _OF_A_CREDENTIAL, CREDENTIAL_NAMES, known, problems
+    )
     if "push" not in credentials.operations:
         problems.append("credentials.push: missing; without it no credential can be stored")
     if bool(callback_url) == ("callback_url" in entry.fields):
@@ -113,7 +119,12 @@ def capabilities_of(read: HttpSettings) -> Capabilities:
 
 
 def _part(
-    given: Mapping[str, Any], name: str, known: frozenset[str], fields: set[str], problems: list[str]
+    given: Mapping[str, Any],
+    name: str,
+    possible: tuple[str, ...],
+    known: frozenset[str],
+    fields: set[str],
+    problems: list[str],
 ) -> PartTemplate:
     operations: dict[str, RequestTemplate] = {}
     found_fields: dict[str, str] = {}
@@ -126,10 +137,10 @@ def _part(
                     problems.append(f"{name}.fields.{each}: expected one of {', '.join(sorted(fields))} and a path")
                 else:
                     found_fields[each] = path
-        elif key in ("read", "create", "update", "delete", "push", "remove"):
+        elif key in possible:
             operations[key] = _request(value, f"{name}.{key}", known, problems)
         else:
-            problems.append(f"{name}.{key}: unknown; known are read, create, update, delete, push, remove, fields")
+            problems.append(f"{name}.{key}: unknown; known are {', '.join(possible)}, fields")
     return PartTemplate(operations, found_fields)
 
 

@@ -33,6 +33,7 @@ CAPABILITIES = Capabilities(
     credential_kinds=frozenset({"secret", "certificate"}),
     connections="registered",
     tokens=True,
+    emulated=True,
 )
 
 _WIRE_NAMES: dict[CatalogField, str] = {

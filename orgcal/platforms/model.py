@@ -33,6 +33,7 @@ class Capabilities:
         tokens: whether the platform hands out the tokens it fetches, so that a credential can be
             proved through it.
         limits: longest accepted texts, in characters.
+        emulated: whether it is part of the emulator, and so of no other world.
     """
 
     callback: Literal["created", "fixed", "configured"]
@@ -42,6 +43,7 @@ class Capabilities:
     connections: Literal["own flow", "registered", "none"]
     tokens: bool
     limits: dict[CatalogField, int] = field(default_factory=dict)
+    emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

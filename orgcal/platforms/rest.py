@@ -22,7 +22,10 @@ FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 10.0
 
 _NOTHING_DONE = frozenset({429, 503})
-"""Answers that say that nothing was done, so that even a POST may be repeated."""
+"""Answers that say that nothing was done, so that even a POST may be repeated; so does 403 with `Retry-After`.
+
+Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api (secondary rate limits)
+"""
 
 _REPEATED_WHEN_SAFE = frozenset({408, 500, 502, 504})
 _SAFE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
@@ -127,7 +130,8 @@ class RestClient:
                     continue
                 raise self._unreachable(method, path, error) from None  # its text may hold the URL's credentials
             status = response.status_code
-            repeated = status in _NOTHING_DONE or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
+            limited = status in _NOTHING_DONE or (status == 403 and "Retry-After" in response.headers)
+            repeated = limited or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
             if repeated and self._waited(retry_after_s(response.headers), attempt, deadline):
                 continue
             return response
@@ -146,10 +150,10 @@ class RestClient:
         repair = ""
         if 300 <= status < 400:
             repair = "check the platform's address; redirects are not followed, as the API key would go along"
+        elif status == 429 or "Retry-After" in response.headers:
+            repair = "wait, then try again"
         elif status in (401, 403):
             repair = f"check the API key ({self._key_hint}) and its rights"
-        elif status == 429:
-            repair = "wait, then try again"
         return PlatformError(
             f"{self._name} answered {status}{f': {said}' if said else ''}",
             status=status,

@@ -37,7 +37,7 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PlatformError(f"this file is longer than {MAX_BYTES} bytes", where=str(path))
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")  # with the ends of lines that it has
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:
@@ -57,7 +57,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

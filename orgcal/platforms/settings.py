@@ -10,6 +10,9 @@ from orgcal.errors import ConfigError
 
 PREFIX = "orgcal:connector.platform"
 
+PROJECT_DIR_VARIABLE = "ORGCAL_PROJECT_DIR"
+"""Names the project's folder, from which paths in settings count, whatever folder a command is run in."""
+
 
 class SettingsReader:
     """Takes settings one at a time and refuses what nobody took.

@@ -17,6 +17,7 @@ from orgcal.msgraph.auth import TokenSource, roles_of
 from orgcal.msgraph.graph import GraphClient
 from orgcal.msgraph.permissions import names_of
 from orgcal.outputs import StackOutputs
+from orgcal.platforms import open_platform
 from orgcal.tenants.model import ACTIVE, Tenant
 from verify.deployment import check_agreement
 from verify.models import Options, Verdict
@@ -124,6 +125,12 @@ def look(
         shared.close()
     differences = [str(item) for item in agreement.evidence.get("differences") or ()]
     unknown = [str(item) for item in agreement.evidence.get("unknown") or ()]
+    pushed_to = outputs.also_pushed_to if outputs.credential_kind != "federated" else {}
+    for name, platform in pushed_to.items():
+        try:
+            differences += _differences_in(outputs, name, platform, environ)
+        except OrgcalError as error:
+            unknown.append(f"also_push_to.{name}: {error}")
     if agreement.verdict is Verdict.ERROR:
         unknown.append(agreement.sentence)
     grants = [
@@ -142,6 +149,24 @@ def look(
         drift=(*differences, *grants),
         unknown=tuple(unknown),
     )
+
+
+def _differences_in(
+    outputs: StackOutputs, name: str, platform: Mapping[str, Any], environ: Mapping[str, str]
+) -> Iterator[str]:
+    """How the credential in a further platform differs from the stack's, as far as that platform tells."""
+    held = open_platform(platform, environ).read_credentials(outputs.connector_key)
+    where, repair = f"also_push_to.{name}", f"repair: pulumi up --refresh --stack {outputs.stack}"
+    if held is None:
+        yield f"{where}: no credential is there; {repair}"
+        return
+    secret = outputs.client_secret.get_secret_value() if outputs.client_secret is not None else ""
+    if held.client_id is not None and held.client_id != outputs.client_id:
+        yield f"{where}: client id {held.client_id} instead of {outputs.client_id}; {repair}"
+    if held.generation is not None and held.generation != outputs.active_generation:
+        yield f"{where}: generation {held.generation} instead of {outputs.active_generation}; {repair}"
+    elif held.credential is not None and secret and held.credential.client_secret != secret:
+        yield f"{where}: another secret than the stack's; {repair}"
 
 
 def _credentials(outputs: StackOutputs, now: datetime) -> Iterator[CredentialStatus]:

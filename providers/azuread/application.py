@@ -14,6 +14,7 @@ from providers.azuread.application_state import state_of
 from providers.azuread.arguments import canonical, changed, filled
 from providers.azuread.directory import OWNERS_AT_CREATION, Directory, quoted, set_owners
 from providers.azuread.graph_forms import APPLICATION_TYPE, strings
+from providers.azuread.logo import upload_logo
 from providers.azuread.managed import Managed
 from providers.azuread.states import Made, meta
 
@@ -52,6 +53,7 @@ class Application(Managed):
             self._require_post(directory, object_id, news)
         if mapped_claims:
             directory.patch(path, {"@odata.type": APPLICATION_TYPE, "api": api_of(news)})
+        upload_logo(directory, path, str(news.get("logoImage") or ""))  # while the caller is an owner for sure
         set_owners(directory, path, first, owners)
         state = directory.until(lambda: self._state(directory, object_id, news), f"the application {object_id}")
         yield Made(ids.application_id(object_id), state)
@@ -78,6 +80,8 @@ class Application(Managed):
             directory.patch(path, body)
             if "oauth2PostResponseRequired" in names:
                 self._require_post(directory, object_id, news)
+            if "logoImage" in names:
+                upload_logo(directory, path, str(news.get("logoImage") or ""))
             if "owners" in names:
                 present = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
                 set_owners(directory, path, present, strings(news.get("owners")))
@@ -98,7 +102,10 @@ class Application(Managed):
         # Graph's v1.0 neither shows nor takes this one property.
         beta = directory.get(f"/beta{path}", {"$select": "oauth2RequirePostResponse"})
         owners = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
-        plugins_own = {"preventDuplicateNames": bool(known.get("preventDuplicateNames"))}
+        plugins_own = {
+            "preventDuplicateNames": bool(known.get("preventDuplicateNames")),
+            "logoImage": known.get("logoImage") or "",  # as it was given: Graph shows it to browsers only
+        }
         return state_of(found, owners, bool(beta.get("oauth2RequirePostResponse"))) | plugins_own
 
     def _require_post(self, directory: Directory, object_id: str, news: Mapping[str, Any]) -> None:

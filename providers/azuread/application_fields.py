@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from providers.azuread.fields import Field, Fields, output
 from providers.azuread.ids import guid_rule
+from providers.azuread.logo import logo_rule
 
 AUDIENCES = (
     "AzureADMyOrg",
@@ -78,7 +79,7 @@ APPLICATION: Fields = {
     "featureTags": Field("blocks", computed=True, ordered=True, conflicts=("tags",), nested=FEATURE_TAGS),
     "groupMembershipClaims": Field("set", one_of=CLAIMS),
     "identifierUris": Field("set", rule=not_empty),
-    "logoImage": Field(refused="it uploads no images"),
+    "logoImage": Field(rule=logo_rule),
     "marketingUrl": Field(),
     "notes": Field(rule=not_empty),
     "oauth2PostResponseRequired": Field("boolean"),

@@ -88,6 +88,10 @@ class Directory:
         """Change the object at `path`."""
         self._patiently(f"{path} {body}", lambda: self._graph.patch(path, body))
 
+    def upload(self, path: str, content: bytes, content_type: str) -> None:
+        """Put bytes that are no JSON at `path`."""
+        self._patiently(path, lambda: self._graph.upload(path, content, content_type))
+
     def delete(self, path: str) -> None:
         """Delete the object at `path`; raises as `GraphClient.delete` does, also where it is gone already."""
         self._patiently(_subject(path), lambda: self._graph.delete(path))

@@ -56,7 +56,7 @@ class CredentialLedger(Resource):
         """What changed; dates of generations that are recorded never do."""
         found = self.compared(old.inputs, news)
         if "lifetime" in found.changed and _entries(old.inputs).keys() == _entries(news).keys():
-            call.tell("info", f"lifetime {news['lifetime']} takes effect with the next generation only")
+            call.tell("warning", _lifetime_waits(news))
         return found
 
     def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
@@ -93,6 +93,14 @@ def _wanted(inputs: Properties) -> Wanted:
 
 def _entries(inputs: Properties) -> Ledger:
     return {int(number): Entry.from_wire(said) for number, said in inputs.get("entries", {}).items()}
+
+
+def _lifetime_waits(inputs: Properties) -> str:
+    ends = [f"{number} ends at {date[:10]}" for number, date in _end_dates(inputs)["endDates"].items()]
+    return (
+        f"lifetime {inputs['lifetime']} takes effect with the next generation only; those that live keep their end "
+        f"(generation {', generation '.join(ends)})"
+    )
 
 
 def _end_dates(inputs: Properties) -> Properties:

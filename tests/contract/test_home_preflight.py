@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from orgcal.errors import GraphError
 from orgcal.home.applications import by_client_id, deleted_named, named, tagged
+from orgcal.home.policy import POLICY_PATH, CredentialPolicy, read_policy
 from orgcal.home.preflight import Finding, Intent, preflight
 from orgcal.msgraph.auth import ClientSecret, TokenSource
 from orgcal.msgraph.graph import GraphClient
@@ -94,6 +96,54 @@ def test_preflight_reads_the_policy_where_the_operator_may(graph_as: Callable[..
     assert found["policy"].repair.endswith("orgcal:credential.lifetime 90d")
 
 
+OF_POLICIES = ("Policy.ReadWrite.ApplicationConfiguration", "Application.ReadWrite.All")
+
+
+def test_preflight_reads_the_policy_of_the_application_itself_instead_of_the_tenants(
+    graph_as: Callable[..., GraphClient],
+) -> None:
+    graph = graph_as(*OF_POLICIES)
+    ban = {"restrictionType": "passwordAddition", "state": "enabled"}
+    limit = {"restrictionType": "passwordLifetime", "maxLifetime": "P60D", "state": "enabled"}
+    graph.patch(POLICY_PATH, {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [ban]}})
+    application = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+    own = graph.post(
+        "/policies/appManagementPolicies",
+        {"displayName": "Sync", "isEnabled": True, "restrictions": {"passwordCredentials": [limit]}},
+    )
+    reference = {"@odata.id": graph.url_of(f"/policies/appManagementPolicies/{own['id']}")}
+    before = by_name(preflight(graph, INTENT))["policy"]
+    graph.post(f"/applications/{application['id']}/appManagementPolicies/$ref", reference)
+
+    after = by_name(preflight(graph, INTENT))["policy"]
+
+    assert before.says == "the tenant's app management policy forbids client secrets"
+    assert after.says.startswith("the app management policy 'Sync' of this application allows a secret to live 60 days")
+    assert read_policy(graph, TAG) == CredentialPolicy(
+        secret_lifetime=timedelta(days=60), name="the app management policy 'Sync' of this application"
+    )
+
+
+def test_preflight_sees_that_the_tenant_blocks_multitenant_applications(graph_as: Callable[..., GraphClient]) -> None:
+    graph = graph_as(*OF_POLICIES)
+    restrictions = {"audiences": {"azureAdMultipleOrgs": {"state": "enabled"}}}
+    graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": True, "applicationRestrictions": restrictions})
+
+    blocked = by_name(preflight(graph, INTENT))["policy"]
+    with pytest.raises(GraphError) as refused:
+        graph.post("/applications", {"displayName": "Sync", "signInAudience": "AzureADMultipleOrgs"})
+
+    assert blocked.verdict == "bad"
+    assert "forbids applications for other organisations" in blocked.says
+    assert "excludeActors" in blocked.repair
+    assert refused.value.code == "SignInAudienceNotAllowedAsPerAppPolicy"
+
+    graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": False})
+    graph.post("/applications", {"displayName": "S", "signInAudience": "AzureADMultipleOrgs", "tags": [TAG]})
+    graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": True})
+    assert by_name(preflight(graph, INTENT))["policy"].verdict == "ok", "one that is multitenant already stays so"
+
+
 def test_preflight_finds_a_taken_name_and_the_recycle_bin(graph: GraphClient) -> None:
     other = graph.post("/applications", {"displayName": "Calendar Sync"})
     gone = graph.post("/applications", {"displayName": "calendar sync"})
@@ -105,6 +155,23 @@ def test_preflight_finds_a_taken_name_and_the_recycle_bin(graph: GraphClient) ->
     assert f"--client-id {other['appId']}" in found["name"].repair
     assert found["recycle bin"].verdict == "warning"
     assert f"--client-id {gone['appId']} --restore" in found["recycle bin"].repair
+
+
+def test_preflight_wants_a_second_owner_before_and_after_the_deployment(graph: GraphClient) -> None:
+    two = replace(INTENT, further_owners=1)
+    assert by_name(preflight(graph, INTENT))["owners"].verdict == "warning"
+    assert by_name(preflight(graph, two))["owners"].says == "the application has 2 owners"
+    application = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+
+    alone = by_name(preflight(graph, INTENT))["owners"]
+    other = graph.post("/servicePrincipals", {"appId": graph.post("/applications", {"displayName": "o"})["appId"]})
+    reference = {"@odata.id": graph.url_of(f"/directoryObjects/{other['id']}")}
+    graph.post(f"/applications/{application['id']}/owners/$ref", reference)
+
+    assert alone.verdict == "warning"
+    assert "'orgcal:application.owners[0]' OBJECT-ID" in alone.repair
+    assert by_name(preflight(graph, two))["owners"].verdict == "ok"
+    assert by_name(preflight(graph, INTENT))["owners"].says == "the application has 2 owners"
 
 
 def test_preflight_of_a_deployed_stack_looks_at_room_and_publisher(graph: GraphClient) -> None:

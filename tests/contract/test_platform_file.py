@@ -45,6 +45,20 @@ def test_file_is_private_even_if_it_was_not(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_file_lies_in_the_projects_folder_whatever_folder_a_command_is_run_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    relative = settings_of(Path("settings.yaml"))
+    open_platform(relative, {"ORGCAL_PROJECT_DIR": str(project)}).push_credentials("outlook", CREDENTIAL)
+    open_platform(relative, {}).push_credentials("outlook", CREDENTIAL)
+    assert (project / "settings.yaml").is_file()
+    assert (elsewhere / "settings.yaml").is_file(), "a program of one's own has no such variable"
+
+
 def test_file_other_connectors_and_comments_stay(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text("# ours\nport: 8080  # web\nconnectors:\n  google:\n    client_id: g\n")
@@ -54,6 +68,26 @@ def test_file_other_connectors_and_comments_stay(tmp_path: Path) -> None:
     platform.remove_credentials("outlook")
     platform.delete_connector("outlook")
     assert path.read_text() == "# ours\nport: 8080  # web\nconnectors:\n  google:\n    client_id: g\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "names"), [("settings.yaml", None), (".env", {"client_id": "ID", "client_secret": "SECRET"})]
+)
+def test_file_with_ends_of_lines_of_windows_keeps_them(tmp_path: Path, name: str, names: dict[str, str] | None) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"# ours\r\n\r\n")
+    platform = open_platform(settings_of(path, **({"names": names} if names else {})), {})
+    platform.push_credentials("outlook", CREDENTIAL)
+    written = path.read_bytes()
+    assert written.startswith(b"# ours\r\n\r\n")
+    assert b"hush-1" in written
+    assert written.count(b"\n") == written.count(b"\r\n")
+    platform.push_credentials("outlook", CREDENTIAL)
+    assert path.read_bytes() == written
+    held = platform.read_credentials("outlook")
+    assert held is not None
+    assert held.credential is not None
+    assert held.credential.client_secret == "hush-1"
 
 
 def test_file_json_keeps_foreign_keys(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
+from orgcal.platforms import ConnectorSettings
 from providers._sdk import Call, Properties, Resource, Secret, State, reveal
 from providers.connector.connectors import Connector
 from providers.connector.credentials import ConnectorCredentials
@@ -98,6 +99,21 @@ def test_entry_lives_from_create_to_delete(case: Case) -> None:
     resource.delete(call(), resource_id, state)
     if case.platform.capabilities.catalog:
         assert resource.read(call(), resource_id, state) is None
+
+
+@pytest.mark.parametrize("case", able(lambda has: "display_name" in has.catalog), indirect=True)
+def test_entry_changed_by_somebody_else_is_seen_and_taken_back(case: Case) -> None:
+    resource, news = Connector(), entry_inputs(case)
+    resource_id, state = created(resource, news)
+    typed_in = ConnectorSettings("outlook", "Typed in", "", tuple(news["scopes"]))
+    case.platform.update_connector(typed_in, ["display_name"])
+
+    drifted = refreshed(resource, resource_id, state)
+    assert drifted.inputs["displayName"] == "Typed in"
+    assert changed(resource, drifted, news) == {"displayName"}
+    outputs = resource.update(call(), resource_id, drifted, news)
+    repaired = refreshed(resource, resource_id, State(news, {**news, **outputs}))
+    assert changed(resource, repaired, news) == set()
 
 
 def test_credential_lives_from_push_to_removal_and_its_drift_is_repaired(case: Case) -> None:

@@ -82,6 +82,12 @@ def test_connector_created_reads_back_as_declared(case: Case) -> None:
     assert kept == case.platform.capabilities.catalog
 
 
+def test_connector_without_text_and_scopes_reads_back_as_declared(case: Case) -> None:
+    bare = ConnectorSettings("outlook", "Outlook")
+    assert ensure_connector(case.platform, bare).entry.differences(bare) == {}
+    assert ensure_connector(case.platform, bare).outcome == "adopted"
+
+
 def test_connector_identical_entry_is_adopted_without_a_write(case: Case) -> None:
     ensure_connector(case.platform, declared_for(case))
     before = writes(case)
@@ -121,7 +127,7 @@ def test_connector_that_never_was_is_none(case: Case) -> None:
     assert case.platform.read_credentials("outlook") is None
 
 
-@pytest.mark.parametrize("served", ["local-strict", "http", "nango"], indirect=True)
+@pytest.mark.parametrize("served", able(lambda has: bool(has.catalog), SERVED), indirect=True)
 def test_connector_silently_dropped_field_is_noticed(served: Case) -> None:
     assert served.drop is not None
     served.drop("display_name" if served.name == "nango" else "description")
@@ -130,7 +136,23 @@ def test_connector_silently_dropped_field_is_noticed(served: Case) -> None:
         ensure_connector(served.platform, ensure)
 
 
+@pytest.mark.parametrize("served", able(lambda has: bool(has.catalog), SERVED), indirect=True)
+def test_connector_refused_by_the_platform_is_one_sentence_and_made_by_the_next_run(served: Case) -> None:
+    assert served.server is not None
+    served.server.arm("status", method="POST", reply=Reply(400, {"message": "not like this"}))
+    with pytest.raises(PlatformError, match="answered 400: not like this") as error:
+        ensure_connector(served.platform, declared_for(served))
+    assert API_KEY not in str(error.value)
+    assert served.platform.read_connector("outlook") is None, "nothing is half-written"
+    assert ensure_connector(served.platform, declared_for(served)).outcome == "created"
+
+
 # -- credentials --------------------------------------------------------------------------------------
+
+
+def test_credentials_of_a_new_entry_are_none(case: Case) -> None:
+    ensure_connector(case.platform, declared_for(case))
+    assert case.platform.read_credentials("outlook") is None
 
 
 def test_credentials_pushed_read_back_as_far_as_the_platform_lets_us(case: Case) -> None:
@@ -145,6 +167,16 @@ def test_credentials_pushed_read_back_as_far_as_the_platform_lets_us(case: Case)
         assert held.credential.same_as(FIRST)
     if case.platform.capabilities.reads_back == "timestamp":
         assert held.updated_at
+
+
+@pytest.mark.parametrize("served", able(lambda has: has.reads_back == "value", SERVED), indirect=True)
+def test_credentials_silently_dropped_secret_is_noticed_and_not_shown(served: Case) -> None:
+    assert served.drop is not None
+    ensure_connector(served.platform, declared_for(served))
+    served.drop("client_secret")
+    with pytest.raises(PlatformError, match="the platform accepted generation 1 of the credential") as error:
+        push_credentials(served.platform, "outlook", FIRST)
+    assert "hush" not in str(error.value)
 
 
 def test_credentials_another_generation_replaces_the_first_whatever_is_in_it(case: Case) -> None:
@@ -241,11 +273,48 @@ def test_server_fault_while_reading_is_tried_again(served: Case, kind: Any) -> N
     assert len(served.time.waits) in (0, 1)
 
 
+@pytest.mark.parametrize("kind", ["silence", "status"])
+def test_server_fault_while_pushing_ends_with_the_one_credential(served: Case, kind: Any) -> None:
+    """A push says what shall be, so it may be sent again after silence or an error of the server."""
+    assert served.server is not None
+    served.impatient()
+    ensure_connector(served.platform, declared_for(served))
+    push_credentials(served.platform, "outlook", FIRST)
+    served.server.arm(kind, method=served.push_method, reply=Reply(500, {"message": "broken"}))
+    push_credentials(served.platform, "outlook", SECOND)
+    held = served.platform.read_credentials("outlook")
+    assert held is not None
+    assert held.generation in (None, 2)
+    assert len(served.time.waits) == 1
+
+
+@pytest.mark.parametrize("kind", ["silence", "status"])
+@pytest.mark.parametrize("served", able(lambda has: bool(has.catalog), SERVED), indirect=True)
+def test_server_fault_while_creating_is_told_and_the_next_run_creates(served: Case, kind: Any) -> None:
+    """A creation that may have happened is not sent again: what it made is looked for first."""
+    assert served.server is not None
+    served.impatient()
+    served.server.arm(kind, method="POST", reply=Reply(500, {"message": "broken"}))
+    with pytest.raises((PlatformError, Unreachable), match=r"answered 500: broken|did not answer in time"):
+        ensure_connector(served.platform, declared_for(served))
+    posts = [write for write in served.server.writes() if write.startswith("POST")]
+    assert len(posts) == 1
+    assert ensure_connector(served.platform, declared_for(served)).entry.differences(declared_for(served)) == {}
+
+
+@pytest.mark.parametrize("served", ["github-environment"], indirect=True)
+def test_server_secondary_limit_of_github_is_waited_out(served: Case) -> None:
+    assert served.server is not None
+    served.server.arm("status", method="POST", reply=Reply(403, {"message": "secondary limit"}, {"Retry-After": "5"}))
+    ensure_connector(served.platform, declared_for(served))
+    assert served.time.waits == [5.0]
+
+
 def test_server_answer_lost_after_the_push_ends_with_one_credential(served: Case) -> None:
     assert served.server is not None
     ensure_connector(served.platform, declared_for(served))
     push_credentials(served.platform, "outlook", FIRST)
-    served.server.arm("lost", method={"nango": "PATCH", "nylas": "PATCH"}.get(served.name, "PUT"))
+    served.server.arm("lost", method=served.push_method)
     push_credentials(served.platform, "outlook", SECOND)
     held = served.platform.read_credentials("outlook")
     assert held is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from providers.azuread.managed import Managed
 from providers.azuread.password import ApplicationPassword
 from providers.azuread.service_principal import ServicePrincipal
 from providers.azuread.settings import read_settings
+from tests.support.outside import Outside
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 ROLE_ID = "5f3b1c52-0d5c-4b7e-9a5e-000000000001"
@@ -71,6 +73,9 @@ class Trial:
 
     def graph(self, path: str) -> dict[str, Any]:
         return self.directory.graph.get(path)
+
+    def logo(self, resource_id: str) -> bytes:
+        return Outside(self.emulator.ready).logo(resource_id.rpartition("/")[2])
 
 
 def _kept(outputs: Properties) -> Properties:
@@ -176,6 +181,26 @@ def test_application_owners_named_by_the_program_stay(trial: Trial) -> None:
     assert [entry["id"] for entry in trial.graph(f"{resource_id}/owners")["value"]] == [me]
     trial.update(Application, resource_id, state, displayName="Owned", owners=[])
     assert trial.graph(f"{resource_id}/owners")["value"] == []
+
+
+PNG, GIF = b"\x89PNG\r\n\x1a\nfirst", b"GIF89a second"
+
+
+def test_application_logo_is_uploaded_when_it_changes_and_kept_as_given(trial: Trial) -> None:
+    first, second = base64.b64encode(PNG).decode(), base64.b64encode(GIF).decode()
+    resource_id, state = trial.create(Application, displayName="Logo", logoImage=first)
+    assert trial.logo(resource_id) == PNG
+    assert trial.changes(Application, resource_id, state, displayName="Logo", logoImage=first) == (set(), set())
+    read = trial.read(Application, resource_id, state)
+    assert read is not None
+    assert read.inputs == state.inputs
+    assert trial.changes(Application, resource_id, state, displayName="Logo", logoImage=second)[0] == {"logoImage"}
+
+    state = trial.update(Application, resource_id, state, displayName="Logo", logoImage=second)
+    assert trial.logo(resource_id) == GIF
+    state = trial.update(Application, resource_id, state, displayName="Logo")
+    assert trial.changes(Application, resource_id, state, displayName="Logo") == (set(), set())
+    assert trial.logo(resource_id) == GIF, "Graph cannot take a picture away"
 
 
 def test_application_feature_tags_become_tags(trial: Trial) -> None:

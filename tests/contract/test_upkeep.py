@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from orgcal.msgraph.permissions import APP_ROLE_IDS, GRAPH_APP_ID
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
+from orgcal.platforms import Credential, open_platform
 from orgcal.tenants.model import State, Tenant
 from orgcal.upkeep.adopt import live_application, patched
 from orgcal.upkeep.adoption import plan_adoption
@@ -103,6 +106,37 @@ def test_status_fails_thirty_days_before_a_credential_ends(
 
     assert found.ok is ok
     assert any("<- orgcal rotate" in line for line in as_lines(found)) is not ok
+
+
+def test_status_compares_the_credential_in_each_further_platform(
+    outputs: StackOutputs, emulator_environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    app = {"kind": "file", "path": "app.yaml", "callback_url": "https://app.example.com/callback"}
+    locked = {"kind": "nango", "base_url": "http://localhost:1"}
+    in_both = outputs.model_copy(update={"also_pushed_to": {"app": app}})
+    environ = {**emulator_environ, "ORGCAL_PROJECT_DIR": str(tmp_path)}
+    platform = open_platform(app, environ)
+    assert outputs.client_secret is not None
+    ours = Credential(outputs.client_id, 1, client_secret=outputs.client_secret.get_secret_value())
+
+    def drift() -> str:
+        found = look(in_both, [], environ)
+        assert found.ok is not bool(found.drift)
+        return " ".join(found.drift)
+
+    assert drift().startswith("also_push_to.app: no credential is there; repair: pulumi up --refresh")
+    platform.push_credentials(outputs.connector_key, ours)
+    assert drift() == ""
+    platform.push_credentials(outputs.connector_key, replace(ours, client_secret="typed-in"))
+    assert drift().startswith("also_push_to.app: another secret than the stack's")
+    platform.push_credentials(outputs.connector_key, replace(ours, client_id="other", generation=7))
+    assert "client id other instead of" in drift()
+    assert "generation 7 instead of 1" in drift()
+
+    unreadable = look(outputs.model_copy(update={"also_pushed_to": {"n": locked}}), [], environ)
+    federated = look(in_both.model_copy(update={"credential_kind": "federated"}), [], environ)
+    assert any(line.startswith("also_push_to.n: NANGO_API_KEY_FILE") for line in unreadable.unknown)
+    assert not any("also_push_to" in line for line in federated.drift), "nothing was pushed there"
 
 
 # --- sweep ---

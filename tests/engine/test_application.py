@@ -14,6 +14,7 @@ from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 
 NAME = "Acme Calendar Sync (dev)"
+LOGO = b"\x89PNG\r\n\x1a\nof a picture"
 
 
 @pytest.fixture
@@ -48,9 +49,11 @@ def test_application_of_a_taken_name_is_refused_unless_the_settings_allow_it(emp
         assert "Traceback" not in said.text
     assert not any("/applications" in write for write in outside.writes_since(mark))
 
+    (empty.path / "logo.png").write_bytes(LOGO)
     empty.configure(
         application={
             "same_name": True,
+            "logo": "logo.png",
             "notes": "By team X",
             "owners": [owner],
             "tags": ["calendar", "team-x"],
@@ -72,6 +75,7 @@ def test_application_of_a_taken_name_is_refused_unless_the_settings_allow_it(emp
     (made,) = [item for item in outside.applications() if "orgcal:orgcal/dev" in item["tags"]]
     assert set(made["tags"]) == {"orgcal:orgcal/dev", "calendar", "team-x"}
     assert made["notes"] == "By team X"
+    assert outside.logo(made["id"]) == LOGO
     assert "https://app.example.com/further" in made["web"]["redirectUris"]
     assert made["web"]["homePageUrl"] == "https://acme.example"
     assert made["info"]["privacyStatementUrl"] == "https://acme.example/privacy"

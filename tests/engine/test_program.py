@@ -163,6 +163,10 @@ def test_stale_checkout_is_refused_before_any_write(deployed: Checkout, outside:
 
     stale = deployed.shell("pulumi up --yes --skip-preview --stack dev")
     previewed = deployed.shell("pulumi up --yes --stack dev")
+    # The other form: the old checkout knows of the new generation, and not that the first was retired.
+    rotate_by_hand(deployed, [live, live + 1], active=live + 1)
+    half_stale = deployed.shell("pulumi up --yes --skip-preview --stack dev")
+    half_previewed = deployed.shell("pulumi up --yes --stack dev")
     rotate_by_hand(deployed, [live + 1], active=live + 1)
     path.write_text(good)
 
@@ -172,6 +176,11 @@ def test_stale_checkout_is_refused_before_any_write(deployed: Checkout, outside:
     assert f"{live}" in stale.text
     assert f"{live + 1}" in stale.text
     assert "Traceback" not in stale.text
+    for said in (half_stale, half_previewed):
+        assert said.code != 0
+        assert f"generation {live} was retired at" in " ".join(said.text.split())
+        assert f"the lowest live one is {live + 1}" in " ".join(said.text.split())
+        assert "git pull" in said.text
     assert outside.writes_since(mark) == []
 
 

@@ -97,7 +97,7 @@ class LocalPlatformApi:
             if ("client_secret" in request.body) == ("certificate_pem" in request.body):
                 return error_reply(400, "bad_request", "give a secret or a certificate")
             self.pushes += 1
-            self.credentials[key] = {**request.body, "updated_at": f"2026-01-01T00:00:{self.pushes:02}Z"}
+            self.credentials[key] = {**self._stored(request.body), "updated_at": f"2026-01-01T00:00:{self.pushes:02}Z"}
         elif key not in self.credentials:
             return error_reply(404, "not_found", "no credentials")
         elif request.method == "DELETE":

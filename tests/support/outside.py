@@ -39,6 +39,13 @@ class Outside:
         known = {item["appId"] for item in self.applications()}
         return [item for item in self.graph.pages("/servicePrincipals", {}) if item["appId"] in known]
 
+    def logo(self, application_object_id: str) -> bytes:
+        """The application's picture."""
+        url = self.graph.url_of(f"/applications/{application_object_id}/logo")
+        answer = self.session.get(url, headers={"Authorization": f"Bearer {self.graph.token_source.token()}"})
+        answer.raise_for_status()
+        return answer.content
+
     def platform(self, method: str, path: str, body: Any = None) -> Any:
         """Asks the integration platform; the answer's JSON, None for 404."""
         key = Path(self.ready["platform"]["api_key_file"]).read_text().strip()

@@ -101,6 +101,9 @@ class NangoApi:
     def _stamped(self, body: dict[str, Any]) -> dict[str, Any]:
         self.edits += 1
         stored = {name: value for name, value in body.items() if name not in self.drops}
+        if "credentials" in stored:
+            given = stored["credentials"]
+            stored["credentials"] = {name: value for name, value in given.items() if name not in self.drops}
         return {**stored, "updated_at": f"2026-01-01T00:00:{self.edits:02}.000Z"}
 
     def _shown(self, key: str, credentials: bool = False) -> Reply:
@@ -117,6 +120,7 @@ class NylasApi:
 
     def __init__(self) -> None:
         self.connectors: dict[str, dict[str, Any]] = {}
+        self.drops: set[str] = set()
 
     def __call__(self, request: Request) -> Reply:
         if request.headers.get("authorization") != f"Bearer {API_KEY}":
@@ -125,7 +129,7 @@ class NylasApi:
             wrong = unexpected(request.body, {"name", "provider", "settings", "scope"}, {"provider", "settings"})
             if wrong or request.body["provider"] in self.connectors:
                 return _nylas_error(400, wrong or "connector already exists")
-            self.connectors[request.body["provider"]] = request.body
+            self.connectors[request.body["provider"]] = self._stored(request.body)
             return Reply(200, {"request_id": "r", "data": request.body})
         provider = request.path.removeprefix("/v3/connectors/")
         if provider not in self.connectors:
@@ -134,11 +138,71 @@ class NylasApi:
             wrong = unexpected(request.body, {"name", "settings", "scope"})
             if wrong:
                 return _nylas_error(400, wrong)
-            self.connectors[provider] |= request.body
+            self.connectors[provider] |= self._stored(request.body)
         if request.method == "DELETE":
             del self.connectors[provider]
             return Reply(200, {"request_id": "r"})
         return Reply(200, {"request_id": "r", "data": self.connectors[provider]})
+
+    def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body without what is silently dropped, also from its settings."""
+        settings = {name: value for name, value in body.get("settings", {}).items() if name not in self.drops}
+        kept = {name: value for name, value in body.items() if name not in self.drops}
+        return {**kept, "settings": settings} if "settings" in kept else kept
+
+
+class XkitApi:
+    """What the docs' example of Xkit's steps describes: an entry first, its credential later, never shown."""
+
+    def __init__(self) -> None:
+        self.connectors: dict[str, dict[str, Any]] = {}
+        self.drops: set[str] = set()
+        self.puts = 0
+
+    def __call__(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return Reply(401, {"message": "unknown key"})
+        texts = {"name", "short_description", "scopes", "published"}
+        match = re.fullmatch(r"/connectors(?:/([^/]+)(/credentials)?)?", request.path)
+        key = match[1] if match else None
+        if match and key is None and request.method == "POST":
+            wrong = unexpected(request.body, {"slug", *texts}, {"slug", "name"})
+            if wrong or request.body["slug"] in self.connectors:
+                return Reply(400, {"message": wrong or "slug is taken"})
+            key = request.body["slug"]
+            self.connectors[key] = {
+                "redirect_url": f"https://xkit.example/{key}/callback",
+                **self._stored(request.body),
+            }
+            return Reply(201, {"connector": self.connectors[key]})
+        if key not in self.connectors or match is None:
+            return Reply(404, {"message": "no such connector"})
+        return self._credentials(key, request) if match[2] else self._one(key, request, texts)
+
+    def _one(self, key: str, request: Request, texts: set[str]) -> Reply:
+        if request.method == "DELETE":
+            del self.connectors[key]
+            return Reply(204)
+        if request.method == "PATCH":
+            wrong = unexpected(request.body, texts)
+            if wrong:
+                return Reply(400, {"message": wrong})
+            self.connectors[key] |= self._stored(request.body)
+        return Reply(200, {"connector": self.connectors[key]})
+
+    def _credentials(self, key: str, request: Request) -> Reply:
+        wrong = unexpected(request.body, {"client_id", "client_secret"}, {"client_id", "client_secret"})
+        if wrong or request.method != "PUT":
+            return Reply(400, {"message": wrong or "PUT them"})
+        self.puts += 1
+        stamp = f"2026-01-01T00:00:{self.puts:02}Z"
+        self.connectors[key] |= {"client_id": request.body["client_id"], "credentials_updated_at": stamp}
+        return Reply(204)
+
+    def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
+        wire = {"display_name": "name", "description": "short_description"}
+        dropped = {wire.get(name, name) for name in self.drops}
+        return {name: value for name, value in body.items() if name not in dropped}
 
 
 class GithubApi:
@@ -148,6 +212,7 @@ class GithubApi:
 
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
+        self.drops: set[str] = set()
         self.secrets: dict[str, dict[str, str]] = {}
         self.key = public.PrivateKey.generate()
         self.puts = 0
@@ -173,7 +238,8 @@ class GithubApi:
         if request.method == "POST":
             if request.body["name"] in self.variables:
                 return Reply(409, {"message": "Already exists"})
-            self.variables[request.body["name"]] = request.body["value"]
+            if request.body["name"].removeprefix("ORGCAL_").lower() not in self.drops:
+                self.variables[request.body["name"]] = request.body["value"]
             return Reply(201, {})
         if name not in self.variables:
             return Reply(404, {"message": "Not Found"})

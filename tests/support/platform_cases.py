@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import trustme
+import yaml
 
 from emulator.server import RunningEmulator
 from orgcal.msgraph.graph import Clock
 from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
-from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi
+from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi, XkitApi
 from tests.support.strict_server import StrictServer
 
 CALLBACK = "https://app.example.com/oauth/callback"
@@ -97,6 +99,15 @@ NYLAS: dict[str, Any] = {
     },
 }
 
+
+def _of_the_docs(name: str) -> dict[str, Any]:
+    """The settings that `docs/platforms.md` shows for a platform of this name."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "platforms.md").read_text(encoding="utf-8")
+    blocks = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    found: dict[str, Any] = next(block["platform"] for block in blocks if block.get("platform", {}).get("name") == name)
+    return found
+
+
 GITHUB: dict[str, Any] = {
     "kind": "github-environment",
     "repository": "acme/app",
@@ -141,6 +152,16 @@ class Case:
     drop: Callable[[str], None] | None = None
     forgets: bool = True
 
+    @property
+    def push_method(self) -> str:
+        """Method with which a credential replaces another."""
+        return {"nango": "PATCH", "nylas": "PATCH"}.get(self.name, "PUT")
+
+    def impatient(self) -> None:
+        """Gives up an answer after a fifth of a second of silence, instead of half a minute."""
+        client: Any = vars(self.platform)["_client"]
+        client._timeouts_s = (1.0, 0.2)
+
 
 DOTENV_FIELDS = ("display_name", "description", "scopes", "published", "client_id", "client_secret", "generation")
 
@@ -157,6 +178,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "http": {**LOCAL_AS_HTTP, "base_url": "https://localhost"},
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
+    "xkit": {**_of_the_docs("Xkit"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "nango": {"kind": "nango"},
     "nango-emulator": {"kind": "nango"},
     "github-environment": GITHUB,
@@ -164,7 +186,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Every case by its name, with the settings of a real stack."""
 
 NAMES = tuple(SETTINGS)
-SERVED = ("local-strict", "http", "nylas", "nango", "github-environment")
+SERVED = ("local-strict", "http", "nylas", "xkit", "nango", "github-environment")
 """Cases with a server of ours, in which faults can be armed."""
 
 
@@ -223,7 +245,8 @@ def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.
 
 
 def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
-    api: Any = {"nylas": NylasApi, "nango": NangoApi, "github-environment": GithubApi}[name]()
+    apis = {"nylas": NylasApi, "xkit": XkitApi, "nango": NangoApi, "github-environment": GithubApi}
+    api: Any = apis[name]()
     server = stack.enter_context(StrictServer(api).running())
     key_file = folder / "api.key"
     key_file.write_text(API_KEY + "\n")
@@ -238,13 +261,24 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
     def meddle() -> None:
         if name == "nylas":
             api.connectors["outlook"]["settings"]["client_secret"] = "typed-in"
+        elif name == "xkit":
+            api.connectors["outlook"]["credentials_updated_at"] = "2026-02-02T00:00:00Z"
         elif name == "nango":
             api.integrations["outlook"]["credentials"]["client_secret"] = "typed-in"
         else:
             api.secrets["ORGCAL_CLIENT_SECRET"] = {"value": "other", "updated_at": "2026-02-02T00:00:00Z"}
 
-    drop = (lambda field: api.drops.add(field)) if name == "nango" else None
-    return Case(name, settings, environ, platform, time, server, meddle, drop, forgets=name != "nango")
+    return Case(
+        name,
+        settings,
+        environ,
+        platform,
+        time,
+        server,
+        meddle,
+        lambda field: api.drops.add(field),
+        forgets=name not in ("nango", "xkit"),
+    )
 
 
 def _file(name: str, folder: Path) -> Case:

@@ -245,6 +245,21 @@ def test_key_check_refuses_what_no_certificate_takes(name: str, wrong: str) -> N
     assert name in refusals(CertificateKey(), {**KEY, name: wrong})
 
 
+@pytest.mark.parametrize("lifetime", ["never", "30d"])
+def test_ledger_changed_lifetime_warns_that_live_generations_keep_their_end(lifetime: str) -> None:
+    wanted: Properties = {"generations": [1], "active": 1, "lifetime": "180d"}
+    made = CredentialLedger().check(Told().call(), wanted, {})
+    ends = made["entries"]["1"]["expires"]
+    told = Told()
+
+    news = CredentialLedger().check(told.call(), {**wanted, "lifetime": lifetime}, made)
+    CredentialLedger().diff(told.call(), "id", State(made, made), news)
+    CredentialLedger().diff(told.call(), "id", State(news, news), news)
+
+    sentence = f"lifetime {lifetime} takes effect with the next generation only; those that live keep their end"
+    assert told == [("warning", f"{sentence} (generation 1 ends at {ends[:10]})")]
+
+
 def test_ledger_state_of_another_world_is_refused() -> None:
     wanted = {"generations": [1], "active": 1, "lifetime": "180d"}
     made = CredentialLedger().check(Told().call(), {**wanted, "world": "emulator"}, {})

@@ -15,6 +15,7 @@ from orgcal.engine.hints import hint
         ("403 Authorization_RequestDenied: Insufficient privileges", "orgcal preflight --stack prod names the right"),
         ("CredentialTypeNotAllowedAsPerAppPolicy: not allowed", "credential.kind certificate"),
         ("CredentialInvalidLifetimeAsPerAppPolicy", "orgcal preflight --stack prod tells what"),
+        ("SignInAudienceNotAllowedAsPerAppPolicy: not allowed", "applications for other organisations"),
         ("404 Request_ResourceNotFound", "pulumi refresh --stack prod"),
         ("anything else", ""),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgcal.errors import ConfigError, PlatformError
@@ -76,7 +78,12 @@ def test_yaml_edit_makes_what_is_missing(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["connectors: {outlook: {b: 1}}\n", "x: &a {a: 1}\nconnectors:\n  outlook: *a\n", "connectors: [1]\n"],
+    [
+        "connectors: {outlook: {b: 1}}\n",
+        "x: &a {a: 1}\nconnectors:\n  outlook: *a\n",
+        "connectors: [1]\n",
+        "connectors:\n  outlook:\n    ? a\n    : 1\n",
+    ],
 )
 def test_yaml_edit_that_cannot_be_proved_is_refused(text: str) -> None:
     with pytest.raises(PlatformError, match="without touching the rest of the file"):
@@ -94,11 +101,63 @@ def test_yaml_edit_replaces_a_block_scalar_and_keeps_what_follows() -> None:
     assert edit(text, {"pem": "x\ny"}) == 'connectors:\n  outlook:\n    pem: "x\\ny"\n\n    # c\n    k: v\n'
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "client_secret"]), st.text(), min_size=1), st.text())
 def test_yaml_edit_any_text_survives(values: dict[str, str], foreign: str) -> None:
     text = yaml.safe_dump({"connectors": {"outlook": {"foreign": foreign}}}, allow_unicode=True)
+    written = yaml.safe_load(text)["connectors"]["outlook"]  # PyYAML itself does not keep every text, such as U+0085
     edited = edit(text, dict(values))
-    assert yaml.safe_load(edited)["connectors"]["outlook"] == {"foreign": foreign, **values}
+    assert yaml.safe_load(edited)["connectors"]["outlook"] == {**written, **values}
+
+
+FORMS = (
+    "{key}: 1{tail}",
+    "{key}: 'it''s: #1'{tail}",
+    "{key}:{tail}\n  - a  # of a list\n  - b",
+    "{key}:\n- {{x: 1}}{tail}\n-   y:   2",
+    "{key}: {{x: 1, y: [1, 2]}}{tail}",
+    "{key}: |\n  # no comment\n\n  text",
+    "{key}: >-\n  folded\n  text",
+    "{key}:{tail}\n  deeper:\n    x: yes\n    # inside\n    y: ~",
+)
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> dict[str, str]:
+    """Key -> its lines, in one of many forms, with comments and blank lines around."""
+    found: dict[str, str] = {}
+    for key in draw(st.lists(st.sampled_from(["a", "b", "c-d", "e_f", "g"]), unique=True, max_size=5)):
+        tail = draw(st.sampled_from(["", f"  # beside {key}"]))
+        before = draw(st.sampled_from(["", f"# above {key}\n", f"\n# above {key}\n"]))
+        after = draw(st.sampled_from(["", "\n", f"\n\n# below {key}"]))
+        found[key] = before + draw(st.sampled_from(FORMS)).format(key=key, tail=tail) + after
+    return found
+
+
+@settings(deadline=None, max_examples=60)
+@given(blocks(), blocks(), st.lists(st.sampled_from(["a", "b", "c-d", "new"]), unique=True), st.data())
+def test_yaml_edit_leaves_every_character_of_what_it_was_not_asked_to_change(
+    ours: dict[str, str], others: dict[str, str], chosen: list[str], data: st.DataObject
+) -> None:
+    inside = indent("\n".join(ours.values()) or "{}", "    ")
+    text = "\n".join([*others.values(), "connectors:", "  outlook:", inside, "  z: 1", "last: 1  # the end", ""])
+    removed = [name for name in chosen if data.draw(st.booleans())]
+    values: dict[str, object] = {name: [name, 1] for name in chosen if name not in removed}
+
+    edited = edit(text, dict(values), removed)
+
+    before = yaml.safe_load(text)
+    held = before["connectors"]["outlook"] or {}
+    expected = {key: value for key, value in {**held, **values}.items() if key not in removed}
+    after = yaml.safe_load(edited)
+    assert (after["connectors"].pop("outlook", None) or {}) == expected
+    assert after["connectors"] == {"z": 1}
+    assert {**after, "connectors": 0} == {**before, "connectors": 0}
+    kept = [*others.values(), *(indent(ours[key], "    ") for key in ours if key not in chosen)]
+    lines = iter(edited.splitlines())
+    for line in "\n".join(kept).splitlines():
+        assert line in lines, "every line that is not ours stays, in its order"
+    assert edited.endswith("last: 1  # the end\n")
 
 
 DOTENV = "A=1\n# c\nexport B=\"x\ny\" # z\nC='q'\nD = bare # note\n"
@@ -140,6 +199,10 @@ def test_dotenv_any_text_survives(values: dict[str, str]) -> None:
         (
             {**SETTINGS["nylas"], "credentials": {"push": {"method": "PUSH", "path": "x/{client_secret}", "bdy": 1}}},
             ["credentials.push.method: found 'PUSH'", "credentials.push.path: found", "credentials.push.bdy: unknown"],
+        ),
+        (
+            {**SETTINGS["nylas"], "entry": {"push": {}}, "credentials": {**NYLAS["credentials"], "delete": {}}},
+            ["entry.push: unknown; known are read, create, update, delete, fields", "credentials.delete: unknown"],
         ),
         (
             {

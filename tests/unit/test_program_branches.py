@@ -21,8 +21,9 @@ from cryptography.x509.oid import NameOID
 from orgcal.errors import ConfigError
 from orgcal.msgraph.permissions import APP_ROLE_IDS, application_permissions
 from provisioning.application import EntraApplication
-from provisioning.connector import Connector, CredentialLedger
+from provisioning.connector import CredentialLedger
 from provisioning.credentials import ApplicationCredentials, push
+from provisioning.entries import ConnectorEntries
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
 from provisioning.settings import Settings, parse_settings
@@ -31,6 +32,7 @@ DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
 GRAPH_PRINCIPAL = "bbbbbbbb-0000-4000-8000-000000000001"
 CALLBACK = "https://platform.example/callback/outlook"
 ENDS = "2027-05-22T04:53:28Z"
+PLATFORM = {"kind": "file", "path": "calendar.yaml", "callback_url": CALLBACK}
 
 
 class Registered(pulumi.runtime.Mocks):
@@ -44,7 +46,7 @@ class Registered(pulumi.runtime.Mocks):
         self.by_type.setdefault(kind, {})[args.name] = args.inputs
         number = args.name.rsplit("-", 1)[-1]
         filled = {
-            "Connector": {"callbackUrl": CALLBACK},
+            "Connector": {"callbackUrl": args.inputs.get("platform", {}).get("callback_url", CALLBACK)},
             "Application": {"clientId": "client", "objectId": "object"},
             "ServicePrincipal": {"objectId": "principal"},
             "CredentialLedger": {
@@ -83,7 +85,7 @@ def settings_with(**sections: Any) -> Settings:
     base: dict[str, Any] = {
         "entra": {"cloud": "public", "tenant_id": "00000000-1111-2222-3333-444444444444"},
         "application": {"display_name": "Calendar Sync"},
-        "connector": {"platform": {"kind": "local"}, "key": "outlook", "name": "O", "scopes": ["Calendars.Read"]},
+        "connector": {"platform": PLATFORM, "key": "outlook", "name": "O", "scopes": ["Calendars.Read"]},
     }
     merged = {name: {**base.get(name, {}), **sections.get(name, {})} for name in {*base, *sections}}
     return parse_settings({f"orgcal:{name}": json.dumps(value) for name, value in merged.items()}, stack="prod")
@@ -94,12 +96,12 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     provider = azuread.Provider("entra")
     declared = Declared(application_permissions(settings.connector.scopes), GRAPH_PRINCIPAL)
     ledger = CredentialLedger("c", **settings.ledger_inputs(settings.credential.lifetime))
-    connector = Connector("c", **settings.connector_inputs(after=ledger))
-    application = EntraApplication("c", settings, connector.callback_url, declared, QuietHome(), provider=provider)
+    connector = ConnectorEntries("c", settings, after=ledger)
+    application = EntraApplication("c", settings, connector.callback_urls, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
     pushed = push("c", settings, connector, application, credentials)
     ids = [application.resource_id, application.service_principal_id, credentials.key_ids, credentials.ends]
-    last = [pushed.urn if pushed else "none", credentials.active.key_id, application.home_grants]
+    last = [pulumi.Output.all(*[item.urn for item in pushed]), credentials.active.key_id, application.home_grants]
     return pulumi.Output.all(*ids, *last)
 
 
@@ -188,6 +190,68 @@ def test_program_one_kind_takes_over_from_another_side_by_side(registered: Regis
 
     kinds = {"kind": "certificate", "kinds": {"1": "secret"}, "generations": [1, 2], "active": 1}
     return deployed(settings_with(credential=kinds)).apply(look)
+
+
+APP_FILE = {"kind": "file", "path": "app.env", "callback_url": "https://app.example.com/back", "names": {
+    "client_id": "ID", "client_secret": "SECRET", "display_name": "NAME"}}  # fmt: skip
+
+
+@pulumi.runtime.test
+def test_program_further_platforms_get_an_entry_and_the_credential_each(registered: Registered) -> Any:
+    def look(_: Any) -> None:
+        entries = registered.by_type["Connector"]
+        assert {name: item["platform"]["path"] for name, item in entries.items()} == {
+            "c": "calendar.yaml",
+            "c-app": "app.env",
+        }
+        assert (entries["c"]["description"], entries["c"]["published"]) == ("Text", False)
+        assert (entries["c-app"]["description"], entries["c-app"]["published"]) == ("", True), (
+            "it has no place for them"
+        )
+        pushed = registered.by_type["ConnectorCredentials"]
+        assert {name: item["platform"]["path"] for name, item in pushed.items()} == {
+            "c": "calendar.yaml",
+            "c-app": "app.env",
+        }
+        assert {_plain(item["clientSecret"]) for item in pushed.values()} == {"secret-1"}
+        (application,) = registered.by_type["Application"].values()
+        assert application["web"]["redirectUris"] == [CALLBACK, "https://app.example.com/back"]
+
+    connector = {"also_push_to": {"app": APP_FILE}, "description": "Text", "published": False}
+    return deployed(settings_with(connector=connector)).apply(look)
+
+
+@pytest.mark.parametrize(
+    ("further", "credential", "said"),
+    [
+        (
+            {"app": {"kind": "nagno"}},
+            {},
+            "orgcal:connector.also_push_to.app.kind: found 'nagno'; did you mean 'nango'?",
+        ),
+        ({"app": {"kind": "local"}}, {}, "orgcal:connector.also_push_to.app.kind: found 'local', the emulator's own"),
+        ({"app": PLATFORM}, {}, "orgcal:connector.also_push_to.app: found the same place as orgcal:connector.platform"),
+        ({"a": APP_FILE, "b": APP_FILE}, {}, "also_push_to.b: found the same place as orgcal:connector.also_push_to.a"),
+        ({"app": APP_FILE}, {"kind": "certificate"}, "not a certificate (orgcal:connector.also_push_to.app)"),
+        ({"No Name": APP_FILE}, {}, "orgcal:connector.also_push_to"),
+        ({"app": "local"}, {}, "orgcal:connector.also_push_to"),
+    ],
+)
+def test_program_further_platform_that_cannot_be_is_a_wrong_setting(
+    further: dict[str, Any], credential: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings_with(connector={"also_push_to": further}, credential=credential)
+
+    assert said in str(caught.value)
+
+
+def test_program_platform_is_checked_also_where_nothing_is_pushed() -> None:
+    trust = {"issuer": "https://token.example.com", "subject": "connector:outlook"}
+    with pytest.raises(ConfigError, match="did you mean 'local'"):
+        settings_with(
+            connector={"platform": {"kind": "locl"}}, credential={"kind": "federated", "trusts": {"1": trust}}
+        )
 
 
 @pulumi.runtime.test

@@ -122,12 +122,12 @@ def test_logo_is_sent_in_base64_and_others_are_refused(tmp_path: Path) -> None:
 
 def test_redirect_uris_of_a_callback_that_entra_refuses_are_refused() -> None:
     with pytest.raises(pulumi.RunError, match="cannot be a redirect URI"):
-        _redirect_uris("http://platform.example/callback", [])
+        _redirect_uris(["http://platform.example/callback"], [])
 
 
 def test_redirect_uris_are_counted_and_not_repeated() -> None:
     callback = "https://platform.example/callback"
-    assert _redirect_uris(callback, ["https://a.example/", callback]) == [callback, "https://a.example/"]
+    assert _redirect_uris([callback], ["https://a.example/", callback]) == [callback, "https://a.example/"]
 
     with pytest.raises(pulumi.RunError, match="there are 257 redirect URIs"):
-        _redirect_uris(callback, [f"https://a.example/{number}" for number in range(256)])
+        _redirect_uris([callback], [f"https://a.example/{number}" for number in range(256)])

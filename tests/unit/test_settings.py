@@ -20,7 +20,7 @@ VALID: dict[str, Any] = {
     "entra": {"cloud": "emulator"},
     "application": {"display_name": "Calendar Sync"},
     "connector": {
-        "platform": {"kind": "local"},
+        "platform": {"kind": "file", "path": "calendar.yaml", "callback_url": "https://app.example.com/callback"},
         "key": "outlook-calendar-admin",
         "name": "Outlook Calendar Admin",
         "scopes": ["Calendars.Read"],
@@ -95,6 +95,32 @@ def test_settings_all_problems_are_said_at_once() -> None:
     ):
         assert f"{key}: found" in said
     assert said.count("repair: ") == 6
+
+
+def test_settings_of_platforms_are_judged_together_with_all_others() -> None:
+    config = with_changes(
+        connector={
+            "platform": {"kind": "nango", "bas_url": "x"},
+            "also_push_to": {"app": {"kind": "file"}, "No Name": {"kind": "nango"}, "text": "local"},
+        },
+        credential={"lifetime": "forever", "kinds": {"1": "password"}},
+    )
+
+    problems = problems_of(config)
+
+    assert [problem.split(": found ")[0].split(": unknown")[0].split(": missing")[0] for problem in problems] == [
+        "orgcal:connector.also_push_to",
+        "orgcal:connector.also_push_to.text",
+        "orgcal:credential.kinds.1",
+        "orgcal:credential.lifetime",
+        "orgcal:connector.platform.bas_url",
+        "orgcal:connector.also_push_to.app.path",
+        "orgcal:connector.also_push_to.app.callback_url",
+    ]
+    assert 'found "No Name"; expected a name' in problems[0]
+    for problem in problems[:2]:
+        assert "repair: write `orgcal:connector.also_push_to: {app: " in problem
+    assert "repair: write `orgcal:credential.kinds: {1: secret}` into" in problems[2]
 
 
 def test_settings_missing_section_says_what_to_write() -> None:

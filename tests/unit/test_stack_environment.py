@@ -83,7 +83,11 @@ def test_environment_of_an_own_stack_leaves_backend_trust_and_login_alone(
 
     assert prepared.backend_url == "azblob://states"
     assert prepared.removed == ()
-    assert set(prepared.variables) <= {"PULUMI_SKIP_UPDATE_CHECK", "PULUMI_CONFIG_PASSPHRASE_FILE"}
+    assert set(prepared.variables) <= {
+        "PULUMI_SKIP_UPDATE_CHECK",
+        "PULUMI_CONFIG_PASSPHRASE_FILE",
+        "ORGCAL_PROJECT_DIR",
+    }
     assert prepared.world is not None
     assert prepared.world.login_url == "https://login.microsoftonline.com"
 
