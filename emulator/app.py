@@ -59,7 +59,7 @@ class EmulatorApp:
                 *ControlRoutes(cloud).routes(),
                 *PlatformRoutes(cloud.platform, cloud.tokens, cloud.directory, cloud.own.platform_api_key).routes(),
                 *NangoRoutes(cloud.nango, cloud.own.platform_api_key).routes(),
-                *ConsentRoutes(cloud.directory, cloud.users, cloud.clock).routes(),
+                *ConsentRoutes(cloud.directory, cloud.users, cloud.clock, cloud.addresses).routes(),
                 *entra.routes(),
             ],
             exception_handlers={HTTPException: _unknown_route},

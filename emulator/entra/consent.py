@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from emulator.addresses import OwnAddresses
 from emulator.calendars.models import Users
 from emulator.clock import Clock
 from emulator.directory.models import Directory
@@ -31,8 +32,8 @@ class ConsentRoutes:
     it is posted to the address of the page, with the page's own parameters.
     """
 
-    def __init__(self, directory: Directory, users: Users, clock: Clock) -> None:
-        self._consent = ConsentService(directory, users)
+    def __init__(self, directory: Directory, users: Users, clock: Clock, addresses: OwnAddresses) -> None:
+        self._consent = ConsentService(directory, users, addresses)
         self._clock = clock
 
     def routes(self) -> list[Route]:

@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.addresses import OwnAddresses
 from emulator.calendars.models import Users
 from emulator.calendars.users import User
 from emulator.directory.models import Directory
 from emulator.directory.objects import Application, ServicePrincipal, Tenant, is_guid
 from emulator.directory.service_principals import new_principal
 from emulator.directory.shapes import principal_shape
+from emulator.entra.audiences import client_of
 from emulator.entra.errors import EntraFailure, unknown_client, unknown_tenant
 from emulator.entra.redirects import is_registered, registered_redirects
+from emulator.graph.permissions import GRAPH_CLIENT_ID
 
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 _ORDINARY_SHOWN = 2
@@ -61,9 +64,10 @@ class ConsentRequest:
 class ConsentService:
     """Admin consent behind its pages."""
 
-    def __init__(self, directory: Directory, users: Users) -> None:
+    def __init__(self, directory: Directory, users: Users, addresses: OwnAddresses) -> None:
         self._directory = directory
         self._users = users
+        self._addresses = addresses
 
     def request(self, tenant_named: str, values: Mapping[str, str], version: int) -> ConsentRequest:
         """The checked request.
@@ -152,26 +156,29 @@ class ConsentService:
         return None
 
     def check_scopes(self, request: ConsentRequest) -> None:
-        """Refuse scopes that the resource does not have.
+        """Refuse resources that nobody knows, and scopes that a resource does not have.
 
         Raises:
             EntraFailure: sent to the redirect address.
         """
         for part in request.scope.split():
-            if part in _OPENID or part.endswith(".default"):
+            if part in _OPENID:
                 continue
             resource, _, name = part.rpartition("/")
-            if resource not in ("", "https://graph.microsoft.com"):
+            client_id = client_of(self._directory, self._addresses, resource) if resource else GRAPH_CLIENT_ID
+            published = self._published(client_id)
+            if published is None:
                 raise EntraFailure("invalid_resource", 500011, f"The resource principal named {resource[:200]} was "
                                    "not found.")  # fmt: skip
-            published = self._published("00000003-0000-0000-c000-000000000000") or {}
+            if name == ".default":
+                continue
             scopes = [each["value"] for each in published.get("oauth2PermissionScopes", ())]
             roles = [each["value"] for each in published.get("appRoles", ())]
             if name not in scopes and name not in roles:
                 raise EntraFailure(
                     "invalid_client", 650053,
                     f"The application '{request.application.properties['displayName']}' asked for scope "
-                    f"'{name[:80]}' that doesn't exist on the resource '00000003-0000-0000-c000-000000000000'. "
+                    f"'{name[:80]}' that doesn't exist on the resource '{client_id}'. "
                     "Contact the app vendor.",
                 )  # fmt: skip
 

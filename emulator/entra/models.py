@@ -10,11 +10,11 @@ from emulator.clock import Clock, parse_rfc3339
 from emulator.directory.credentials import matches
 from emulator.directory.models import Directory
 from emulator.directory.objects import Application, ServicePrincipal, Tenant, is_guid
-from emulator.directory.shapes import GRAPH_ADDRESSES, principal_shape
+from emulator.directory.shapes import principal_shape
 from emulator.entra import errors
 from emulator.entra.assertions import AssertionChecker
+from emulator.entra.audiences import client_of
 from emulator.entra.keys import SigningKey
-from emulator.graph.permissions import GRAPH_CLIENT_ID
 
 TOKEN_LIFETIME_S = 3599
 """Seconds a token lives; Entra gives 60 to 90 minutes and says 3599 in its examples.
@@ -140,22 +140,12 @@ class TokenService:
         if not scope.endswith("/.default") or " " in scope:
             raise errors.wrong_scope(scope[:200])
         audience = scope.removesuffix("/.default")
-        found = self._directory.principal_by_client(tenant.tenant_id, self._client_of(audience))
+        found = self._directory.principal_by_client(
+            tenant.tenant_id, client_of(self._directory, self._addresses, audience)
+        )
         if found is not None:
             return audience, found
         raise errors.unknown_resource(audience[:200], tenant.display_name, tenant.tenant_id)
-
-    def _client_of(self, audience: str) -> str:
-        """The client id of the application that an audience names: Graph, by its id, or by an identifier URI."""
-        if audience in GRAPH_ADDRESSES or audience.removesuffix("/") in self._addresses.urls:
-            return GRAPH_CLIENT_ID
-        named = audience.removeprefix("api://")
-        if is_guid(named):
-            return named
-        for application in self._directory.applications.newest():
-            if application.deleted_at is None and audience in application.properties["identifierUris"]:
-                return application.client_id
-        return ""
 
     def _mint(
         self,

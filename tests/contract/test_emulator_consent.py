@@ -175,6 +175,21 @@ def test_scope_that_does_not_exist_is_told_to_the_redirect_address(
     assert answer["error_description"].startswith("AADSTS650053")
 
 
+@pytest.mark.parametrize("name", [".default", "Some.Read"])
+def test_scope_of_an_unknown_resource_is_told_to_the_redirect_address(
+    browser: Browser, application: dict[str, Any], name: str
+) -> None:
+    answer = told(browser.open(CONTOSO, **query(application, scope=f"https://nothing.example/{name}")))
+    assert answer["error_description"].startswith("AADSTS500011")
+
+
+@pytest.mark.parametrize("resource", ["https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"])
+def test_resource_of_a_scope_may_be_named_as_in_a_token_request(
+    browser: Browser, application: dict[str, Any], resource: str
+) -> None:
+    assert browser.open(CONTOSO, **query(application, scope=f"{resource}/.default")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("tenant", "change", "code"),
     [
