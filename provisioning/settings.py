@@ -14,11 +14,11 @@ from typing import Any
 import pulumi
 from pydantic import ValidationError
 
-from orgcal import platforms
 from orgcal.errors import ConfigError
 from provisioning.config_errors import describe_problems
 from provisioning.credential_section import CredentialSettings
 from provisioning.fields import Section, setting
+from provisioning.platform_rules import declared_connector, unfit, wrong_platforms
 from provisioning.sections import (
     ApplicationSettings,
     ConnectorSettings,
@@ -84,20 +84,6 @@ class Settings(Section):
         """Settings of the platform, or of the one that `also_push_to` calls `other`."""
         return dict(self.connector.also_push_to[other] if other else self.connector.platform)
 
-    def declared_connector(self, other: str = "") -> platforms.ConnectorSettings:
-        """The connector as declared; for a further platform, what that one can keep of it."""
-        said = self.connector
-        declared = platforms.ConnectorSettings(
-            key=said.key,
-            display_name=said.name,
-            description=said.description,
-            scopes=tuple(said.scopes),
-            published=said.published,
-        )
-        if not other:
-            return declared
-        return platforms.kept_part(platforms.capabilities_of(self.platform(other)), declared)
-
     def connector_inputs(self, other: str = "", *, after: pulumi.Resource) -> dict[str, Any]:
         """Arguments of the `Connector` resource.
 
@@ -106,7 +92,7 @@ class Settings(Section):
             after: the ledger. Nothing leads from it to the connector by data, but a stale checkout must be refused
                 before the connector's catalog text is written too; everything else follows the connector.
         """
-        declared = self.declared_connector(other)
+        declared = declared_connector(self.connector, other)
         return {
             "platform": self.platform(other),
             "key": declared.key,
@@ -185,62 +171,13 @@ def parse_settings(config: Mapping[str, str], *, stack: str, generations: Mappin
     ]
     try:
         settings = Settings.model_validate(raw)
-        problems += _unfit_for_the_platforms(settings)
+        problems += unfit(settings.connector, settings.credential, emulator=settings.entra.cloud == "emulator")
     except ValidationError as error:
         problems += describe_problems(error, Settings, namespace=NAMESPACE)
-        problems += _wrong_platforms(raw.get("connector"))
+        problems += wrong_platforms(raw.get("connector"))
     if problems:
         raise ConfigError(problems, where=f"Pulumi.{stack}.yaml") from None
     return settings
-
-
-def _unfit_for_the_platforms(settings: Settings) -> list[str]:
-    """What the chosen platforms cannot hold of this connector and its credential: a line each."""
-    connector, credential = settings.connector, settings.credential
-    kind = credential.kind_of(credential.active)
-    pushed = None if kind == "federated" else kind
-    declared = settings.declared_connector()
-    emulator = settings.entra.cloud == "emulator"
-    problems = platforms.unsuitable(connector.platform, declared, pushed, emulator=emulator)
-    for other, said in connector.also_push_to.items():
-        where = f"{NAMESPACE}:connector.also_push_to.{other}"
-        problems += platforms.unsuitable(said, declared, pushed, emulator=emulator, further=where)
-    return problems or _same_places(settings)
-
-
-def _wrong_platforms(connector: Any) -> list[str]:
-    """What is wrong in the platforms' own settings, where other settings are wrong too."""
-    said = connector if isinstance(connector, dict) else {}
-    further = said.get("also_push_to")
-    places = {platforms.PREFIX: said.get("platform")}
-    for name, settings in further.items() if isinstance(further, dict) else ():
-        places[f"{NAMESPACE}:connector.also_push_to.{name}"] = settings
-    problems: list[str] = []
-    for where, settings in places.items():
-        if not isinstance(settings, dict):
-            continue  # said already
-        try:
-            platforms.place_of(settings)
-        except ConfigError as error:
-            problems += [problem.replace(platforms.PREFIX, where) for problem in error.problems]
-    return problems
-
-
-def _same_places(settings: Settings) -> list[str]:
-    """Platforms that are one and the same, where two resources would write one entry."""
-    connector = settings.connector
-    names = {f"{NAMESPACE}:connector.platform": platforms.place_of(connector.platform)}
-    problems = []
-    for other, said in connector.also_push_to.items():
-        where, place = f"{NAMESPACE}:connector.also_push_to.{other}", platforms.place_of(said)
-        first = next((name for name, known in names.items() if known == place), "")
-        if first:
-            problems.append(
-                f"{where}: found the same place as {first}; expected another one; "
-                f"repair: pulumi config rm --path {where}"
-            )
-        names[where] = place
-    return problems
 
 
 def _decoded(text: str) -> Any:

@@ -28,6 +28,8 @@ def up(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     typer.echo(f"stack {stack}: {result.changed} changed, {result.unchanged} unchanged")
     typer.echo(f"  application  {outputs.display_name}  {outputs.client_id}")
     typer.echo(f"  connector    {outputs.connector_name}  {outputs.callback_url}")
+    for name, platform in outputs.also_pushed_to.items():
+        typer.echo(f"  also in      {name} ({platform.get('kind')})")
 
 
 def destroy(

@@ -30,6 +30,7 @@ def test_connector_in_two_places_gets_its_credential_in_both_without_a_second_se
     well = started.orgcal("status")
 
     assert made.code == 0, made.text
+    assert "also in      app (file)" in made.out
     assert set(json.loads(again.out)["changes"]) == {"same"}
     pushed = outside.platform("GET", f"/connectors/{KEY}/credentials")
     held = in_the_file(started)
