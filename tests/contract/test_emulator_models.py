@@ -103,6 +103,10 @@ def certificate() -> dict[str, Any]:
 def test_application_and_principal_with_every_property_set_are_known_to_the_models(judged: Judged) -> None:
     judged.call("PATCH", "policies/defaultAppManagementPolicy", POLICY)
     judged.get("policies/defaultAppManagementPolicy")
+    limit = {"restrictionType": "passwordLifetime", "maxLifetime": "P90D", "state": "enabled"}
+    single = {"displayName": "d", "description": "d", "isEnabled": True,
+              "restrictions": {"passwordCredentials": [limit]}}  # fmt: skip
+    policy = judged.call("POST", "policies/appManagementPolicies", single)
     made = judged.call("POST", "applications", {**FULL_APPLICATION, "keyCredentials": [certificate()]})
     path = f"applications/{made['id']}"
     judged.call("POST", f"{path}/addPassword", {"passwordCredential": {"displayName": "p"}})
@@ -118,6 +122,8 @@ def test_application_and_principal_with_every_property_set_are_known_to_the_mode
     graph = judged.get(f"servicePrincipals(appId='{GRAPH_CLIENT_ID}')")
     grant = {"principalId": principal["id"], "resourceId": graph["id"], "appRoleId": ROLE}
     given = judged.call("POST", f"servicePrincipals/{graph['id']}/appRoleAssignedTo", grant)
+    reference = {"@odata.id": f"https://graph.microsoft.com/v1.0/policies/appManagementPolicies/{policy['id']}"}
+    judged.client.post(f"{path}/appManagementPolicies/$ref", reference)
     own = judged.client.client_id
     for each in (
         path, f"{path}?$select={','.join(APPLICATION_PROPERTIES)}", "applications",
@@ -128,7 +134,8 @@ def test_application_and_principal_with_every_property_set_are_known_to_the_mode
         f"servicePrincipals/{graph['id']}/appRoleAssignedTo/{given['id']}", f"{its}/claimsMappingPolicies",
         f"{its}/synchronization/jobs", f"servicePrincipals(appId='{own}')/ownedObjects",
         f"directoryObjects/{made['id']}", f"directoryObjects/{principal['id']}", "organization",
-        f"organization/{judged.client.tenant_id}", "applicationTemplates",
+        f"organization/{judged.client.tenant_id}", "applicationTemplates", "policies/appManagementPolicies",
+        f"policies/appManagementPolicies/{policy['id']}", f"{path}/appManagementPolicies",
     ):  # fmt: skip
         judged.get(each)
     judged.call("POST", "directoryObjects/getByIds", {"ids": [made["id"], principal["id"]]})

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from kiota_abstractions.date_utils import parse_timedelta_string
 from kiota_abstractions.serialization import ParseNode
+from msgraph.generated.models.app_management_policy import AppManagementPolicy
 from msgraph.generated.models.app_role_assignment import AppRoleAssignment
 from msgraph.generated.models.application import Application
 from msgraph.generated.models.application_template import ApplicationTemplate
@@ -39,6 +40,8 @@ _MODELS: tuple[tuple[str, Any], ...] = (
     (rf"/servicePrincipals{_ID}/appRoleAssign(edTo|ments){_ID}?", AppRoleAssignment),
     (rf"/servicePrincipals{_ID}/claimsMappingPolicies", ClaimsMappingPolicy),
     (rf"/servicePrincipals{_ID}/synchronization/jobs", SynchronizationJob),
+    (rf"/applications{_ID}/appManagementPolicies", AppManagementPolicy),
+    (rf"/policies/appManagementPolicies{_ID}?", AppManagementPolicy),
     (rf"/applications{_ID}?", Application),
     (rf"/servicePrincipals{_ID}?", ServicePrincipal),
     (r"/applicationTemplates", ApplicationTemplate),
