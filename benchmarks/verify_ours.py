@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from dataclasses import replace
@@ -11,6 +10,7 @@ from dataclasses import replace
 import msal  # type: ignore[import-untyped]  # noqa: F401  # imports are not measured, here as with the peers
 import requests  # noqa: F401
 
+from benchmarks.verify_peak import peak_mib
 from verify import Connector, Options, Pace, SecretReference, Summary, Target, exit_code, run
 from verify.shared import Shared
 
@@ -46,7 +46,7 @@ def main() -> None:
         {
             "wall_s": wall_s,
             "cpu_s": cpu_s,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mib": peak_mib(),
             "exit_code": exit_code(summary),
             "users": sum(organisation.users for organisation in summary.organisations.values()),
             "calendars": sum(organisation.calendars for organisation in summary.organisations.values()),
