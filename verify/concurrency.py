@@ -54,12 +54,7 @@ class Window:
             throttled: it was, or held, a 429, or said that a limit is nearly reached.
         """
         if throttled:
-            self.throttles += 1
-            if self._clean:
-                self._clean = False
-                self._doubling = False
-                if not self._fixed:
-                    self._limit = max(1, self._limit // 2)
+            self.throttled()
         self._left -= 1
         if self._left > 0:
             return
@@ -68,6 +63,16 @@ class Window:
             self.reached = max(self.reached, self._limit)
         self._clean = True
         self._left = max(1, in_flight)
+
+
+    def throttled(self) -> None:
+        """Graph refused something for now, or said that a limit is nearly reached; a page of users counts too."""
+        self.throttles += 1
+        if self._clean:
+            self._clean = False
+            self._doubling = False
+            if not self._fixed:
+                self._limit = max(1, self._limit // 2)
 
 
 class Gate:

@@ -39,6 +39,10 @@ class MailboxClass(enum.StrEnum):
     """Listed but not asked about: left out by `sample`, or the run ended before."""
 
 
+Proof = Literal["connector", "platform", "stack", "given"]
+"""What a token proves: the credential read back from the `connector`, a token that the `platform` handed out, the
+`stack`'s own copy where the platform shows nothing, or a copy that was `given` in a file or a variable."""
+
 CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "events"]
 
 
@@ -126,6 +130,7 @@ class Connector:
         credential: where its credential is.
         fallback: where it is if the first place cannot tell it.
         name: for reports.
+        federated: the platform proves itself with tokens of another issuer, so that there is no credential to read.
         outputs: record of the deployed stack, where there is one; needed to compare connector and application with it.
     """
 
@@ -135,6 +140,7 @@ class Connector:
     credential: SecretReference
     fallback: SecretReference | None = None
     name: str = ""
+    federated: bool = False
     outputs: StackOutputs | None = field(default=None, repr=False)
 
 
@@ -282,7 +288,7 @@ class Options:
     probes: frozenset[str] = frozenset()
     through_platform: bool = False
     show_users: bool = False
-    organisations_at_once: int = 8
+    organisations_at_once: int = 16
     pace: Pace = field(default_factory=Pace)
     given_credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
     listener: Listener | None = None

@@ -63,6 +63,11 @@ class _Counted:
 
 
 @dataclass(slots=True)
+class _Throttled:
+    """Listing met a limit, or nearly."""
+
+
+@dataclass(slots=True)
 class _Answered:
     """A batch came back; without an answer where it was not sent, and with the reason if that was an error."""
 
@@ -71,7 +76,7 @@ class _Answered:
     error: OrgcalError | None = None
 
 
-_Event = _Listed | _Counted | _Answered | Exception
+_Event = _Listed | _Counted | _Throttled | _Answered | Exception
 
 
 class Reading:
@@ -109,8 +114,16 @@ class Reading:
         self._abandoned = threading.Event()
         self._gate = Gate(pace.budget_s, lambda: self._abandoned.is_set() or stopped())
         self._window = Window(pace, share)
-        self._users = UserPages(world, tokens, session, self._gate, with_names=with_names, attempts=pace.attempts)
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._users = UserPages(
+            world,
+            tokens,
+            session,
+            self._gate,
+            with_names=with_names,
+            attempts=pace.attempts,
+            throttled=lambda: self._events.put(_Throttled()),
+        )
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
         self._outcome = Outcome()
         self._work = Work(self._pages_allowed.release, sample=sample, seed=seed)
@@ -166,10 +179,10 @@ class Reading:
     def _carry(self, reads: list[Read]) -> None:
         """Send one batch as soon as the gate is open."""
         try:
+            token = self._tokens.token()  # first, as it may take a request of its own, while the gate may close
             if not self._gate.wait():
                 self._events.put(_Answered(reads, None))
                 return
-            token = self._tokens.token()
             answer = self._sender.send(token, [read.path for read in reads])
             if answer.throttled or answer.status == 0:
                 asked = answer.retry_after_s
@@ -209,6 +222,8 @@ class Reading:
                 self._outcome.expected = count
                 if count is not None and self._progress.total:
                     self._progress.total(count)
+            case _Throttled():
+                self._window.throttled()
             case Exception():
                 raise event
         if self._progress.counts:
