@@ -1,7 +1,7 @@
 """msgraph-sdk doing the same job, as a worker of `benchmarks.verify`; runs in the peers' environment.
 
-Unbatched, as many reads at a time as the spec says: its `$batch` cannot be imported on a clean install, and once
-repaired it loses the bodies of answers (https://github.com/microsoft/kiota-python/issues/737), so it cannot do this job.
+Unbatched, as many reads at a time as the spec says. Its `$batch` cannot be imported on a clean install, and once
+repaired it loses the bodies of answers (https://github.com/microsoft/kiota-python/issues/737): it cannot do this job.
 """
 
 # mypy: ignore-errors

@@ -31,6 +31,7 @@ class Outcome:
     Attributes:
         listed: users listed, each once.
         repeated: users that Graph listed again.
+        users_request_id: Graph's, of the last answer about users.
         expected: Graph's own count, which lags behind; None where it gave none.
         requests: requests for users and calendars, without those for tokens.
         strange: entries of batches that were doubled, unknown or unreadable.
@@ -45,6 +46,7 @@ class Outcome:
     latencies: Latencies = field(default_factory=Latencies)
     listed: int = 0
     repeated: int = 0
+    users_request_id: str = ""
     expected: int | None = None
     requests: int = 0
     strange: int = 0

@@ -50,7 +50,7 @@ class UserPages:
         repeated: users that a page listed again.
         requests: requests sent so far.
         complete: the last page was read.
-        request_id: Graph's, of the last page.
+        request_id: Graph's, of its last answer.
 
     Args:
         throttled: called when Graph refuses a request for now, or says that a limit is nearly reached; the directory

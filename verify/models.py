@@ -154,6 +154,8 @@ class Tally:
     reasons: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, str]] = field(default_factory=list)
     readable: list[str] = field(default_factory=list)
+    request_ids: dict[str, str] = field(default_factory=dict)
+    """Of one refusal for each reason, as Microsoft's support asks for one."""
 
     MAX_EXAMPLES = 100
     MAX_READABLE = 3
@@ -171,6 +173,8 @@ class Tally:
         if reason not in self.reasons and len(self.reasons) >= self.MAX_REASONS:
             reason = "other reasons"
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        if mailbox.request_id:
+            self.request_ids.setdefault(reason, mailbox.request_id)
         if mailbox.mailbox_class is MailboxClass.FAILED and len(self.examples) < self.MAX_EXAMPLES:
             self.examples.append(
                 {"user_id": mailbox.user_id, "reason": mailbox.reason, "request_id": mailbox.request_id}

@@ -48,7 +48,7 @@ def _checks(target: Target, shared: Shared) -> list[CheckResult]:
     required = frozenset(shared.options.connector.permissions)
     results.append(roles_verdict(target, access, required, outcome))
     results.append(users_verdict(outcome))
-    results.append(calendars_verdict(outcome))
+    results.append(calendars_verdict(outcome, access.roles))
     if "events" in shared.options.probes:
         from verify.probes import probe_events
 
@@ -77,7 +77,7 @@ def _read(target: Target, shared: Shared, tokens: Tokens) -> Outcome:
         with_names=options.show_users,
         stopped=options.stop,
         progress=progress,
-        share=None if options.pace.fixed else shared.share,
+        connections=None if options.pace.fixed else shared,
     )
     return reading.run()
 
@@ -86,6 +86,11 @@ def unforeseen(target: Target, error: Exception) -> CheckResult:
     """The result for an organisation whose checks broke in a way that nobody foresaw; the others go on."""
     said = error.what if isinstance(error, OrgcalError) else f"{type(error).__name__} inside the verification"
     return _of(target, CheckResult("calendars", Verdict.ERROR, said, "report this with the version of orgcal"))
+
+
+def interrupted(target: Target) -> CheckResult:
+    """The result for an organisation that a worker had when the run was stopped."""
+    return _of(target, CheckResult("calendars", Verdict.ERROR, "the run ended before its worker had answered"))
 
 
 def _of(target: Target, result: CheckResult) -> CheckResult:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orgcal.errors import OrgcalError, Unreachable
 from orgcal.msgraph.batch import BatchAnswer, BatchSender
@@ -45,6 +45,16 @@ class Progress:
     total: Callable[[int], None] | None = None
     counts: Callable[[int, int], None] | None = None
     mailbox: Callable[[Mailbox], None] | None = None
+
+
+class Connections(Protocol):
+    """What organisations that are read at the same time share; `verify.shared.Shared` is the usual one."""
+
+    def may_send(self, in_flight: int) -> bool:
+        """Whether one that has `in_flight` batches in flight may send one more."""
+
+    def sent(self, batches: int) -> None:
+        """So many batches left, or came back where it is negative."""
 
 
 @dataclass(slots=True)
@@ -91,7 +101,7 @@ class Reading:
         with_names: ask for user principal names too.
         stopped: true ends the reading early.
         progress: whom to tell.
-        share: batches that may be in flight while other organisations are read too.
+        connections: shared with other organisations that are read at the same time.
     """
 
     def __init__(
@@ -106,14 +116,15 @@ class Reading:
         with_names: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         progress: Progress | None = None,
-        share: Callable[[], int] | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self._tokens = tokens
         self._pace = pace = pace or Pace()
         self._progress = progress or Progress()
         self._abandoned = threading.Event()
         self._gate = Gate(pace.budget_s, lambda: self._abandoned.is_set() or stopped())
-        self._window = Window(pace, share)
+        self._window = Window(pace)
+        self._connections = connections
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._users = UserPages(
             world,
@@ -146,6 +157,8 @@ class Reading:
                     self._fill(pool)
             finally:
                 self._abandon()
+                if self._connections and self._in_flight:  # only where something broke that nobody foresaw
+                    self._connections.sent(-self._in_flight)
         while not self._events.empty():  # a count that came late
             self._take(self._events.get())
         return self._finished()
@@ -201,10 +214,12 @@ class Reading:
             self._abandon()
             return
         while self._in_flight < self._window.limit:
+            if self._connections and not self._connections.may_send(self._in_flight):
+                return
             reads = self._work.next_batch(self._in_flight)
             if not reads:
                 return
-            self._in_flight += 1
+            self._count_in_flight(1)
             pool.submit(self._reported, self._carry, reads)
 
     def _take(self, event: _Event) -> None:
@@ -230,7 +245,7 @@ class Reading:
             self._progress.counts(self._work.listed, self._outcome.tally.total)
 
     def _take_answer(self, reads: list[Read], answer: BatchAnswer | None, error: OrgcalError | None) -> None:
-        self._in_flight -= 1
+        self._count_in_flight(-1)
         if answer is None:
             for read in reads:
                 self._work.again(read)
@@ -242,6 +257,11 @@ class Reading:
         if error is not None:
             self._outcome.reading_error = self._outcome.reading_error or error
             self._abandon()
+
+    def _count_in_flight(self, batches: int) -> None:
+        self._in_flight += batches
+        if self._connections:
+            self._connections.sent(batches)
 
     def _abandon(self) -> None:
         """End early: no request leaves any more, and the listing thread, if it waits, wakes up."""
@@ -262,6 +282,7 @@ class Reading:
             self._judge.done(read, MailboxClass.NOT_READ, "the run ended before")
         outcome.listed = self._work.listed
         outcome.repeated = self._users.repeated
+        outcome.users_request_id = self._users.request_id
         outcome.requests = self._batches + self._users.requests
         outcome.concurrency = self._window.reached
         outcome.throttles = self._window.throttles

@@ -11,11 +11,14 @@ from dataclasses import replace
 from orgcal.errors import UsageError
 from verify.deployment import check_deployment
 from verify.models import CheckResult, Options, Target, never, utc_now
-from verify.organisation import unforeseen, verify_organisation
+from verify.organisation import interrupted, unforeseen, verify_organisation
 from verify.shared import Shared
 
 TRAVELS = frozenset({"ORGCAL_EMULATOR_FILE", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"})
 """Variables that workers need and that hold no secret."""
+
+STOP_HEARD_S = 0.5
+"""Seconds after which a run that waits for workers asks whether it was stopped."""
 
 
 def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
@@ -74,7 +77,11 @@ def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, w
     finally:
         shared.close()
     yield from _settled(
-        targets, options, lambda target: executor.submit(verify_elsewhere, target, travelling), at_once=2 * workers
+        targets,
+        options,
+        lambda target: executor.submit(verify_elsewhere, target, travelling),
+        at_once=2 * workers,
+        abandon=True,
     )
 
 
@@ -124,8 +131,17 @@ def _settled(
     submit: Callable[[Target], Future[list[CheckResult]]],
     *,
     at_once: int,
+    abandon: bool = False,
 ) -> Iterator[CheckResult]:
-    """Results of `targets`, never more than `at_once` of them submitted."""
+    """Results of `targets`, never more than `at_once` of them submitted.
+
+    Args:
+        targets: whom to verify.
+        options: tell when to stop.
+        submit: hands one to a worker.
+        at_once: how many may be with workers.
+        abandon: workers do not hear that the run was stopped, so what they have then is left to them.
+    """
     waiting = iter(targets)
     running: dict[Future[list[CheckResult]], tuple[Target, int]] = {}
     exhausted = False
@@ -135,16 +151,31 @@ def _settled(
             if target is None:
                 exhausted = True
                 break
-            running[submit(target)] = (target, 1)
+            running[_submitted(submit, target)] = (target, 1)
         if not running:
             return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        done, _ = wait(running, timeout=STOP_HEARD_S, return_when=FIRST_COMPLETED)
         for future in done:
             target, tries = running.pop(future)
             error = future.exception()
             if error is None:
                 yield from future.result()
             elif tries == 1 and not options.stop():
-                running[submit(target)] = (target, 2)  # a lost worker; once more
+                running[_submitted(submit, target)] = (target, 2)  # a lost worker; once more
             else:
                 yield unforeseen(target, error if isinstance(error, Exception) else RuntimeError("worker ended"))
+        if abandon and options.stop():
+            for future, (target, _) in running.items():
+                future.cancel()
+                yield interrupted(target)
+            return
+
+
+def _submitted(submit: Callable[[Target], Future[list[CheckResult]]], target: Target) -> Future[list[CheckResult]]:
+    """The future of `target`; an executor that takes no more work is that target's result, not the end of the run."""
+    try:
+        return submit(target)
+    except Exception as error:  # noqa: BLE001  # whatever an executor raises; told in the result
+        refused: Future[list[CheckResult]] = Future()
+        refused.set_exception(error)
+        return refused

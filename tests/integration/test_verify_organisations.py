@@ -83,11 +83,21 @@ def test_run_where_one_consented_and_one_is_invited_passes(
         ["tenant", "token", "roles", "users", "calendars"], Verdict.PASS
     )
     assert contoso["token"].evidence["credential"] == "credential read back from the connector"
-    assert contoso["users"].evidence == {"listed": 57, "expected": 57, "repeated": 0}
+    assert contoso["token"].evidence["proof"] == "connector"
+    users = contoso["users"].evidence
+    assert {name: users[name] for name in ("listed", "expected", "repeated")} == {
+        "listed": 57,
+        "expected": 57,
+        "repeated": 0,
+    }
+    assert users["request_id"], "what Microsoft's support asks for"
+    assert set(contoso["calendars"].evidence["request_ids"]) == set(contoso["calendars"].evidence["reasons"])
     mailboxes = contoso["calendars"].evidence["mailboxes"]
     assert sum(mailboxes.values()) == 57
     assert (mailboxes["no_mailbox"], mailboxes["restricted"], mailboxes["failed"]) == (10, 3, 0)
     assert summary.organisations[FABRIKAM].verdict is Verdict.SKIP
+    fabrikam = summary.as_json()["organisations"][1 if next(iter(summary.organisations)) == CONTOSO else 0]
+    assert (fabrikam["users"], fabrikam["calendars"], fabrikam["mailboxes"], fabrikam["proof"]) == (None,) * 4
     assert {check: result.verdict for check, result in summary.deployment.items()} == {
         "agreement": Verdict.PASS,
         "expiry": Verdict.PASS,

@@ -14,9 +14,8 @@ import jinja2
 
 from verify.models import MailboxClass, Verdict
 from verify.report import Silent
-from verify.report.console import CONCLUSIONS
 from verify.report.files import check_writable, write_whole
-from verify.summary import OrganisationSummary, Summary
+from verify.summary import OrganisationSummary, Summary, conclusion
 
 MAX_ORGANISATIONS = 2000
 
@@ -76,7 +75,7 @@ def html(summary: Summary, began: datetime) -> str:
     organisations = sorted(summary.organisations.values(), key=_worst_first)
     return environment.get_template("report.html.j2").render(
         summary=summary,
-        conclusion=CONCLUSIONS[summary.exit_code],
+        conclusion=conclusion(summary),
         good=summary.exit_code == 0,
         began=began,
         organisations=organisations[:MAX_ORGANISATIONS],
