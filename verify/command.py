@@ -119,7 +119,7 @@ def _run(
             from verify.dask import dask_executor
 
             executor, workers = closing.enter_context(dask_executor(dask))
-            results = run_on(executor, targets, options, workers=workers)
+            results = run_on(executor, targets, options, workers=workers, again=False)
         else:
             results = run(targets, options)
         for result in results:

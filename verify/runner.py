@@ -55,7 +55,9 @@ def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
         shared.close()
 
 
-def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, workers: int) -> Iterator[CheckResult]:
+def run_on(
+    executor: Executor, targets: Iterable[Target], options: Options, *, workers: int, again: bool = True
+) -> Iterator[CheckResult]:
     """As `run`, on the workers of an executor that may be other processes or other machines.
 
     A worker reads the secret itself, from where `options.connector.credential` says. The rate is divided among the
@@ -66,6 +68,7 @@ def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, w
         targets: whom to verify.
         options: how.
         workers: how many share the rate.
+        again: submit an organisation once more whose worker was lost; not for executors that do so themselves.
 
     Raises:
         UsageError: the connector's world cannot be found, or its secret is not where another process can read it.
@@ -82,6 +85,7 @@ def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, w
         lambda target: executor.submit(verify_elsewhere, target, travelling),
         at_once=2 * workers,
         abandon=True,
+        again=again,
     )
 
 
@@ -132,6 +136,7 @@ def _settled(
     *,
     at_once: int,
     abandon: bool = False,
+    again: bool = True,
 ) -> Iterator[CheckResult]:
     """Results of `targets`, never more than `at_once` of them submitted.
 
@@ -141,7 +146,9 @@ def _settled(
         submit: hands one to a worker.
         at_once: how many may be with workers.
         abandon: workers do not hear that the run was stopped, so what they have then is left to them.
+        again: submit once more what a worker was lost with.
     """
+    most_tries = 2 if again else 1
     waiting = iter(targets)
     running: dict[Future[list[CheckResult]], tuple[Target, int]] = {}
     exhausted = False
@@ -160,8 +167,8 @@ def _settled(
             error = future.exception()
             if error is None:
                 yield from future.result()
-            elif tries == 1 and not options.stop():
-                running[_submitted(submit, target)] = (target, 2)  # a lost worker; once more
+            elif tries < most_tries and not options.stop():
+                running[_submitted(submit, target)] = (target, tries + 1)  # a lost worker
             else:
                 yield unforeseen(target, error if isinstance(error, Exception) else RuntimeError("worker ended"))
         if abandon and options.stop():
