@@ -165,7 +165,7 @@ def test_github_report_is_made_in_actions_only() -> None:
 def rich_summary() -> Summary:
     summary = summary_of(GOOD, REFUSED, deployment={"expiry": WARN})
     mailboxes = dict.fromkeys((item.value for item in MailboxClass), 0)
-    batch_ms = {"p50": 20.0, "p95": 40.0, "buckets": [[10.0, 1], [20.0, 5], [40.0, 2]]}
+    batch_ms = {"p50": 20.0, "p95": 40.0, "buckets": [[10.0, 3], [20.0, 5], [40.0, 2]]}
     evidence = {
         "calendars": 7,
         "mailboxes": {**mailboxes, "ok": 2, "failed": 1},
