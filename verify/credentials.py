@@ -59,8 +59,8 @@ def _read(reference: SecretReference, options: Options) -> Found:
         value = options.environ.get(reference.name, "")
         if not value:
             raise UsageError("the variable is not set", where=reference.name, repair="set it, or name a file instead")
-        return Found(ClientSecret(value), f"from {reference.name}")
-    return Found(_from_file(Path(reference.name)), f"from {Path(reference.name).name}")
+        return Found(ClientSecret(value), f"from the variable {reference.name}")
+    return Found(_from_file(Path(reference.name)), f"from the file {Path(reference.name).name}")
 
 
 def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Found:

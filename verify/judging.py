@@ -39,6 +39,7 @@ class Outcome:
         waited_s: seconds that Graph made us wait.
         listing_error: why listing ended early.
         reading_error: why reading ended early: the token was refused, or the time for waiting is used up.
+        listing_complete: every user was listed.
         complete: every user was listed and read, or left out on purpose.
     """
 
@@ -56,6 +57,7 @@ class Outcome:
     waited_s: float = 0.0
     listing_error: OrgcalError | None = None
     reading_error: OrgcalError | None = None
+    listing_complete: bool = False
     complete: bool = False
 
 

@@ -277,6 +277,7 @@ class Reading:
                 where="POST /$batch",
                 repair="try again later, or with a larger --budget",
             )
+        outcome.listing_complete = self._users.complete
         outcome.complete = self._users.complete and self._work.empty and outcome.reading_error is None
         for read in self._work.drain():
             self._judge.done(read, MailboxClass.NOT_READ, "the run ended before")

@@ -83,8 +83,9 @@ def users_verdict(outcome: Outcome) -> CheckResult:
     error = outcome.listing_error
     if error is not None:
         return _refusal("users", error, f"listing users ended after {outcome.listed}: ", evidence)
-    if not outcome.complete and outcome.reading_error is None:
-        return CheckResult("users", Verdict.ERROR, "the run ended before all users were listed", evidence=evidence)
+    if not outcome.listing_complete:
+        sentence = f"the run ended when {plural(outcome.listed, 'user')} were listed, and there are more"
+        return CheckResult("users", Verdict.ERROR, sentence, evidence=evidence)
     if outcome.listed == 0:
         evidence["nobody"] = True
         return CheckResult(

@@ -143,9 +143,11 @@ def organisations_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("organisation", no_wrap=True)
     table.add_column("verdict")
-    for name in ("users", "calendars", "no mailbox", "restricted", "deleted", "failed"):
+    classes = [MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.FAILED]
+    if any(organisation.mailboxes[MailboxClass.NOT_READ] for organisation in summary.organisations.values()):
+        classes.append(MailboxClass.NOT_READ)
+    for name in ("users", "calendars", *(mailbox_class.value.replace("_", " ") for mailbox_class in classes)):
         table.add_column(name, justify="right")
-    classes = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.FAILED)
     for organisation in summary.organisations.values():
         verdict = organisation.verdict
         table.add_row(
