@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orgcal.errors import EntraError, OrgcalError, Unreachable
+from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
 from orgcal.msgraph.auth import TokenSource
 from orgcal.msgraph.graph import backoff_s
 from orgcal.msgraph.roles import EffectiveRoles, effective_roles
 from orgcal.msgraph.tokens import Tokens
-from verify.credentials import CannotTell
+from verify.credentials import CannotTell, NoCredential
 from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
 from verify.shared import Shared
 
@@ -199,7 +199,8 @@ def _refused(target: Target, error: OrgcalError) -> tuple[CheckResult, ...]:
             CheckResult("tenant", Verdict.PASS, "the tenant exists"),
             CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),
         )
-    verdict = Verdict.ERROR if isinstance(error, Unreachable | CannotTell) else Verdict.FAIL
+    undecided = isinstance(error, Unreachable | UsageError) and not isinstance(error, NoCredential)
+    verdict = Verdict.ERROR if undecided else Verdict.FAIL
     where = f"{error.where}: " if error.where else ""
     return (
         CheckResult("tenant", Verdict.SKIP, "nobody could be asked"),

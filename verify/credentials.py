@@ -32,6 +32,10 @@ class CannotTell(UsageError):
     """The place holds a credential, or should, and does not tell it."""
 
 
+class NoCredential(UsageError):
+    """The connector has none: that is the connector's state, while other wrong settings say nothing about it."""
+
+
 def find_credential(options: Options) -> Found:
     """The connector's credential.
 
@@ -71,7 +75,7 @@ def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Fo
         raise CannotTell("the platform does not show credentials", where=platform.place, repair=_INSTEAD)
     held = platform.read_credentials(reference.name)
     if held is None:
-        raise UsageError(
+        raise NoCredential(
             "the connector has no credential",
             where=f"connector {reference.name!r}",
             repair="pulumi up",
