@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -192,7 +193,7 @@ def _refused(target: Target, error: OrgcalError) -> tuple[CheckResult, ...]:
                 CheckResult("tenant", Verdict.FAIL, error.what, error.repair, evidence=evidence),
                 CheckResult("token", Verdict.SKIP, "there is no tenant to ask for a token"),
             )
-        repair = error.repair
+        repair = error.repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
         if error.aadsts in NOT_CONSENTED and target.consent_link:
             repair = f"send this link to the organisation's administrator: {target.consent_link}"
         return (

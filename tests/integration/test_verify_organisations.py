@@ -207,7 +207,7 @@ def test_run_where_the_platform_shows_nothing_says_that_only_the_stacks_copy_is_
     options: Options, consent: Callable[[str, str], None], emulator_environ: Mapping[str, str], tmp_path: Path
 ) -> None:
     consent(CONTOSO, "admin@contoso.example")
-    (tmp_path / "github-token").write_text("never used")
+    (tmp_path / "github-token").write_text("never-used")
     (tmp_path / "github-token").chmod(0o600)
     write_only = {
         "kind": "github-environment",

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from orgcal.errors import UsageError
-from verify.command import _check, _Source
+from orgcal.tenants.model import State
+from orgcal.tenants.registry import Registry
+from verify.command import _check, _Source, record
 from verify.models import CheckResult, Connector, Options, SecretReference, Target, Verdict
+from verify.organisation import verify_organisation
 from verify.runner import _settled
+from verify.summary import Summary
 
 OPTIONS = Options(Connector("public", "client", ("Calendars.Read",), SecretReference("platform", "key")))
 TARGETS = [Target(f"t{number}", f"Org {number}") for number in range(5)]
@@ -115,3 +124,66 @@ def test_command_through_a_platform_that_nobody_knows_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         _check(given, through_platform=False, elsewhere=False)
     _check(given, through_platform=False, elsewhere=True)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """Contoso consented, Fabrikam is invited, Tailspin was removed."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    registry = Registry.open(url, connector="orgcal/dev", operator="ada", now=lambda: now)
+    for number, name in ((2, "Contoso"), (3, "Fabrikam"), (4, "Tailspin")):
+        registry.add(_tenant_id(number), name, domain=f"{name.lower()}.example")
+    registry.set_state(_tenant_id(2), State.CONSENTED)
+    registry.set_state(_tenant_id(4), State.REMOVED)
+    yield registry
+    registry.close()
+
+
+def _tenant_id(digit: int) -> str:
+    return re.sub("x", str(digit), "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+
+
+def test_source_of_a_registry_marks_the_invited_unless_they_are_named(registry: Registry) -> None:
+    source = _Source(OPTIONS, (), registry)
+
+    everybody = [(target.organisation, target.invited, target.named) for target in source.targets(())]
+    named = [(target.organisation, target.named) for target in source.targets(["fabrikam.example", "Fabrikam"])]
+
+    assert everybody == [("Contoso", False, False), ("Fabrikam", True, False)]
+    assert named == [("Fabrikam", True)]
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict", "after"),
+    [
+        (State.CONSENTED, Verdict.PASS, State.VERIFIED),
+        (State.INVITED, Verdict.WARN, State.VERIFIED),
+        (State.VERIFIED, Verdict.FAIL, State.CONSENTED),
+        (State.VERIFIED, Verdict.ERROR, State.VERIFIED),
+        (State.INVITED, Verdict.SKIP, State.INVITED),
+        (State.REVOKED, Verdict.PASS, State.REVOKED),
+    ],
+)
+def test_record_writes_down_what_a_verification_proved_and_nothing_it_did_not(
+    registry: Registry, before: State, verdict: Verdict, after: State
+) -> None:
+    registry.set_state(_tenant_id(2), before)
+    summary = Summary()
+    summary.add(CheckResult("token", verdict, "", "", _tenant_id(2), "Contoso"))
+
+    record(registry, summary)
+
+    found = registry.wanted("Contoso")
+    assert found.state is after
+    assert found.verdict == ("" if verdict is Verdict.SKIP else verdict.value)
+
+
+def test_organisation_that_is_invited_is_skipped_with_the_command_that_helps() -> None:
+    shared: Any = SimpleNamespace(options=OPTIONS)
+
+    skipped = verify_organisation(Target("t", "Wide World Importers", invited=True), shared)
+
+    assert [(result.verdict, result.repair) for result in skipped] == [
+        (Verdict.SKIP, "orgcal consent link 'Wide World Importers'")
+    ]
