@@ -122,6 +122,7 @@ def _run(
             results = run_on(executor, targets, options, workers=workers, again=False)
         else:
             results = run(targets, options)
+        closing.callback(results.close)
         for result in results:
             summary.add(result)
             reports.result(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ STOP_HEARD_S = 0.5
 """Seconds after which a run that waits for workers asks whether it was stopped."""
 
 
-def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
+def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, None, None]:
     """Verify organisations, and the connector itself where `options.connector.outputs` is known.
 
     Results arrive as they are known: those of one organisation together, organisations in the order in which they end.
@@ -40,24 +40,28 @@ def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
     shared = Shared(options)
     try:
         yield from check_deployment(shared)
-        with ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation") as pool:
-            try:
-                yield from _settled(
-                    targets,
-                    options,
-                    lambda target: pool.submit(verify_organisation, target, shared),
-                    at_once=options.organisations_at_once,
-                )
-            except BaseException:
-                stopping.set()  # the caller went away, or Ctrl-C: what is being read ends early
-                raise
+        pool = ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation")
+        try:
+            yield from _settled(
+                targets,
+                options,
+                lambda target: pool.submit(verify_organisation, target, shared),
+                at_once=options.organisations_at_once,
+            )
+        except BaseException:
+            # The caller went away, or Ctrl-C: what is being read ends early. It is not waited for, since the garbage
+            # collector may be the one who closes a forgotten iterator, in any thread, one of those included.
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
     finally:
         shared.close()
 
 
 def run_on(
     executor: Executor, targets: Iterable[Target], options: Options, *, workers: int, again: bool = True
-) -> Iterator[CheckResult]:
+) -> Generator[CheckResult, None, None]:
     """As `run`, on the workers of an executor that may be other processes or other machines.
 
     A worker reads the secret itself, from where `options.connector.credential` says. The rate is divided among the
@@ -137,7 +141,7 @@ def _settled(
     at_once: int,
     abandon: bool = False,
     again: bool = True,
-) -> Iterator[CheckResult]:
+) -> Generator[CheckResult, None, None]:
     """Results of `targets`, never more than `at_once` of them submitted.
 
     Args:

@@ -102,7 +102,7 @@ def test_organisations_are_read_from_their_source_as_workers_become_free() -> No
     next(results)
 
     assert source.taken == 2
-    results.close()  # type: ignore[attr-defined]  # a generator
+    results.close()
 
 
 def test_source_names_each_organisation_once_and_refuses_what_is_no_tenant() -> None:
