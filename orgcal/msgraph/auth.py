@@ -169,7 +169,7 @@ class TokenSource:
 
 
 class _Heard:
-    """The session as MSAL sees it; remembers what MSAL does not tell: the last answer's status, and how long to wait."""
+    """The session as MSAL sees it; keeps what MSAL does not tell: the last answer's status, and how long to wait."""
 
     def __init__(self, session: requests.Session) -> None:
         self._session = session
