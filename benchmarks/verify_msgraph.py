@@ -1,7 +1,7 @@
 """msgraph-sdk doing the same job, as a worker of `benchmarks.verify`; runs in the peers' environment.
 
-Unbatched, 16 reads at a time: its `$batch` cannot be imported on a clean install, and once repaired it loses the bodies
-of answers (https://github.com/microsoft/kiota-python/issues/737), so it cannot do this job.
+Unbatched, as many reads at a time as the spec says. Its `$batch` cannot be imported on a clean install, and once
+repaired it loses the bodies of answers (https://github.com/microsoft/kiota-python/issues/737): it cannot do this job.
 """
 
 # mypy: ignore-errors
@@ -9,7 +9,6 @@ of answers (https://github.com/microsoft/kiota-python/issues/737), so it cannot 
 
 import asyncio
 import json
-import resource
 import ssl
 import sys
 import time
@@ -18,8 +17,10 @@ import httpx
 from azure.core.credentials import AccessToken
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from msgraph import GraphRequestAdapter, GraphServiceClient
+from msgraph.generated.users.item.calendars.calendars_request_builder import CalendarsRequestBuilder
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 from msgraph_core import GraphClientFactory
+from verify_peak import peak_mib
 
 
 class Given:
@@ -63,11 +64,13 @@ async def read(spec: dict) -> tuple[int, int]:
     while page.odata_next_link:
         page = await client.users.with_url(page.odata_next_link).get()
         ids += [user.id for user in page.value]
-    at_once = asyncio.Semaphore(16)
+    of_calendars = CalendarsRequestBuilder.CalendarsRequestBuilderGetQueryParameters(select=["id"], top=100)
+    calendars = CalendarsRequestBuilder.CalendarsRequestBuilderGetRequestConfiguration(query_parameters=of_calendars)
+    at_once = asyncio.Semaphore(spec["concurrency"])
 
     async def calendars_of(user_id: str) -> int:
         async with at_once:
-            return len((await client.users.by_user_id(user_id).calendars.get()).value)
+            return len((await client.users.by_user_id(user_id).calendars.get(calendars)).value)
 
     return len(ids), sum(await asyncio.gather(*(calendars_of(user_id) for user_id in ids)))
 
@@ -81,7 +84,7 @@ def main() -> None:
         {
             "wall_s": time.perf_counter() - began,
             "cpu_s": time.process_time() - began_cpu,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mib": peak_mib(),
             "users": users,
             "calendars": calendars,
         },

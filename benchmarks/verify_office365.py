@@ -7,7 +7,6 @@ As its documentation shows it: all users by pages of 999, then their calendars i
 # Its libraries are in the peers' environment only.
 
 import json
-import resource
 import sys
 import time
 
@@ -15,6 +14,7 @@ import requests
 from office365 import azure_env
 from office365.azure_env import AzureEnvironment
 from office365.graph_client import GraphClient
+from verify_peak import peak_mib
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
         {
             "wall_s": time.perf_counter() - began,
             "cpu_s": time.process_time() - began_cpu,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mib": peak_mib(),
             "users": len(users),
             "calendars": sum(len(found) for found in calendars),
         },

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import msal  # type: ignore[import-untyped]  # noqa: F401  # imports are not measured, here as with the peers
 import requests  # noqa: F401
 
+from benchmarks.verify_peak import peak_mib
+from benchmarks.verify_witness import Witness
 from verify import Connector, Options, Pace, SecretReference, Summary, Target, exit_code, run
 from verify.shared import Shared
 
@@ -37,16 +39,18 @@ def main() -> None:
 
     Shared.close = counted  # type: ignore[method-assign, assignment]
     summary = Summary()
-    began, began_cpu = time.perf_counter(), time.process_time()
-    for result in run([Target(tenant_id) for tenant_id in spec["tenant_ids"]], options):
-        summary.add(result)
+    witness = Witness()
+    with witness if spec.get("witness") else nullcontext():
+        began, began_cpu = time.perf_counter(), time.process_time()
+        for result in run([Target(tenant_id) for tenant_id in spec["tenant_ids"]], options):
+            summary.add(result)
     wall_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
     found = [organisation.results["calendars"].evidence for organisation in summary.organisations.values()]
     json.dump(
         {
             "wall_s": wall_s,
             "cpu_s": cpu_s,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mib": peak_mib(),
             "exit_code": exit_code(summary),
             "users": sum(organisation.users for organisation in summary.organisations.values()),
             "calendars": sum(organisation.calendars for organisation in summary.organisations.values()),
@@ -54,6 +58,8 @@ def main() -> None:
             "retries": sum(item["retries"] for item in found),
             "concurrency": max(item["concurrency"] for item in found),
             "connections": sum(connections),
+            "waits": witness.waits,
+            "early": witness.early,
         },
         sys.stdout,
     )

@@ -140,4 +140,12 @@ class PlatformError(OrgcalError):
 
 
 class Unreachable(OrgcalError):
-    """A server could not be reached, was not trusted, or answered with something that is no answer."""
+    """A server could not be reached, was not trusted, or answered with something that is no answer.
+
+    Args:
+        retry_after_s: seconds to wait before trying again, or None where the server named none.
+    """
+
+    def __init__(self, what: str, *, where: str = "", repair: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(what, where=where, repair=repair)
+        self.retry_after_s = retry_after_s

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orgcal.errors import EntraError, OrgcalError, Unreachable
+from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
 from orgcal.msgraph.auth import TokenSource
+from orgcal.msgraph.graph import backoff_s
 from orgcal.msgraph.roles import EffectiveRoles, effective_roles
 from orgcal.msgraph.tokens import Tokens
-from verify.models import CheckResult, SecretReference, Target, Verdict
+from verify.credentials import CannotTell, NoCredential
+from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
 from verify.shared import Shared
 
 NO_SUCH_TENANT = frozenset({90002, 90038})
 """Source: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes"""
+
+TOKEN_ATTEMPTS = 3
 
 NOT_CONSENTED = frozenset({700016, 7000229})
 
@@ -36,7 +43,7 @@ class Access:
 
 
 class PlatformTokens:
-    """Access tokens that the integration platform hands out, as the connector's users get them."""
+    """Access tokens that the integration platform hands out, as the connector's users get them; safe to share."""
 
     def __init__(self, reference: SecretReference, environ: Mapping[str, str], tenant_id: str) -> None:
         from orgcal.platforms import open_platform
@@ -44,6 +51,7 @@ class PlatformTokens:
         self._platform = open_platform(reference.settings, environ)
         self._key = reference.name
         self._tenant_id = tenant_id
+        self._lock = threading.Lock()
         self._token = ""
 
     @property
@@ -53,47 +61,126 @@ class PlatformTokens:
 
     def token(self) -> str:
         """The platform's token, asked for once."""
-        if not self._token:
-            self._token = self._platform.access_token(self._key, self._tenant_id)
-        return self._token
+        with self._lock:
+            if not self._token:
+                self._token = self._platform.access_token(self._key, self._tenant_id)
+            return self._token
 
     def renewed(self, refused: str) -> str:
-        """Another token, if the platform has one."""
-        if self._token == refused:
-            self._token = self._platform.access_token(self._key, self._tenant_id)
-        return self._token
+        """Another token, if the platform has one; many callers cause one request."""
+        with self._lock:
+            if self._token == refused:
+                self._token = self._platform.access_token(self._key, self._tenant_id)
+            return self._token
+
+
+class PatientTokens:
+    """Tokens that are asked for again where no answer came: a lost connection is not an organisation that refuses.
+
+    Args:
+        tokens: where they come from.
+        budget_s: seconds that one wait may take.
+        stopped: true ends a wait at once.
+        sleep: for tests.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        budget_s: float,
+        stopped: Callable[[], bool] = never,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._tokens = tokens
+        self._budget_s = budget_s
+        self._stopped = stopped
+        self._sleep = sleep
+
+    def token(self) -> str:
+        """As `Tokens.token`."""
+        return self._patiently(self._tokens.token)
+
+    def renewed(self, refused: str) -> str:
+        """As `Tokens.renewed`."""
+        return self._patiently(lambda: self._tokens.renewed(refused))
+
+    def _patiently(self, ask: Callable[[], str]) -> str:
+        for attempt in range(1, TOKEN_ATTEMPTS):
+            try:
+                return ask()
+            except Unreachable as error:
+                wait_s = backoff_s(attempt) if error.retry_after_s is None else error.retry_after_s
+                if wait_s > self._budget_s or self._stopped():
+                    raise
+                self._wait(wait_s)
+        return ask()
+
+    def _wait(self, seconds: float) -> None:
+        while seconds > 0 and not self._stopped():
+            part = min(seconds, 0.25)
+            self._sleep(part)
+            seconds -= part
 
 
 def gain_access(target: Target, shared: Shared) -> Access:
     """Ask for a token of `target`, in the way the options say."""
+    options = shared.options
     try:
-        tokens, origin = _tokens(target, shared)
+        source = _source(target, shared)
+        tokens = PatientTokens(source.tokens, options.pace.budget_s, options.stop)
         tokens.token()
     except OrgcalError as error:
         return Access(_refused(target, error))
     exists = CheckResult("tenant", Verdict.PASS, "the tenant exists")
-    granted = CheckResult("token", Verdict.PASS, f"Entra ID gave a token ({origin})", evidence={"credential": origin})
     try:
-        found = effective_roles(shared.world, tokens, shared.session, shared.options.connector.client_id)
+        found = effective_roles(shared.world, tokens, shared.session, options.connector.client_id)
     except OrgcalError:
         found = EffectiveRoles(None, "")
-    return Access((exists, granted), tokens, found.names, found.source)
+    return Access((exists, _granted(source)), tokens, found.names, found.source)
 
 
-def _tokens(target: Target, shared: Shared) -> tuple[Tokens, str]:
-    """Tokens of the organisation, and where they come from as words."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Tokens, where they come from as words, and what they prove; `instead` says what was asked for and cannot be."""
+
+    tokens: Tokens
+    origin: str
+    proof: Proof
+    instead: str = ""
+
+
+def _source(target: Target, shared: Shared) -> _Source:
     options = shared.options
     connector = options.connector
-    if options.through_platform and connector.credential.kind == "platform":
+    instead = ""
+    if (options.through_platform or connector.federated) and connector.credential.kind == "platform":
         platform = PlatformTokens(connector.credential, options.environ, target.tenant_id)
         if platform.can:
-            return platform, "through the platform"
+            return _Source(platform, "through the platform", "platform")
+        if connector.federated:
+            raise CannotTell(
+                "the connector proves itself with tokens of another issuer, and its platform hands out no tokens",
+                where=f"connector {connector.credential.name!r}",
+                repair="only a connected organisation proves it",
+            )
+        instead = "the platform hands out no tokens"
     found = shared.credential()
-    source = TokenSource(shared.world, target.tenant_id, connector.client_id, found.credential, shared.session)
-    origin = f"credential {found.origin}"
-    if options.through_platform:
-        origin += "; the platform hands out no tokens"
-    return source, origin
+    tokens = TokenSource(shared.world, target.tenant_id, connector.client_id, found.credential, shared.session)
+    return _Source(tokens, f"credential {found.origin}", found.proof, instead)
+
+
+def _granted(source: _Source) -> CheckResult:
+    evidence = {"credential": source.origin, "proof": source.proof}
+    sentence = f"Entra ID gave a token ({source.origin})"
+    if not source.instead:
+        return CheckResult("token", Verdict.PASS, sentence, evidence=evidence)
+    return CheckResult(
+        "token",
+        Verdict.WARN,
+        f"{sentence}; not through the platform, as {source.instead}",
+        "leave out --through-platform",
+        evidence=evidence,
+    )
 
 
 def _refused(target: Target, error: OrgcalError) -> tuple[CheckResult, ...]:
@@ -106,14 +193,15 @@ def _refused(target: Target, error: OrgcalError) -> tuple[CheckResult, ...]:
                 CheckResult("tenant", Verdict.FAIL, error.what, error.repair, evidence=evidence),
                 CheckResult("token", Verdict.SKIP, "there is no tenant to ask for a token"),
             )
-        repair = error.repair
+        repair = error.repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
         if error.aadsts in NOT_CONSENTED and target.consent_link:
             repair = f"send this link to the organisation's administrator: {target.consent_link}"
         return (
             CheckResult("tenant", Verdict.PASS, "the tenant exists"),
             CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),
         )
-    verdict = Verdict.ERROR if isinstance(error, Unreachable) else Verdict.FAIL
+    undecided = isinstance(error, Unreachable | UsageError) and not isinstance(error, NoCredential)
+    verdict = Verdict.ERROR if undecided else Verdict.FAIL
     where = f"{error.where}: " if error.where else ""
     return (
         CheckResult("tenant", Verdict.SKIP, "nobody could be asked"),

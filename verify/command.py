@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import signal
 import sys
@@ -26,7 +27,9 @@ PROBES = frozenset({"events"})
 
 def verify(
     tenant: Annotated[list[str] | None, typer.Option("--tenant", help="Only this organisation; repeatable.")] = None,
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack that deployed the connector.")] = "dev",
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", help="Stack that deployed the connector; dev unless given.")
+    ] = None,
     connector_config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file that describes the connector instead of a stack.")
     ] = None,
@@ -39,7 +42,7 @@ def verify(
     ] = False,
     concurrency: Annotated[int, typer.Option(help="Batches in flight, fixed; 0 adapts.", min=0, max=256)] = 0,
     budget: Annotated[float, typer.Option(help="Seconds that throttling may cost each organisation.", min=0)] = 900.0,
-    at_once: Annotated[int, typer.Option(help="Organisations verified at the same time.", min=1, max=64)] = 8,
+    at_once: Annotated[int, typer.Option(help="Organisations verified at the same time.", min=1, max=64)] = 16,
     dask: Annotated[str, typer.Option(help="Address of a Dask scheduler whose workers verify.")] = "",
     show_users: Annotated[bool, typer.Option("--show-users", help="Name users in the details.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not well.")] = False,
@@ -55,6 +58,8 @@ def verify(
     stopping = threading.Event()
     with ExitStack() as closing:
         source = closing.enter_context(_source(stack, connector_config))
+        _check(source.options, through_platform=through_platform, elsewhere=bool(dask))
+        targets = source.targets(tenant or ())
         from verify.report import Reports
 
         reports = closing.enter_context(
@@ -75,12 +80,31 @@ def verify(
             listener=reports,
             stop=stopping.is_set,
         )
-        summary = _run(source.targets(tenant or ()), options, reports, stopping, dask)
+        summary = _run(targets, options, reports, stopping, dask)
         if summary.complete and source.registry is not None:
             record(source.registry, summary)
     code = exit_code(summary)
     if code:
         raise typer.Exit(code)
+
+
+def _check(options: Options, *, through_platform: bool, elsewhere: bool) -> None:
+    """Refuse what cannot work before anybody waits for it.
+
+    Raises:
+        UsageError: there is no platform to go through, or the credential is not where it should be.
+    """
+    credential = options.connector.credential
+    if through_platform and credential.kind != "platform":
+        raise UsageError(
+            "no platform is known to go through",
+            where="--through-platform",
+            repair="start from a stack, or name `platform` and `connector_key` in the connector config file",
+        )
+    if credential.kind in ("file", "environment") and not elsewhere:  # workers have files and variables of their own
+        from verify.credentials import find_credential
+
+        find_credential(options)
 
 
 def _run(
@@ -95,9 +119,10 @@ def _run(
             from verify.dask import dask_executor
 
             executor, workers = closing.enter_context(dask_executor(dask))
-            results = run_on(executor, targets, options, workers=workers)
+            results = run_on(executor, targets, options, workers=workers, again=False)
         else:
             results = run(targets, options)
+        closing.callback(results.close)
         for result in results:
             summary.add(result)
             reports.result(result)
@@ -142,11 +167,16 @@ class _Source:
         self._described = described
 
     def targets(self, named: Sequence[str]) -> Iterator[Target]:
-        """The organisations to verify: those `named`, or all that are known."""
-        if named:
-            for name in named:
-                yield self._named(name)
-            return
+        """The organisations to verify: those `named`, each once, or all that are known.
+
+        Raises:
+            UsageError: a name is neither known nor a tenant id or domain.
+        """
+        if not named:
+            return self._all()
+        return iter({target.tenant_id.lower(): target for target in map(self._named, named)}.values())
+
+    def _all(self) -> Iterator[Target]:
         yield from self._described
         if self.registry is not None:
             from orgcal.tenants.model import State
@@ -161,24 +191,37 @@ class _Source:
         known = self.registry.get(name) if self.registry is not None else None
         if known is not None:
             return Target(known.tenant_id, known.name, named=True)
+        from orgcal.msgraph.discovery import is_domain, is_guid
+
+        if not is_guid(name) and not is_domain(name):
+            known_names = [target.organisation or target.tenant_id for target in self._all()]
+            near = difflib.get_close_matches(name, known_names, 1)
+            raise UsageError(
+                f"no organisation is called {name!r}, and it is neither a tenant id nor a domain",
+                where="--tenant",
+                repair=f"did you mean {near[0]!r}?" if near else "name one that is known, a tenant id or a domain",
+            )
         return Target(name, named=True)
 
 
 @contextmanager
-def _source(stack: str, connector_config: Path | None) -> Iterator[_Source]:
-    """A file, variables, or the stack, in this order."""
+def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Source]:
+    """What the command line names, a file or a stack; else what variables describe; else stack `dev`."""
     from verify import sources
 
+    if connector_config is not None and stack is not None:
+        raise UsageError("a stack and a file both describe the connector", where="--stack, --connector-config")
     if connector_config is not None:
         connector, targets = sources.from_file(connector_config)
         yield _Source(Options(connector, environ=dict(os.environ)), targets)
-    elif sources.described_by_variables(os.environ):
+    elif stack is None and sources.described_by_variables(os.environ):
         connector, targets = sources.from_variables(os.environ)
         yield _Source(Options(connector, environ=dict(os.environ)), targets)
     else:
         from orgcal.engine.tools import prepare
         from orgcal.tenants.registry import open_stack_registry
 
+        stack = stack or "dev"
         prepared = prepare(stack, os.environ)
         environ = prepared.environment.applied_to(prepared.environ)
         connector, given = sources.from_outputs(prepared.drive().outputs())

@@ -27,11 +27,9 @@ class Window:
 
     Args:
         pace: where to start and where to end.
-        share: what this organisation may take of the connections that all organisations share; asked each time.
     """
 
-    def __init__(self, pace: Pace, share: Callable[[], int] | None = None) -> None:
-        self._share = share
+    def __init__(self, pace: Pace) -> None:
         self._fixed = pace.fixed
         self._cap = pace.fixed or pace.cap
         self._limit = pace.fixed or min(pace.start, pace.cap)
@@ -44,7 +42,7 @@ class Window:
     @property
     def limit(self) -> int:
         """Batches that may be in flight now."""
-        return self._limit if self._share is None else max(1, min(self._limit, self._share()))
+        return self._limit
 
     def answered(self, in_flight: int, *, throttled: bool) -> None:
         """An answer came.
@@ -54,12 +52,7 @@ class Window:
             throttled: it was, or held, a 429, or said that a limit is nearly reached.
         """
         if throttled:
-            self.throttles += 1
-            if self._clean:
-                self._clean = False
-                self._doubling = False
-                if not self._fixed:
-                    self._limit = max(1, self._limit // 2)
+            self.throttled()
         self._left -= 1
         if self._left > 0:
             return
@@ -68,6 +61,15 @@ class Window:
             self.reached = max(self.reached, self._limit)
         self._clean = True
         self._left = max(1, in_flight)
+
+    def throttled(self) -> None:
+        """Graph refused something for now, or said that a limit is nearly reached; a page of users counts too."""
+        self.throttles += 1
+        if self._clean:
+            self._clean = False
+            self._doubling = False
+            if not self._fixed:
+                self._limit = max(1, self._limit // 2)
 
 
 class Gate:

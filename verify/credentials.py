@@ -13,19 +13,27 @@ from pathlib import Path
 
 from orgcal.errors import UsageError
 from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential
-from verify.models import Options, SecretReference
+from verify.models import Options, Proof, SecretReference
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A credential and where it comes from, as words for a sentence."""
+    """A credential, where it comes from as words for a sentence, and what a token for it proves."""
 
     credential: Credential
     origin: str
+    proof: Proof = "given"
+
+
+_INSTEAD = "--through-platform where the platform hands out tokens; otherwise only a connected organisation proves it"
 
 
 class CannotTell(UsageError):
     """The place holds a credential, or should, and does not tell it."""
+
+
+class NoCredential(UsageError):
+    """The connector has none: that is the connector's state, while other wrong settings say nothing about it."""
 
 
 def find_credential(options: Options) -> Found:
@@ -43,20 +51,20 @@ def find_credential(options: Options) -> Found:
         if connector.fallback is None:
             raise
         found = _read(connector.fallback, options)
-        return replace(found, origin=f"{found.origin}, as {error.what}")
+        return replace(found, origin=f"{found.origin}, not the connector's own, as {error.what}")
 
 
 def _read(reference: SecretReference, options: Options) -> Found:
     if reference.kind == "platform":
         return _from_platform(reference, options.environ)
     if reference.kind == "given":
-        return Found(options.given_credentials[reference.name], "from the stack")
+        return Found(options.given_credentials[reference.name], "from the stack", "stack")
     if reference.kind == "environment":
         value = options.environ.get(reference.name, "")
         if not value:
             raise UsageError("the variable is not set", where=reference.name, repair="set it, or name a file instead")
-        return Found(ClientSecret(value), f"from {reference.name}")
-    return Found(_from_file(Path(reference.name)), f"from {Path(reference.name).name}")
+        return Found(ClientSecret(value), f"from the variable {reference.name}")
+    return Found(_from_file(Path(reference.name)), f"from the file {Path(reference.name).name}")
 
 
 def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Found:
@@ -64,21 +72,21 @@ def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Fo
 
     platform = open_platform(reference.settings, environ or os.environ)
     if platform.capabilities.reads_back != "value":
-        raise CannotTell("the platform does not show credentials", where=platform.place)
+        raise CannotTell("the platform does not show credentials", where=platform.place, repair=_INSTEAD)
     held = platform.read_credentials(reference.name)
     if held is None:
-        raise UsageError(
+        raise NoCredential(
             "the connector has no credential",
             where=f"connector {reference.name!r}",
             repair="pulumi up",
         )
     if held.credential is None:
-        raise CannotTell("the platform does not show this credential", where=platform.place)
+        raise CannotTell("the platform does not show this credential", where=platform.place, repair=_INSTEAD)
     if held.credential.kind == "certificate":
         credential: Credential = ClientCertificate(held.credential.private_key_pem, held.credential.certificate_pem)
     else:
         credential = ClientSecret(held.credential.client_secret)
-    return Found(credential, "read back from the connector")
+    return Found(credential, "read back from the connector", "connector")
 
 
 def _from_file(path: Path) -> Credential:

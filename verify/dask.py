@@ -17,7 +17,8 @@ from orgcal.errors import UsageError
 def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
     """The cluster at `address` as an executor, and its number of workers.
 
-    Tasks are never repeated silently: Dask does not retry them, and does not take equal ones for one.
+    A task that fails is not repeated, and equal ones are not taken for one. One whose worker is lost runs again on
+    another: the scheduler sees to that (`distributed.scheduler.allowed-failures`), and `run_on` need not.
 
     Args:
         address: of the scheduler, such as `tls://10.0.0.5:8786`; use TLS, since results name organisations.

@@ -18,6 +18,12 @@ MAX_CALENDAR_PAGES = 50
 """Of 100 calendars each; more is a circle."""
 
 
+MAX_UNDECIDED_IN_A_ROW = 400
+"""Users for whom Graph had no answer after every attempt, with no other answer between: it is out of order, and each
+further user would cost as many attempts. Refusals are answers, and cost no more than a success: they never end a run,
+as a policy may leave out thousands of mailboxes before the first that it lets in."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What reading one organisation came to.
@@ -25,6 +31,7 @@ class Outcome:
     Attributes:
         listed: users listed, each once.
         repeated: users that Graph listed again.
+        users_request_id: Graph's, of the last answer about users.
         expected: Graph's own count, which lags behind; None where it gave none.
         requests: requests for users and calendars, without those for tokens.
         strange: entries of batches that were doubled, unknown or unreadable.
@@ -32,6 +39,7 @@ class Outcome:
         waited_s: seconds that Graph made us wait.
         listing_error: why listing ended early.
         reading_error: why reading ended early: the token was refused, or the time for waiting is used up.
+        listing_complete: every user was listed.
         complete: every user was listed and read, or left out on purpose.
     """
 
@@ -39,6 +47,7 @@ class Outcome:
     latencies: Latencies = field(default_factory=Latencies)
     listed: int = 0
     repeated: int = 0
+    users_request_id: str = ""
     expected: int | None = None
     requests: int = 0
     strange: int = 0
@@ -48,6 +57,7 @@ class Outcome:
     waited_s: float = 0.0
     listing_error: OrgcalError | None = None
     reading_error: OrgcalError | None = None
+    listing_complete: bool = False
     complete: bool = False
 
 
@@ -70,6 +80,7 @@ class Judge:
         self._outcome = outcome
         self._attempts = attempts
         self._told = told
+        self._undecided_in_a_row = 0
 
     def judge(self, reads: list[Read], answer: BatchAnswer) -> OrgcalError | None:
         """Count the answers to `reads`; an error where going on makes no sense."""
@@ -94,6 +105,7 @@ class Judge:
         undecided: bool = False,
     ) -> None:
         """Count `read` in its class, for good."""
+        self._undecided_in_a_row = self._undecided_in_a_row + 1 if undecided else 0
         if mailbox_class is MailboxClass.OK and self._told is None:
             self._outcome.tally.add_read(read.user_id, read.calendars)
             return
@@ -161,9 +173,15 @@ class Judge:
             self.done(read, answer.mailbox_class, answer.reason, answer.request_id)
             return None
         read.attempts += 1
-        if read.attempts >= self._attempts:
-            self.done(read, MailboxClass.FAILED, answer.reason, answer.request_id, undecided=True)
-        else:
+        if read.attempts < self._attempts:
             self._outcome.retries += 1
             self._work.again(read)
-        return None
+            return None
+        self.done(read, MailboxClass.FAILED, answer.reason, answer.request_id, undecided=True)
+        if self._undecided_in_a_row < MAX_UNDECIDED_IN_A_ROW:
+            return None
+        return Unreachable(
+            f"Microsoft Graph gave no answer for {self._undecided_in_a_row} users in a row ({answer.reason})",
+            where="POST /$batch",
+            repair="verify again later",
+        )

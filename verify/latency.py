@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 _FIRST_S = 0.001
-_RATIO = 1.1
+BUCKET_RATIO = 1.1
 _BUCKETS = 130
 """From 1 ms to beyond 200 s; 1.1 ** 130 is about 240,000."""
 
@@ -19,7 +19,7 @@ class Latencies:
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        index = 0 if seconds <= _FIRST_S else int(math.log(seconds / _FIRST_S, _RATIO)) + 1
+        index = 0 if seconds <= _FIRST_S else int(math.log(seconds / _FIRST_S, BUCKET_RATIO)) + 1
         self._counts[min(index, _BUCKETS - 1)] += 1
         self.count += 1
 
@@ -30,9 +30,9 @@ class Latencies:
         for index, count in enumerate(self._counts):
             so_far += count
             if count and so_far >= wanted:
-                return round(_FIRST_S * _RATIO**index * 1000, 1)
+                return round(_FIRST_S * BUCKET_RATIO**index * 1000, 1)
         return 0.0
 
     def buckets(self) -> list[tuple[float, int]]:
         """(upper bound in milliseconds, count) of the buckets that hold anything, for pictures."""
-        return [(round(_FIRST_S * _RATIO**i * 1000, 1), n) for i, n in enumerate(self._counts) if n]
+        return [(round(_FIRST_S * BUCKET_RATIO**i * 1000, 1), n) for i, n in enumerate(self._counts) if n]

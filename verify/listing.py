@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from orgcal.errors import GraphError, OrgcalError, Unreachable
 from orgcal.msgraph.answers import RETRIED_STATUSES, graph_error, parse_object
+from orgcal.msgraph.batch import limit_share
 from orgcal.msgraph.graph import backoff_s, checked_next_link
 from orgcal.msgraph.tokens import Tokens
 from orgcal.msgraph.worlds import World
-from verify.concurrency import Gate
+from verify.concurrency import NEARLY_THROTTLED, Gate
+from verify.work import PAGE_SIZE
 
 if TYPE_CHECKING:
     import requests
-
-PAGE_SIZE = 999
-"""The most that Graph gives. Source: https://learn.microsoft.com/en-us/graph/api/user-list"""
 
 REMEMBERED_PAGES = 3
 """Pages whose ids are kept to drop users that a page repeats: a user moves to the next page when somebody is added
@@ -32,6 +31,11 @@ while we list. Not more, so that memory does not grow; repeats further apart sho
 
 LOW_PRIORITY = {"x-ms-throttle-priority": "Low"}
 """A check is shed before the customer's own traffic. Source: https://learn.microsoft.com/en-us/graph/throttling-limits"""
+
+
+BARREN_PAGES = 50
+"""Pages in a row without a new user after which listing ends. An empty page is legal; this many are a server that is
+lost."""
 
 
 class Stopped(Exception):  # not an error: the run was ended, or its budget was
@@ -46,6 +50,11 @@ class UserPages:
         repeated: users that a page listed again.
         requests: requests sent so far.
         complete: the last page was read.
+        request_id: Graph's, of its last answer.
+
+    Args:
+        throttled: called when Graph refuses a request for now, or says that a limit is nearly reached; the directory
+            is the service that tells (`x-ms-throttle-limit-percentage`).
     """
 
     def __init__(
@@ -57,7 +66,9 @@ class UserPages:
         *,
         with_names: bool = False,
         attempts: int = 6,
+        throttled: Callable[[], None] = lambda: None,
     ) -> None:
+        self._throttled = throttled
         self._world = world
         self._tokens = tokens
         self._session = session
@@ -69,6 +80,7 @@ class UserPages:
         self.repeated = 0
         self.requests = 0
         self.complete = False
+        self.request_id = ""
 
     def __iter__(self) -> Iterator[list[tuple[str, str]]]:
         """Pages of (object id, name or nothing).
@@ -80,26 +92,10 @@ class UserPages:
             Stopped: the run ended.
         """
         link = f"{self._world.graph_url}/v1.0/users?$select={self._select}&$top={PAGE_SIZE}"
-        followed: set[int] = set()
-        recent: deque[frozenset[str]] = deque(maxlen=REMEMBERED_PAGES)
+        seen = _Seen()
         while True:
-            followed.add(hash(link))
             answer = self._page(link)
-            values = answer.get("value")
-            if not isinstance(values, list):
-                raise Unreachable("the list of users has no values", where="GET /users")
-            page: list[tuple[str, str]] = []
-            seen: set[str] = set()
-            for item in values:
-                user_id = item.get("id") if isinstance(item, dict) else None
-                if not isinstance(user_id, str) or not user_id:
-                    raise Unreachable("the list of users holds one without an id", where="GET /users")
-                if user_id in seen or any(user_id in ids for ids in recent):
-                    self.repeated += 1
-                    continue
-                seen.add(user_id)
-                page.append((user_id, str(item.get("userPrincipalName") or "")))
-            recent.append(frozenset(seen))
+            page = list(self._users_of(answer, seen))
             self.listed += len(page)
             link = str(answer.get("@odata.nextLink") or "")
             self.complete = not link
@@ -107,8 +103,23 @@ class UserPages:
             if not link:
                 return
             link = checked_next_link(self._world, link, where="GET /users")
-            if hash(link) in followed:
+            if seen.circle():
                 raise Unreachable("the pages of users lead in a circle", where="GET /users")
+
+    def _users_of(self, answer: dict[str, Any], seen: _Seen) -> Iterator[tuple[str, str]]:
+        """The users of a page that were not listed before."""
+        values = answer.get("value")
+        if not isinstance(values, list):
+            raise Unreachable("the list of users has no values", where="GET /users")
+        seen.begin_page()
+        for item in values:
+            user_id = item.get("id") if isinstance(item, dict) else None
+            if not isinstance(user_id, str) or not user_id:
+                raise Unreachable("the list of users holds one without an id", where="GET /users")
+            if seen.before(user_id):
+                self.repeated += 1
+            else:
+                yield user_id, str(item.get("userPrincipalName") or "")
 
     def count(self) -> int | None:
         """Graph's own count of users, which lags behind; None where it cannot be had (B2C tenants have none)."""
@@ -154,6 +165,9 @@ class UserPages:
                     ) from error
                 self._gate.hold(backoff_s(attempt))
                 continue
+            self.request_id = response.headers.get("request-id", "")
+            if response.status_code in RETRIED_STATUSES or limit_share(response.headers) >= NEARLY_THROTTLED:
+                self._throttled()
             if response.status_code == 200:
                 return response
             if response.status_code == 401 and not renewed:
@@ -163,6 +177,45 @@ class UserPages:
             if response.status_code not in RETRIED_STATUSES or attempt >= self._attempts:
                 raise refused
             self._gate.hold(backoff_s(attempt) if refused.retry_after_s is None else refused.retry_after_s)
+
+
+class _Seen:
+    """What listing remembers of the pages behind it, in constant memory.
+
+    A server may lead in circles under links that are new each time. So one page is kept to be recognised, exchanged for
+    a later one at ever longer distances: whatever the circle's length, a kept page comes again (Brent's cycle
+    detection, https://en.wikipedia.org/wiki/Cycle_detection#Brent's_algorithm).
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[set[str]] = deque(maxlen=REMEMBERED_PAGES)
+        self._page: set[str] = set()
+        self._kept: set[str] = set()
+        self._pages = 0
+        self._keep_at = 1
+        self._new = 0
+        self._barren = 0
+
+    def begin_page(self) -> None:
+        """A page comes; the one before is remembered."""
+        if self._pages == self._keep_at:
+            self._kept, self._keep_at = self._page, self._keep_at * 2
+        self._pages += 1
+        self._recent.append(self._page)
+        self._page = set()
+        self._new = 0
+
+    def before(self, user_id: str) -> bool:
+        """Whether this user was on this page or on one that is remembered."""
+        known = user_id in self._page or user_id in self._kept or any(user_id in ids for ids in self._recent)
+        self._page.add(user_id)
+        self._new += not known
+        return known
+
+    def circle(self) -> bool:
+        """Whether the page that was just seen shows that going on leads nowhere new."""
+        self._barren = 0 if self._new else self._barren + 1
+        return self._barren >= BARREN_PAGES or bool(self._page and self._page == self._kept)
 
 
 def refusal(response: requests.Response) -> GraphError:

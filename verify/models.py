@@ -39,6 +39,10 @@ class MailboxClass(enum.StrEnum):
     """Listed but not asked about: left out by `sample`, or the run ended before."""
 
 
+Proof = Literal["connector", "platform", "stack", "given"]
+"""What a token proves: the credential read back from the `connector`, a token that the `platform` handed out, the
+`stack`'s own copy where the platform shows nothing, or a copy that was `given` in a file or a variable."""
+
 CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "events"]
 
 
@@ -126,6 +130,7 @@ class Connector:
         credential: where its credential is.
         fallback: where it is if the first place cannot tell it.
         name: for reports.
+        federated: the platform proves itself with tokens of another issuer, so that there is no credential to read.
         outputs: record of the deployed stack, where there is one; needed to compare connector and application with it.
     """
 
@@ -135,6 +140,7 @@ class Connector:
     credential: SecretReference
     fallback: SecretReference | None = None
     name: str = ""
+    federated: bool = False
     outputs: StackOutputs | None = field(default=None, repr=False)
 
 
@@ -148,6 +154,8 @@ class Tally:
     reasons: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, str]] = field(default_factory=list)
     readable: list[str] = field(default_factory=list)
+    request_ids: dict[str, str] = field(default_factory=dict)
+    """Of one refusal for each reason, as Microsoft's support asks for one."""
 
     MAX_EXAMPLES = 100
     MAX_READABLE = 3
@@ -165,6 +173,8 @@ class Tally:
         if reason not in self.reasons and len(self.reasons) >= self.MAX_REASONS:
             reason = "other reasons"
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        if mailbox.request_id:
+            self.request_ids.setdefault(reason, mailbox.request_id)
         if mailbox.mailbox_class is MailboxClass.FAILED and len(self.examples) < self.MAX_EXAMPLES:
             self.examples.append(
                 {"user_id": mailbox.user_id, "reason": mailbox.reason, "request_id": mailbox.request_id}
@@ -282,7 +292,7 @@ class Options:
     probes: frozenset[str] = frozenset()
     through_platform: bool = False
     show_users: bool = False
-    organisations_at_once: int = 8
+    organisations_at_once: int = 16
     pace: Pace = field(default_factory=Pace)
     given_credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
     listener: Listener | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import replace
 
@@ -22,7 +23,8 @@ def verify_organisation(target: Target, shared: Shared) -> list[CheckResult]:
     options = shared.options
     if target.invited and not (target.named or options.strict):
         sentence = "invited, and has not consented yet"
-        repair = f"send this link to its administrator: {target.consent_link}" if target.consent_link else ""
+        command = f"orgcal consent link {shlex.quote(target.organisation or target.tenant_id)}"
+        repair = f"send this link to its administrator: {target.consent_link}" if target.consent_link else command
         return [_of(target, CheckResult("token", Verdict.SKIP, sentence, repair))]
     began = time.perf_counter()
     shared.entered()
@@ -48,7 +50,7 @@ def _checks(target: Target, shared: Shared) -> list[CheckResult]:
     required = frozenset(shared.options.connector.permissions)
     results.append(roles_verdict(target, access, required, outcome))
     results.append(users_verdict(outcome))
-    results.append(calendars_verdict(outcome))
+    results.append(calendars_verdict(outcome, access.roles))
     if "events" in shared.options.probes:
         from verify.probes import probe_events
 
@@ -77,7 +79,7 @@ def _read(target: Target, shared: Shared, tokens: Tokens) -> Outcome:
         with_names=options.show_users,
         stopped=options.stop,
         progress=progress,
-        share=None if options.pace.fixed else shared.share,
+        connections=None if options.pace.fixed else shared,
     )
     return reading.run()
 
@@ -86,6 +88,11 @@ def unforeseen(target: Target, error: Exception) -> CheckResult:
     """The result for an organisation whose checks broke in a way that nobody foresaw; the others go on."""
     said = error.what if isinstance(error, OrgcalError) else f"{type(error).__name__} inside the verification"
     return _of(target, CheckResult("calendars", Verdict.ERROR, said, "report this with the version of orgcal"))
+
+
+def interrupted(target: Target) -> CheckResult:
+    """The result for an organisation that a worker had when the run was stopped."""
+    return _of(target, CheckResult("calendars", Verdict.ERROR, "the run ended before its worker had answered"))
 
 
 def _of(target: Target, result: CheckResult) -> CheckResult:

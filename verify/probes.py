@@ -13,6 +13,9 @@ from verify.judging import Outcome
 from verify.models import CheckResult, Verdict
 from verify.shared import Shared
 
+DENIALS = frozenset({"erroraccessdenied", "accessdenied"})
+"""Exchange's refusals; a refusal of the directory's, or of a proxy, is not the one that the scopes promise."""
+
 
 def probe_events(shared: Shared, access: Access, outcome: Outcome) -> CheckResult:
     """Can an event be read with its body where the scopes promise that, and not where they do not?
@@ -37,7 +40,7 @@ def probe_events(shared: Shared, access: Access, outcome: Outcome) -> CheckResul
             events = graph.get(path, {"$top": "1"}).get("value")
         except GraphError as error:
             evidence["request_id"] = error.request_id
-            if error.status == 403 and not promised:
+            if error.status == 403 and error.code.lower() in DENIALS and not promised:
                 return CheckResult(
                     "events", Verdict.PASS, "bodies of events are refused, as the scopes say", evidence=evidence
                 )

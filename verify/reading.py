@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orgcal.errors import OrgcalError, Unreachable
 from orgcal.msgraph.batch import BatchAnswer, BatchSender
@@ -47,6 +47,16 @@ class Progress:
     mailbox: Callable[[Mailbox], None] | None = None
 
 
+class Connections(Protocol):
+    """What organisations that are read at the same time share; `verify.shared.Shared` is the usual one."""
+
+    def may_send(self, in_flight: int) -> bool:
+        """Whether one that has `in_flight` batches in flight may send one more."""
+
+    def sent(self, batches: int) -> None:
+        """So many batches left, or came back where it is negative."""
+
+
 @dataclass(slots=True)
 class _Listed:
     """A page of users; None says that it was the last, with the error that ended listing early."""
@@ -63,6 +73,11 @@ class _Counted:
 
 
 @dataclass(slots=True)
+class _Throttled:
+    """Listing met a limit, or nearly."""
+
+
+@dataclass(slots=True)
 class _Answered:
     """A batch came back; without an answer where it was not sent, and with the reason if that was an error."""
 
@@ -71,7 +86,7 @@ class _Answered:
     error: OrgcalError | None = None
 
 
-_Event = _Listed | _Counted | _Answered | Exception
+_Event = _Listed | _Counted | _Throttled | _Answered | Exception
 
 
 class Reading:
@@ -86,7 +101,7 @@ class Reading:
         with_names: ask for user principal names too.
         stopped: true ends the reading early.
         progress: whom to tell.
-        share: batches that may be in flight while other organisations are read too.
+        connections: shared with other organisations that are read at the same time.
     """
 
     def __init__(
@@ -101,16 +116,25 @@ class Reading:
         with_names: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         progress: Progress | None = None,
-        share: Callable[[], int] | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self._tokens = tokens
         self._pace = pace = pace or Pace()
         self._progress = progress or Progress()
         self._abandoned = threading.Event()
         self._gate = Gate(pace.budget_s, lambda: self._abandoned.is_set() or stopped())
-        self._window = Window(pace, share)
-        self._users = UserPages(world, tokens, session, self._gate, with_names=with_names, attempts=pace.attempts)
+        self._window = Window(pace)
+        self._connections = connections
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._users = UserPages(
+            world,
+            tokens,
+            session,
+            self._gate,
+            with_names=with_names,
+            attempts=pace.attempts,
+            throttled=lambda: self._events.put(_Throttled()),
+        )
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
         self._outcome = Outcome()
         self._work = Work(self._pages_allowed.release, sample=sample, seed=seed)
@@ -133,6 +157,8 @@ class Reading:
                     self._fill(pool)
             finally:
                 self._abandon()
+                if self._connections and self._in_flight:  # only where something broke that nobody foresaw
+                    self._connections.sent(-self._in_flight)
         while not self._events.empty():  # a count that came late
             self._take(self._events.get())
         return self._finished()
@@ -166,10 +192,10 @@ class Reading:
     def _carry(self, reads: list[Read]) -> None:
         """Send one batch as soon as the gate is open."""
         try:
+            token = self._tokens.token()  # first, as it may take a request of its own, while the gate may close
             if not self._gate.wait():
                 self._events.put(_Answered(reads, None))
                 return
-            token = self._tokens.token()
             answer = self._sender.send(token, [read.path for read in reads])
             if answer.throttled or answer.status == 0:
                 asked = answer.retry_after_s
@@ -188,10 +214,12 @@ class Reading:
             self._abandon()
             return
         while self._in_flight < self._window.limit:
+            if self._connections and not self._connections.may_send(self._in_flight):
+                return
             reads = self._work.next_batch(self._in_flight)
             if not reads:
                 return
-            self._in_flight += 1
+            self._count_in_flight(1)
             pool.submit(self._reported, self._carry, reads)
 
     def _take(self, event: _Event) -> None:
@@ -209,13 +237,15 @@ class Reading:
                 self._outcome.expected = count
                 if count is not None and self._progress.total:
                     self._progress.total(count)
+            case _Throttled():
+                self._window.throttled()
             case Exception():
                 raise event
         if self._progress.counts:
             self._progress.counts(self._work.listed, self._outcome.tally.total)
 
     def _take_answer(self, reads: list[Read], answer: BatchAnswer | None, error: OrgcalError | None) -> None:
-        self._in_flight -= 1
+        self._count_in_flight(-1)
         if answer is None:
             for read in reads:
                 self._work.again(read)
@@ -227,6 +257,11 @@ class Reading:
         if error is not None:
             self._outcome.reading_error = self._outcome.reading_error or error
             self._abandon()
+
+    def _count_in_flight(self, batches: int) -> None:
+        self._in_flight += batches
+        if self._connections:
+            self._connections.sent(batches)
 
     def _abandon(self) -> None:
         """End early: no request leaves any more, and the listing thread, if it waits, wakes up."""
@@ -242,11 +277,13 @@ class Reading:
                 where="POST /$batch",
                 repair="try again later, or with a larger --budget",
             )
+        outcome.listing_complete = self._users.complete
         outcome.complete = self._users.complete and self._work.empty and outcome.reading_error is None
         for read in self._work.drain():
             self._judge.done(read, MailboxClass.NOT_READ, "the run ended before")
         outcome.listed = self._work.listed
         outcome.repeated = self._users.repeated
+        outcome.users_request_id = self._users.request_id
         outcome.requests = self._batches + self._users.requests
         outcome.concurrency = self._window.reached
         outcome.throttles = self._window.throttles

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from orgcal.errors import UsageError
 from verify.deployment import check_deployment
 from verify.models import CheckResult, Options, Target, never, utc_now
-from verify.organisation import unforeseen, verify_organisation
+from verify.organisation import interrupted, unforeseen, verify_organisation
 from verify.shared import Shared
 
 TRAVELS = frozenset({"ORGCAL_EMULATOR_FILE", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"})
 """Variables that workers need and that hold no secret."""
 
+STOP_HEARD_S = 0.5
+"""Seconds after which a run that waits for workers asks whether it was stopped."""
 
-def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
+
+def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, None, None]:
     """Verify organisations, and the connector itself where `options.connector.outputs` is known.
 
     Results arrive as they are known: those of one organisation together, organisations in the order in which they end.
@@ -37,22 +40,28 @@ def run(targets: Iterable[Target], options: Options) -> Iterator[CheckResult]:
     shared = Shared(options)
     try:
         yield from check_deployment(shared)
-        with ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation") as pool:
-            try:
-                yield from _settled(
-                    targets,
-                    options,
-                    lambda target: pool.submit(verify_organisation, target, shared),
-                    at_once=options.organisations_at_once,
-                )
-            except BaseException:
-                stopping.set()  # the caller went away, or Ctrl-C: what is being read ends early
-                raise
+        pool = ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation")
+        try:
+            yield from _settled(
+                targets,
+                options,
+                lambda target: pool.submit(verify_organisation, target, shared),
+                at_once=options.organisations_at_once,
+            )
+        except BaseException:
+            # The caller went away, or Ctrl-C: what is being read ends early. It is not waited for, since the garbage
+            # collector may be the one who closes a forgotten iterator, in any thread, one of those included.
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
     finally:
         shared.close()
 
 
-def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, workers: int) -> Iterator[CheckResult]:
+def run_on(
+    executor: Executor, targets: Iterable[Target], options: Options, *, workers: int, again: bool = True
+) -> Generator[CheckResult, None, None]:
     """As `run`, on the workers of an executor that may be other processes or other machines.
 
     A worker reads the secret itself, from where `options.connector.credential` says. The rate is divided among the
@@ -63,6 +72,7 @@ def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, w
         targets: whom to verify.
         options: how.
         workers: how many share the rate.
+        again: submit an organisation once more whose worker was lost; not for executors that do so themselves.
 
     Raises:
         UsageError: the connector's world cannot be found, or its secret is not where another process can read it.
@@ -74,7 +84,12 @@ def run_on(executor: Executor, targets: Iterable[Target], options: Options, *, w
     finally:
         shared.close()
     yield from _settled(
-        targets, options, lambda target: executor.submit(verify_elsewhere, target, travelling), at_once=2 * workers
+        targets,
+        options,
+        lambda target: executor.submit(verify_elsewhere, target, travelling),
+        at_once=2 * workers,
+        abandon=True,
+        again=again,
     )
 
 
@@ -124,8 +139,20 @@ def _settled(
     submit: Callable[[Target], Future[list[CheckResult]]],
     *,
     at_once: int,
-) -> Iterator[CheckResult]:
-    """Results of `targets`, never more than `at_once` of them submitted."""
+    abandon: bool = False,
+    again: bool = True,
+) -> Generator[CheckResult, None, None]:
+    """Results of `targets`, never more than `at_once` of them submitted.
+
+    Args:
+        targets: whom to verify.
+        options: tell when to stop.
+        submit: hands one to a worker.
+        at_once: how many may be with workers.
+        abandon: workers do not hear that the run was stopped, so what they have then is left to them.
+        again: submit once more what a worker was lost with.
+    """
+    most_tries = 2 if again else 1
     waiting = iter(targets)
     running: dict[Future[list[CheckResult]], tuple[Target, int]] = {}
     exhausted = False
@@ -135,16 +162,31 @@ def _settled(
             if target is None:
                 exhausted = True
                 break
-            running[submit(target)] = (target, 1)
+            running[_submitted(submit, target)] = (target, 1)
         if not running:
             return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        done, _ = wait(running, timeout=STOP_HEARD_S, return_when=FIRST_COMPLETED)
         for future in done:
             target, tries = running.pop(future)
             error = future.exception()
             if error is None:
                 yield from future.result()
-            elif tries == 1 and not options.stop():
-                running[submit(target)] = (target, 2)  # a lost worker; once more
+            elif tries < most_tries and not options.stop():
+                running[_submitted(submit, target)] = (target, tries + 1)  # a lost worker
             else:
                 yield unforeseen(target, error if isinstance(error, Exception) else RuntimeError("worker ended"))
+        if abandon and options.stop():
+            for future, (target, _) in running.items():
+                future.cancel()
+                yield interrupted(target)
+            return
+
+
+def _submitted(submit: Callable[[Target], Future[list[CheckResult]]], target: Target) -> Future[list[CheckResult]]:
+    """The future of `target`; an executor that takes no more work is that target's result, not the end of the run."""
+    try:
+        return submit(target)
+    except Exception as error:  # noqa: BLE001  # whatever an executor raises; told in the result
+        refused: Future[list[CheckResult]] = Future()
+        refused.set_exception(error)
+        return refused

@@ -37,6 +37,7 @@ class Shared:
         self._lock = threading.Lock()
         self._found: Found | OrgcalError | None = None
         self._active = 0
+        self._in_flight = 0
 
     def credential(self) -> Found:
         """The connector's credential, looked for once; the same refusal for everybody who asks after a failure.
@@ -64,9 +65,16 @@ class Shared:
         with self._lock:
             self._active -= 1
 
-    def share(self) -> int:
-        """Batches in flight that one organisation may have now."""
-        return max(LEAST_SHARE, self._cap // max(1, self._active))
+    def may_send(self, in_flight: int) -> bool:
+        """Whether an organisation with `in_flight` batches may send one more: always up to its part, which is the same
+        for all, and beyond it as long as the others leave theirs unused."""
+        part = max(LEAST_SHARE, self._cap // max(1, self._active))
+        return in_flight < part or self._in_flight < self._cap
+
+    def sent(self, batches: int) -> None:
+        """So many batches left, or came back where it is negative."""
+        with self._lock:
+            self._in_flight += batches
 
     def close(self) -> None:
         """Close the connections."""

@@ -73,6 +73,7 @@ def from_outputs(outputs: StackOutputs) -> tuple[Connector, dict[str, Credential
         credential=SecretReference("platform", outputs.connector_key, dict(outputs.platform)),
         fallback=fallback,
         name=outputs.connector_name,
+        federated=outputs.credential_kind == "federated",
         outputs=outputs,
     )
     return connector, given

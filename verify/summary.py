@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from verify.models import CheckResult, MailboxClass, Verdict
+from verify.models import CheckResult, MailboxClass, Proof, Verdict
 
 ALL_PASS, FAILED, AUTHENTICATION, NOTHING_CHECKED, INTERRUPTED = 0, 1, 4, 5, 130
 
@@ -39,25 +39,55 @@ class OrganisationSummary:
     @property
     def nobody(self) -> bool:
         """Listing worked, and there is no user."""
-        return "users" in self.results and bool(self.results["users"].evidence.get("nobody"))
+        return bool(self._evidence("users").get("nobody"))
+
+    @property
+    def read(self) -> bool:
+        """Users were listed, or found not to exist; otherwise numbers are 0 because nobody could look."""
+        return self.users > 0 or self.nobody
+
+    @property
+    def proof(self) -> Proof | None:
+        """What its token proves; None where there was none."""
+        return self._evidence("token").get("proof")
 
     @property
     def users(self) -> int:
         """Users listed."""
-        return int(self.results["users"].evidence.get("listed") or 0) if "users" in self.results else 0
+        return int(self._evidence("users").get("listed") or 0)
 
     @property
     def calendars(self) -> int:
         """Calendars read."""
-        return int(self.results["calendars"].evidence.get("calendars") or 0) if "calendars" in self.results else 0
+        return int(self._evidence("calendars").get("calendars") or 0)
 
     @property
     def mailboxes(self) -> dict[MailboxClass, int]:
         """Users by class."""
-        found: dict[str, int] = {}
-        if "calendars" in self.results:
-            found = self.results["calendars"].evidence.get("mailboxes") or {}
+        found: dict[str, int] = self._evidence("calendars").get("mailboxes") or {}
         return {mailbox_class: int(found.get(mailbox_class.value, 0)) for mailbox_class in MailboxClass}
+
+    def numbers(self, *classes: MailboxClass) -> list[int] | list[None]:
+        """Users, calendars, and the mailboxes of `classes`, for a row of a table; each None where nobody looked."""
+        if not self.read:
+            return [None] * (2 + len(classes))
+        return [self.users, self.calendars, *(self.mailboxes[mailbox_class] for mailbox_class in classes)]
+
+    def as_json(self) -> dict[str, Any]:
+        """The organisation as a JSON object; null stands for what nobody looked at."""
+        return {
+            "tenant_id": self.tenant_id,
+            "organisation": self.organisation,
+            "verdict": self.verdict.value,
+            "proof": self.proof,
+            "users": self.users if self.read else None,
+            "calendars": self.calendars if self.read else None,
+            "mailboxes": {key.value: count for key, count in self.mailboxes.items()} if self.read else None,
+            "checks": [result.as_json() for result in self.results.values()],
+        }
+
+    def _evidence(self, check: str) -> Mapping[str, Any]:
+        return self.results[check].evidence if check in self.results else {}
 
 
 @dataclass(slots=True)
@@ -102,18 +132,7 @@ class Summary:
             "complete": self.complete,
             "exit_code": self.exit_code,
             "deployment": [result.as_json() for result in self.deployment.values()],
-            "organisations": [
-                {
-                    "tenant_id": organisation.tenant_id,
-                    "organisation": organisation.organisation,
-                    "verdict": organisation.verdict.value,
-                    "users": organisation.users,
-                    "calendars": organisation.calendars,
-                    "mailboxes": {key.value: count for key, count in organisation.mailboxes.items()},
-                    "checks": [result.as_json() for result in organisation.results.values()],
-                }
-                for organisation in self.organisations.values()
-            ],
+            "organisations": [organisation.as_json() for organisation in self.organisations.values()],
         }
 
 
@@ -139,3 +158,30 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     order = [Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS]
     found = set(verdicts)
     return next((verdict for verdict in order if verdict in found), Verdict.SKIP)
+
+
+CONCLUSIONS: Mapping[int, str] = {
+    ALL_PASS: "all checks passed",
+    FAILED: "a check failed or could not be decided",
+    AUTHENTICATION: "authentication or consent failed for every organisation",
+    NOTHING_CHECKED: "nothing was checked",
+    INTERRUPTED: "interrupted; this is what was found so far",
+}
+
+PROOFS: Mapping[Proof, str] = {
+    "connector": "the connector's own credential",
+    "platform": "a token of the platform",
+    "stack": "the stack's copy of the credential",
+    "given": "the credential given",
+}
+"""What a token proves, in words for a column."""
+
+
+def conclusion(summary: Summary) -> str:
+    """The last sentence of a report; a proof that is weaker than it could look is named in it."""
+    text = CONCLUSIONS[summary.exit_code]
+    weaker = sum(organisation.proof == "stack" for organisation in summary.organisations.values())
+    if summary.exit_code != ALL_PASS or not weaker:
+        return text
+    proved = f"by the stack's copy of the credential ({weaker} of {len(summary.organisations)} organisations)"
+    return f"{text}, {proved}: the platform does not show the connector's own"

@@ -77,13 +77,15 @@ def users_verdict(outcome: Outcome) -> CheckResult:
     evidence: dict[str, Any] = {
         "listed": outcome.listed,
         "expected": outcome.expected,
+        "request_id": outcome.users_request_id,
         "repeated": outcome.repeated,
     }
     error = outcome.listing_error
     if error is not None:
         return _refusal("users", error, f"listing users ended after {outcome.listed}: ", evidence)
-    if not outcome.complete and outcome.reading_error is None:
-        return CheckResult("users", Verdict.ERROR, "the run ended before all users were listed", evidence=evidence)
+    if not outcome.listing_complete:
+        sentence = f"the run ended when {plural(outcome.listed, 'user')} were listed, and there are more"
+        return CheckResult("users", Verdict.ERROR, sentence, evidence=evidence)
     if outcome.listed == 0:
         evidence["nobody"] = True
         return CheckResult(
@@ -105,14 +107,20 @@ def users_verdict(outcome: Outcome) -> CheckResult:
     return CheckResult("users", Verdict.PASS, f"{users} listed", evidence=evidence)
 
 
-def calendars_verdict(outcome: Outcome) -> CheckResult:
-    """Can the calendars of every user who has a mailbox be read?"""
+def calendars_verdict(outcome: Outcome, roles: frozenset[str] | None = None) -> CheckResult:
+    """Can the calendars of every user who has a mailbox be read?
+
+    Args:
+        outcome: of the reading.
+        roles: effective permissions, which tell a missing one from a policy; None where nobody can tell.
+    """
     tally = outcome.tally
     counts = tally.counts
     evidence: dict[str, Any] = {
         "mailboxes": {mailbox_class.value: count for mailbox_class, count in counts.items()},
         "calendars": tally.calendars,
         "reasons": dict(sorted(tally.reasons.items(), key=lambda item: -item[1])),
+        "request_ids": dict(tally.request_ids),
         "failed_examples": list(tally.examples),
         "requests": outcome.requests,
         "retries": outcome.retries,
@@ -149,7 +157,7 @@ def calendars_verdict(outcome: Outcome) -> CheckResult:
             "calendars",
             Verdict.FAIL,
             f"access is denied for every mailbox ({restricted})",
-            "the calendar permission is missing, or a policy of the customer's Exchange leaves out everybody",
+            _why_denied(roles),
             evidence=evidence,
         )
     if not ok:
@@ -165,6 +173,15 @@ def calendars_verdict(outcome: Outcome) -> CheckResult:
             "calendars", Verdict.ERROR, f"the run ended before all were read; {summary}", evidence=evidence
         )
     return CheckResult("calendars", Verdict.PASS, summary, evidence=evidence)
+
+
+def _why_denied(roles: frozenset[str] | None) -> str:
+    """What to do where access to every mailbox is denied."""
+    if roles is None:
+        return "the calendar permission is missing, or a policy of the customer's Exchange leaves out everybody"
+    if roles & READS_CALENDARS:
+        return "the permission is there, so a policy of the customer's Exchange leaves out everybody: ask for its scope"
+    return "no calendar permission is effective: send the organisation's administrator a new consent link"
 
 
 def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str, Any]) -> CheckResult:

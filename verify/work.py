@@ -15,6 +15,9 @@ from urllib.parse import quote
 
 from orgcal.msgraph.batch import MAX_ENTRIES
 
+PAGE_SIZE = 999
+"""Users that Graph lists at once, at most. Source: https://learn.microsoft.com/en-us/graph/api/user-list"""
+
 CALENDARS = "/calendars?$select=id&$top=100"
 """Only ids are read: that a calendar can be read is the question, what it is called is nobody's business here."""
 
@@ -69,8 +72,12 @@ class Work:
         if self._sample:
             self._page_read()
             return self._choose(page, before)
-        if page:
-            self._users.extend(page)
+        self._users.extend(page)
+        if self._page_sizes and self._page_sizes[-1] + len(page) <= PAGE_SIZE:
+            # Short pages count as one: otherwise listing would wait for users to leave, and they for a full batch.
+            self._page_sizes[-1] += len(page)
+            self._page_read()
+        elif page:
             self._page_sizes.append(len(page))
         else:
             self._page_read()

@@ -21,7 +21,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orgcal.errors import EntraError, Unreachable
-from orgcal.msgraph.answers import shorten
+from orgcal.msgraph.answers import RETRIED_STATUSES, retry_after_s, shorten
 from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken, msal_credential
 from orgcal.msgraph.worlds import World
 
@@ -132,6 +132,7 @@ class TokenSource:
 
             self._session = new_session(self.world)
         self._token = ""
+        heard = _Heard(self._session)
         where = f"token for client {self.client_id} in tenant {self.tenant_id}"
         try:
             application = msal.ConfidentialClientApplication(
@@ -139,7 +140,7 @@ class TokenSource:
                 client_credential=msal_credential(self._credential),
                 authority=f"{self.world.login_url}/{self.tenant_id}",
                 instance_discovery=False,  # worlds are pinned; the check would ask the public cloud about every other
-                http_client=self._session,
+                http_client=heard,
                 http_cache={},
             )
             answer: dict[str, Any] = application.acquire_token_for_client([self._scope])
@@ -155,9 +156,41 @@ class TokenSource:
                 f"Entra ID's answer cannot be understood ({type(error).__name__})", where=where, repair="try again"
             ) from error
         if "access_token" not in answer:
+            if heard.status in RETRIED_STATUSES:
+                raise Unreachable(
+                    f"Entra ID cannot answer now ({heard.status})",
+                    where=where,
+                    repair="try again",
+                    retry_after_s=heard.retry_after_s,
+                )
             raise _refused_token(answer, where)
         self._token = str(answer["access_token"])
         self._renew_at = time.monotonic() + float(answer.get("expires_in") or 0) - RENEW_BEFORE_S
+
+
+class _Heard:
+    """The session as MSAL sees it; keeps what MSAL does not tell: the last answer's status, and how long to wait."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session
+        self.status = 0
+        self.retry_after_s: float | None = None
+
+    def get(self, url: str, **options: Any) -> requests.Response:
+        """As `Session.get`."""
+        return self._noted(self._session.get(url, **options))
+
+    def post(self, url: str, **options: Any) -> requests.Response:
+        """As `Session.post`."""
+        return self._noted(self._session.post(url, **options))
+
+    def close(self) -> None:
+        """Nothing: the session belongs to whoever made it."""
+
+    def _noted(self, response: requests.Response) -> requests.Response:
+        self.status = response.status_code
+        self.retry_after_s = retry_after_s(response.headers)
+        return response
 
 
 def roles_of(token: str) -> frozenset[str] | None:

@@ -25,6 +25,11 @@ def is_guid(text: str) -> bool:
     return bool(_GUID.fullmatch(text.lower()))
 
 
+def is_domain(text: str) -> bool:
+    """Whether `text` could be a tenant's domain."""
+    return bool(_DOMAIN.fullmatch(text.lower()))
+
+
 def resolve_tenant(world: World, name: str, session: requests.Session) -> str:
     """The tenant id of `name`, and the proof that there is such a tenant.
 
@@ -40,7 +45,7 @@ def resolve_tenant(world: World, name: str, session: requests.Session) -> str:
     import requests
 
     lowered = name.strip().lower()
-    if not is_guid(lowered) and not _DOMAIN.fullmatch(lowered):
+    if not is_guid(lowered) and not is_domain(lowered):
         raise UsageError(f"{name!r} is neither a tenant id nor a domain", where="TENANT", repair="such as contoso.com")
     url = f"{world.login_url}/{quote(lowered)}/v2.0/.well-known/openid-configuration"
     try:

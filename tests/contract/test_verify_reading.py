@@ -56,6 +56,17 @@ def test_reading_of_many_pages_keeps_to_the_request_goal(graph: ScriptedGraph) -
     assert graph.connections <= 64 + 2
 
 
+@pytest.mark.parametrize("page_size", [1, 3, 19])
+def test_reading_of_pages_shorter_than_a_batch_fills_batches_all_the_same(graph: ScriptedGraph, page_size: int) -> None:
+    graph.users = users(101)
+    graph.page_size = page_size
+
+    outcome = read(graph)
+
+    assert outcome.tally.counts[OK] == 101
+    assert sorted(len(seen.entries) for seen in graph.batches()) == [1] + [20] * 5
+
+
 def test_reading_asks_politely_and_for_ids_only(graph: ScriptedGraph) -> None:
     graph.users = users(3)
     read(graph)
@@ -197,6 +208,28 @@ def test_reading_where_retries_do_not_help_counts_the_users_as_undecided(graph: 
     assert outcome.tally.counts[FAILED] == outcome.tally.undecided == 5
 
 
+def test_reading_of_a_graph_that_answers_nobody_ends_before_it_has_tried_everybody(graph: ScriptedGraph) -> None:
+    graph.users = users(10_000)
+    graph.entry = lambda path, before: {**graph_error(503, "serviceNotAvailable"), "headers": {"Retry-After": "0"}}
+
+    outcome = read(graph, pace=replace(PACE, attempts=2))
+
+    assert isinstance(outcome.reading_error, Unreachable)
+    assert "503 serviceNotAvailable" in outcome.reading_error.what
+    assert outcome.tally.counts[FAILED] < 3000
+    assert len(graph.batches()) < 300
+
+
+def test_reading_where_only_the_last_mailbox_is_permitted_finds_it(graph: ScriptedGraph) -> None:
+    graph.users = users(3000)
+    graph.entry = lambda path, before: calendars() if number(path) == 2999 else graph_error(403, "ErrorAccessDenied")
+
+    outcome = read(graph)
+
+    assert (outcome.tally.counts[RESTRICTED], outcome.tally.counts[OK]) == (2999, 1)
+    assert len(graph.batches()) == 150
+
+
 def mangled(graph: ScriptedGraph, mangle: str) -> None:
     """Bend every first batch."""
 
@@ -328,6 +361,72 @@ def test_listing_that_loops_ends(graph: ScriptedGraph) -> None:
     assert isinstance(outcome.listing_error, Unreachable)
     assert "circle" in outcome.listing_error.what
     assert (outcome.listed, outcome.repeated) == (5, 5)
+
+
+@pytest.mark.parametrize("pages_of_the_circle", [2, 3, 7, 20])
+def test_listing_that_loops_under_links_that_are_new_each_time_ends(
+    graph: ScriptedGraph, pages_of_the_circle: int
+) -> None:
+    graph.users = users(5 + 4 * pages_of_the_circle)
+    asked: list[int] = []
+
+    def intercept(seen: Seen) -> Reply | None:
+        if "/users?" not in seen.path:
+            return None
+        asked.append(1)
+        number = len(asked) - 2
+        first = 0 if number < 0 else 5 + 4 * (number % pages_of_the_circle)
+        ids = graph.users[first : 5 if number < 0 else first + 4]
+        return page(graph, ids, f"{graph.url}/v1.0/users?$skiptoken={len(asked)}")
+
+    graph.intercept = intercept
+    outcome = read(graph)
+
+    assert isinstance(outcome.listing_error, Unreachable)
+    assert "circle" in outcome.listing_error.what
+    assert len(asked) <= 4 * pages_of_the_circle + 8
+
+
+def test_listing_of_empty_pages_without_end_ends(graph: ScriptedGraph) -> None:
+    asked: list[int] = []
+
+    def intercept(seen: Seen) -> Reply | None:
+        if "/users?" not in seen.path:
+            return None
+        asked.append(1)
+        ids = users(30)[len(asked) - 1 : len(asked)] if len(asked) <= 30 and len(asked) % 10 == 1 else []
+        return page(graph, ids, f"{graph.url}/v1.0/users?$skiptoken={len(asked)}")
+
+    graph.intercept = intercept
+    outcome = read(graph)
+
+    assert isinstance(outcome.listing_error, Unreachable)
+    assert outcome.tally.counts[OK] == 3, "empty pages between full ones are no reason to end"
+    assert len(asked) == 21 + 50
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(200, {"x-ms-throttle-limit-percentage": "0.93"}), (429, {"Retry-After": "0"})]
+)
+def test_listing_that_meets_a_limit_halves_the_batches_in_flight(
+    graph: ScriptedGraph, status: int, headers: dict[str, str]
+) -> None:
+    graph.users = users(2000)
+    plain = graph._page
+    sent: list[int] = []
+
+    def intercept(seen: Seen) -> Reply | None:
+        if "/users?" not in seen.path or sent:
+            return None
+        sent.append(1)
+        return replace(plain(0), headers=headers) if status == 200 else Reply(status, {"error": {}}, headers)
+
+    graph.intercept = intercept
+    outcome = read(graph)
+
+    assert outcome.tally.counts[OK] == 2000
+    assert outcome.throttles == 1
+    assert outcome.concurrency < 64, "after a throttle the window grows by one and does not double"
 
 
 def test_listing_that_repeats_users_reads_them_once(graph: ScriptedGraph) -> None:

@@ -82,6 +82,28 @@ def options(outputs: StackOutputs, emulator_environ: Mapping[str, str]) -> Optio
     return Options(replace(connector, outputs=None), environ=emulator_environ, given_credentials=given)
 
 
+class Breaking:
+    """A listener whose output has gone."""
+
+    wants_mailboxes = True
+
+    def __init__(self, broken: list[BaseException]) -> None:
+        self._broken = broken
+
+    def started(self, target: Target, total: int | None) -> None:
+        """Nothing."""
+
+    def progress(self, target: Target, listed: int, read: int) -> None:
+        """Nothing."""
+
+    def mailbox(self, target: Target, mailbox: object) -> None:
+        self._broken.append(BrokenPipeError())
+        raise self._broken[-1]
+
+    def finished(self, target: Target) -> None:
+        """Nothing."""
+
+
 def summarised(options: Options) -> Summary:
     summary = Summary()
     for result in run([Target(CONTOSO, "Contoso")], options):
@@ -132,6 +154,47 @@ def test_command_interrupted_writes_partial_reports_and_exits_130(
     assert last == {"type": "end", "complete": False, "exit_code": 130}
     assert ElementTree.parse(tmp_path / "junit.xml").getroot().find("./testsuite[@name='run']") is not None
     assert "interrupted" in (tmp_path / "report.html").read_text()
+
+
+def test_run_that_nobody_reads_on_ends_early_whoever_closes_it(options: Options, control: Callable[..., Any]) -> None:
+    control("POST", "/latency", {"outlook_s": 0.02})
+    broken: list[BaseException] = []
+    results = run([Target(CONTOSO, "Contoso")], replace(options, listener=Breaking(broken)))
+
+    assert [result.verdict for result in results] == [Verdict.ERROR], "that organisation's result, not the run's end"
+    assert broken
+
+    again = run([Target(CONTOSO, "Contoso"), Target(CONTOSO, "Contoso")], replace(options, organisations_at_once=2))
+    assert next(again).check == "tenant"
+    closer = threading.Thread(target=again.close)
+    closer.start()
+    closer.join(20)
+    assert not closer.is_alive()
+    with pytest.raises(StopIteration):
+        next(again)
+
+
+def test_command_whose_reader_went_away_ends(
+    outputs: StackOutputs, emulator_environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    assert outputs.client_secret is not None
+    (tmp_path / "secret").write_text(outputs.client_secret.get_secret_value())
+    (tmp_path / "connector.yaml").write_text(
+        f"cloud: emulator\nclient_id: {outputs.client_id}\nscopes: [Calendars.Read]\nclient_secret_file: secret\n"
+        f"tenants: [{{tenant_id: {CONTOSO}, name: Contoso}}]\n"
+    )
+    command = [sys.executable, "-m", "verify", f"--connector-config={tmp_path}/connector.yaml", "--jsonl=-"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ORGCAL_"))}
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**environ, **emulator_environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["type"] == "mailbox"
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        assert process.wait(30) != 0
+    assert "Traceback" not in said
 
 
 def test_run_under_limits_waits_as_told_and_reads_everybody(options: Options, control: Callable[..., Any]) -> None:

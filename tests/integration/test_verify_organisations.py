@@ -27,8 +27,12 @@ from orgcal.platforms import ConnectorSettings, Credential, open_platform
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, deploy, operator_graph
 from verify import CheckResult, Options, SecretReference, Summary, Target, Verdict, exit_code, run, run_on
+from verify.report.github import step_summary
+from verify.report.html import html
+from verify.report.junit import junit
 from verify.runner import for_workers
 from verify.sources import from_outputs
+from verify.summary import conclusion
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = [Target(CONTOSO, "Contoso"), Target(FABRIKAM, "Fabrikam", invited=True)]
@@ -83,11 +87,21 @@ def test_run_where_one_consented_and_one_is_invited_passes(
         ["tenant", "token", "roles", "users", "calendars"], Verdict.PASS
     )
     assert contoso["token"].evidence["credential"] == "credential read back from the connector"
-    assert contoso["users"].evidence == {"listed": 57, "expected": 57, "repeated": 0}
+    assert contoso["token"].evidence["proof"] == "connector"
+    users = contoso["users"].evidence
+    assert {name: users[name] for name in ("listed", "expected", "repeated")} == {
+        "listed": 57,
+        "expected": 57,
+        "repeated": 0,
+    }
+    assert users["request_id"], "what Microsoft's support asks for"
+    assert set(contoso["calendars"].evidence["request_ids"]) == set(contoso["calendars"].evidence["reasons"])
     mailboxes = contoso["calendars"].evidence["mailboxes"]
     assert sum(mailboxes.values()) == 57
     assert (mailboxes["no_mailbox"], mailboxes["restricted"], mailboxes["failed"]) == (10, 3, 0)
     assert summary.organisations[FABRIKAM].verdict is Verdict.SKIP
+    fabrikam = summary.as_json()["organisations"][1 if next(iter(summary.organisations)) == CONTOSO else 0]
+    assert (fabrikam["users"], fabrikam["calendars"], fabrikam["mailboxes"], fabrikam["proof"]) == (None,) * 4
     assert {check: result.verdict for check, result in summary.deployment.items()} == {
         "agreement": Verdict.PASS,
         "expiry": Verdict.PASS,
@@ -187,6 +201,84 @@ def test_run_through_the_platform_uses_the_token_it_hands_out(
 
     assert checks(summary, CONTOSO)["token"].evidence["credential"] == "through the platform"
     assert exit_code(summary) == 0
+
+
+def test_run_where_the_platform_shows_nothing_says_that_only_the_stacks_copy_is_proved(
+    options: Options, consent: Callable[[str, str], None], emulator_environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    consent(CONTOSO, "admin@contoso.example")
+    (tmp_path / "github-token").write_text("never-used")
+    (tmp_path / "github-token").chmod(0o600)
+    write_only = {
+        "kind": "github-environment",
+        "repository": "acme/app",
+        "environment": "production",
+        "callback_url": "https://app.example/callback",
+    }
+    connector = replace(options.connector, credential=SecretReference("platform", "key", write_only), outputs=None)
+    environ = {**emulator_environ, "GITHUB_TOKEN_FILE": str(tmp_path / "github-token")}
+
+    summary = summarised(TARGETS[:1], replace(options, connector=connector, environ=environ))
+
+    token = checks(summary, CONTOSO)["token"]
+    assert token.evidence.get("proof") == "stack", (token.sentence, token.repair)
+    assert "credential from the stack, not the connector's own, as the platform does not show" in token.sentence
+    said = [summary.as_json()["organisations"][0]["proof"], conclusion(summary), junit(summary, datetime.now(UTC))]
+    assert said[0] == "stack"
+    assert "by the stack's copy of the credential (1 of 1 organisations)" in said[1]
+    assert "not the connector's own" in said[2]
+    assert "not the connector's own" in html(summary, datetime.now(UTC)).replace("&#39;", "'")
+    assert "the stack's copy of the credential |" in step_summary(summary)
+
+    unable = summarised(TARGETS[:1], replace(options, connector=replace(connector, fallback=None), environ=environ))
+    assert checks(unable, CONTOSO)["token"].verdict is Verdict.ERROR, "nobody could tell, which is no refusal"
+
+    through = summarised(TARGETS[:1], replace(options, connector=connector, environ=environ, through_platform=True))
+    assert checks(through, CONTOSO)["token"].verdict is Verdict.WARN
+    assert "not through the platform" in checks(through, CONTOSO)["token"].sentence
+
+
+def test_run_of_a_federated_connector_goes_through_the_platform_which_alone_has_its_proof(
+    options: Options, outputs: StackOutputs, consent: Callable[[str, str], None], emulator_environ: Mapping[str, str]
+) -> None:
+    consent(CONTOSO, "admin@contoso.example")
+    open_platform(outputs.platform, emulator_environ).register_connection(outputs.connector_key, CONTOSO)
+    federated = replace(options.connector, federated=True, fallback=None, outputs=None)
+
+    token = checks(summarised(TARGETS[:1], replace(options, connector=federated)), CONTOSO)["token"]
+
+    assert (token.verdict, token.evidence["proof"]) == (Verdict.PASS, "platform")
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.PASS), (50, Verdict.ERROR)])
+@pytest.mark.parametrize("status", [429, 503])
+def test_run_while_entra_is_busy_asks_again_and_never_takes_that_for_a_refusal(
+    options: Options,
+    consent: Callable[[str, str], None],
+    world: World,
+    status: int,
+    times: int,
+    verdict: Verdict,
+) -> None:
+    consent(CONTOSO, "admin@contoso.example")
+    assert world.emulated is not None
+    with new_session(world) as session:
+        fault = {
+            "path": f"{CONTOSO}/oauth2/v2.0/token",
+            "times": times,
+            "status": status,
+            "code": "temporarily_unavailable",
+            "headers": {"Retry-After": "0"},
+        }
+        control_token = world.emulated.control_token_file.read_text().strip()
+        session.post(
+            f"{world.emulated.control_url}/faults", json=fault, headers={"Authorization": f"Bearer {control_token}"}
+        ).raise_for_status()
+
+    summary = summarised(TARGETS[:1], replace(options, connector=replace(options.connector, outputs=None)))
+
+    assert checks(summary, CONTOSO)["token"].verdict is verdict
+    assert exit_code(summary) == (0 if verdict is Verdict.PASS else 1)
 
 
 def test_run_after_more_scopes_were_declared_names_what_is_missing(
@@ -474,6 +566,50 @@ def test_organisation_whose_worker_is_lost_is_run_once_more_and_counted_once(
         "users",
         "calendars",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--tenant=Contosso"], "did you mean 'Contoso'?"),
+        (["--through-platform"], "--through-platform"),
+        (["--stack=dev"], "a stack and a file both describe the connector"),
+        (["--probe=mail"], "there is no probe 'mail'"),
+        (["--sample=-1"], "--sample"),
+    ],
+)
+def test_command_with_a_wrong_argument_says_so_before_anything_is_read(
+    connector_file: Path, emulator_environ: Mapping[str, str], arguments: list[str], says: str, tmp_path: Path
+) -> None:
+    ended = verify(
+        emulator_environ, f"--connector-config={connector_file}", f"--html={tmp_path}/report.html", *arguments
+    )
+
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_command_with_the_secret_in_a_variable_reads_it_there(
+    connector_file: Path, outputs: StackOutputs, emulator_environ: Mapping[str, str]
+) -> None:
+    described = {
+        "ORGCAL_CLIENT_ID": outputs.client_id,
+        "ORGCAL_CLOUD": "emulator",
+        "ORGCAL_SCOPES": "Calendars.Read",
+        "ORGCAL_TENANTS": CONTOSO,
+        "ORGCAL_CLIENT_SECRET": connector_file.with_name("secret").read_text(),
+    }
+
+    ended = verify({**emulator_environ, **described}, "--json", "--sample=5", "--seed=7")
+
+    assert ended.returncode == 0, ended.stderr
+    organisation = json.loads(ended.stdout)["organisations"][0]
+    assert organisation["proof"] == "given"
+    assert sum(organisation["mailboxes"].values()) == organisation["users"] == 57
+    assert organisation["mailboxes"]["not_read"] == 52
+    assert described["ORGCAL_CLIENT_SECRET"] not in ended.stdout + ended.stderr
 
 
 def test_dask_without_its_package_or_cluster_says_what_to_do(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from verify.concurrency import Gate, Window
 from verify.latency import Latencies
-from verify.models import Pace
+from verify.models import Connector, Options, Pace, SecretReference
+from verify.shared import Shared
 
 
 def answers(window: Window, count: int, *, throttled: bool = False) -> None:
@@ -59,12 +60,28 @@ def test_window_never_falls_below_one_and_a_fixed_one_never_moves() -> None:
     assert fixed.limit == 5
 
 
-def test_window_keeps_to_its_share_of_the_connections() -> None:
-    share = [3]
-    window = Window(Pace(start=8), lambda: share[0])
-    assert window.limit == 3
-    share[0] = 100
-    assert window.limit == 8
+def test_window_takes_a_throttled_page_of_users_as_news_too() -> None:
+    window = Window(Pace(start=16, cap=64))
+    window.throttled()
+    assert (window.limit, window.throttles) == (8, 1)
+    answers(window, 16)
+    assert window.limit == 8, "the window in which the throttle came is not clean"
+
+
+def test_connections_are_shared_evenly_and_what_others_leave_unused_is_taken() -> None:
+    shared = Shared(Options(Connector("public", "c", ("Calendars.Read",), SecretReference("file", "f"))))
+    for _ in range(4):
+        shared.entered()
+    assert shared.may_send(40), "the others have nothing in flight"
+    shared.sent(64)
+    assert [shared.may_send(in_flight) for in_flight in (0, 15, 16, 40)] == [True, True, False, False]
+    shared.sent(-1)
+    assert shared.may_send(40)
+    for _ in range(28):
+        shared.entered()
+    shared.sent(1)
+    assert [shared.may_send(in_flight) for in_flight in (3, 4)] == [True, False], "nobody waits for everybody else"
+    shared.close()
 
 
 @given(st.lists(st.tuples(st.integers(0, 64), st.booleans())))

@@ -146,6 +146,33 @@ def test_step_summary_never_exceeds_what_github_takes() -> None:
     assert len(step_summary(summary).encode()) <= MAX_SUMMARY_BYTES
 
 
+def test_step_summary_of_many_shows_the_worst_and_says_how_many_more() -> None:
+    summary = summary_of(*[GOOD] * 1500, {**GOOD, "calendars": FAIL})
+
+    text = step_summary(summary)
+
+    assert "| Org 1500 | ❌ fail |" in text.splitlines()[6]
+    assert "501 more organisations are in the full report" in text
+
+
+def test_step_summary_of_an_interrupted_run_says_so() -> None:
+    summary = summary_of(GOOD)
+    summary.complete = False
+
+    assert "**interrupted**" in step_summary(summary)
+
+
+def test_numbers_of_an_organisation_that_nobody_read_are_shown_as_such() -> None:
+    out = io.StringIO()
+    summary = summary_of(GOOD, INVITED, EMPTY)
+    ConsoleReport(out=out).end(summary)
+
+    rows = [line.split() for line in out.getvalue().splitlines() if line.startswith("Org")]
+    assert [row[3] for row in rows] == ["3", "-", "0"]
+    assert [organisation["users"] for organisation in summary.as_json()["organisations"]] == [3, None, 0]
+    assert "| Org 1 | ⏭️ skip | - | - | - | - | - | - |" in step_summary(summary)
+
+
 def test_step_summary_lets_no_text_become_markup() -> None:
     summary = Summary()
     summary.add(CheckResult("token", FAIL, "<img src=x> | [a](b)", "", "t", "Evil | <b>"))
@@ -165,7 +192,7 @@ def test_github_report_is_made_in_actions_only() -> None:
 def rich_summary() -> Summary:
     summary = summary_of(GOOD, REFUSED, deployment={"expiry": WARN})
     mailboxes = dict.fromkeys((item.value for item in MailboxClass), 0)
-    batch_ms = {"p50": 20.0, "p95": 40.0, "buckets": [[10.0, 1], [20.0, 5], [40.0, 2]]}
+    batch_ms = {"p50": 20.0, "p95": 40.0, "buckets": [[10.0, 3], [20.0, 5], [40.0, 2]]}
     evidence = {
         "calendars": 7,
         "mailboxes": {**mailboxes, "ok": 2, "failed": 1},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
 from verify.summary import Summary
 
@@ -76,8 +78,11 @@ class Reports:
         """The reports that were asked for; files are made now, so that a wrong path is known before the run.
 
         Raises:
-            UsageError: a file cannot be written.
+            UsageError: a file cannot be written, or two reports want standard output.
         """
+        lines_to_output = jsonl is not None and str(jsonl) == "-"
+        if lines_to_output and as_json:
+            raise UsageError("both would be on standard output", where="--json, --jsonl -", repair="name a file")
         reports: list[Report] = []
         with ExitStack() as undo:
             if as_json:
@@ -87,7 +92,7 @@ class Reports:
             else:
                 from verify.report.console import ConsoleReport
 
-                reports.append(ConsoleReport(quiet=quiet))
+                reports.append(ConsoleReport(quiet=quiet, out=sys.stderr if lines_to_output else None))
             if jsonl is not None:
                 from verify.report.machine import JsonLinesReport
 

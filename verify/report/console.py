@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from typing import TextIO
 
 from rich.console import Console
@@ -18,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from verify.models import CheckResult, Mailbox, MailboxClass, Target, Verdict
-from verify.summary import Summary, exit_code
+from verify.summary import Summary, conclusion, exit_code
 
 STYLES: dict[Verdict, str] = {
     Verdict.PASS: "green",
@@ -29,14 +28,6 @@ STYLES: dict[Verdict, str] = {
 }
 _REFRESH_S = 0.1
 """Ten times a second is as much as an eye takes."""
-
-CONCLUSIONS: Mapping[int, str] = {
-    0: "all checks passed",
-    1: "a check failed or could not be decided",
-    4: "authentication or consent failed for every organisation",
-    5: "nothing was checked",
-    130: "interrupted; what was found so far is above",
-}
 
 
 class ConsoleReport:
@@ -130,7 +121,7 @@ class ConsoleReport:
             self._out.print(organisations_table(summary))
         code = exit_code(summary)
         style = "green" if code == 0 else "bold red"
-        self._out.print(f"[{style}]{CONCLUSIONS[code]}[/]")
+        self._out.print(f"[{style}]{escape(conclusion(summary))}[/]")
 
     def close(self) -> None:
         """Take the bars away, also where the run broke."""
@@ -152,16 +143,16 @@ def organisations_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("organisation", no_wrap=True)
     table.add_column("verdict")
-    for name in ("users", "calendars", "no mailbox", "restricted", "deleted", "failed"):
+    classes = [MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.FAILED]
+    if any(organisation.mailboxes[MailboxClass.NOT_READ] for organisation in summary.organisations.values()):
+        classes.append(MailboxClass.NOT_READ)
+    for name in ("users", "calendars", *(mailbox_class.value.replace("_", " ") for mailbox_class in classes)):
         table.add_column(name, justify="right")
-    classes = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.FAILED)
     for organisation in summary.organisations.values():
         verdict = organisation.verdict
         table.add_row(
             escape(organisation.organisation),
             f"[{STYLES[verdict]}]{verdict.value}[/]",
-            f"{organisation.users:,}",
-            f"{organisation.calendars:,}",
-            *(f"{organisation.mailboxes[mailbox_class]:,}" for mailbox_class in classes),
+            *("-" if number is None else f"{number:,}" for number in organisation.numbers(*classes)),
         )
     return table

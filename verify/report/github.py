@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
 from verify.models import CheckResult, MailboxClass, Verdict
 from verify.report import Silent
-from verify.summary import Summary
+from verify.summary import PROOFS, OrganisationSummary, Summary, conclusion
 
 MAX_ANNOTATIONS = 10
 MAX_SUMMARY_BYTES = 900_000
@@ -26,6 +26,7 @@ _SYMBOLS = {
     Verdict.FAIL: "❌",
     Verdict.ERROR: "❓",
 }
+_WORST_FIRST = [Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP]
 
 
 def github_report(environ: Mapping[str, str] | None = None) -> GithubReport | None:
@@ -60,8 +61,7 @@ class GithubReport(Silent):
 
 def annotation_lines(summary: Summary) -> list[str]:
     """Workflow commands for the worst results."""
-    order = [Verdict.FAIL, Verdict.ERROR, Verdict.WARN]
-    wanted = sorted((result for result in summary.results if result.verdict in order), key=_rank)
+    wanted = sorted((item for item in summary.results if item.verdict not in (Verdict.PASS, Verdict.SKIP)), key=_rank)
     lines = []
     for result in wanted[:MAX_ANNOTATIONS]:
         kind = "warning" if result.verdict is Verdict.WARN else "error"
@@ -71,40 +71,54 @@ def annotation_lines(summary: Summary) -> list[str]:
 
 
 def step_summary(summary: Summary) -> str:
-    """Markdown: a row for each organisation, details folded."""
-    head = "| organisation | verdict | users | calendars | no mailbox | restricted | failed |\n"
-    rows = ["## Calendar access of organisations\n", "" if summary.complete else "**interrupted**\n", head]
-    rows.append("|---|---|--:|--:|--:|--:|--:|\n")
-    classes = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.FAILED)
-    for number, organisation in enumerate(sorted(summary.organisations.values(), key=lambda item: item.verdict.value)):
-        if number == MAX_ROWS:
-            rows.append(f"\n{len(summary.organisations) - MAX_ROWS} more organisations are in the full report.\n")
-            break
-        verdict = organisation.verdict
-        counts = " | ".join(str(organisation.mailboxes[mailbox_class]) for mailbox_class in classes)
-        rows.append(
-            f"| {_cell(organisation.organisation)} | {_SYMBOLS[verdict]} {verdict.value} | {organisation.users} "
-            f"| {organisation.calendars} | {counts} |\n"
-        )
+    """Markdown: the conclusion, a row for each organisation, worst first, details folded; never more than is taken."""
+    head = "| organisation | verdict | users | calendars | no mailbox | restricted | failed | proved by |\n"
+    lines = [f"## Calendar access of organisations\n\n{_cell(conclusion(summary))}\n\n"]
+    if not summary.complete:
+        lines.append("**interrupted**\n\n")
+    organisations = sorted(summary.organisations.values(), key=lambda item: _WORST_FIRST.index(item.verdict))
+    rows = _fitting((_row(organisation) for organisation in organisations), MAX_SUMMARY_BYTES // 2)
+    if rows:
+        lines += [head, "|---|---|--:|--:|--:|--:|--:|---|\n", *rows]
+    if len(rows) < len(organisations):
+        lines.append(f"\n{len(organisations) - len(rows)} more organisations are in the full report.\n")
     bad = [result for result in summary.results if result.verdict not in (Verdict.PASS, Verdict.SKIP)]
-    if bad:
-        rows.append("\n<details><summary>What is not well</summary>\n\n")
-        rows += [
-            f"- {_SYMBOLS[result.verdict]} **{_cell(result.organisation or 'connector')}** {result.check}: "
-            f"{_cell(result.sentence)}{f' → {_cell(result.repair)}' if result.repair else ''}\n"
-            for result in bad[:MAX_ROWS]
-        ]
-        rows.append("\n</details>\n")
-    text = "".join(rows)
-    if len(text.encode()) > MAX_SUMMARY_BYTES:
-        return (
-            f"## Calendar access of organisations\n\n{len(summary.organisations)} organisations; see the full report.\n"
-        )
-    return text
+    details = _fitting((_detail(result) for result in sorted(bad, key=_rank)), MAX_SUMMARY_BYTES // 3)
+    if details:
+        lines += ["\n<details><summary>What is not well</summary>\n\n", *details]
+        if len(details) < len(bad):
+            lines.append(f"- {len(bad) - len(details)} more are in the full report\n")
+        lines.append("\n</details>\n")
+    return "".join(lines)
+
+
+def _row(organisation: OrganisationSummary) -> str:
+    classes = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.FAILED)
+    numbers = " | ".join("-" if number is None else str(number) for number in organisation.numbers(*classes))
+    verdict = organisation.verdict
+    proof = PROOFS[organisation.proof] if organisation.proof else "-"
+    return f"| {_cell(organisation.organisation)} | {_SYMBOLS[verdict]} {verdict.value} | {numbers} | {proof} |\n"
+
+
+def _detail(result: CheckResult) -> str:
+    repair = f" → {_cell(result.repair)}" if result.repair else ""
+    subject = _cell(result.organisation or "connector")
+    return f"- {_SYMBOLS[result.verdict]} **{subject}** {result.check}: {_cell(result.sentence)}{repair}\n"
+
+
+def _fitting(lines: Iterable[str], limit: int) -> list[str]:
+    """The first of `lines`, as many as there is room for in `limit` bytes."""
+    taken: list[str] = []
+    for line in lines:
+        limit -= len(line.encode())
+        if limit < 0 or len(taken) == MAX_ROWS:
+            break
+        taken.append(line)
+    return taken
 
 
 def _rank(result: CheckResult) -> int:
-    return [Verdict.FAIL, Verdict.ERROR, Verdict.WARN].index(result.verdict)
+    return _WORST_FIRST.index(result.verdict)
 
 
 def _data(text: str) -> str:

@@ -5,6 +5,7 @@ Readable on a phone, by a screen reader, in light and in dark, without JavaScrip
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +13,22 @@ from typing import Any
 
 import jinja2
 
+from verify.latency import BUCKET_RATIO
 from verify.models import MailboxClass, Verdict
 from verify.report import Silent
-from verify.report.console import CONCLUSIONS
 from verify.report.files import check_writable, write_whole
-from verify.summary import OrganisationSummary, Summary
+from verify.summary import OrganisationSummary, Summary, conclusion
 
 MAX_ORGANISATIONS = 2000
 
 LEAST_WIDTH = 0.8
 """Percent of a bar: three failures among ten thousand users must be seen."""
+
+LEAST_BATCHES = 10
+"""Of fewer there is nothing to see, and the sentence below the picture says it all."""
+
+LEAST_COLUMNS = 16
+"""Places in the picture of latencies, so that a few columns do not become walls."""
 
 CLASS_WORDS: dict[MailboxClass, str] = {
     MailboxClass.OK: "read",
@@ -76,7 +83,7 @@ def html(summary: Summary, began: datetime) -> str:
     organisations = sorted(summary.organisations.values(), key=_worst_first)
     return environment.get_template("report.html.j2").render(
         summary=summary,
-        conclusion=CONCLUSIONS[summary.exit_code],
+        conclusion=conclusion(summary),
         good=summary.exit_code == 0,
         began=began,
         organisations=organisations[:MAX_ORGANISATIONS],
@@ -119,12 +126,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class LatencyPicture:
-    """Latencies of the batches of one organisation."""
+    """Latencies of the batches of one organisation; places of columns grow by a tenth, and few batches have none."""
 
     columns: list[Column]
     p50_ms: float
     p95_ms: float
-    longest_ms: float
+    first_ms: float
+    last_ms: float
 
 
 def latency(organisation: OrganisationSummary) -> LatencyPicture | None:
@@ -134,13 +142,18 @@ def latency(organisation: OrganisationSummary) -> LatencyPicture | None:
     buckets: list[list[float]] = said.get("buckets") or []
     if not buckets:
         return None
-    highest = max(count for _, count in buckets)
-    width = 100.0 / len(buckets)
+    first_ms, last_ms = buckets[0][0], buckets[-1][0]
+    places = [(round(math.log(ms / first_ms, BUCKET_RATIO)), count) for ms, count in buckets]
+    highest = max(count for _, count in places)
+    width = 100.0 / max(LEAST_COLUMNS, places[-1][0] + 1)
     columns = [
         Column(round(i * width, 2), round(width * 0.86, 2), round(40 - 40 * n / highest, 2), round(40 * n / highest, 2))
-        for i, (_, n) in enumerate(buckets)
+        for i, n in places
     ]
-    return LatencyPicture(columns, said["p50"], said["p95"], buckets[-1][0])
+    if sum(count for _, count in buckets) < LEAST_BATCHES:
+        columns = []
+    end_ms = first_ms * BUCKET_RATIO ** (100 / width - 1)
+    return LatencyPicture(columns, said["p50"], said["p95"], round(first_ms), round(max(last_ms, end_ms)))
 
 
 def _worst_first(organisation: OrganisationSummary) -> tuple[int, str]:

@@ -88,8 +88,9 @@ def _case(
     if verdict in _TAGS:
         found = ElementTree.SubElement(case, _TAGS[verdict], message=legal(sentence), type=verdict.value)
         found.text = legal(repair)
-    elif verdict is Verdict.WARN:
-        ElementTree.SubElement(case, "system-out").text = legal(f"warning: {sentence}\n{repair}")
+    elif sentence:
+        said = f"warning: {sentence}\n{repair}" if verdict is Verdict.WARN else sentence
+        ElementTree.SubElement(case, "system-out").text = legal(said)
 
 
 def legal(text: str) -> str:

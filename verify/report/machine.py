@@ -69,6 +69,7 @@ class JsonLinesReport(Silent):
     def result(self, result: CheckResult) -> None:
         """Write one result."""
         self._write({"type": "result", **result.as_json()})
+        self._file.flush()
 
     def end(self, summary: Summary) -> None:
         """Write how the run ended."""

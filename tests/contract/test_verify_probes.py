@@ -1,0 +1,70 @@
+"""The probe of events against a Graph that keeps, or breaks, what the scopes promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from orgcal.msgraph.session import new_session
+from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, serving
+from verify.access import Access
+from verify.judging import Outcome
+from verify.models import CheckResult, Connector, Options, SecretReference, Verdict
+from verify.probes import probe_events
+from verify.shared import Shared
+
+PROMISED, BASIC = "Calendars.Read", "Calendars.ReadBasic.All"
+WITH_BODY = Reply(body={"value": [{"id": "e", "subject": "s", "body": {"content": "x"}}]})
+WITHOUT_BODY = Reply(body={"value": [{"id": "e", "subject": "s"}]})
+NONE = Reply(body={"value": []})
+
+
+def refused(status: int, code: str) -> Reply:
+    return Reply(status, {"error": {"code": code, "message": "no"}}, {"request-id": "r1"})
+
+
+@pytest.fixture
+def graph() -> Iterator[ScriptedGraph]:
+    with serving(ScriptedGraph()) as graph:
+        yield graph
+
+
+def probe(graph: ScriptedGraph, permission: str, reply: Reply) -> CheckResult:
+    def intercept(seen: Seen) -> Reply | None:
+        return reply if "/events" in seen.path else None
+
+    graph.intercept = intercept
+    options = Options(Connector("public", "client", (permission,), SecretReference("file", "unused")))
+    outcome = Outcome()
+    outcome.tally.add_read("u1", 1)
+    with new_session(graph.world) as session:
+        shared: Any = SimpleNamespace(world=graph.world, session=session, options=options)
+        return probe_events(cast("Shared", shared), Access((), GivenTokens()), outcome)
+
+
+@pytest.mark.parametrize(
+    ("permission", "reply", "verdict", "says"),
+    [
+        (PROMISED, WITH_BODY, Verdict.PASS, "with its body"),
+        (PROMISED, NONE, Verdict.PASS, "hold none"),
+        (PROMISED, refused(403, "ErrorAccessDenied"), Verdict.FAIL, "cannot be read"),
+        (PROMISED, refused(500, "generalException"), Verdict.ERROR, "cannot be read"),
+        (PROMISED, Reply(200, b"<html>", content_type="text/html"), Verdict.ERROR, "web page"),
+        (BASIC, WITHOUT_BODY, Verdict.PASS, "without their bodies"),
+        (BASIC, refused(403, "ErrorAccessDenied"), Verdict.PASS, "refused, as the scopes say"),
+        (BASIC, refused(403, "Authorization_RequestDenied"), Verdict.FAIL, "cannot be read"),
+        (BASIC, WITH_BODY, Verdict.FAIL, "which the scopes do not promise"),
+        ("Directory.Read.All", WITH_BODY, Verdict.SKIP, "no scope"),
+    ],
+)
+def test_probe_of_events_holds_graph_to_what_the_scopes_say(
+    graph: ScriptedGraph, permission: str, reply: Reply, verdict: Verdict, says: str
+) -> None:
+    result = probe(graph, permission, reply)
+
+    assert (result.verdict, says in result.sentence) == (verdict, True), result.sentence
+    if reply.headers:
+        assert result.evidence["request_id"] == "r1"

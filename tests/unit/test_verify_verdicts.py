@@ -1,0 +1,153 @@
+"""Verdicts on what reading an organisation came to, and on tokens: nothing green by accident, nothing red by guess."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orgcal.errors import EntraError, GraphError, OrgcalError, Unreachable
+from tests.scripted_graph import GivenTokens
+from verify.access import TOKEN_ATTEMPTS, Access, PatientTokens
+from verify.judging import Outcome
+from verify.models import Mailbox, MailboxClass, Target, Verdict
+from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
+
+TARGET = Target("22222222-2222-2222-2222-222222222222", "Contoso")
+REQUIRED = frozenset({"Calendars.Read", "Directory.Read.All"})
+OK, RESTRICTED, FAILED = MailboxClass.OK, MailboxClass.RESTRICTED, MailboxClass.FAILED
+
+
+def outcome(*classes: MailboxClass, undecided: bool = False, **fields: Any) -> Outcome:
+    """An outcome with a mailbox of each of `classes`."""
+    found = Outcome(**{"listed": len(classes), "listing_complete": True, "complete": True, **fields})
+    for number, mailbox_class in enumerate(classes):
+        calendars = 1 if mailbox_class is OK else 0
+        found.tally.add(Mailbox(f"u{number}", mailbox_class, calendars, "reason", f"r{number}", undecided=undecided))
+    return found
+
+
+def access(*roles: str, source: str = "token") -> Access:
+    return Access((), GivenTokens(), frozenset(roles), source)
+
+
+@pytest.mark.parametrize(
+    ("roles", "classes", "verdict", "says"),
+    [
+        (REQUIRED, [OK], Verdict.PASS, "effective: Calendars.Read, Directory.Read.All"),
+        ({"Directory.Read.All"}, [OK, RESTRICTED], Verdict.WARN, "RBAC for Applications"),
+        ({"Directory.Read.All"}, [RESTRICTED], Verdict.FAIL, "missing: Calendars.Read"),
+        ({"Calendars.Read"}, [], Verdict.FAIL, "missing: Directory.Read.All"),
+        (set(), [], Verdict.FAIL, "no permission is effective"),
+        ({*REQUIRED, "Mail.Read"}, [OK], Verdict.WARN, "more is granted than declared: Mail.Read"),
+    ],
+)
+def test_roles_verdict_follows_the_calls_where_the_token_lacks_a_role(
+    roles: set[str], classes: list[MailboxClass], verdict: Verdict, says: str
+) -> None:
+    result = roles_verdict(TARGET, access(*roles), REQUIRED, outcome(*classes))
+
+    assert (result.verdict, says in result.sentence) == (verdict, True), result.sentence
+
+
+def test_roles_verdict_on_a_token_that_nobody_can_read_warns_and_the_grants_are_named_as_such() -> None:
+    unknown = roles_verdict(TARGET, Access((), GivenTokens()), REQUIRED, outcome(OK))
+    by_grants = roles_verdict(TARGET, access(*REQUIRED, source="grants"), REQUIRED, outcome(OK))
+
+    assert unknown.verdict is Verdict.WARN
+    assert by_grants.verdict is Verdict.PASS
+    assert "by the grants in the tenant" in by_grants.sentence
+
+
+@pytest.mark.parametrize(
+    ("roles", "repair"),
+    [
+        (REQUIRED, "a policy of the customer's Exchange leaves out everybody: ask for its scope"),
+        ({"Directory.Read.All"}, "no calendar permission is effective: send"),
+        (None, "the calendar permission is missing, or a policy"),
+    ],
+)
+def test_calendars_verdict_where_everybody_is_denied_fails_and_tells_role_from_policy(
+    roles: set[str] | None, repair: str
+) -> None:
+    result = calendars_verdict(outcome(*[RESTRICTED] * 30), None if roles is None else frozenset(roles))
+
+    assert result.verdict is Verdict.FAIL
+    assert repair in result.repair
+    assert result.evidence["request_ids"] == {"reason": "r0"}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (outcome(OK, RESTRICTED), Verdict.PASS),
+        (outcome(OK, FAILED), Verdict.FAIL),
+        (outcome(OK, FAILED, undecided=True), Verdict.ERROR),
+        (outcome(MailboxClass.NO_MAILBOX), Verdict.ERROR),
+        (outcome(OK, MailboxClass.NOT_READ, complete=False), Verdict.ERROR),
+        (outcome(OK, reading_error=Unreachable("no answer")), Verdict.ERROR),
+        (outcome(OK, reading_error=EntraError("not accepted")), Verdict.FAIL),
+    ],
+)
+def test_calendars_verdict_fails_for_the_organisation_and_errs_where_nobody_can_tell(
+    found: Outcome, verdict: Verdict
+) -> None:
+    assert calendars_verdict(found).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "says"),
+    [
+        (outcome(OK, expected=1), Verdict.PASS, "1 user listed"),
+        (outcome(*[OK] * 100, expected=500), Verdict.WARN, "Microsoft Graph counts 500"),
+        (outcome(), Verdict.ERROR, "nothing is proved"),
+        (outcome(OK, listing_complete=False), Verdict.ERROR, "the run ended when 1 user"),
+        (outcome(OK, complete=False), Verdict.PASS, "1 user listed"),
+        (outcome(listing_error=GraphError("no", status=403)), Verdict.FAIL, "listing users ended after 0"),
+        (outcome(listing_error=GraphError("no", status=500)), Verdict.ERROR, "listing users ended after 0"),
+        (outcome(listing_error=Unreachable("circle")), Verdict.ERROR, "circle"),
+    ],
+)
+def test_users_verdict_says_how_far_listing_came(found: Outcome, verdict: Verdict, says: str) -> None:
+    result = users_verdict(found)
+
+    assert (result.verdict, says in result.sentence) == (verdict, True), result.sentence
+
+
+class Flaky:
+    """Tokens that come after some errors."""
+
+    def __init__(self, *errors: OrgcalError) -> None:
+        self.errors = list(errors)
+        self.asked = 0
+
+    def token(self) -> str:
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "t"
+
+    def renewed(self, refused: str) -> str:
+        return self.token()
+
+
+@pytest.mark.parametrize("method", ["token", "renewed"])
+def test_tokens_after_a_lost_connection_are_asked_for_again(method: str) -> None:
+    slept: list[float] = []
+    tokens = PatientTokens(
+        Flaky(Unreachable("lost"), Unreachable("busy", retry_after_s=7.0)), 900.0, sleep=slept.append
+    )
+
+    assert (tokens.token() if method == "token" else tokens.renewed("old")) == "t"
+    assert 7.0 < sum(slept) < 9.0, "the wait that Entra ID asked for, and a moment before"
+
+
+def test_tokens_that_never_come_end_after_a_few_tries_and_a_refusal_at_once() -> None:
+    lost = Flaky(*[Unreachable("lost")] * 9)
+    refused = Flaky(EntraError("wrong secret"))
+    too_long = Flaky(Unreachable("busy", retry_after_s=86_400.0))
+    for source, error in ((lost, Unreachable), (refused, EntraError), (too_long, Unreachable)):
+        with pytest.raises(error):
+            PatientTokens(source, 900.0, sleep=lambda seconds: None).token()
+
+    assert (lost.asked, refused.asked, too_long.asked) == (TOKEN_ATTEMPTS, 1, 1)
