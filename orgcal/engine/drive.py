@@ -219,6 +219,27 @@ class Drive:
             self._selected().destroy(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
         return Result(collected.changes)
 
+    def remove(self) -> None:
+        """Removes the (empty) state; the stack's file stays."""
+        self.select()
+        with _translated(self._stack_name):
+            self._workspace.remove_stack(self._stack_name, preserve_config=True)
+
+    def states(self) -> frozenset[str]:
+        """Names of the stacks of this project that the backend keeps a state of."""
+        with _translated(self._stack_name):
+            return frozenset(stack.name.rsplit("/", 1)[-1] for stack in self._workspace.list_stacks())
+
+    def export_of(self, stack: str) -> dict[str, Any]:
+        """The state of another stack of this project, which needs no file and no passphrase here."""
+        with _translated(stack):
+            said: dict[str, Any] = json.loads(
+                self._workspace.pulumi_command.run(
+                    ["stack", "export", "--stack", stack], self._workspace.work_dir, self._workspace.env_vars
+                ).stdout
+            )
+        return said
+
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included.
 
