@@ -35,6 +35,7 @@ def test_ephemeral_stack_is_made_deployed_verified_and_leaves_nothing(started: C
     link = json.loads(started.orgcal("consent", "link", "contoso.example", "--stack", "pr-123", "--json").out)
     consented = answer(world, link["url"], "admin@contoso.example", follow=False)
     assert "admin_consent=True" in consented.headers["Location"]
+    assert started.orgcal("consent", "check", "--all", "--stack", "pr-123").code == 0
     verified = started.orgcal("verify", "--stack", "pr-123")
     assert verified.code == 0, verified.text
 
