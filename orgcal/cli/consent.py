@@ -80,9 +80,13 @@ def serve(
     trusted_proxy: Annotated[list[str] | None, typer.Option(help="Address whose forwarded headers count.")] = None,
     stack: StackOption = "dev",
 ) -> None:
-    """Receive the answers of administrators on a loopback port until Ctrl-C."""
+    """Receive the answers of administrators on a loopback port until Ctrl-C; each is a line on standard error."""
+    import logging
+
     from orgcal.consent.server import serve_here
 
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
+    logging.getLogger("orgcal.consent").setLevel(logging.INFO)
     with opened(stack) as found, service_of(stack, found) as service:
         serve_here(
             service,

@@ -123,7 +123,7 @@ PAGES: Mapping[Outcome, Page] = {
     Outcome.UNAVAILABLE: Page(
         "Please try again in a minute",
         ("We cannot record your answer at the moment. Nothing was recorded.",),
-        ("Open the link again in a minute; it is still good.",),
+        ("Reload this page in a minute, or open the link again: it is still good.",),
         mark="wait",
         symbol="…",
         status=503,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from orgcal.consent import links as consent_links
+from orgcal.consent.check import AT_ONCE
 from orgcal.consent.outcomes import CallbackAnswer, Outcome
-from orgcal.consent.proof import PATIENCE_S, Prover
+from orgcal.consent.proof import PATIENCE_S, Prover, pauses
 from orgcal.consent.recording import Recorder
 from orgcal.errors import UsageError
 from orgcal.msgraph.session import new_session
@@ -22,7 +23,7 @@ from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
 from orgcal.tenants import links
 from orgcal.tenants.model import Link, Tenant
-from orgcal.tenants.registry import Registry
+from orgcal.tenants.registry import Registry, RegistryUnavailable
 from verify import Options
 from verify.credentials import find_credential
 from verify.sources import from_outputs
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("orgcal.consent")
 _PROVERS = 16
+
+
+class _Closed(Exception):
+    """The service is being closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +95,35 @@ class ConsentService:
         self.world = world
         self._environ = environ
         self._patience_s = patience_s
-        self._session = new_session(world, pool_size=_PROVERS)
+        self._session = new_session(world, pool_size=max(_PROVERS, AT_ONCE))
         self.redirect_uri = consent_links.checked_redirect_uri(outputs)
-        self.prover = Prover(
-            world,
-            outputs.client_id,
-            frozenset(permission.name for permission in outputs.permissions),
-            self._credential,
-            self._session,
-        )
+        self._closing = threading.Event()
+        self.prover = self.new_prover(self.credential)
         self._recorder = Recorder(registry, outputs, environ)
         self._pool = ThreadPoolExecutor(_PROVERS, thread_name_prefix="proof")
         self._ended = threading.Condition()
 
     def close(self) -> None:
-        """End the proofs that have not begun, and close the connections."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End the proofs, which the next service goes on with, and close the connections."""
+        self._closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
         self._session.close()
+
+    def new_prover(self, credential: Callable[[], Credential]) -> Prover:
+        """A prover of this connector that takes its credential from `credential`."""
+        declared = frozenset(permission.name for permission in self.outputs.permissions)
+        return Prover(self.world, self.outputs.client_id, declared, credential, self._session, sleep=self._pause)
+
+    def credential(self) -> Credential:
+        """The connector's credential, as it is now.
+
+        Raises:
+            UsageError: no place that was named can tell it.
+            PlatformError: the platform refused.
+            Unreachable: the platform gave no answer.
+        """
+        connector, given = from_outputs(self.outputs)
+        return find_credential(Options(connector, environ=self._environ, given_credentials=given)).credential
 
     # --- links ---
 
@@ -167,7 +184,7 @@ class ConsentService:
         if outcome is Outcome.PROVING:
             self._pool.submit(self._prove, spent.link)
         else:
-            self._finish(spent.link, outcome, answer.code)
+            self._pool.submit(self._refuse, spent.link, outcome, answer.code)
         return spent
 
     def resume(self) -> int:
@@ -205,13 +222,13 @@ class ConsentService:
     def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
         """As `result`, but waits a little while the proof goes on."""
         deadline = time.monotonic() + timeout_s
-        with self._ended:
-            while True:
-                found = self.result(handle)
-                left_s = deadline - time.monotonic()
-                if found is None or found.outcome is not Outcome.PROVING or left_s <= 0:
-                    return found
-                self._ended.wait(left_s)
+        while True:
+            found = self.result(handle)
+            left_s = deadline - time.monotonic()
+            if found is None or found.outcome is not Outcome.PROVING or left_s <= 0:
+                return found
+            with self._ended:
+                self._ended.wait(min(left_s, 0.1))
 
     # --- serving ---
 
@@ -237,21 +254,45 @@ class ConsentService:
     def _prove(self, link: Link) -> None:
         try:
             finding = self.prover.prove(link.tenant_id, patience_s=self._patience_s)
-            outcome, detail = self._recorder.record(link, finding)
-            self._finish(link, outcome, detail)
+            self._write_down(lambda: self._finish(link, *self._recorder.record(link, finding)))
+        except _Closed:
+            return  # the link stays unfinished, and the next service goes on with it
         except Exception:  # noqa: BLE001  # nobody else would see it
             # The page must not say "working on it" for ever; what broke is in the log, without personal data.
             _LOG.exception("the proof for link %s broke", link.state_hash[:8])
-            self._finish(link, Outcome.FAILED, "internal")
+            self._write_down(lambda: self._finish(link, Outcome.FAILED, "internal"))
+
+    def _refuse(self, link: Link, outcome: Outcome, code: str) -> None:
+        """Write down an answer that says no."""
+
+        def write() -> None:
+            if outcome is Outcome.FAILED:
+                self._recorder.refused(link, code)
+            self._finish(link, outcome, code)
+
+        try:
+            self._write_down(write)
+        except _Closed:
+            return
+
+    def _write_down(self, write: Callable[[], None]) -> None:
+        """Write, however long the database is away: what was proved must not be lost."""
+        for pause_s in pauses():
+            try:
+                write()
+                break
+            except RegistryUnavailable:
+                _LOG.warning("the registry cannot be asked; trying again in %.0f s", pause_s)
+                self._pause(pause_s)
+
+    def _pause(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise _Closed
 
     def _finish(self, link: Link, outcome: Outcome, detail: str = "") -> None:
         links.finish(self.registry, link, outcome.value, detail)
         with self._ended:
             self._ended.notify_all()
-
-    def _credential(self) -> Credential:
-        connector, given = from_outputs(self.outputs)
-        return find_credential(Options(connector, environ=self._environ, given_credentials=given)).credential
 
     def _refuse_own_flow(self) -> None:
         from orgcal.platforms import capabilities_of

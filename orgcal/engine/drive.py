@@ -233,12 +233,7 @@ class Drive:
     def export_of(self, stack: str) -> dict[str, Any]:
         """The state of another stack of this project, which needs no file and no passphrase here."""
         with _translated(stack):
-            said: dict[str, Any] = json.loads(
-                self._workspace.pulumi_command.run(
-                    ["stack", "export", "--stack", stack], self._workspace.work_dir, self._workspace.env_vars
-                ).stdout
-            )
-        return said
+            return self._printed(stack, "stack", "export")
 
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included.
@@ -262,13 +257,19 @@ class Drive:
         return self._said("stack", "export")
 
     def _said(self, *words: str) -> dict[str, Any]:
-        """What a command of the engine prints as JSON."""
-        self.select()
+        """What a command of the engine prints as JSON; the stack is made only where there is none."""
         with _translated(self._stack_name):
-            text = self._workspace.pulumi_command.run(
-                [*words, "--stack", self._stack_name], self._workspace.work_dir, self._workspace.env_vars
-            ).stdout
-        said: dict[str, Any] = json.loads(text)
+            try:
+                return self._printed(self._stack_name, *words)
+            except automation.StackNotFoundError:
+                self.select()
+                return self._printed(self._stack_name, *words)
+
+    def _printed(self, stack: str, *words: str) -> dict[str, Any]:
+        ran = self._workspace.pulumi_command.run(
+            [*words, "--stack", stack], self._workspace.work_dir, self._workspace.env_vars
+        )
+        said: dict[str, Any] = json.loads(ran.stdout)
         return said
 
     def release_dead_lock(self) -> bool:
