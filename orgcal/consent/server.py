@@ -118,6 +118,7 @@ def make_app(service: ConsentService) -> Starlette:
         return Response(renderer.stylesheet, media_type="text/css")
 
     async def show_bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        _LOG.info("callback: %s", Outcome.NOT_OURS.value)  # too many fields
         return shown(Outcome.NOT_OURS, "style.css")
 
     async def show_broken(request: Request, error: Exception) -> Response:  # noqa: ARG001
