@@ -8,22 +8,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orgcal.errors import UsageError
-from orgcal.tenants import links
+from orgcal.tenants import database, links
 from orgcal.tenants.links import NewLink, Spent, digest, make_link, spend
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable, operator_of, registry_url
 from orgcal.tenants.schema import HEAD, Base
-from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.postgresql import PASSWORD, PostgresqlServer, running_postgresql
 
 CLIENT = "cccccccc-0000-4000-8000-000000000001"
 CONTOSO = "22222222-2222-2222-2222-222222222222"
@@ -204,6 +205,13 @@ def test_every_change_is_in_the_log_with_time_operator_and_result(registry: Regi
     assert made.state not in json.dumps([entry.as_json() for entry in entries])
 
 
+def test_log_takes_notes_about_what_changes_no_organisation(registry: Registry) -> None:
+    registry.note("rotation", CLIENT, "added", generation=4, empty="")
+
+    [entry] = registry.log(CLIENT)
+    assert (entry.action, entry.result, entry.operator, entry.detail) == ("rotation", "added", "ada", {"generation": 4})
+
+
 @pytest.mark.parametrize("change", ["UPDATE log SET operator = 'mallory'", "DELETE FROM log", "TRUNCATE log"])
 def test_log_only_grows(url: str, registry: Registry, change: str) -> None:
     if change.startswith("TRUNCATE") and url.startswith("sqlite"):
@@ -291,6 +299,59 @@ def test_result_is_found_by_its_handle_only(registry: Registry) -> None:
     assert links.by_result(registry, made.state) is None
     assert links.by_result(registry, "") is None
     assert links.unfinished(registry) == []
+
+
+# --- waiting is bounded ---
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_registry_whose_table_is_locked_gives_up(server: PostgresqlServer, url: str, clock: Clock) -> None:
+    registry = Registry.open(f"{url}&options=-c%20statement_timeout=300ms", connector="orgcal/prod", operator="ada")
+    with server.connect(str(make_url(url).database)) as other, other.transaction():
+        other.execute("LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(RegistryUnavailable, match="cannot be asked now"):
+            registry.add(CONTOSO, "Contoso")
+    assert registry.add(CONTOSO, "Contoso").state is State.INVITED
+    registry.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_registry_whose_connections_are_all_in_use_gives_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "POOL_TIMEOUT_S", 0.2)
+    registry = Registry.open(url, connector="orgcal/prod", operator="ada")
+    with ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(registry.transaction()).execute(text("SELECT 1"))
+        with pytest.raises(RegistryUnavailable, match="all connections"):
+            registry.add(CONTOSO, "Contoso")
+    assert registry.add(CONTOSO, "Contoso").state is State.INVITED
+    registry.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_registry_goes_on_after_its_server_was_restarted(
+    server: PostgresqlServer, registry: Registry, url: str
+) -> None:
+    server.stop()
+    with pytest.raises(RegistryUnavailable) as away:
+        list(registry.tenants())
+    server.start()
+
+    assert PASSWORD not in str(away.value)
+    assert [tenant.name for tenant in registry.tenants()] == ["Contoso"]
+
+
+@pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_registry_address_may_be_written_as_providers_do(server: PostgresqlServer, kind: str) -> None:
+    url = server.new_database(f"registry-{secrets.token_hex(6)}")
+    registry = Registry.open(url.replace("postgresql+psycopg", kind), connector="orgcal/prod", operator="ada")
+    assert list(registry.tenants()) == []
+    registry.close()
+
+
+def test_name_longer_than_a_database_keeps_is_refused_by_both(registry: Registry) -> None:
+    with pytest.raises(UsageError, match="201 characters"):
+        registry.add(CONTOSO, "x" * 201)
 
 
 # --- moving, naming ---
