@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.tenants import JsonOption, Opened, StackOption, TenantArgument, opened, print_tenant
+from orgcal.cli.tenants import JsonOption, Opened, StackOption, opened, print_tenant
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,37 +41,41 @@ def service_of(stack: str, found: Opened) -> Iterator[ConsentService]:
 
 @app.command()
 def link(
-    tenant: TenantArgument,
+    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="[TENANT]")] = "",
+    reconsent: Annotated[bool, typer.Option("--reconsent", help="One for each organisation that needs it.")] = False,
     days: Annotated[float, typer.Option(help="How long it works.", min=0.01, max=90)] = 7,
     revoke: Annotated[bool, typer.Option("--revoke", help="Make its unused links useless instead.")] = False,
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a link that an organisation's administrator opens, with a text to send."""
-    from orgcal.tenants import links
+    """Make a link that an organisation's administrator opens, with a text to send.
 
+    With --reconsent one for each organisation in state reconsent-needed; with --json then a line each.
+    """
+    from orgcal.tenants import links
+    from orgcal.tenants.model import State
+
+    if bool(tenant) == reconsent or (revoke and reconsent):
+        raise UsageError("name one organisation", where="orgcal consent link", repair="TENANT, or --reconsent")
     with opened(stack) as found:
-        known = found.registry.wanted(tenant)
         if revoke:
-            count = links.revoke(found.registry, known.tenant_id)
+            count = links.revoke(found.registry, found.registry.wanted(tenant).tenant_id)
             typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
             return
+        if tenant:
+            wanted = [found.registry.wanted(tenant)]
+        else:
+            wanted = [item for item in found.registry.tenants() if item.state is State.RECONSENT_NEEDED]
+        if not wanted:
+            typer.echo("" if as_json else "no organisation needs a new consent", nl=not as_json)
+            return
         with service_of(stack, found) as service:
-            made = service.link(known, lifetime=timedelta(days=days))
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "tenant_id": made.tenant_id,
-                    "url": made.url,
-                    "expires_at": made.expires_at.isoformat(),
-                    "handle": made.handle,
-                    "message": made.message,
-                }
-            )
-        )
-    else:
-        typer.echo(made.message)
+            for number, known in enumerate(wanted):
+                made = service.link(known, lifetime=timedelta(days=days))
+                if as_json:
+                    typer.echo(json.dumps(made.as_json()))
+                else:
+                    typer.echo(("\n" if number else "") + made.message)
 
 
 @app.command()
@@ -105,6 +109,7 @@ def check(
 ) -> None:
     """Take fresh tokens and bring the registry up to what is true."""
     from orgcal.consent.check import check_tenants
+    from orgcal.tenants.model import State
 
     if bool(tenant) == every:
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
@@ -119,5 +124,7 @@ def check(
                 print_tenant(checked.tenant)
                 if checked.finding.access == "unknown":
                     typer.echo(f"  could not be checked: {checked.finding.sentence}")
+                elif checked.tenant.state is State.RECONSENT_NEEDED:
+                    typer.echo(f"  next: orgcal consent link {checked.tenant.tenant_id} --stack {stack}")
     if undecided:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from orgcal.consent import links as consent_links
 from orgcal.consent.check import AT_ONCE
@@ -21,6 +21,8 @@ from orgcal.errors import UsageError
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
+from orgcal.platforms import capabilities_of, open_platform
+from orgcal.platforms.model import StartsConsent
 from orgcal.tenants import links
 from orgcal.tenants.model import Link, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
@@ -47,8 +49,10 @@ class ConsentLink:
 
     Attributes:
         url: to be opened; whoever has it can answer once, so it is as secret as a password.
-        handle: names the link in the registry without being able to use it; see `ConsentService.wait_for`.
+        handle: names the link in the registry without being able to use it; see `ConsentService.wait_for`. Empty for a
+            link of the platform.
         message: a short text that can be sent with it.
+        made_by: whose flow it begins: ours, or that of a platform that starts consent itself.
     """
 
     tenant_id: str
@@ -56,6 +60,18 @@ class ConsentLink:
     expires_at: datetime
     handle: str
     message: str
+    made_by: Literal["orgcal", "platform"] = "orgcal"
+
+    def as_json(self) -> dict[str, str]:
+        """As a JSON object, address included."""
+        return {
+            "tenant_id": self.tenant_id,
+            "url": self.url,
+            "expires_at": self.expires_at.isoformat(),
+            "handle": self.handle,
+            "message": self.message,
+            "made_by": self.made_by,
+        }
 
     def __repr__(self) -> str:
         return f"ConsentLink(tenant_id={self.tenant_id!r}, url=***, handle={self.handle!r})"
@@ -96,7 +112,7 @@ class ConsentService:
         self._environ = environ
         self._patience_s = patience_s
         self._session = new_session(world, pool_size=max(_PROVERS, AT_ONCE))
-        self.redirect_uri = consent_links.checked_redirect_uri(outputs)
+        self._redirect_uri = ""
         self._closing = threading.Event()
         self.prover = self.new_prover(self.credential)
         self._recorder = Recorder(registry, outputs, environ)
@@ -127,13 +143,28 @@ class ConsentService:
 
     # --- links ---
 
-    def link(self, tenant: Tenant, *, lifetime: timedelta = consent_links.LIFETIME) -> ConsentLink:
-        """A new link for an organisation of the registry.
+    @property
+    def redirect_uri(self) -> str:
+        """Our callback.
 
         Raises:
-            UsageError: the platform starts consent itself, so that a link of ours would bypass it.
+            UsageError: the stack has none that could be used.
         """
-        self._refuse_own_flow()
+        return self._redirect_uri or consent_links.checked_redirect_uri(self.outputs)
+
+    @redirect_uri.setter
+    def redirect_uri(self, uri: str) -> None:
+        self._redirect_uri = uri
+
+    def link(self, tenant: Tenant, *, lifetime: timedelta = consent_links.LIFETIME) -> ConsentLink:
+        """A new link for an organisation of the registry; the platform's, where that starts consent itself.
+
+        Raises:
+            UsageError: the stack has no callback of ours, or the platform starts consent itself and gives no links out.
+            PlatformError: the platform refused.
+        """
+        if capabilities_of(self.outputs.platform).connections == "own flow":
+            return self._link_of_platform(tenant)
         made = links.make_link(
             self.registry,
             tenant.tenant_id,
@@ -157,6 +188,28 @@ class ConsentService:
             permissions=[permission.name for permission in self.outputs.permissions],
         )
         return ConsentLink(tenant.tenant_id, url, made.link.expires_at, made.link.state_hash, words)
+
+    def _link_of_platform(self, tenant: Tenant) -> ConsentLink:
+        """A link into the platform's own flow; one of ours would leave the platform without the connection."""
+        platform = open_platform(self.outputs.platform, self._environ)
+        if not isinstance(platform, StartsConsent):
+            raise UsageError(
+                "this platform starts consent itself; a link of ours would leave it without the connection",
+                where=f"platform {self.outputs.platform.get('kind')}",
+                repair="make the link in the platform, then: orgcal consent check",
+            )
+        url, expires_at = platform.consent_link(self.outputs.connector_key, tenant.tenant_id, tenant.name)
+        self.registry.note(
+            "link", tenant.tenant_id, "made", by=str(self.outputs.platform["kind"]), expires_at=expires_at.isoformat()
+        )
+        words = consent_links.message(
+            organisation=tenant.name,
+            connector=self.outputs.connector_name,
+            url=url,
+            expires_at=expires_at,
+            permissions=[permission.name for permission in self.outputs.permissions],
+        )
+        return ConsentLink(tenant.tenant_id, url, expires_at, "", words, "platform")
 
     # --- callbacks ---
 
@@ -293,16 +346,6 @@ class ConsentService:
         links.finish(self.registry, link, outcome.value, detail)
         with self._ended:
             self._ended.notify_all()
-
-    def _refuse_own_flow(self) -> None:
-        from orgcal.platforms import capabilities_of
-
-        if capabilities_of(self.outputs.platform).connections == "own flow":
-            raise UsageError(
-                "this platform starts consent itself; a link of ours would leave it without the connection",
-                where=f"platform {self.outputs.platform.get('kind')}",
-                repair="make the link in the platform, then: orgcal consent check",
-            )
 
 
 def _result(link: Link) -> ConsentResult:

@@ -22,14 +22,18 @@ from starlette.routing import Mount, Route
 
 from orgcal.consent import ConsentService, Outcome
 from orgcal.consent.server import HEADERS, config_of
+from orgcal.errors import UsageError
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
+from orgcal.platforms import ConnectorSettings, ensure_connector, open_platform
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer, heading
 from tests.support.asgi import Answered, call
 from tests.support.deployed_connector import CONTOSO, FABRIKAM, deploy
+from tests.support.platform_apis import API_KEY, NangoApi
 from tests.support.postgresql import PASSWORD, PostgresqlServer, running_postgresql
+from tests.support.strict_server import StrictServer
 
 CALLBACK = "/consent/callback"
 ROOT = Path(__file__).resolve().parents[2]
@@ -344,3 +348,40 @@ def test_error_of_entra_fails_an_invited_organisation_and_spares_a_verified_one(
         "failed",
         "failed",
     ]
+
+
+# --- platforms that start consent themselves ---
+
+
+def test_link_of_a_platform_with_a_flow_of_its_own_leads_into_that(
+    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    api, key_file = NangoApi(), tmp_path / "key"
+    key_file.write_text(API_KEY)
+    key_file.chmod(0o600)
+    with StrictServer(api).running() as nango:
+        platform = {"kind": "nango", "base_url": nango.base_url}
+        environ = {**emulator_environ, "NANGO_API_KEY_FILE": str(key_file)}
+        ensure_connector(open_platform(platform, environ), ConnectorSettings(outputs.connector_key, "Outlook"))
+        # Such a stack needs no callback of ours.
+        theirs = outputs.model_copy(update={"platform": platform, "consent_redirect_uri": ""})
+        service = ConsentService(registry, theirs, world, environ)
+        link = service.link(registry.wanted("Contoso"))
+        service.close()
+
+    assert link.made_by == "platform"
+    assert link.url.startswith("https://connect.nango.dev/")
+    assert link.url in link.message
+    assert "2026-11-25 17:30 UTC" in link.message
+    entry = list(registry.log(CONTOSO))[-1]
+    assert (entry.action, entry.result, entry.detail["by"]) == ("link", "made", "nango")
+    assert link.url not in str(entry)
+
+
+def test_link_without_a_callback_of_ours_says_what_to_set(
+    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+) -> None:
+    service = ConsentService(registry, outputs.model_copy(update={"consent_redirect_uri": ""}), world, emulator_environ)
+    with pytest.raises(UsageError, match=r"consent\.public_url"):
+        service.link(registry.wanted("Contoso"))
+    service.close()
