@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orgcal.consent.proof import Finding, Prover
+from orgcal.consent.proof import Finding
 from orgcal.tenants.model import ACTIVE, State, Tenant
 
 if TYPE_CHECKING:
@@ -51,26 +51,30 @@ class Checked:
 def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterator[Checked]:
     """Look at `tenants` with fresh tokens and write down what is true; in the order in which answers come.
 
-    Where nobody can tell (no network, our own credential refused), the state stays as it is.
+    Where nobody can tell (no network, our own credential refused), the state stays as it is. Only the caller's thread
+    writes: dozens of writers at once would make a SQLite file wait longer than it may.
     """
     prover = service.new_prover(_Remembered(service.credential))
     waiting = iter(tenants)
-    running: dict[Future[Checked], Tenant] = {}
+    running: dict[Future[Finding], Tenant] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
         while True:
             while len(running) < 2 * AT_ONCE and (tenant := next(waiting, None)) is not None:
-                running[pool.submit(check_tenant, service, tenant, prover)] = tenant
+                running[pool.submit(prover.look, tenant.tenant_id)] = tenant
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                del running[future]
-                yield future.result()
+                yield write_down(service, running.pop(future), future.result())
 
 
-def check_tenant(service: ConsentService, tenant: Tenant, prover: Prover | None = None) -> Checked:
-    """Look at one organisation, with `prover` or the service's own."""
-    finding = (prover or service.prover).look(tenant.tenant_id)
+def check_tenant(service: ConsentService, tenant: Tenant) -> Checked:
+    """Look at one organisation, and write down what is true."""
+    return write_down(service, tenant, service.prover.look(tenant.tenant_id))
+
+
+def write_down(service: ConsentService, tenant: Tenant, finding: Finding) -> Checked:
+    """Bring the registry up to a finding."""
     if _change(service, tenant, finding) is None:
         return Checked(tenant, tenant.state, finding)
     # Something else may have been found meanwhile, such as a consent that was just proved: decide by what is known now.

@@ -59,6 +59,7 @@ PAGES: Mapping[Outcome, Page] = {
             "You agreed, and Microsoft is passing the permissions on. This takes seconds, sometimes a few minutes.",
             "This page looks again by itself.",
         ),
+        ("Keep it open to see the result, or close it: your answer is recorded, and we go on without it.",),
         mark="wait",
         symbol="…",
     ),

@@ -47,13 +47,13 @@ def test_consent_from_link_to_verified_by_commands_alone(deployed: Checkout, wor
 
     checked = deployed.orgcal("consent", "check", "--all", "--json")
     assert checked.code == 0, checked.text
-    found = json.loads(checked.out.splitlines()[0])
-    assert (found["tenant_id"], found["state"], found["access"]) == (CONTOSO, "verified", "granted")
+    [found] = [line for line in map(json.loads, checked.out.splitlines()) if line["tenant_id"] == CONTOSO]
+    assert (found["state"], found["access"]) == ("verified", "granted")
 
     verified = deployed.orgcal("verify", "--json", "--probe", "events")
     assert verified.code == 0, verified.text
     said = json.loads(verified.out)
-    assert said["organisations"][0]["users"] == 57
+    assert [item["users"] for item in said["organisations"] if item["tenant_id"] == CONTOSO] == [57]
     assert [check["verdict"] for check in said["deployment"]] == ["pass", "pass"]
     shown = json.loads(deployed.orgcal("tenants", "show", "Contoso", "--json").out)
     assert shown["verdict"] == "pass"
