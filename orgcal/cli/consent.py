@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -17,22 +17,27 @@ from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
     from orgcal.consent.service import ConsentService
+    from orgcal.outputs import StackOutputs
 
 app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
 
 
 @contextmanager
-def service_of(stack: str, found: Opened) -> Iterator[ConsentService]:
-    """Consent for the connector that `stack` deployed."""
+def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
+    """The outputs of `stack`, asked for at once: the engine needs a second, in which a command can prepare the rest."""
     from orgcal.engine.tools import prepare
 
-    world = found.world()
-    with ThreadPoolExecutor(1) as pool:  # the engine needs a second to answer; what comes next is imported meanwhile
-        asked = pool.submit(lambda: prepare(stack, os.environ).drive().outputs())
-        from orgcal.consent.service import ConsentService
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: prepare(stack, os.environ).drive().outputs())
 
-        outputs = asked.result()
-    service = ConsentService(found.registry, outputs, world, found.environ)
+
+@contextmanager
+def service_of(found: Opened, asked: Future[StackOutputs]) -> Iterator[ConsentService]:
+    """Consent for the connector whose outputs were `asked`."""
+    world = found.world()
+    from orgcal.consent.service import ConsentService
+
+    service = ConsentService(found.registry, asked.result(), world, found.environ)
     try:
         yield service
     finally:
@@ -52,24 +57,26 @@ def link(
 
     With --reconsent one for each organisation in state reconsent-needed; with --json then a line each.
     """
-    from orgcal.tenants import links
-    from orgcal.tenants.model import State
-
     if bool(tenant) == reconsent or (revoke and reconsent):
         raise UsageError("name one organisation", where="orgcal consent link", repair="TENANT, or --reconsent")
-    with opened(stack) as found:
-        if revoke:
+    if revoke:
+        from orgcal.tenants import links
+
+        with opened(stack) as found:
             count = links.revoke(found.registry, found.registry.wanted(tenant).tenant_id)
-            typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
-            return
+        typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
+        return
+    with outputs_asked(stack) as asked, opened(stack) as found:
         if tenant:
             wanted = [found.registry.wanted(tenant)]
         else:
+            from orgcal.tenants.model import State
+
             wanted = [item for item in found.registry.tenants() if item.state is State.RECONSENT_NEEDED]
         if not wanted:
             typer.echo("" if as_json else "no organisation needs a new consent", nl=not as_json)
             return
-        with service_of(stack, found) as service:
+        with service_of(found, asked) as service:
             for number, known in enumerate(wanted):
                 made = service.link(known, lifetime=timedelta(days=days))
                 if as_json:
@@ -91,7 +98,7 @@ def serve(
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     logging.getLogger("orgcal.consent").setLevel(logging.INFO)
-    with opened(stack) as found, service_of(stack, found) as service:
+    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
         serve_here(
             service,
             port,
@@ -113,7 +120,7 @@ def check(
 
     if bool(tenant) == every:
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
-    with opened(stack) as found, service_of(stack, found) as service:
+    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
         wanted = [found.registry.wanted(tenant)] if tenant else found.registry.tenants()
         undecided = 0
         for checked in check_tenants(service, wanted):

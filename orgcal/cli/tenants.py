@@ -141,7 +141,7 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Off-board an organisation: checks that its consent is revoked, and says how the customer revokes it."""
-    from orgcal.cli.consent import service_of
+    from orgcal.cli.consent import outputs_asked, service_of
     from orgcal.tenants import links
     from orgcal.tenants.model import ACTIVE, State
 
@@ -149,7 +149,7 @@ def remove(
         known = found.registry.wanted(tenant)
         access, named = "none", "the application"
         if known.state in ACTIVE:
-            with service_of(stack, found) as service:
+            with outputs_asked(stack) as asked, service_of(found, asked) as service:
                 access = service.prover.look(known.tenant_id).access
                 named = f"{service.outputs.display_name} (application id {service.outputs.client_id})"
         if access in ("granted", "partial", "unknown") and not force:
@@ -170,8 +170,8 @@ def remove(
 
 
 @app.command("export")
-def export_tenants(stack: StackOption = "dev") -> None:
-    """Print all organisations as JSON Lines, for `import` elsewhere."""
+def export_tenants(stack: StackOption = "dev", as_json: JsonOption = True) -> None:  # noqa: ARG001
+    """Print all organisations as JSON Lines, with or without --json, for `import` elsewhere."""
     with opened(stack) as found:
         for tenant in found.registry.tenants():
             typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))

@@ -26,6 +26,7 @@ from pulumi.automation.errors import create_command_error
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
+from orgcal.engine.stacks import read_stack_file
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
@@ -153,6 +154,8 @@ class Drive:
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.applied_to(environ),
+            # A stack that is made here encrypts with the key service that its file names, as a copy's file does.
+            secrets_provider=read_stack_file(environment.project_dir, environment.stack).get("secretsprovider"),
             pulumi_command=_ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None

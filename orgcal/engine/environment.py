@@ -6,9 +6,11 @@ directory. No value is a secret: secrets are named by the path of a file.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import ssl
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -186,7 +188,7 @@ def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[s
     if any(name in environ for name in own) or read_stack_file(project_dir, stack).get("secretsprovider"):
         return {}
     path = own_dir / "passphrase"
-    if not path.exists():
+    with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32))
@@ -211,7 +213,7 @@ def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -
     roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
     text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
-        staging = bundle.with_suffix(".new")
+        staging = bundle.with_suffix(f".{os.getpid()}-{threading.get_ident()}")  # others may write it at the same time
         staging.write_text(text, encoding="utf-8")
         staging.replace(bundle)
     return bundle
