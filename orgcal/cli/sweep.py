@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.errors import UsageError
+from orgcal.errors import OrgcalError, UsageError
 
 if TYPE_CHECKING:
     from orgcal.engine.tools import Prepared
+    from orgcal.upkeep.abandoned import Abandoned
     from orgcal.upkeep.held import Held
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -102,23 +103,36 @@ def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: boo
             now=datetime.now(UTC),
             connector_of=own_connector(declared.platform, declared.connector_key, environ),
         )
+        kept = {}
         for item in found if yes else []:
-            remove_abandoned(graph, item, declared.platform, environ)
+            try:
+                remove_abandoned(graph, item, declared.platform, environ)
+            except OrgcalError as error:  # somebody else's, perhaps; the others must not wait for it
+                kept[item.application.application_object_id] = error.what
+    said = [{**item.as_json(), "kept": kept.get(item.application.application_object_id, "")} for item in found]
     if as_json:
-        typer.echo(json.dumps({"removed": yes, "abandoned": [item.as_json() for item in found]}))
-    elif not found:
+        typer.echo(json.dumps({"removed": yes, "abandoned": said}))
+    else:
+        _tell_abandoned(found, kept, yes)
+    if kept or (found and not yes):
+        raise typer.Exit(1)
+
+
+def _tell_abandoned(found: Sequence[Abandoned], kept: Mapping[str, str], yes: bool) -> None:
+    """A line for each; `kept` says why some could not be removed."""
+    if not found:
         typer.echo("ephemeral stacks: nothing is left over")
-    for item in [] if as_json else found:
+    for item in found:
+        why = kept.get(item.application.application_object_id, "")
+        done = "removed" if yes and not why else "left over"
         where = " in the recycle bin" if item.deleted else ""
         connector = f", connector {item.connector_key}" if item.connector_key else ""
-        typer.echo(
-            f"{'removed' if yes else 'left over'}  stack {item.stack}: application{where} "
-            f"{item.application.display_name}, made {item.application.created_at}{connector}"
-        )
+        named = f"{item.application.display_name}, made {item.application.created_at}{connector}"
+        typer.echo(f"{done}  stack {item.stack}: application{where} {named}")
+        if why:
+            typer.echo(f"    {why}")
     if found and not yes:
-        if not as_json:
-            typer.echo("remove them for good: the same command with --yes")
-        raise typer.Exit(1)
+        typer.echo("remove them for good: the same command with --yes")
 
 
 def _backend(prepared: Prepared) -> Callable[[str], Held | None]:

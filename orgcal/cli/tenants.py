@@ -170,7 +170,7 @@ def remove(
 
 
 @app.command("export")
-def export_tenants(stack: StackOption = "dev", as_json: JsonOption = True) -> None:  # noqa: ARG001
+def export_tenants(stack: StackOption = "dev", as_json: JsonOption = False) -> None:  # noqa: ARG001
     """Print all organisations as JSON Lines, with or without --json, for `import` elsewhere."""
     with opened(stack) as found:
         for tenant in found.registry.tenants():
