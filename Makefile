@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test live e2e check lock compare-azuread \
-	bench-up bench-demo bench-emulator bench-verify bench-azuread
+	bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread
 
 help: ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench-emulator: setup ## Speed and memory of the emulator, as JSON
 
 bench-verify: setup ## Verification beside its peers, as JSON
 	@$(PY) -m benchmarks.verify
+
+bench-consent: setup ## Links, callbacks and checks of consent, as JSON
+	@$(PY) -m benchmarks.consent
 
 bench-azuread: setup ## Seconds of the azuread stand-in, as JSON
 	@$(PY) -m benchmarks.azuread

@@ -88,7 +88,7 @@ def staged(folder: Path, *, organisations: int, users: int) -> Iterator[Stage]:
     folder.mkdir(parents=True)
     seed = folder / "seed.yaml"
     tenant_ids = [f"22222222-2222-2222-2222-{number:012d}" for number in range(organisations)]
-    seed.write_text(_seed(tenant_ids, users))
+    seed.write_text(seed_text(tenant_ids, users))
     command = [sys.executable, "-m", "emulator", "--seed", str(seed), "--state", str(folder / "state")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -107,7 +107,8 @@ def staged(folder: Path, *, organisations: int, users: int) -> Iterator[Stage]:
             process.terminate()
 
 
-def _seed(tenant_ids: list[str], users: int) -> str:
+def seed_text(tenant_ids: list[str], users: int) -> str:
+    """A seed with these customers of so many users each, and a home tenant with an operator."""
     admin = "named: [{ user: admin, name: Ada Administrator, administrator: true }]"
     home = f"tenant_id: {HOME}, display_name: ISV, domain: isv.example, home: true"
     lines = ["tenants:", f"  - {{ {home}, users: {{ count: 1, {admin} }} }}"]

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.home.applications import deployment_tag
+from orgcal.home.applications import EPHEMERAL_TAG, deployment_tag, origin_tag
 from orgcal.msgraph.permissions import GRAPH_APP_ID
 from provisioning.fields import MAX_REDIRECT_URIS, redirect_problem
 from provisioning.home import HomeTenant
@@ -110,13 +110,20 @@ def _catalog_inputs(settings: Settings) -> dict[str, Any]:
     return {
         "display_name": said.display_name,
         "notes": said.notes or None,
-        "tags": list(dict.fromkeys([stack_tag(), *said.tags])),
+        "tags": list(dict.fromkeys([stack_tag(), *_ephemeral_tags(settings), *said.tags])),
         "logo_image": logo_image(PROJECT_DIR / said.logo) if said.logo else None,
         "marketing_url": said.links.marketing or None,
         "privacy_statement_url": said.links.privacy or None,
         "support_url": said.links.support or None,
         "terms_of_service_url": said.links.terms or None,
     }
+
+
+def _ephemeral_tags(settings: Settings) -> list[str]:
+    """Marks what a short-lived stack made, and whose copy it is."""
+    if not settings.ephemeral:
+        return []
+    return [EPHEMERAL_TAG, *([origin_tag(settings.origin)] if settings.origin else [])]
 
 
 def _redirect_uris(callback_urls: list[str], further: list[str]) -> list[str]:

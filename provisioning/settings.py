@@ -60,6 +60,14 @@ class Settings(Section):
         example="true",
         about="A short-lived stack: nothing is protected, connected organisations do not stop a destroy.",
     )
+    origin: str = setting(
+        "",
+        expected="name of a stack, or absent",
+        example="dev",
+        about="Stack that an ephemeral stack is a copy of, as `orgcal ephemeral create` writes it. In the emulator's "
+        "world both use the same emulator.",
+        pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})?$",
+    )
     protect: bool | None = setting(
         None,
         expected="true or false, or absent",

@@ -14,6 +14,7 @@ COMMANDS = {
     "emulator": ("emulator", "app", "Start, stop and find the local emulator"),
     "up": ("stack", "up", "Bring a stack up, as pulumi up does"),
     "destroy": ("stack", "destroy", "Remove everything that a stack made"),
+    "ephemeral": ("ephemeral", "app", "Short-lived copies of a stack, as for pull requests"),
     "tenants": ("tenants", "app", "Customer organisations of a connector"),
     "log": ("tenants", "log", "Everything that was done about organisations"),
     "consent": ("consent", "app", "Links, callback and proof of consent"),

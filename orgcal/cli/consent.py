@@ -5,34 +5,39 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.tenants import JsonOption, Opened, StackOption, TenantArgument, opened, print_tenant
+from orgcal.cli.tenants import JsonOption, Opened, StackOption, opened, print_tenant
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
     from orgcal.consent.service import ConsentService
+    from orgcal.outputs import StackOutputs
 
 app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
 
 
 @contextmanager
-def service_of(stack: str, found: Opened) -> Iterator[ConsentService]:
-    """Consent for the connector that `stack` deployed."""
+def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
+    """The outputs of `stack`, asked for at once: the engine needs a second, in which a command can prepare the rest."""
     from orgcal.engine.tools import prepare
 
-    world = found.world()
-    with ThreadPoolExecutor(1) as pool:  # the engine needs a second to answer; what comes next is imported meanwhile
-        asked = pool.submit(lambda: prepare(stack, os.environ).drive().outputs())
-        from orgcal.consent.service import ConsentService
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: prepare(stack, os.environ).drive().outputs())
 
-        outputs = asked.result()
-    service = ConsentService(found.registry, outputs, world, found.environ)
+
+@contextmanager
+def service_of(found: Opened, asked: Future[StackOutputs]) -> Iterator[ConsentService]:
+    """Consent for the connector whose outputs were `asked`."""
+    world = found.world()
+    from orgcal.consent.service import ConsentService
+
+    service = ConsentService(found.registry, asked.result(), world, found.environ)
     try:
         yield service
     finally:
@@ -41,37 +46,43 @@ def service_of(stack: str, found: Opened) -> Iterator[ConsentService]:
 
 @app.command()
 def link(
-    tenant: TenantArgument,
+    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="[TENANT]")] = "",
+    reconsent: Annotated[bool, typer.Option("--reconsent", help="One for each organisation that needs it.")] = False,
     days: Annotated[float, typer.Option(help="How long it works.", min=0.01, max=90)] = 7,
     revoke: Annotated[bool, typer.Option("--revoke", help="Make its unused links useless instead.")] = False,
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a link that an organisation's administrator opens, with a text to send."""
-    from orgcal.tenants import links
+    """Make a link that an organisation's administrator opens, with a text to send.
 
-    with opened(stack) as found:
-        known = found.registry.wanted(tenant)
-        if revoke:
-            count = links.revoke(found.registry, known.tenant_id)
-            typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
+    With --reconsent one for each organisation in state reconsent-needed; with --json then a line each.
+    """
+    if bool(tenant) == reconsent or (revoke and reconsent):
+        raise UsageError("name one organisation", where="orgcal consent link", repair="TENANT, or --reconsent")
+    if revoke:
+        from orgcal.tenants import links
+
+        with opened(stack) as found:
+            count = links.revoke(found.registry, found.registry.wanted(tenant).tenant_id)
+        typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
+        return
+    with outputs_asked(stack) as asked, opened(stack) as found:
+        if tenant:
+            wanted = [found.registry.wanted(tenant)]
+        else:
+            from orgcal.tenants.model import State
+
+            wanted = [item for item in found.registry.tenants() if item.state is State.RECONSENT_NEEDED]
+        if not wanted:
+            typer.echo("" if as_json else "no organisation needs a new consent", nl=not as_json)
             return
-        with service_of(stack, found) as service:
-            made = service.link(known, lifetime=timedelta(days=days))
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "tenant_id": made.tenant_id,
-                    "url": made.url,
-                    "expires_at": made.expires_at.isoformat(),
-                    "handle": made.handle,
-                    "message": made.message,
-                }
-            )
-        )
-    else:
-        typer.echo(made.message)
+        with service_of(found, asked) as service:
+            for number, known in enumerate(wanted):
+                made = service.link(known, lifetime=timedelta(days=days))
+                if as_json:
+                    typer.echo(json.dumps(made.as_json()))
+                else:
+                    typer.echo(("\n" if number else "") + made.message)
 
 
 @app.command()
@@ -80,10 +91,14 @@ def serve(
     trusted_proxy: Annotated[list[str] | None, typer.Option(help="Address whose forwarded headers count.")] = None,
     stack: StackOption = "dev",
 ) -> None:
-    """Receive the answers of administrators on a loopback port until Ctrl-C."""
+    """Receive the answers of administrators on a loopback port until Ctrl-C; each is a line on standard error."""
+    import logging
+
     from orgcal.consent.server import serve_here
 
-    with opened(stack) as found, service_of(stack, found) as service:
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
+    logging.getLogger("orgcal.consent").setLevel(logging.INFO)
+    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
         serve_here(
             service,
             port,
@@ -101,10 +116,11 @@ def check(
 ) -> None:
     """Take fresh tokens and bring the registry up to what is true."""
     from orgcal.consent.check import check_tenants
+    from orgcal.tenants.model import State
 
     if bool(tenant) == every:
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
-    with opened(stack) as found, service_of(stack, found) as service:
+    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
         wanted = [found.registry.wanted(tenant)] if tenant else found.registry.tenants()
         undecided = 0
         for checked in check_tenants(service, wanted):
@@ -115,5 +131,7 @@ def check(
                 print_tenant(checked.tenant)
                 if checked.finding.access == "unknown":
                     typer.echo(f"  could not be checked: {checked.finding.sentence}")
+                elif checked.tenant.state is State.RECONSENT_NEEDED:
+                    typer.echo(f"  next: orgcal consent link {checked.tenant.tenant_id} --stack {stack}")
     if undecided:
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orgcal.engine.emulated import EmulatorOfStack, EmulatorProcess
-from orgcal.engine.stacks import DEV_STACK, private_dir, project_dir, stack_cloud, stack_dir
+from orgcal.engine.stacks import DEV_STACK, emulator_home, private_dir, project_dir, stack_cloud
 from orgcal.errors import WorldMismatch
 
 app = typer.Typer(
@@ -65,7 +65,7 @@ def emulator_of(stack: str) -> EmulatorOfStack:
     cloud = stack_cloud(project, stack)
     if cloud != "emulator":
         raise WorldMismatch(f"stack {stack!r} lives in the {cloud} cloud and has no emulator", where=f"--stack {stack}")
-    return EmulatorOfStack(private_dir(stack_dir(project, stack, os.environ)))
+    return EmulatorOfStack(private_dir(emulator_home(project, stack, os.environ)))
 
 
 def _tell(process: EmulatorProcess, state: str, as_json: bool) -> None:

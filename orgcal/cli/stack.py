@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from orgcal.engine.tools import Prepared
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -34,22 +37,62 @@ def up(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
 
 def destroy(
     stack: StackOption,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="For good: also from the recycle bin, and the files of an ephemeral copy.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove everything that a stack made; its settings stay."""
-    from orgcal.cli.progress import StepPrinter
+    """Remove everything that a stack made; its settings stay, unless a purged stack is an ephemeral copy."""
+    from orgcal.engine.stacks import project_dir
     from orgcal.engine.tools import prepare
 
+    if purge:
+        from orgcal.upkeep.for_good import refuse_purge
+
+        refuse_purge(project_dir(), stack)
     if not yes:
-        typer.confirm(f"Remove everything that stack {stack} made?", abort=True)
+        typer.confirm(f"Remove everything that stack {stack} made{', for good' if purge else ''}?", abort=True)
     prepared = prepare(stack, os.environ, tell=_silent if as_json else typer.echo)
-    printer = StepPrinter(quiet=as_json)
+    said = (_destroy_for_good if purge else _destroy)(prepared, as_json)
+    if as_json:
+        typer.echo(json.dumps(said))
+
+
+def _destroy(prepared: Prepared, as_json: bool) -> dict[str, object]:
+    from orgcal.cli.progress import StepPrinter
+
     drive = prepared.drive()
     drive.release_dead_lock()
-    with printer:
+    with StepPrinter(quiet=as_json) as printer:
         result = drive.destroy(preview_first=prepared.guarded, on_step=printer)
-    typer.echo(json.dumps({"changes": dict(result.changes)}) if as_json else f"stack {stack}: {result.changed} removed")
+    if not as_json:
+        typer.echo(f"stack {prepared.environment.stack}: {result.changed} removed")
+    return {"changes": dict(result.changes)}
+
+
+def _destroy_for_good(prepared: Prepared, as_json: bool) -> dict[str, object]:
+    from orgcal.cli.progress import StepPrinter
+    from orgcal.upkeep.declared import declared_stack
+    from orgcal.upkeep.for_good import destroy_for_good
+
+    environment = prepared.environment
+    declared = declared_stack(environment.project_dir, environment.stack)
+    with StepPrinter(quiet=as_json) as printer:
+        ended = destroy_for_good(prepared, declared, on_step=printer)
+    if not as_json:
+        purged = f"{ended.purged.count} purged from the recycle bin"
+        typer.echo(f"stack {environment.stack}: {ended.result.changed} removed, {purged}")
+        if ended.file_removed:
+            typer.echo("  its file, state and registry are gone too")
+        for object_id in ended.purged.missing:
+            typer.echo(f"  {object_id} was not in the recycle bin; the directory may still be busy with it")
+    return {
+        "changes": dict(ended.result.changes),
+        "purged": ended.purged.count,
+        "missing": ended.purged.missing,
+        "file_removed": ended.file_removed,
+    }
 
 
 def _silent(line: str) -> None:

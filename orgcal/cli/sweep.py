@@ -1,30 +1,63 @@
-"""`orgcal sweep`: what a stack has made and no state of it holds."""
+"""`orgcal sweep`: what a stack has made and no state of it holds; with --older-than what ephemeral stacks left."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Annotated
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from orgcal.errors import OrgcalError, UsageError
+
+if TYPE_CHECKING:
+    from orgcal.engine.tools import Prepared
+    from orgcal.upkeep.abandoned import Abandoned
+    from orgcal.upkeep.held import Held
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 def sweep(
     stack: Annotated[str, typer.Option("--stack", "-s", help="Stack whose leftovers are looked for.")] = "dev",
+    older_than: Annotated[
+        str,
+        typer.Option(
+            "--older-than",
+            metavar="AGE",
+            help="Instead: what ephemeral stacks in its home tenant left behind, made so long ago (3d, 12h) or longer.",
+        ),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Find what a killed run left behind, and remove it with --yes; exit 1 while something is left."""
-    from orgcal.engine.stacks import project_dir
+    """Find what a killed run left behind, and remove it with --yes; exit 1 while something is left.
+
+    With --older-than, only what ephemeral stacks made whose state is gone; --yes removes that for good.
+    """
     from orgcal.engine.tools import prepare
+
+    age = _age(older_than) if older_than else None
+    prepared = prepare(stack, os.environ)
+    if age is None:
+        _sweep_own(prepared, yes, as_json)
+    else:
+        _sweep_abandoned(prepared, age, yes, as_json)
+
+
+def _sweep_own(prepared: Prepared, yes: bool, as_json: bool) -> None:
+    """What the stack itself left."""
     from orgcal.upkeep.declared import declared_stack
     from orgcal.upkeep.held import read_state
     from orgcal.upkeep.home_graph import home_graph
     from orgcal.upkeep.sweep import find_orphans, remove_orphan
     from orgcal.upkeep.used import connector_client_id
 
-    prepared = prepare(stack, os.environ)
-    declared = declared_stack(project_dir(), stack)
+    stack = prepared.environment.stack
+    declared = declared_stack(prepared.environment.project_dir, stack)
     drive = prepared.drive()
     drive.select()
     held = read_state(drive.export())
@@ -50,3 +83,78 @@ def sweep(
         )
     if len(orphans) > len(removable) or (removable and not yes):
         raise typer.Exit(1)
+
+
+def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: bool) -> None:
+    """What ephemeral stacks left whose state is gone."""
+    from orgcal.upkeep.abandoned import find_abandoned, own_connector, remove_abandoned
+    from orgcal.upkeep.declared import declared_stack
+    from orgcal.upkeep.home_graph import home_graph
+
+    environment = prepared.environment
+    declared = declared_stack(environment.project_dir, environment.stack)
+    environ = environment.applied_to(prepared.environ)
+    with home_graph(environment.cloud, declared.tenant_id, environ) as graph:
+        found = find_abandoned(
+            graph,
+            declared.project,
+            _backend(prepared),
+            older_than=age,
+            now=datetime.now(UTC),
+            connector_of=own_connector(declared.platform, declared.connector_key, environ),
+        )
+        kept = {}
+        for item in found if yes else []:
+            try:
+                remove_abandoned(graph, item, declared.platform, environ)
+            except OrgcalError as error:  # somebody else's, perhaps; the others must not wait for it
+                kept[item.application.application_object_id] = error.what
+    said = [{**item.as_json(), "kept": kept.get(item.application.application_object_id, "")} for item in found]
+    if as_json:
+        typer.echo(json.dumps({"removed": yes, "abandoned": said}))
+    else:
+        _tell_abandoned(found, kept, yes)
+    if kept or (found and not yes):
+        raise typer.Exit(1)
+
+
+def _tell_abandoned(found: Sequence[Abandoned], kept: Mapping[str, str], yes: bool) -> None:
+    """A line for each; `kept` says why some could not be removed."""
+    if not found:
+        typer.echo("ephemeral stacks: nothing is left over")
+    for item in found:
+        why = kept.get(item.application.application_object_id, "")
+        done = "removed" if yes and not why else "left over"
+        where = " in the recycle bin" if item.deleted else ""
+        connector = f", connector {item.connector_key}" if item.connector_key else ""
+        named = f"{item.application.display_name}, made {item.application.created_at}{connector}"
+        typer.echo(f"{done}  stack {item.stack}: application{where} {named}")
+        if why:
+            typer.echo(f"    {why}")
+    if found and not yes:
+        typer.echo("remove them for good: the same command with --yes")
+
+
+def _backend(prepared: Prepared) -> Callable[[str], Held | None]:
+    """What a stack's state holds, asked once for each stack."""
+    from functools import cache
+
+    from orgcal.engine.drive import Drive
+    from orgcal.engine.environment import of_own_stacks
+    from orgcal.upkeep.held import read_state
+
+    drive = Drive(prepared.engine, of_own_stacks(prepared.environment, prepared.environ), prepared.environ)
+    known = drive.states()
+
+    @cache
+    def held_by(stack: str) -> Held | None:
+        return read_state(drive.export_of(stack)) if stack in known else None
+
+    return held_by
+
+
+def _age(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,5})([dhms])", text)
+    if match is None:
+        raise UsageError(f"found {text!r}; expected an age", where="--older-than", repair="--older-than 3d, or 12h")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -1,4 +1,4 @@
-"""`orgcal tenants add|list|show|remove`: the customer organisations of a stack's connector."""
+"""`orgcal tenants` and `orgcal log`: the customer organisations of a stack's connector, and what was done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
     from orgcal.msgraph.worlds import World
-    from orgcal.tenants.model import Tenant
+    from orgcal.tenants.model import LogEntry, Tenant
     from orgcal.tenants.registry import Registry
 
 app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help=True)
@@ -129,7 +129,8 @@ def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption
         if value:
             typer.echo(f"{name:<16} {value}")
     for entry in entries:
-        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {entry.action}: {entry.result}")
+        said = f"{entry.action}: {entry.result}{_detail(entry)}"
+        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {said}")
 
 
 @app.command()
@@ -140,16 +141,17 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Off-board an organisation: checks that its consent is revoked, and says how the customer revokes it."""
-    from orgcal.cli.consent import service_of
+    from orgcal.cli.consent import outputs_asked, service_of
     from orgcal.tenants import links
     from orgcal.tenants.model import ACTIVE, State
 
     with opened(stack) as found:
         known = found.registry.wanted(tenant)
-        access = "none"
+        access, named = "none", "the application"
         if known.state in ACTIVE:
-            with service_of(stack, found) as service:
+            with outputs_asked(stack) as asked, service_of(found, asked) as service:
                 access = service.prover.look(known.tenant_id).access
+                named = f"{service.outputs.display_name} (application id {service.outputs.client_id})"
         if access in ("granted", "partial", "unknown") and not force:
             raise UsageError(
                 f"{known.name} has not revoked its consent"
@@ -157,19 +159,19 @@ def remove(
                 else f"nobody can tell whether {known.name} has revoked its consent",
                 where=known.tenant_id,
                 repair=(
-                    "its administrator deletes the application under Enterprise applications in the Microsoft Entra "
-                    "admin center; then run this again, or use --force"
+                    f"its administrator deletes {named} under Enterprise applications in the Microsoft Entra admin "
+                    "center; then run this again, or use --force"
                 ),
             )
         links.revoke(found.registry, known.tenant_id)
-        reason = f"access was {access}"
+        reason = f"access was {access}" + (", by --force" if access not in ("none", "no tenant") else "")
         removed = found.registry.set_state(known.tenant_id, State.REMOVED, reason=reason, action="remove")
     typer.echo(json.dumps(removed.as_json()) if as_json else f"{known.name} is removed; its log is kept")
 
 
 @app.command("export")
-def export_tenants(stack: StackOption = "dev") -> None:
-    """Print all organisations as JSON Lines, for `import` elsewhere."""
+def export_tenants(stack: StackOption = "dev", as_json: JsonOption = False) -> None:  # noqa: ARG001
+    """Print all organisations as JSON Lines, with or without --json, for `import` elsewhere."""
     with opened(stack) as found:
         for tenant in found.registry.tenants():
             typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))
@@ -214,13 +216,20 @@ def log(
                 typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
             else:
                 when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-                typer.echo(f"{when}  {entry.operator}  {entry.action}  {entry.subject}  {entry.result}")
+                said = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"
+                typer.echo(f"{when}  {entry.operator}  {said}")
 
 
 def print_tenant(tenant: Tenant) -> None:
     """One line about an organisation."""
     reason = f" ({tenant.reason})" if tenant.reason else ""
     typer.echo(f"{tenant.name}: {tenant.state.value}{reason}")
+
+
+def _detail(entry: LogEntry) -> str:
+    """What else a row of the log says, in brackets."""
+    said = ", ".join(f"{name} {value}" for name, value in entry.detail.items())
+    return f" ({said})" if said else ""
 
 
 def _day(moment: object) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,10 +14,15 @@ from orgcal.tenants.model import ACTIVE, State, Tenant
 
 if TYPE_CHECKING:
     from orgcal.consent.service import ConsentService
+    from orgcal.msgraph.credentials import Credential
 
-AT_ONCE = 16
+AT_ONCE = 32
 """Organisations looked at together. Each needs two requests to Entra ID one after the other, so never more are in
 flight; 64 would be polite too, but more threads than this gain nothing in one process."""
+
+REMEMBERED_S = 10.0
+"""The connector's credential is read once in this time, not for each organisation; a rotation keeps the old one good
+for days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +51,81 @@ class Checked:
 def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterator[Checked]:
     """Look at `tenants` with fresh tokens and write down what is true; in the order in which answers come.
 
-    Where nobody can tell (no network, our own credential refused), the state stays as it is.
+    Where nobody can tell (no network, our own credential refused), the state stays as it is. Only the caller's thread
+    writes: dozens of writers at once would make a SQLite file wait longer than it may.
     """
+    prover = service.new_prover(_Remembered(service.credential))
     waiting = iter(tenants)
-    running: dict[Future[Checked], Tenant] = {}
+    running: dict[Future[Finding], Tenant] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
         while True:
             while len(running) < 2 * AT_ONCE and (tenant := next(waiting, None)) is not None:
-                running[pool.submit(check_tenant, service, tenant)] = tenant
+                running[pool.submit(prover.look, tenant.tenant_id)] = tenant
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                del running[future]
-                yield future.result()
+                yield write_down(service, running.pop(future), future.result())
 
 
 def check_tenant(service: ConsentService, tenant: Tenant) -> Checked:
-    """Look at one organisation."""
-    finding = service.prover.look(tenant.tenant_id)
+    """Look at one organisation, and write down what is true."""
+    return write_down(service, tenant, service.prover.look(tenant.tenant_id))
+
+
+def write_down(service: ConsentService, tenant: Tenant, finding: Finding) -> Checked:
+    """Bring the registry up to a finding."""
+    if _change(service, tenant, finding) is None:
+        return Checked(tenant, tenant.state, finding)
+    # Something else may have been found meanwhile, such as a consent that was just proved: decide by what is known now.
+    known = service.registry.get(tenant.tenant_id) or tenant
+    change = _change(service, known, finding)
+    if known.state is State.REMOVED or change is None:
+        return Checked(known, tenant.state, finding)
+    state, reason, changed = change
+    return Checked(service.registry.set_state(known.tenant_id, state, reason=reason, **changed), tenant.state, finding)
+
+
+def _change(service: ConsentService, tenant: Tenant, finding: Finding) -> tuple[State, str, dict[str, Any]] | None:
+    """State, reason and fields that follow from a finding; None where all is as it was."""
     state, reason = next_state(tenant, finding)
     changed: dict[str, Any] = {}
     if finding.access == "granted":
-        changed["permission_hash"] = service.outputs.permission_hash
+        if tenant.permission_hash != service.outputs.permission_hash:
+            changed["permission_hash"] = service.outputs.permission_hash
         if tenant.consented_at is None:
             changed["consented_at"] = service.registry.now()
-    if (state, reason) == (tenant.state, tenant.reason) and changed.items() <= {
-        "permission_hash": tenant.permission_hash
-    }.items():
-        return Checked(tenant, tenant.state, finding)
-    return Checked(service.registry.set_state(tenant.tenant_id, state, reason=reason, **changed), tenant.state, finding)
+    if (state, reason) == (tenant.state, tenant.reason) and not changed:
+        return None
+    return state, reason, changed
+
+
+class _Remembered:
+    """A credential that is read anew after `REMEMBERED_S`, by one thread while the others wait."""
+
+    def __init__(self, read: Callable[[], Credential]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._held: Credential | None = None
+        self._until = 0.0
+
+    def __call__(self) -> Credential:
+        with self._lock:
+            if self._held is None or time.monotonic() >= self._until:
+                self._held = self._read()
+                self._until = time.monotonic() + REMEMBERED_S
+            return self._held
+
+
+def state_after_consent(tenant: Tenant, finding: Finding) -> tuple[State, str]:
+    """The state that follows from the proof after an administrator's answer, and why; as `next_state`, but an
+    organisation that never had access and still has none has failed."""
+    if finding.access == "granted":
+        state = State.VERIFIED if finding.users_readable else State.CONSENTED
+        return state, finding.sentence if finding.surplus else ""
+    if finding.access != "unknown" and tenant.state in (State.INVITED, State.FAILED):
+        return State.FAILED, finding.sentence
+    return next_state(tenant, finding)
 
 
 def next_state(tenant: Tenant, finding: Finding) -> tuple[State, str]:

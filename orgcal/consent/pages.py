@@ -59,6 +59,7 @@ PAGES: Mapping[Outcome, Page] = {
             "You agreed, and Microsoft is passing the permissions on. This takes seconds, sometimes a few minutes.",
             "This page looks again by itself.",
         ),
+        ("Keep it open to see the result, or close it: your answer is recorded, and we go on without it.",),
         mark="wait",
         symbol="…",
     ),
@@ -123,7 +124,7 @@ PAGES: Mapping[Outcome, Page] = {
     Outcome.UNAVAILABLE: Page(
         "Please try again in a minute",
         ("We cannot record your answer at the moment. Nothing was recorded.",),
-        ("Open the link again in a minute; it is still good.",),
+        ("Reload this page in a minute, or open the link again: it is still good.",),
         mark="wait",
         symbol="…",
         status=503,

@@ -61,7 +61,8 @@ class Prover:
         declared: names of the permissions it declares.
         credential: gives the connector's credential, as it is now.
         session: of `new_session(world)`.
-        sleep, monotonic: for tests.
+        sleep: waits so many seconds; may raise to end a proof.
+        monotonic: for tests.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Prover:
     def prove(self, tenant_id: str, *, patience_s: float = PATIENCE_S) -> Finding:
         """As `look`, repeated until everything is granted or `patience_s` is over; the last finding."""
         deadline = self._monotonic() + patience_s
-        for pause_s in _pauses():
+        for pause_s in pauses():
             finding = self.look(tenant_id, list_users=True)
             if finding.access == "granted" or self._monotonic() + pause_s > deadline:
                 return finding
@@ -129,7 +130,8 @@ class Prover:
             return False
 
 
-def _pauses() -> Iterator[float]:
+def pauses() -> Iterator[float]:
+    """Seconds to wait between tries, growing from `FIRST_PAUSE_S` to `LONGEST_PAUSE_S`; never ends."""
     pause_s = FIRST_PAUSE_S
     while True:
         yield pause_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orgcal.consent.check import state_after_consent
 from orgcal.consent.outcomes import Outcome
 from orgcal.consent.proof import Finding
 from orgcal.errors import OrgcalError
@@ -28,21 +29,29 @@ class Recorder:
 
     def record(self, link: Link, finding: Finding) -> tuple[Outcome, str]:
         """Write down the proof that followed the use of `link`; how it ended, and why if it did not end well."""
-        if finding.access == "unknown":  # we could not tell, so the state stays; `orgcal consent check` tells later
-            return Outcome.NOT_ARRIVED, finding.sentence
+        tenant = self._registry.wanted(link.tenant_id)
+        state, reason = state_after_consent(tenant, finding)
         if finding.access != "granted":
-            self._registry.set_state(link.tenant_id, State.FAILED, reason=finding.sentence, action="consent")
+            if (state, reason) != (tenant.state, tenant.reason):
+                self._registry.set_state(link.tenant_id, state, reason=reason, action="consent")
             return Outcome.NOT_ARRIVED, finding.sentence
         self._registry.set_state(
             link.tenant_id,
-            State.VERIFIED if finding.users_readable else State.CONSENTED,
-            reason=finding.sentence if finding.surplus else "",
+            state,
+            reason=reason,
             action="consent",
             permission_hash=link.permission_hash,
             consented_at=self._registry.now(),
         )
         self._register(link.tenant_id)
         return Outcome.DONE, ""
+
+    def refused(self, link: Link, code: str) -> None:
+        """Write down that Entra ID answered with an error that no administrator chose."""
+        tenant = self._registry.wanted(link.tenant_id)
+        if tenant.state in (State.INVITED, State.FAILED):  # others keep the access that they have
+            reason = f"Entra ID answered the consent with {code}"
+            self._registry.set_state(link.tenant_id, State.FAILED, reason=reason, action="consent")
 
     def _register(self, tenant_id: str) -> None:
         """Tell a platform that keeps organisations; its refusal does not undo the consent, and is in the log."""
@@ -56,5 +65,4 @@ class Recorder:
             platform.register_connection(self._outputs.connector_key, tenant_id)
         except OrgcalError as error:
             result, detail = "refused", error.what
-        with self._registry.transaction() as session:
-            self._registry.write_log(session, "platform", tenant_id, result, detail=detail)
+        self._registry.note("platform", tenant_id, result, detail=detail)

@@ -87,6 +87,8 @@ def make_app(service: ConsentService) -> Starlette:
         return HTMLResponse(page, PAGES[outcome].status, headers)
 
     async def receive_answer(request: Request) -> Response:
+        if request.method == "HEAD":  # something that looks at addresses, not an administrator: the link stays good
+            return Response(status_code=405, headers={"Allow": "GET"})
         query = request.scope.get("query_string", b"")[:MAX_QUERY].decode("latin-1")
         answer = read_answer(parse_qsl(query, keep_blank_values=True, max_num_fields=50, errors="replace"))
         try:
@@ -116,7 +118,14 @@ def make_app(service: ConsentService) -> Starlette:
         return Response(renderer.stylesheet, media_type="text/css")
 
     async def show_bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        _LOG.info("callback: %s", Outcome.NOT_OURS.value)  # too many fields
         return shown(Outcome.NOT_OURS, "style.css")
+
+    async def show_broken(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        # Outside of the middleware, so with the headers by itself; what broke is logged by the server.
+        page = shown(Outcome.UNAVAILABLE, "style.css")
+        page.headers.update(HEADERS)
+        return page
 
     return Starlette(
         routes=[
@@ -125,7 +134,7 @@ def make_app(service: ConsentService) -> Starlette:
             Route(f"{beside}/style.css", show_style, methods=["GET"]),
         ],
         middleware=[Middleware(SecurityHeaders, https=split.scheme == "https")],
-        exception_handlers={ValueError: show_bad_request},
+        exception_handlers={ValueError: show_bad_request, Exception: show_broken},
     )
 
 

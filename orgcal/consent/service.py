@@ -5,24 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from orgcal.consent import links as consent_links
+from orgcal.consent.check import AT_ONCE
 from orgcal.consent.outcomes import CallbackAnswer, Outcome
-from orgcal.consent.proof import PATIENCE_S, Prover
+from orgcal.consent.proof import PATIENCE_S, Prover, pauses
 from orgcal.consent.recording import Recorder
 from orgcal.errors import UsageError
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
+from orgcal.platforms import capabilities_of, open_platform
+from orgcal.platforms.model import StartsConsent
 from orgcal.tenants import links
 from orgcal.tenants.model import Link, Tenant
-from orgcal.tenants.registry import Registry
+from orgcal.tenants.registry import Registry, RegistryUnavailable
 from verify import Options
 from verify.credentials import find_credential
 from verify.sources import from_outputs
@@ -36,14 +39,20 @@ _LOG = logging.getLogger("orgcal.consent")
 _PROVERS = 16
 
 
+class _Closed(Exception):
+    """The service is being closed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConsentLink:
     """A link for one organisation's administrator.
 
     Attributes:
         url: to be opened; whoever has it can answer once, so it is as secret as a password.
-        handle: names the link in the registry without being able to use it; see `ConsentService.wait_for`.
+        handle: names the link in the registry without being able to use it; see `ConsentService.wait_for`. Empty for a
+            link of the platform.
         message: a short text that can be sent with it.
+        made_by: whose flow it begins: ours, or that of a platform that starts consent itself.
     """
 
     tenant_id: str
@@ -51,6 +60,18 @@ class ConsentLink:
     expires_at: datetime
     handle: str
     message: str
+    made_by: Literal["orgcal", "platform"] = "orgcal"
+
+    def as_json(self) -> dict[str, str]:
+        """As a JSON object, address included."""
+        return {
+            "tenant_id": self.tenant_id,
+            "url": self.url,
+            "expires_at": self.expires_at.isoformat(),
+            "handle": self.handle,
+            "message": self.message,
+            "made_by": self.made_by,
+        }
 
     def __repr__(self) -> str:
         return f"ConsentLink(tenant_id={self.tenant_id!r}, url=***, handle={self.handle!r})"
@@ -90,33 +111,60 @@ class ConsentService:
         self.world = world
         self._environ = environ
         self._patience_s = patience_s
-        self._session = new_session(world, pool_size=_PROVERS)
-        self.redirect_uri = consent_links.checked_redirect_uri(outputs)
-        self.prover = Prover(
-            world,
-            outputs.client_id,
-            frozenset(permission.name for permission in outputs.permissions),
-            self._credential,
-            self._session,
-        )
+        self._session = new_session(world, pool_size=max(_PROVERS, AT_ONCE))
+        self._redirect_uri = ""
+        self._closing = threading.Event()
+        self.prover = self.new_prover(self.credential)
         self._recorder = Recorder(registry, outputs, environ)
         self._pool = ThreadPoolExecutor(_PROVERS, thread_name_prefix="proof")
         self._ended = threading.Condition()
 
     def close(self) -> None:
-        """End the proofs that have not begun, and close the connections."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End the proofs, which the next service goes on with, and close the connections."""
+        self._closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
         self._session.close()
+
+    def new_prover(self, credential: Callable[[], Credential]) -> Prover:
+        """A prover of this connector that takes its credential from `credential`."""
+        declared = frozenset(permission.name for permission in self.outputs.permissions)
+        return Prover(self.world, self.outputs.client_id, declared, credential, self._session, sleep=self._pause)
+
+    def credential(self) -> Credential:
+        """The connector's credential, as it is now.
+
+        Raises:
+            UsageError: no place that was named can tell it.
+            PlatformError: the platform refused.
+            Unreachable: the platform gave no answer.
+        """
+        connector, given = from_outputs(self.outputs)
+        return find_credential(Options(connector, environ=self._environ, given_credentials=given)).credential
 
     # --- links ---
 
-    def link(self, tenant: Tenant, *, lifetime: timedelta = consent_links.LIFETIME) -> ConsentLink:
-        """A new link for an organisation of the registry.
+    @property
+    def redirect_uri(self) -> str:
+        """Our callback.
 
         Raises:
-            UsageError: the platform starts consent itself, so that a link of ours would bypass it.
+            UsageError: the stack has none that could be used.
         """
-        self._refuse_own_flow()
+        return self._redirect_uri or consent_links.checked_redirect_uri(self.outputs)
+
+    @redirect_uri.setter
+    def redirect_uri(self, uri: str) -> None:
+        self._redirect_uri = uri
+
+    def link(self, tenant: Tenant, *, lifetime: timedelta = consent_links.LIFETIME) -> ConsentLink:
+        """A new link for an organisation of the registry; the platform's, where that starts consent itself.
+
+        Raises:
+            UsageError: the stack has no callback of ours, or the platform starts consent itself and gives no links out.
+            PlatformError: the platform refused.
+        """
+        if capabilities_of(self.outputs.platform).connections == "own flow":
+            return self._link_of_platform(tenant)
         made = links.make_link(
             self.registry,
             tenant.tenant_id,
@@ -140,6 +188,28 @@ class ConsentService:
             permissions=[permission.name for permission in self.outputs.permissions],
         )
         return ConsentLink(tenant.tenant_id, url, made.link.expires_at, made.link.state_hash, words)
+
+    def _link_of_platform(self, tenant: Tenant) -> ConsentLink:
+        """A link into the platform's own flow; one of ours would leave the platform without the connection."""
+        platform = open_platform(self.outputs.platform, self._environ)
+        if not isinstance(platform, StartsConsent):
+            raise UsageError(
+                "this platform starts consent itself; a link of ours would leave it without the connection",
+                where=f"platform {self.outputs.platform.get('kind')}",
+                repair="make the link in the platform, then: orgcal consent check",
+            )
+        url, expires_at = platform.consent_link(self.outputs.connector_key, tenant.tenant_id, tenant.name)
+        self.registry.note(
+            "link", tenant.tenant_id, "made", by=str(self.outputs.platform["kind"]), expires_at=expires_at.isoformat()
+        )
+        words = consent_links.message(
+            organisation=tenant.name,
+            connector=self.outputs.connector_name,
+            url=url,
+            expires_at=expires_at,
+            permissions=[permission.name for permission in self.outputs.permissions],
+        )
+        return ConsentLink(tenant.tenant_id, url, expires_at, "", words, "platform")
 
     # --- callbacks ---
 
@@ -167,7 +237,7 @@ class ConsentService:
         if outcome is Outcome.PROVING:
             self._pool.submit(self._prove, spent.link)
         else:
-            self._finish(spent.link, outcome, answer.code)
+            self._pool.submit(self._refuse, spent.link, outcome, answer.code)
         return spent
 
     def resume(self) -> int:
@@ -205,13 +275,13 @@ class ConsentService:
     def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
         """As `result`, but waits a little while the proof goes on."""
         deadline = time.monotonic() + timeout_s
-        with self._ended:
-            while True:
-                found = self.result(handle)
-                left_s = deadline - time.monotonic()
-                if found is None or found.outcome is not Outcome.PROVING or left_s <= 0:
-                    return found
-                self._ended.wait(left_s)
+        while True:
+            found = self.result(handle)
+            left_s = deadline - time.monotonic()
+            if found is None or found.outcome is not Outcome.PROVING or left_s <= 0:
+                return found
+            with self._ended:
+                self._ended.wait(min(left_s, 0.1))
 
     # --- serving ---
 
@@ -237,31 +307,45 @@ class ConsentService:
     def _prove(self, link: Link) -> None:
         try:
             finding = self.prover.prove(link.tenant_id, patience_s=self._patience_s)
-            outcome, detail = self._recorder.record(link, finding)
-            self._finish(link, outcome, detail)
+            self._write_down(lambda: self._finish(link, *self._recorder.record(link, finding)))
+        except _Closed:
+            return  # the link stays unfinished, and the next service goes on with it
         except Exception:  # noqa: BLE001  # nobody else would see it
             # The page must not say "working on it" for ever; what broke is in the log, without personal data.
             _LOG.exception("the proof for link %s broke", link.state_hash[:8])
-            self._finish(link, Outcome.FAILED, "internal")
+            self._write_down(lambda: self._finish(link, Outcome.FAILED, "internal"))
+
+    def _refuse(self, link: Link, outcome: Outcome, code: str) -> None:
+        """Write down an answer that says no."""
+
+        def write() -> None:
+            if outcome is Outcome.FAILED:
+                self._recorder.refused(link, code)
+            self._finish(link, outcome, code)
+
+        try:
+            self._write_down(write)
+        except _Closed:
+            return
+
+    def _write_down(self, write: Callable[[], None]) -> None:
+        """Write, however long the database is away: what was proved must not be lost."""
+        for pause_s in pauses():
+            try:
+                write()
+                break
+            except RegistryUnavailable:
+                _LOG.warning("the registry cannot be asked; trying again in %.0f s", pause_s)
+                self._pause(pause_s)
+
+    def _pause(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise _Closed
 
     def _finish(self, link: Link, outcome: Outcome, detail: str = "") -> None:
         links.finish(self.registry, link, outcome.value, detail)
         with self._ended:
             self._ended.notify_all()
-
-    def _credential(self) -> Credential:
-        connector, given = from_outputs(self.outputs)
-        return find_credential(Options(connector, environ=self._environ, given_credentials=given)).credential
-
-    def _refuse_own_flow(self) -> None:
-        from orgcal.platforms import capabilities_of
-
-        if capabilities_of(self.outputs.platform).connections == "own flow":
-            raise UsageError(
-                "this platform starts consent itself; a link of ours would leave it without the connection",
-                where=f"platform {self.outputs.platform.get('kind')}",
-                repair="make the link in the platform, then: orgcal consent check",
-            )
 
 
 def _result(link: Link) -> ConsentResult:

@@ -34,7 +34,7 @@ def check_emulator(surroundings: StackEnvironment) -> Finding:
     """The stack's emulator runs; nothing to look at outside its world."""
     if surroundings.cloud != "emulator":
         return Finding("emulator", True, f"not needed in cloud {surroundings.cloud}")
-    running = EmulatorOfStack(surroundings.stack_dir).running()
+    running = EmulatorOfStack(surroundings.emulator_home or surroundings.stack_dir).running()
     if running is None:
         return Finding(
             "emulator", False, "not running", f".venv/bin/orgcal emulator start --stack {surroundings.stack}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orgcal.engine.drive import Drive, OnStep, Result
+from orgcal.engine.drive import Drive, OnStep, Result, Step
 from orgcal.engine.tools import Prepared
-from orgcal.errors import WorldMismatch
+from orgcal.errors import OrgcalError, WorldMismatch
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
+
+_PUSH = "orgcal:index:ConnectorCredentials"
 
 
 def deploy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object]) -> tuple[Result, StackOutputs]:
@@ -29,8 +31,44 @@ def deploy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object]
     drive = prepared.drive()
     drive.release_dead_lock()
     _settle_place(drive, prepared, tell)
-    result = drive.up(preview_first=prepared.guarded, on_step=on_step)
-    return result, drive.outputs()
+    pushes: list[Step] = []
+
+    def watch(step: Step) -> None:
+        if step.type == _PUSH and step.done and step.operation != "same":
+            pushes.append(step)
+        on_step(step)
+
+    result = drive.up(preview_first=prepared.guarded, on_step=watch)
+    outputs = drive.outputs()
+    if result.changed:
+        _tell_registry(prepared, outputs, pushed=bool(pushes), tell=tell)
+    return result, outputs
+
+
+def _tell_registry(prepared: Prepared, outputs: StackOutputs, *, pushed: bool, tell: Callable[[str], object]) -> None:
+    """Note a push in the log; say how many organisations consented to other permissions than are declared now."""
+    from orgcal.tenants.model import ACTIVE
+    from orgcal.tenants.registry import open_stack_registry
+
+    environment = prepared.environment
+    try:
+        registry = open_stack_registry(environment.stack_dir, environment.stack, prepared.environ)
+        try:
+            if pushed:
+                kind = str(outputs.platform.get("kind"))
+                registry.note("push", outputs.client_id, "pushed", generation=outputs.active_generation, platform=kind)
+            stale = sum(
+                tenant.state in ACTIVE and tenant.permission_hash != outputs.permission_hash
+                for tenant in registry.tenants()
+            )
+        finally:
+            registry.close()
+    except OrgcalError as error:
+        tell(f"deployed, but the registry does not know of it: {error.what}")
+        return
+    if stale:
+        check = f"orgcal consent check --all --stack {environment.stack}"
+        tell(f"{stale} organisations consented to other permissions than are declared now; see: {check}")
 
 
 def _settle_place(drive: Drive, prepared: Prepared, tell: Callable[[str], object]) -> None:

@@ -26,6 +26,7 @@ from pulumi.automation.errors import create_command_error
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
+from orgcal.engine.stacks import read_stack_file
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
@@ -153,6 +154,8 @@ class Drive:
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.applied_to(environ),
+            # A stack that is made here encrypts with the key service that its file names, as a copy's file does.
+            secrets_provider=read_stack_file(environment.project_dir, environment.stack).get("secretsprovider"),
             pulumi_command=_ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None
@@ -219,6 +222,22 @@ class Drive:
             self._selected().destroy(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
         return Result(collected.changes)
 
+    def remove(self) -> None:
+        """Removes the (empty) state; the stack's file stays."""
+        self.select()
+        with _translated(self._stack_name):
+            self._workspace.remove_stack(self._stack_name, preserve_config=True)
+
+    def states(self) -> frozenset[str]:
+        """Names of the stacks of this project that the backend keeps a state of."""
+        with _translated(self._stack_name):
+            return frozenset(stack.name.rsplit("/", 1)[-1] for stack in self._workspace.list_stacks())
+
+    def export_of(self, stack: str) -> dict[str, Any]:
+        """The state of another stack of this project, which needs no file and no passphrase here."""
+        with _translated(stack):
+            return self._printed(stack, "stack", "export")
+
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included.
 
@@ -241,13 +260,19 @@ class Drive:
         return self._said("stack", "export")
 
     def _said(self, *words: str) -> dict[str, Any]:
-        """What a command of the engine prints as JSON."""
-        self.select()
+        """What a command of the engine prints as JSON; the stack is made only where there is none."""
         with _translated(self._stack_name):
-            text = self._workspace.pulumi_command.run(
-                [*words, "--stack", self._stack_name], self._workspace.work_dir, self._workspace.env_vars
-            ).stdout
-        said: dict[str, Any] = json.loads(text)
+            try:
+                return self._printed(self._stack_name, *words)
+            except automation.StackNotFoundError:
+                self.select()
+                return self._printed(self._stack_name, *words)
+
+    def _printed(self, stack: str, *words: str) -> dict[str, Any]:
+        ran = self._workspace.pulumi_command.run(
+            [*words, "--stack", stack], self._workspace.work_dir, self._workspace.env_vars
+        )
+        said: dict[str, Any] = json.loads(ran.stdout)
         return said
 
     def release_dead_lock(self) -> bool:

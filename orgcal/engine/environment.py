@@ -6,15 +6,25 @@ directory. No value is a secret: secrets are named by the path of a file.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import ssl
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orgcal.engine.emulated import EmulatorOfStack
-from orgcal.engine.stacks import DEV_STACK, data_dir, private_dir, read_stack_file, stack_cloud, stack_dir
+from orgcal.engine.stacks import (
+    DEV_STACK,
+    data_dir,
+    emulator_home,
+    private_dir,
+    read_stack_file,
+    stack_cloud,
+    stack_dir,
+)
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
 from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
 
@@ -72,6 +82,7 @@ class StackEnvironment:
         variables: to be set; no value is a secret.
         path_first: directories to put first on PATH, in this order.
         removed: variables to unset, since they would contradict the stack's world.
+        emulator_home: directory whose emulator the stack lives on; another stack's where it is a copy of that.
     """
 
     project_dir: Path
@@ -83,6 +94,7 @@ class StackEnvironment:
     variables: Mapping[str, str] = field(default_factory=dict)
     path_first: tuple[Path, ...] = ()
     removed: tuple[str, ...] = ()
+    emulator_home: Path | None = None
 
     def applied_to(self, environ: Mapping[str, str]) -> dict[str, str]:
         """A copy of `environ` for a child process."""
@@ -118,6 +130,7 @@ def stack_environment(
     """
     cloud = stack_cloud(project_dir, stack)
     own_dir = private_dir(stack_dir(project_dir, stack, environ))
+    shared_dir = emulator_home(project_dir, stack, environ)
     variables = {
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         PROJECT_DIR_VARIABLE: str(project_dir),
@@ -132,7 +145,7 @@ def stack_environment(
     # Pulumi looks at the passphrase itself before the file.
     removed: tuple[str, ...] = ("PULUMI_CONFIG_PASSPHRASE",) if stack == DEV_STACK else ()
     if cloud == "emulator":
-        emulator = EmulatorOfStack(own_dir)
+        emulator = EmulatorOfStack(shared_dir)
         world = read_emulator_file(emulator.ready_file) if emulator.running() else None
         if world is not None:
             variables |= _emulator_variables(world, emulator.ready_file, own_dir, environ)
@@ -150,6 +163,25 @@ def stack_environment(
         # The language host runs the `python3` that it finds first.
         path_first=(*tools[:-1], project_dir / ".venv" / "bin", *tools[-1:]) if tools else (),
         removed=removed,
+        emulator_home=shared_dir,
+    )
+
+
+def of_own_stacks(environment: StackEnvironment, environ: Mapping[str, str]) -> StackEnvironment:
+    """The same surroundings for stacks of the user's own, whose states are elsewhere than that of `dev`.
+
+    Args:
+        environment: of any stack of the project.
+        environ: as `stack_environment` takes it.
+    """
+    if environ.get("PULUMI_BACKEND_URL"):
+        variables = {name: value for name, value in environment.variables.items() if name != "PULUMI_BACKEND_URL"}
+        return replace(environment, backend_url=environ["PULUMI_BACKEND_URL"], variables=variables)
+    backend_url = private_dir(data_dir(environ) / "state").as_uri()
+    return replace(
+        environment,
+        backend_url=backend_url,
+        variables={**environment.variables, "PULUMI_BACKEND_URL": backend_url},
     )
 
 
@@ -161,7 +193,7 @@ def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[s
     if any(name in environ for name in own) or read_stack_file(project_dir, stack).get("secretsprovider"):
         return {}
     path = own_dir / "passphrase"
-    if not path.exists():
+    with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32))
@@ -186,7 +218,7 @@ def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -
     roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
     text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
-        staging = bundle.with_suffix(".new")
+        staging = bundle.with_suffix(f".{os.getpid()}-{threading.get_ident()}")  # others may write it at the same time
         staging.write_text(text, encoding="utf-8")
         staging.replace(bundle)
     return bundle

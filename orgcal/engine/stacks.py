@@ -40,6 +40,13 @@ def stack_dir(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Path
     return data_dir(environ) / "stacks" / stack
 
 
+def emulator_home(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Path:
+    """The stack directory that holds the emulator of `stack`: its own, or that of the stack it is a copy of."""
+    settings = read_stack_file(project_dir, stack).get("config") or {}
+    origin = settings.get("orgcal:origin")
+    return stack_dir(project_dir, str(origin) if origin else stack, environ)
+
+
 def private_dir(path: Path) -> Path:
     """`path`, made if need be, for this user only (0700)."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -68,12 +68,12 @@ def prepare(stack: str, environ: Mapping[str, str], *, tell: Callable[[str], obj
         plugin=plugin,
         environment=stack_environment(project, stack, environ, tools=tools),
         environ=environ,
-        guarded=_protected(cloud, read_stack_file(project, stack)),
+        guarded=protected(cloud, read_stack_file(project, stack)),
     )
 
 
-def _protected(cloud: str, said: Mapping[str, object]) -> bool:
-    """As the program decides it (`orgcal:protect`, or else world and `orgcal:ephemeral`)."""
+def protected(cloud: str, said: Mapping[str, object]) -> bool:
+    """Whether everything but credentials is protected; as the program decides it (`Settings.protected`)."""
     config = said.get("config")
     settings = config if isinstance(config, dict) else {}
     if settings.get("orgcal:protect") is not None:

@@ -13,7 +13,8 @@ _SELECT = (
     "id,appId,displayName,notes,tags,signInAudience,createdDateTime,web,info,requiredResourceAccess,"
     "passwordCredentials,keyCredentials,verifiedPublisher"
 )
-_DELETED = "/directory/deletedItems/microsoft.graph.application"
+_BIN = "/directory/deletedItems"
+_DELETED = f"{_BIN}/microsoft.graph.application"
 _COUNTED = {"ConsistencyLevel": "eventual"}
 """Filters over deleted items need it: https://learn.microsoft.com/en-us/graph/aad-advanced-queries"""
 
@@ -21,6 +22,15 @@ _COUNTED = {"ConsistencyLevel": "eventual"}
 def deployment_tag(project: str, stack: str) -> str:
     """The tag on whatever a stack has made, so that `orgcal sweep` finds what no state holds."""
     return f"orgcal:{project}/{stack}"
+
+
+EPHEMERAL_TAG = "orgcal:ephemeral"
+"""Beside the deployment tag on what a short-lived stack has made: only this may be removed for good."""
+
+
+def origin_tag(origin: str) -> str:
+    """The tag that tells which stack an ephemeral one is a copy of."""
+    return f"orgcal:origin:{origin}"
 
 
 def credential_name(tag: str, generation: int) -> str:
@@ -74,6 +84,36 @@ def deleted_named(graph: GraphClient, display_name: str) -> list[FoundApplicatio
     """Applications of this name in the recycle bin, from which they can be restored for 30 days; raises as `tagged`."""
     params = {"$filter": f"displayName eq {quoted(display_name)}", "$count": "true"}
     return [_found(item, deleted=True) for item in graph.pages(_DELETED, params, _COUNTED)]
+
+
+def deleted_tagged(graph: GraphClient, tag: str) -> list[FoundApplication]:
+    """Applications with this tag in the recycle bin; raises as `tagged`.
+
+    The whole bin is listed, since Graph documents no filter over the tags of deleted items.
+    """
+    listed = graph.pages(_DELETED, {"$select": "id,appId,displayName,tags,createdDateTime", "$top": "999"})
+    found = [_found(item, deleted=True) for item in listed]
+    return [application for application in found if tag in application.tags]
+
+
+def deleted_principals_of(graph: GraphClient, client_id: str) -> list[str]:
+    """Object ids of an application's service principals in the recycle bin; raises as `tagged`."""
+    params = {"$filter": f"appId eq {quoted(client_id)}", "$count": "true"}
+    return [str(item["id"]) for item in graph.pages(f"{_BIN}/microsoft.graph.servicePrincipal", params, _COUNTED)]
+
+
+def purge(graph: GraphClient, object_id: str) -> bool:
+    """Remove an application or service principal from the recycle bin, for good; False where the bin lacks it.
+
+    Needs `Application.ReadWrite.OwnedBy`: https://learn.microsoft.com/en-us/graph/api/directory-deleteditems-delete
+    """
+    try:
+        graph.delete(f"{_BIN}/{object_id}")
+    except GraphError as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
 
 
 def by_client_id(graph: GraphClient, client_id: str) -> FoundApplication:

@@ -12,7 +12,8 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
 
 CatalogField = Literal["display_name", "description", "scopes", "published"]
 CredentialKind = Literal["secret", "certificate"]
@@ -193,6 +194,20 @@ class Platform(Protocol):
 
     def access_token(self, key: str, tenant_id: str) -> str:
         """A token that the platform fetched for that organisation with the credential it holds."""
+
+
+@runtime_checkable
+class StartsConsent(Protocol):
+    """A platform that starts consent itself and tells the address that begins it."""
+
+    def consent_link(self, key: str, tenant_id: str, name: str) -> tuple[str, datetime]:
+        """A link for one organisation's administrator, and until when it works.
+
+        Args:
+            key: of the connector.
+            tenant_id: of the organisation, by which the platform knows it afterwards.
+            name: of the organisation, for people.
+        """
 
 
 def _unordered(scopes: tuple[str, ...] | None) -> list[str] | None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orgcal.errors import PlatformError
@@ -179,6 +180,22 @@ class NangoPlatform:
             f"Nango connects organisations in its own flow; start it there for {tenant_id} and {key!r}",
             where=self.place,
         )
+
+    def consent_link(self, key: str, tenant_id: str, name: str) -> tuple[str, datetime]:
+        """A link into Nango's own flow; it works for half an hour.
+
+        Source: https://nango.dev/docs/reference/api/connect/sessions/create
+        """
+        body = {"end_user": {"id": tenant_id, "display_name": name}, "allowed_integrations": [key]}
+        found = (self._client.call("POST", "/connect/sessions", body, absent=frozenset()) or {}).get("data") or {}
+        try:
+            return str(found["connect_link"]), datetime.fromisoformat(str(found["expires_at"]))
+        except (KeyError, ValueError):
+            raise PlatformError(
+                "Nango made no link",
+                where=self.place,
+                repair="update Nango, or share a connect link from its dashboard",
+            ) from None
 
     def access_token(self, key: str, tenant_id: str) -> str:
         connection_id = self._by_tenant(key).get(tenant_id.lower())

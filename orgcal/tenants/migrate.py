@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from orgcal.errors import UsageError
 from orgcal.tenants.schema import HEAD
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps what it works on in its own module, so one thread of a process at a time."""
 
 
 def migrate(engine: Engine) -> None:
@@ -31,9 +35,12 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with engine.begin() as connection:
+    with _ALEMBIC, engine.begin() as connection:
+        # Two processes that start at once take turns; the second finds nothing to do.
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(7215091)"))  # two that start at once take turns
+            connection.execute(text("SELECT pg_advisory_xact_lock(7215091)"))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -18,22 +18,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func, or_, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
 
-from orgcal.errors import OrgcalError, UsageError
+from orgcal.errors import UsageError
+from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, open_database
 from orgcal.tenants.migrate import migrate
 from orgcal.tenants.model import LogEntry, State, Tenant
 from orgcal.tenants.schema import LogRow, TenantRow
 
-URL_VARIABLE = "ORGCAL_REGISTRY_URL"
+__all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
+
 FILE_NAME = "tenants.sqlite"
-
-
-class RegistryUnavailable(OrgcalError):
-    """The database cannot be asked now."""
 
 
 def registry_url(stack_dir: Path, environ: Mapping[str, str]) -> str:
@@ -94,25 +90,13 @@ class Registry:
             UsageError: `url` is no database of a kind we have a driver for, or a newer orgcal made it.
             RegistryUnavailable: the database cannot be reached.
         """
+        engine = open_database(url)
         try:
-            parsed = make_url(url)
-            if parsed.get_backend_name() == "sqlite" and parsed.database:
-                path = Path(parsed.database)
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            engine = create_engine(parsed, pool_pre_ping=True)
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise UsageError(
-                f"the registry's address cannot be used ({type(error).__name__})",
-                where=URL_VARIABLE,
-                repair="sqlite:///PATH, or postgresql+psycopg://USER@HOST/NAME with the package psycopg installed",
-            ) from error
-        except OSError as error:
-            raise UsageError(f"the registry cannot be opened ({error.strerror})", where=str(parsed.database)) from error
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-        with _available():
-            migrate(engine)
+            with available():
+                migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine, connector, operator=operator, now=now)
 
     def close(self) -> None:
@@ -126,13 +110,19 @@ class Registry:
         Raises:
             RegistryUnavailable: the database cannot be asked now.
         """
-        with _available(), Session(self._engine) as session, session.begin():
+        with available(), Session(self._engine) as session, session.begin():
             yield session
 
     # --- organisations ---
 
     def add(self, tenant_id: str, name: str, *, domain: str = "") -> Tenant:
-        """Take an organisation in as `invited`; one that is known keeps its state and gets the new name."""
+        """Take an organisation in as `invited`; one that is known keeps its state and gets the new name.
+
+        Raises:
+            UsageError: a name or domain is longer than a database keeps.
+            RegistryUnavailable: the database cannot be asked now.
+        """
+        _refuse_long(name, domain)
         now = self.now()
         with self.transaction() as session:
             row = session.get(TenantRow, (self.connector, tenant_id.lower()))
@@ -149,25 +139,27 @@ class Registry:
             return _tenant(row)
 
     def get(self, wanted: str) -> Tenant | None:
-        """The organisation with this tenant id, domain or name."""
+        """The organisation with this tenant id, domain or name.
+
+        Raises:
+            UsageError: several are called so.
+        """
         lowered = wanted.strip().lower()
         with self.transaction() as session:
+            known = session.get(TenantRow, (self.connector, lowered))
+            if known is not None:
+                return _tenant(known)
             rows = session.scalars(
                 select(TenantRow).where(
                     TenantRow.connector == self.connector,
-                    or_(
-                        TenantRow.tenant_id == lowered,
-                        func.lower(TenantRow.domain) == lowered,
-                        func.lower(TenantRow.name) == lowered,
-                    ),
+                    or_(func.lower(TenantRow.domain) == lowered, func.lower(TenantRow.name) == lowered),
                 )
             ).all()
-            exact = [row for row in rows if row.tenant_id == lowered] or list(rows)
-            if len(exact) > 1:
+            if len(rows) > 1:
                 raise UsageError(
-                    f"{len(exact)} organisations are called {wanted!r}", where="TENANT", repair="name the tenant id"
+                    f"{len(rows)} organisations are called {wanted!r}", where="TENANT", repair="name the tenant id"
                 )
-            return _tenant(exact[0]) if exact else None
+            return _tenant(rows[0]) if rows else None
 
     def wanted(self, wanted: str) -> Tenant:
         """As `get`, for an organisation that must be known.
@@ -239,13 +231,30 @@ class Registry:
             LogRow(
                 at=self.now(),
                 connector=self.connector,
-                operator=self.operator,
+                operator=self.operator[:200],
                 action=action,
                 subject=subject,
                 result=result,
                 detail={name: value for name, value in detail.items() if value not in ("", None)},
             )
         )
+
+    def note(self, action: str, subject: str, result: str, **detail: Any) -> None:
+        """Add a row to the log about something that changes no organisation, such as a push or a step of a rotation.
+
+            registry.note("rotation", outputs.client_id, "added", generation=4, key_id=key_id)
+
+        Args:
+            action: what was done, in a word: `push`, `rotation`.
+            subject: the application's client id.
+            result: how it ended, in a word or two, at most 40 characters.
+            detail: what else a reader needs; no secret, as rows stay for ever.
+
+        Raises:
+            RegistryUnavailable: the database cannot be asked now.
+        """
+        with self.transaction() as session:
+            self.write_log(session, action, subject, result, **detail)
 
     def log(self, subject: str = "") -> Iterator[LogEntry]:
         """What was done, oldest first; of one subject, or of all."""
@@ -257,29 +266,14 @@ class Registry:
                 yield LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
 
 
+def _refuse_long(name: str, domain: str) -> None:
+    """PostgreSQL refuses what SQLite would take; say so before."""
+    for what, text, column in (("name", name, TenantRow.name), ("domain", domain, TenantRow.domain)):
+        longest = column.type.length
+        if len(text) > longest:
+            raise UsageError(f"the {what} has {len(text)} characters, and {longest} are kept", where=f"{text[:40]}…")
+
+
 def _tenant(row: TenantRow) -> Tenant:
     values = {field.name: getattr(row, field.name) for field in fields(Tenant)}
     return Tenant(**{**values, "state": State(row.state)})
-
-
-def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # SQLAlchemy's signature
-    """Several processes may write: wait for each other, and do not block readers."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 5000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.close()
-
-
-@contextmanager
-def _available() -> Iterator[None]:
-    """Databases that are away, locked or broken become one error of ours, without the statement in it."""
-    try:
-        yield
-    except OperationalError as error:
-        raise RegistryUnavailable(
-            f"the registry cannot be asked now ({str(error.orig).splitlines()[0][:200]})",
-            where="registry",
-            repair="try again; if it stays, check the database that ORGCAL_REGISTRY_URL names",
-        ) from None
-    except SQLAlchemyError as error:
-        raise RegistryUnavailable(f"the registry refused ({type(error).__name__})", where="registry") from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from orgcal.errors import ConfigError, PlatformError
 from orgcal.platforms import ConnectorSettings, Credential, Platform, ensure_connector, open_platform, place_of
+from orgcal.platforms.model import StartsConsent
 from tests.support.platform_apis import API_KEY, NangoApi
 from tests.support.strict_server import StrictServer
 
@@ -51,6 +53,21 @@ def test_create_sends_key_provider_and_name(nango: Nango) -> None:
     body = {"unique_key": "outlook", "provider": "microsoft-admin", "display_name": "Outlook"}
     assert [(request.method, request.body) for request in nango.server.seen if request.body] == [("POST", body)]
     assert entry.callback_url == f"{nango.server.base_url}/oauth/callback"
+
+
+def test_consent_link_is_a_session_for_this_integration_and_organisation(nango: Nango) -> None:
+    ensure_connector(nango.platform, DECLARED)
+    assert isinstance(nango.platform, StartsConsent)
+
+    url, expires_at = nango.platform.consent_link("outlook", TENANT, "Contoso")
+
+    assert url.startswith("https://connect.nango.dev/?session_token=")
+    assert expires_at == datetime(2026, 11, 25, 17, 30, tzinfo=UTC)
+    assert nango.api.sessions == [
+        {"end_user": {"id": TENANT, "display_name": "Contoso"}, "allowed_integrations": ["outlook"]}
+    ]
+    with pytest.raises(PlatformError, match="does not exist"):
+        nango.platform.consent_link("nothing", TENANT, "Contoso")
 
 
 def test_push_sends_id_secret_and_scopes_together(nango: Nango) -> None:

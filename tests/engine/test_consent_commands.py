@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from orgcal.msgraph.worlds import World, read_emulator_file
+from orgcal.tenants.model import State
+from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer, heading
 from tests.support.checkout import Checkout
 from tests.support.deployed_connector import CONTOSO
@@ -45,13 +47,13 @@ def test_consent_from_link_to_verified_by_commands_alone(deployed: Checkout, wor
 
     checked = deployed.orgcal("consent", "check", "--all", "--json")
     assert checked.code == 0, checked.text
-    found = json.loads(checked.out.splitlines()[0])
-    assert (found["tenant_id"], found["state"], found["access"]) == (CONTOSO, "verified", "granted")
+    [found] = [line for line in map(json.loads, checked.out.splitlines()) if line["tenant_id"] == CONTOSO]
+    assert (found["state"], found["access"]) == ("verified", "granted")
 
     verified = deployed.orgcal("verify", "--json", "--probe", "events")
     assert verified.code == 0, verified.text
     said = json.loads(verified.out)
-    assert said["organisations"][0]["users"] == 57
+    assert [item["users"] for item in said["organisations"] if item["tenant_id"] == CONTOSO] == [57]
     assert [check["verdict"] for check in said["deployment"]] == ["pass", "pass"]
     shown = json.loads(deployed.orgcal("tenants", "show", "Contoso", "--json").out)
     assert shown["verdict"] == "pass"
@@ -59,6 +61,30 @@ def test_consent_from_link_to_verified_by_commands_alone(deployed: Checkout, wor
     refused = deployed.orgcal("tenants", "remove", "Contoso")
     assert refused.code == 2
     assert "has not revoked its consent" in refused.err
+    client_id = link["url"].partition("client_id=")[2].partition("&")[0]
+    assert f"(application id {client_id})" in refused.err, "the customer must know what to delete"
+
+    rows = [json.loads(line) for line in deployed.orgcal("log", "--json").out.splitlines()]
+    [push] = [row for row in rows if row["action"] == "push"]
+    assert (push["subject"], push["result"]) == (client_id, "pushed")
+    assert push["detail"] == {"generation": 1, "platform": "local"}
+
+
+def test_links_for_all_who_need_a_new_consent(deployed: Checkout) -> None:
+    registry = Registry.open(
+        f"sqlite:///{deployed.path}/.local/dev/tenants.sqlite", connector="orgcal/dev", operator="test"
+    )
+    before = {tenant.tenant_id: tenant.state for tenant in registry.tenants()}
+    registry.add(CONTOSO, "Contoso", domain="contoso.example")
+    assert deployed.orgcal("consent", "link", "--reconsent").out == "no organisation needs a new consent\n"
+    registry.set_state(CONTOSO, State.RECONSENT_NEEDED)
+
+    made = deployed.orgcal("consent", "link", "--reconsent", "--json")
+
+    [line] = made.out.splitlines()
+    assert json.loads(line)["tenant_id"] == CONTOSO
+    registry.set_state(CONTOSO, before.get(CONTOSO, State.INVITED))
+    registry.close()
 
 
 def test_consent_link_that_is_revoked_is_useless(deployed: Checkout, world: World, serving: None) -> None:

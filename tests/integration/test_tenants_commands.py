@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.deployed_connector import CONTOSO
+from tests.support.postgresql import PostgresqlServer, running_postgresql
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +83,59 @@ def test_tenant_import_of_something_else_names_the_line(checkout: Checkout, tmp_
 def test_registry_is_its_owners_only(checkout: Checkout) -> None:
     checkout.orgcal("tenants", "list")
     assert (checkout.path / ".local/dev/tenants.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with running_postgresql() as server:
+        yield server
+
+
+def test_registry_on_postgresql_serves_the_commands(checkout: Checkout, server: PostgresqlServer) -> None:
+    environ = {"ORGCAL_REGISTRY_URL": server.new_database("commands")}
+
+    added = checkout.orgcal("tenants", "add", "contoso.example", "--name", "Contoso", environ=environ)
+    listed = checkout.orgcal("tenants", "list", "--json", environ=environ)
+    logged = checkout.orgcal("log", "--json", environ=environ)
+
+    assert added.code == 0, added.text
+    assert [tenant["name"] for tenant in json.loads(listed.out)] == ["Contoso"]
+    assert [json.loads(line)["action"] for line in logged.out.splitlines()] == ["add"]
+
+
+@pytest.mark.parametrize("trouble", ["wrong password", "no server", "no answer", "bad option", "unescaped"])
+def test_registry_that_cannot_be_asked_never_shows_its_password(
+    checkout: Checkout, server: PostgresqlServer, trouble: str
+) -> None:
+    word = "never-to-be-seen"
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        port = silent.getsockname()[1]
+        urls = {
+            "wrong password": f"postgresql://orgcal:{word}@/postgres?host={server.folder}",
+            "no server": f"postgresql://orgcal:{word}@127.0.0.1:1/registry",
+            "no answer": f"postgresql://orgcal:{word}@127.0.0.1:{port}/registry?connect_timeout=2",
+            "bad option": f"postgresql://orgcal:{word}@127.0.0.1:{port}/registry?unheardof=1",
+            "unescaped": f"postgresql://orgcal:some@{word}@127.0.0.1/registry",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orgcal.cli", "tenants", "list"],
+            cwd=checkout.path,
+            env={**checkout.environ, "ORGCAL_REGISTRY_URL": urls[trouble]},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        lists: set[str] = set()
+        while process.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+                lists.update(" ".join(member.cmdline()) for member in family)
+            time.sleep(0.02)
+        out, err = process.communicate()
+
+    assert process.returncode in (1, 2)
+    assert "registry" in err
+    assert "repair:" in err or trouble == "bad option"
+    assert "Traceback" not in err
+    assert any("orgcal.cli" in line for line in lists)
+    assert word not in out + err + "".join(lists)

@@ -35,6 +35,7 @@ class NangoApi:
     def __init__(self) -> None:
         self.integrations: dict[str, dict[str, Any]] = {}
         self.connections: list[dict[str, Any]] = []
+        self.sessions: list[dict[str, Any]] = []
         self.drops: set[str] = set()
         self.edits = 0
 
@@ -43,6 +44,8 @@ class NangoApi:
             return _nango_error(401, "unknown_account", "unknown key")
         if request.path == "/integrations" and request.method == "POST":
             return self._create(request.body)
+        if request.path == "/connect/sessions" and request.method == "POST":
+            return self._session(request.body)
         if request.path == "/connections" and request.method == "GET" and not request.query:
             shown = ("connection_id", "provider_config_key")
             return Reply(200, {"connections": [{name: each[name] for name in shown} for each in self.connections]})
@@ -74,6 +77,20 @@ class NangoApi:
             return _nango_error(400, "invalid_body", wrong)
         self.integrations[body["unique_key"]] = {"logo": "", "forward_webhooks": True, **self._stamped(body)}
         return self._shown(body["unique_key"])
+
+    def _session(self, body: Any) -> Reply:
+        known = {"end_user", "organization", "allowed_integrations", "integrations_config_defaults", "tags"}
+        wrong = unexpected(body, known, {"end_user"}) or unexpected(
+            body["end_user"], {"id", "email", "display_name", "tags"}, {"id"}
+        )
+        if not wrong and not set(body.get("allowed_integrations", ())) <= self.integrations.keys():
+            wrong = "Integration does not exist"
+        if wrong:
+            return _nango_error(400, "invalid_body", wrong)
+        self.sessions.append(body)
+        link = "https://connect.nango.dev/?session_token=nango_connect_session_abc"
+        data = {"token": "nango_connect_session_abc", "expires_at": "2026-11-25T17:30:00.000Z", "connect_link": link}
+        return Reply(201, {"data": data})
 
     def _one(self, key: str, request: Request) -> Reply:
         if request.method == "DELETE":

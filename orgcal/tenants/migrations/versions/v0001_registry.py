@@ -71,6 +71,10 @@ def upgrade() -> None:
             "CREATE TRIGGER log_only_grows BEFORE UPDATE OR DELETE ON log "
             "FOR EACH ROW EXECUTE FUNCTION log_only_grows()"
         )
+        op.execute(
+            "CREATE TRIGGER log_is_never_emptied BEFORE TRUNCATE ON log "
+            "FOR EACH STATEMENT EXECUTE FUNCTION log_only_grows()"
+        )
         return
     for change in ("UPDATE", "DELETE"):
         op.execute(

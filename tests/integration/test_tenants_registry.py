@@ -1,29 +1,35 @@
-"""The registry: states, links that work once, a log that only grows."""
+"""The registry on SQLite and on a real PostgreSQL: states, links that work once, a log that only grows."""
 
 from __future__ import annotations
 
 import json
+import secrets
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orgcal.errors import UsageError
-from orgcal.tenants import links
+from orgcal.tenants import database, links
 from orgcal.tenants.links import NewLink, Spent, digest, make_link, spend
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable, operator_of, registry_url
 from orgcal.tenants.schema import HEAD, Base
+from tests.support.postgresql import PASSWORD, PostgresqlServer, running_postgresql
 
 CLIENT = "cccccccc-0000-4000-8000-000000000001"
 CONTOSO = "22222222-2222-2222-2222-222222222222"
 WEEK = timedelta(days=7)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Clock:
@@ -39,9 +45,19 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/registry/tenants.sqlite"
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/registry/tenants.sqlite"
+    server: PostgresqlServer = request.getfixturevalue("server")
+    return server.new_database(f"registry-{secrets.token_hex(6)}")
 
 
 @pytest.fixture
@@ -72,6 +88,40 @@ def test_migrations_make_the_schema_that_the_code_has(url: str, registry: Regist
     engine.dispose()
 
 
+_OPEN_TWICE = """
+import sys, threading
+from orgcal.tenants.registry import Registry
+
+def use():
+    registry = Registry.open(url, connector="orgcal/prod", operator="ada")
+    registry.note("push", "client", "pushed")
+    registry.close()
+
+url = sys.stdin.readline().strip()
+threads = [threading.Thread(target=use) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_registry_opened_by_many_at_once_is_migrated_once(url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _OPEN_TWICE], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    said = [process.communicate(url)[1] for process in processes]
+
+    assert said == ["", "", ""]
+    registry = Registry.open(url, connector="orgcal/prod", operator="ada")
+    assert [(entry.action, entry.subject, entry.result) for entry in registry.log()] == [
+        ("push", "client", "pushed")
+    ] * 6
+    registry.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_registry_file_is_its_owners_only(tmp_path: Path, registry: Registry) -> None:
     folder = tmp_path / "registry"
     assert folder.stat().st_mode & 0o077 == 0
@@ -88,7 +138,16 @@ def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> 
         Registry.open(url, connector="x", operator="x")
 
 
-@pytest.mark.parametrize("bad", ["nonsense", "oracle+nothing://host/name", "sqlite:////proc/nowhere/x.sqlite"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "nonsense",
+        "mysql://a:secret@b/c",
+        "postgresql://a:se@cret@b/c",
+        "oracle+nothing://host/name",
+        "sqlite:////proc/nowhere/x.sqlite",
+    ],
+)
 def test_registry_at_an_impossible_address_is_refused(bad: str) -> None:
     with pytest.raises((UsageError, RegistryUnavailable)):
         Registry.open(bad, connector="x", operator="x")
@@ -146,8 +205,17 @@ def test_every_change_is_in_the_log_with_time_operator_and_result(registry: Regi
     assert made.state not in json.dumps([entry.as_json() for entry in entries])
 
 
-@pytest.mark.parametrize("change", ["UPDATE log SET operator = 'mallory'", "DELETE FROM log"])
+def test_log_takes_notes_about_what_changes_no_organisation(registry: Registry) -> None:
+    registry.note("rotation", CLIENT, "added", generation=4, empty="")
+
+    [entry] = registry.log(CLIENT)
+    assert (entry.action, entry.result, entry.operator, entry.detail) == ("rotation", "added", "ada", {"generation": 4})
+
+
+@pytest.mark.parametrize("change", ["UPDATE log SET operator = 'mallory'", "DELETE FROM log", "TRUNCATE log"])
 def test_log_only_grows(url: str, registry: Registry, change: str) -> None:
+    if change.startswith("TRUNCATE") and url.startswith("sqlite"):
+        change = "DELETE FROM log"  # SQLite has no other way to empty a table
     engine = create_engine(url)
     with engine.connect() as connection, pytest.raises(SQLAlchemyError, match="only grows"):
         connection.execute(text(change))
@@ -157,6 +225,7 @@ def test_log_only_grows(url: str, registry: Registry, change: str) -> None:
 # --- links ---
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_state_is_long_random_and_not_kept(tmp_path: Path, registry: Registry) -> None:
     first, second = link(registry), link(registry)
 
@@ -230,6 +299,59 @@ def test_result_is_found_by_its_handle_only(registry: Registry) -> None:
     assert links.by_result(registry, made.state) is None
     assert links.by_result(registry, "") is None
     assert links.unfinished(registry) == []
+
+
+# --- waiting is bounded ---
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_registry_whose_table_is_locked_gives_up(server: PostgresqlServer, url: str, clock: Clock) -> None:
+    registry = Registry.open(f"{url}&options=-c%20statement_timeout=300ms", connector="orgcal/prod", operator="ada")
+    with server.connect(str(make_url(url).database)) as other, other.transaction():
+        other.execute("LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(RegistryUnavailable, match="cannot be asked now"):
+            registry.add(CONTOSO, "Contoso")
+    assert registry.add(CONTOSO, "Contoso").state is State.INVITED
+    registry.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_registry_whose_connections_are_all_in_use_gives_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "POOL_TIMEOUT_S", 0.2)
+    registry = Registry.open(url, connector="orgcal/prod", operator="ada")
+    with ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(registry.transaction()).execute(text("SELECT 1"))
+        with pytest.raises(RegistryUnavailable, match="all connections"):
+            registry.add(CONTOSO, "Contoso")
+    assert registry.add(CONTOSO, "Contoso").state is State.INVITED
+    registry.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_registry_goes_on_after_its_server_was_restarted(
+    server: PostgresqlServer, registry: Registry, url: str
+) -> None:
+    server.stop()
+    with pytest.raises(RegistryUnavailable) as away:
+        list(registry.tenants())
+    server.start()
+
+    assert PASSWORD not in str(away.value)
+    assert [tenant.name for tenant in registry.tenants()] == ["Contoso"]
+
+
+@pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_registry_address_may_be_written_as_providers_do(server: PostgresqlServer, kind: str) -> None:
+    url = server.new_database(f"registry-{secrets.token_hex(6)}")
+    registry = Registry.open(url.replace("postgresql+psycopg", kind), connector="orgcal/prod", operator="ada")
+    assert list(registry.tenants()) == []
+    registry.close()
+
+
+def test_name_longer_than_a_database_keeps_is_refused_by_both(registry: Registry) -> None:
+    with pytest.raises(UsageError, match="201 characters"):
+        registry.add(CONTOSO, "x" * 201)
 
 
 # --- moving, naming ---

@@ -1,0 +1,44 @@
+"""`orgcal ephemeral create`: a short-lived copy of a stack, such as one for a pull request."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Short-lived copies of a stack, with an application and connector of their own.")
+
+
+@app.callback()
+def _app() -> None:
+    """Short-lived copies of a stack, with an application and connector of their own."""
+
+
+@app.command()
+def create(
+    stack: Annotated[str, typer.Argument(help="Name of the copy, such as pr-123.", metavar="STACK")],
+    origin: Annotated[str, typer.Option("--from", help="Stack whose settings are copied.")] = "dev",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting that differs, such as connector.platform.environment=preview; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write the file of a short-lived copy of a stack; the same command again writes it anew.
+
+    The copy is marked ephemeral, has a connector entry and names of its own, and one generation of its credential.
+    """
+    from orgcal.engine.stacks import project_dir
+    from orgcal.upkeep.ephemeral import create as create_copy
+    from orgcal.upkeep.ephemeral import origin_notes
+
+    notes = origin_notes(stack, origin, os.environ)
+    made = create_copy(project_dir(), stack, origin, changes=changes or (), notes=notes)
+    if as_json:
+        typer.echo(json.dumps(made.as_json()))
+        return
+    typer.echo(f"{made.path.name}: {made.display_name}, connector {made.connector_key}")
+    typer.echo(f"  next:  orgcal up --stack {stack}")
+    typer.echo(f"  later: orgcal destroy --stack {stack} --purge --yes")

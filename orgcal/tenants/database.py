@@ -1,0 +1,117 @@
+"""The registry's database: a SQLite file, or PostgreSQL; waiting is bounded, and errors hold no secret.
+
+Nothing here waits for ever: a consent page must be able to say "try again" while the database is away.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+
+from orgcal.errors import OrgcalError, UsageError
+
+URL_VARIABLE = "ORGCAL_REGISTRY_URL"
+
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_S = 15
+POOL_TIMEOUT_S = 15.0
+"""How long a thread waits for a connection while others have them all."""
+
+_DRIVER = "postgresql+psycopg"
+_REPAIR = f"sqlite:///PATH, or {_DRIVER}://USER:PASSWORD@HOST/NAME with every special character of the password as %XX"
+_SERVER_OPTIONS: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "tcp_user_timeout": STATEMENT_TIMEOUT_S * 1000,
+    "options": f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={STATEMENT_TIMEOUT_S}s",
+    "application_name": "orgcal",
+}
+"""What libpq is told, unless the address says something else.
+
+Source: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+
+
+class RegistryUnavailable(OrgcalError):
+    """The database cannot be asked now."""
+
+
+def open_database(url: str) -> Engine:
+    """Connections to the database at `url`; a SQLite file is made if need be, for its owner only.
+
+    Raises:
+        UsageError: `url` is no database of a kind we have a driver for. Nothing of it is shown: it may hold a password.
+    """
+    try:
+        parsed = _usable(make_url(url))
+        if parsed.get_backend_name() == "sqlite":
+            return _open_file(parsed)
+        more = {name: value for name, value in _SERVER_OPTIONS.items() if name not in parsed.query}
+        return create_engine(
+            parsed, pool_pre_ping=True, pool_size=5, max_overflow=15, pool_timeout=POOL_TIMEOUT_S, connect_args=more
+        )
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        raise UsageError(
+            f"the registry's address cannot be used ({type(error).__name__})", where=URL_VARIABLE, repair=_REPAIR
+        ) from None
+
+
+def _usable(url: URL) -> URL:
+    """The address with our driver, as providers write `postgres://` and `postgresql://`.
+
+    Raises:
+        ValueError: it is of another kind, or a part of the password would be taken for the host.
+    """
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername=_DRIVER)
+    if url.drivername not in ("sqlite", _DRIVER) or "@" in (url.host or ""):
+        raise ValueError("not usable")
+    return url
+
+
+def _open_file(url: URL) -> Engine:
+    if url.database:
+        path = Path(url.database)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise UsageError(f"the registry cannot be opened ({error.strerror})", where=str(path)) from error
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # SQLAlchemy's signature
+    """Several processes may write: wait for each other, and do not block readers."""
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {STATEMENT_TIMEOUT_S * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Databases that are away, locked or broken become one error of ours, without statement and address in it."""
+    try:
+        yield
+    except OperationalError as error:
+        raise RegistryUnavailable(
+            f"the registry cannot be asked now ({str(error.orig).splitlines()[0][:200]})",
+            where="registry",
+            repair="try again; if it stays, check the database that ORGCAL_REGISTRY_URL names",
+        ) from None
+    except NoConnectionLeft:
+        raise RegistryUnavailable(
+            f"all connections to the registry were in use for {POOL_TIMEOUT_S:.0f} s",
+            where="registry",
+            repair="try again",
+        ) from None
+    except SQLAlchemyError as error:
+        raise RegistryUnavailable(f"the registry refused ({type(error).__name__})", where="registry") from None
