@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.stacks import DEV_STACK, data_dir, private_dir, read_stack_file, stack_cloud, stack_dir
+from orgcal.msgraph.operator import federated_login
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
 
 KEPT_PREFIX = "ORGCAL_OLD_"
@@ -45,6 +46,16 @@ _LOGIN_VARIABLES = (
     "ARM_USE_MSI",
     "ARM_USE_OIDC",
 )
+
+FEDERATED_VARIABLES = (
+    "ARM_CLIENT_ID",
+    "ARM_OIDC_TOKEN",
+    "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_OIDC_REQUEST_TOKEN",
+    "ARM_OIDC_REQUEST_URL",
+    "ARM_USE_OIDC",
+)
+"""A runner's login by a token of its own issuer."""
 
 SECRET_VARIABLES = frozenset(
     {
@@ -131,7 +142,8 @@ def stack_environment(
         world = read_emulator_file(emulator.ready_file) if emulator.running() else None
         if world is not None:
             variables |= _emulator_variables(world, emulator.ready_file, own_dir, environ)
-        removed += tuple(name for name in _LOGIN_VARIABLES if name not in variables)
+        own = FEDERATED_VARIABLES if world is not None and federated_login(world, environ) else ()
+        removed += tuple(name for name in _LOGIN_VARIABLES if name not in (*variables, *own))
     else:
         world = load_world(cloud, environ)
     return StackEnvironment(
@@ -165,14 +177,16 @@ def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[s
 
 def _emulator_variables(world: World, ready_file: Path, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
     assert world.emulated is not None
-    return {
+    variables = {
         EMULATOR_FILE_VARIABLE: str(ready_file),
         "ARM_METADATA_HOSTNAME": world.metadata_host,
         "ARM_TENANT_ID": world.emulated.operator_tenant_id,
-        "ARM_CLIENT_ID": world.emulated.operator_client_id,
-        "ARM_CLIENT_SECRET_FILE_PATH": str(world.emulated.operator_client_secret_file),
         "SSL_CERT_FILE": str(_trust_bundle(world.emulated.ca_file, own_dir / "trust.pem", environ)),
     }
+    if not federated_login(world, environ):
+        variables["ARM_CLIENT_ID"] = world.emulated.operator_client_id
+        variables["ARM_CLIENT_SECRET_FILE_PATH"] = str(world.emulated.operator_client_secret_file)
+    return variables
 
 
 def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:

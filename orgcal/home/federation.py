@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 
 from orgcal.errors import UsageError
 from orgcal.home.preflight import MAX_FEDERATED
+from orgcal.msgraph.operator import AUDIENCE
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
-AUDIENCE = "api://AzureADTokenExchange"
-"""The only audience that is asked for; Entra ID compares it exactly."""
 MAX_LENGTH = 600
 """Characters of an issuer or a subject."""
+
+__all__ = ["AUDIENCE", "GITHUB_ISSUER", "MAX_LENGTH", "Trust", "github_trusts", "other_trusts", "refuse_unfit"]
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 
