@@ -230,11 +230,15 @@ class Drive:
 
     def recorded_place(self) -> Place | None:
         """Where the stack's state says that it was made; None before the first deployment."""
-        record = self._said("stack", "output", "--json").get(OUTPUT_NAME)
+        record = self.plain_outputs().get(OUTPUT_NAME)
         if not isinstance(record, dict):
             return None
         said = (str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url"))
         return Place(*said)
+
+    def plain_outputs(self) -> dict[str, Any]:
+        """The stack's outputs that are no secret, whatever program made them; secret ones are blanked."""
+        return self._said("stack", "output", "--json")
 
     def export(self) -> dict[str, Any]:
         """The state as the backend keeps it, secrets encrypted."""
