@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from provisioning.logo import logo_image
 from provisioning.permissions import Declared
 from provisioning.settings import Settings
 
+DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
+"""In previews: object id of the service principal that will deploy, where that is not the caller."""
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -56,7 +59,9 @@ class EntraApplication(pulumi.ComponentResource):
     ) -> None:
         super().__init__("orgcal:index:EntraApplication", name, None, pulumi.ResourceOptions(providers=[provider]))
         guarded = pulumi.ResourceOptions(parent=self, protect=settings.protected)
-        deployer = azuread.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self)).object_id
+        caller = azuread.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self)).object_id
+        # A preview by another identity than the one that deploys names that one, or its owners would seem to change.
+        deployer = (os.environ.get(DEPLOYER_VARIABLE) if pulumi.runtime.is_dry_run() else None) or caller
         ours = [settings.consent.public_url] if settings.consent else []
         further = [*ours, *settings.application.redirect_uris]
         self.redirect_uris = pulumi.Output.from_input(callback_url).apply(lambda url: _redirect_uris(url, further))
@@ -77,7 +82,9 @@ class EntraApplication(pulumi.ComponentResource):
                 pulumi.ResourceOptions(hooks=home.before_create()),
             ),
         )
-        principal = azuread.ServicePrincipal(name, client_id=application.client_id, owners=[deployer], opts=guarded)
+        principal = azuread.ServicePrincipal(
+            name, client_id=application.client_id, owners=[deployer], opts=guarded
+        )
         granted = declared.roles if settings.application.home_grants else ()
         grants = [
             azuread.AppRoleAssignment(

@@ -80,7 +80,7 @@ class Result:
         return self.changes.get("same", 0)
 
 
-class _ExactEnvironment(automation.PulumiCommand):
+class ExactEnvironment(automation.PulumiCommand):
     """Runs the engine with exactly the given variables.
 
     The Automation API lays them over the process's own, and so could not keep a shell that is set up for
@@ -153,7 +153,7 @@ class Drive:
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.applied_to(environ),
-            pulumi_command=_ExactEnvironment(engine),
+            pulumi_command=ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None
 

@@ -1,0 +1,336 @@
+"""CI set-up from one command: everything is checked, then made, in an order that can be repeated at any point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orgcal.ci import plan, workflows
+from orgcal.ci.github import GithubRepository, Repository, open_github, unprotected
+from orgcal.ci.identities import IdentityProgram, Made
+from orgcal.ci.places import Places, check_backend
+from orgcal.ci.roles import (
+    Role,
+    check_environment,
+    check_number,
+    check_repository,
+    identity_stack,
+    roles_of,
+)
+from orgcal.engine.drive import OnStep
+from orgcal.engine.tools import Prepared
+from orgcal.errors import UsageError
+from orgcal.home.federation import Trust, github_trusts, other_trusts, refuse_unfit
+from orgcal.msgraph.graph import GraphClient
+
+OpenGraph = Callable[[], AbstractContextManager[GraphClient]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for.
+
+    Attributes:
+        environment: that deploys; the others are named after it.
+        ephemeral_backend: where stacks of pull requests keep their state; empty for none.
+        record: how a rotation is recorded: `commit` or `pull-request`.
+        print_only: tell the commands instead of writing to GitHub.
+    """
+
+    repository: str
+    environment: str
+    places: Places
+    owner_id: str = ""
+    repository_id: str = ""
+    branch: str = ""
+    reviewers: tuple[str, ...] = ()
+    ephemeral_backend: str = ""
+    record: str = "commit"
+    print_only: bool = False
+    force: bool = False
+
+    def check(self) -> None:
+        """Refuse what cannot be right, before anybody is asked.
+
+        Raises:
+            UsageError: the first thing that is wrong.
+        """
+        check_repository(self.repository)
+        check_environment(self.environment)
+        check_number(self.owner_id, "--owner-id")
+        check_number(self.repository_id, "--repo-id")
+        if bool(self.owner_id) != bool(self.repository_id):
+            raise UsageError("one of GitHub's two numbers is missing", where="--owner-id, --repo-id")
+        if self.ephemeral_backend:
+            check_backend(self.ephemeral_backend, "--ephemeral-backend")
+            if self.ephemeral_backend == self.places.backend:
+                raise UsageError(
+                    "stacks of pull requests would share the real stack's state, and code that is not merged could "
+                    "write it",
+                    where="--ephemeral-backend",
+                    repair="name a container or bucket of their own",
+                )
+        for trusts in self.trusts().values():
+            refuse_unfit(trusts)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The identities and their environments."""
+        return roles_of(self.environment, ephemeral=bool(self.ephemeral_backend))
+
+    def trusts(self) -> dict[str, tuple[Trust, ...]]:
+        """Whose tokens each identity accepts."""
+        return {
+            role.name: github_trusts(
+                self.repository,
+                [environment.name for environment in role.environments],
+                owner_id=self.owner_id,
+                repository_id=self.repository_id,
+            )
+            for role in self.roles
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done, and what is left.
+
+    Attributes:
+        changes: one line each; empty where all was there already.
+        files: workflow files and what became of them.
+        notes: sentences for a person.
+        commands: for a person; none holds a secret.
+    """
+
+    made: Made
+    changes: tuple[str, ...]
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+def set_up_github(
+    wanted: Wanted,
+    facts: plan.StackFacts,
+    prepared: Prepared,
+    open_graph: OpenGraph,
+    environ: Mapping[str, str],
+    *,
+    platform_key: str = "",
+    on_step: OnStep | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> Outcome:
+    """Set a repository up: identities, environments, what they hold, workflows.
+
+    Args:
+        wanted: what was asked for; checked here.
+        facts: of the stack that CI is to deploy.
+        prepared: that stack.
+        open_graph: Microsoft Graph of the home tenant, as the operator.
+        environ: of the process; GitHub's token is read from it.
+        platform_key: of the connector's platform; empty leaves the secret as it is.
+        on_step: is told of each resource.
+        tell: is told in one line what goes on.
+
+    Raises:
+        OrgcalError: what is wrong, before anything was written; or what failed, and the same command goes on.
+    """
+    wanted.check()
+    project = prepared.environment.project_dir
+    repository = None if wanted.print_only else GithubRepository(open_github(environ), wanted.repository)
+    notes: list[str] = []
+    missing: list[str] = []
+    reviewer_ids: list[int] = []
+    if repository is not None:
+        wanted = _as_github_has_it(wanted, repository.look())
+        wanted.check()
+        repository = GithubRepository(open_github(environ), wanted.repository)
+        reviewer_ids = [repository.user_id(login) for login in wanted.reviewers]
+        missing, notes = _look_at_environments(repository, wanted)
+    files = workflows.compare(project, _texts(wanted, facts))
+    workflows.refuse_different(files, project, force=wanted.force)
+    place = f"{wanted.repository} {wanted.environment}"
+    program = IdentityProgram(prepared, identity_stack("github", place), facts.tenant_id)
+    changes: list[str] = []
+    with open_graph() as graph:
+        program.check(graph, wanted.trusts())
+        if repository is not None:
+            changes += _make_environments(repository, wanted, missing, reviewer_ids)
+        made = program.bring_up(graph, wanted.roles, place, wanted.trusts(), on_step=on_step, tell=tell)
+    changes += [f"identities: {made.changed} resources changed"] if made.changed else []
+    values = plan.values_of(wanted.roles, made, wanted.places, wanted.ephemeral_backend, platform_key)
+    left, commands = plan.left_to_a_person(facts, wanted.places, made)
+    if repository is None:
+        commands = [*plan.gh_commands(wanted.repository, values), *commands]
+    else:
+        for environment, held in values.items():
+            changes += _set_values(repository, environment, held, force=wanted.force)
+        if facts.key_variable and not platform_key:
+            notes += _key_note(repository, wanted, facts)
+    workflows.write(files)
+    changes += [f"{file.path.relative_to(project)} written" for file in files if file.state != "unchanged"]
+    states = {str(file.path.relative_to(project)): file.state for file in files}
+    return Outcome(made, tuple(changes), states, (*notes, *left), tuple(commands))
+
+
+def set_up_generic(
+    issuer: str,
+    subjects: Mapping[str, Sequence[str]],
+    places: Places,
+    facts: plan.StackFacts,
+    prepared: Prepared,
+    open_graph: OpenGraph,
+    *,
+    on_step: OnStep | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> Outcome:
+    """Identities for any runner with a token of its own, and what it must be told.
+
+    Args:
+        issuer: the tokens' `iss`.
+        subjects: by role, `deploy` and perhaps `preview`.
+        places: where state, key and registry are.
+        facts: of the stack that CI is to deploy.
+        prepared: that stack.
+        open_graph: Microsoft Graph of the home tenant, as the operator.
+        on_step: is told of each resource.
+        tell: is told in one line what goes on.
+
+    Raises:
+        OrgcalError: as `set_up_github`.
+    """
+    trusts = {role: other_trusts(issuer.rstrip("/"), named) for role, named in subjects.items() if named}
+    if "deploy" not in trusts:
+        raise UsageError("no subject is named whose tokens may deploy", where="--subject")
+    for wanted in trusts.values():
+        refuse_unfit(wanted)
+    roles = [role for role in roles_of("", ephemeral=False) if role.name in trusts]
+    program = IdentityProgram(prepared, identity_stack("generic", f"{issuer} {facts.stack}"), facts.tenant_id)
+    with open_graph() as graph:
+        program.check(graph, trusts)
+        made = program.bring_up(graph, roles, f"stack {facts.stack}", trusts, on_step=on_step, tell=tell)
+    changes = (f"identities: {made.changed} resources changed",) if made.changed else ()
+    notes, commands = plan.left_to_a_person(facts, places, made)
+    return Outcome(made, changes, {}, tuple(notes), tuple(commands))
+
+
+def _as_github_has_it(wanted: Wanted, found: Repository) -> Wanted:
+    """The repository in GitHub's spelling and with its numbers, as tokens have them.
+
+    Raises:
+        UsageError: the numbers given are those of another repository.
+    """
+    for given, option, known in (
+        (wanted.owner_id, "--owner-id", found.owner_id),
+        (wanted.repository_id, "--repo-id", found.repository_id),
+    ):
+        if given and given != known:
+            raise UsageError(f"GitHub's number of {found.full_name} is {known}, not {given}", where=option)
+    return replace(
+        wanted,
+        repository=found.full_name,
+        owner_id=found.owner_id,
+        repository_id=found.repository_id,
+        branch=wanted.branch or found.default_branch,
+    )
+
+
+def _look_at_environments(repository: GithubRepository, wanted: Wanted) -> tuple[list[str], list[str]]:
+    """Names of environments that are missing, and what those that exist lack; also whether the token may read them."""
+    missing, notes = [], []
+    for role in wanted.roles:
+        for environment in role.environments:
+            found = repository.environment(environment.name)
+            if found is None:
+                missing.append(environment.name)
+                if environment.reviewers and not wanted.reviewers:
+                    notes += unprotected(environment, {"deployment_branch_policy": {}, "protection_rules": []})[:1]
+                continue
+            notes += unprotected(environment, found)
+            repository.values(environment.name).secret_updated_at(plan.REGISTRY_SECRET)
+    return missing, notes
+
+
+def _make_environments(
+    repository: GithubRepository, wanted: Wanted, missing: Sequence[str], reviewer_ids: list[int]
+) -> list[str]:
+    made = []
+    for role in wanted.roles:
+        for environment in role.environments:
+            if environment.name in missing:
+                repository.make_environment(environment, wanted.branch, reviewer_ids)
+                made.append(f"environment {environment.name} made: it {environment.does}")
+    return made
+
+
+def _set_values(repository: GithubRepository, environment: str, held: plan.Values, *, force: bool) -> list[str]:
+    """Set what differs. A secret cannot be read back: it is set where it is missing, where its address changed, or
+    where that is forced."""
+    values = repository.values(environment)
+    differing = {name: value for name, value in held.variables.items() if values.variable(name) != value}
+    moved = plan.REGISTRY_VARIABLE in differing
+    secrets = {
+        name: value
+        for name, value in held.secrets.items()
+        if force or (moved and name == plan.REGISTRY_SECRET) or not values.secret_updated_at(name)
+    }
+    if secrets:  # before the variable that says which registry it is
+        values.set_secrets(secrets)
+    for name, value in differing.items():
+        values.set_variable(name, value)
+    return [f"environment {environment}: {name} set" for name in (*differing, *secrets)]
+
+
+def _key_note(repository: GithubRepository, wanted: Wanted, facts: plan.StackFacts) -> list[str]:
+    lacking = [
+        environment.name
+        for role in wanted.roles
+        for environment in role.environments
+        if role.name != "preview" and not repository.values(environment.name).secret_updated_at(plan.PLATFORM_SECRET)
+    ]
+    if not lacking:
+        return []
+    return [
+        f"environments {', '.join(lacking)} lack the platform's API key: set {facts.key_variable} here and run this "
+        f"again, or: gh secret set {plan.PLATFORM_SECRET} --env NAME; stacks of pull requests want a key of their own"
+    ]
+
+
+def _texts(wanted: Wanted, facts: plan.StackFacts) -> dict[str, str]:
+    names = {"deploy": wanted.environment} | {
+        environment.name.removeprefix(f"{wanted.environment}-"): environment.name
+        for role in wanted.roles
+        for environment in role.environments
+        if environment.name != wanted.environment
+    }
+    return workflows.render(
+        {
+            "stack": facts.stack,
+            "branch": wanted.branch or "main",
+            "environments": names,
+            "clouds": list(wanted.places.clouds),
+            "state_clouds": [wanted.places.clouds[0]],
+            "key_variable": facts.key_variable,
+            "record": wanted.record,
+        },
+        ephemeral=bool(wanted.ephemeral_backend),
+    )
+
+
+def read_password(path: Path | None, environ: Mapping[str, str]) -> str:
+    """The registry's password: from a file, or from the variable that PostgreSQL's own tools read.
+
+    Raises:
+        UsageError: the file cannot be read, or is empty.
+    """
+    if path is None:
+        return environ.get("PGPASSWORD", "")
+    try:
+        text = path.read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the file cannot be read ({type(error).__name__})", where=str(path)) from None
+    if not text:
+        raise UsageError("the file is empty", where=str(path))
+    return text
