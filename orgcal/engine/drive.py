@@ -30,7 +30,7 @@ from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
 OnLine = Callable[[str], None]
-_STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
+STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
 """The engine's warning where the stand-in is used, which `prepare` has told already, with the reason."""
 
 
@@ -303,7 +303,7 @@ class _Events:
         text = MARKUP.sub("", said.message).strip()
         if said.severity == "error" and text:
             self.errors.append(text)
-        elif said.severity == "warning" and text and self._on_step and _STAND_IN_WARNING not in text:
+        elif said.severity == "warning" and text and self._on_step and STAND_IN_WARNING not in text:
             self._on_step(Step("warning", "", text))
 
     def _count(self, metadata: events.StepEventMetadata) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from typing import Any
 import pulumi.automation as automation
 import yaml
 
-from orgcal.engine.drive import ExactEnvironment
+from orgcal.engine.drive import STAND_IN_WARNING, ExactEnvironment
 from orgcal.engine.environment import DEV_PASSPHRASE_FILE, StackEnvironment
 from orgcal.engine.explain import explain
 from orgcal.engine.find import Engine
 from orgcal.engine.stacks import read_stack_file
 from orgcal.errors import UsageError
+from orgcal.outputs import NOT_SHOWN
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # a mark, no secret
@@ -31,7 +33,6 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # a mark, no secret
 
 https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
 """
-PLACEHOLDER = "(not shown to a preview)"
 _ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
 
 
@@ -102,12 +103,16 @@ def preview_without_secrets(engine: Engine, surroundings: StackEnvironment, envi
             },
             removed=(*surroundings.removed, "PULUMI_CONFIG_PASSPHRASE"),
         ).applied_to(environ)
-        chosen = ["--stack", stack, "--config-file", str(settings)]
+        # Not in the checkout: making a stack writes into its settings.
+        shutil.copy(surroundings.project_dir / "Pulumi.yaml", folder)
         try:
-            command.run(["stack", "init", stack, "--no-select", "--config-file", str(settings)], cwd, copied)
+            command.run(["stack", "init", stack, "--no-select"], str(folder), copied)
             if state is not None:
+                salt = yaml.safe_load(settings.read_text(encoding="utf-8"))["encryptionsalt"]
+                state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
                 (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
-                command.run(["stack", "import", *chosen, "--file", str(folder / "state.json")], cwd, copied)
+                command.run(["stack", "import", "--stack", stack, "--file", "state.json"], str(folder), copied)
+            chosen = ["--stack", stack, "--config-file", str(settings)]
             text = command.run(["preview", *chosen, "--json", "--color", "never"], cwd, copied).stdout
         except automation.CommandError as error:
             raise explain(str(error), _errors_in(str(error)), stack=stack) from None
@@ -124,7 +129,6 @@ def _exported(command: ExactEnvironment, cwd: str, stack: str, environ: Mapping[
         raise explain(str(error), [], stack=stack) from None
     state: dict[str, Any] = json.loads(text)
     deployment = state.get("deployment") or {}
-    deployment.pop("secrets_providers", None)
     deployment.pop("pending_operations", None)
     return {**state, "deployment": without_secrets(deployment)}
 
@@ -136,7 +140,7 @@ def without_secrets(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.get(_SIGNATURE) == _SECRET:
-        return {_SIGNATURE: _SECRET, "plaintext": json.dumps(PLACEHOLDER)}
+        return {_SIGNATURE: _SECRET, "plaintext": json.dumps(NOT_SHOWN)}
     return {name: without_secrets(item) for name, item in value.items()}
 
 
@@ -149,17 +153,21 @@ def _is_secure(value: Any) -> bool:
 def _read(said: Mapping[str, Any], *, new: bool) -> Preview:
     changes, unchanged = [], 0
     for step in said.get("steps") or []:
-        kind = str(step.get("newState", step.get("oldState") or {}).get("type") or "")
-        if kind.startswith("pulumi:") or not (step.get("newState") or step.get("oldState") or {}).get("custom"):
+        resource = step.get("newState") or step.get("oldState") or {}
+        kind = str(resource.get("type"))
+        if kind.startswith("pulumi:") or not resource.get("custom"):
             continue
         if step["op"] == "same":
             unchanged += 1
         elif step["op"] not in ("create-replacement", "delete-replaced"):  # told by `replace` already
             changes.append(Change(str(step["op"]), kind, str(step["urn"]).rpartition("::")[2], _properties(step)))
-    warnings = [
-        str(item["message"]).strip() for item in said.get("diagnostics") or [] if item.get("severity") == "warning"
-    ]
-    return Preview(tuple(changes), unchanged, tuple(filter(None, warnings)), new)
+    said_often = (
+        str(item["message"]).strip().removeprefix("warning: ")
+        for item in said.get("diagnostics") or []
+        if item.get("severity") == "warning" and STAND_IN_WARNING not in str(item["message"])
+    )
+    warnings = dict.fromkeys(filter(None, said_often))
+    return Preview(tuple(changes), unchanged, tuple(warnings), new)
 
 
 def _properties(step: Mapping[str, Any]) -> tuple[str, ...]:
