@@ -89,16 +89,7 @@ class IdentityProgram:
             UsageError: a trust is unfit, there would be too many, or the identities were made elsewhere.
             OrgcalError: the home tenant could not be asked.
         """
-        for wanted in trusts.values():
-            refuse_unfit(wanted)
-        found = tagged(graph, self.tag)
-        for application in found:
-            path = f"/applications/{application.application_object_id}/federatedIdentityCredentials"
-            others = [item for item in graph.pages(path) if not str(item.get("name")).startswith(_OURS)]
-            role = next((role for role in trusts if f"{self.tag}:{role}" in application.tags), "")
-            if role:
-                refuse_unfit(trusts[role], present=len(others))
-        if found and not self._held():
+        if check_room(graph, self.tag, trusts) and not self._held():
             raise UsageError(
                 "the identities exist, and the state that they were made with is not in this backend",
                 where=self._stack,
@@ -162,6 +153,25 @@ class IdentityProgram:
         after = {**(before or {}), "config": config}
         if after != before:
             path.write_text(yaml.safe_dump(after, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def check_room(graph: GraphClient, tag: str, trusts: Mapping[str, Sequence[Trust]]) -> bool:
+    """Refuse what Entra ID would refuse half-way; whether identities of this place are there already.
+
+    Raises:
+        UsageError: a trust is unfit, or an application would have too many.
+        OrgcalError: the home tenant could not be asked.
+    """
+    for wanted in trusts.values():
+        refuse_unfit(wanted)
+    found = tagged(graph, tag)
+    for application in found:
+        path = f"/applications/{application.application_object_id}/federatedIdentityCredentials"
+        others = [item for item in graph.pages(path) if not str(item.get("name")).startswith(_OURS)]
+        for role in trusts:
+            if f"{tag}:{role}" in application.tags:
+                refuse_unfit(trusts[role], present=len(others))
+    return bool(found)
 
 
 def _identity(role: str, said: Mapping[str, Any]) -> Identity:

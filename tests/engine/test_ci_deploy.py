@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orgcal.errors import GraphError
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import read_emulator_file
 from tests.support import github_repository_api as github
@@ -69,9 +70,7 @@ class Place:
             "ARM_METADATA_HOSTNAME": f"localhost:{self.ready['port']}",
         }
         overridden = {"PULUMI_BACKEND_URL": (self.checkout.home / "backend").as_uri()}
-        return Runner(
-            self.checkout.path, path, job, self.api.environments[environment].variables, around, overridden
-        )
+        return Runner(self.checkout.path, path, job, self.api.environments[environment].variables, around, overridden)
 
 
 @pytest.fixture(scope="module")
@@ -112,46 +111,6 @@ def publish(place: Place) -> None:
         ).raise_for_status()
 
 
-def test_setup_again_changes_nothing_anywhere(place: Place) -> None:
-    outside = Outside(place.ready)
-    mark, writes = outside.mark(), len(place.server.writes())
-
-    again = place.setup("--json")
-
-    assert again.code == 0, again.text
-    said = json.loads(again.out)
-    assert said["changes"] == []
-    assert set(said["files"].values()) == {"unchanged"}
-    assert outside.writes_since(mark) == []
-    assert len(place.server.writes()) == writes
-    print(json.dumps(said, indent=1))
-
-
-def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(place: Place) -> None:
-    deploy = place.runner("orgcal-deploy.yml", "deploy")
-
-    first = deploy.run(without=["Install orgcal and the engine"])
-    for n, r in first.items(): print("DEPLOY", n, r.code, r.text[-1500:])
-    outside = Outside(place.ready)
-    consent(place)
-    deploy = place.runner("orgcal-deploy.yml", "deploy")
-    second = deploy.run(without=["Install orgcal and the engine"])
-    for n, r in second.items(): print("DEPLOY", n, r.code, r.text[-1500:])
-    nightly = place.runner("orgcal-nightly.yml", "look").run(without=["Install orgcal and the engine"])
-    for n, r in nightly.items(): print("NIGHTLY", n, r.code, r.text[-1500:])
-    pr = place.runner("orgcal-pull-request.yml", "preview").run(without=["Install orgcal and the engine"])
-    for n, r in pr.items(): print("PR", n, r.code, r.text[-2500:])
-    said = yaml.safe_load((place.checkout.path / "Pulumi.try.yaml").read_text())
-    said["config"]["orgcal:connector"]["description"]="Other"
-    said["config"]["orgcal:credential"].update(generations=[1,2])
-    (place.checkout.path / "Pulumi.try.yaml").write_text(yaml.safe_dump(said))
-    pr = place.runner("orgcal-pull-request.yml", "preview").run(without=["Install orgcal and the engine"])
-    for n, r in pr.items(): print("PR", n, r.code, r.text[-2500:])
-    outside.platform("PATCH", "/connectors/outlook-calendar-admin", {"name": "Renamed by hand"})
-    nightly = place.runner("orgcal-nightly.yml", "look").run(without=["Install orgcal and the engine"])
-    for n, r in nightly.items(): print("NIGHTLY", n, r.code, r.text[-1500:])
-
-
 def consent(place: Place) -> None:
     """Contoso consents, by its administrator's browser."""
     added = place.checkout.orgcal("tenants", "add", "contoso.example", "--stack", "try")
@@ -163,3 +122,87 @@ def consent(place: Place) -> None:
     answer(world, json.loads(link.out)["url"], "admin@contoso.example", follow=False)
     checked = place.checkout.orgcal("consent", "check", "--all", "--stack", "try", environ=environ)
     assert checked.code == 0, checked.text
+
+
+def codes(done: dict[str, Ran]) -> dict[str, int]:
+    return {name: ran.code for name, ran in done.items() if not name.startswith("Log in")}
+
+
+def describe(place: Place, description: str) -> None:
+    """What a pull request changes: the connector's text."""
+    path = place.checkout.path / "Pulumi.try.yaml"
+    said = yaml.safe_load(path.read_text())
+    said["config"]["orgcal:connector"]["description"] = description
+    path.write_text(yaml.safe_dump(said))
+
+
+def test_setup_makes_what_it_says_and_again_changes_nothing_anywhere(place: Place) -> None:
+    outside = Outside(place.ready)
+    mark, writes = outside.mark(), len(place.server.writes())
+
+    again = place.setup("--json")
+
+    assert again.code == 0, again.text
+    said = json.loads(again.out)
+    assert said["changes"] == []
+    assert set(said["files"].values()) == {"unchanged"}
+    assert outside.writes_since(mark) == []
+    assert len(place.server.writes()) == writes
+    assert PASSWORD not in again.text
+    identities = {item["role"]: item for item in said["identities"]}
+    assert identities["preview"]["permissions"] == ["Application.Read.All"]
+    assert all(item["granted"] for item in identities.values())
+    assert (
+        f"repo:Acme@{github.OWNER_ID}/Calendar-App@{github.REPOSITORY_ID}:environment:production"
+        in (identities["deploy"]["subjects"])
+    )
+    held = place.api.environments["production"]
+    assert held.opened("ORGCAL_REGISTRY_URL") == f"postgresql+psycopg://orgcal:{PASSWORD}@db.example/orgcal"
+    assert place.api.environments["production-preview"].secrets == {}
+    assert place.api.environments["production-ephemeral"].secrets == {}
+    assert place.api.protection["production"]["protection_rules"][0]["type"] == "required_reviewers"
+    assert place.api.protection["production-scheduled"]["branches"] == ["trunk"]
+    made = {item["appId"]: item for item in outside.applications()}
+    for item in identities.values():
+        assert made[item["client_id"]]["passwordCredentials"] == []
+        assert made[item["client_id"]]["signInAudience"] == "AzureADMyOrg"
+
+
+def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(place: Place) -> None:
+    install = ["Install orgcal and the engine"]
+    outside = Outside(place.ready)
+
+    first = place.runner("orgcal-deploy.yml", "deploy").run(without=install)
+    consent(place)
+    deploy = place.runner("orgcal-deploy.yml", "deploy")
+    second = deploy.run(without=install)
+    night = place.runner("orgcal-nightly.yml", "look").run(without=install)
+    describe(place, "Reviewed")
+    mark = outside.mark()
+    proposed = place.runner("orgcal-pull-request.yml", "preview").run(without=install)
+    assert outside.writes_since(mark) == []
+    outside.platform("PATCH", "/connectors/outlook-calendar-admin", {"name": "Renamed by hand"})
+    drifted = place.runner("orgcal-nightly.yml", "look").run(without=install)
+
+    assert codes(first) == {"Deploy": 0, "Verify every organisation": 0}, first
+    assert "6 changed" in first["Deploy"].out
+    assert "::warning::no organisation has consented yet" in first["Verify every organisation"].out
+    assert codes(second) == {"Deploy": 0, "Verify every organisation": 0}, second
+    assert "0 changed, 6 unchanged" in second["Deploy"].out
+    assert "all checks passed" in second["Verify every organisation"].out
+    assert 'name="calendars"' in (place.checkout.path / "verification.xml").read_text()
+    assert codes(night) == {"Drift, and credentials about to expire": 0, "Verify every organisation": 0}, night
+    assert codes(proposed) == {"Preview": 0}, proposed
+    assert "1 resource changes, 5 stay" in proposed["Preview"].out
+    assert "~ Connector outlook-calendar  update: description" in proposed["Preview"].out
+    assert codes(drifted) == {"Drift, and credentials about to expire": 1, "Verify every organisation": 1}, drifted
+    assert "DRIFT  connector" in drifted["Drift, and credentials about to expire"].out
+    secret = Path(place.ready["operator"]["client_secret_file"]).read_text().strip()
+    assert not [name for name, value in deploy.environs.items() if secret in value or PASSWORD in value]
+    assert not any(name.endswith(("_SECRET", "_SECRET_FILE_PATH")) for name in deploy.environs)
+    assert set(place.issuer.asked) == {"api://AzureADTokenExchange"}
+    (application,) = [item for item in outside.applications() if item["displayName"].startswith("Acme")]
+    (owner,) = outside.graph.pages(f"/applications/{application['id']}/owners")
+    assert owner["displayName"] == "orgcal deploy (Acme/Calendar-App production)"
+    with pytest.raises(GraphError, match="403"):  # the emulator's operator has the same rights, and does not own it
+        outside.graph.patch(f"/applications/{application['id']}", {"notes": "not mine"})

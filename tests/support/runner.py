@@ -21,6 +21,7 @@ class Runner:
     Attributes:
         variables: of the job's environment, for `${{ vars.NAME }}`.
         around: what the machine itself provides.
+        environs: every variable that a step had.
         overridden: values that a real job has and this machine cannot serve, such as the state's address.
     """
 
@@ -37,6 +38,7 @@ class Runner:
         said = yaml.safe_load(self.workflow.read_text())
         self._job: dict[str, Any] = said["jobs"][self.job]
         self._exported: dict[str, str] = {}
+        self.environs: dict[str, str] = {}
 
     @property
     def environment(self) -> str:
@@ -76,6 +78,7 @@ class Runner:
             **self._filled(step.get("env") or {}),
             **self.overridden,
         }
+        self.environs |= environ
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
             cwd=self.checkout,
