@@ -112,11 +112,11 @@ class GithubRepository:
         found: dict[str, Any] | None = self._client.call("GET", self._path(name))
         return found
 
-    def make_environment(self, wanted: Environment, branch: str, reviewer_ids: list[int]) -> None:
-        """Make an environment with its protection; one that exists is its owner's, and is left as it is.
+    def make_environment(self, wanted: Environment, reviewer_ids: list[int]) -> None:
+        """Make an environment with its protection; one that is for branches is open to none yet.
 
         Raises:
-            PlatformError: GitHub refused; of private repositories some plans have no protection.
+            PlatformError: GitHub refused; for private repositories some of its plans have no protection.
         """
         limited = {"protected_branches": False, "custom_branch_policies": True} if wanted.branch_only else None
         body: dict[str, Any] = {"deployment_branch_policy": limited}
@@ -124,8 +124,19 @@ class GithubRepository:
             body["reviewers"] = [{"type": "User", "id": number} for number in reviewer_ids]
         if self._client.call("PUT", self._path(wanted.name), body) is None:
             raise self.values(wanted.name).not_there()
-        if wanted.branch_only:
-            self._client.call("POST", f"{self._path(wanted.name)}/deployment-branch-policies", {"name": branch})
+
+    def open_to(self, environment: str, branch: str) -> None:
+        """Let jobs of a branch use an environment."""
+        path = f"{self._path(environment)}/deployment-branch-policies"
+        if self._client.call("POST", path, {"name": branch, "type": "branch"}) is None:
+            raise self.values(environment).not_there()
+
+    def closed(self, environment: str, found: Mapping[str, Any]) -> bool:
+        """Whether an environment is for branches that are listed, and none is."""
+        if not (found.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+            return False
+        listed = self._client.call("GET", f"{self._path(environment)}/deployment-branch-policies")
+        return not (listed or {}).get("branch_policies")
 
     def values(self, environment: str) -> EnvironmentValues:
         """What an environment holds."""

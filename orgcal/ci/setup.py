@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orgcal.ci import plan, workflows
-from orgcal.ci.github import GithubRepository, Repository, open_github, unprotected
+from orgcal.ci.environments import key_note, look_at_environments, make_environments, set_values
+from orgcal.ci.github import GithubRepository, Repository, open_github
 from orgcal.ci.identities import IdentityProgram, Made
 from orgcal.ci.places import Places, check_backend
 from orgcal.ci.roles import (
@@ -141,14 +142,14 @@ def set_up_github(
     project = prepared.environment.project_dir
     repository = None if wanted.print_only else GithubRepository(open_github(environ), wanted.repository)
     notes: list[str] = []
-    missing: list[str] = []
+    looked = None
     reviewer_ids: list[int] = []
     if repository is not None:
         wanted = _as_github_has_it(wanted, repository.look())
         wanted.check()
         repository = GithubRepository(open_github(environ), wanted.repository)
         reviewer_ids = [repository.user_id(login) for login in wanted.reviewers]
-        missing, notes = _look_at_environments(repository, wanted)
+        looked = look_at_environments(repository, wanted.roles, reviewed=bool(wanted.reviewers))
     files = workflows.compare(project, _texts(wanted, facts))
     workflows.refuse_different(files, project, force=wanted.force)
     place = f"{wanted.repository} {wanted.environment}"
@@ -156,8 +157,9 @@ def set_up_github(
     changes: list[str] = []
     with open_graph() as graph:
         program.check(graph, wanted.trusts())
-        if repository is not None:
-            changes += _make_environments(repository, wanted, missing, reviewer_ids)
+        if repository is not None and looked is not None:
+            changes += make_environments(repository, wanted.roles, wanted.branch, looked, reviewer_ids)
+            notes += looked.notes
         made = program.bring_up(graph, wanted.roles, place, wanted.trusts(), on_step=on_step, tell=tell)
     changes += [f"identities: {made.changed} resources changed"] if made.changed else []
     values = plan.values_of(wanted.roles, made, wanted.places, wanted.ephemeral_backend, platform_key)
@@ -166,9 +168,9 @@ def set_up_github(
         commands = [*plan.gh_commands(wanted.repository, values), *commands]
     else:
         for environment, held in values.items():
-            changes += _set_values(repository, environment, held, force=wanted.force)
+            changes += set_values(repository, environment, held, force=wanted.force)
         if facts.key_variable and not platform_key:
-            notes += _key_note(repository, wanted, facts)
+            notes += key_note(repository, wanted.roles, facts.key_variable)
     workflows.write(files)
     changes += [f"{file.path.relative_to(project)} written" for file in files if file.state != "unchanged"]
     states = {str(file.path.relative_to(project)): file.state for file in files}
@@ -235,67 +237,6 @@ def _as_github_has_it(wanted: Wanted, found: Repository) -> Wanted:
         repository_id=found.repository_id,
         branch=wanted.branch or found.default_branch,
     )
-
-
-def _look_at_environments(repository: GithubRepository, wanted: Wanted) -> tuple[list[str], list[str]]:
-    """Names of environments that are missing, and what those that exist lack; also whether the token may read them."""
-    missing, notes = [], []
-    for role in wanted.roles:
-        for environment in role.environments:
-            found = repository.environment(environment.name)
-            if found is None:
-                missing.append(environment.name)
-                if environment.reviewers and not wanted.reviewers:
-                    notes += unprotected(environment, {"deployment_branch_policy": {}, "protection_rules": []})[:1]
-                continue
-            notes += unprotected(environment, found)
-            repository.values(environment.name).secret_updated_at(plan.REGISTRY_SECRET)
-    return missing, notes
-
-
-def _make_environments(
-    repository: GithubRepository, wanted: Wanted, missing: Sequence[str], reviewer_ids: list[int]
-) -> list[str]:
-    made = []
-    for role in wanted.roles:
-        for environment in role.environments:
-            if environment.name in missing:
-                repository.make_environment(environment, wanted.branch, reviewer_ids)
-                made.append(f"environment {environment.name} made: it {environment.does}")
-    return made
-
-
-def _set_values(repository: GithubRepository, environment: str, held: plan.Values, *, force: bool) -> list[str]:
-    """Set what differs. A secret cannot be read back: it is set where it is missing, where its address changed, or
-    where that is forced."""
-    values = repository.values(environment)
-    differing = {name: value for name, value in held.variables.items() if values.variable(name) != value}
-    moved = plan.REGISTRY_VARIABLE in differing
-    secrets = {
-        name: value
-        for name, value in held.secrets.items()
-        if force or (moved and name == plan.REGISTRY_SECRET) or not values.secret_updated_at(name)
-    }
-    if secrets:  # before the variable that says which registry it is
-        values.set_secrets(secrets)
-    for name, value in differing.items():
-        values.set_variable(name, value)
-    return [f"environment {environment}: {name} set" for name in (*differing, *secrets)]
-
-
-def _key_note(repository: GithubRepository, wanted: Wanted, facts: plan.StackFacts) -> list[str]:
-    lacking = [
-        environment.name
-        for role in wanted.roles
-        for environment in role.environments
-        if role.name != "preview" and not repository.values(environment.name).secret_updated_at(plan.PLATFORM_SECRET)
-    ]
-    if not lacking:
-        return []
-    return [
-        f"environments {', '.join(lacking)} lack the platform's API key: set {facts.key_variable} here and run this "
-        f"again, or: gh secret set {plan.PLATFORM_SECRET} --env NAME; stacks of pull requests want a key of their own"
-    ]
 
 
 def _texts(wanted: Wanted, facts: plan.StackFacts) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.ci import plan, setup
+from orgcal.ci import environments, plan, setup
 from orgcal.ci.github import GithubRepository, open_github
 from orgcal.ci.identities import Identity, Made, check_room
 from orgcal.ci.places import check_places
@@ -161,15 +161,15 @@ def test_values_are_set_once_and_secrets_again_only_when_they_moved_or_by_force(
 ) -> None:
     request = wanted(repository=github.FULL_NAME, branch="trunk", ephemeral_backend="s3://passing")
     repository = GithubRepository(open_github(environ), request.repository)
-    missing, _ = setup._look_at_environments(repository, request)
-    setup._make_environments(repository, request, missing, [])
+    looked = environments.look_at_environments(repository, request.roles, reviewed=True)
+    environments.make_environments(repository, request.roles, "trunk", looked, [])
     values = plan.values_of(request.roles, MADE, PLACES, "s3://passing", "platform-key")
 
     def settle(places: Any = PLACES, *, force: bool = False) -> list[str]:
         before = len(server.writes())
         held = plan.values_of(request.roles, MADE, places, "s3://passing", "platform-key")
         for environment, values in held.items():
-            setup._set_values(repository, environment, values, force=force)
+            environments.set_values(repository, environment, values, force=force)
         return server.writes()[before:]
 
     assert set(values) == set(api.environments)
@@ -197,12 +197,31 @@ def test_environment_that_exists_is_left_to_its_owner_who_is_told_what_it_lacks(
     api._make("production", {"deployment_branch_policy": None})
     repository = GithubRepository(open_github(environ), github.FULL_NAME)
 
-    missing, notes = setup._look_at_environments(repository, wanted())
+    looked = environments.look_at_environments(repository, wanted().roles, reviewed=False)
 
-    assert "production" not in missing
-    assert any("environment production has no reviewers" in note for note in notes)
-    assert any("environment production is open to every branch" in note for note in notes)
+    assert "production" not in looked.missing
+    assert any("environment production has no reviewers" in note for note in looked.notes)
+    assert any("environment production is open to every branch" in note for note in looked.notes)
     assert server.writes() == []
+
+
+def test_environment_of_an_interrupted_setup_is_opened_to_its_branch_by_the_next(
+    environ: dict[str, str], server: StrictServer, api: github.GithubRepositoryApi
+) -> None:
+    repository = GithubRepository(open_github(environ), github.FULL_NAME)
+    roles = wanted().roles
+    server.arm("status", method="POST", path="deployment-branch-policies", reply=Reply(500, {"message": "oops"}))
+    looked = environments.look_at_environments(repository, roles, reviewed=True)
+    with pytest.raises(PlatformError):
+        environments.make_environments(repository, roles, "trunk", looked, [1])
+
+    looked = environments.look_at_environments(repository, roles, reviewed=True)
+    environments.make_environments(repository, roles, "trunk", looked, [1])
+    settled = environments.look_at_environments(repository, roles, reviewed=True)
+
+    assert api.protection["production"]["branches"] == ["trunk"]
+    assert api.protection["production-scheduled"]["branches"] == ["trunk"]
+    assert settled == environments.Looked((), (), ())
 
 
 def test_gh_commands_say_all_but_the_secrets() -> None:

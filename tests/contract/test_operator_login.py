@@ -20,10 +20,10 @@ from cryptography.x509.oid import NameOID
 from orgcal.errors import EntraError, Unreachable, UsageError
 from orgcal.msgraph.auth import roles_of
 from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.operator import operator_tokens
+from orgcal.msgraph.operator import federated_login, operator_tokens
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.tokens import Tokens
-from orgcal.msgraph.worlds import World
+from orgcal.msgraph.worlds import World, load_world
 from tests.support.deployed_connector import HOME
 
 RIGHTS = {"Application.ReadWrite.OwnedBy", "Application.Read.All"}
@@ -132,6 +132,17 @@ def test_operator_by_oidc_without_a_token_is_told_what_to_set(login: Any) -> Non
         login({"ARM_CLIENT_ID": "x", "ARM_USE_OIDC": "true"}).token()
 
     assert "id-token: write" in caught.value.repair
+
+
+def test_runner_is_at_the_emulator_only_if_its_variables_name_that_emulator(world: World) -> None:
+    runner = {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "x", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/"}
+    here = {**runner, "ARM_METADATA_HOSTNAME": world.metadata_host}
+
+    assert federated_login(world, here)
+    assert not federated_login(world, runner)
+    assert not federated_login(world, {**here, "ARM_METADATA_HOSTNAME": "localhost:1"})
+    assert not federated_login(world, {**here, "ARM_CLIENT_SECRET": "s"})
+    assert not federated_login(load_world("public", {}), {**runner, "ARM_METADATA_HOSTNAME": ""})
 
 
 def test_operator_without_any_login_is_told_all_ways(

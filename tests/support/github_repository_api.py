@@ -74,8 +74,15 @@ class GithubRepositoryApi:
         if part == "/deployment-branch-policies":
             if not self.protection[name]["deployment_branch_policy"]:
                 return Reply(404, {"message": "Not Found"})
-            self.protection[name].setdefault("branches", []).append(request.body["name"])
-            return Reply(200, {"id": 1, "name": request.body["name"]})
+            branches = self.protection[name].setdefault("branches", [])
+            if request.method == "GET":
+                listed = [{"id": number, "name": branch} for number, branch in enumerate(branches, start=1)]
+                return Reply(200, {"total_count": len(listed), "branch_policies": listed})
+            wrong = unexpected(request.body, {"name", "type"}, {"name"})
+            if wrong or request.body["name"] in branches:
+                return Reply(303 if not wrong else 422, {"message": wrong or "already exists"})
+            branches.append(request.body["name"])
+            return Reply(200, {"id": len(branches), "name": request.body["name"]})
         inner = Request(request.method, GithubApi.base + part, request.query, request.headers, request.body)
         return self.environments[name](inner)
 
