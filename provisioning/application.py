@@ -82,9 +82,7 @@ class EntraApplication(pulumi.ComponentResource):
                 pulumi.ResourceOptions(hooks=home.before_create()),
             ),
         )
-        principal = azuread.ServicePrincipal(
-            name, client_id=application.client_id, owners=[deployer], opts=guarded
-        )
+        principal = azuread.ServicePrincipal(name, client_id=application.client_id, owners=[deployer], opts=guarded)
         granted = declared.roles if settings.application.home_grants else ()
         grants = [
             azuread.AppRoleAssignment(

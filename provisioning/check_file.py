@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from orgcal.errors import ConfigError
+from orgcal.msgraph.permissions import application_permissions
 from provisioning.lint import lint
-from provisioning.settings import parse_settings
+from provisioning.settings import Settings, parse_settings
 
 
 def problems_of(path: Path) -> list[str]:
@@ -32,7 +33,19 @@ def judged(path: Path) -> dict[str, list[str]]:
         settings = parse_settings(flat, stack=path.name.removeprefix("Pulumi.").removesuffix(".yaml"))
     except ConfigError as error:
         return {"problems": list(error.problems), "advice": []}
-    return {"problems": [], "advice": list(lint(settings.connector.scopes, settings.connector.purpose))}
+    return {
+        "problems": [],
+        "advice": [*_unknown_scopes(settings), *lint(settings.connector.scopes, settings.connector.purpose)],
+    }
+
+
+def _unknown_scopes(settings: Settings) -> list[str]:
+    """Scopes that the pinned table does not have; whether the directory has them, only a preview can tell."""
+    try:
+        application_permissions(settings.connector.scopes)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
 
 
 def main() -> None:

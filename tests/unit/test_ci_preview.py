@@ -60,13 +60,15 @@ def test_lint_says_what_is_wrong_and_what_could_go(tmp_path: Path) -> None:
     assert lint_stack(root, "dev").as_markdown("dev").endswith("Nothing to say.\n")
     (tmp_path / "provisioning").symlink_to(root / "provisioning")
     (tmp_path / "orgcal").symlink_to(root / "orgcal")
-    (tmp_path / "Pulumi.a.yaml").write_text(good.replace("- Calendars.Read\n", "- Calendars.Reed\n"))
+    (tmp_path / "Pulumi.a.yaml").write_text(good.replace("lifetime: 180d", "lifetime: 180 days"))
     (tmp_path / "Pulumi.b.yaml").write_text(
         good.replace("- Calendars.Read\n", "- Calendars.Read\n      - User.Read.All\n")
     )
-    wrong, surplus = lint_stack(tmp_path, "a"), lint_stack(tmp_path, "b")
+    (tmp_path / "Pulumi.c.yaml").write_text(good.replace("- Calendars.Read\n", "- Calendars.Reed\n"))
+    wrong, surplus, misspelt = (lint_stack(tmp_path, stack) for stack in "abc")
 
-    assert "did you mean Calendars.Read" in wrong.problems[0]
+    assert 'found "180 days"' in wrong.problems[0]
+    assert "did you mean Calendars.Read" in misspelt.advice[0]
     assert "**wrong**" in wrong.as_markdown("a")
     assert surplus.problems == ()
     assert "User.Read.All adds nothing" in surplus.advice[0]
