@@ -12,13 +12,11 @@ import pulumi_azuread as azuread
 from orgcal.home.applications import deployment_tag
 from orgcal.msgraph.permissions import GRAPH_APP_ID
 from provisioning.fields import MAX_REDIRECT_URIS, redirect_problem
-from provisioning.home import HomeTenant
+from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.logo import logo_image
 from provisioning.permissions import Declared
 from provisioning.settings import Settings
 
-DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
-"""In previews: object id of the service principal that will deploy, where that is not the caller."""
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 

@@ -27,6 +27,7 @@ class StackFacts:
         key_variable: names the file with the connector platform's API key; empty where it needs none.
         secrets_provider: as the stack's file has it; empty for a passphrase.
         owners: of the application, besides whoever deploys.
+        pinned: whether it looks nothing up in the home tenant.
     """
 
     stack: str
@@ -34,6 +35,7 @@ class StackFacts:
     key_variable: str
     secrets_provider: str
     owners: tuple[str, ...]
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

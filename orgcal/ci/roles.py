@@ -49,17 +49,19 @@ class Role:
     environments: tuple[Environment, ...]
 
 
-def roles_of(environment: str, *, ephemeral: bool) -> tuple[Role, ...]:
+def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tuple[Role, ...]:
     """The identities of a set-up; each environment that may deploy without a reviewer is the main branch's alone.
 
     Args:
         environment: the one that deploys.
         ephemeral: whether pull requests get stacks of their own; these are another identity's, so that code which
             was not merged yet never acts as the owner of the real application.
+        pinned: whether the stack looks nothing up in the home tenant, so that who deploys need not read it.
     """
+    deploying = (OWNED,) if pinned else (OWNED, READ)
     deploy = Role(
         "deploy",
-        (OWNED, READ),
+        deploying,
         (
             Environment(environment, True, True, True, "deploys and verifies"),
             Environment(f"{environment}-scheduled", False, True, True, "verifies nightly, rotates"),
@@ -72,7 +74,7 @@ def roles_of(environment: str, *, ephemeral: bool) -> tuple[Role, ...]:
     )
     passing = Role(
         "ephemeral",
-        (OWNED, READ),
+        deploying,
         (
             Environment(f"{environment}-ephemeral", True, False, False, "deploys and destroys stacks of pull requests"),
             Environment(f"{environment}-sweep", False, True, False, "removes what such stacks left behind"),

@@ -38,6 +38,7 @@ class Wanted:
         ephemeral_backend: where stacks of pull requests keep their state; empty for none.
         record: how a rotation is recorded: `commit` or `pull-request`.
         print_only: tell the commands instead of writing to GitHub.
+        pinned: whether the stack looks nothing up in the home tenant.
     """
 
     repository: str
@@ -51,6 +52,7 @@ class Wanted:
     record: str = "commit"
     print_only: bool = False
     force: bool = False
+    pinned: bool = False
 
     def check(self) -> None:
         """Refuse what cannot be right, before anybody is asked.
@@ -79,7 +81,7 @@ class Wanted:
     @property
     def roles(self) -> tuple[Role, ...]:
         """The identities and their environments."""
-        return roles_of(self.environment, ephemeral=bool(self.ephemeral_backend))
+        return roles_of(self.environment, ephemeral=bool(self.ephemeral_backend), pinned=self.pinned)
 
     def trusts(self) -> dict[str, tuple[Trust, ...]]:
         """Whose tokens each identity accepts."""
@@ -208,7 +210,7 @@ def set_up_generic(
         raise UsageError("no subject is named whose tokens may deploy", where="--subject")
     for wanted in trusts.values():
         refuse_unfit(wanted)
-    roles = [role for role in roles_of("", ephemeral=False) if role.name in trusts]
+    roles = [role for role in roles_of("", ephemeral=False, pinned=facts.pinned) if role.name in trusts]
     program = IdentityProgram(prepared, identity_stack("generic", f"{issuer} {facts.stack}"), facts.tenant_id)
     with open_graph() as graph:
         program.check(graph, trusts)

@@ -63,6 +63,7 @@ def setup(
     if record not in ("commit", "pull-request"):
         raise UsageError(f"found {record!r}, expected commit or pull-request", where="--record")
     places = check_places(backend, secrets_provider, registry, read_password(registry_password_file, os.environ))
+    facts = _facts(stack)
     wanted = None
     if chosen == "github":
         _require({"--repo": repo, "--environment": environment})
@@ -78,11 +79,11 @@ def setup(
             record=record,
             print_only=print_only,
             force=force,
+            pinned=facts.pinned,
         )
         wanted.check()
     else:
         _require({"--issuer": issuer})
-    facts = _facts(stack)
     tell = _silent if as_json else typer.echo
     prepared = prepare(stack, os.environ, tell=tell)
     environ = prepared.environment.applied_to(prepared.environ)
@@ -206,6 +207,7 @@ def _facts(stack: str) -> StackFacts:
         key_variable=_key_variable(declared.platform),
         secrets_provider=str(read_stack_file(project_dir(), stack).get("secretsprovider") or ""),
         owners=tuple(map(str, owners)),
+        pinned=declared.section("entra").get("lookup") == "pinned",
     )
 
 

@@ -116,7 +116,7 @@ def preview_without_secrets(engine: Engine, surroundings: StackEnvironment, envi
             text = command.run(["preview", *chosen, "--json", "--color", "never"], cwd, copied).stdout
         except automation.CommandError as error:
             raise explain(str(error), _errors_in(str(error)), stack=stack) from None
-    return _read(json.loads(text), new=state is None)
+    return _read(json.loads(text), state)
 
 
 def _exported(command: ExactEnvironment, cwd: str, stack: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
@@ -150,16 +150,13 @@ def _is_secure(value: Any) -> bool:
     return isinstance(value, list) and any(_is_secure(item) for item in value)
 
 
-def _read(said: Mapping[str, Any], *, new: bool) -> Preview:
-    changes, unchanged = [], 0
+def _read(said: Mapping[str, Any], state: Mapping[str, Any] | None) -> Preview:
+    changes = []
     for step in said.get("steps") or []:
         resource = step.get("newState") or step.get("oldState") or {}
         kind = str(resource.get("type"))
-        if kind.startswith("pulumi:") or not resource.get("custom"):
-            continue
-        if step["op"] == "same":
-            unchanged += 1
-        elif step["op"] not in ("create-replacement", "delete-replaced"):  # told by `replace` already
+        # A replacement is told as itself, and again as the two operations that it consists of.
+        if _counts(resource) and step["op"] not in ("same", "create-replacement", "delete-replaced"):
             changes.append(Change(str(step["op"]), kind, str(step["urn"]).rpartition("::")[2], _properties(step)))
     said_often = (
         str(item["message"]).strip().removeprefix("warning: ")
@@ -167,7 +164,14 @@ def _read(said: Mapping[str, Any], *, new: bool) -> Preview:
         if item.get("severity") == "warning" and STAND_IN_WARNING not in str(item["message"])
     )
     warnings = dict.fromkeys(filter(None, said_often))
-    return Preview(tuple(changes), unchanged, tuple(warnings), new)
+    held = sum(map(_counts, ((state or {}).get("deployment") or {}).get("resources") or []))
+    touched = sum(change.operation != "create" for change in changes)
+    return Preview(tuple(changes), held - touched, tuple(warnings), new=state is None)
+
+
+def _counts(resource: Mapping[str, Any]) -> bool:
+    """Whether a resource exists outside the state: not the stack, its components and its providers."""
+    return bool(resource.get("custom")) and not str(resource.get("type")).startswith("pulumi:")
 
 
 def _properties(step: Mapping[str, Any]) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class Intent:
         tag: of the stack (`deployment_tag`).
         kind: of the credential.
         lifetime: of a new generation; None for `never`.
+        looks_up: whether names of permissions are looked up in the home tenant.
     """
 
     stack: str
@@ -61,6 +62,7 @@ class Intent:
     kind: Literal["secret", "certificate", "federated"]
     lifetime: timedelta | None
     home_grants: bool = False
+    looks_up: bool = True
 
 
 def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
@@ -82,7 +84,8 @@ def check_rights(operator: Operator | None, intent: Intent) -> list[Finding]:
     if operator is None:
         return [Finding("rights", "unknown", "the operator's token cannot be read, so its rights are not known")]
     findings = []
-    for right in [MANAGE, LOOK_UP, *([GRANT] if intent.home_grants else [])]:
+    needed = [MANAGE, *([LOOK_UP] if intent.looks_up else []), *([GRANT] if intent.home_grants else [])]
+    for right in needed:
         if operator.has(right):
             continue
         found = f"Application permission {right.any_of[0]} of Microsoft Graph"

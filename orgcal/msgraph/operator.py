@@ -227,9 +227,7 @@ def request_token(environ: Mapping[str, str], session: requests.Session, audienc
             repair="set ARM_OIDC_TOKEN_FILE_PATH; in a GitHub workflow: permissions: id-token: write",
         )
     try:
-        answer = session.get(
-            url, params={"audience": audience}, headers={"Authorization": f"Bearer {key}"}
-        )
+        answer = session.get(url, params={"audience": audience}, headers={"Authorization": f"Bearer {key}"})
         return str(answer.json()["value"])
     except (OSError, ValueError, KeyError) as error:  # requests' errors are OSErrors
         raise OrgcalError(

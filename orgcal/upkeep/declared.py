@@ -81,6 +81,7 @@ class DeclaredStack:
             kind=credential.get("kind") or "secret",
             lifetime=_lifetime(str(credential.get("lifetime") or _DEFAULT_LIFETIME), self.stack),
             home_grants=application.get("home_grants") is True,
+            looks_up=self.section("entra").get("lookup") != "pinned",
         )
 
 
