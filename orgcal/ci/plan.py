@@ -71,20 +71,45 @@ def values_of(
     return found
 
 
-def gh_commands(repository: str, values: Mapping[str, Values]) -> Iterator[str]:
-    """The same by hand; secrets are asked for by `gh` and stand in no command."""
-    for environment, held in values.items():
-        where = f"--repo {shlex.quote(repository)} --env {shlex.quote(environment)}"
-        path = f"repos/{repository}/environments/{segment(environment)}"
-        yield f"gh api --silent --method PUT {shlex.quote(path)}"
+def gh_commands(
+    repository: str, roles: Sequence[Role], branch: str, places: Places, values: Mapping[str, Values]
+) -> Iterator[str]:
+    """The same by hand; secrets are asked for by `gh` and stand in no command.
+
+    An environment that exists is left alone: making it anew would take its protection away.
+    """
+    limited = "-F 'deployment_branch_policy[protected_branches]=false' "
+    limited += "-F 'deployment_branch_policy[custom_branch_policies]=true'"
+    for environment in (item for role in roles for item in role.environments):
+        held = values[environment.name]
+        where = f"--repo {shlex.quote(repository)} --env {shlex.quote(environment.name)}"
+        path = f"repos/{repository}/environments/{segment(environment.name)}"
+        make = f"gh api --silent --method PUT {path}"
+        if environment.branch_only:
+            make += f" {limited} && gh api --silent --method POST {path}/deployment-branch-policies -f name={branch}"
+        yield f"gh api --silent {path} || {{ {make}; }}  # it {environment.does}"
+        if environment.reviewers:
+            yield f"# add its reviewers: https://github.com/{repository}/settings/environments"
         for name, value in held.variables.items():
             yield f"gh variable set {name} {where} --body {shlex.quote(value)}"
         for name in held.secrets:
-            yield f"gh secret set {name} {where}"
+            shown = (
+                places.registry.replace("@", ":PASSWORD@", 1) if name == REGISTRY_SECRET else "the platform's API key"
+            )
+            yield f"gh secret set {name} {where}  # asks for it: {shown}"
 
 
-def left_to_a_person(facts: StackFacts, places: Places, made: Made) -> tuple[list[str], list[str]]:
-    """Notes, and commands, for what no operator of this program may or should decide."""
+def left_to_a_person(
+    facts: StackFacts, places: Places, made: Made, *, files: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Notes, and commands, for what no operator of this program may or should decide.
+
+    Args:
+        facts: of the stack.
+        places: where it keeps its things.
+        made: the identities.
+        files: what has to be committed besides the stack's file.
+    """
     notes, commands = [], consent_commands(list(made.identities.values()))
     if commands:
         notes.append("an administrator grants the identities' permissions once")
@@ -102,10 +127,8 @@ def left_to_a_person(facts: StackFacts, places: Places, made: Made) -> tuple[lis
         notes.append("the stack's secrets are not encrypted by that provider yet; of these two, the one that fits")
         commands.append(f"pulumi stack init {stack} --secrets-provider {provider}")
         commands.append(f"pulumi stack change-secrets-provider --stack {stack} {provider}")
-    notes.append(
-        f"git ignores stack files here; CI needs Pulumi.{facts.stack}.yaml and the workflows in the repository"
-    )
-    commands.append(f"git add --force Pulumi.{stack}.yaml .github/workflows")
+    notes.append(f"git ignores stack files here, and CI needs Pulumi.{facts.stack}.yaml in the repository")
+    commands.append(shlex.join(["git", "add", "--force", f"Pulumi.{facts.stack}.yaml", *files]))
     cloud_notes, cloud_commands = _cloud_access(places.clouds, made)
     return [*notes, *cloud_notes], [*commands, *cloud_commands]
 

@@ -26,6 +26,8 @@ from orgcal.errors import UsageError
 from orgcal.home.federation import Trust, github_trusts, other_trusts, refuse_unfit
 from orgcal.msgraph.graph import GraphClient
 
+DEFAULT_BRANCH = "main"
+"""Where GitHub is not asked."""
 OpenGraph = Callable[[], AbstractContextManager[GraphClient]]
 
 
@@ -165,9 +167,12 @@ def set_up_github(
         made = program.bring_up(graph, wanted.roles, place, wanted.trusts(), on_step=on_step, tell=tell)
     changes += [f"identities: {made.changed} resources changed"] if made.changed else []
     values = plan.values_of(wanted.roles, made, wanted.places, wanted.ephemeral_backend, platform_key)
-    left, commands = plan.left_to_a_person(facts, wanted.places, made)
+    left, commands = plan.left_to_a_person(facts, wanted.places, made, files=[str(workflows.FOLDER)])
     if repository is None:
-        commands = [*plan.gh_commands(wanted.repository, values), *commands]
+        by_hand = plan.gh_commands(
+            wanted.repository, wanted.roles, wanted.branch or DEFAULT_BRANCH, wanted.places, values
+        )
+        commands = [*by_hand, *commands]
     else:
         for environment, held in values.items():
             changes += set_values(repository, environment, held, force=wanted.force)
@@ -216,7 +221,7 @@ def set_up_generic(
         program.check(graph, trusts)
         made = program.bring_up(graph, roles, f"stack {facts.stack}", trusts, on_step=on_step, tell=tell)
     changes = (f"identities: {made.changed} resources changed",) if made.changed else ()
-    notes, commands = plan.left_to_a_person(facts, places, made)
+    notes, commands = plan.left_to_a_person(facts, places, made, files=[])
     return Outcome(made, changes, {}, tuple(notes), tuple(commands))
 
 
@@ -251,7 +256,7 @@ def _texts(wanted: Wanted, facts: plan.StackFacts) -> dict[str, str]:
     return workflows.render(
         {
             "stack": facts.stack,
-            "branch": wanted.branch or "main",
+            "branch": wanted.branch or DEFAULT_BRANCH,
             "environments": names,
             "clouds": list(wanted.places.clouds),
             "state_clouds": [wanted.places.clouds[0]],

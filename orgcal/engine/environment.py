@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.stacks import DEV_STACK, data_dir, private_dir, read_stack_file, stack_cloud, stack_dir
+from orgcal.errors import UsageError
 from orgcal.msgraph.operator import federated_login
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
 
@@ -169,10 +170,26 @@ def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[s
         return {}
     path = own_dir / "passphrase"
     if not path.exists():
+        _refuse_lost_passphrase(stack, environ)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32))
     return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(path)}
+
+
+def _refuse_lost_passphrase(stack: str, environ: Mapping[str, str]) -> None:
+    """A passphrase made on a runner is gone with it, while the state that it encrypts stays in the backend.
+
+    Raises:
+        UsageError: that would happen.
+    """
+    scheme = environ.get("PULUMI_BACKEND_URL", "").partition("://")[0]
+    if environ.get("CI") and scheme not in ("", "file", "https", "http"):  # Pulumi Cloud has a key of its own
+        raise UsageError(
+            "the stack's secrets would be encrypted by a passphrase that is gone after this job",
+            where=f"Pulumi.{stack}.yaml",
+            repair=f"pulumi stack init {stack} --secrets-provider URL (or change-secrets-provider), then commit it",
+        )
 
 
 def _emulator_variables(world: World, ready_file: Path, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:

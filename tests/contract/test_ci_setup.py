@@ -228,13 +228,16 @@ def test_gh_commands_say_all_but_the_secrets() -> None:
     request = wanted(environment="Prod: EU/1")
     values = plan.values_of(request.roles, MADE, PLACES, "", "platform-key")
 
-    text = "\n".join(plan.gh_commands("acme/app", values))
+    text = "\n".join(plan.gh_commands("acme/app", request.roles, "main", PLACES, values))
 
     assert "hush-registry" not in text
     assert "platform-key" not in text
     assert "gh secret set ORGCAL_REGISTRY_URL --repo acme/app --env 'Prod: EU/1'" in text
     assert "gh variable set ARM_CLIENT_ID --repo acme/app --env 'Prod: EU/1' --body client-deploy" in text
-    assert "repos/acme/app/environments/Prod%3A%20EU%2F1" in text
+    path = "repos/acme/app/environments/Prod%3A%20EU%2F1"
+    assert f"gh api --silent {path} || {{ gh api --silent --method PUT {path}" in text
+    assert f"{path}/deployment-branch-policies -f name=main" in text
+    assert "postgresql+psycopg://orgcal:PASSWORD@db.example/orgcal" in text
     assert "gh secret set" not in text.split("Prod: EU/1-preview")[-1]
 
 
