@@ -123,6 +123,7 @@ class IdentityProgram:
         if not grant and tell:
             tell("you may not grant permissions in the home tenant: an administrator has to, see below")
         self._write_settings(roles, place, trusts, grant)
+        self._drive.release_dead_lock()
         result = self._drive.up(preview_first=self._guarded, on_step=on_step)
         said = self._drive.plain_outputs()
         identities = {role: _identity(role, item) for role, item in said["identities"].items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -187,8 +188,6 @@ def _require(options: dict[str, str]) -> None:
 
 
 def _branch(branch: str) -> str:
-    import re
-
     if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
         raise UsageError(f"found {branch!r}, expected the name of a branch", where="--branch")
     return branch
@@ -218,7 +217,10 @@ def _key_variable(platform: dict[str, object]) -> str:
         "http": "ORGCAL_PLATFORM_KEY_FILE",
         "github-environment": "GITHUB_TOKEN_FILE",
     }
-    return str(platform.get("key_file_variable") or defaults.get(str(platform.get("kind")), ""))
+    name = str(platform.get("key_file_variable") or defaults.get(str(platform.get("kind")), ""))
+    if name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise UsageError(f"found {name!r}, expected the name of a variable", where="orgcal:connector.platform")
+    return name
 
 
 def _platform_key(variable: str) -> str:
