@@ -7,7 +7,9 @@ https://www.pulumi.com/docs/iac/concepts/secrets/#available-encryption-providers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
@@ -138,3 +140,20 @@ def _scheme(url: str) -> str:
     """What stands before `://`; of an address without it, the whole where that is a word of Pulumi's."""
     scheme, separator, _ = url.partition("://")
     return scheme.lower() if separator or scheme in ("passphrase", "default") else ""
+
+
+def read_password(path: Path | None, environ: Mapping[str, str]) -> str:
+    """The registry's password: from a file, or from the variable that PostgreSQL's own tools read.
+
+    Raises:
+        UsageError: the file cannot be read, or is empty.
+    """
+    if path is None:
+        return environ.get("PGPASSWORD", "")
+    try:
+        text = path.read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the file cannot be read ({type(error).__name__})", where=str(path)) from None
+    if not text:
+        raise UsageError("the file is empty", where=str(path))
+    return text

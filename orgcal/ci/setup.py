@@ -4,98 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from orgcal.ci import plan, workflows
 from orgcal.ci.environments import key_note, look_at_environments, make_environments, set_values
-from orgcal.ci.github import GithubRepository, Repository, open_github
+from orgcal.ci.github import GithubRepository, open_github
 from orgcal.ci.identities import IdentityProgram, Made
-from orgcal.ci.places import Places, check_backend
-from orgcal.ci.roles import (
-    Role,
-    check_environment,
-    check_number,
-    check_repository,
-    identity_stack,
-    roles_of,
-)
+from orgcal.ci.places import Places
+from orgcal.ci.roles import identity_stack, roles_of
+from orgcal.ci.wanted import Wanted
 from orgcal.engine.drive import OnStep
 from orgcal.engine.tools import Prepared
 from orgcal.errors import UsageError
-from orgcal.home.federation import Trust, github_trusts, other_trusts, refuse_unfit
+from orgcal.home.federation import other_trusts, refuse_unfit
 from orgcal.msgraph.graph import GraphClient
 
 DEFAULT_BRANCH = "main"
 """Where GitHub is not asked."""
 OpenGraph = Callable[[], AbstractContextManager[GraphClient]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was asked for.
-
-    Attributes:
-        environment: that deploys; the others are named after it.
-        ephemeral_backend: where stacks of pull requests keep their state; empty for none.
-        record: how a rotation is recorded: `commit` or `pull-request`.
-        print_only: tell the commands instead of writing to GitHub.
-        pinned: whether the stack looks nothing up in the home tenant.
-    """
-
-    repository: str
-    environment: str
-    places: Places
-    owner_id: str = ""
-    repository_id: str = ""
-    branch: str = ""
-    reviewers: tuple[str, ...] = ()
-    ephemeral_backend: str = ""
-    record: str = "commit"
-    print_only: bool = False
-    force: bool = False
-    pinned: bool = False
-
-    def check(self) -> None:
-        """Refuse what cannot be right, before anybody is asked.
-
-        Raises:
-            UsageError: the first thing that is wrong.
-        """
-        check_repository(self.repository)
-        check_environment(self.environment)
-        check_number(self.owner_id, "--owner-id")
-        check_number(self.repository_id, "--repo-id")
-        if bool(self.owner_id) != bool(self.repository_id):
-            raise UsageError("one of GitHub's two numbers is missing", where="--owner-id, --repo-id")
-        if self.ephemeral_backend:
-            check_backend(self.ephemeral_backend, "--ephemeral-backend")
-            if self.ephemeral_backend == self.places.backend:
-                raise UsageError(
-                    "stacks of pull requests would share the real stack's state, and code that is not merged could "
-                    "write it",
-                    where="--ephemeral-backend",
-                    repair="name a container or bucket of their own",
-                )
-        for trusts in self.trusts().values():
-            refuse_unfit(trusts)
-
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """The identities and their environments."""
-        return roles_of(self.environment, ephemeral=bool(self.ephemeral_backend), pinned=self.pinned)
-
-    def trusts(self) -> dict[str, tuple[Trust, ...]]:
-        """Whose tokens each identity accepts."""
-        return {
-            role.name: github_trusts(
-                self.repository,
-                [environment.name for environment in role.environments],
-                owner_id=self.owner_id,
-                repository_id=self.repository_id,
-            )
-            for role in self.roles
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +75,7 @@ def set_up_github(
     looked = None
     reviewer_ids: list[int] = []
     if repository is not None:
-        wanted = _as_github_has_it(wanted, repository.look())
+        wanted = wanted.as_github_has_it(repository.look())
         wanted.check()
         repository = GithubRepository(open_github(environ), wanted.repository)
         reviewer_ids = [repository.user_id(login) for login in wanted.reviewers]
@@ -225,27 +151,6 @@ def set_up_generic(
     return Outcome(made, changes, {}, tuple(notes), tuple(commands))
 
 
-def _as_github_has_it(wanted: Wanted, found: Repository) -> Wanted:
-    """The repository in GitHub's spelling and with its numbers, as tokens have them.
-
-    Raises:
-        UsageError: the numbers given are those of another repository.
-    """
-    for given, option, known in (
-        (wanted.owner_id, "--owner-id", found.owner_id),
-        (wanted.repository_id, "--repo-id", found.repository_id),
-    ):
-        if given and given != known:
-            raise UsageError(f"GitHub's number of {found.full_name} is {known}, not {given}", where=option)
-    return replace(
-        wanted,
-        repository=found.full_name,
-        owner_id=found.owner_id,
-        repository_id=found.repository_id,
-        branch=wanted.branch or found.default_branch,
-    )
-
-
 def _texts(wanted: Wanted, facts: plan.StackFacts) -> dict[str, str]:
     names = {"deploy": wanted.environment} | {
         environment.name.removeprefix(f"{wanted.environment}-"): environment.name
@@ -265,20 +170,3 @@ def _texts(wanted: Wanted, facts: plan.StackFacts) -> dict[str, str]:
         },
         ephemeral=bool(wanted.ephemeral_backend),
     )
-
-
-def read_password(path: Path | None, environ: Mapping[str, str]) -> str:
-    """The registry's password: from a file, or from the variable that PostgreSQL's own tools read.
-
-    Raises:
-        UsageError: the file cannot be read, or is empty.
-    """
-    if path is None:
-        return environ.get("PGPASSWORD", "")
-    try:
-        text = path.read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the file cannot be read ({type(error).__name__})", where=str(path)) from None
-    if not text:
-        raise UsageError("the file is empty", where=str(path))
-    return text

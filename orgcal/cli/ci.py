@@ -52,8 +52,9 @@ def setup(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make the identities that CI acts as, set its environments up, and write its workflows."""
-    from orgcal.ci.places import check_places
-    from orgcal.ci.setup import Wanted, read_password, set_up_generic, set_up_github
+    from orgcal.ci.places import check_places, read_password
+    from orgcal.ci.setup import set_up_generic, set_up_github
+    from orgcal.ci.wanted import Wanted
     from orgcal.cli.ci_text import as_lines, as_object, generic_lines
     from orgcal.cli.progress import StepPrinter
     from orgcal.engine.tools import prepare

@@ -16,6 +16,7 @@ from orgcal.ci.github import GithubRepository, open_github
 from orgcal.ci.identities import Identity, Made, check_room
 from orgcal.ci.places import check_places
 from orgcal.ci.tokens import write_token
+from orgcal.ci.wanted import Wanted
 from orgcal.errors import OrgcalError, PlatformError, UsageError
 from orgcal.home.federation import other_trusts
 from orgcal.msgraph.graph import GraphClient
@@ -62,11 +63,11 @@ def environ(server: StrictServer) -> dict[str, str]:
     return {"GH_TOKEN": API_KEY, "GITHUB_API_URL": server.base_url}
 
 
-def wanted(**more: Any) -> setup.Wanted:
-    return setup.Wanted(**{"repository": "acme/calendar-app", "environment": "production", "places": PLACES, **more})
+def wanted(**more: Any) -> Wanted:
+    return Wanted(**{"repository": "acme/calendar-app", "environment": "production", "places": PLACES, **more})
 
 
-def set_up(tmp_path: Path, environ: Mapping[str, str], request: setup.Wanted) -> setup.Outcome:
+def set_up(tmp_path: Path, environ: Mapping[str, str], request: Wanted) -> setup.Outcome:
     """As the command does, where nothing may get as far as the directory."""
 
     def asked() -> Any:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orgcal.ci.identities import Identity, consent_commands
 from orgcal.ci.places import Places, check_places
 from orgcal.ci.roles import check_environment, check_repository, display_name, identity_stack, roles_of
-from orgcal.ci.setup import Wanted
+from orgcal.ci.wanted import Wanted
 from orgcal.errors import UsageError
 from orgcal.home.federation import GITHUB_ISSUER, Trust, github_trusts, other_trusts, refuse_unfit
 
