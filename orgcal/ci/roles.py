@@ -127,6 +127,10 @@ def display_name(role: str, place: str) -> str:
 
 
 def identity_stack(kind: str, place: str) -> str:
-    """Name of the stack that holds the identities of one place, such as `github-acme-app-production-1f2e3d4c`."""
+    """Name of the stack that holds the identities of one place, such as `github-acme-app-production-1f2e3d4c`.
+
+    However it is spelt: GitHub's names are the same in capitals.
+    """
+    place = place.lower()
     readable = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{kind}-{place}").strip("-.")[:80]
     return f"{readable}-{hashlib.sha256(f'{kind} {place}'.encode()).hexdigest()[:8]}"

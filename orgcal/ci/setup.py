@@ -136,7 +136,7 @@ def set_up_generic(
     Raises:
         OrgcalError: as `set_up_github`.
     """
-    trusts = {role: other_trusts(issuer.rstrip("/"), named) for role, named in subjects.items() if named}
+    trusts = {role: other_trusts(issuer, named) for role, named in subjects.items() if named}
     if "deploy" not in trusts:
         raise UsageError("no subject is named whose tokens may deploy", where="--subject")
     for wanted in trusts.values():

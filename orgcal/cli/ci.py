@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -89,10 +90,7 @@ def setup(
     tell = _silent if as_json else typer.echo
     prepared = prepare(stack, os.environ, tell=tell)
     environ = prepared.environment.applied_to(prepared.environ)
-
-    def graph():  # type: ignore[no-untyped-def]  # a context manager of Microsoft Graph
-        return home_graph(prepared.environment.cloud, facts.tenant_id, environ)
-
+    graph = partial(home_graph, prepared.environment.cloud, facts.tenant_id, environ)
     with StepPrinter(quiet=as_json) as printer:
         if wanted is not None:
             outcome = set_up_github(

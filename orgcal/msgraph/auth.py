@@ -48,7 +48,7 @@ _HINTS: dict[int, tuple[str, str]] = {
     ),
     700213: (
         "the application trusts no token with this subject",
-        "compare subjects: the job runs in another environment, or its repository makes subjects of its own (docs/ci.md)",
+        "compare subjects: the job runs in another environment, or the repository makes its own subjects (docs/ci.md)",
     ),
     700211: ("the application trusts no token of this issuer", "compare issuers, letter by letter"),
     70021: ("no federated credential matches the token", "compare issuer, subject and audience; new ones need minutes"),

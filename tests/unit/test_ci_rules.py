@@ -84,6 +84,7 @@ def test_identity_stack_of_any_place_is_a_name_that_pulumi_takes(place: str) -> 
 
 def test_identity_stack_of_places_that_read_alike_differs() -> None:
     assert identity_stack("github", "a-b/c d") != identity_stack("github", "a/b-c d")
+    assert identity_stack("github", "Acme/App Production") == identity_stack("github", "acme/app production")
 
 
 def test_display_name_of_a_long_place_is_what_entra_takes() -> None:
