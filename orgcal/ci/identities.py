@@ -16,10 +16,11 @@ from orgcal.engine.drive import Drive, OnStep
 from orgcal.engine.environment import DEV_PASSPHRASE_FILE
 from orgcal.engine.tools import Prepared
 from orgcal.errors import UsageError
-from orgcal.home.applications import deployment_tag, tagged
+from orgcal.home.applications import deployment_tag, service_principal_of, tagged
 from orgcal.home.federation import Trust, refuse_unfit
 from orgcal.home.rights import GRANT, read_operator
 from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.permissions import names_of
 
 _ASSIGNMENT = "azuread:index/appRoleAssignment:AppRoleAssignment"
 _OURS = ("github-", "oidc-")
@@ -119,14 +120,16 @@ class IdentityProgram:
         """
         operator = read_operator(graph.token_source.token())
         kept = any(resource.get("type") == _ASSIGNMENT for resource in self._held())
-        grant = kept or (operator is not None and operator.has(GRANT))
-        if not grant and tell:
+        granted = {} if kept else granted_by_role(graph, self.tag)
+        by_hand = all(set(role.permissions) <= granted.get(role.name, frozenset()) for role in roles)
+        grant = kept or (operator is not None and operator.has(GRANT) and not any(granted.values()))
+        if not grant and not by_hand and tell:
             tell("you may not grant permissions in the home tenant: an administrator has to, see below")
         self._write_settings(roles, place, trusts, grant)
         self._drive.release_dead_lock()
         result = self._drive.up(preview_first=self._guarded, on_step=on_step)
         said = self._drive.plain_outputs()
-        identities = {role: _identity(role, item) for role, item in said["identities"].items()}
+        identities = {role: _identity(role, item, granted) for role, item in said["identities"].items()}
         return Made(str(said["tenant_id"]), identities, result.changed)
 
     def _held(self) -> list[dict[str, Any]]:
@@ -175,14 +178,26 @@ def check_room(graph: GraphClient, tag: str, trusts: Mapping[str, Sequence[Trust
     return bool(found)
 
 
-def _identity(role: str, said: Mapping[str, Any]) -> Identity:
+def granted_by_role(graph: GraphClient, tag: str) -> dict[str, frozenset[str]]:
+    """Names of the permissions that each identity of a place has been granted, whoever did it."""
+    found = {}
+    for application in tagged(graph, tag):
+        principal = service_principal_of(graph, application.client_id)
+        role = next((name[len(tag) + 1 :] for name in application.tags if name.startswith(f"{tag}:")), "")
+        if principal is not None and role:
+            grants = graph.pages(f"/servicePrincipals/{principal['id']}/appRoleAssignments")
+            found[role] = names_of(str(grant.get("appRoleId")) for grant in grants)
+    return found
+
+
+def _identity(role: str, said: Mapping[str, Any], granted: Mapping[str, frozenset[str]]) -> Identity:
     return Identity(
         role=role,
         client_id=str(said["client_id"]),
         service_principal_id=str(said["service_principal_id"]),
         display_name=str(said["display_name"]),
         permissions=tuple(said["permissions"]),
-        granted=bool(said["granted"]),
+        granted=bool(said["granted"]) or set(said["permissions"]) <= granted.get(role, frozenset()),
         subjects=tuple(said["subjects"]),
     )
 

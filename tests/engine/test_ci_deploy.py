@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from orgcal.ci.identities import granted_by_role
 from orgcal.errors import GraphError
-from orgcal.msgraph.permissions import names_of
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import read_emulator_file
 from tests.support import github_repository_api as github
@@ -164,9 +164,10 @@ def test_setup_makes_what_it_says_and_again_changes_nothing_anywhere(place: Plac
     assert place.api.protection["production"]["protection_rules"][0]["type"] == "required_reviewers"
     assert place.api.protection["production-scheduled"]["branches"] == ["trunk"]
     made = {item["appId"]: item for item in outside.applications()}
+    (tag,) = {tag for item in outside.applications() for tag in item["tags"] if tag.endswith(":deploy")}
+    granted = granted_by_role(outside.graph, tag.removesuffix(":deploy"))
+    assert granted == {role: frozenset(item["permissions"]) for role, item in identities.items()}
     for item in identities.values():
-        grants = outside.graph.pages(f"/servicePrincipals/{item['service_principal_id']}/appRoleAssignments")
-        assert names_of(str(grant["appRoleId"]) for grant in grants) == set(item["permissions"])
         assert made[item["client_id"]]["passwordCredentials"] == []
         assert made[item["client_id"]]["signInAudience"] == "AzureADMyOrg"
 
