@@ -133,6 +133,15 @@ def test_scripts_hold_no_expression_and_print_no_secret(written: dict[str, str])
         assert untrusted == []
 
 
+def test_scripts_are_what_a_shell_takes(written: dict[str, str]) -> None:
+    scripts = [str(step["run"]) for _, job in jobs(written) for step in job["steps"] if "run" in step]
+
+    for script in scripts:
+        done = subprocess.run(["bash", "-n", "-c", script], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert len(scripts) > 20
+
+
 def test_forks_reach_no_environment_no_token_and_no_secret(written: dict[str, str]) -> None:
     same = "github.event.pull_request.head.repo.full_name == github.repository"
     reached = 0
