@@ -22,7 +22,7 @@ def story(settings: Settings) -> None:
     world = entra_world(settings, os.environ)
     home = HomeTenant(settings, world, os.environ)
     entra = entra_provider(settings, world)
-    declared = permissions.declare(settings.connector, provider=entra)
+    declared = permissions.declare(settings, provider=entra)
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
     ledger = CredentialLedger(NAME, **settings.ledger_inputs(home.lifetime))
     # Steps 1, 5, 6, 8: the connector, its catalog text, its scopes, saved; it tells its callback URL.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pulumi_azuread as azuread
 from orgcal.home.applications import EPHEMERAL_TAG, deployment_tag, origin_tag
 from orgcal.msgraph.permissions import GRAPH_APP_ID
 from provisioning.fields import MAX_REDIRECT_URIS, redirect_problem
-from provisioning.home import HomeTenant
+from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.logo import logo_image
 from provisioning.permissions import Declared
 from provisioning.settings import Settings
@@ -56,7 +57,9 @@ class EntraApplication(pulumi.ComponentResource):
     ) -> None:
         super().__init__("orgcal:index:EntraApplication", name, None, pulumi.ResourceOptions(providers=[provider]))
         guarded = pulumi.ResourceOptions(parent=self, protect=settings.protected)
-        deployer = azuread.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self)).object_id
+        caller = azuread.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self)).object_id
+        # A preview by another identity than the one that deploys names that one, or its owners would seem to change.
+        deployer = (os.environ.get(DEPLOYER_VARIABLE) if pulumi.runtime.is_dry_run() else None) or caller
         ours = [settings.consent.public_url] if settings.consent else []
         further = [*ours, *settings.application.redirect_uris]
         self.redirect_uris = callback_urls.apply(lambda urls: _redirect_uris(urls, further))

@@ -1,6 +1,7 @@
 """`python -m provisioning.check_file Pulumi.STACK.yaml`: settings of a stack, judged without the engine.
 
 Prints the problems as a JSON list of lines; an empty one where all is well. For `orgcal doctor` and for editors' hooks.
+With `--lint` before the file, an object with `problems` and, as a preview would tell it, `advice`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,35 @@ from typing import Any
 import yaml
 
 from orgcal.errors import ConfigError
-from provisioning.settings import parse_settings
+from orgcal.msgraph.permissions import application_permissions
+from provisioning.lint import lint
+from provisioning.settings import Settings, parse_settings
 
 
 def problems_of(path: Path) -> list[str]:
     """What is wrong in a stack's file, a line each."""
+    return judged(path)["problems"]
+
+
+def judged(path: Path) -> dict[str, list[str]]:
+    """What is wrong in a stack's file, and which scopes could go."""
     said = yaml.safe_load(path.read_text(encoding="utf-8"))
     config: dict[str, Any] = (said or {}).get("config") or {}
     flat = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     try:
-        parse_settings(flat, stack=path.name.removeprefix("Pulumi.").removesuffix(".yaml"))
+        settings = parse_settings(flat, stack=path.name.removeprefix("Pulumi.").removesuffix(".yaml"))
+    except ConfigError as error:
+        return {"problems": list(error.problems), "advice": []}
+    return {
+        "problems": [],
+        "advice": [*_unknown_scopes(settings), *lint(settings.connector.scopes, settings.connector.purpose)],
+    }
+
+
+def _unknown_scopes(settings: Settings) -> list[str]:
+    """Scopes that the pinned table does not have; whether the directory has them, only a preview can tell."""
+    try:
+        application_permissions(settings.connector.scopes)
     except ConfigError as error:
         return list(error.problems)
     return []
@@ -30,7 +50,8 @@ def problems_of(path: Path) -> list[str]:
 
 def main() -> None:
     """Prints the problems of the file that the command line names."""
-    sys.stdout.write(json.dumps(problems_of(Path(sys.argv[1]))))
+    *options, file = sys.argv[1:]
+    sys.stdout.write(json.dumps(judged(Path(file)) if "--lint" in options else problems_of(Path(file))))
 
 
 if __name__ == "__main__":

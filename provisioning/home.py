@@ -22,6 +22,8 @@ from provisioning.fields import lifetime_of
 from provisioning.settings import Settings
 from provisioning.worlds import home_tenant_id
 
+DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
+"""In previews: object id of the service principal that will deploy, where that is not the caller."""
 _BUDGET_S = 10.0
 """Seconds that one question may wait for a throttled Graph; nothing depends on the answer."""
 
@@ -57,10 +59,12 @@ class HomeTenant:
     def tell(self) -> None:
         """Shows what a preview should: warnings, each with what to do."""
         _, findings = self._looked.result()
+        looks_only = bool(self._environ.get(DEPLOYER_VARIABLE))  # then the rights of another matter
         for finding in findings:
             quiet = finding.name in ("name", "recycle bin") or (
                 finding.name in ("publisher", "owners") and not self._settings.protected
             )
+            quiet = quiet or (finding.name == "rights" and looks_only)
             if finding.verdict in ("warning", "bad") and not quiet:
                 pulumi.log.warn(_sentence(finding))
 
@@ -117,6 +121,7 @@ def _intent(settings: Settings) -> Intent:
         lifetime=lifetime_of(settings.credential.lifetime),
         home_grants=settings.application.home_grants,
         further_owners=len(settings.application.owners),
+        looks_up=settings.entra.lookup == "directory",
     )
 
 

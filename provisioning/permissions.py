@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.errors import OrgcalError
+from orgcal.errors import ConfigError, OrgcalError
 from orgcal.msgraph.permissions import GRAPH_APP_ID, AppRole, application_permissions, published_roles
 from provisioning.lint import lint
-from provisioning.sections import ConnectorSettings
+from provisioning.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +19,51 @@ class Declared:
 
     Attributes:
         roles: application permissions, sorted by name, `Directory.Read.All` among them.
-        graph_principal_id: object id of Microsoft Graph's service principal in the home tenant.
+        graph_principal_id: object id of Microsoft Graph's service principal in the home tenant; empty where nothing
+            is looked up there.
     """
 
     roles: tuple[AppRole, ...]
     graph_principal_id: str
 
 
-def declare(connector: ConnectorSettings, *, provider: azuread.Provider) -> Declared:
+def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
     """The application permissions for the connector's scopes; a preview warns where they are too many.
 
     Names resolve through the home tenant's own service principal of Microsoft Graph, and must agree with
-    the pinned table. Raises before the first resource is made.
+    the pinned table; or, where the settings say so, through that table alone. Raises before the first resource is made.
 
     Args:
-        connector: its scopes are names of application permissions.
-        provider: the azuread plugin; the deploying principal needs `Application.Read.All`.
+        settings: the connector's scopes are names of application permissions.
+        provider: the azuread plugin; the deploying principal needs `Application.Read.All`, unless names are pinned.
 
     Raises:
-        ConfigError: a scope is no application permission; the nearest names are offered.
+        ConfigError: a scope is no application permission; the nearest names are offered. Or permissions are to be
+            granted, for which the home tenant must be looked at, and the settings say not to.
         OrgcalError: the operator may not look the names up, or cannot log in.
     """
+    connector = settings.connector
+    declared = (
+        _from_the_table(settings) if settings.entra.lookup == "pinned" else _from_the_directory(settings, provider)
+    )
+    if pulumi.runtime.is_dry_run():
+        for sentence in lint(connector.scopes, connector.purpose):
+            pulumi.log.warn(sentence)
+    return declared
+
+
+def _from_the_table(settings: Settings) -> Declared:
+    if settings.application.home_grants:
+        raise ConfigError(
+            [
+                "orgcal:entra.lookup: found pinned; expected directory, as orgcal:application.home_grants needs it; "
+                "repair: pulumi config set --path orgcal:entra.lookup directory"
+            ]
+        )
+    return Declared(application_permissions(settings.connector.scopes), "")
+
+
+def _from_the_directory(settings: Settings, provider: azuread.Provider) -> Declared:
     try:
         graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
     except Exception as error:  # pulumi has no narrower type for what a plugin refuses
@@ -56,10 +80,7 @@ def declare(connector: ConnectorSettings, *, provider: azuread.Provider) -> Decl
         }
         for role in graph.app_roles
     )
-    roles = application_permissions(connector.scopes, published)
-    if pulumi.runtime.is_dry_run():
-        for sentence in lint(connector.scopes, connector.purpose):
-            pulumi.log.warn(sentence)
+    roles = application_permissions(settings.connector.scopes, published)
     return Declared(roles, graph.object_id)
 
 

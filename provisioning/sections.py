@@ -34,6 +34,13 @@ class EntraSettings(Section):
         about="Home tenant of the application. The emulator's world has its own; elsewhere it must be given.",
         pattern=f"^$|{GUID}",
     )
+    lookup: Literal["directory", "pinned"] = setting(
+        "directory",
+        expected="directory or pinned",
+        example="pinned",
+        about="Where names of permissions are looked up: in the home tenant, for which the operator needs "
+        "Application.Read.All, or in orgcal's own table.",
+    )
 
 
 class Links(Section):

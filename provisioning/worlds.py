@@ -11,19 +11,29 @@ import importlib.metadata
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pulumi
 import pulumi_azuread as azuread
 
 from orgcal.errors import ConfigError, WorldMismatch
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world
-from provisioning.settings import Settings
+from provisioning.sections import EntraSettings
+
+
+class InWorld(Protocol):
+    """Settings that name a world: of the main program, or of `deploy_identity`."""
+
+    @property
+    def entra(self) -> EntraSettings:
+        """World and home tenant."""
+
 
 _PLUGIN = "pulumi-resource-azuread"
 _STAND_IN_DIR = Path(__file__).resolve().parent.parent / "providers" / "azuread"
 
 
-def entra_world(settings: Settings, environ: Mapping[str, str]) -> World:
+def entra_world(settings: InWorld, environ: Mapping[str, str]) -> World:
     """The world of the stack, once it is sure that nothing points elsewhere.
 
     Raises:
@@ -74,12 +84,12 @@ def _refuse_emulator_leftovers(world: World, environ: Mapping[str, str]) -> None
         )
 
 
-def home_tenant_id(settings: Settings, world: World) -> str:
+def home_tenant_id(settings: InWorld, world: World) -> str:
     """The tenant in which the application is registered."""
     return settings.entra.tenant_id or (world.emulated.operator_tenant_id if world.emulated else "")
 
 
-def entra_provider(settings: Settings, world: World) -> azuread.Provider:
+def entra_provider(settings: InWorld, world: World) -> azuread.Provider:
     """The azuread plugin, bound to the stack's world and home tenant; who deploys is read from `ARM_*`."""
     return azuread.Provider(
         "entra",

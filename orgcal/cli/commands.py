@@ -22,6 +22,7 @@ COMMANDS = {
     "preflight": ("preflight", "preflight", "Would the home tenant allow it?"),
     "status": ("status", "status", "Permissions, credentials, drift of a stack"),
     "adopt": ("adopt", "adopt", "Take an existing application over"),
+    "ci": ("ci", "app", "CI without a stored secret"),
     "sweep": ("sweep", "sweep", "Find and remove what killed runs left behind"),
     "demo": ("demo", "demo", "The whole job against the emulator"),
 }

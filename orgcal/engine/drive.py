@@ -31,7 +31,7 @@ from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
 OnLine = Callable[[str], None]
-_STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
+STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
 """The engine's warning where the stand-in is used, which `prepare` has told already, with the reason."""
 
 
@@ -81,7 +81,7 @@ class Result:
         return self.changes.get("same", 0)
 
 
-class _ExactEnvironment(automation.PulumiCommand):
+class ExactEnvironment(automation.PulumiCommand):
     """Runs the engine with exactly the given variables.
 
     The Automation API lays them over the process's own, and so could not keep a shell that is set up for
@@ -156,7 +156,7 @@ class Drive:
             env_vars=environment.applied_to(environ),
             # A stack that is made here encrypts with the key service that its file names, as a copy's file does.
             secrets_provider=read_stack_file(environment.project_dir, environment.stack).get("secretsprovider"),
-            pulumi_command=_ExactEnvironment(engine),
+            pulumi_command=ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None
 
@@ -249,11 +249,15 @@ class Drive:
 
     def recorded_place(self) -> Place | None:
         """Where the stack's state says that it was made; None before the first deployment."""
-        record = self._said("stack", "output", "--json").get(OUTPUT_NAME)
+        record = self.plain_outputs().get(OUTPUT_NAME)
         if not isinstance(record, dict):
             return None
         said = (str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url"))
         return Place(*said)
+
+    def plain_outputs(self) -> dict[str, Any]:
+        """The stack's outputs that are no secret, whatever program made them; secret ones are blanked."""
+        return self._said("stack", "output", "--json")
 
     def export(self) -> dict[str, Any]:
         """The state as the backend keeps it, secrets encrypted."""
@@ -324,7 +328,7 @@ class _Events:
         text = MARKUP.sub("", said.message).strip()
         if said.severity == "error" and text:
             self.errors.append(text)
-        elif said.severity == "warning" and text and self._on_step and _STAND_IN_WARNING not in text:
+        elif said.severity == "warning" and text and self._on_step and STAND_IN_WARNING not in text:
             self._on_step(Step("warning", "", text))
 
     def _count(self, metadata: events.StepEventMetadata) -> None:

@@ -25,6 +25,8 @@ from orgcal.engine.stacks import (
     stack_cloud,
     stack_dir,
 )
+from orgcal.errors import UsageError
+from orgcal.msgraph.operator import federated_login
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
 from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
 
@@ -56,6 +58,16 @@ _LOGIN_VARIABLES = (
     "ARM_USE_MSI",
     "ARM_USE_OIDC",
 )
+
+FEDERATED_VARIABLES = (
+    "ARM_CLIENT_ID",
+    "ARM_OIDC_TOKEN",
+    "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_OIDC_REQUEST_TOKEN",
+    "ARM_OIDC_REQUEST_URL",
+    "ARM_USE_OIDC",
+)
+"""A runner's login by a token of its own issuer."""
 
 SECRET_VARIABLES = frozenset(
     {
@@ -149,7 +161,8 @@ def stack_environment(
         world = read_emulator_file(emulator.ready_file) if emulator.running() else None
         if world is not None:
             variables |= _emulator_variables(world, emulator.ready_file, own_dir, environ)
-        removed += tuple(name for name in _LOGIN_VARIABLES if name not in variables)
+        own = FEDERATED_VARIABLES if world is not None and federated_login(world, environ) else ()
+        removed += tuple(name for name in _LOGIN_VARIABLES if name not in (*variables, *own))
     else:
         world = load_world(cloud, environ)
     return StackEnvironment(
@@ -193,6 +206,8 @@ def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[s
     if any(name in environ for name in own) or read_stack_file(project_dir, stack).get("secretsprovider"):
         return {}
     path = own_dir / "passphrase"
+    if not path.exists():
+        _refuse_lost_passphrase(stack, environ)
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -200,16 +215,33 @@ def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[s
     return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(path)}
 
 
+def _refuse_lost_passphrase(stack: str, environ: Mapping[str, str]) -> None:
+    """A passphrase made on a runner is gone with it, while the state that it encrypts stays in the backend.
+
+    Raises:
+        UsageError: that would happen.
+    """
+    scheme = environ.get("PULUMI_BACKEND_URL", "").partition("://")[0]
+    if environ.get("CI") and scheme not in ("", "file", "https", "http"):  # Pulumi Cloud has a key of its own
+        raise UsageError(
+            "the stack's secrets would be encrypted by a passphrase that is gone after this job",
+            where=f"Pulumi.{stack}.yaml",
+            repair=f"pulumi stack init {stack} --secrets-provider URL (or change-secrets-provider), then commit it",
+        )
+
+
 def _emulator_variables(world: World, ready_file: Path, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
     assert world.emulated is not None
-    return {
+    variables = {
         EMULATOR_FILE_VARIABLE: str(ready_file),
         "ARM_METADATA_HOSTNAME": world.metadata_host,
         "ARM_TENANT_ID": world.emulated.operator_tenant_id,
-        "ARM_CLIENT_ID": world.emulated.operator_client_id,
-        "ARM_CLIENT_SECRET_FILE_PATH": str(world.emulated.operator_client_secret_file),
         "SSL_CERT_FILE": str(_trust_bundle(world.emulated.ca_file, own_dir / "trust.pem", environ)),
     }
+    if not federated_login(world, environ):
+        variables["ARM_CLIENT_ID"] = world.emulated.operator_client_id
+        variables["ARM_CLIENT_SECRET_FILE_PATH"] = str(world.emulated.operator_client_secret_file)
+    return variables
 
 
 def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:

@@ -55,6 +55,7 @@ class Intent:
         kind: of the credential.
         lifetime: of a new generation; None for `never`.
         further_owners: besides the deploying principal.
+        looks_up: whether names of permissions are looked up in the home tenant.
     """
 
     stack: str
@@ -64,6 +65,7 @@ class Intent:
     lifetime: timedelta | None
     home_grants: bool = False
     further_owners: int = 0
+    looks_up: bool = True
 
 
 def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
@@ -85,7 +87,8 @@ def check_rights(operator: Operator | None, intent: Intent) -> list[Finding]:
     if operator is None:
         return [Finding("rights", "unknown", "the operator's token cannot be read, so its rights are not known")]
     findings = []
-    for right in [MANAGE, LOOK_UP, *([GRANT] if intent.home_grants else [])]:
+    needed = [MANAGE, *([LOOK_UP] if intent.looks_up else []), *([GRANT] if intent.home_grants else [])]
+    for right in needed:
         if operator.has(right):
             continue
         found = f"Application permission {right.any_of[0]} of Microsoft Graph"

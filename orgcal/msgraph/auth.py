@@ -42,6 +42,15 @@ _HINTS: dict[int, tuple[str, str]] = {
     7000215: ("the client secret is wrong", "set the secret's value, not its id; `pulumi up` pushes the current one"),
     7000222: ("the client secret has expired", "orgcal rotate"),
     700027: ("the certificate is not one of the application's", "pulumi up"),
+    700024: (
+        "the token of the other issuer is not valid now",
+        "set this machine's clock (tokens live for minutes), and let each run ask for a new one",
+    ),
+    700213: (
+        "the application trusts no token with this subject",
+        "compare subjects: the job runs in another environment, or the repository makes its own subjects (docs/ci.md)",
+    ),
+    700211: ("the application trusts no token of this issuer", "compare issuers, letter by letter"),
     70021: ("no federated credential matches the token", "compare issuer, subject and audience; new ones need minutes"),
     90002: ("there is no such tenant in this cloud", "check the tenant id and the stack's cloud"),
     90038: ("the tenant lives in another national cloud", "set orgcal:entra.cloud to the tenant's cloud"),

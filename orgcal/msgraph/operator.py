@@ -3,7 +3,7 @@
 Who that is is read from the variables that the azuread plugin reads too (`ARM_*`), so that commands and plugin act as
 one and the same: a certificate, a secret, a token of another issuer (OIDC, also of GitHub's and Azure's pipelines), a
 managed identity, or whoever is logged in with `az login`. In the emulator's world it is the emulator's operator, who
-has a secret and nothing else.
+has a secret, or a runner with a token of its own issuer, where the variables name that very emulator.
 
 Source: https://www.pulumi.com/registry/packages/azuread/installation-configuration/
 """
@@ -26,6 +26,8 @@ from orgcal.msgraph.worlds import World
 if TYPE_CHECKING:
     import requests
 
+AUDIENCE = "api://AzureADTokenExchange"
+"""Of a token that Entra ID takes for a secret."""
 _RETRIES = 2
 """azure-identity would try ten times, for a minute, where a network is not there."""
 
@@ -42,10 +44,20 @@ def operator_tokens(world: World, environ: Mapping[str, str], tenant_id: str, se
     Raises:
         UsageError: a variable is missing, or a file that one names cannot be used.
     """
-    if world.emulated is not None:
+    if world.emulated is not None and not federated_login(world, environ):
         secret = ClientSecret(_read(world.emulated.operator_client_secret_file))
         return TokenSource(world, tenant_id, world.emulated.operator_client_id, secret, session)
     return OperatorTokens(world, tenant_id, _credential(world, environ, tenant_id, session), _who(environ))
+
+
+def federated_login(world: World, environ: Mapping[str, str]) -> bool:
+    """Whether the variables log a runner in at this emulator by a token of another issuer.
+
+    They must name its address (`ARM_METADATA_HOSTNAME`): a shell or runner that is set up for a real tenant does not,
+    and its tokens never reach an emulator.
+    """
+    named = environ.get("ARM_METADATA_HOSTNAME", "")
+    return bool(world.metadata_host) and named == world.metadata_host and _kind(environ) == "federated token"
 
 
 def _who(environ: Mapping[str, str]) -> str:
@@ -191,9 +203,21 @@ def _certificate(environ: Mapping[str, str]) -> bytes:
 
 def _federated_token(environ: Mapping[str, str], session: requests.Session) -> str:
     """The token of the other issuer, current at each call: such tokens live for minutes."""
-    given = _value(environ, "ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH")
-    if given:
-        return given
+    return _value(environ, "ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH") or request_token(environ, session, AUDIENCE)
+
+
+def request_token(environ: Mapping[str, str], session: requests.Session, audience: str) -> str:
+    """A new token of the runner's own issuer, as GitHub's and Azure's pipelines hand them out.
+
+    Args:
+        environ: names the issuer's address and the job's key to it.
+        session: of `new_session`.
+        audience: whom the token is for.
+
+    Raises:
+        UsageError: the environment names no issuer.
+        OrgcalError: it gave no token.
+    """
     url = environ.get("ARM_OIDC_REQUEST_URL") or environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
     key = environ.get("ARM_OIDC_REQUEST_TOKEN") or environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     if not url or not key:
@@ -203,9 +227,7 @@ def _federated_token(environ: Mapping[str, str], session: requests.Session) -> s
             repair="set ARM_OIDC_TOKEN_FILE_PATH; in a GitHub workflow: permissions: id-token: write",
         )
     try:
-        answer = session.get(
-            url, params={"audience": "api://AzureADTokenExchange"}, headers={"Authorization": f"Bearer {key}"}
-        )
+        answer = session.get(url, params={"audience": audience}, headers={"Authorization": f"Bearer {key}"})
         return str(answer.json()["value"])
     except (OSError, ValueError, KeyError) as error:  # requests' errors are OSErrors
         raise OrgcalError(

@@ -25,8 +25,8 @@ from typing import Any
 
 from orgcal.errors import PlatformError
 from orgcal.msgraph.graph import Clock
-from orgcal.platforms import sealed_box
 from orgcal.platforms.access import read_address, read_key_file, session_for
+from orgcal.platforms.github_values import API_VERSION, EnvironmentValues
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
@@ -35,10 +35,8 @@ from orgcal.platforms.model import (
     Credential,
     HeldCredential,
 )
-from orgcal.platforms.rest import RestClient, segment
+from orgcal.platforms.rest import RestClient
 from orgcal.platforms.settings import SettingsReader
-
-API_VERSION = "2022-11-28"
 
 MAX_VARIABLE = 48 * 1024
 """Source: https://docs.github.com/en/actions/reference/workflows-and-actions/variables#limits-for-configuration-variables"""
@@ -123,10 +121,8 @@ class GithubEnvironment:
     capabilities = CAPABILITIES
 
     def __init__(self, client: RestClient, settings: GithubSettings) -> None:
-        self._client = client
         self._settings = settings
-        owner, name = settings.repository.split("/")
-        self._base = f"/repos/{segment(owner)}/{segment(name)}/environments/{segment(settings.environment)}"
+        self._values = EnvironmentValues(client, settings.repository, settings.environment)
 
     @property
     def place(self) -> str:
@@ -159,20 +155,12 @@ class GithubEnvironment:
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - nobody connects
         for field in CATALOG:
-            self._client.call("DELETE", f"{self._base}/variables/{self._settings.prefix}{field.upper()}")
+            self._values.remove_variable(f"{self._settings.prefix}{field.upper()}")
 
     def push_credentials(self, key: str, credential: Credential) -> HeldCredential:  # noqa: ARG002 - one a prefix
-        sealing = self._client.call("GET", f"{self._base}/secrets/public-key")
-        if sealing is None:
-            raise self._no_environment()
-        for name, field in SECRETS.items():
-            value = getattr(credential, field)
-            path = f"{self._base}/secrets/{self._settings.prefix}{name}"
-            if value:
-                body = {"encrypted_value": sealed_box.seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
-                self._client.call("PUT", path, body, absent=frozenset())
-            else:
-                self._client.call("DELETE", path)
+        self._values.set_secrets(
+            {f"{self._settings.prefix}{name}": str(getattr(credential, field)) for name, field in SECRETS.items()}
+        )
         self._set_variable("CLIENT_ID", credential.client_id)
         self._set_variable("CREDENTIAL_GENERATION", str(credential.generation))
         return HeldCredential(credential.client_id, credential.generation, self._updated_at())
@@ -187,9 +175,9 @@ class GithubEnvironment:
 
     def remove_credentials(self, key: str) -> None:  # noqa: ARG002 - one a prefix
         for name in SECRETS:
-            self._client.call("DELETE", f"{self._base}/secrets/{self._settings.prefix}{name}")
+            self._values.remove_secret(f"{self._settings.prefix}{name}")
         for name in VARIABLES:
-            self._client.call("DELETE", f"{self._base}/variables/{self._settings.prefix}{name}")
+            self._values.remove_variable(f"{self._settings.prefix}{name}")
 
     def connections(self, key: str) -> list[str]:
         raise self._unable(f"which organisations are connected to {key!r}")
@@ -205,37 +193,14 @@ class GithubEnvironment:
 
     def _updated_at(self) -> str:
         """When each secret was changed last, as one text: any of them changed elsewhere is drift."""
-        times = []
-        for name in SECRETS:
-            found = self._client.call("GET", f"{self._base}/secrets/{self._settings.prefix}{name}")
-            if found is not None:
-                times.append(str(found["updated_at"]))
-        return " ".join(times)
+        times = (self._values.secret_updated_at(f"{self._settings.prefix}{name}") for name in SECRETS)
+        return " ".join(filter(None, times))
 
     def _variable(self, name: str) -> str | None:
-        found = self._client.call("GET", f"{self._base}/variables/{self._settings.prefix}{name}")
-        return None if found is None else str(found["value"])
+        return self._values.variable(f"{self._settings.prefix}{name}")
 
     def _set_variable(self, name: str, value: str) -> None:
-        """Make or change a variable; an empty one is removed, since GitHub keeps no variable without a value."""
-        full = f"{self._settings.prefix}{name}"
-        if not value:
-            self._client.call("DELETE", f"{self._base}/variables/{full}")
-            return
-        changed = self._client.call("PATCH", f"{self._base}/variables/{full}", {"name": full, "value": value})
-        if changed is not None:
-            return
-        made = self._client.call("POST", f"{self._base}/variables", {"name": full, "value": value})
-        if made is None:
-            raise self._no_environment()
-
-    def _no_environment(self) -> PlatformError:
-        return PlatformError(
-            f"there is no environment {self._settings.environment!r} that this token may write",
-            status=404,
-            where=self._settings.repository,
-            repair="make it under Settings, Environments; the token needs its variables and secrets, read and write",
-        )
+        self._values.set_variable(f"{self._settings.prefix}{name}", value)
 
 
 def _text(value: Any) -> str:

@@ -82,6 +82,7 @@ class DeclaredStack:
             lifetime=_lifetime(str(credential.get("lifetime") or _DEFAULT_LIFETIME), self.stack),
             home_grants=application.get("home_grants") is True,
             further_owners=len(application.get("owners") or ()),
+            looks_up=self.section("entra").get("lookup") != "pinned",
         )
 
 

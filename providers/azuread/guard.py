@@ -9,7 +9,7 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 
 from orgcal.msgraph.session import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
@@ -43,6 +43,16 @@ class Guard(HTTPAdapter):
             self._known.add(host)
         options["proxies"] = {}  # a proxy would be another machine
         return super().send(request, stream=stream, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)
+
+
+def guarded_session(pool_size: int = 1) -> Session:
+    """A session that stays on this machine, reads nothing from the surroundings and follows no redirect."""
+    session = Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Guard(pool_size))
+    return session
 
 
 def _resolved(host: str) -> list[str]:

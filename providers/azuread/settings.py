@@ -181,10 +181,7 @@ def _credential(source: _Source) -> Credential | None:
     if token:
         source.problem(f"{source.name('oidcToken')} is given, but {source.name('useOidc')} is not true")
     elif use_oidc and source.text("oidcRequestUrl"):
-        source.problem(
-            f"{source.name('oidcRequestUrl')} would have to be asked for a token, and the stand-in asks "
-            f"the emulator only; set {source.name('oidcToken')} or {source.name('oidcTokenFilePath')}"
-        )
+        return _requested(source)
     elif len(source.problems) == before:
         names = "clientSecret", "clientSecretFilePath", "clientCertificatePath", "oidcToken", "oidcTokenFilePath"
         source.problem(f"no credential is given; set one of {', '.join(source.name(name) for name in names)}")
@@ -202,6 +199,30 @@ def _reader(source: _Source, token: str) -> Callable[[], str]:
             raise ConfigError([f"{name} names {path}, which cannot be read ({type(error).__name__})"]) from error
 
     return read
+
+
+def _requested(source: _Source) -> FederatedToken | None:
+    """Asks a runner's issuer on this machine for a new token each time, as the real plugin asks GitHub's."""
+    url, key = source.text("oidcRequestUrl"), source.text("oidcRequestToken")
+    if not is_loopback(urlsplit(url).hostname or ""):
+        source.problem(
+            f"{source.name('oidcRequestUrl')} would have to be asked for a token, and the stand-in asks this machine "
+            f"only; set {source.name('oidcToken')} or {source.name('oidcTokenFilePath')}"
+        )
+        return None
+    if not key:
+        source.problem(f"{source.name('oidcRequestToken')} is missing")
+        return None
+
+    def read() -> str:
+        from orgcal.msgraph.operator import AUDIENCE, request_token
+        from providers.azuread.guard import guarded_session
+
+        environ = {"ARM_OIDC_REQUEST_URL": url, "ARM_OIDC_REQUEST_TOKEN": key}
+        with guarded_session() as session:
+            return request_token(environ, session, AUDIENCE)
+
+    return FederatedToken(read)
 
 
 def _certificate(source: _Source) -> ClientCertificate | None:

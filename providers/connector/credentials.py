@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from orgcal.outputs import NOT_SHOWN
 from orgcal.platforms import (
     Credential,
     HeldCredential,
@@ -163,6 +164,9 @@ def _material_of(credential: Credential) -> Properties:
 
 def _expected(old: State, news: Properties) -> str:
     """The fingerprint that the platform's credential has if it is the one declared."""
+    material = news["clientSecret" if "clientSecret" in news else "privateKeyPem"]
+    if reveal(material) == NOT_SHOWN and old.outputs.get("fingerprint") != CHANGED_ELSEWHERE:
+        return str(old.outputs.get("fingerprint"))
     salt = str(reveal(old.outputs.get("fingerprintKey")) or "")
     return _credential(news).fingerprint(salt.encode())
 

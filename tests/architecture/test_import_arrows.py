@@ -32,12 +32,13 @@ MAY_IMPORT |= {
     "orgcal": set(),
     "providers": {"orgcal", "providers", *FOUNDATION},
     "provisioning": {"orgcal", "provisioning", *FOUNDATION},
+    "deploy_identity": {"orgcal", "deploy_identity", "provisioning", *FOUNDATION},
     "emulator": {"emulator"},
     "__main__": {"orgcal", "provisioning", *FOUNDATION},
 }
 # The command line and benchmarks may start an emulator of their own.
 MAY_IMPORT["orgcal.cli"] = MAY_IMPORT["orgcal.cli"] | {"emulator"}
-OURS = {"orgcal", "verify", "providers", "provisioning", "emulator"}
+OURS = {"orgcal", "verify", "providers", "provisioning", "deploy_identity", "emulator"}
 
 
 def part_of(module: str) -> str:
@@ -88,7 +89,7 @@ def test_pulumi_is_imported_by_engine_provisioning_and_plugins_only() -> None:
             if any(name.split(".")[0] in ("pulumi", "pulumi_azuread") for name in names):
                 importers.add(part_of(module_of(path)))
 
-    assert importers <= {"orgcal.engine", "provisioning", "providers"}
+    assert importers <= {"orgcal.engine", "provisioning", "deploy_identity", "providers"}
 
 
 def test_program_tells_its_story_in_forty_lines() -> None:

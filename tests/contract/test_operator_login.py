@@ -20,11 +20,13 @@ from cryptography.x509.oid import NameOID
 from orgcal.errors import EntraError, Unreachable, UsageError
 from orgcal.msgraph.auth import roles_of
 from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.operator import operator_tokens
+from orgcal.msgraph.operator import AUDIENCE, federated_login, operator_tokens
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.tokens import Tokens
-from orgcal.msgraph.worlds import World
+from orgcal.msgraph.worlds import World, load_world
 from tests.support.deployed_connector import HOME
+from tests.support.oidc_issuer import OidcIssuer
+from tests.support.strict_server import StrictServer
 
 RIGHTS = {"Application.ReadWrite.OwnedBy", "Application.Read.All"}
 
@@ -132,6 +134,68 @@ def test_operator_by_oidc_without_a_token_is_told_what_to_set(login: Any) -> Non
         login({"ARM_CLIENT_ID": "x", "ARM_USE_OIDC": "true"}).token()
 
     assert "id-token: write" in caught.value.repair
+
+
+def test_runner_is_at_the_emulator_only_if_its_variables_name_that_emulator(world: World) -> None:
+    runner = {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "x", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/"}
+    here = {**runner, "ARM_METADATA_HOSTNAME": world.metadata_host}
+
+    assert federated_login(world, here)
+    assert not federated_login(world, runner)
+    assert not federated_login(world, {**here, "ARM_METADATA_HOSTNAME": "localhost:1"})
+    assert not federated_login(world, {**here, "ARM_CLIENT_SECRET": "s"})
+    assert not federated_login(load_world("public", {}), {**runner, "ARM_METADATA_HOSTNAME": ""})
+
+
+@pytest.mark.parametrize(
+    ("skewed_s", "subject", "aadsts", "said"),
+    [
+        (0, "repo:acme/app:environment:production", 0, ""),
+        (900, "repo:acme/app:environment:production", 700024, "set this machine's clock"),
+        (0, "repo:acme/app:environment:other", 700213, "runs in another environment"),
+    ],
+)
+def test_runner_with_a_token_of_its_issuer_logs_in_or_is_told_why_not(
+    login: Any,
+    world: World,
+    session: requests.Session,
+    emulator_environ: Mapping[str, str],
+    skewed_s: int,
+    subject: str,
+    aadsts: int,
+    said: str,
+) -> None:
+    issuer = OidcIssuer("https://ci.example", subject)
+    graph = GraphClient(world, login(emulator_environ), session)
+    made = graph.post("/applications", {"displayName": "runner"})
+    graph.post("/servicePrincipals", {"appId": made["appId"]})
+    trusted = {"issuer": issuer.issuer, "subject": "repo:acme/app:environment:production", "audiences": [AUDIENCE]}
+    graph.post(f"/applications/{made['id']}/federatedIdentityCredentials", {**trusted, "name": "runner"})
+    assert world.emulated is not None
+    control = {"Authorization": f"Bearer {world.emulated.control_token_file.read_text().strip()}"}
+    url = world.emulated.control_url
+    session.post(f"{url}/issuers", json={"issuer": issuer.issuer, "keys": issuer.keys()}, headers=control)
+    if skewed_s:
+        session.post(f"{url}/clock", json={"advance_s": skewed_s}, headers=control)
+    with StrictServer(issuer).running() as server:
+        tokens = login(
+            {
+                "ARM_CLIENT_ID": made["appId"],
+                "ARM_USE_OIDC": "true",
+                "ACTIONS_ID_TOKEN_REQUEST_URL": f"{server.base_url}/token",
+                "ACTIONS_ID_TOKEN_REQUEST_TOKEN": issuer.key,
+            }
+        )
+        if not aadsts:
+            assert roles_of(tokens.token()) == frozenset()
+            assert issuer.asked == [AUDIENCE]
+            return
+        with pytest.raises(EntraError) as caught:
+            tokens.token()
+
+    assert caught.value.aadsts == aadsts
+    assert said in caught.value.repair
+    assert "\n" not in caught.value.what
 
 
 def test_operator_without_any_login_is_told_all_ways(

@@ -42,3 +42,23 @@ def test_up_without_the_right_to_look_up_is_one_sentence(powerless: Checkout) ->
     (missing,) = [item for item in json.loads(told.out)["checks"] if item["name"] == "rights"]
     assert "Application.Read.All" in missing["repair"]
     assert "Directory Readers" in missing["repair"]
+
+
+def test_program_with_pinned_permissions_looks_nothing_up(powerless: Checkout) -> None:
+    before = (powerless.path / "Pulumi.dev.yaml").read_text()
+    refused = powerless.orgcal("ci", "preview", "--json")
+    powerless.configure(entra={"lookup": "pinned"})
+    try:
+        told = powerless.orgcal("preflight", "--json")
+        proposed = powerless.orgcal("ci", "preview", "--json")
+    finally:
+        (powerless.path / "Pulumi.dev.yaml").write_text(before)
+
+    assert refused.code == 1
+    assert "cannot be looked up" in refused.err
+    assert proposed.code == 0, proposed.text
+    found = json.loads(proposed.out)
+    assert found["new"] is True
+    assert [item["operation"] for item in found["changes"]] == ["create"] * 6
+    (rights,) = [item for item in json.loads(told.out)["checks"] if item["name"] == "rights"]
+    assert rights["verdict"] == "ok"

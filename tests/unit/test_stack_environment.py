@@ -54,6 +54,18 @@ def test_environment_of_an_own_stack_gets_a_private_passphrase_once(project: Pat
     assert again.variables == first.variables
 
 
+def test_environment_in_ci_makes_no_passphrase_that_its_runner_loses(project: Path, environ: dict[str, str]) -> None:
+    environ |= {"CI": "true", "PULUMI_BACKEND_URL": "azblob://state?storage_account=acme"}
+
+    with pytest.raises(UsageError, match="gone after this job") as caught:
+        stack_environment(project, "prod", environ)
+
+    assert "--secrets-provider" in caught.value.repair
+    assert not (project / "data" / "stacks" / "prod" / "passphrase").exists()
+    assert stack_environment(project, "prod", environ | {"PULUMI_CONFIG_PASSPHRASE": "mine"}).cloud == "public"
+    assert stack_environment(project, "prod", environ | {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}).variables
+
+
 @pytest.mark.parametrize("variable", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
 def test_environment_of_an_own_stack_keeps_the_users_passphrase(
     project: Path, environ: dict[str, str], variable: str

@@ -134,6 +134,14 @@ def test_read_settings_request_url_for_a_token_is_refused_by_name() -> None:
     assert "ACTIONS_ID_TOKEN_REQUEST_URL" in refused(environ)
 
 
+def test_read_settings_request_url_on_this_machine_needs_its_key() -> None:
+    environ = {**BASE, "ARM_USE_OIDC": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "http://127.0.0.1:1/token"}
+    assert "ARM_OIDC_REQUEST_TOKEN is missing" in refused(environ)
+    settings = read_settings({}, {**environ, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "key"})
+    assert settings is not None
+    assert isinstance(settings.credential, FederatedToken)
+
+
 def test_read_settings_boolean_argument_as_json_text_counts() -> None:
     settings = read_settings({"useOidc": "true", "oidcToken": Secret("t"), "useMsi": "false"}, BASE)
     assert settings is not None

@@ -1,0 +1,215 @@
+"""Runs the program in `deploy_identity/`: the identities that CI acts as."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orgcal.ci.roles import IDENTITY_PROJECT, Role, display_name
+from orgcal.engine.drive import Drive, OnStep
+from orgcal.engine.environment import DEV_PASSPHRASE_FILE
+from orgcal.engine.tools import Prepared
+from orgcal.errors import UsageError
+from orgcal.home.applications import deployment_tag, service_principal_of, tagged
+from orgcal.home.federation import Trust, refuse_unfit
+from orgcal.home.rights import GRANT, read_operator
+from orgcal.msgraph.graph import GraphClient
+from orgcal.msgraph.permissions import names_of
+
+_ASSIGNMENT = "azuread:index/appRoleAssignment:AppRoleAssignment"
+_OURS = ("github-", "oidc-")
+"""Beginnings of the names of federated credentials that this program makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An identity as the program made it; nothing of it is secret.
+
+    Attributes:
+        granted: whether its permissions are granted; otherwise a person does it.
+    """
+
+    role: str
+    client_id: str
+    service_principal_id: str
+    display_name: str
+    permissions: tuple[str, ...]
+    granted: bool
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a run has made."""
+
+    tenant_id: str
+    identities: Mapping[str, Identity]
+    changed: int
+
+
+class IdentityProgram:
+    """The program for one place, such as a repository's environment.
+
+    Args:
+        prepared: the stack that CI is to deploy: its world, home tenant, engine and plugin are the identities' too.
+        stack: name of the identities' own stack.
+        tenant_id: the home tenant; empty on the emulator.
+    """
+
+    def __init__(self, prepared: Prepared, stack: str, tenant_id: str) -> None:
+        self._cloud = prepared.environment.cloud
+        self._tenant_id = tenant_id
+        self._stack = stack
+        self._folder = prepared.environment.project_dir / "deploy_identity"
+        self._guarded = self._cloud != "emulator"
+        self.tag = deployment_tag(IDENTITY_PROJECT, stack)
+        environment = dataclasses.replace(
+            prepared.environment,
+            project_dir=self._folder,
+            stack=stack,
+            # No secret is in this state; so its passphrase may be public, and no machine has to keep one.
+            variables={**prepared.environment.variables, "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE)},
+            removed=(*prepared.environment.removed, "PULUMI_CONFIG_PASSPHRASE"),
+        )
+        self._drive = Drive(prepared.engine, environment, prepared.environ)
+
+    def settings_file(self) -> Path:
+        """`Pulumi.<stack>.yaml` in the program's folder."""
+        return self._folder / f"Pulumi.{self._stack}.yaml"
+
+    def check(self, graph: GraphClient, trusts: Mapping[str, Sequence[Trust]]) -> None:
+        """Look before anything is written: is there room, and does our state know what there is?
+
+        Raises:
+            UsageError: a trust is unfit, there would be too many, or the identities were made elsewhere.
+            OrgcalError: the home tenant could not be asked.
+        """
+        if check_room(graph, self.tag, trusts) and not self._held():
+            raise UsageError(
+                "the identities exist, and the state that they were made with is not in this backend",
+                where=self._stack,
+                repair="export PULUMI_BACKEND_URL=the backend that was used then; or delete the applications with tag "
+                f"{self.tag}",
+            )
+
+    def bring_up(
+        self,
+        graph: GraphClient,
+        roles: Sequence[Role],
+        place: str,
+        trusts: Mapping[str, Sequence[Trust]],
+        *,
+        on_step: OnStep | None = None,
+        tell: Callable[[str], object] | None = None,
+    ) -> Made:
+        """Make the identities, or bring them up to date; nothing changes where nothing is to be changed.
+
+        Args:
+            graph: Microsoft Graph as the operator.
+            roles: which identities.
+            place: for their names.
+            trusts: by role.
+            on_step: is told of each resource.
+            tell: is told in one line what a person has to do.
+        """
+        operator = read_operator(graph.token_source.token())
+        kept = any(resource.get("type") == _ASSIGNMENT for resource in self._held())
+        granted = {} if kept else granted_by_role(graph, self.tag)
+        by_hand = all(set(role.permissions) <= granted.get(role.name, frozenset()) for role in roles)
+        grant = kept or (operator is not None and operator.has(GRANT) and not any(granted.values()))
+        if not grant and not by_hand and tell:
+            tell("you may not grant permissions in the home tenant: an administrator has to, see below")
+        self._write_settings(roles, place, trusts, grant)
+        self._drive.release_dead_lock()
+        result = self._drive.up(preview_first=self._guarded, on_step=on_step)
+        said = self._drive.plain_outputs()
+        identities = {role: _identity(role, item, granted) for role, item in said["identities"].items()}
+        return Made(str(said["tenant_id"]), identities, result.changed)
+
+    def _held(self) -> list[dict[str, Any]]:
+        return [
+            resource
+            for resource in (self._drive.export().get("deployment") or {}).get("resources") or []
+            if str(resource.get("type")).startswith("azuread:")
+        ]
+
+    def _write_settings(
+        self, roles: Sequence[Role], place: str, trusts: Mapping[str, Sequence[Trust]], grant: bool
+    ) -> None:
+        path = self.settings_file()
+        before = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        entra = {"cloud": self._cloud, **({"tenant_id": self._tenant_id} if self._tenant_id else {})}
+        identities = {
+            role.name: {
+                "display_name": display_name(role.name, place),
+                "permissions": list(role.permissions),
+                "trusts": [dataclasses.asdict(trust) for trust in trusts[role.name]],
+            }
+            for role in roles
+        }
+        config = {"orgcal:entra": entra, "orgcal:grant": grant, "orgcal:identities": identities}
+        after = {**(before or {}), "config": config}
+        if after != before:
+            path.write_text(yaml.safe_dump(after, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def check_room(graph: GraphClient, tag: str, trusts: Mapping[str, Sequence[Trust]]) -> bool:
+    """Refuse what Entra ID would refuse half-way; whether identities of this place are there already.
+
+    Raises:
+        UsageError: a trust is unfit, or an application would have too many.
+        OrgcalError: the home tenant could not be asked.
+    """
+    for wanted in trusts.values():
+        refuse_unfit(wanted)
+    found = tagged(graph, tag)
+    for application in found:
+        path = f"/applications/{application.application_object_id}/federatedIdentityCredentials"
+        others = [item for item in graph.pages(path) if not str(item.get("name")).startswith(_OURS)]
+        for role in trusts:
+            if f"{tag}:{role}" in application.tags:
+                refuse_unfit(trusts[role], present=len(others))
+    return bool(found)
+
+
+def granted_by_role(graph: GraphClient, tag: str) -> dict[str, frozenset[str]]:
+    """Names of the permissions that each identity of a place has been granted, whoever did it."""
+    found = {}
+    for application in tagged(graph, tag):
+        principal = service_principal_of(graph, application.client_id)
+        role = next((name[len(tag) + 1 :] for name in application.tags if name.startswith(f"{tag}:")), "")
+        if principal is not None and role:
+            grants = graph.pages(f"/servicePrincipals/{principal['id']}/appRoleAssignments")
+            found[role] = names_of(str(grant.get("appRoleId")) for grant in grants)
+    return found
+
+
+def _identity(role: str, said: Mapping[str, Any], granted: Mapping[str, frozenset[str]]) -> Identity:
+    return Identity(
+        role=role,
+        client_id=str(said["client_id"]),
+        service_principal_id=str(said["service_principal_id"]),
+        display_name=str(said["display_name"]),
+        permissions=tuple(said["permissions"]),
+        granted=bool(said["granted"]) or set(said["permissions"]) <= granted.get(role, frozenset()),
+        subjects=tuple(said["subjects"]),
+    )
+
+
+def consent_commands(identities: Sequence[Identity]) -> list[str]:
+    """What an administrator of the home tenant runs, or opens, where the operator may not grant permissions."""
+    lines = []
+    for identity in identities:
+        if not identity.granted:
+            lines.append(f"az ad app permission admin-consent --id {shlex.quote(identity.client_id)}")
+            lines.append(
+                "# or in a browser, `Grant admin consent`: https://entra.microsoft.com/#view/"
+                f"Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/CallAnAPI/appId/{identity.client_id}"
+            )
+    return lines

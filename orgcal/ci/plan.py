@@ -1,0 +1,176 @@
+"""What a set-up amounts to, before anything is made: trusts, variables, secrets, and what is left to a person."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orgcal.ci.identities import Made, consent_commands
+from orgcal.ci.places import Cloud, Places
+from orgcal.ci.roles import Role
+from orgcal.platforms.rest import segment
+
+REGISTRY_SECRET = "ORGCAL_REGISTRY_URL"  # noqa: S105  # a name
+REGISTRY_VARIABLE = "ORGCAL_REGISTRY"
+"""The registry without its password, so that a change of it can be seen: secrets cannot be read back."""
+PLATFORM_SECRET = "ORGCAL_PLATFORM_KEY"  # noqa: S105  # a name
+
+
+@dataclass(frozen=True, slots=True)
+class StackFacts:
+    """What a set-up needs to know of the stack that CI is to deploy.
+
+    Attributes:
+        tenant_id: home tenant; empty on the emulator.
+        key_variable: names the file with the connector platform's API key; empty where it needs none.
+        secrets_provider: as the stack's file has it; empty for a passphrase.
+        owners: of the application, besides whoever deploys.
+        pinned: whether it looks nothing up in the home tenant.
+    """
+
+    stack: str
+    tenant_id: str
+    key_variable: str
+    secrets_provider: str
+    owners: tuple[str, ...]
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What one environment is to hold."""
+
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def values_of(
+    roles: Sequence[Role], made: Made, places: Places, ephemeral_backend: str, platform_key: str
+) -> dict[str, Values]:
+    """Variables and secrets by environment; only environments that deploy what is merged hold secrets."""
+    found = {}
+    for role in roles:
+        variables = {
+            "ARM_CLIENT_ID": made.identities[role.name].client_id,
+            "ARM_TENANT_ID": made.tenant_id,
+            "PULUMI_BACKEND_URL": ephemeral_backend if role.name == "ephemeral" else places.backend,
+        }
+        if role.name == "preview":
+            variables["ORGCAL_DEPLOYER_ID"] = made.identities["deploy"].service_principal_id
+        for environment in role.environments:
+            if not environment.secrets:
+                found[environment.name] = Values(variables)
+                continue
+            secrets = {
+                REGISTRY_SECRET: places.registry_url,
+                **({PLATFORM_SECRET: platform_key} if platform_key else {}),
+            }
+            found[environment.name] = Values({**variables, REGISTRY_VARIABLE: places.registry}, secrets)
+    return found
+
+
+def gh_commands(
+    repository: str, roles: Sequence[Role], branch: str, places: Places, values: Mapping[str, Values]
+) -> Iterator[str]:
+    """The same by hand; secrets are asked for by `gh` and stand in no command.
+
+    An environment that exists is left alone: making it anew would take its protection away.
+    """
+    limited = "-F 'deployment_branch_policy[protected_branches]=false' "
+    limited += "-F 'deployment_branch_policy[custom_branch_policies]=true'"
+    for environment in (item for role in roles for item in role.environments):
+        held = values[environment.name]
+        where = f"--repo {shlex.quote(repository)} --env {shlex.quote(environment.name)}"
+        path = f"repos/{repository}/environments/{segment(environment.name)}"
+        make = f"gh api --silent --method PUT {path}"
+        if environment.branch_only:
+            make += f" {limited} && gh api --silent --method POST {path}/deployment-branch-policies -f name={branch}"
+        yield f"gh api --silent {path} || {{ {make}; }}  # it {environment.does}"
+        if environment.reviewers:
+            yield f"# add its reviewers: https://github.com/{repository}/settings/environments"
+        for name, value in held.variables.items():
+            yield f"gh variable set {name} {where} --body {shlex.quote(value)}"
+        for name in held.secrets:
+            shown = (
+                places.registry.replace("@", ":PASSWORD@", 1) if name == REGISTRY_SECRET else "the platform's API key"
+            )
+            yield f"gh secret set {name} {where}  # asks for it: {shown}"
+
+
+def left_to_a_person(
+    facts: StackFacts, places: Places, made: Made, *, files: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Notes, and commands, for what no operator of this program may or should decide.
+
+    Args:
+        facts: of the stack.
+        places: where it keeps its things.
+        made: the identities.
+        files: what has to be committed besides the stack's file.
+    """
+    notes, commands = [], consent_commands(list(made.identities.values()))
+    if commands:
+        notes.append("an administrator grants the identities' permissions once")
+    deploy = made.identities["deploy"]
+    stack = shlex.quote(facts.stack)
+    if deploy.service_principal_id not in facts.owners:
+        notes.append(
+            f"an application that you have deployed already needs {deploy.display_name} among its owners, and one more "
+            "deployment by you, or CI may not change it"
+        )
+        place = f"orgcal:application.owners[{len(facts.owners)}]"
+        commands.append(f"pulumi config set --stack {stack} --path '{place}' {deploy.service_principal_id}")
+    if facts.secrets_provider != places.secrets_provider and places.secrets_provider != "default":
+        provider = shlex.quote(places.secrets_provider)
+        notes.append("the stack's secrets are not encrypted by that provider yet; of these two, the one that fits")
+        commands.append(f"pulumi stack init {stack} --secrets-provider {provider}")
+        commands.append(f"pulumi stack change-secrets-provider --stack {stack} {provider}")
+    notes.append(f"git ignores stack files here, and CI needs Pulumi.{facts.stack}.yaml in the repository")
+    commands.append(shlex.join(["git", "add", "--force", f"Pulumi.{facts.stack}.yaml", *files]))
+    cloud_notes, cloud_commands = _cloud_access(places.clouds, made)
+    return [*notes, *cloud_notes], [*commands, *cloud_commands]
+
+
+def _cloud_access(clouds: Sequence[Cloud], made: Made) -> tuple[list[str], list[str]]:
+    """How the identities reach state and key, which lie outside the directory."""
+    notes: list[str] = []
+    commands: list[str] = []
+    if "azure" in clouds:
+        notes.append("the identities reach state and key by Azure roles; put in the container's and the key's ids")
+        for identity in made.identities.values():
+            reads = identity.role == "preview"
+            roles = ["Storage Blob Data Reader" if reads else "Storage Blob Data Contributor"]
+            roles += [] if reads else ["Key Vault Crypto User"]
+            commands += [
+                f"az role assignment create --assignee-object-id {identity.service_principal_id} "
+                f"--assignee-principal-type ServicePrincipal --role '{role}' --scope "
+                + ("KEY-RESOURCE-ID" if role.startswith("Key") else "CONTAINER-RESOURCE-ID")
+                for role in roles
+            ]
+    if "aws" in clouds:
+        notes.append("AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject")
+    if "google" in clouds:
+        notes.append("Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment")
+    if "pulumi" in clouds:
+        notes.append("Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; of a reader's for the preview")
+    if "vault" in clouds:
+        notes.append("Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy")
+    return notes, commands
+
+
+def as_json(made: Made) -> list[dict[str, Any]]:
+    """The identities, for `--json`."""
+    return [
+        {
+            "role": identity.role,
+            "display_name": identity.display_name,
+            "client_id": identity.client_id,
+            "service_principal_id": identity.service_principal_id,
+            "permissions": list(identity.permissions),
+            "granted": identity.granted,
+            "subjects": list(identity.subjects),
+        }
+        for identity in made.identities.values()
+    ]

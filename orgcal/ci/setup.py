@@ -1,0 +1,172 @@
+"""CI set-up from one command: everything is checked, then made, in an order that can be repeated at any point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from orgcal.ci import plan, workflows
+from orgcal.ci.environments import key_note, look_at_environments, make_environments, set_values
+from orgcal.ci.github import GithubRepository, open_github
+from orgcal.ci.identities import IdentityProgram, Made
+from orgcal.ci.places import Places
+from orgcal.ci.roles import identity_stack, roles_of
+from orgcal.ci.wanted import Wanted
+from orgcal.engine.drive import OnStep
+from orgcal.engine.tools import Prepared
+from orgcal.errors import UsageError
+from orgcal.home.federation import other_trusts, refuse_unfit
+from orgcal.msgraph.graph import GraphClient
+
+DEFAULT_BRANCH = "main"
+"""Where GitHub is not asked."""
+OpenGraph = Callable[[], AbstractContextManager[GraphClient]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done, and what is left.
+
+    Attributes:
+        changes: one line each; empty where all was there already.
+        files: workflow files and what became of them.
+        notes: sentences for a person.
+        commands: for a person; none holds a secret.
+    """
+
+    made: Made
+    changes: tuple[str, ...]
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+def set_up_github(
+    wanted: Wanted,
+    facts: plan.StackFacts,
+    prepared: Prepared,
+    open_graph: OpenGraph,
+    environ: Mapping[str, str],
+    *,
+    platform_key: str = "",
+    on_step: OnStep | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> Outcome:
+    """Set a repository up: identities, environments, what they hold, workflows.
+
+    Args:
+        wanted: what was asked for; checked here.
+        facts: of the stack that CI is to deploy.
+        prepared: that stack.
+        open_graph: Microsoft Graph of the home tenant, as the operator.
+        environ: of the process; GitHub's token is read from it.
+        platform_key: of the connector's platform; empty leaves the secret as it is.
+        on_step: is told of each resource.
+        tell: is told in one line what goes on.
+
+    Raises:
+        OrgcalError: what is wrong, before anything was written; or what failed, and the same command goes on.
+    """
+    wanted.check()
+    project = prepared.environment.project_dir
+    repository = None if wanted.print_only else GithubRepository(open_github(environ), wanted.repository)
+    notes: list[str] = []
+    looked = None
+    reviewer_ids: list[int] = []
+    if repository is not None:
+        wanted = wanted.as_github_has_it(repository.look())
+        wanted.check()
+        repository = GithubRepository(open_github(environ), wanted.repository)
+        reviewer_ids = [repository.user_id(login) for login in wanted.reviewers]
+        looked = look_at_environments(repository, wanted.roles, reviewed=bool(wanted.reviewers))
+    files = workflows.compare(project, _texts(wanted, facts))
+    workflows.refuse_different(files, project, force=wanted.force)
+    place = f"{wanted.repository} {wanted.environment}"
+    program = IdentityProgram(prepared, identity_stack("github", place), facts.tenant_id)
+    changes: list[str] = []
+    with open_graph() as graph:
+        program.check(graph, wanted.trusts())
+        if repository is not None and looked is not None:
+            changes += make_environments(repository, wanted.roles, wanted.branch, looked, reviewer_ids)
+            notes += looked.notes
+        made = program.bring_up(graph, wanted.roles, place, wanted.trusts(), on_step=on_step, tell=tell)
+    changes += [f"identities: {made.changed} resources changed"] if made.changed else []
+    values = plan.values_of(wanted.roles, made, wanted.places, wanted.ephemeral_backend, platform_key)
+    left, commands = plan.left_to_a_person(facts, wanted.places, made, files=[str(workflows.FOLDER)])
+    if repository is None:
+        by_hand = plan.gh_commands(
+            wanted.repository, wanted.roles, wanted.branch or DEFAULT_BRANCH, wanted.places, values
+        )
+        commands = [*by_hand, *commands]
+    else:
+        for environment, held in values.items():
+            changes += set_values(repository, environment, held, force=wanted.force)
+        if facts.key_variable and not platform_key:
+            notes += key_note(repository, wanted.roles, facts.key_variable)
+    workflows.write(files)
+    changes += [f"{file.path.relative_to(project)} written" for file in files if file.state != "unchanged"]
+    states = {str(file.path.relative_to(project)): file.state for file in files}
+    return Outcome(made, tuple(changes), states, (*notes, *left), tuple(commands))
+
+
+def set_up_generic(
+    issuer: str,
+    subjects: Mapping[str, Sequence[str]],
+    places: Places,
+    facts: plan.StackFacts,
+    prepared: Prepared,
+    open_graph: OpenGraph,
+    *,
+    on_step: OnStep | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> Outcome:
+    """Identities for any runner with a token of its own, and what it must be told.
+
+    Args:
+        issuer: the tokens' `iss`.
+        subjects: by role, `deploy` and perhaps `preview`.
+        places: where state, key and registry are.
+        facts: of the stack that CI is to deploy.
+        prepared: that stack.
+        open_graph: Microsoft Graph of the home tenant, as the operator.
+        on_step: is told of each resource.
+        tell: is told in one line what goes on.
+
+    Raises:
+        OrgcalError: as `set_up_github`.
+    """
+    trusts = {role: other_trusts(issuer, named) for role, named in subjects.items() if named}
+    if "deploy" not in trusts:
+        raise UsageError("no subject is named whose tokens may deploy", where="--subject")
+    for wanted in trusts.values():
+        refuse_unfit(wanted)
+    roles = [role for role in roles_of("", ephemeral=False, pinned=facts.pinned) if role.name in trusts]
+    program = IdentityProgram(prepared, identity_stack("generic", f"{issuer} {facts.stack}"), facts.tenant_id)
+    with open_graph() as graph:
+        program.check(graph, trusts)
+        made = program.bring_up(graph, roles, f"stack {facts.stack}", trusts, on_step=on_step, tell=tell)
+    changes = (f"identities: {made.changed} resources changed",) if made.changed else ()
+    notes, commands = plan.left_to_a_person(facts, places, made, files=[])
+    return Outcome(made, changes, {}, tuple(notes), tuple(commands))
+
+
+def _texts(wanted: Wanted, facts: plan.StackFacts) -> dict[str, str]:
+    names = {"deploy": wanted.environment} | {
+        environment.name.removeprefix(f"{wanted.environment}-"): environment.name
+        for role in wanted.roles
+        for environment in role.environments
+        if environment.name != wanted.environment
+    }
+    return workflows.render(
+        {
+            "stack": facts.stack,
+            "branch": wanted.branch or DEFAULT_BRANCH,
+            "environments": names,
+            "clouds": list(wanted.places.clouds),
+            "state_clouds": [wanted.places.clouds[0]],
+            "key_variable": facts.key_variable,
+            "record": wanted.record,
+        },
+        ephemeral=bool(wanted.ephemeral_backend),
+    )

@@ -1,0 +1,240 @@
+"""`orgcal ci setup|preview|lint|token`: CI without a stored secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.ci.plan import StackFacts
+
+app = typer.Typer(help="CI without a stored secret: set it up, and what its jobs run.", no_args_is_help=True)
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack that CI deploys.")]
+KINDS = ("github", "generic")
+
+
+@app.command()
+def setup(
+    kind: Annotated[str, typer.Argument(help="github, or generic for any runner with an OIDC token.")] = "",
+    kind_option: Annotated[str, typer.Option("--kind", help="The same as an option.")] = "",
+    repo: Annotated[str, typer.Option("--repo", help="Repository, OWNER/NAME.")] = "",
+    environment: Annotated[str, typer.Option("--environment", help="GitHub environment that deploys.")] = "",
+    owner_id: Annotated[str, typer.Option(help="GitHub's number of the owner; looked up without --print.")] = "",
+    repo_id: Annotated[str, typer.Option(help="GitHub's number of the repository; looked up without --print.")] = "",
+    stack: StackOption = "",
+    backend: Annotated[str, typer.Option(help="Where the state is kept: azblob://, s3://, gs://, https://.")] = "",
+    secrets_provider: Annotated[str, typer.Option(help="What encrypts the state's secrets.")] = "",
+    registry: Annotated[str, typer.Option(help="Customer organisations: postgresql://USER@HOST/DATABASE.")] = "",
+    registry_password_file: Annotated[
+        Path | None, typer.Option(help="File with its password; PGPASSWORD unless given.")
+    ] = None,
+    branch: Annotated[str, typer.Option(help="Branch that is deployed; the default one unless given.")] = "",
+    reviewer: Annotated[list[str] | None, typer.Option(help="Login who approves deployments; repeatable.")] = None,
+    ephemeral_backend: Annotated[
+        str, typer.Option(help="Give pull requests stacks of their own, with their state here.")
+    ] = "",
+    record: Annotated[str, typer.Option(help="How a rotation is recorded: commit or pull-request.")] = "commit",
+    issuer: Annotated[str, typer.Option(help="generic: issuer of the runners' tokens.")] = "",
+    subject: Annotated[list[str] | None, typer.Option(help="generic: subject that deploys; repeatable.")] = None,
+    preview_subject: Annotated[
+        list[str] | None, typer.Option(help="generic: subject that only previews; repeatable.")
+    ] = None,
+    print_only: Annotated[bool, typer.Option("--print", help="Print gh commands, write nothing to GitHub.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write workflows and secrets anew.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make the identities that CI acts as, set its environments up, and write its workflows."""
+    from orgcal.ci.places import check_places, read_password
+    from orgcal.ci.setup import set_up_generic, set_up_github
+    from orgcal.ci.wanted import Wanted
+    from orgcal.cli.ci_text import as_lines, as_object, generic_lines
+    from orgcal.cli.progress import StepPrinter
+    from orgcal.engine.tools import prepare
+    from orgcal.upkeep.home_graph import home_graph
+
+    chosen = _kind(kind, kind_option)
+    _require({"--stack": stack, "--backend": backend, "--secrets-provider": secrets_provider, "--registry": registry})
+    if record not in ("commit", "pull-request"):
+        raise UsageError(f"found {record!r}, expected commit or pull-request", where="--record")
+    places = check_places(backend, secrets_provider, registry, read_password(registry_password_file, os.environ))
+    facts = _facts(stack)
+    wanted = None
+    if chosen == "github":
+        _require({"--repo": repo, "--environment": environment})
+        wanted = Wanted(
+            repository=repo,
+            environment=environment,
+            places=places,
+            owner_id=owner_id,
+            repository_id=repo_id,
+            branch=_branch(branch),
+            reviewers=tuple(reviewer or ()),
+            ephemeral_backend=ephemeral_backend,
+            record=record,
+            print_only=print_only,
+            force=force,
+            pinned=facts.pinned,
+        )
+        wanted.check()
+    else:
+        _require({"--issuer": issuer})
+    tell = _silent if as_json else typer.echo
+    prepared = prepare(stack, os.environ, tell=tell)
+    environ = prepared.environment.applied_to(prepared.environ)
+    graph = partial(home_graph, prepared.environment.cloud, facts.tenant_id, environ)
+    with StepPrinter(quiet=as_json) as printer:
+        if wanted is not None:
+            outcome = set_up_github(
+                wanted,
+                facts,
+                prepared,
+                graph,
+                environ,
+                platform_key=_platform_key(facts.key_variable),
+                on_step=printer,
+                tell=tell,
+            )
+        else:
+            subjects = {"deploy": subject or [], "preview": preview_subject or []}
+            outcome = set_up_generic(issuer, subjects, places, facts, prepared, graph, on_step=printer, tell=tell)
+    if as_json:
+        typer.echo(json.dumps(as_object(outcome)))
+    else:
+        extra = [] if wanted is not None else list(generic_lines(outcome, stack, backend, facts.key_variable))
+        typer.echo("\n".join([*as_lines(outcome), *extra]))
+
+
+@app.command()
+def lint(
+    stack: StackOption = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Judge a stack's settings without any login, as for pull requests from forks; exit 1 if something is wrong."""
+    from orgcal.ci.lint import lint_stack
+    from orgcal.engine.stacks import project_dir
+
+    found = lint_stack(project_dir(), stack)
+    text = found.as_markdown(stack)
+    typer.echo(json.dumps({"problems": found.problems, "advice": found.advice}) if as_json else text)
+    _summarise(text)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    stack: StackOption = "dev",
+    output: Annotated[Path | None, typer.Option(help="Write the comment into this file too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Preview an update without the stack's secrets, by whoever may read the directory and the state."""
+    from dataclasses import asdict
+
+    from orgcal.ci.preview import as_markdown
+    from orgcal.engine.secretless import preview_without_secrets
+    from orgcal.engine.tools import prepare
+
+    prepared = prepare(stack, os.environ)
+    found = preview_without_secrets(prepared.engine, prepared.environment, prepared.environ)
+    text = as_markdown(stack, found)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+    typer.echo(json.dumps(asdict(found)) if as_json else text)
+    _summarise(text)
+
+
+@app.command()
+def token(
+    cloud: Annotated[str, typer.Argument(help="azure, aws or google: where the state is kept.")],
+) -> None:
+    """Write a token of the runner's issuer into a private file of the job, for Pulumi's own login to its state."""
+    from orgcal.ci.tokens import Cloud, write_token
+
+    if cloud not in ("azure", "aws", "google"):
+        raise UsageError(f"found {cloud!r}, expected azure, aws or google", where="orgcal ci token")
+    variable, path = write_token(cast("Cloud", cloud), os.environ)
+    typer.echo(f"{variable}={path}")
+
+
+def _kind(argument: str, option: str) -> Literal["github", "generic"]:
+    chosen = argument or option
+    if chosen not in KINDS or (argument and option and argument != option):
+        raise UsageError(
+            f"found {' and '.join(filter(None, [argument, option])) or 'nothing'}, expected {' or '.join(KINDS)}",
+            where="orgcal ci setup",
+            repair="orgcal ci setup github --repo OWNER/NAME --environment ENV --stack STACK ...",
+        )
+    return cast("Literal['github', 'generic']", chosen)
+
+
+def _require(options: dict[str, str]) -> None:
+    missing = [name for name, value in options.items() if not value]
+    if missing:
+        raise UsageError(
+            f"{', '.join(missing)} must be given: CI keeps nothing on its runners",
+            where="orgcal ci setup",
+            repair="orgcal ci setup --help; docs/ci.md says what to choose",
+        )
+
+
+def _branch(branch: str) -> str:
+    if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
+        raise UsageError(f"found {branch!r}, expected the name of a branch", where="--branch")
+    return branch
+
+
+def _facts(stack: str) -> StackFacts:
+    from orgcal.ci.plan import StackFacts
+    from orgcal.engine.stacks import project_dir, read_stack_file
+    from orgcal.upkeep.declared import declared_stack
+
+    declared = declared_stack(project_dir(), stack)
+    owners = declared.section("application").get("owners") or ()
+    return StackFacts(
+        stack=stack,
+        tenant_id=declared.tenant_id,
+        key_variable=_key_variable(declared.platform),
+        secrets_provider=str(read_stack_file(project_dir(), stack).get("secretsprovider") or ""),
+        owners=tuple(map(str, owners)),
+        pinned=declared.section("entra").get("lookup") == "pinned",
+    )
+
+
+def _key_variable(platform: dict[str, object]) -> str:
+    """Names the file with the platform's API key, as each kind reads it; empty where a kind needs none."""
+    defaults = {
+        "nango": "NANGO_API_KEY_FILE",
+        "http": "ORGCAL_PLATFORM_KEY_FILE",
+        "github-environment": "GITHUB_TOKEN_FILE",
+    }
+    name = str(platform.get("key_file_variable") or defaults.get(str(platform.get("kind")), ""))
+    if name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise UsageError(f"found {name!r}, expected the name of a variable", where="orgcal:connector.platform")
+    return name
+
+
+def _platform_key(variable: str) -> str:
+    from orgcal.platforms.access import read_key_file
+
+    return read_key_file(os.environ, variable) if variable and os.environ.get(variable) else ""
+
+
+def _summarise(text: str) -> None:
+    """Adds to the summary of a job of GitHub Actions."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+
+def _silent(line: str) -> None:
+    """Where JSON is asked for, nothing else is printed."""

@@ -1,0 +1,85 @@
+"""Variables and sealed secrets of one GitHub environment: shared by the platform of that kind and `orgcal ci setup`.
+
+Sources: https://docs.github.com/en/rest/actions/variables and https://docs.github.com/en/rest/actions/secrets
+"""
+
+from __future__ import annotations
+
+from orgcal.errors import PlatformError
+from orgcal.platforms import sealed_box
+from orgcal.platforms.rest import RestClient, segment
+
+API_VERSION = "2022-11-28"
+
+
+class EnvironmentValues:
+    """What an environment holds, by full names.
+
+    Args:
+        client: of GitHub's API.
+        repository: `owner/name`.
+        environment: its name.
+    """
+
+    def __init__(self, client: RestClient, repository: str, environment: str) -> None:
+        self._client = client
+        self._repository = repository
+        self._environment = environment
+        self.base = f"{repository_path(repository)}/environments/{segment(environment)}"
+
+    def variable(self, name: str) -> str | None:
+        """Its value, or None where there is none."""
+        found = self._client.call("GET", f"{self.base}/variables/{name}")
+        return None if found is None else str(found["value"])
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Make or change a variable; an empty one is removed, since GitHub keeps no variable without a value."""
+        if not value:
+            self.remove_variable(name)
+            return
+        changed = self._client.call("PATCH", f"{self.base}/variables/{name}", {"name": name, "value": value})
+        if changed is not None:
+            return
+        made = self._client.call("POST", f"{self.base}/variables", {"name": name, "value": value})
+        if made is None:
+            raise self.not_there()
+
+    def remove_variable(self, name: str) -> None:
+        """Remove a variable if it is there."""
+        self._client.call("DELETE", f"{self.base}/variables/{name}")
+
+    def secret_updated_at(self, name: str) -> str:
+        """When a secret was changed last; empty where there is none. Its value cannot be read."""
+        found = self._client.call("GET", f"{self.base}/secrets/{name}")
+        return "" if found is None else str(found["updated_at"])
+
+    def set_secrets(self, values: dict[str, str]) -> None:
+        """Seal and set secrets; empty ones are removed."""
+        sealing = self._client.call("GET", f"{self.base}/secrets/public-key")
+        if sealing is None:
+            raise self.not_there()
+        for name, value in values.items():
+            if value:
+                body = {"encrypted_value": sealed_box.seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
+                self._client.call("PUT", f"{self.base}/secrets/{name}", body, absent=frozenset())
+            else:
+                self.remove_secret(name)
+
+    def remove_secret(self, name: str) -> None:
+        """Remove a secret if it is there."""
+        self._client.call("DELETE", f"{self.base}/secrets/{name}")
+
+    def not_there(self) -> PlatformError:
+        """What a 404 means here."""
+        return PlatformError(
+            f"there is no environment {self._environment!r} that this token may write",
+            status=404,
+            where=self._repository,
+            repair="make it under Settings, Environments; the token needs its variables and secrets, read and write",
+        )
+
+
+def repository_path(repository: str) -> str:
+    """The path of a repository in GitHub's API."""
+    owner, name = repository.split("/")
+    return f"/repos/{segment(owner)}/{segment(name)}"

@@ -1,0 +1,212 @@
+"""CI set up on the emulator; then the workflows' own commands deploy, verify and notice drift, without any secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orgcal.ci.identities import granted_by_role
+from orgcal.errors import GraphError
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import read_emulator_file
+from tests.support import github_repository_api as github
+from tests.support.administrator import answer
+from tests.support.checkout import Checkout, Ran, make_checkout
+from tests.support.oidc_issuer import OidcIssuer
+from tests.support.outside import Outside
+from tests.support.platform_apis import API_KEY
+from tests.support.runner import Runner
+from tests.support.strict_server import StrictServer
+
+ISSUER = "https://token.actions.githubusercontent.com"
+PASSWORD = "hush-registry"
+SETUP = [
+    "ci", "setup", "github", "--repo", "acme/calendar-app", "--environment", "production", "--stack", "try",
+    "--backend", "azblob://state?storage_account=acme", "--secrets-provider", "azurekeyvault://acme.vault.azure.net/keys/k",
+    "--registry", "postgresql://orgcal@db.example/orgcal", "--reviewer", "ada",
+    "--ephemeral-backend", "azblob://passing?storage_account=acme",
+]  # fmt: skip
+
+
+@dataclass
+class Place:
+    """A checkout, its emulator, and a repository on GitHub."""
+
+    checkout: Checkout
+    api: github.GithubRepositoryApi
+    server: StrictServer
+    issuer: OidcIssuer
+    issuer_url: str
+
+    @property
+    def data(self) -> Path:
+        return self.checkout.home / "data" / "stacks" / "try"
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        ready: dict[str, Any] = json.loads((self.data / "emulator" / "ready.json").read_text())
+        return ready
+
+    def setup(self, *more: str) -> Ran:
+        environ = {"GITHUB_TOKEN": API_KEY, "GITHUB_API_URL": self.server.base_url, "PGPASSWORD": PASSWORD}
+        return self.checkout.orgcal(*SETUP, *more, environ=environ)
+
+    def runner(self, workflow: str, job: str) -> Runner:
+        """A job as GitHub would start it, on a machine that only this emulator tells apart from theirs."""
+        path = self.checkout.path / ".github" / "workflows" / workflow
+        environment = yaml.safe_load(path.read_text())["jobs"][job]["environment"]
+        self.issuer.subject = (
+            f"repo:Acme@{github.OWNER_ID}/Calendar-App@{github.REPOSITORY_ID}:environment:{environment}"
+        )
+        around = self.checkout.environ | {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.issuer_url}/token",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": self.issuer.key,
+            "ARM_METADATA_HOSTNAME": f"localhost:{self.ready['port']}",
+        }
+        overridden = {"PULUMI_BACKEND_URL": (self.checkout.home / "backend").as_uri()}
+        return Runner(self.checkout.path, path, job, self.api.environments[environment].variables, around, overridden)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Set up by an operator who may grant permissions; stack `try` is not deployed yet."""
+    copy = make_checkout(tmp_path_factory.mktemp("ci"))
+    seed = copy.path / "emulator" / "seeds" / "default.yaml"
+    text = seed.read_text()
+    assert text.endswith("    - Application.Read.All\n")
+    seed.write_text(f"{text}    - AppRoleAssignment.ReadWrite.All\n")
+    said = yaml.safe_load((copy.path / "Pulumi.dev.yaml").read_text())
+    del said["encryptionsalt"]
+    (copy.path / "Pulumi.try.yaml").write_text(yaml.safe_dump(said))
+    copy.extra["ORGCAL_DATA_DIR"] = str(copy.home / "data")
+    (copy.home / "backend").mkdir()
+    api, issuer = github.GithubRepositoryApi(), OidcIssuer(ISSUER, "")
+    with ExitStack() as stack:
+        server = stack.enter_context(StrictServer(api).running())
+        asked = stack.enter_context(StrictServer(issuer).running())
+        stack.callback(copy.orgcal, "emulator", "stop", "--stack", "try")
+        assert copy.orgcal("emulator", "start", "--stack", "try").code == 0
+        made = Place(copy, api, server, issuer, asked.base_url)
+        publish(made)
+        done = made.setup("--json")
+        assert done.code == 0, done.text
+        yield made
+
+
+def publish(place: Place) -> None:
+    """Tell the emulator which keys GitHub's issuer publishes."""
+    world = read_emulator_file(place.data / "emulator" / "ready.json")
+    token = Path(place.ready["control"]["token_file"]).read_text().strip()
+    with new_session(world) as session:
+        session.post(
+            f"{place.ready['control']['url']}/issuers",
+            json={"issuer": ISSUER, "keys": place.issuer.keys()},
+            headers={"Authorization": f"Bearer {token}"},
+        ).raise_for_status()
+
+
+def consent(place: Place) -> None:
+    """Contoso consents, by its administrator's browser."""
+    added = place.checkout.orgcal("tenants", "add", "contoso.example", "--stack", "try")
+    assert added.code == 0, added.text
+    environ = {"PULUMI_BACKEND_URL": (place.checkout.home / "backend").as_uri()}
+    link = place.checkout.orgcal("consent", "link", "contoso.example", "--stack", "try", "--json", environ=environ)
+    assert link.code == 0, link.text
+    world = read_emulator_file(place.data / "emulator" / "ready.json")
+    answer(world, json.loads(link.out)["url"], "admin@contoso.example", follow=False)
+    checked = place.checkout.orgcal("consent", "check", "--all", "--stack", "try", environ=environ)
+    assert checked.code == 0, checked.text
+
+
+def codes(done: dict[str, Ran]) -> dict[str, int]:
+    return {name: ran.code for name, ran in done.items() if not name.startswith("Log in")}
+
+
+def describe(place: Place, description: str) -> None:
+    """What a pull request changes: the connector's text."""
+    path = place.checkout.path / "Pulumi.try.yaml"
+    said = yaml.safe_load(path.read_text())
+    said["config"]["orgcal:connector"]["description"] = description
+    path.write_text(yaml.safe_dump(said))
+
+
+def test_setup_makes_what_it_says_and_again_changes_nothing_anywhere(place: Place) -> None:
+    outside = Outside(place.ready)
+    mark, writes = outside.mark(), len(place.server.writes())
+
+    again = place.setup("--json")
+
+    assert again.code == 0, again.text
+    said = json.loads(again.out)
+    assert said["changes"] == []
+    assert set(said["files"].values()) == {"unchanged"}
+    assert outside.writes_since(mark) == []
+    assert len(place.server.writes()) == writes
+    assert PASSWORD not in again.text
+    identities = {item["role"]: item for item in said["identities"]}
+    assert identities["preview"]["permissions"] == ["Application.Read.All"]
+    assert all(item["granted"] for item in identities.values())
+    assert (
+        f"repo:Acme@{github.OWNER_ID}/Calendar-App@{github.REPOSITORY_ID}:environment:production"
+        in (identities["deploy"]["subjects"])
+    )
+    held = place.api.environments["production"]
+    assert held.opened("ORGCAL_REGISTRY_URL") == f"postgresql+psycopg://orgcal:{PASSWORD}@db.example/orgcal"
+    assert place.api.environments["production-preview"].secrets == {}
+    assert place.api.environments["production-ephemeral"].secrets == {}
+    assert place.api.protection["production"]["protection_rules"][0]["type"] == "required_reviewers"
+    assert place.api.protection["production-scheduled"]["branches"] == ["trunk"]
+    made = {item["appId"]: item for item in outside.applications()}
+    (tag,) = {tag for item in outside.applications() for tag in item["tags"] if tag.endswith(":deploy")}
+    granted = granted_by_role(outside.graph, tag.removesuffix(":deploy"))
+    assert granted == {role: frozenset(item["permissions"]) for role, item in identities.items()}
+    for item in identities.values():
+        assert made[item["client_id"]]["passwordCredentials"] == []
+        assert made[item["client_id"]]["signInAudience"] == "AzureADMyOrg"
+
+
+def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(place: Place) -> None:
+    install = ["Install orgcal and the engine"]
+    outside = Outside(place.ready)
+
+    first = place.runner("orgcal-deploy.yml", "deploy").run(without=install)
+    consent(place)
+    deploy = place.runner("orgcal-deploy.yml", "deploy")
+    second = deploy.run(without=install)
+    night = place.runner("orgcal-nightly.yml", "look").run(without=install)
+    describe(place, "Reviewed")
+    mark = outside.mark()
+    proposed = place.runner("orgcal-pull-request.yml", "preview").run(without=install)
+    assert outside.writes_since(mark) == []
+    outside.platform("PATCH", "/connectors/outlook-calendar-admin", {"name": "Renamed by hand"})
+    drifted = place.runner("orgcal-nightly.yml", "look").run(without=install)
+
+    assert codes(first) == {"Deploy": 0, "Verify every organisation": 0}, first
+    assert "6 changed" in first["Deploy"].out
+    assert "::warning::no organisation has consented yet" in first["Verify every organisation"].out
+    assert codes(second) == {"Deploy": 0, "Verify every organisation": 0}, second
+    assert "0 changed, 6 unchanged" in second["Deploy"].out
+    assert "all checks passed" in second["Verify every organisation"].out
+    assert 'name="calendars"' in (place.checkout.path / "verification.xml").read_text()
+    assert codes(night) == {"Drift, and credentials about to expire": 0, "Verify every organisation": 0}, night
+    assert codes(proposed) == {"Preview": 0}, proposed
+    assert "1 resource changes, 5 stay" in proposed["Preview"].out
+    assert "~ Connector outlook-calendar  update: description" in proposed["Preview"].out
+    assert codes(drifted) == {"Drift, and credentials about to expire": 1, "Verify every organisation": 1}, drifted
+    assert "DRIFT  connector" in drifted["Drift, and credentials about to expire"].out
+    secret = Path(place.ready["operator"]["client_secret_file"]).read_text().strip()
+    assert not [name for name, value in deploy.environs.items() if secret in value or PASSWORD in value]
+    assert not any(name.endswith(("_SECRET", "_SECRET_FILE_PATH")) for name in deploy.environs)
+    assert set(place.issuer.asked) == {"api://AzureADTokenExchange"}
+    (application,) = [item for item in outside.applications() if item["displayName"].startswith("Acme")]
+    (owner,) = outside.graph.pages(f"/applications/{application['id']}/owners")
+    assert owner["displayName"] == "orgcal deploy (Acme/Calendar-App production)"
+    with pytest.raises(GraphError, match="403"):  # the emulator's operator has the same rights, and does not own it
+        outside.graph.patch(f"/applications/{application['id']}", {"notes": "not mine"})

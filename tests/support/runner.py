@@ -1,0 +1,106 @@
+"""A runner in small: takes a job out of a workflow file and runs its own commands, as GitHub's would."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.checkout import Ran
+
+
+@dataclass
+class Runner:
+    """One job of a workflow.
+
+    Attributes:
+        variables: of the job's environment, for `${{ vars.NAME }}`.
+        around: what the machine itself provides.
+        environs: every variable that a step had.
+        overridden: values that a real job has and this machine cannot serve, such as the state's address.
+    """
+
+    checkout: Path
+    workflow: Path
+    job: str
+    variables: Mapping[str, str]
+    around: Mapping[str, str]
+    overridden: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder = self.checkout.parent / "runner"
+        self.folder.mkdir(exist_ok=True)
+        said = yaml.safe_load(self.workflow.read_text())
+        self._job: dict[str, Any] = said["jobs"][self.job]
+        self._exported: dict[str, str] = {}
+        self.environs: dict[str, str] = {}
+
+    @property
+    def environment(self) -> str:
+        return str(self._job["environment"])
+
+    def steps(self) -> list[str]:
+        """Names of the steps that run a command."""
+        return [str(step["name"]) for step in self._job["steps"] if "run" in step]
+
+    def run(self, *, without: Collection[str] = ()) -> dict[str, Ran]:
+        """Every command but those of the named steps, in order, until one fails; what each did."""
+        done = {}
+        failed = False
+        for step in self._job["steps"]:
+            name = str(step.get("name"))
+            if "run" not in step or name in without or (failed and "cancelled()" not in str(step.get("if"))):
+                continue
+            done[name] = self._step(step)
+            failed = failed or done[name].code != 0
+        return done
+
+    def step(self, name: str) -> Ran:
+        """The command of the one step with this name."""
+        (step,) = [step for step in self._job["steps"] if step.get("name") == name]
+        return self._step(step)
+
+    def _step(self, step: Mapping[str, Any]) -> Ran:
+        environ = {
+            **self.around,
+            "RUNNER_TEMP": str(self.folder),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_ENV": str(self.folder / "env"),
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            **self._filled(self._job.get("env") or {}),
+            **self._exported,
+            **self._filled(step.get("env") or {}),
+            **self.overridden,
+        }
+        self.environs |= environ
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            cwd=self.checkout,
+            env={name: value for name, value in environ.items() if value},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        exported = self.folder / "env"
+        if exported.exists():
+            self._exported |= dict(line.split("=", 1) for line in exported.read_text().splitlines())
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def _filled(self, env: Mapping[str, Any]) -> dict[str, str]:
+        return {name: self._value(str(value)) for name, value in env.items()}
+
+    def _value(self, text: str) -> str:
+        """Expressions of environments are filled in; secrets are not: there is none on this runner."""
+        match = re.fullmatch(r"\$\{\{ (vars|secrets)\.(\w+) \}\}", text)
+        if match is None:
+            assert "${{" not in text, text
+            return text
+        return self.variables.get(match[2], "") if match[1] == "vars" else ""
