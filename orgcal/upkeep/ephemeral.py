@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from orgcal.engine.stacks import read_stack_file, stack_file
-from orgcal.errors import UsageError
+from orgcal.errors import ConfigError, UsageError
+from orgcal.platforms import capabilities_of
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 _KEY_LENGTH, _NAME_LENGTH = 64, 120
@@ -140,6 +141,7 @@ def _copied(said: Mapping[str, Any], stack: str, origin: str, notes: str) -> dic
             repair="name files or variables in settings instead of secret values",
         )
     application, connector = _section(config, "application", origin), _section(config, "connector", origin)
+    connector.pop("also_push_to", None)  # those places are the origin's own
     credential = dict(config.get("orgcal:credential") or {})
     for name in ("rollback_to", "certificates"):
         credential.pop(name, None)
@@ -162,7 +164,7 @@ def _copied(said: Mapping[str, Any], stack: str, origin: str, notes: str) -> dic
                 **connector,
                 "key": key_of_copy(str(connector.get("key")), stack),
                 "name": _named(connector.get("name"), stack),
-                "published": False,
+                **({"published": False} if _can_hide(connector) else {}),
             },
             "orgcal:credential": {**credential, "generations": [1], "active": 1},
             "orgcal:ephemeral": True,
@@ -170,6 +172,14 @@ def _copied(said: Mapping[str, Any], stack: str, origin: str, notes: str) -> dic
         }
     )
     return {**made, "config": config}
+
+
+def _can_hide(connector: Mapping[str, Any]) -> bool:
+    """Whether the platform can keep a connector out of its catalog; one that cannot would refuse the setting."""
+    try:
+        return "published" in capabilities_of(dict(connector.get("platform") or {})).catalog
+    except ConfigError:  # the program tells what is wrong
+        return True
 
 
 def _named(name: object, stack: str) -> str:

@@ -90,6 +90,15 @@ def test_copy_is_as_the_program_wants_it(tmp_path: Path, credential: dict[str, A
         assert settings.credential.kind == "certificate", "the kind that the origin uses now"
 
 
+def test_copy_leaves_out_what_its_platform_refuses_and_the_origins_further_places(tmp_path: Path) -> None:
+    write(tmp_path, connector={"also_push_to": {"app": {"kind": "file", "path": ".env"}}}, platform={"kind": "nango"})
+
+    connector = copied(tmp_path)["orgcal:connector"]
+
+    assert "also_push_to" not in connector
+    assert connector["published"] is True, "Nango cannot hide a connector"
+
+
 def test_copy_made_again_keeps_its_salt(tmp_path: Path) -> None:
     write(tmp_path)
     path = create(tmp_path, "pr-123", "prod").path
