@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("status", "status", "Permissions, credentials, drift of a stack"),
     "adopt": ("adopt", "adopt", "Take an existing application over"),
     "sweep": ("sweep", "sweep", "Find and remove what killed runs left behind"),
+    "rotate": ("rotate", "rotate", "Replace the credential without an outage"),
     "demo": ("demo", "demo", "The whole job against the emulator"),
 }
 

@@ -236,9 +236,9 @@ class Drive:
         said = (str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url"))
         return Place(*said)
 
-    def export(self) -> dict[str, Any]:
-        """The state as the backend keeps it, secrets encrypted."""
-        return self._said("stack", "export")
+    def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """The state as the backend keeps it; secrets encrypted, or, for this process alone, as they are."""
+        return self._said("stack", "export", *(["--show-secrets"] if show_secrets else []))
 
     def _said(self, *words: str) -> dict[str, Any]:
         """What a command of the engine prints as JSON."""
@@ -255,22 +255,34 @@ class Drive:
 
         Only a backend in local files says whose lock it is; elsewhere nothing is done.
         """
+        dead = [path for path, holder in self._locks() if holder is None]
+        for path in dead:
+            path.unlink(missing_ok=True)
+        return bool(dead)
+
+    def lock_holder(self) -> str:
+        """Whose lock keeps updates of this stack waiting, in a few words; empty if none, or with a remote backend."""
+        return next((holder for _, holder in self._locks() if holder), "")
+
+    def _locks(self) -> Iterator[tuple[Path, str | None]]:
+        """Locks of a backend in local files, each with who holds it; None stands for a dead process of this machine."""
         backend = urlsplit(self._environment.backend_url)
         if backend.scheme != "file":
-            return False
+            return
         locks = Path(unquote(backend.path)) / ".pulumi" / "locks"
-        removed = False
         for path in locks.glob(f"organization/*/{self._stack_name}/*.json"):
             try:
-                holder = json.loads(path.read_text(encoding="utf-8"))
-                here = holder["hostname"] == os.uname().nodename
-                alive = psutil.pid_exists(int(holder["pid"])) and "pulumi" in psutil.Process(int(holder["pid"])).name()
+                said = json.loads(path.read_text(encoding="utf-8"))
+                here, pid = said["hostname"] == os.uname().nodename, int(said["pid"])
+                holder = psutil.Process(pid)
+                # A container without an init process keeps what was killed as a zombie.
+                alive = "pulumi" in holder.name() and holder.status() != psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                alive = False
             except (OSError, ValueError, KeyError, TypeError, psutil.Error):
                 continue
-            if here and not alive:
-                path.unlink(missing_ok=True)
-                removed = True
-        return removed
+            whose = f"{said.get('username') or 'somebody'} on {said['hostname']} (pid {pid})"
+            yield path, whose if alive or not here else None
 
     def _selected(self) -> automation.Stack:
         self.select()

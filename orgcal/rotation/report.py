@@ -1,0 +1,144 @@
+"""What a rotation did, and where a stack's credential stands, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from orgcal.rotation.proof import Proof
+from orgcal.rotation.state import Entry, StackState
+from orgcal.rotation.steps import Do, Step
+
+_FOREVER_DAYS = 36_500
+_NEXT = {
+    Do.FINISH: "finish the interrupted update",
+    Do.ADD: "add generation {0}",
+    Do.ACTIVATE: "prove generation {0}, then make it active",
+    Do.RETIRE: "prove the active generation through the platform, then retire generation {0}",
+    Do.ROLL_BACK: "make generation {0} active again",
+    Do.WITHDRAW: "withdraw generation {0}",
+    Do.WAIT: "retire generation {0}",
+    Do.REST: "begin a rotation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stack's generations, and what is next.
+
+    Attributes:
+        agrees: whether the stack's file names what the state has.
+    """
+
+    stack: str
+    state: StackState
+    step: Step
+    agrees: bool
+    now: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        due = self.step.due_at
+        return {
+            "stack": self.stack,
+            "client_id": self.state.outputs.client_id,
+            "active_generation": self.state.ledger.active,
+            "generations": [self._generation(number, entry) for number, entry in sorted(self.state.entries.items())],
+            "complete": self.state.complete,
+            "file_agrees": self.agrees,
+            "next": {
+                "step": self.step.do.value,
+                "generation": self.step.generation,
+                "why": self.step.why,
+                "due_at": None if due is None else due.isoformat(),
+            },
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"stack {self.stack}, application {self.state.outputs.client_id}"
+        for number in self.state.ledger.generations:
+            entry, held = self.state.entries[number], self.state.held.get(number)
+            until = f"until {entry.expires:%Y-%m-%d}, {self._left(entry)}"
+            since = f", superseded {entry.superseded:%Y-%m-%d %H:%M} UTC" if entry.superseded else ""
+            made = f"{held.kind} {held.key_id}" if held else "not made yet"
+            yield f"  generation {number}  {self._role(number, entry)}  {made}  {until}{since}"
+        if not self.agrees:
+            yield "  the stack's file names other generations than the state; orgcal rotate writes it"
+        yield f"next: {self.next_words()}"
+
+    def next_words(self) -> str:
+        """What is next, in a line."""
+        step, due = self.step, self.step.due_at
+        what = _NEXT[step.do].format(step.generation)
+        if step.do is Do.REST:
+            when = f"from {due:%Y-%m-%d}" if due else "with --now, or --if-expiring-within 30d"
+            return f"{step.why}; {what} {when}"
+        if step.do is Do.WAIT:
+            return f"{what} from {due:%Y-%m-%d %H:%M} UTC"
+        return f"{what} ({step.why})"
+
+    def _generation(self, number: int, entry: Entry) -> dict[str, Any]:
+        held = self.state.held.get(number)
+        moments = {"superseded_at": entry.superseded, "retired_at": entry.retired}
+        days = (entry.expires - self.now).days
+        return {
+            "generation": number,
+            "role": self._role(number, entry),
+            "kind": held.kind if held else None,
+            "key_id": held.key_id if held else None,
+            "created_at": entry.created.isoformat(),
+            "expires_at": entry.expires.isoformat(),
+            "days_left": None if days > _FOREVER_DAYS else days,
+            **{name: None if when is None else when.isoformat() for name, when in moments.items()},
+        }
+
+    def _role(self, number: int, entry: Entry) -> str:
+        if number not in self.state.ledger.generations:
+            return "retired"
+        if number == self.state.ledger.active:
+            return "active"
+        return "superseded" if entry.superseded else "new"
+
+    def _left(self, entry: Entry) -> str:
+        days = (entry.expires - self.now).days
+        return "does not end" if days > _FOREVER_DAYS else f"{days} days left"
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        done: the steps, in order.
+        proofs: that were made, in order.
+        removed: key ids of left-over credentials that were removed; None where nobody could look for them.
+        standing: where the stack stands at the end.
+        pull_request: address of the pull request; empty if there is none.
+    """
+
+    done: list[Step] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)
+    removed: list[str] | None = field(default_factory=list)
+    standing: Standing | None = None
+    pull_request: str = ""
+
+    @property
+    def failed(self) -> Proof | None:
+        """The proof that ended the run, if one did."""
+        return self.proofs[-1] if self.proofs and not self.proofs[-1].passed else None
+
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        failed = self.failed
+        return {
+            "ok": failed is None,
+            "done": [{"step": step.do.value, "generation": step.generation, "why": step.why} for step in self.done],
+            "proofs": [proof.as_json() for proof in self.proofs],
+            "repair": failed.repair if failed else "",
+            "leftovers_removed": self.removed,
+            "pull_request": self.pull_request or None,
+            **(self.standing.as_json() if self.standing else {}),
+        }
