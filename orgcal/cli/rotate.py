@@ -6,8 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,14 +14,6 @@ from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
     from orgcal.rotation.report import Outcome
-
-
-class RecordMode(StrEnum):
-    """Where the stack's file is kept."""
-
-    FILE = "file"
-    COMMIT = "commit"
-    PULL_REQUEST = "pull-request"
 
 
 def rotate(
@@ -38,7 +29,8 @@ def rotate(
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the old one, while it lives.")] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="A secret leaked: replace it, without an overlap.")] = False,
     record: Annotated[
-        RecordMode | None, typer.Option(help="Keep the stack's file so; commit where CI=true, else file.")
+        Literal["file", "commit", "pull-request"] | None,
+        typer.Option(help="Keep the stack's file so; commit where CI=true, else file."),
     ] = None,
     wait: Annotated[str, typer.Option(help="Longest wait for others that work on the stack.", metavar="TIME")] = "10m",
     patience: Annotated[
@@ -71,7 +63,7 @@ def rotate(
     waiting, patient = parse_duration(wait, "--wait"), parse_duration(patience, "--patience")
     tell = _silent if as_json else typer.echo
     prepared = prepare(stack, os.environ)
-    mode = record.value if record else "commit" if os.environ.get("CI") == "true" else "file"
+    mode = record or ("commit" if os.environ.get("CI") == "true" else "file")
     emulated = prepared.environment.cloud == "emulator"
     file = SettingsFile(project_dir(), stack, emulated=emulated, overlay=mode == "file")
     if status:

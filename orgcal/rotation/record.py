@@ -90,7 +90,7 @@ class CommitRecord:
             raise GitRefused(
                 f"the step is done and committed, but could not be pushed: {error.what}",
                 where=f"{remote}/{branch}",
-                repair="git pull --rebase && git push; or orgcal rotate in a fresh checkout, which goes on from the state",
+                repair="git pull --rebase && git push; or orgcal rotate in a fresh checkout: it goes on from the state",
             ) from error
         self._tell(f"  recorded: pushed to {remote}/{branch}")
 
