@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from orgcal.errors import UsageError
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_LONGEST = timedelta(days=3650)
 
 
 def parse_duration(text: str, option: str) -> timedelta:
@@ -20,15 +21,15 @@ def parse_duration(text: str, option: str) -> timedelta:
     Raises:
         UsageError: it names none, or more than ten years.
     """
-    match = re.fullmatch(r"(\d{1,9})([smhdw])", text.strip())
-    found = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match and int(match[1]) < 10**9 else None
-    if found is None or found > timedelta(days=3650):
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())
+    seconds = int(match[1]) * _UNITS_S[match[2]] if match else -1
+    if not 0 <= seconds <= _LONGEST.total_seconds():
         raise UsageError(
             f"found {text!r}; expected a number with s, m, h, d or w, at most 3650d",
             where=option,
             repair=f"{option} 7d",
         )
-    return found
+    return timedelta(seconds=seconds)
 
 
 def in_words(duration: timedelta) -> str:

@@ -43,7 +43,7 @@ class PlatformProver:
         wrong = "" if generation is None else self._prover.settle(lambda: self._different(generation, credential))
         if wrong:
             return Proof(False, wrong, READ_BACK, repair=_REPAIR)
-        if able.tokens:
+        if able.tokens and able.connections != "none":
             found = self._through_tokens(sample, home)
             if found is not None:
                 return found

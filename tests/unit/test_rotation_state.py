@@ -1,0 +1,183 @@
+"""What an exported state says about the credential, and when it is complete."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orgcal.errors import UsageError
+from orgcal.msgraph.credentials import ClientCertificate, ClientSecret
+from orgcal.rotation.durations import in_words, parse_duration
+from orgcal.rotation.state import Named, StackState, read_state
+
+SECRET = "4dabf18193072939515e22adb298388d"
+URN = "urn:pulumi:prod::orgcal::"
+PASSWORD = "azuread:index/applicationPassword:ApplicationPassword"
+CERTIFICATE = "azuread:index/applicationCertificate:ApplicationCertificate"
+TRUST = "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential"
+MOMENT = "2026-11-01T00:00:00Z"
+
+
+def secret(value: str) -> dict[str, str]:
+    return {SECRET: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(value)}
+
+
+def resource(kind: str, name: str, inputs: Any = None, outputs: Any = None, **more: Any) -> dict[str, Any]:
+    return {"urn": f"{URN}{kind}::{name}", "type": kind, "inputs": inputs or {}, "outputs": outputs or {}, **more}
+
+
+def record(generations: list[int], active: int) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "project": "orgcal",
+        "stack": "prod",
+        "cloud": "public",
+        "directory_id": "",
+        "tenant_id": "home",
+        "client_id": "client",
+        "application_object_id": "object",
+        "service_principal_id": "principal",
+        "display_name": "Acme",
+        "callback_url": "https://platform.example/callback",
+        "consent_redirect_uri": "",
+        "redirect_uris": [],
+        "scopes": ["Calendars.Read"],
+        "permissions": [],
+        "permission_hash": "hash",
+        "platform": {"kind": "local"},
+        "connector_key": "outlook",
+        "connector_name": "Outlook",
+        "credential_kind": "secret",
+        "active_generation": active,
+        "credentials": [
+            {
+                "generation": number,
+                "key_id": f"key-{number}",
+                "created_at": MOMENT,
+                "expires_at": "2027-05-01T00:00:00Z",
+                "superseded_at": None,
+            }
+            for number in generations
+        ],
+        "client_secret": secret("told-by-the-outputs"),
+    }
+
+
+def password(number: int, **more: Any) -> dict[str, Any]:
+    outputs = {"keyId": f"key-{number}", "value": secret(f"secret-{number}")}
+    return resource(PASSWORD, f"outlook-calendar-{number}", outputs=outputs, **more)
+
+
+def exported(
+    generations: list[int], active: int, *held: dict[str, Any], pushed: int | None = None, **more: Any
+) -> dict[str, Any]:
+    ledger = {
+        "generations": generations,
+        "active": active,
+        "entries": {str(n): {"created": MOMENT, "expires": "2027-05-01T00:00:00Z"} for n in generations},
+    }
+    resources = [
+        resource("pulumi:pulumi:Stack", "orgcal-prod", outputs={"orgcal": record(generations, active)}),
+        resource("orgcal:index:CredentialLedger", "outlook-calendar", ledger),
+        *held,
+    ]
+    if pushed is not None:
+        resources.append(resource("orgcal:index:ConnectorCredentials", "outlook-calendar", {"generation": pushed}))
+    return {"deployment": {"resources": resources, **more}}
+
+
+def read(said: dict[str, Any]) -> StackState:
+    return read_state(said, where="stack prod")
+
+
+def test_state_tells_ledger_credentials_and_what_is_pushed() -> None:
+    state = read(exported([3, 4], 3, password(3), password(4), pushed=3))
+
+    assert state.complete
+    assert state.ledger == Named((3, 4), 3)
+    assert {number: item.key_id for number, item in state.held.items()} == {3: "key-3", 4: "key-4"}
+    assert state.held[4].credential == ClientSecret("secret-4")
+    assert state.pushed == 3
+    assert "secret-4" not in repr(state)
+    assert "told-by-the-outputs" not in repr(state)
+
+
+def test_state_tells_a_certificate_with_its_key_and_a_trust_without_material() -> None:
+    key = {"certificatePem": "CERT", "privateKeyPem": secret("KEY")}
+    state = read(
+        exported(
+            [3, 4],
+            4,
+            resource("orgcal:index:CertificateKey", "outlook-calendar-3", outputs=key),
+            resource(CERTIFICATE, "outlook-calendar-3", outputs={"keyId": "key-3"}),
+            resource(TRUST, "outlook-calendar-4", outputs={"credentialId": "trust-4"}),
+        )
+    )
+
+    assert state.held[3].credential == ClientCertificate("KEY", "CERT")
+    assert (state.held[4].kind, state.held[4].key_id, state.held[4].credential) == ("federated", "trust-4", None)
+    assert state.complete, "nothing is pushed to a platform that proves itself"
+
+
+def pending(kind: str, urn: str) -> dict[str, Any]:
+    return {"type": kind, "resource": {"urn": urn}}
+
+
+INCOMPLETE = {
+    "credential not made": exported([3, 4], 3, password(3), pushed=3),
+    "credential not removed": exported([4], 4, password(3), password(4), pushed=4),
+    "not pushed": exported([3, 4], 4, password(3), password(4), pushed=3),
+    "never pushed": exported([3], 3, password(3)),
+    "replaced, the old one not removed": exported([3], 3, password(3), password(3, delete=True), pushed=3),
+    "creation under way": exported(
+        [3], 3, password(3), pushed=3, pending_operations=[pending("creating", f"{URN}{PASSWORD}::outlook-calendar-4")]
+    ),
+    "push under way": exported(
+        [3],
+        3,
+        password(3),
+        pushed=3,
+        pending_operations=[pending("updating", f"{URN}orgcal:index:ConnectorCredentials::outlook-calendar")],
+    ),
+}
+
+
+@pytest.mark.parametrize("said", INCOMPLETE.values(), ids=INCOMPLETE.keys())
+def test_state_of_an_interrupted_update_is_not_complete(said: dict[str, Any]) -> None:
+    assert not read(said).complete
+
+
+def test_state_whose_outputs_are_of_an_earlier_update_is_not_complete() -> None:
+    said = exported([3, 4], 3, password(3), password(4), pushed=3)
+    said["deployment"]["resources"][0]["outputs"]["orgcal"] = record([3], 3)
+
+    assert not read(said).complete
+
+
+def test_state_with_an_interrupted_creation_that_was_made_good_is_complete() -> None:
+    made = pending("creating", f"{URN}{PASSWORD}::outlook-calendar-3")
+
+    assert read(exported([3], 3, password(3), pushed=3, pending_operations=[made])).complete
+
+
+@pytest.mark.parametrize("said", [{}, {"deployment": {}}, {"deployment": {"resources": []}}], ids=str)
+def test_state_of_a_stack_that_was_never_deployed_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="has not been deployed"):
+        read(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("0s", "0 seconds"), ("90s", "90 seconds"), ("10m", "10 minutes"), ("24h", "1 day"),
+                        ("30d", "30 days"), ("1w", "7 days"), (" 1h ", "1 hour")],
+)  # fmt: skip
+def test_duration_is_read_and_said_in_its_largest_unit(text: str, words: str) -> None:
+    assert in_words(parse_duration(text, "--overlap")) == words
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5d", "7 d", "7D", "3651d", "999999999w", "٣d", "7d7d"])
+def test_duration_that_is_none_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match="expected a number with s, m, h, d or w") as refused:
+        parse_duration(text, "--overlap")
+    assert refused.value.repair == "--overlap 7d"
