@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,6 +240,26 @@ class Drive:
     def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """The state as the backend keeps it; secrets encrypted, or, for this process alone, as they are."""
         return self._said("stack", "export", *(["--show-secrets"] if show_secrets else []))
+
+    def forget_creations(self, types: Set[str]) -> None:
+        """Take interrupted creations of these resource types off the state's list of pending operations.
+
+        The engine keeps them until somebody confirms what became of them, and warns at each update. Whoever calls this
+        finds by other means what the interrupted creations have made.
+        """
+        exported = self.export()
+        deployment = exported["deployment"]
+        kept = [
+            operation
+            for operation in deployment.get("pending_operations") or []
+            if operation.get("type") != "creating" or operation["resource"].get("type") not in types
+        ]
+        deployment["pending_operations"] = kept
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file, _translated(self._stack_name):
+            json.dump(exported, file)
+            file.flush()
+            words = ["stack", "import", "--file", file.name, "--stack", self._stack_name]
+            self._workspace.pulumi_command.run(words, self._workspace.work_dir, self._workspace.env_vars)
 
     def _said(self, *words: str) -> dict[str, Any]:
         """What a command of the engine prints as JSON."""

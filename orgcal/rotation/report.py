@@ -12,16 +12,6 @@ from orgcal.rotation.state import Entry, StackState
 from orgcal.rotation.steps import Do, Step
 
 _FOREVER_DAYS = 36_500
-_NEXT = {
-    Do.FINISH: "finish the interrupted update",
-    Do.ADD: "add generation {0}",
-    Do.ACTIVATE: "prove generation {0}, then make it active",
-    Do.RETIRE: "prove the active generation through the platform, then retire generation {0}",
-    Do.ROLL_BACK: "make generation {0} active again",
-    Do.WITHDRAW: "withdraw generation {0}",
-    Do.WAIT: "retire generation {0}",
-    Do.REST: "begin a rotation",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +62,11 @@ class Standing:
     def next_words(self) -> str:
         """What is next, in a line."""
         step, due = self.step, self.step.due_at
-        what = _NEXT[step.do].format(step.generation)
         if step.do is Do.REST:
-            when = f"from {due:%Y-%m-%d}" if due else "with --now, or --if-expiring-within 30d"
-            return f"{step.why}; {what} {when}"
+            return f"nothing; {step.why}"
         if step.do is Do.WAIT:
-            return f"{what} from {due:%Y-%m-%d %H:%M} UTC"
-        return f"{what} ({step.why})"
+            return f"retire generation {step.generation}, from {due:%Y-%m-%d %H:%M} UTC"
+        return f"{step.words()} ({step.why})"
 
     def _generation(self, number: int, entry: Entry) -> dict[str, Any]:
         held = self.state.held.get(number)

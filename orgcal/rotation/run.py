@@ -19,7 +19,7 @@ from orgcal.rotation.proofs import Proofs
 from orgcal.rotation.record import Record
 from orgcal.rotation.report import Outcome, Standing
 from orgcal.rotation.settings_file import CredentialSection, SettingsFile
-from orgcal.rotation.state import Named, StackState, read_state
+from orgcal.rotation.state import CREDENTIAL_TYPES, Named, StackState, read_state
 from orgcal.rotation.steps import Asked, Do, Position, Step, next_step
 from orgcal.rotation.waiting import WAIT, Turn
 
@@ -151,7 +151,7 @@ class Rotation:
     def _take(self, step: Step, state: StackState, proofs: Proofs) -> bool:
         """Carry out one step; whether there may be another one."""
         if step.do not in (Do.WAIT, Do.REST):
-            self._around.tell(f"{step.do.value} generation {step.generation}: {step.why}")
+            self._around.tell(f"{step.words()}: {step.why}")
         number, live, active = step.generation, state.ledger.generations, state.ledger.active
         match step.do:
             case Do.REST:
@@ -243,7 +243,7 @@ class Rotation:
         if afterwards is not None:
             file.write(afterwards)
         self._log.step(step)
-        self._around.record.publish(f"{self._where}: {step.do.value} generation {step.generation} of the credential")
+        self._around.record.publish(f"{self._where}: {step.words()}")
 
     def _began(self, named: Named) -> bool:
         """Whether the ledger took `named` before an update failed; if nobody can tell, the next run finds out."""
@@ -262,6 +262,8 @@ class Rotation:
 
     def _follow(self, state: StackState) -> None:
         """Write the file where the state is ahead of it; record what an interrupted run wrote and did not record."""
+        if state.interrupted_creation:  # what it has made is found by its name, at the end
+            self._drive.forget_creations(CREDENTIAL_TYPES)
         file, ledger = self._around.file, state.ledger
         named = file.read().named
         if max(named.generations) > max(state.entries):

@@ -27,6 +27,8 @@ _KINDS: Mapping[str, tuple[CredentialKind, str]] = {
         "credentialId",
     ),
 }
+CREDENTIAL_TYPES = frozenset({*_KINDS, _KEY})
+"""What is made for each generation."""
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key by which the engine marks special values such as secrets.
 
@@ -88,6 +90,7 @@ class StackState:
         held: live credentials by generation.
         pushed: generation that the connector got; None where nothing is pushed.
         under_way: an update was interrupted, or is running.
+        interrupted_creation: the engine lists a credential whose creation was interrupted, and warns of it.
     """
 
     outputs: StackOutputs
@@ -96,6 +99,7 @@ class StackState:
     held: Mapping[int, HeldCredential]
     pushed: int | None
     under_way: bool
+    interrupted_creation: bool
 
     @property
     def complete(self) -> bool:
@@ -129,7 +133,8 @@ def read_state(exported: Mapping[str, Any], *, where: str) -> StackState:
         raise UsageError("the stack's state holds no ledger of its credentials", where=where, repair="orgcal up")
     pushed = _one(resources, _PUSHED).get("inputs") or {}
     held = {item.generation: item for item in _held(resources)}
-    made = {str(item.get("urn")) for item in resources}
+    operations = deployment.get("pending_operations") or []
+    pending = {str(item.get("type")) for item in operations}
     return StackState(
         outputs=outputs,
         ledger=Named(
@@ -138,12 +143,11 @@ def read_state(exported: Mapping[str, Any], *, where: str) -> StackState:
         entries={int(number): _entry(said) for number, said in (ledger.get("entries") or {}).items()},
         held=held,
         pushed=_number(pushed.get("generation")),
-        # A creation that was interrupted stays listed after the next update made the resource; that one is over.
-        under_way=any(item.get("delete") for item in resources)
-        or any(
-            str((item.get("resource") or {}).get("urn")) not in made
-            or (item.get("type") != "creating" and item.get("type") != "reading")
-            for item in deployment.get("pending_operations") or []
+        # An interrupted creation stays listed for ever; whether it was made good, the ledger tells.
+        under_way=any(item.get("delete") for item in resources) or bool(pending - {"creating", "reading"}),
+        interrupted_creation=any(
+            item.get("type") == "creating" and (item.get("resource") or {}).get("type") in CREDENTIAL_TYPES
+            for item in operations
         ),
     )
 

@@ -84,6 +84,12 @@ class Step:
     why: str
     due_at: datetime | None = None
 
+    def words(self) -> str:
+        """What is done, in a few words."""
+        if self.do is Do.FINISH:
+            return "finish the interrupted update"
+        return f"{self.do.value} generation {self.generation}"
+
 
 def next_step(position: Position, asked: Asked, now: datetime) -> Step:
     """The step that is next.
@@ -122,7 +128,8 @@ def _alone(position: Position, asked: Asked, now: datetime) -> Step:
             return replace(begin, why=f"generation {active} ends on {ends:%Y-%m-%d}, within {in_words(asked.within)}")
     due = ends - asked.within if asked.within is not None else None
     stands = "is good until" if ends > now else "expired on"
-    return Step(Do.REST, active, f"generation {active} {stands} {ends:%Y-%m-%d}", due)
+    when = f"from {due:%Y-%m-%d}" if due else "with --now, or --if-expiring-within 30d"
+    return Step(Do.REST, active, f"generation {active} {stands} {ends:%Y-%m-%d}; a rotation begins {when}", due)
 
 
 def _between_two(position: Position, old: int, new: int, asked: Asked, now: datetime) -> Step:

@@ -121,8 +121,8 @@ def test_state_tells_a_certificate_with_its_key_and_a_trust_without_material() -
     assert state.complete, "nothing is pushed to a platform that proves itself"
 
 
-def pending(kind: str, urn: str) -> dict[str, Any]:
-    return {"type": kind, "resource": {"urn": urn}}
+def pending(kind: str, of: str) -> dict[str, Any]:
+    return {"type": kind, "resource": {"urn": f"{URN}{of}::outlook-calendar", "type": of}}
 
 
 INCOMPLETE = {
@@ -132,14 +132,14 @@ INCOMPLETE = {
     "never pushed": exported([3], 3, password(3)),
     "replaced, the old one not removed": exported([3], 3, password(3), password(3, delete=True), pushed=3),
     "creation under way": exported(
-        [3], 3, password(3), pushed=3, pending_operations=[pending("creating", f"{URN}{PASSWORD}::outlook-calendar-4")]
+        [3, 4], 3, password(3), pushed=3, pending_operations=[pending("creating", PASSWORD)]
     ),
     "push under way": exported(
         [3],
         3,
         password(3),
         pushed=3,
-        pending_operations=[pending("updating", f"{URN}orgcal:index:ConnectorCredentials::outlook-calendar")],
+        pending_operations=[pending("updating", "orgcal:index:ConnectorCredentials")],
     ),
 }
 
@@ -156,10 +156,12 @@ def test_state_whose_outputs_are_of_an_earlier_update_is_not_complete() -> None:
     assert not read(said).complete
 
 
-def test_state_with_an_interrupted_creation_that_was_made_good_is_complete() -> None:
-    made = pending("creating", f"{URN}{PASSWORD}::outlook-calendar-3")
+def test_state_that_still_lists_an_old_interrupted_creation_is_complete_and_says_so() -> None:
+    said = exported([3], 3, password(3), pushed=3, pending_operations=[pending("creating", PASSWORD)])
 
-    assert read(exported([3], 3, password(3), pushed=3, pending_operations=[made])).complete
+    assert read(said).complete
+    assert read(said).interrupted_creation
+    assert not read(exported([3], 3, password(3), pushed=3)).interrupted_creation
 
 
 @pytest.mark.parametrize("said", [{}, {"deployment": {}}, {"deployment": {"resources": []}}], ids=str)
