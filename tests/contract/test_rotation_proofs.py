@@ -18,8 +18,11 @@ from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
 from orgcal.platforms import Credential, open_platform
+from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
 from orgcal.rotation.proof import IN_A_ROW, SAMPLE, Clock, Organisation, Prover, sample_of
+from orgcal.rotation.settings_file import CredentialSection
+from orgcal.rotation.state import Named, read_state
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
 from tests.support.deployed_connector import (
@@ -31,6 +34,7 @@ from tests.support.deployed_connector import (
     environ_of,
     operator_graph,
 )
+from tests.support.stack_exports import exported, password
 
 AT_HOME, AT_CONTOSO = Organisation(HOME, "the home tenant"), Organisation(CONTOSO, "Contoso")
 
@@ -262,3 +266,15 @@ def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
         check_kind(
             nango, {**bench.environ, "NANGO_API_KEY_FILE": bench.emulator.ready["nango"]["api_key_file"]}, "certificate"
         )
+
+
+def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(bench: Bench) -> None:
+    state = read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
+    files = {"certificate_file": "a.pem", "private_key_file": "a.key"}
+    brought = CredentialSection(Named((3,), 3), "certificate", {}, {3: files})
+
+    with pytest.raises(UsageError, match="there are no files for generation 4") as refused:
+        check_new_generation(4, state, brought, bench.environ)
+    assert refused.value.where == "orgcal:credential.certificates.4"
+
+    check_new_generation(4, state, replace(brought, certificates={3: files, 4: files}), bench.environ)
