@@ -31,6 +31,7 @@ from tests.support.processes import end_group
 CONNECTOR_KEY = "outlook-calendar-admin"
 HOME = "11111111-1111-1111-1111-111111111111"
 LAG_S = 3.0
+ROTATE = ("rotate", "--overlap", "0s", "--record", "file")
 EARLIEST_KILL_S = 0.5
 """Before that, Python is still starting."""
 
@@ -142,7 +143,7 @@ def killed(checkout: Checkout, moment_s: float, moments: list[float], *, with_ch
 def rotating(checkout: Checkout) -> Iterator[subprocess.Popen[bytes]]:
     """A rotation without an overlap, at work."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "orgcal.cli", "rotate", "--now", "--overlap", "0s"],
+        [sys.executable, "-m", "orgcal.cli", *ROTATE, "--now"],
         cwd=checkout.path,
         env=checkout.environ,
         stdin=subprocess.DEVNULL,
@@ -157,7 +158,7 @@ def rotating(checkout: Checkout) -> Iterator[subprocess.Popen[bytes]]:
 
 def rotated(checkout: Checkout, *words: str) -> dict[str, Any]:
     """What a rotation without an overlap said; it must end well, and with one generation."""
-    ran = checkout.orgcal("rotate", "--overlap", "0s", "--json", *words, timeout_s=300)
+    ran = checkout.orgcal(*ROTATE, "--json", *words, timeout_s=300)
     if ran.code:
         raise RuntimeError(ran.text)
     said: dict[str, Any] = json.loads(ran.out)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from orgcal.tenants.registry import Registry
 
-SUBJECT = "credential"
-
 
 class RotationLog:
     """The log of one stack's rotations; a registry that cannot be asked stops no rotation.
@@ -34,19 +32,18 @@ class RotationLog:
 
     def step(self, step: Step) -> None:
         """A step was done."""
-        self._write(step.do.value, generation=step.generation, why=step.why)
+        self._write(step.generation, step.do.value, why=step.why)
 
     def proof(self, generation: int, proof: Proof) -> None:
         """A proof was made."""
         result = "proved" if proof.passed else "not proved"
-        self._write(
-            result, generation=generation, way=proof.way, organisations=list(proof.organisations), said=proof.sentence
-        )
+        self._write(generation, result, way=proof.way, organisations=list(proof.organisations), said=proof.sentence)
 
     def removed(self, orphans: Iterable[Orphan]) -> None:
         """Left-over credentials were removed."""
         for orphan in orphans:
-            self._write("left-over removed", name=orphan.name, key_id=orphan.object_id)
+            number = int(orphan.name.rpartition(" ")[2])
+            self._write(number, "left-over removed", name=orphan.name, key_id=orphan.object_id)
 
     def sample(self, seed: str) -> list[Organisation]:
         """A few organisations that have consented; none where there is no registry.
@@ -61,12 +58,12 @@ class RotationLog:
             self._tell(f"the registry cannot be asked ({error.what}); the proof is made in the home tenant")
             return []
 
-    def _write(self, result: str, **detail: object) -> None:
+    def _write(self, generation: int, result: str, **detail: object) -> None:
         try:
             with self._registry() as registry:
                 if registry is not None:
                     with registry.transaction() as session:
-                        registry.write_log(session, "rotate", SUBJECT, result, **detail)
+                        registry.write_log(session, "rotate", f"generation {generation}", result, **detail)
         except OrgcalError as error:
             self._tell(f"the log could not be written: {error.what}")
 

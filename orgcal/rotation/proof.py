@@ -53,7 +53,7 @@ class Proof:
     Attributes:
         passed: every organisation that could tell gave its tokens.
         sentence: for a person.
-        way: what it was proved with: `stack's secret`, `platform's tokens`, `credential read back`, or `nothing`.
+        way: what it was proved with: `stack's credential`, `platform's tokens`, `credential read back`, or `nothing`.
         organisations: names of those that gave tokens.
         repair: what to do where it failed.
     """

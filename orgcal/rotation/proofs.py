@@ -22,7 +22,7 @@ from orgcal.rotation.state import StackState
 if TYPE_CHECKING:
     import requests
 
-STACKS_OWN = "stack's secret"
+STACKS_OWN = "stack's credential"
 
 
 class Proofs:

@@ -150,6 +150,8 @@ class Rotation:
 
     def _take(self, step: Step, state: StackState, proofs: Proofs) -> bool:
         """Carry out one step; whether there may be another one."""
+        if step.do is Do.ADD:
+            self._check_new(step.generation, state, proofs)
         if step.do not in (Do.WAIT, Do.REST):
             self._around.tell(f"{step.words()}: {step.why}")
         number, live, active = step.generation, state.ledger.generations, state.ledger.active
@@ -162,7 +164,8 @@ class Rotation:
             case Do.FINISH:
                 return self._finish(step, state, proofs)
             case Do.ADD:
-                self._add(step, state, proofs)
+                with self._taken_back_if_refused({number}):
+                    self._move(Named((*live, number), active), step)
             case Do.ACTIVATE | Do.ROLL_BACK:
                 if not proofs.before_use(number, state):
                     return False
@@ -178,13 +181,10 @@ class Rotation:
                 self._withdraw(step, state)
         return True
 
-    def _add(self, step: Step, state: StackState, proofs: Proofs) -> None:
-        around = self._around
-        environ = self._environment.applied_to(around.prepared.environ)
-        checks.check_new_generation(step.generation, state, around.file.read(), environ)
+    def _check_new(self, number: int, state: StackState, proofs: Proofs) -> None:
+        environ = self._environment.applied_to(self._around.prepared.environ)
+        checks.check_new_generation(number, state, self._around.file.read(), environ)
         proofs.check_clock(state)
-        with self._taken_back_if_refused({step.generation}):
-            self._move(Named((*state.ledger.generations, step.generation), state.ledger.active), step)
 
     def _finish(self, step: Step, state: StackState, proofs: Proofs) -> bool:
         """Bring the stack to what its ledger says; what the connector does not have yet is proved before that."""
@@ -193,7 +193,7 @@ class Rotation:
         if unproved and not proofs.before_use(ledger.active, state):
             return False
         with self._taken_back_if_refused({*ledger.generations} - {*state.held, ledger.active}):
-            self._move(ledger, step)
+            self._move(ledger, step, afterwards=Named(ledger.generations, ledger.active))
         if not self._read().complete:
             raise OrgcalError(
                 "the interrupted update could not be brought to its end",

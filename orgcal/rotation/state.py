@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -71,12 +71,14 @@ class HeldCredential:
 
     Attributes:
         credential: what to prove it with; None where the state cannot tell (a trust, or a private key of the user's).
+        ends: the end date that Entra ID tells, which may come before the ledger's; None of a trust.
     """
 
     generation: int
     kind: CredentialKind
     key_id: str
     credential: Credential | None
+    ends: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class StackState:
     Attributes:
         outputs: the stack's record; of the last update that came to its end.
         ledger: what the last update that the ledger allowed asked for.
-        entries: every generation there ever was.
+        entries: every generation there ever was; of those held with the end date that Entra ID tells.
         held: live credentials by generation.
         pushed: generation that the connector got; None where nothing is pushed.
         under_way: an update was interrupted, or is running.
@@ -133,6 +135,10 @@ def read_state(exported: Mapping[str, Any], *, where: str) -> StackState:
         raise UsageError("the stack's state holds no ledger of its credentials", where=where, repair="orgcal up")
     pushed = _one(resources, _PUSHED).get("inputs") or {}
     held = {item.generation: item for item in _held(resources)}
+    entries = {int(number): _entry(said) for number, said in (ledger.get("entries") or {}).items()}
+    for number, item in held.items():
+        if item.ends is not None and number in entries:
+            entries[number] = replace(entries[number], expires=item.ends)
     operations = deployment.get("pending_operations") or []
     pending = {str(item.get("type")) for item in operations}
     return StackState(
@@ -140,7 +146,7 @@ def read_state(exported: Mapping[str, Any], *, where: str) -> StackState:
         ledger=Named(
             tuple(sorted(map(int, ledger["generations"]))), int(ledger["active"]), _number(ledger.get("rollbackTo"))
         ),
-        entries={int(number): _entry(said) for number, said in (ledger.get("entries") or {}).items()},
+        entries=entries,
         held=held,
         pushed=_number(pushed.get("generation")),
         # An interrupted creation stays listed for ever; whether it was made good, the ledger tells.
@@ -165,7 +171,8 @@ def _held(resources: list[Mapping[str, Any]]) -> Iterator[HeldCredential]:
             credential = ClientSecret(str(said["value"]))
         elif kind == "certificate" and (pair := keys.get(_name(item))):
             credential = ClientCertificate(str(pair["privateKeyPem"]), str(pair["certificatePem"]))
-        yield HeldCredential(int(number), kind, str(said.get(id_name) or ""), credential)
+        ends = datetime.fromisoformat(str(said["endDate"])) if said.get("endDate") else None
+        yield HeldCredential(int(number), kind, str(said.get(id_name) or ""), credential, ends)
 
 
 def _one(resources: list[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:

@@ -110,7 +110,7 @@ def bench(world: World, emulator: RunningEmulator, emulator_environ: dict[str, s
 def test_prover_waits_until_a_new_secret_is_accepted_several_times_in_a_row(bench: Bench) -> None:
     secret = bench.added(lag_s=20)
 
-    proof = bench.prover().prove(secret, [], AT_HOME, way="stack's secret")
+    proof = bench.prover().prove(secret, [], AT_HOME, way="stack's credential")
 
     assert proof.passed
     assert proof.organisations == ("the home tenant",)
@@ -124,7 +124,7 @@ def test_prover_waits_until_a_new_secret_is_accepted_several_times_in_a_row(benc
 def test_prover_gives_up_when_patience_is_over_and_says_what_was_answered(bench: Bench) -> None:
     secret = bench.added(lag_s=3600)
 
-    proof = bench.prover(patience_s=30).prove(secret, [], AT_HOME, way="stack's secret")
+    proof = bench.prover(patience_s=30).prove(secret, [], AT_HOME, way="stack's credential")
 
     assert not proof.passed
     assert "gave no tokens for 30 s: the client secret is wrong" in proof.sentence
@@ -137,7 +137,7 @@ def test_prover_asks_no_further_where_an_organisation_cannot_tell_and_falls_back
 ) -> None:
     gone = Organisation(FABRIKAM, "Fabrikam")
 
-    proof = bench.prover().prove(bench.current, [AT_CONTOSO, gone], AT_HOME, way="stack's secret")
+    proof = bench.prover().prove(bench.current, [AT_CONTOSO, gone], AT_HOME, way="stack's credential")
 
     assert proof.passed
     assert proof.organisations == ("the home tenant",)
@@ -148,7 +148,7 @@ def test_prover_asks_no_further_where_an_organisation_cannot_tell_and_falls_back
 def test_prover_proves_in_consented_organisations_without_the_home_tenant(bench: Bench) -> None:
     bench.consent()
 
-    proof = bench.prover().prove(bench.current, [AT_CONTOSO], AT_HOME, way="stack's secret")
+    proof = bench.prover().prove(bench.current, [AT_CONTOSO], AT_HOME, way="stack's credential")
 
     assert proof.organisations == ("Contoso",)
 
@@ -178,7 +178,7 @@ def test_clock_that_is_off_by_minutes_is_refused_by_the_answers_date(bench: Benc
     clock = Clock(lambda: datetime.now(UTC) + timedelta(seconds=off))
     bench.session.hooks["response"].append(clock)
 
-    bench.prover().prove(bench.current, [], AT_HOME, way="stack's secret")
+    bench.prover().prove(bench.current, [], AT_HOME, way="stack's credential")
 
     with pytest.raises(UsageError, match=says) as refused:
         clock.check()
@@ -190,7 +190,7 @@ def test_clock_that_is_right_is_no_matter(bench: Bench) -> None:
     clock.check()  # nobody was asked yet
     bench.session.hooks["response"].append(clock)
 
-    bench.prover().prove(bench.current, [], AT_HOME, way="stack's secret")
+    bench.prover().prove(bench.current, [], AT_HOME, way="stack's credential")
 
     assert clock.offset_s is not None
     clock.check()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.rotation import CONNECTOR_KEY, control, keys, measure, rotating
+from benchmarks.rotation import CONNECTOR_KEY, ROTATE, control, keys, measure, rotating
 from tests.support.checkout import Checkout, Ran
 from tests.support.outside import Outside
 from tests.support.processes import end_group
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def rotate(checkout: Checkout, *words: str, code: int = 0) -> dict[str, Any]:
     """What `orgcal rotate --json` said."""
-    ran = checkout.orgcal("rotate", "--json", *words, timeout_s=300)
+    ran = checkout.orgcal("rotate", "--json", "--record", "file", *words, timeout_s=300)
     assert ran.code == code, ran.text
     said: dict[str, Any] = json.loads(ran.out)
     return said
@@ -83,7 +83,7 @@ def test_rotation_whose_proof_does_not_come_changes_nothing_until_it_does(settle
     waiting = rotate(settled, "--now")
 
     assert steps(activated) == ["activate"]
-    assert [proof["way"] for proof in activated["proofs"]] == ["stack's secret", "credential read back"]
+    assert [proof["way"] for proof in activated["proofs"]] == ["stack's credential", "credential read back"]
     assert held(outside)["generation"] > before["generation"]
     assert steps(waiting) == [], "the old one is in its overlap"
     assert waiting["next"]["step"] == "wait"
@@ -107,7 +107,7 @@ def test_rotation_that_entra_refuses_leaves_nothing_half_done(settled: Checkout,
     }
     control(outside, "/faults", refusal)
 
-    refused = settled.orgcal("rotate", "--now")
+    refused = settled.orgcal("rotate", "--now", "--record", "file")
     outside.session.delete(f"{outside.ready['control']['url']}/faults", headers=bearer(outside)).raise_for_status()
     after = rotate(settled)
 
@@ -151,7 +151,7 @@ def test_two_rotations_at_once_become_one(settled: Checkout, outside: Outside) -
 
     both = [
         subprocess.Popen(
-            [sys.executable, "-m", "orgcal.cli", "rotate", "--now", "--overlap", "0s"],
+            [sys.executable, "-m", "orgcal.cli", *ROTATE, "--now"],
             cwd=settled.path,
             env=settled.environ,
             stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -44,6 +45,16 @@ def test_state_tells_a_certificate_with_its_key_and_a_trust_without_material() -
     assert state.held[3].credential == ClientCertificate("KEY", "CERT")
     assert (state.held[4].kind, state.held[4].key_id, state.held[4].credential) == ("federated", "trust-4", None)
     assert state.complete, "nothing is pushed to a platform that proves itself"
+
+
+def test_state_takes_the_end_date_that_entra_tells() -> None:
+    short = password(3)
+    short["outputs"]["endDate"] = "2026-12-31T00:00:00Z"
+
+    state = read(exported([3, 4], 3, short, password(4), pushed=3))
+
+    assert state.entries[3].expires == datetime(2026, 12, 31, tzinfo=UTC)
+    assert state.entries[4].expires == datetime(2027, 5, 1, tzinfo=UTC)
 
 
 def pending(kind: str, of: str) -> dict[str, Any]:
