@@ -42,6 +42,10 @@ class Prober:
         self.failed: list[str] = []
         self.generations: list[int] = []
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
     def probe(self) -> None:
         """One probe."""
         self.probes += 1
@@ -74,6 +78,7 @@ def main() -> None:
         due = max(due + EVERY_S, time.monotonic())
         if select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
             break
+    prober.close()
     print(json.dumps({"probes": prober.probes, "failed": prober.failed, "generations": prober.generations}))
 
 

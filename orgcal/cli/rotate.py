@@ -48,8 +48,9 @@ def rotate(
     from orgcal.engine.tools import prepare
     from orgcal.rotation.durations import parse_duration
     from orgcal.rotation.record import PullRequestRecord, open_record
-    from orgcal.rotation.run import Rotation, Surroundings, look
+    from orgcal.rotation.run import Rotation, Surroundings
     from orgcal.rotation.settings_file import SettingsFile
+    from orgcal.rotation.standing import look
     from orgcal.rotation.steps import Asked
 
     _only_one(now=now, rollback=rollback, revoke=revoke, status=status)

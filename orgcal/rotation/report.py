@@ -1,98 +1,13 @@
-"""What a rotation did, and where a stack's credential stands, for people and as JSON."""
+"""What a run of a rotation did, for people and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from orgcal.rotation.proof import Proof
-from orgcal.rotation.state import Entry, StackState
-from orgcal.rotation.steps import Do, Step
-
-_FOREVER_DAYS = 36_500
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A stack's generations, and what is next.
-
-    Attributes:
-        agrees: whether the stack's file names what the state has.
-    """
-
-    stack: str
-    state: StackState
-    step: Step
-    agrees: bool
-    now: datetime
-
-    def as_json(self) -> dict[str, Any]:
-        """As a JSON object."""
-        due = self.step.due_at
-        return {
-            "stack": self.stack,
-            "client_id": self.state.outputs.client_id,
-            "active_generation": self.state.ledger.active,
-            "generations": [self._generation(number, entry) for number, entry in sorted(self.state.entries.items())],
-            "complete": self.state.complete,
-            "file_agrees": self.agrees,
-            "next": {
-                "step": self.step.do.value,
-                "generation": self.step.generation,
-                "why": self.step.why,
-                "due_at": None if due is None else due.isoformat(),
-            },
-        }
-
-    def lines(self) -> Iterator[str]:
-        """For people."""
-        yield f"stack {self.stack}, application {self.state.outputs.client_id}"
-        for number in self.state.ledger.generations:
-            entry, held = self.state.entries[number], self.state.held.get(number)
-            until = f"until {entry.expires:%Y-%m-%d}, {self._left(entry)}"
-            since = f", superseded {entry.superseded:%Y-%m-%d %H:%M} UTC" if entry.superseded else ""
-            made = f"{held.kind} {held.key_id}" if held else "not made yet"
-            yield f"  generation {number}  {self._role(number, entry)}  {made}  {until}{since}"
-        if not self.agrees:
-            yield "  the stack's file names other generations than the state; orgcal rotate writes it"
-        yield f"next: {self.next_words()}"
-
-    def next_words(self) -> str:
-        """What is next, in a line."""
-        step, due = self.step, self.step.due_at
-        if step.do is Do.REST:
-            return f"nothing; {step.why}"
-        if step.do is Do.WAIT:
-            return f"retire generation {step.generation}, from {due:%Y-%m-%d %H:%M} UTC"
-        return f"{step.words()} ({step.why})"
-
-    def _generation(self, number: int, entry: Entry) -> dict[str, Any]:
-        held = self.state.held.get(number)
-        moments = {"superseded_at": entry.superseded, "retired_at": entry.retired}
-        days = (entry.expires - self.now).days
-        return {
-            "generation": number,
-            "role": self._role(number, entry),
-            "kind": held.kind if held else None,
-            "key_id": held.key_id if held else None,
-            "created_at": entry.created.isoformat(),
-            "expires_at": entry.expires.isoformat(),
-            "days_left": None if days > _FOREVER_DAYS else days,
-            **{name: None if when is None else when.isoformat() for name, when in moments.items()},
-        }
-
-    def _role(self, number: int, entry: Entry) -> str:
-        if number not in self.state.ledger.generations:
-            return "retired"
-        if number == self.state.ledger.active:
-            return "active"
-        return "superseded" if entry.superseded else "new"
-
-    def _left(self, entry: Entry) -> str:
-        days = (entry.expires - self.now).days
-        return "does not end" if days > _FOREVER_DAYS else f"{days} days left"
+from orgcal.rotation.standing import Standing
+from orgcal.rotation.steps import Step
 
 
 @dataclass

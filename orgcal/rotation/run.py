@@ -17,10 +17,11 @@ from orgcal.rotation.log import RotationLog
 from orgcal.rotation.proof import PATIENCE
 from orgcal.rotation.proofs import Proofs
 from orgcal.rotation.record import Record
-from orgcal.rotation.report import Outcome, Standing
-from orgcal.rotation.settings_file import CredentialSection, SettingsFile
+from orgcal.rotation.report import Outcome
+from orgcal.rotation.settings_file import SettingsFile
+from orgcal.rotation.standing import position_of, standing_of
 from orgcal.rotation.state import CREDENTIAL_TYPES, Named, StackState, read_state
-from orgcal.rotation.steps import Asked, Do, Position, Step, next_step
+from orgcal.rotation.steps import Asked, Do, Step, next_step
 from orgcal.rotation.waiting import WAIT, Turn
 
 Tell = Callable[[str], object]
@@ -51,30 +52,6 @@ class Surroundings:
     patience: timedelta = PATIENCE
     wait: timedelta = WAIT
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-def look(prepared: Prepared, file: SettingsFile, asked: Asked, now: datetime) -> Standing:
-    """Where the stack stands, and what is next; nothing is written or waited for."""
-    stack = prepared.environment.stack
-    state = read_state(prepared.drive().export(show_secrets=True), where=f"stack {stack}")
-    section = file.read()
-    step = next_step(position_of(state, section), asked, now)
-    return Standing(stack, state, step, section.named.same_as(state.ledger), now)
-
-
-def position_of(state: StackState, section: CredentialSection, *, may_begin: bool = True) -> Position:
-    """Where a stack stands, by its state and its file."""
-    newest = max(section.named.generations)
-    return Position(
-        live=state.ledger.generations,
-        active=state.ledger.active,
-        entries=state.entries,
-        complete=state.complete,
-        held=frozenset(state.held),
-        may_begin=may_begin,
-        begun=newest if newest > max(state.entries) else None,
-        idle=checks.NO_SECRET if checks.has_nothing_to_rotate(state, section) else "",
-    )
 
 
 class Rotation:
@@ -269,7 +246,8 @@ class Rotation:
         if max(named.generations) > max(state.entries):
             return  # the file begins a rotation
         if named.rollback_to == named.active != ledger.active and named.active in ledger.generations:
-            self._asked = replace(self._asked, rollback=True)  # an interrupted roll-back goes on
+            self._asked = replace(self._asked, rollback=True)
+            return  # an interrupted roll-back goes on
         wanted = Named(ledger.generations, ledger.active)
         if named != wanted:
             file.write(wanted)
@@ -299,11 +277,8 @@ class Rotation:
         if self._asked.revoke and done & {Do.RETIRE, Do.WITHDRAW} and Do.ADD not in done:
             active = state.ledger.active
             around.tell(f"generation {active} stays in use; if it is the one that leaked: orgcal rotate --revoke again")
-        section = around.file.read()
         ahead = replace(self._asked, now=False, revoke=False, rollback=False)
-        step = next_step(position_of(state, section), ahead, around.now())
-        agrees = section.named.same_as(state.ledger)
-        self._outcome.standing = Standing(self._environment.stack, state, step, agrees, around.now())
+        self._outcome.standing = standing_of(state, around.file.read(), ahead, around.now())
 
     def _settled_state(self) -> StackState:
         """The state, once nobody works on it."""
