@@ -75,8 +75,12 @@ def rotate(
     with StepPrinter(quiet=as_json) as printer:
         around = Surroundings(prepared, file, kept, printer, tell, patience=patient, wait=waiting)
         outcome = Rotation(around, asked).run()
-    outcome.pull_request = kept.url if isinstance(kept, PullRequestRecord) else ""
+    problem = None
+    if isinstance(kept, PullRequestRecord):
+        outcome.pull_request, problem = kept.url, kept.problem
     typer.echo(json.dumps(outcome.as_json()) if as_json else "\n".join(_lines(outcome)))
+    if problem is not None:
+        raise problem
     if outcome.failed:
         raise typer.Exit(1)
 

@@ -19,6 +19,7 @@ from orgcal.rotation.record_checks import OTHERWISE, check_file, tracked_path, t
 from orgcal.rotation.settings_file import SettingsFile
 
 Mode = Literal["file", "commit", "pull-request"]
+_GH_TIMEOUT_S = 120.0
 
 
 class Record(Protocol):
@@ -107,6 +108,10 @@ class PullRequestRecord:
         stack: names the branch.
         environ: the process environment, for `gh`.
         tell: is told in one line what was pushed, and what to type where `gh` is missing.
+
+    Attributes:
+        url: of the pull request; empty if there is none.
+        problem: why there is none although there should be one.
     """
 
     def __init__(
@@ -118,7 +123,9 @@ class PullRequestRecord:
         self._stack = stack
         self._environ = environ
         self._tell = tell
+        self._told: set[str] = set()
         self.url = ""
+        self.problem: GitRefused | None = None
 
     def check(self) -> None:
         self._file.check()
@@ -170,42 +177,53 @@ class PullRequestRecord:
         return self._git.run("commit-tree", tree, "-p", base, "-m", message, **identity(self._git))
 
     def _request(self, target: str, title: str) -> None:
-        """Open the pull request, if none is open; say how, where `gh` is missing or refuses."""
+        """Open the pull request, if none is open; the branch is pushed, so a refusal by `gh` waits until the end."""
+        typed = f"gh pr create --head {self._branch} --base {target}"
+        if shutil.which("gh", path=self._environ.get("PATH")) is None:
+            self._tell_once(f"  open the pull request: {typed} --fill")
+            return
         body = (
             f"Generations of stack {self._stack} as its state has them. Until this is merged, a deployment of {target} "
             "is refused by the ledger."
         )
-        words = ["gh", "pr", "create", "--head", self._branch, "--base", target, "--title", title, "--body", body]
-        if shutil.which("gh", path=self._environ.get("PATH")) is None:
-            typed = " ".join(words[:7])
-            self._tell(f"  open the pull request: {typed} --fill")
+        try:
+            self.url = self._gh("list", "--head", self._branch, "--state", "open", "--json", "url", "--jq", ".[0].url")
+            if not self.url:
+                self.url = self._gh(*typed.split()[2:], "--title", title, "--body", body)
+        except GitRefused as refused:
+            self.problem = refused
             return
-        listed = self._gh("pr", "list", "--head", self._branch, "--state", "open", "--json", "url", "--jq", ".[0].url")
-        self.url = listed.stdout.strip()
-        if not self.url:
-            made = self._gh(*words[1:])
-            if made.returncode:
-                said = " ".join(made.stderr.split())[:200]
-                raise GitRefused(
-                    f"the branch {self._branch} is pushed, but gh could not open the pull request: {said}",
-                    where="gh pr create",
-                    repair="let the job's token write pull requests (permissions: pull-requests: write), or open it by "
-                    "hand",
-                )
-            self.url = made.stdout.strip().splitlines()[-1] if made.stdout.strip() else ""
-        self._tell(f"  pull request: {self.url}")
+        self.problem = None
+        self._tell_once(f"  pull request: {self.url}")
 
-    def _gh(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["gh", *words],
-            cwd=self._file.path.parent,
-            env={**self._environ, "GH_PROMPT_DISABLED": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-        )
+    def _gh(self, *words: str) -> str:
+        """The last line of what `gh pr` prints."""
+        try:
+            done = subprocess.run(
+                ["gh", "pr", *words],
+                cwd=self._file.path.parent,
+                env={**self._environ, "GH_PROMPT_DISABLED": "1"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                timeout=_GH_TIMEOUT_S,
+                check=False,
+            )
+            said = "" if done.returncode == 0 else " ".join(done.stderr.split())[:200] or "it failed"
+        except subprocess.TimeoutExpired:
+            said = f"no answer for {_GH_TIMEOUT_S:.0f} s"
+        if said:
+            raise GitRefused(
+                f"the record is pushed to {self._branch}, but gh could not open the pull request: {said}",
+                where=f"gh pr {words[0]}",
+                repair="let the job's token write them (permissions: pull-requests: write), or open it by hand",
+            )
+        return (done.stdout.strip().splitlines() or [""])[-1]
+
+    def _tell_once(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            self._tell(line)
 
 
 def open_record(

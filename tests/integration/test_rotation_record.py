@@ -13,7 +13,7 @@ import pytest
 
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.rotation.git import GitRefused
-from orgcal.rotation.record import Record, open_record
+from orgcal.rotation.record import PullRequestRecord, Record, open_record
 from orgcal.rotation.settings_file import SettingsFile
 from orgcal.rotation.state import Named
 
@@ -303,6 +303,25 @@ def test_pull_request_record_says_what_to_type_without_gh(
     record.publish("stack prod: add generation 4")
 
     assert any("gh pr create --head orgcal/rotate-prod --base main" in line for line in repository.told)
+
+
+def test_pull_request_that_gh_refuses_stops_no_step_and_is_told_at_the_end(repository: Repository) -> None:
+    program = repository.programs / "gh"
+    program.write_text("#!/bin/sh\n[ $2 = list ] || { echo 'Resource not accessible by integration' >&2; exit 1; }\n")
+    program.chmod(0o755)
+    record = repository.record("pull-request")
+    record.check()
+
+    for named in (ADDED, ACTIVATED):
+        repository.settings().write(named)
+        record.publish("stack prod: a step")
+
+    assert isinstance(record, PullRequestRecord)
+    assert "active: 4" in repository.pushed("orgcal/rotate-prod")
+    assert record.url == ""
+    assert record.problem is not None
+    assert "Resource not accessible by integration" in record.problem.what
+    assert "pull-requests: write" in record.problem.repair
 
 
 def test_pull_request_that_is_merged_needs_no_other(repository: Repository) -> None:
