@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test live e2e check lock compare-azuread \
-	bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread
+	bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation
 
 help: ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,3 +75,6 @@ bench-consent: setup ## Links, callbacks and checks of consent, as JSON
 
 bench-azuread: setup ## Seconds of the azuread stand-in, as JSON
 	@$(PY) -m benchmarks.azuread
+
+bench-rotation: setup ## Rotations that are killed and continued, and what a prober saw, as JSON
+	@$(PY) -m benchmarks.rotation

@@ -5,6 +5,7 @@
     │   ├── ConfigError             one or more settings of the stack are wrong
     │   └── WorldMismatch           emulator and real clouds would be mixed
     ├── EngineError                 no engine, or the engine refused                    exit 1
+    │   └── StackLocked             another update of the stack is running
     ├── EntraError                  Entra ID said no to a token request                 exit 4
     ├── GraphError                  Microsoft Graph answered with an error              exit 1
     ├── PlatformError               the integration platform answered with an error     exit 1
@@ -68,6 +69,10 @@ class WorldMismatch(UsageError):
 
 class EngineError(OrgcalError):
     """The Pulumi engine is missing, cannot be built, or refused an operation."""
+
+
+class StackLocked(EngineError):
+    """Another update of the stack holds the backend's lock."""
 
 
 class EntraError(OrgcalError):

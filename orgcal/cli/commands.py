@@ -24,6 +24,7 @@ COMMANDS = {
     "adopt": ("adopt", "adopt", "Take an existing application over"),
     "ci": ("ci", "app", "CI without a stored secret"),
     "sweep": ("sweep", "sweep", "Find and remove what killed runs left behind"),
+    "rotate": ("rotate", "rotate", "Replace the credential without an outage"),
     "demo": ("demo", "demo", "The whole job against the emulator"),
 }
 

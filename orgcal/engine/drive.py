@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -259,9 +260,29 @@ class Drive:
         """The stack's outputs that are no secret, whatever program made them; secret ones are blanked."""
         return self._said("stack", "output", "--json")
 
-    def export(self) -> dict[str, Any]:
-        """The state as the backend keeps it, secrets encrypted."""
-        return self._said("stack", "export")
+    def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """The state as the backend keeps it; secrets encrypted, or, for this process alone, as they are."""
+        return self._said("stack", "export", *(["--show-secrets"] if show_secrets else []))
+
+    def forget_creations(self, types: Set[str]) -> None:
+        """Take interrupted creations of these resource types off the state's list of pending operations.
+
+        The engine keeps them until somebody confirms what became of them, and warns at each update. Whoever calls this
+        finds by other means what the interrupted creations have made.
+        """
+        exported = self.export()
+        deployment = exported["deployment"]
+        kept = [
+            operation
+            for operation in deployment.get("pending_operations") or []
+            if operation.get("type") != "creating" or operation["resource"].get("type") not in types
+        ]
+        deployment["pending_operations"] = kept
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file, _translated(self._stack_name):
+            json.dump(exported, file)
+            file.flush()
+            words = ["stack", "import", "--file", file.name, "--stack", self._stack_name]
+            self._workspace.pulumi_command.run(words, self._workspace.work_dir, self._workspace.env_vars)
 
     def _said(self, *words: str) -> dict[str, Any]:
         """What a command of the engine prints as JSON; the stack is made only where there is none."""
@@ -284,22 +305,34 @@ class Drive:
 
         Only a backend in local files says whose lock it is; elsewhere nothing is done.
         """
+        dead = [path for path, holder in self._locks() if holder is None]
+        for path in dead:
+            path.unlink(missing_ok=True)
+        return bool(dead)
+
+    def lock_holder(self) -> str:
+        """Whose lock keeps updates of this stack waiting, in a few words; empty if none, or with a remote backend."""
+        return next((holder for _, holder in self._locks() if holder), "")
+
+    def _locks(self) -> Iterator[tuple[Path, str | None]]:
+        """Locks of a backend in local files, each with who holds it; None stands for a dead process of this machine."""
         backend = urlsplit(self._environment.backend_url)
         if backend.scheme != "file":
-            return False
+            return
         locks = Path(unquote(backend.path)) / ".pulumi" / "locks"
-        removed = False
         for path in locks.glob(f"organization/*/{self._stack_name}/*.json"):
             try:
-                holder = json.loads(path.read_text(encoding="utf-8"))
-                here = holder["hostname"] == os.uname().nodename
-                alive = psutil.pid_exists(int(holder["pid"])) and "pulumi" in psutil.Process(int(holder["pid"])).name()
+                said = json.loads(path.read_text(encoding="utf-8"))
+                here, pid = said["hostname"] == os.uname().nodename, int(said["pid"])
+                holder = psutil.Process(pid)
+                # A container without an init process keeps what was killed as a zombie.
+                alive = "pulumi" in holder.name() and holder.status() != psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                alive = False
             except (OSError, ValueError, KeyError, TypeError, psutil.Error):
                 continue
-            if here and not alive:
-                path.unlink(missing_ok=True)
-                removed = True
-        return removed
+            whose = f"{said.get('username') or 'somebody'} on {said['hostname']} (pid {pid})"
+            yield path, whose if alive or not here else None
 
     def _selected(self) -> automation.Stack:
         self.select()

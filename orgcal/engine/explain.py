@@ -6,7 +6,7 @@ import re
 
 from orgcal.engine.hints import hint
 from orgcal.engine.stacks import DEV_STACK
-from orgcal.errors import EngineError, UsageError
+from orgcal.errors import EngineError, StackLocked, UsageError
 
 MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 """The engine's own markup and colours."""
@@ -31,8 +31,8 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
             if stack == DEV_STACK
             else "name the right file in PULUMI_CONFIG_PASSPHRASE_FILE",
         )
-    if "the stack is currently locked" in plain:
-        return EngineError(
+    if "the stack is currently locked" in plain or "Another update is currently in progress" in plain:
+        return StackLocked(
             "another update of this stack is running, or one was killed elsewhere",
             where=where,
             repair=f"wait for it; if none runs any more: pulumi cancel --stack {stack}",

@@ -81,8 +81,8 @@ def remove_orphan(graph: GraphClient, orphan: Orphan) -> None:
             graph.patch(path, {"keyCredentials": [item for item in held if item.get("keyId") != orphan.object_id]})
 
 
-def _parts(graph: GraphClient, application: FoundApplication, tag: str, held: Held) -> Iterator[Orphan]:
-    """Credentials of ours, and the service principal, of an application that the state holds."""
+def credentials_of(graph: GraphClient, application: FoundApplication, tag: str) -> Iterator[Orphan]:
+    """Every credential of an application that the stack with this tag has made, held or not."""
     object_id = application.application_object_id
     path = f"/applications/{object_id}/federatedIdentityCredentials"
     listed: list[tuple[Kind, str, dict[str, Any]]] = [
@@ -95,11 +95,21 @@ def _parts(graph: GraphClient, application: FoundApplication, tag: str, held: He
     ]
     for kind, id_name, item in listed:
         name, found_id = str(item.get("displayName") or ""), str(item.get(id_name) or "")
-        if _is_ours(name, tag) and found_id not in held.keys:
+        if _is_ours(name, tag):
             yield Orphan(kind, name, found_id, object_id)
+
+
+def _parts(graph: GraphClient, application: FoundApplication, tag: str, held: Held) -> Iterator[Orphan]:
+    """Credentials of ours, and the service principal, of an application that the state holds."""
+    yield from (item for item in credentials_of(graph, application, tag) if item.object_id not in held.keys)
     principal = applications.service_principal_of(graph, application.client_id)
     if principal is not None and str(principal["id"]) not in held.principals:
-        yield Orphan("service principal", str(principal.get("displayName") or ""), str(principal["id"]), object_id)
+        yield Orphan(
+            "service principal",
+            str(principal.get("displayName") or ""),
+            str(principal["id"]),
+            application.application_object_id,
+        )
 
 
 def _is_ours(name: str, tag: str) -> bool:

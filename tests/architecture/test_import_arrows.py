@@ -21,9 +21,9 @@ ORDER = [
     "orgcal.engine",
     "verify",
     "orgcal.consent",
+    "orgcal.upkeep",
     "orgcal.rotation",
     "orgcal.ci",
-    "orgcal.upkeep",
     "orgcal.cli",
 ]
 FOUNDATION = {"orgcal.clouds", "orgcal.errors", "orgcal.outputs", "orgcal.msgraph", "orgcal.home", "orgcal.platforms"}

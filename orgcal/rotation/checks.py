@@ -1,0 +1,93 @@
+"""Refusals before the first write, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from orgcal.engine.environment import StackEnvironment
+from orgcal.errors import UsageError
+from orgcal.rotation.platform_proof import check_kind
+from orgcal.rotation.settings_file import CredentialSection
+from orgcal.rotation.state import StackState
+from orgcal.rotation.steps import Asked
+
+NO_SECRET = "the platform proves itself with tokens of its own, so there is nothing to rotate"  # noqa: S105
+
+
+def has_nothing_to_rotate(state: StackState, section: CredentialSection) -> bool:
+    """Whether the connector trusts tokens, and its next generation would too."""
+    live = state.ledger.generations
+    only = state.held.get(state.ledger.active)
+    return len(live) == 1 and only is not None and only.kind == "federated" and section.kind == "federated"
+
+
+def check_asked(state: StackState, section: CredentialSection, asked: Asked, now: datetime) -> None:
+    """Find out whether what was asked for is possible.
+
+    Raises:
+        UsageError: it is not.
+    """
+    live, active = state.ledger.generations, state.ledger.active
+    where = f"stack {state.outputs.stack}"
+    done = max(state.entries) > active  # what was newer has been withdrawn
+    if asked.rollback and len(live) == 1 and state.complete and not done:
+        raise UsageError(
+            f"generation {active} is the only live one; there is nothing to go back to",
+            where=where,
+            repair="orgcal rotate --now makes a new one",
+        )
+    if asked.rollback and active != live[0] and state.entries[live[0]].expires <= now:
+        raise UsageError(
+            f"generation {live[0]} has expired, so nothing can go back to it", where=where, repair="orgcal rotate --now"
+        )
+    if (asked.now or asked.revoke) and has_nothing_to_rotate(state, section):
+        raise UsageError(
+            NO_SECRET, where=where, repair="to trust others: orgcal:credential.trusts, docs/credentials.md"
+        )
+
+
+def check_place(state: StackState, environment: StackEnvironment) -> None:
+    """Find out whether the stack's directory can be asked, and is the one it was deployed to.
+
+    Raises:
+        UsageError: the stack lives on an emulator that does not run, or that is another one.
+    """
+    if environment.cloud != "emulator":
+        return
+    if environment.world is None or environment.world.emulated is None:
+        raise UsageError(
+            "the stack's emulator does not run",
+            where=f"stack {environment.stack}",
+            repair=f"orgcal emulator start --stack {environment.stack}",
+        )
+    if environment.world.emulated.directory_id != state.outputs.directory_id:
+        raise UsageError(
+            "the emulator's directory is another one than the stack was deployed to",
+            where=f"stack {environment.stack}",
+            repair=f"orgcal up --stack {environment.stack}",
+        )
+
+
+def check_new_generation(
+    number: int, state: StackState, section: CredentialSection, environ: Mapping[str, str]
+) -> None:
+    """Find out whether a new generation could take over once it is made.
+
+    Raises:
+        UsageError: it could not.
+    """
+    kind, active = section.kind_of(number), state.ledger.active
+    if kind == "federated":
+        raise UsageError(
+            f"generation {number} would be a trust in the platform's own tokens, and only the platform can prove it",
+            where="orgcal:credential.kind",
+            repair="change over by hand: docs/credentials.md, From one kind to another",
+        )
+    check_kind(state.outputs, environ, kind)
+    if kind == "certificate" and active in section.certificates and number not in section.certificates:
+        raise UsageError(
+            f"you brought the certificate of generation {active} along, and there are no files for generation {number}",
+            where=f"orgcal:credential.certificates.{number}",
+            repair=f"add {number}: {{certificate_file: …, private_key_file: …}} beside those of {active}",
+        )

@@ -1,0 +1,41 @@
+"""Durations as people type them: `30d`, `12h`, `10m`, `0s`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from orgcal.errors import UsageError
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_LONGEST = timedelta(days=3650)
+
+
+def parse_duration(text: str, option: str) -> timedelta:
+    """The duration that `text` names.
+
+    Args:
+        text: a whole number and one of s, m, h, d, w.
+        option: of the command line, for the error.
+
+    Raises:
+        UsageError: it names none, or more than ten years.
+    """
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())
+    seconds = int(match[1]) * _UNITS_S[match[2]] if match else -1
+    if not 0 <= seconds <= _LONGEST.total_seconds():
+        raise UsageError(
+            f"found {text!r}; expected a number with s, m, h, d or w, at most 3650d",
+            where=option,
+            repair=f"{option} 7d",
+        )
+    return timedelta(seconds=seconds)
+
+
+def in_words(duration: timedelta) -> str:
+    """`duration` in its largest whole unit: `7 days`, `1 hour`."""
+    seconds = int(duration.total_seconds())
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"

@@ -1,0 +1,82 @@
+"""Rows in the registry's log, where the stack has a registry; and the organisations it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orgcal.engine.tools import Prepared
+from orgcal.errors import OrgcalError
+from orgcal.rotation.proof import Organisation, Proof, sample_of
+from orgcal.rotation.steps import Step
+from orgcal.upkeep.sweep import Orphan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orgcal.tenants.registry import Registry
+
+
+class RotationLog:
+    """The log of one stack's rotations; a registry that cannot be asked stops no rotation.
+
+    Args:
+        prepared: the stack.
+        tell: is told where a row could not be written.
+    """
+
+    def __init__(self, prepared: Prepared, tell: Callable[[str], object]) -> None:
+        self._prepared = prepared
+        self._tell = tell
+
+    def step(self, step: Step) -> None:
+        """A step was done."""
+        self._write(step.generation, step.do.value, why=step.why)
+
+    def proof(self, generation: int, proof: Proof) -> None:
+        """A proof was made."""
+        result = "proved" if proof.passed else "not proved"
+        self._write(generation, result, way=proof.way, organisations=list(proof.organisations), said=proof.sentence)
+
+    def removed(self, orphans: Iterable[Orphan]) -> None:
+        """Left-over credentials were removed."""
+        for orphan in orphans:
+            number = int(orphan.name.rpartition(" ")[2])
+            self._write(number, "left-over removed", name=orphan.name, key_id=orphan.object_id)
+
+    def sample(self, seed: str) -> list[Organisation]:
+        """A few organisations that have consented; none where there is no registry.
+
+        Args:
+            seed: another one chooses others.
+        """
+        try:
+            with self._registry() as registry:
+                return [] if registry is None else sample_of(registry.tenants(), seed)
+        except OrgcalError as error:
+            self._tell(f"the registry cannot be asked ({error.what}); the proof is made in the home tenant")
+            return []
+
+    def _write(self, generation: int, result: str, **detail: object) -> None:
+        try:
+            with self._registry() as registry:
+                if registry is not None:
+                    with registry.transaction() as session:
+                        registry.write_log(session, "rotate", f"generation {generation}", result, **detail)
+        except OrgcalError as error:
+            self._tell(f"the log could not be written: {error.what}")
+
+    @contextmanager
+    def _registry(self) -> Iterator[Registry | None]:
+        from orgcal.tenants.registry import FILE_NAME, URL_VARIABLE, open_stack_registry
+
+        environment, environ = self._prepared.environment, self._prepared.environ
+        if not environ.get(URL_VARIABLE) and not (environment.stack_dir / FILE_NAME).exists():
+            yield None
+            return
+        registry = open_stack_registry(environment.stack_dir, environment.stack, environ)
+        try:
+            yield registry
+        finally:
+            registry.close()

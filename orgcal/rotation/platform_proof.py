@@ -1,0 +1,127 @@
+"""The second proof, once the connector has the new credential: through the platform, as far as it lets anybody look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from orgcal.errors import OrgcalError, UsageError
+from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential
+from orgcal.outputs import StackOutputs
+from orgcal.platforms import Credential as PlatformCredential
+from orgcal.platforms import CredentialKind, HeldCredential, Platform, kind_refusal, open_platform
+from orgcal.rotation.proof import Organisation, Proof, Prover
+
+TOKENS, READ_BACK, NEITHER = "platform's tokens", "credential read back", "nothing"
+
+
+class PlatformProver:
+    """Proves that the connector works with one generation of its credential.
+
+    Args:
+        prover: takes tokens.
+        outputs: of the stack.
+        environ: the environment that the stack lives in.
+    """
+
+    def __init__(self, prover: Prover, outputs: StackOutputs, environ: Mapping[str, str]) -> None:
+        self._prover = prover
+        self._outputs = outputs
+        self._platform: Platform = open_platform(outputs.platform, environ)
+
+    def prove(
+        self, generation: int | None, credential: Credential | None, sample: Sequence[Organisation], home: Organisation
+    ) -> Proof:
+        """Prove it in the best way that the platform allows; the result says which one that was.
+
+        Args:
+            generation: that the connector is to have; None where it trusts tokens and has no credential.
+            credential: of that generation, by the stack's state; None where it cannot tell.
+            sample: organisations that have consented.
+            home: the home tenant.
+        """
+        able = self._platform.capabilities
+        wrong = "" if generation is None else self._prover.settle(lambda: self._different(generation, credential))
+        if wrong:
+            return Proof(False, wrong, READ_BACK, repair=_REPAIR)
+        if able.tokens and able.connections != "none":
+            found = self._through_tokens(sample, home)
+            if found is not None:
+                return found
+        if able.reads_back == "value":
+            held = self._held()
+            if held is not None and held.credential is not None:
+                return _with_way_back(self._prover.prove(_for_entra(held.credential), sample, home, way=READ_BACK))
+        told = "it trusts tokens" if generation is None else f"it was given generation {generation}"
+        sentence = f"{self._platform.place} shows neither tokens nor credentials; {told}"
+        return Proof(True, sentence, NEITHER)
+
+    def _through_tokens(self, sample: Sequence[Organisation], home: Organisation) -> Proof | None:
+        """By tokens that the platform takes itself; None where it is connected to none of the organisations."""
+        connected = {tenant.lower() for tenant in self._platform.connections(self._outputs.connector_key)}
+        reachable = [item for item in [*sample, home] if item.tenant_id.lower() in connected]
+        if not reachable:
+            return None
+        wrong = self._prover.settle(lambda: self._no_token(reachable))
+        names = tuple(item.name for item in reachable)
+        if wrong:
+            return Proof(False, wrong, TOKENS, repair=_REPAIR)
+        return Proof(True, f"the platform itself took tokens in {', '.join(names)}", TOKENS, names)
+
+    def _no_token(self, organisations: Sequence[Organisation]) -> str:
+        for organisation in organisations:
+            try:
+                self._platform.access_token(self._outputs.connector_key, organisation.tenant_id)
+            except OrgcalError as error:
+                return f"the platform got no token in {organisation.name}: {error.what}"
+        return ""
+
+    def _different(self, generation: int, credential: Credential | None) -> str:
+        """How what the platform tells differs from what it was told; empty if it does not."""
+        try:
+            held = self._held()
+        except OrgcalError as error:
+            return error.what
+        if held is None:
+            return "the connector has no credential"
+        if held.generation is not None and held.generation != generation:
+            return f"the connector has generation {held.generation}, not {generation}"
+        if held.credential is None or credential is None:
+            return ""
+        same = _for_entra(held.credential) == _stripped(credential)
+        return "" if same else f"the connector's credential is not generation {generation} of the stack"
+
+    def _held(self) -> HeldCredential | None:
+        return self._platform.read_credentials(self._outputs.connector_key)
+
+
+def check_kind(outputs: StackOutputs, environ: Mapping[str, str], kind: CredentialKind) -> None:
+    """Find out whether the platform can authenticate with a credential of this kind.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    platform = open_platform(outputs.platform, environ)
+    refusal = kind_refusal(platform.capabilities, kind)
+    if refusal:
+        raise UsageError(
+            refusal, where=platform.place, repair="set orgcal:credential.kind to the other; nothing was changed"
+        )
+
+
+_REPAIR = "orgcal rotate tries again; orgcal rotate --rollback goes back to the old one while it lives"
+
+
+def _for_entra(held: PlatformCredential) -> Credential:
+    if held.kind == "certificate":
+        return ClientCertificate(held.private_key_pem.strip(), held.certificate_pem.strip())
+    return ClientSecret(held.client_secret)
+
+
+def _stripped(credential: Credential) -> Credential:
+    if isinstance(credential, ClientCertificate):
+        return ClientCertificate(credential.private_key_pem.strip(), credential.certificate_pem.strip())
+    return credential
+
+
+def _with_way_back(proof: Proof) -> Proof:
+    return proof if proof.passed else Proof(False, proof.sentence, proof.way, proof.organisations, _REPAIR)

@@ -1,0 +1,250 @@
+"""The proof of a credential before anybody depends on it: fresh tokens, several in a row, in several organisations.
+
+Entra ID's servers learn of a new credential one after the other, so a single token proves little and a single refusal
+nothing. Each token is asked for with an MSAL object and caches of its own (`TokenSource`), since MSAL repeats a refusal
+from memory for a minute.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
+from orgcal.msgraph.auth import TokenSource
+from orgcal.msgraph.credentials import Credential
+from orgcal.msgraph.worlds import World
+from orgcal.tenants.model import ACTIVE, Tenant
+
+if TYPE_CHECKING:
+    import requests
+
+IN_A_ROW = 3
+SAMPLE = 5
+"""Organisations asked at most. They share the credential: more of them only reach more of Entra ID's servers."""
+PATIENCE = timedelta(minutes=5)
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+
+MOST_CLOCK_OFFSET_S = 300.0
+"""What Entra ID tolerates in the times of an assertion.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes (AADSTS700024)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A tenant in which a token can be asked for."""
+
+    tenant_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a proof showed.
+
+    Attributes:
+        passed: every organisation that could tell gave its tokens.
+        sentence: for a person.
+        way: what it was proved with: `stack's credential`, `platform's tokens`, `credential read back`, or `nothing`.
+        organisations: names of those that gave tokens.
+        repair: what to do where it failed.
+    """
+
+    passed: bool
+    sentence: str
+    way: str
+    organisations: tuple[str, ...] = ()
+    repair: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {
+            "passed": self.passed,
+            "way": self.way,
+            "organisations": list(self.organisations),
+            "sentence": self.sentence,
+        }
+
+
+class Clock:
+    """How far Entra ID's clock is from this machine's, by the Date header of its answers.
+
+    Args:
+        now: this machine's time, UTC.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.offset_s: float | None = None
+
+    def __call__(self, answer: requests.Response, *_: Any, **__: Any) -> None:
+        """A response hook of a session."""
+        try:
+            told = parsedate_to_datetime(answer.headers["Date"])
+        except (KeyError, TypeError, ValueError):
+            return
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)
+        self.offset_s = (told - self._now()).total_seconds()
+
+    def check(self) -> None:
+        """Refuse where this machine's clock is off by minutes: the ledger dates credentials by it.
+
+        Raises:
+            UsageError: it is.
+        """
+        if self.offset_s is None or abs(self.offset_s) <= MOST_CLOCK_OFFSET_S:
+            return
+        minutes = round(abs(self.offset_s) / 60)
+        side = "behind" if self.offset_s > 0 else "ahead of"
+        raise UsageError(
+            f"this machine's clock is {minutes} minutes {side} Entra ID's, and a new credential would be dated by it; "
+            "nothing was changed",
+            where="clock",
+            repair="set the clock (timedatectl set-ntp true), then run the same command again",
+        )
+
+
+class Prover:
+    """Takes fresh tokens until they come several times in a row, or patience is over.
+
+    Args:
+        world: where Entra ID is.
+        client_id: the application.
+        session: of `new_session(world)`.
+        patience: how long a credential may take to be accepted everywhere.
+        tell: is told in one line what is waited for.
+        sleep, monotonic: for tests.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        client_id: str,
+        session: requests.Session,
+        *,
+        patience: timedelta = PATIENCE,
+        tell: Callable[[str], object] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.patience_s = patience.total_seconds()
+        self._world = world
+        self._client_id = client_id
+        self._session = session
+        self._tell = tell
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    def prove(self, credential: Credential, sample: Sequence[Organisation], home: Organisation, *, way: str) -> Proof:
+        """Prove `credential` in the organisations of `sample`, or in `home` where none of them can tell.
+
+        Args:
+            credential: to be proved.
+            sample: organisations that have consented.
+            home: the home tenant.
+            way: where the credential comes from, for the sentence.
+        """
+        deadline = self._monotonic() + self.patience_s
+        proved: list[str] = []
+        for organisation in [*sample, home]:
+            if organisation is home and proved:
+                break
+            refusal = self._tokens(credential, organisation, deadline)
+            if refusal is None:
+                proved.append(organisation.name)
+            elif _is_about_the_credential(refusal) or organisation is home:
+                waited = f" for {self.patience_s:.0f} s" if _may_come(refusal) else ""
+                return Proof(
+                    False,
+                    f"{organisation.name} gave no tokens{waited}: {refusal.what}",
+                    way,
+                    tuple(proved),
+                    "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"
+                    if _may_come(refusal)
+                    else refusal.repair,
+                )
+            else:
+                self._tell(f"  {organisation.name} cannot tell: {refusal.what}")
+        return Proof(True, f"{IN_A_ROW} fresh tokens in a row in {', '.join(proved)}", way, tuple(proved))
+
+    def settle(self, look: Callable[[], str]) -> str:
+        """What `look` is not content with in the end: asked again with growing pauses until it is, or patience is over.
+
+        Args:
+            look: gives one sentence of what is wrong; empty if nothing is.
+        """
+        deadline = self._monotonic() + self.patience_s
+        for pause_s in _pauses():
+            wrong = look()
+            if not wrong or self._monotonic() + pause_s > deadline:
+                return wrong
+            self._sleep(pause_s)
+        raise AssertionError("pauses never end")
+
+    def _tokens(self, credential: Credential, organisation: Organisation, deadline: float) -> OrgcalError | None:
+        """The refusal that stayed until the end; None if the tokens came."""
+        pauses, told, count = _pauses(), False, 0
+        while True:
+            try:
+                TokenSource(
+                    self._world, organisation.tenant_id, self._client_id, credential, self._session
+                ).fresh_token()
+            except (EntraError, Unreachable) as error:
+                pause_s = next(pauses)
+                if not _may_come(error) or self._monotonic() + pause_s > deadline:
+                    return error
+                if not told:
+                    self._tell(f"  waiting for {organisation.name}: {error.what}")
+                    told = True
+                count = 0
+                self._sleep(pause_s)
+                continue
+            count += 1
+            if count == IN_A_ROW:
+                return None
+
+
+def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
+    """A few of the organisations that have consented, each with the same chance; the same for the same seed.
+
+    Args:
+        tenants: all of them, read one by one.
+        seed: another one chooses others.
+    """
+    chosen: list[Organisation] = []
+    dice = random.Random(seed)  # noqa: S311  # a sample is no secret
+    active = (tenant for tenant in tenants if tenant.state in ACTIVE)
+    for count, tenant in enumerate(active, start=1):
+        found = Organisation(tenant.tenant_id, tenant.name)
+        if len(chosen) < SAMPLE:
+            chosen.append(found)
+        elif (place := dice.randrange(count)) < SAMPLE:
+            chosen[place] = found
+    return chosen
+
+
+def _is_about_the_credential(error: OrgcalError) -> bool:
+    """Entra ID refused the credential itself, whatever the organisation; or nobody answered."""
+    return isinstance(error, Unreachable) or (isinstance(error, EntraError) and error.error == "invalid_client")
+
+
+def _may_come(error: OrgcalError) -> bool:
+    """Whether the same question may be answered otherwise a little later."""
+    return _is_about_the_credential(error) or (
+        isinstance(error, EntraError) and error.error == "temporarily_unavailable"
+    )
+
+
+def _pauses() -> Iterator[float]:
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield pause_s
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)

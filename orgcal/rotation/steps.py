@@ -1,0 +1,156 @@
+"""Which step of a rotation is next: a function of state, file and clock, and of nothing else."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from orgcal.rotation.durations import in_words
+from orgcal.rotation.state import Entry
+
+OVERLAP = timedelta(days=7)
+"""How long a superseded generation lives on: platforms and their workers may remember a secret for days."""
+
+
+class Do(enum.StrEnum):
+    """The steps; `REST` and `WAIT` are none."""
+
+    FINISH = "finish"
+    """An update was interrupted: bring the stack to what its ledger says."""
+    ADD = "add"
+    ACTIVATE = "activate"
+    """After the proof of the new one."""
+    RETIRE = "retire"
+    """After the proof through the platform, and the overlap."""
+    ROLL_BACK = "roll back"
+    WITHDRAW = "withdraw"
+    """Drop the newest, which is not (or no longer) in use."""
+    WAIT = "wait"
+    REST = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command was asked for.
+
+    Attributes:
+        within: begin where the active generation ends within this; None for never.
+        now: begin whatever the dates say.
+        revoke: a secret leaked: begin, and retire without an overlap.
+        rollback: go back to the old generation.
+        overlap: how long a superseded generation lives on.
+    """
+
+    within: timedelta | None = None
+    now: bool = False
+    revoke: bool = False
+    rollback: bool = False
+    overlap: timedelta = OVERLAP
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a stack stands.
+
+    Attributes:
+        live: one or two generations, ascending.
+        active: the one that the connector uses, or is to use once the interrupted update is finished.
+        entries: every generation there ever was.
+        complete: whether no update was interrupted.
+        held: generations whose credential exists.
+        may_begin: whether a new rotation may begin: this run has not done one already.
+        begun: the number of a generation that the stack's file names and the ledger does not know yet.
+        idle: why nothing is ever rotated here; empty if it is.
+    """
+
+    live: tuple[int, ...]
+    active: int
+    entries: Mapping[int, Entry]
+    complete: bool = True
+    held: frozenset[int] = frozenset()
+    may_begin: bool = True
+    begun: int | None = None
+    idle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step, why, and for `WAIT` and `REST` when the next one is due."""
+
+    do: Do
+    generation: int
+    why: str
+    due_at: datetime | None = None
+
+    def words(self) -> str:
+        """What is done, in a few words."""
+        if self.do is Do.FINISH:
+            return "finish the interrupted update"
+        return f"{self.do.value} generation {self.generation}"
+
+
+def next_step(position: Position, asked: Asked, now: datetime) -> Step:
+    """The step that is next.
+
+    Args:
+        position: where the stack stands.
+        asked: what was asked for.
+        now: the time, UTC.
+    """
+    if len(position.live) > 1:
+        old, new = position.live[0], position.live[-1]
+        if asked.rollback and position.active == new and old in position.held:
+            return Step(Do.ROLL_BACK, old, f"generation {old} is made active again, as asked for")
+        if position.complete:
+            return _between_two(position, old, new, asked, now)
+    if not position.complete:
+        return Step(Do.FINISH, position.active, "the last update was interrupted")
+    return _alone(position, asked, now)
+
+
+def _alone(position: Position, asked: Asked, now: datetime) -> Step:
+    """One live generation: is another one due?"""
+    if position.idle:
+        return Step(Do.REST, position.active, position.idle)
+    active, ends = position.active, position.entries[position.active].expires
+    number = max(max(position.entries) + 1, position.begun or 0)
+    begin = Step(Do.ADD, number, "")
+    if position.may_begin:
+        if position.begun is not None:
+            return replace(begin, why=f"the stack's file names generation {position.begun}")
+        if asked.revoke:
+            return replace(begin, why=f"generation {active} is to be revoked")
+        if asked.now:
+            return replace(begin, why="asked for")
+        if asked.within is not None and ends - now <= asked.within:
+            return replace(begin, why=f"generation {active} ends on {ends:%Y-%m-%d}, within {in_words(asked.within)}")
+    due = ends - asked.within if asked.within is not None else None
+    stands = "is good until" if ends > now else "expired on"
+    when = f"from {due:%Y-%m-%d}" if due else "with --now, or --if-expiring-within 30d"
+    return Step(Do.REST, active, f"generation {active} {stands} {ends:%Y-%m-%d}; a rotation begins {when}", due)
+
+
+def _between_two(position: Position, old: int, new: int, asked: Asked, now: datetime) -> Step:
+    entries = position.entries
+    if position.active == old:
+        if entries[new].superseded is not None:
+            return Step(Do.WITHDRAW, new, f"the connector was rolled back to generation {old}")
+        if asked.rollback:
+            return Step(Do.WITHDRAW, new, f"generation {old} stays, as asked for")
+        if entries[new].expires <= now:
+            return Step(Do.WITHDRAW, new, "it has expired")
+        return Step(Do.ACTIVATE, new, f"generation {new} is to replace generation {old}")
+    superseded = entries[old].superseded
+    if superseded is None:
+        return Step(Do.RETIRE, old, "it was never in use")
+    if asked.revoke:
+        return Step(Do.RETIRE, old, "it is revoked")
+    if entries[old].expires <= now:
+        return Step(Do.RETIRE, old, "it has expired")
+    due = superseded + asked.overlap
+    if now >= due:
+        over = f"its overlap of {in_words(asked.overlap)} is over" if asked.overlap else "no overlap was asked for"
+        return Step(Do.RETIRE, old, over)
+    return Step(Do.WAIT, old, f"generation {old} lives on until {due:%Y-%m-%d %H:%M} UTC", due)

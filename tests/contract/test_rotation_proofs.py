@@ -1,0 +1,280 @@
+"""The proofs of a rotation against the emulator: credentials that lag, tenants that cannot tell, silent platforms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from emulator.server import RunningEmulator
+from orgcal.consent.links import consent_url
+from orgcal.errors import UsageError
+from orgcal.msgraph.credentials import ClientSecret
+from orgcal.msgraph.session import new_session
+from orgcal.msgraph.worlds import World
+from orgcal.outputs import StackOutputs
+from orgcal.platforms import Credential, open_platform
+from orgcal.rotation.checks import check_new_generation
+from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
+from orgcal.rotation.proof import IN_A_ROW, SAMPLE, Clock, Organisation, Prover, sample_of
+from orgcal.rotation.settings_file import CredentialSection
+from orgcal.rotation.state import Named, read_state
+from orgcal.tenants.model import State, Tenant
+from tests.support.administrator import answer
+from tests.support.deployed_connector import (
+    CONSENT_URI,
+    CONTOSO,
+    FABRIKAM,
+    HOME,
+    deploy,
+    environ_of,
+    operator_graph,
+)
+from tests.support.stack_exports import exported, password
+
+AT_HOME, AT_CONTOSO = Organisation(HOME, "the home tenant"), Organisation(CONTOSO, "Contoso")
+
+
+@dataclass
+class Bench:
+    """A deployed connector, and a prover whose pauses move the emulator's clock instead of passing."""
+
+    world: World
+    environ: dict[str, str]
+    emulator: RunningEmulator
+    session: requests.Session
+    outputs: StackOutputs
+    told: list[str] = field(default_factory=list)
+    slept_s: float = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_s += seconds
+        self.emulator.move_clock(seconds)
+
+    def prover(self, patience_s: float = 60.0) -> Prover:
+        return Prover(
+            self.world,
+            self.outputs.client_id,
+            self.session,
+            patience=timedelta(seconds=patience_s),
+            tell=self.told.append,
+            sleep=self.sleep,
+            monotonic=lambda: self.slept_s,
+        )
+
+    @property
+    def current(self) -> ClientSecret:
+        assert self.outputs.client_secret is not None
+        return ClientSecret(self.outputs.client_secret.get_secret_value())
+
+    def added(self, *, lag_s: float) -> ClientSecret:
+        """A new secret that the token endpoint learns of so much later."""
+        self.control("/lag", {"seconds": lag_s, "kinds": ["credential"]})
+        graph = operator_graph(self.world, self.environ, self.session)
+        body = {"passwordCredential": {"displayName": "orgcal:orgcal/test generation 2"}}
+        answer = graph.post(f"/applications/{self.outputs.application_object_id}/addPassword", body)
+        return ClientSecret(answer["secretText"])
+
+    def consent(self) -> None:
+        """Contoso's administrator consents."""
+        url = consent_url(
+            self.world,
+            tenant_id=CONTOSO,
+            client_id=self.outputs.client_id,
+            redirect_uri=CONSENT_URI,
+            state="s",
+        )
+        assert "error=" not in answer(self.world, url, "admin@contoso.example", follow=False).headers["Location"]
+
+    def control(self, path: str, body: dict[str, Any]) -> None:
+        control = self.emulator.ready["control"]
+        with open(control["token_file"]) as file:
+            headers = {"Authorization": f"Bearer {file.read().strip()}"}
+        self.session.post(f"{control['url']}{path}", json=body, headers=headers).raise_for_status()
+
+
+@pytest.fixture
+def bench(world: World, emulator: RunningEmulator, emulator_environ: dict[str, str]) -> Iterator[Bench]:
+    environ = environ_of(emulator_environ)
+    with new_session(world) as session:
+        yield Bench(world, environ, emulator, session, deploy(world, environ))
+
+
+# Before use --------------------------------------------------------------------------------------------------------
+
+
+def test_prover_waits_until_a_new_secret_is_accepted_several_times_in_a_row(bench: Bench) -> None:
+    secret = bench.added(lag_s=20)
+
+    proof = bench.prover().prove(secret, [], AT_HOME, way="stack's credential")
+
+    assert proof.passed
+    assert proof.organisations == ("the home tenant",)
+    assert 15 <= bench.slept_s <= 40
+    assert bench.told == ["  waiting for the home tenant: the client secret is wrong (invalid_client, AADSTS7000215)"]
+    assert secret.value not in repr(proof)
+    given = [entry for entry in bench.emulator.journal() if "/oauth2/v2.0/token" in entry["path"]]
+    assert [entry["status"] for entry in given][-IN_A_ROW:] == [200] * IN_A_ROW
+
+
+def test_prover_gives_up_when_patience_is_over_and_says_what_was_answered(bench: Bench) -> None:
+    secret = bench.added(lag_s=3600)
+
+    proof = bench.prover(patience_s=30).prove(secret, [], AT_HOME, way="stack's credential")
+
+    assert not proof.passed
+    assert "gave no tokens for 30 s: the client secret is wrong" in proof.sentence
+    assert "orgcal rotate" in proof.repair
+    assert bench.slept_s <= 30
+
+
+def test_prover_asks_no_further_where_an_organisation_cannot_tell_and_falls_back_to_the_home_tenant(
+    bench: Bench,
+) -> None:
+    gone = Organisation(FABRIKAM, "Fabrikam")
+
+    proof = bench.prover().prove(bench.current, [AT_CONTOSO, gone], AT_HOME, way="stack's credential")
+
+    assert proof.passed
+    assert proof.organisations == ("the home tenant",)
+    assert [line.split(" cannot")[0].strip() for line in bench.told] == ["Contoso", "Fabrikam"]
+    assert bench.slept_s == 0
+
+
+def test_prover_proves_in_consented_organisations_without_the_home_tenant(bench: Bench) -> None:
+    bench.consent()
+
+    proof = bench.prover().prove(bench.current, [AT_CONTOSO], AT_HOME, way="stack's credential")
+
+    assert proof.organisations == ("Contoso",)
+
+
+def test_sample_of_many_organisations_is_small_fair_and_repeatable() -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    known = [
+        Tenant(f"{number:08d}", f"Organisation {number}", "", state, now, now)
+        for number, state in enumerate([State.VERIFIED, State.INVITED, State.CONSENTED, State.REVOKED] * 50)
+    ]
+
+    samples = [sample_of(iter(known), f"seed {seed}") for seed in range(60)]
+
+    assert {len(sample) for sample in samples} == {SAMPLE}
+    assert sample_of(iter(known), "seed 1") == samples[1]
+    chosen = {item.tenant_id for sample in samples for item in sample}
+    assert chosen <= {item.tenant_id for item in known if item.state in (State.VERIFIED, State.CONSENTED)}
+    assert len(chosen) > 80  # of a hundred; every one has a chance
+    assert sample_of(known[1:2], "seed") == []
+
+
+# The clock ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("off", "says"), [(600, "10 minutes ahead of"), (-600, "10 minutes behind")])
+def test_clock_that_is_off_by_minutes_is_refused_by_the_answers_date(bench: Bench, off: float, says: str) -> None:
+    clock = Clock(lambda: datetime.now(UTC) + timedelta(seconds=off))
+    bench.session.hooks["response"].append(clock)
+
+    bench.prover().prove(bench.current, [], AT_HOME, way="stack's credential")
+
+    with pytest.raises(UsageError, match=says) as refused:
+        clock.check()
+    assert "set the clock" in refused.value.repair
+
+
+def test_clock_that_is_right_is_no_matter(bench: Bench) -> None:
+    clock = Clock(lambda: datetime.now(UTC))
+    clock.check()  # nobody was asked yet
+    bench.session.hooks["response"].append(clock)
+
+    bench.prover().prove(bench.current, [], AT_HOME, way="stack's credential")
+
+    assert clock.offset_s is not None
+    clock.check()
+
+
+# Through the platform ----------------------------------------------------------------------------------------------
+
+
+def through(bench: Bench, **changed: Any) -> PlatformProver:
+    return PlatformProver(bench.prover(20), bench.outputs.model_copy(update=changed), bench.environ)
+
+
+def test_platform_that_takes_tokens_itself_is_asked_for_them(bench: Bench) -> None:
+    bench.consent()
+    open_platform({"kind": "local"}, bench.environ).register_connection(bench.outputs.connector_key, CONTOSO)
+
+    proof = through(bench).prove(1, bench.current, [AT_CONTOSO], AT_HOME)
+
+    assert (proof.passed, proof.way, proof.organisations) == (True, TOKENS, ("Contoso",))
+
+
+def test_platform_that_is_connected_to_nobody_gives_its_credential_to_be_proved(bench: Bench) -> None:
+    proof = through(bench).prove(1, bench.current, [], AT_HOME)
+
+    assert (proof.passed, proof.way, proof.organisations) == (True, READ_BACK, ("the home tenant",))
+
+
+def test_platform_that_shows_nothing_is_said_to_prove_nothing(bench: Bench) -> None:
+    push = {"method": "PUT", "path": "/connectors/{key}/credentials", "body": {"client_secret": "{client_secret}"}}
+    url = bench.emulator.ready["platform"]["url"]
+    silent = {"kind": "http", "base_url": url, "callback_url": f"{url}/callback", "credentials": {"push": push}}
+    bench.environ["ORGCAL_PLATFORM_KEY_FILE"] = bench.emulator.ready["platform"]["api_key_file"]
+
+    proof = through(bench, platform=silent).prove(1, bench.current, [], AT_HOME)
+
+    assert (proof.passed, proof.way) == (True, NEITHER)
+    assert "shows neither tokens nor credentials; it was given generation 1" in proof.sentence
+
+
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        (Credential("", 1, "not the one"), "is not generation 1 of the stack"),
+        (Credential("", 2, "not the one"), "has generation 2, not 1"),
+        (None, "has no credential"),
+    ],
+    ids=["other secret", "other generation", "none"],
+)
+def test_platform_with_another_credential_than_the_stacks_fails_the_proof(
+    bench: Bench, held: Credential | None, says: str
+) -> None:
+    platform = open_platform({"kind": "local"}, bench.environ)
+    if held is None:
+        platform.remove_credentials(bench.outputs.connector_key)
+    else:
+        platform.push_credentials(bench.outputs.connector_key, replace(held, client_id=bench.outputs.client_id))
+
+    proof = through(bench).prove(1, bench.current, [], AT_HOME)
+
+    assert not proof.passed
+    assert says in proof.sentence
+    assert "--rollback" in proof.repair
+    assert "not the one" not in repr(proof)
+
+
+def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
+    nango = bench.outputs.model_copy(
+        update={"platform": {"kind": "nango", "base_url": bench.emulator.ready["nango"]["url"]}}
+    )
+
+    check_kind(bench.outputs, bench.environ, "certificate")
+    with pytest.raises(UsageError, match="takes a secret, not a certificate"):
+        check_kind(
+            nango, {**bench.environ, "NANGO_API_KEY_FILE": bench.emulator.ready["nango"]["api_key_file"]}, "certificate"
+        )
+
+
+def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(bench: Bench) -> None:
+    state = read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
+    files = {"certificate_file": "a.pem", "private_key_file": "a.key"}
+    brought = CredentialSection(Named((3,), 3), "certificate", {}, {3: files})
+
+    with pytest.raises(UsageError, match="there are no files for generation 4") as refused:
+        check_new_generation(4, state, brought, bench.environ)
+    assert refused.value.where == "orgcal:credential.certificates.4"
+
+    check_new_generation(4, state, replace(brought, certificates={3: files, 4: files}), bench.environ)

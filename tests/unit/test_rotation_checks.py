@@ -1,0 +1,79 @@
+"""What a rotation refuses before its first write: one sentence, and the repair."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orgcal.engine.environment import StackEnvironment
+from orgcal.errors import UsageError
+from orgcal.rotation.checks import check_asked, check_new_generation, check_place, has_nothing_to_rotate
+from orgcal.rotation.settings_file import CredentialSection
+from orgcal.rotation.state import Entry, Named, StackState, read_state
+from orgcal.rotation.steps import Asked
+from tests.support.stack_exports import TRUST, exported, password, resource
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def one() -> StackState:
+    return read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
+
+
+def two() -> StackState:
+    return read_state(exported([3, 4], 4, password(3), password(4), pushed=4), where="stack prod")
+
+
+def trusting() -> StackState:
+    trust = resource(TRUST, "outlook-calendar-3", outputs={"credentialId": "trust-3"})
+    return read_state(exported([3], 3, trust), where="stack prod")
+
+
+def section(**changed: Any) -> CredentialSection:
+    return dataclasses.replace(CredentialSection(Named((3,), 3), "secret", {}, {}), **changed)
+
+
+def test_rollback_without_an_old_generation_is_refused() -> None:
+    with pytest.raises(UsageError, match="generation 3 is the only live one"):
+        check_asked(one(), section(), Asked(rollback=True), NOW)
+
+
+def test_rollback_repeated_after_it_was_done_is_fine() -> None:
+    state = one()
+    withdrawn = {**state.entries, 4: Entry(NOW, NOW, NOW, NOW)}
+
+    check_asked(dataclasses.replace(state, entries=withdrawn), section(), Asked(rollback=True), NOW)
+
+
+def test_rollback_to_an_expired_generation_is_refused() -> None:
+    check_asked(two(), section(), Asked(rollback=True), NOW)
+    with pytest.raises(UsageError, match="generation 3 has expired"):
+        check_asked(two(), section(), Asked(rollback=True), datetime(2030, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("asked", [Asked(now=True), Asked(revoke=True)], ids=["now", "revoke"])
+def test_rotation_of_a_federated_credential_is_refused_in_one_sentence(asked: Asked) -> None:
+    federated = section(kind="federated")
+
+    assert has_nothing_to_rotate(trusting(), federated)
+    assert not has_nothing_to_rotate(trusting(), section(kinds={3: "federated"})), "a secret is to take over"
+    check_asked(trusting(), federated, Asked(), NOW)
+    with pytest.raises(UsageError, match="tokens of its own, so there is nothing to rotate"):
+        check_asked(trusting(), federated, asked, NOW)
+
+
+def test_new_generation_that_would_be_a_trust_is_refused() -> None:
+    with pytest.raises(UsageError, match="only the platform can prove it"):
+        check_new_generation(4, one(), section(kind="federated", kinds={3: "secret"}), {})
+
+
+def test_emulator_that_does_not_run_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    environment = StackEnvironment(tmp_path, "dev", "emulator", tmp_path, tmp_path.as_uri(), None)
+
+    with pytest.raises(UsageError, match="emulator does not run") as refused:
+        check_place(one(), environment)
+    assert refused.value.repair == "orgcal emulator start --stack dev"

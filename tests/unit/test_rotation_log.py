@@ -1,0 +1,75 @@
+"""Rows of a rotation in the registry's log, where the stack has a registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from orgcal.engine.environment import StackEnvironment
+from orgcal.engine.tools import Prepared
+from orgcal.rotation.log import RotationLog
+from orgcal.rotation.proof import Proof
+from orgcal.rotation.steps import Do, Step
+from orgcal.tenants.model import State
+from orgcal.tenants.registry import FILE_NAME, open_stack_registry
+from orgcal.upkeep.sweep import Orphan
+
+
+def prepared(folder: Path, **environ: str) -> Prepared:
+    environment = StackEnvironment(folder, "prod", "public", folder, folder.as_uri(), None)
+    unused: Any = None
+    return Prepared(unused, unused, environment, environ, guarded=True)
+
+
+def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
+    told: list[str] = []
+    registry = open_stack_registry(tmp_path, "prod", {"ORGCAL_OPERATOR": "ada"})
+    log = RotationLog(prepared(tmp_path, ORGCAL_OPERATOR="ada"), told.append)
+
+    log.step(Step(Do.ADD, 4, "asked for"))
+    log.proof(4, Proof(True, "3 fresh tokens", "stack's credential", ("Contoso",)))
+    log.proof(4, Proof(False, "no token", "platform's tokens"))
+    log.removed([Orphan("secret", "orgcal:orgcal/prod generation 4", "key", "object")])
+
+    rows = list(registry.log())
+    registry.close()
+    assert told == []
+    assert [(row.operator, row.action, row.subject, row.result) for row in rows] == [
+        ("ada", "rotate", "generation 4", "add"),
+        ("ada", "rotate", "generation 4", "proved"),
+        ("ada", "rotate", "generation 4", "not proved"),
+        ("ada", "rotate", "generation 4", "left-over removed"),
+    ]
+    assert rows[1].detail["organisations"] == ["Contoso"]
+    assert rows[3].detail["key_id"] == "key"
+
+
+def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> None:
+    log = RotationLog(prepared(tmp_path), print)
+
+    log.step(Step(Do.ADD, 4, "asked for"))
+
+    assert log.sample("seed") == []
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+def test_log_samples_the_organisations_that_have_consented(tmp_path: Path) -> None:
+    registry = open_stack_registry(tmp_path, "prod", {})
+    for name, state in (("Contoso", State.VERIFIED), ("Fabrikam", State.INVITED)):
+        registry.add(name.lower(), name)
+        registry.set_state(name.lower(), state)
+    registry.close()
+
+    assert [item.name for item in RotationLog(prepared(tmp_path), print).sample("seed")] == ["Contoso"]
+
+
+def test_log_that_cannot_be_written_stops_no_rotation(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "file").write_text("")
+    log = RotationLog(prepared(tmp_path, ORGCAL_REGISTRY_URL=f"sqlite:///{tmp_path}/file/tenants.sqlite"), told.append)
+
+    log.step(Step(Do.ADD, 4, "asked for"))
+
+    assert log.sample("seed") == []
+    assert told[0].startswith("the log could not be written: ")
+    assert "the proof is made in the home tenant" in told[1]

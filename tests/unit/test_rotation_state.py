@@ -1,0 +1,121 @@
+"""What an exported state says about the credential, and when it is complete."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from orgcal.errors import UsageError
+from orgcal.msgraph.credentials import ClientCertificate, ClientSecret
+from orgcal.rotation.durations import in_words, parse_duration
+from orgcal.rotation.state import Named, StackState, read_state
+from tests.support.stack_exports import CERTIFICATE, PASSWORD, TRUST, URN, exported, password, record, resource, secret
+
+
+def read(said: dict[str, Any]) -> StackState:
+    return read_state(said, where="stack prod")
+
+
+def test_state_tells_ledger_credentials_and_what_is_pushed() -> None:
+    state = read(exported([3, 4], 3, password(3), password(4), pushed=3))
+
+    assert state.complete
+    assert state.ledger == Named((3, 4), 3)
+    assert {number: item.key_id for number, item in state.held.items()} == {3: "key-3", 4: "key-4"}
+    assert state.held[4].credential == ClientSecret("secret-4")
+    assert state.pushed == 3
+    assert "secret-4" not in repr(state)
+    assert "told-by-the-outputs" not in repr(state)
+
+
+def test_state_tells_a_certificate_with_its_key_and_a_trust_without_material() -> None:
+    key = {"certificatePem": "CERT", "privateKeyPem": secret("KEY")}
+    state = read(
+        exported(
+            [3, 4],
+            4,
+            resource("orgcal:index:CertificateKey", "outlook-calendar-3", outputs=key),
+            resource(CERTIFICATE, "outlook-calendar-3", outputs={"keyId": "key-3"}),
+            resource(TRUST, "outlook-calendar-4", outputs={"credentialId": "trust-4"}),
+        )
+    )
+
+    assert state.held[3].credential == ClientCertificate("KEY", "CERT")
+    assert (state.held[4].kind, state.held[4].key_id, state.held[4].credential) == ("federated", "trust-4", None)
+    assert state.complete, "nothing is pushed to a platform that proves itself"
+
+
+def test_state_takes_the_end_date_that_entra_tells() -> None:
+    short = password(3)
+    short["outputs"]["endDate"] = "2026-12-31T00:00:00Z"
+
+    state = read(exported([3, 4], 3, short, password(4), pushed=3))
+
+    assert state.entries[3].expires == datetime(2026, 12, 31, tzinfo=UTC)
+    assert state.entries[4].expires == datetime(2027, 5, 1, tzinfo=UTC)
+
+
+def pending(kind: str, of: str) -> dict[str, Any]:
+    return {"type": kind, "resource": {"urn": f"{URN}{of}::outlook-calendar", "type": of}}
+
+
+INCOMPLETE = {
+    "credential not made": exported([3, 4], 3, password(3), pushed=3),
+    "credential not removed": exported([4], 4, password(3), password(4), pushed=4),
+    "not pushed": exported([3, 4], 4, password(3), password(4), pushed=3),
+    "never pushed": exported([3], 3, password(3)),
+    "replaced, the old one not removed": exported([3], 3, password(3), password(3, delete=True), pushed=3),
+    "creation under way": exported(
+        [3, 4], 3, password(3), pushed=3, pending_operations=[pending("creating", PASSWORD)]
+    ),
+    "push under way": exported(
+        [3],
+        3,
+        password(3),
+        pushed=3,
+        pending_operations=[pending("updating", "orgcal:index:ConnectorCredentials")],
+    ),
+}
+
+
+@pytest.mark.parametrize("said", INCOMPLETE.values(), ids=INCOMPLETE.keys())
+def test_state_of_an_interrupted_update_is_not_complete(said: dict[str, Any]) -> None:
+    assert not read(said).complete
+
+
+def test_state_whose_outputs_are_of_an_earlier_update_is_not_complete() -> None:
+    said = exported([3, 4], 3, password(3), password(4), pushed=3)
+    said["deployment"]["resources"][0]["outputs"]["orgcal"] = record([3], 3)
+
+    assert not read(said).complete
+
+
+def test_state_that_still_lists_an_old_interrupted_creation_is_complete_and_says_so() -> None:
+    said = exported([3], 3, password(3), pushed=3, pending_operations=[pending("creating", PASSWORD)])
+
+    assert read(said).complete
+    assert read(said).interrupted_creation
+    assert not read(exported([3], 3, password(3), pushed=3)).interrupted_creation
+
+
+@pytest.mark.parametrize("said", [{}, {"deployment": {}}, {"deployment": {"resources": []}}], ids=str)
+def test_state_of_a_stack_that_was_never_deployed_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="has not been deployed"):
+        read(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("0s", "0 seconds"), ("90s", "90 seconds"), ("10m", "10 minutes"), ("24h", "1 day"),
+                        ("30d", "30 days"), ("1w", "7 days"), (" 1h ", "1 hour")],
+)  # fmt: skip
+def test_duration_is_read_and_said_in_its_largest_unit(text: str, words: str) -> None:
+    assert in_words(parse_duration(text, "--overlap")) == words
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5d", "7 d", "7D", "3651d", "999999999w", "٣d", "7d7d"])
+def test_duration_that_is_none_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match="expected a number with s, m, h, d or w") as refused:
+        parse_duration(text, "--overlap")
+    assert refused.value.repair == "--overlap 7d"
