@@ -24,11 +24,13 @@ app = typer.Typer(help="Consent of customer organisations: links, callback, proo
 
 @contextmanager
 def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
-    """The outputs of `stack`, asked for at once: the engine needs a second, in which a command can prepare the rest."""
+    """The outputs of `stack`, asked for at once: the engine needs half a second, in which a command can
+    prepare the rest."""
     from orgcal.engine.tools import prepare
 
+    prepared = prepare(stack, os.environ)  # here: in a thread it would only fight for the interpreter
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(lambda: prepare(stack, os.environ).drive().outputs())
+        yield pool.submit(prepared.outputs)
 
 
 @contextmanager

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +22,7 @@ from pulumi.automation import events
 from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import create_command_error
 
+from orgcal.engine.command import OnLine, run_engine
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
@@ -31,7 +30,6 @@ from orgcal.engine.stacks import read_stack_file
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
-OnLine = Callable[[str], None]
 STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
 """The engine's warning where the stand-in is used, which `prepare` has told already, with the reason."""
 
@@ -104,38 +102,9 @@ class ExactEnvironment(automation.PulumiCommand):
         on_output: OnLine | None = None,
         on_error: OnLine | None = None,
     ) -> CommandResult:
-        command = [self.command, "--non-interactive", *args]
-        environ = {**additional_env, "PULUMI_AUTOMATION_API": "true"}
-        said: dict[str, list[str]] = {"out": [], "err": []}
-
-        def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
-            for line in stream:
-                lines.append(line.rstrip())
-                if tell:
-                    tell(lines[-1])
-
-        with subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            umask=0o077,  # states and their backups are nobody else's
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            readers = [
-                threading.Thread(target=read, args=(process.stdout, said["out"], on_output)),
-                threading.Thread(target=read, args=(process.stderr, said["err"], on_error)),
-            ]
-            for reader in readers:
-                reader.start()
-            for reader in readers:
-                reader.join()
-        result = CommandResult(stdout="\n".join(said["out"]), stderr="\n".join(said["err"]), code=process.returncode)
-        if process.returncode:
+        ran = run_engine(self.command, args, cwd=cwd, environ=additional_env, on_output=on_output, on_error=on_error)
+        result = CommandResult(stdout=ran.out, stderr=ran.err, code=ran.code)
+        if ran.code:
             raise create_command_error(result)
         return result
 
