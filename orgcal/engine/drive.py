@@ -36,7 +36,7 @@ STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One resource that the engine starts to work on, or a warning.
+    """One resource outside the state that the engine starts to work on, or a warning.
 
     Attributes:
         operation: `create`, `update`, `delete`, `replace`, `same`, … or `warning`.
@@ -334,21 +334,21 @@ class _Events:
             self._on_step(Step("warning", "", text))
 
     def _count(self, metadata: events.StepEventMetadata) -> None:
-        state = metadata.new or metadata.old
         operation = str(getattr(metadata.op, "value", metadata.op))
         # A replacement is reported as itself and again as the two operations it consists of.
-        if (
-            state is not None
-            and state.custom
-            and not metadata.type.startswith("pulumi:")
-            and "replace" not in operation
-        ):
+        if _outside_the_state(metadata) and "replace" not in operation:
             self.changes[operation] = self.changes.get(operation, 0) + 1
 
     def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
-        if self._on_step:
+        if self._on_step and _outside_the_state(metadata):
             operation = str(getattr(metadata.op, "value", metadata.op))
             self._on_step(Step(operation, metadata.type, metadata.urn.rsplit("::", 1)[-1], done))
+
+
+def _outside_the_state(metadata: events.StepEventMetadata) -> bool:
+    """Whether the resource is more than an entry of the state, as the stack, its components and providers are."""
+    state = metadata.new or metadata.old
+    return state is not None and bool(state.custom) and not metadata.type.startswith("pulumi:")
 
 
 @contextmanager
