@@ -26,7 +26,6 @@ from orgcal.engine.command import OnLine, run_engine
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
-from orgcal.engine.stacks import read_stack_file
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
@@ -116,16 +115,23 @@ class Drive:
         engine: the engine to run.
         environment: the stack's surroundings.
         environ: what they are applied to, as `original_environment` gives it.
+        secrets_provider: the key service that encrypts a stack that is made here; a passphrase if None.
     """
 
-    def __init__(self, engine: Engine, environment: StackEnvironment, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        environment: StackEnvironment,
+        environ: Mapping[str, str],
+        *,
+        secrets_provider: str | None = None,
+    ) -> None:
         self._environment = environment
         self._stack_name = environment.stack
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.applied_to(environ),
-            # A stack that is made here encrypts with the key service that its file names, as a copy's file does.
-            secrets_provider=read_stack_file(environment.project_dir, environment.stack).get("secretsprovider"),
+            secrets_provider=secrets_provider,
             pulumi_command=ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None

@@ -36,7 +36,9 @@ class Prepared:
         """The engine at the wheel of this stack."""
         from orgcal.engine.drive import Drive  # pulumi is slow to import, and `orgcal env` does not need it
 
-        return Drive(self.engine, self.environment, self.environ)
+        # A copy's file names the key service that is to encrypt its state.
+        said = read_stack_file(self.environment.project_dir, self.environment.stack)
+        return Drive(self.engine, self.environment, self.environ, secrets_provider=said.get("secretsprovider"))
 
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included; raises as `Drive.outputs` does.
