@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-_DESTROY = "if customers shall lose it: pulumi config set --stack {stack} orgcal:protect false, then orgcal up --stack {stack}, then this again"
+_DESTROY = (
+    "if customers shall lose it: pulumi config set --stack {stack} orgcal:protect false, then orgcal up --stack "
+    "{stack}, then this again"
+)
 _RIGHTS = "orgcal preflight --stack {stack} names the right that the operator lacks, and who has it"
 _POLICY = (
     "orgcal preflight --stack {stack} tells what the tenant's policy allows; certificates and federated credentials "
