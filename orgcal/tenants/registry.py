@@ -260,11 +260,11 @@ class Registry:
     def note(self, action: str, subject: str, result: str, **detail: Any) -> None:
         """Add a row to the log about something that changes no organisation, such as a push or a step of a rotation.
 
-            registry.note("rotation", outputs.client_id, "added", generation=4, key_id=key_id)
+            registry.note("push", outputs.client_id, "pushed", generation=4)
 
         Args:
-            action: what was done, in a word: `push`, `rotation`.
-            subject: the application's client id.
+            action: what was done, in a word: `push`, `rotate`.
+            subject: what it was done to, such as the application's client id.
             result: how it ended, in a word or two, at most 40 characters.
             detail: what else a reader needs; no secret, as rows stay for ever.
 
