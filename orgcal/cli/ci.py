@@ -144,6 +144,7 @@ def preview(
     from orgcal.engine.tools import prepare
 
     prepared = prepare(stack, os.environ)
+    prepared.environment.running_world()
     found = preview_without_secrets(prepared.engine, prepared.environment, prepared.environ)
     text = as_markdown(stack, found)
     if output is not None:
