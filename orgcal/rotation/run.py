@@ -114,7 +114,7 @@ class Rotation:
     def _steps(self, state: StackState, proofs: Proofs) -> StackState:
         """Step after step until none is due, or a proof does not come; the state at the end."""
         self._follow(state)
-        for _ in range(_MOST_STEPS):
+        while len(self._outcome.done) < _MOST_STEPS:
             position = position_of(state, self._around.file.read(), may_begin=self._may_begin(state))
             step = next_step(position, self._asked, self._around.now())
             try:
