@@ -9,8 +9,10 @@ Every change is one transaction with its row in the log.
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -22,6 +24,7 @@ from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
 
 from orgcal.errors import UsageError
+from orgcal.msgraph.discovery import is_domain, is_guid
 from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, open_database
 from orgcal.tenants.migrate import migrate
 from orgcal.tenants.model import LogEntry, State, Tenant
@@ -169,10 +172,18 @@ class Registry:
         """
         found = self.get(wanted)
         if found is None:
-            raise UsageError(
-                f"no organisation is called {wanted!r}", where="TENANT", repair=f"orgcal tenants add {wanted}"
-            )
+            raise UsageError(f"no organisation is called {wanted!r}", where="TENANT", repair=self._how_to_name(wanted))
         return found
+
+    def _how_to_name(self, wanted: str) -> str:
+        """What somebody meant who named an organisation that is not known: one like it, or a new one."""
+        known = [name for tenant in self.tenants() for name in (tenant.name, tenant.domain) if name]
+        near = difflib.get_close_matches(wanted, known, n=1)
+        if near:
+            return f"did you mean {near[0]!r}?"
+        new = wanted if is_guid(wanted) or is_domain(wanted) else f"DOMAIN --name {shlex.quote(wanted)}"
+        stack = self.connector.partition("/")[2]
+        return f"orgcal tenants add {new} --stack {stack}"
 
     def tenants(self) -> Iterator[Tenant]:
         """All organisations but the removed, by name; read in parts, so that memory stays flat."""
