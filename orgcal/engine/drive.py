@@ -27,6 +27,7 @@ from pulumi.automation.errors import create_command_error
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
+from orgcal.engine.runner_tokens import renew_tokens
 from orgcal.engine.stacks import read_stack_file
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
@@ -106,6 +107,7 @@ class ExactEnvironment(automation.PulumiCommand):
     ) -> CommandResult:
         command = [self.command, "--non-interactive", *args]
         environ = {**additional_env, "PULUMI_AUTOMATION_API": "true"}
+        renew_tokens(environ)
         said: dict[str, list[str]] = {"out": [], "err": []}
 
         def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
