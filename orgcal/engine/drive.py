@@ -28,7 +28,7 @@ from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
 from orgcal.engine.runner_tokens import renew_tokens
-from orgcal.engine.stacks import read_stack_file
+from orgcal.engine.stacks import read_stack_file, stack_file
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
@@ -157,8 +157,7 @@ class Drive:
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.applied_to(environ),
-            # A stack that is made here encrypts with the key service that its file names, as a copy's file does.
-            secrets_provider=read_stack_file(environment.project_dir, environment.stack).get("secretsprovider"),
+            secrets_provider=_secrets_provider(environment),
             pulumi_command=ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None
@@ -340,6 +339,16 @@ class Drive:
         self.select()
         assert self._stack is not None
         return self._stack
+
+
+def _secrets_provider(environment: StackEnvironment) -> str | None:
+    """The key service that a stack which is made here encrypts with, as its file names it, such as a copy's.
+
+    The file of CI's identities is written later than their state is looked for.
+    """
+    if not stack_file(environment.project_dir, environment.stack).exists():
+        return None
+    return read_stack_file(environment.project_dir, environment.stack).get("secretsprovider")
 
 
 class _Events:
