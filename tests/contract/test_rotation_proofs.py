@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ import requests
 
 from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
+from orgcal.engine.environment import StackEnvironment
+from orgcal.engine.tools import Prepared
 from orgcal.errors import UsageError
 from orgcal.msgraph.credentials import ClientSecret
 from orgcal.msgraph.session import new_session
@@ -19,10 +22,12 @@ from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
 from orgcal.platforms import Credential, open_platform
 from orgcal.rotation.checks import check_new_generation
+from orgcal.rotation.log import RotationLog
 from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
 from orgcal.rotation.proof import IN_A_ROW, SAMPLE, Clock, Organisation, Prover, sample_of
-from orgcal.rotation.settings_file import CredentialSection
-from orgcal.rotation.state import Named, read_state
+from orgcal.rotation.proofs import Proofs
+from orgcal.rotation.settings_file import CredentialSection, SettingsFile
+from orgcal.rotation.state import HeldCredential, Named, StackState, read_state
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
 from tests.support.deployed_connector import (
@@ -254,6 +259,87 @@ def test_platform_with_another_credential_than_the_stacks_fails_the_proof(
     assert says in proof.sentence
     assert "--rollback" in proof.repair
     assert "not the one" not in repr(proof)
+
+
+@dataclass
+class Further:
+    """The bench's connector, also pushed to a file; each proof that is asked for is a new run's."""
+
+    bench: Bench
+    folder: Path
+
+    def __post_init__(self) -> None:
+        callback = "https://app.example.com/callback"
+        said = {"kind": "file", "path": str(self.folder / "held.json"), "format": "json", "callback_url": callback}
+        self.outputs = self.bench.outputs.model_copy(update={"also_pushed_to": {"vault": said}})
+        self.platform = open_platform(said, self.bench.environ)
+
+    def push(self, generation: int, value: str) -> None:
+        key, client_id = self.outputs.connector_key, self.outputs.client_id
+        self.platform.push_credentials(key, Credential(client_id, generation, value, scopes=self.outputs.scopes))
+
+    def in_use(self) -> Proofs:
+        folder, unused = self.folder, None
+        environment = StackEnvironment(folder, "test", "emulator", folder, folder.as_uri(), None)
+        log = RotationLog(Prepared(unused, unused, environment, {}, guarded=True), print)  # type: ignore[arg-type]
+        file = SettingsFile(folder, "test", emulated=True, overlay=False)
+        with Proofs(
+            self.bench.world,
+            self.bench.outputs,  # as they were when the run began
+            self.bench.environ,
+            file,
+            log,
+            patience=timedelta(0),
+            tell=self.bench.told.append,
+            now=lambda: datetime.now(UTC),
+        ) as proofs:
+            passed = proofs.in_use(self.state())
+            assert passed == proofs.in_use(self.state()) == all(proof.passed for proof in proofs.made)
+        return proofs
+
+    def state(self) -> StackState:
+        held = {1: HeldCredential(1, "secret", "key-1", self.bench.current, None)}
+        return replace(
+            read_state(exported([1], 1, password(1), pushed=1), where="stack test"), outputs=self.outputs, held=held
+        )
+
+
+def test_credential_is_proved_through_each_further_platform_too(bench: Bench, tmp_path: Path) -> None:
+    further = Further(bench, tmp_path)
+    further.push(1, bench.current.value)
+
+    made = further.in_use().made
+
+    assert [(proof.platform, proof.passed) for proof in made] == [("", True), ("vault", True)]
+    assert "also_push_to.vault: 3 fresh tokens in a row" in bench.told[-1]
+
+
+@pytest.mark.parametrize("held", ["an old one", "nothing"])
+def test_further_platform_that_still_has_the_old_credential_fails_the_proof(
+    bench: Bench, tmp_path: Path, held: str
+) -> None:
+    further = Further(bench, tmp_path)
+    if held == "an old one":
+        further.push(0, "hush-old")
+
+    failed = further.in_use().made[-1]
+
+    assert (failed.platform, failed.passed) == ("vault", False)
+    assert failed.words().startswith("also_push_to.vault: the connector ")
+    assert "hush-old" not in repr(failed)
+    assert failed.as_json()["platform"] == "vault"
+
+
+def test_check_kind_refuses_what_a_further_platform_cannot_hold(bench: Bench) -> None:
+    nango = {"kind": "nango", "base_url": bench.emulator.ready["nango"]["url"]}
+    outputs = bench.outputs.model_copy(update={"also_pushed_to": {"second": nango}})
+
+    with pytest.raises(UsageError, match="takes a secret, not a certificate"):
+        check_kind(
+            outputs,
+            {**bench.environ, "NANGO_API_KEY_FILE": bench.emulator.ready["nango"]["api_key_file"]},
+            "certificate",
+        )
 
 
 def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
