@@ -34,12 +34,13 @@ def link(
         from orgcal.tenants import links
 
         with opened(stack) as found:
-            count = links.revoke(found.registry, found.registry.wanted(tenant).tenant_id)
-        typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
+            known = found.registry.wanted(tenant)
+            count = links.revoke(found.registry, known.tenant_id)
+        typer.echo(json.dumps({"revoked": count}) if as_json else f"unused links of {known.name} made useless: {count}")
         return
     with outputs_asked(stack) as asked, opened(stack) as found:
         if tenant:
-            wanted = [found.registry.wanted(tenant)]
+            wanted = [found.registry.current(tenant)]
         else:
             from orgcal.tenants.model import State
 
@@ -92,7 +93,7 @@ def check(
     if bool(tenant) == every:
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
     with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
-        wanted = [found.registry.wanted(tenant)] if tenant else found.registry.tenants()
+        wanted = [found.registry.current(tenant)] if tenant else found.registry.tenants()
         undecided = 0
         for checked in check_tenants(service, wanted):
             undecided += checked.finding.access == "unknown"

@@ -32,6 +32,7 @@ class Opened:
         environ: the environment that the stack lives in.
     """
 
+    stack: str
     registry: Registry
     environ: dict[str, str]
     emulator_runs: bool
@@ -46,7 +47,11 @@ class Opened:
         from orgcal.msgraph.worlds import load_world
 
         if self.cloud == "emulator" and not self.emulator_runs:
-            raise UsageError("the stack's emulator does not run", where="orgcal", repair="orgcal emulator start")
+            raise UsageError(
+                "the stack's emulator does not run",
+                where=f"stack {self.stack}",
+                repair=f"orgcal emulator start --stack {self.stack}",
+            )
         return load_world(self.cloud, self.environ)
 
 
@@ -61,7 +66,7 @@ def opened(stack: str) -> Iterator[Opened]:
     environ = environment.applied_to(original_environment(os.environ))
     registry = open_stack_registry(environment.stack_dir, stack, os.environ)
     try:
-        yield Opened(registry, environ, environment.world is not None, environment.cloud)
+        yield Opened(stack, registry, environ, environment.world is not None, environment.cloud)
     finally:
         registry.close()
 

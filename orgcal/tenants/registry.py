@@ -9,10 +9,8 @@ Every change is one transaction with its row in the log.
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -24,10 +22,10 @@ from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
 
 from orgcal.errors import UsageError
-from orgcal.msgraph.discovery import is_domain, is_guid
 from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, open_database
 from orgcal.tenants.migrate import migrate
 from orgcal.tenants.model import LogEntry, State, Tenant
+from orgcal.tenants.naming import command_to_add, meant_by
 from orgcal.tenants.schema import LogRow, TenantRow
 
 __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
@@ -172,18 +170,27 @@ class Registry:
         """
         found = self.get(wanted)
         if found is None:
-            raise UsageError(f"no organisation is called {wanted!r}", where="TENANT", repair=self._how_to_name(wanted))
+            raise UsageError(f"no organisation is called {wanted!r}", where="TENANT", repair=self._meant_by(wanted))
         return found
 
-    def _how_to_name(self, wanted: str) -> str:
-        """What somebody meant who named an organisation that is not known: one like it, or a new one."""
+    def current(self, wanted: str) -> Tenant:
+        """As `wanted`, for an organisation that must not have been removed.
+
+        Raises:
+            UsageError: it is not known, or was removed.
+        """
+        found = self.wanted(wanted)
+        if found.state is State.REMOVED:
+            raise UsageError(
+                f"{found.name} was removed",
+                where="TENANT",
+                repair=f"to take it in again: {command_to_add(found.domain or found.tenant_id, self.connector)}",
+            )
+        return found
+
+    def _meant_by(self, wanted: str) -> str:
         known = [name for tenant in self.tenants() for name in (tenant.name, tenant.domain) if name]
-        near = difflib.get_close_matches(wanted, known, n=1)
-        if near:
-            return f"did you mean {near[0]!r}?"
-        new = wanted if is_guid(wanted) or is_domain(wanted) else f"DOMAIN --name {shlex.quote(wanted)}"
-        stack = self.connector.partition("/")[2]
-        return f"orgcal tenants add {new} --stack {stack}"
+        return meant_by(wanted, known, self.connector)
 
     def tenants(self) -> Iterator[Tenant]:
         """All organisations but the removed, by name; read in parts, so that memory stays flat."""
@@ -253,11 +260,11 @@ class Registry:
     def note(self, action: str, subject: str, result: str, **detail: Any) -> None:
         """Add a row to the log about something that changes no organisation, such as a push or a step of a rotation.
 
-            registry.note("rotation", outputs.client_id, "added", generation=4, key_id=key_id)
+            registry.note("push", outputs.client_id, "pushed", generation=4)
 
         Args:
-            action: what was done, in a word: `push`, `rotation`.
-            subject: the application's client id.
+            action: what was done, in a word: `push`, `rotate`.
+            subject: what it was done to, such as the application's client id.
             result: how it ended, in a word or two, at most 40 characters.
             detail: what else a reader needs; no secret, as rows stay for ever.
 
