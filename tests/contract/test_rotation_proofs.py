@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
@@ -21,6 +22,7 @@ from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
 from orgcal.platforms import Credential, open_platform
+from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.log import RotationLog
 from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
@@ -279,11 +281,17 @@ class Further:
         self.platform.push_credentials(key, Credential(client_id, generation, value, scopes=self.outputs.scopes))
 
     def in_use(self) -> Proofs:
+        with self.proofs() as proofs:
+            passed = proofs.in_use(self.state())
+            assert passed == proofs.in_use(self.state()) == all(proof.passed for proof in proofs.made)
+        return proofs
+
+    def proofs(self) -> Proofs:
         folder, unused = self.folder, None
         environment = StackEnvironment(folder, "test", "emulator", folder, folder.as_uri(), None)
         log = RotationLog(Prepared(unused, unused, environment, {}, guarded=True), print)  # type: ignore[arg-type]
         file = SettingsFile(folder, "test", emulated=True, overlay=False)
-        with Proofs(
+        return Proofs(
             self.bench.world,
             self.bench.outputs,  # as they were when the run began
             self.bench.environ,
@@ -292,10 +300,7 @@ class Further:
             patience=timedelta(0),
             tell=self.bench.told.append,
             now=lambda: datetime.now(UTC),
-        ) as proofs:
-            passed = proofs.in_use(self.state())
-            assert passed == proofs.in_use(self.state()) == all(proof.passed for proof in proofs.made)
-        return proofs
+        )
 
     def state(self) -> StackState:
         held = {1: HeldCredential(1, "secret", "key-1", self.bench.current, None)}
@@ -328,6 +333,34 @@ def test_further_platform_that_still_has_the_old_credential_fails_the_proof(
     assert failed.words().startswith("also_push_to.vault: the connector ")
     assert "hush-old" not in repr(failed)
     assert failed.as_json()["platform"] == "vault"
+
+
+def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(bench: Bench, tmp_path: Path) -> None:
+    made = make_certificate("CN=brought", datetime.now(UTC) + timedelta(days=30))
+    (tmp_path / "own.pem").write_text(made.certificate_pem)
+    (tmp_path / "own.key").write_text(made.private_key_pem)
+    files = {"certificate_file": "own.pem", "private_key_file": "own.key"}
+    said = {
+        "generations": [1, 2],
+        "active": 1,
+        "kinds": {1: "secret"},
+        "kind": "certificate",
+        "certificates": {2: files},
+    }
+    (tmp_path / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": {"orgcal:credential": said}}))
+    graph = operator_graph(bench.world, bench.environ, bench.session)
+    body = "".join(line for line in made.certificate_pem.splitlines() if "-----" not in line)
+    key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": body}
+    graph.patch(f"/applications/{bench.outputs.application_object_id}", {"keyCredentials": [key]})
+    further = Further(bench, tmp_path)
+    own = HeldCredential(2, "certificate", "key-2", None, None)  # the state has no private key of the user's
+    state = replace(further.state(), held={2: own})
+
+    with further.proofs() as proofs:
+        assert proofs.before_use(2, state)
+
+    assert [(proof.passed, proof.way) for proof in proofs.made] == [(True, "stack's credential")]
+    assert made.private_key_pem.splitlines()[1] not in repr(proofs.made)
 
 
 def test_check_kind_refuses_what_a_further_platform_cannot_hold(bench: Bench) -> None:
