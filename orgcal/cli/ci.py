@@ -158,7 +158,7 @@ def token(
     cloud: Annotated[str, typer.Argument(help="azure, aws or google: where the state is kept.")],
 ) -> None:
     """Write a token of the runner's issuer into a private file of the job, for Pulumi's own login to its state."""
-    from orgcal.ci.tokens import Cloud, write_token
+    from orgcal.engine.runner_tokens import Cloud, write_token
 
     if cloud not in ("azure", "aws", "google"):
         raise UsageError(f"found {cloud!r}, expected azure, aws or google", where="orgcal ci token")

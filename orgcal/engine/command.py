@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgcal.engine.runner_tokens import renew_tokens
+
 OnLine = Callable[[str], None]
 
 
@@ -42,6 +44,7 @@ def run_engine(
         on_output: told each line of its standard output.
         on_error: told each line of its standard error.
     """
+    renew_tokens(environ)
     said: dict[str, list[str]] = {"out": [], "err": []}
 
     def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:

@@ -114,7 +114,7 @@ class Rotation:
     def _steps(self, state: StackState, proofs: Proofs) -> StackState:
         """Step after step until none is due, or a proof does not come; the state at the end."""
         self._follow(state)
-        for _ in range(_MOST_STEPS):
+        while len(self._outcome.done) < _MOST_STEPS:
             position = position_of(state, self._around.file.read(), may_begin=self._may_begin(state))
             step = next_step(position, self._asked, self._around.now())
             try:
@@ -166,7 +166,7 @@ class Rotation:
     def _finish(self, step: Step, state: StackState, proofs: Proofs) -> bool:
         """Bring the stack to what its ledger says; what the connector does not have yet is proved before that."""
         ledger = state.ledger
-        unproved = state.pushed not in (None, ledger.active) and ledger.active in state.held
+        unproved = bool(state.pushed - {ledger.active}) and ledger.active in state.held
         if unproved and not proofs.before_use(ledger.active, state):
             return False
         with self._taken_back_if_refused({*ledger.generations} - {*state.held, ledger.active}):
