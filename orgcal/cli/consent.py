@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated
 
@@ -70,7 +71,8 @@ def serve(
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     logging.getLogger("orgcal.consent").setLevel(logging.INFO)
-    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
+    ended_by_user = suppress(KeyboardInterrupt)
+    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service, ended_by_user:
         serve_here(
             service,
             port,

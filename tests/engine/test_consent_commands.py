@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ def serving(deployed: Checkout) -> Iterator[None]:
         assert process.stdout is not None
         assert "waiting for consents" in process.stdout.readline()
         yield
-        process.terminate()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0, "Ctrl-C is the way to end it"
 
 
 def test_consent_from_link_to_verified_by_commands_alone(deployed: Checkout, world: World, serving: None) -> None:
