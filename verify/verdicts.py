@@ -46,7 +46,7 @@ def roles_verdict(target: Target, access: Access, required: frozenset[str], outc
             "remove the grant in the customer's tenant, or add the scope to the connector",
             evidence=evidence,
         )
-    if missing <= _proved(outcome):
+    if missing <= _granted_elsewhere(access.roles, outcome):
         return CheckResult(
             "roles",
             Verdict.WARN,
@@ -62,14 +62,17 @@ def roles_verdict(target: Target, access: Access, required: frozenset[str], outc
     return CheckResult("roles", Verdict.FAIL, f"{sentence}{source}", repair, evidence=evidence)
 
 
-def _proved(outcome: Outcome | None) -> frozenset[str]:
-    """Permissions without which some call that succeeded would have failed."""
-    proved: frozenset[str] = frozenset()
-    if outcome is not None and outcome.listed:
-        proved |= READS_USERS
-    if outcome is not None and outcome.tally.counts[MailboxClass.OK]:
-        proved |= READS_CALENDARS
-    return proved
+def _granted_elsewhere(roles: frozenset[str], outcome: Outcome | None) -> frozenset[str]:
+    """Permissions that may be effective without being in the token: calls succeeded that no role in it explains.
+
+    With `Calendars.Read` in the token, say, reading calendars says nothing about a missing `Calendars.ReadWrite`.
+    """
+    elsewhere: frozenset[str] = frozenset()
+    if outcome is not None and outcome.listed and not roles & READS_USERS:
+        elsewhere |= READS_USERS
+    if outcome is not None and outcome.tally.counts[MailboxClass.OK] and not roles & READS_CALENDARS:
+        elsewhere |= READS_CALENDARS
+    return elsewhere
 
 
 def users_verdict(outcome: Outcome) -> CheckResult:

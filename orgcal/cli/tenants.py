@@ -23,7 +23,7 @@ TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name."
 @app.command(short_help="Take an organisation in")
 def add(
     tenant: Annotated[str, typer.Argument(help="Tenant id or domain.", metavar="TENANT")],
-    name: Annotated[str, typer.Option(help="Name for reports; the domain unless given.")] = "",
+    name: Annotated[str, typer.Option(help="Name for reports; the known one, or the domain, unless given.")] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
@@ -31,12 +31,16 @@ def add(
     from orgcal.msgraph.discovery import is_guid, resolve_tenant
     from orgcal.msgraph.session import new_session
 
+    tenant = tenant.strip()
     with opened(stack) as found:
         world = found.environment.running_world()
         with new_session(world) as session:
             tenant_id = resolve_tenant(world, tenant, session)
         domain = "" if is_guid(tenant) else tenant.lower()
-        added = found.registry.add(tenant_id, name or domain or tenant_id, domain=domain)
+        known = found.registry.get(tenant_id)
+        kept = (known.name, known.domain) if known else ("", "")
+        domain = domain or kept[1]
+        added = found.registry.add(tenant_id, name or kept[0] or domain or tenant_id, domain=domain)
     if as_json:
         typer.echo(json.dumps(added.as_json()))
     else:
@@ -148,6 +152,8 @@ def import_tenants(
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             tenants.append(Tenant.from_json(json.loads(line)))
+        except json.JSONDecodeError:
+            raise UsageError(f"line {number} is not JSON", where=str(file)) from None
         except ValueError as error:
             raise UsageError(f"line {number}: {error}", where=str(file)) from None
     with opened(stack) as found:

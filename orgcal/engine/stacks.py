@@ -29,12 +29,18 @@ def data_dir(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_data_dir("orgcal", appauthor=False))
 
 
-def stack_dir(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Path:
-    """The directory that belongs to `stack` alone: in the checkout for `dev`, else in the user's data directory."""
+def _refuse_name(stack: str) -> None:
     if not _STACK_NAME.match(stack):
         raise UsageError(
-            f"{stack!r} is no name for a stack; letters, digits, dots, dashes and underscores are", where="--stack"
+            f"{stack!r} is no name for a stack",
+            where="--stack",
+            repair="letters, digits, dots, dashes and underscores are, such as --stack prod",
         )
+
+
+def stack_dir(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Path:
+    """The directory that belongs to `stack` alone: in the checkout for `dev`, else in the user's data directory."""
+    _refuse_name(stack)
     if stack == DEV_STACK:
         return project_dir / ".local" / DEV_STACK
     return data_dir(environ) / "stacks" / stack
@@ -55,7 +61,12 @@ def private_dir(path: Path) -> Path:
 
 
 def stack_file(project_dir: Path, stack: str) -> Path:
-    """The stack's settings, `Pulumi.<stack>.yaml`."""
+    """The stack's settings, `Pulumi.<stack>.yaml`.
+
+    Raises:
+        UsageError: no stack can be called so.
+    """
+    _refuse_name(stack)
     return project_dir / f"Pulumi.{stack}.yaml"
 
 

@@ -27,7 +27,7 @@ def parse_duration(text: str, option: str) -> timedelta:
         raise UsageError(
             f"found {text!r}; expected a number with s, m, h, d or w, at most 3650d",
             where=option,
-            repair=f"{option} 7d",
+            repair=f"such as {option} 10m, or 7d",
         )
     return timedelta(seconds=seconds)
 

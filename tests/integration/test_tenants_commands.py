@@ -34,12 +34,14 @@ def test_tenant_added_by_domain_is_resolved_listed_shown_and_carried_over(checko
     assert added.code == 0, added.text
     assert json.loads(added.out)["tenant_id"] == CONTOSO
 
+    again = checkout.orgcal("tenants", "add", " contoso.example ")
+    assert "Contoso (" in again.out, "its name stays"
     listed = checkout.orgcal("tenants", "list")
     assert "Contoso" in listed.out
     assert "invited" in listed.out
 
     shown = json.loads(checkout.orgcal("tenants", "show", "contoso.example", "--json").out)
-    assert [entry["action"] for entry in shown["log"]] == ["add"]
+    assert [entry["action"] for entry in shown["log"]] == ["add", "add"]
 
     (tmp_path / "tenants.jsonl").write_text(checkout.orgcal("tenants", "export").out)
     taken = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
@@ -69,10 +71,10 @@ def test_group_without_a_command_prints_its_help_and_nothing_else(checkout: Chec
         (("add", "not a domain"), "neither a tenant id nor a domain"),
         (("show", "fabrikam.example"), "orgcal tenants add fabrikam.example --stack dev"),
         (("show", "Wide World"), "orgcal tenants add DOMAIN --name 'Wide World' --stack dev"),
-        (("show", "Contosa"), "did you mean 'Contoso'?"),
         (("show",), "repair: orgcal tenants show --help"),
         (("shwo",), "no such command 'shwo'. Did you mean 'show'?"),
         (("list", "--stack", "nowhere"), "there is no stack 'nowhere' here"),
+        (("list", "--stack", "../nowhere"), "'../nowhere' is no name for a stack"),
     ],
 )
 def test_tenant_command_that_cannot_be_done_says_what_to_do(

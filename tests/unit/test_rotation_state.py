@@ -135,4 +135,4 @@ def test_duration_is_read_and_said_in_its_largest_unit(text: str, words: str) ->
 def test_duration_that_is_none_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="expected a number with s, m, h, d or w") as refused:
         parse_duration(text, "--overlap")
-    assert refused.value.repair == "--overlap 7d"
+    assert refused.value.repair == "such as --overlap 10m, or 7d"

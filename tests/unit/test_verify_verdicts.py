@@ -50,6 +50,16 @@ def test_roles_verdict_follows_the_calls_where_the_token_lacks_a_role(
     assert (result.verdict, says in result.sentence) == (verdict, True), result.sentence
 
 
+def test_roles_verdict_takes_no_reading_that_a_role_explains_for_a_right_to_write() -> None:
+    required = frozenset({"Calendars.ReadWrite", "Directory.Read.All"})
+
+    grown = roles_verdict(TARGET, access("Calendars.Read", "Directory.Read.All"), required, outcome(OK))
+    by_exchange = roles_verdict(TARGET, access("Directory.Read.All"), required, outcome(OK))
+
+    assert (grown.verdict, grown.sentence) == (Verdict.FAIL, "missing: Calendars.ReadWrite")
+    assert by_exchange.verdict is Verdict.WARN
+
+
 def test_roles_verdict_on_a_token_that_nobody_can_read_warns_and_the_grants_are_named_as_such() -> None:
     unknown = roles_verdict(TARGET, Access((), GivenTokens()), REQUIRED, outcome(OK))
     by_grants = roles_verdict(TARGET, access(*REQUIRED, source="grants"), REQUIRED, outcome(OK))
