@@ -62,16 +62,13 @@ def list_tenants(
     if not tenants:
         typer.echo(f"no organisations yet; next: orgcal tenants add DOMAIN --stack {stack}")
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "state", "consented", "verified", "tenant id"):
-        table.add_column(column, no_wrap=True)
+    rows = [("name", "state", "consented", "verified", "tenant id")]
     for tenant in tenants:
         days = _day(tenant.consented_at), _day(tenant.verified_at)
-        table.add_row(tenant.name, tenant.state.value, *days, tenant.tenant_id)
-    Console(soft_wrap=True, highlight=False).print(table)
+        rows.append((tenant.name, tenant.state.value, *days, tenant.tenant_id))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:  # never cut: tenant ids are there to be copied
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 @app.command(short_help="One organisation, and what was done about it")

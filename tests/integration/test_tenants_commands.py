@@ -37,18 +37,24 @@ def test_tenant_added_by_domain_is_resolved_listed_shown_and_carried_over(checko
     again = checkout.orgcal("tenants", "add", " contoso.example ")
     assert "Contoso (" in again.out, "its name stays"
     listed = checkout.orgcal("tenants", "list")
-    assert "Contoso" in listed.out
-    assert "invited" in listed.out
+    assert listed.out.splitlines()[1].split() == ["Contoso", "invited", "–", "–", CONTOSO]
+
+    long_name = "Contoso and everybody who ever worked with it in any part of the world, Ltd"
+    renamed = checkout.orgcal("tenants", "add", "contoso.example", "--name", long_name)
+    assert renamed.code == 0, renamed.text
+    uncut = checkout.orgcal("tenants", "list").out
+    assert long_name in uncut
+    assert uncut.rstrip().endswith(CONTOSO)
 
     shown = json.loads(checkout.orgcal("tenants", "show", "contoso.example", "--json").out)
-    assert [entry["action"] for entry in shown["log"]] == ["add", "add"]
+    assert [entry["action"] for entry in shown["log"]] == ["add"] * 3
 
     (tmp_path / "tenants.jsonl").write_text(checkout.orgcal("tenants", "export").out)
     taken = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
     assert json.loads(taken.out) == {"new": 0, "known": 1}
 
     removed = checkout.orgcal("tenants", "remove", CONTOSO)
-    assert (removed.code, removed.out) == (0, "Contoso is removed; its log is kept\n")
+    assert (removed.code, removed.out) == (0, f"{long_name} is removed; its log is kept\n")
     assert (
         checkout.orgcal("tenants", "list").out == "no organisations yet; next: orgcal tenants add DOMAIN --stack dev\n"
     )

@@ -30,6 +30,10 @@ _REFRESH_S = 0.1
 """Ten times a second is as much as an eye takes."""
 
 
+PLAIN_WIDTH = 200
+"""Columns where nobody looks at a terminal: long names of organisations cut no column short."""
+
+
 class ConsoleReport:
     """Prints results as they arrive, then a table; as a `verify.Listener` it also shows progress.
 
@@ -44,6 +48,8 @@ class ConsoleReport:
     def __init__(self, *, quiet: bool = False, out: TextIO | None = None, progress: TextIO | None = None) -> None:
         self._quiet = quiet
         self._out = Console(file=out or sys.stdout, highlight=False, soft_wrap=True)
+        if not self._out.is_terminal:
+            self._out.width = PLAIN_WIDTH
         stream = progress or sys.stderr
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
