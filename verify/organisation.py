@@ -46,8 +46,9 @@ def _checks(target: Target, shared: Shared) -> list[CheckResult]:
         missing = "there is no token to read with"
         return results + [CheckResult(check, Verdict.SKIP, missing) for check in ORDER[2:5]]
     outcome = _read(target, shared, access.tokens)
-    required = frozenset(shared.options.connector.permissions)
-    results.append(roles_verdict(target, access, required, outcome))
+    connector = shared.options.connector
+    again = connector.consent_command(target.tenant_id)
+    results.append(roles_verdict(again, access, frozenset(connector.permissions), outcome))
     results.append(users_verdict(outcome))
     results.append(calendars_verdict(outcome, access.roles))
     if "events" in shared.options.probes:

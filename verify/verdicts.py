@@ -8,16 +8,22 @@ from orgcal.errors import EntraError, GraphError, OrgcalError
 from orgcal.msgraph.permissions import READS_CALENDARS, READS_USERS
 from verify.access import Access
 from verify.judging import Outcome
-from verify.models import CheckId, CheckResult, MailboxClass, Target, Verdict
+from verify.models import CheckId, CheckResult, MailboxClass, Verdict
 
-_RECONSENT = "send the organisation's administrator a new consent link: orgcal consent link {tenant}"
+_RECONSENT = "send the organisation's administrator a new consent link: {command}"
 
 
-def roles_verdict(target: Target, access: Access, required: frozenset[str], outcome: Outcome | None) -> CheckResult:
+def roles_verdict(command: str, access: Access, required: frozenset[str], outcome: Outcome | None) -> CheckResult:
     """Are the declared permissions effective, and nothing else?
 
     A missing role whose calls succeed all the same is a warning: with RBAC for Applications Exchange grants it, and the
     token does not say so (https://learn.microsoft.com/en-us/exchange/permissions-exo/application-rbac).
+
+    Args:
+        command: makes a new consent link.
+        access: the token, and the roles in it.
+        required: the declared permissions.
+        outcome: what reading came to.
     """
     if access.roles is None:
         return CheckResult(
@@ -58,7 +64,7 @@ def roles_verdict(target: Target, access: Access, required: frozenset[str], outc
         sentence = "no permission is effective: the consent is missing, or has not arrived everywhere yet"
     else:
         sentence = f"missing: {', '.join(sorted(missing))}"
-    repair = _RECONSENT.format(tenant=target.tenant_id)
+    repair = _RECONSENT.format(command=command)
     return CheckResult("roles", Verdict.FAIL, f"{sentence}{source}", repair, evidence=evidence)
 
 

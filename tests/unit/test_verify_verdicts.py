@@ -10,10 +10,10 @@ from orgcal.errors import EntraError, GraphError, OrgcalError, Unreachable
 from tests.scripted_graph import GivenTokens
 from verify.access import TOKEN_ATTEMPTS, Access, PatientTokens
 from verify.judging import Outcome
-from verify.models import Mailbox, MailboxClass, Target, Verdict
+from verify.models import Mailbox, MailboxClass, Verdict
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
-TARGET = Target("22222222-2222-2222-2222-222222222222", "Contoso")
+AGAIN = "orgcal consent link t --stack prod"
 REQUIRED = frozenset({"Calendars.Read", "Directory.Read.All"})
 OK, RESTRICTED, FAILED = MailboxClass.OK, MailboxClass.RESTRICTED, MailboxClass.FAILED
 
@@ -45,7 +45,7 @@ def access(*roles: str, source: str = "token") -> Access:
 def test_roles_verdict_follows_the_calls_where_the_token_lacks_a_role(
     roles: set[str], classes: list[MailboxClass], verdict: Verdict, says: str
 ) -> None:
-    result = roles_verdict(TARGET, access(*roles), REQUIRED, outcome(*classes))
+    result = roles_verdict(AGAIN, access(*roles), REQUIRED, outcome(*classes))
 
     assert (result.verdict, says in result.sentence) == (verdict, True), result.sentence
 
@@ -53,16 +53,17 @@ def test_roles_verdict_follows_the_calls_where_the_token_lacks_a_role(
 def test_roles_verdict_takes_no_reading_that_a_role_explains_for_a_right_to_write() -> None:
     required = frozenset({"Calendars.ReadWrite", "Directory.Read.All"})
 
-    grown = roles_verdict(TARGET, access("Calendars.Read", "Directory.Read.All"), required, outcome(OK))
-    by_exchange = roles_verdict(TARGET, access("Directory.Read.All"), required, outcome(OK))
+    grown = roles_verdict(AGAIN, access("Calendars.Read", "Directory.Read.All"), required, outcome(OK))
+    by_exchange = roles_verdict(AGAIN, access("Directory.Read.All"), required, outcome(OK))
 
     assert (grown.verdict, grown.sentence) == (Verdict.FAIL, "missing: Calendars.ReadWrite")
     assert by_exchange.verdict is Verdict.WARN
+    assert grown.repair.endswith(AGAIN)
 
 
 def test_roles_verdict_on_a_token_that_nobody_can_read_warns_and_the_grants_are_named_as_such() -> None:
-    unknown = roles_verdict(TARGET, Access((), GivenTokens()), REQUIRED, outcome(OK))
-    by_grants = roles_verdict(TARGET, access(*REQUIRED, source="grants"), REQUIRED, outcome(OK))
+    unknown = roles_verdict(AGAIN, Access((), GivenTokens()), REQUIRED, outcome(OK))
+    by_grants = roles_verdict(AGAIN, access(*REQUIRED, source="grants"), REQUIRED, outcome(OK))
 
     assert unknown.verdict is Verdict.WARN
     assert by_grants.verdict is Verdict.PASS
