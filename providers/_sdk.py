@@ -13,7 +13,7 @@ A plugin declares and decides; `providers/_server.py` speaks the engine's protoc
         def delete(self, call: Call, resource_id: str, old: State) -> None: ...
 
     if __name__ == "__main__":
-        serve(Provider(name="demo", version="0.1.0", resources=[Note()]))
+        _server.serve(Provider(name="demo", version="0.1.0", resources=[Note()]))
 
 What the author of a resource can rely on:
 
@@ -57,7 +57,6 @@ __all__ = [
     "State",
     "has_unknown",
     "reveal",
-    "serve",
 ]
 
 Kind = Literal["string", "boolean", "integer", "number", "array", "object", "any"]
@@ -248,16 +247,6 @@ class Provider:
     functions: Sequence[Function] = ()
     config: Mapping[str, Prop] = field(default_factory=dict)
     configure: Callable[[Properties], None] | None = None
-
-
-def serve(provider: Provider) -> None:
-    """Answer the engine until it ends this process or goes away itself.
-
-    The engine passes its own address as the first argument and reads our port from standard output.
-    """
-    from providers import _server  # the protocol's modules are the slow part of a start
-
-    _server.serve(provider)
 
 
 def problems_of(declared: Mapping[str, Prop], given: Properties, olds: Properties) -> dict[str, str]:

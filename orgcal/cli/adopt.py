@@ -44,7 +44,7 @@ def adopt(
     settings_file = stack_file(project_dir(), stack)
     before = settings_file.read_text(encoding="utf-8")
     environ = prepared.environment.applied_to(prepared.environ)
-    with home_graph(prepared.environment.cloud, declared.tenant_id, environ) as graph:
+    with home_graph(prepared.environment.running_world(), declared.tenant_id, environ) as graph:
         application = live_application(graph, client_id, restore=restore and yes, stack=stack)
         planned = plan(graph, application, declared, settings_file, environ)
         if not as_json:

@@ -90,7 +90,7 @@ def setup(
     tell = _silent if as_json else typer.echo
     prepared = prepare(stack, os.environ, tell=tell)
     environ = prepared.environment.applied_to(prepared.environ)
-    graph = partial(home_graph, prepared.environment.cloud, facts.tenant_id, environ)
+    graph = partial(home_graph, prepared.environment.running_world(), facts.tenant_id, environ)
     with StepPrinter(quiet=as_json) as printer:
         if wanted is not None:
             outcome = set_up_github(
@@ -144,6 +144,7 @@ def preview(
     from orgcal.engine.tools import prepare
 
     prepared = prepare(stack, os.environ)
+    prepared.environment.running_world()
     found = preview_without_secrets(prepared.engine, prepared.environment, prepared.environ)
     text = as_markdown(stack, found)
     if output is not None:

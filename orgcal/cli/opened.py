@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.errors import UsageError
-
 if TYPE_CHECKING:
     from orgcal.consent.service import ConsentService
-    from orgcal.msgraph.worlds import World
+    from orgcal.engine.environment import StackEnvironment
     from orgcal.outputs import StackOutputs
     from orgcal.tenants.registry import Registry
 
@@ -29,30 +27,13 @@ class Opened:
     """A stack's registry and what belongs to it.
 
     Attributes:
-        environ: the environment that the stack lives in.
+        environ: the process environment as the stack needs it.
+        environment: what decides that.
     """
 
-    stack: str
     registry: Registry
     environ: dict[str, str]
-    emulator_runs: bool
-    cloud: str
-
-    def world(self) -> World:
-        """Where Entra ID and Graph are.
-
-        Raises:
-            UsageError: the stack lives on an emulator, and it does not run.
-        """
-        from orgcal.msgraph.worlds import load_world
-
-        if self.cloud == "emulator" and not self.emulator_runs:
-            raise UsageError(
-                "the stack's emulator does not run",
-                where=f"stack {self.stack}",
-                repair=f"orgcal emulator start --stack {self.stack}",
-            )
-        return load_world(self.cloud, self.environ)
+    environment: StackEnvironment
 
 
 @contextmanager
@@ -66,7 +47,7 @@ def opened(stack: str) -> Iterator[Opened]:
     environ = environment.applied_to(original_environment(os.environ))
     registry = open_stack_registry(environment.stack_dir, stack, os.environ)
     try:
-        yield Opened(stack, registry, environ, environment.world is not None, environment.cloud)
+        yield Opened(registry, environ, environment)
     finally:
         registry.close()
 
@@ -85,7 +66,7 @@ def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
 @contextmanager
 def service_of(found: Opened, asked: Future[StackOutputs]) -> Iterator[ConsentService]:
     """Consent for the connector whose outputs were `asked`."""
-    world = found.world()
+    world = found.environment.running_world()
     from orgcal.consent.service import ConsentService
 
     service = ConsentService(found.registry, asked.result(), world, found.environ)

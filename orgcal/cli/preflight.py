@@ -29,7 +29,7 @@ def preflight(
     declared = declared_stack(project_dir(), stack)
     before = original_environment(os.environ)
     environment = stack_environment(project_dir(), stack, before)
-    with home_graph(environment.cloud, declared.tenant_id, environment.applied_to(before)) as graph:
+    with home_graph(environment.running_world(), declared.tenant_id, environment.applied_to(before)) as graph:
         findings = home.preflight(graph, declared.intent())
     ok = not any(finding.verdict == "bad" for finding in findings)
     if as_json:

@@ -23,6 +23,7 @@ def status(
     from orgcal.upkeep.status import look
 
     prepared = prepare(stack, os.environ)
+    prepared.environment.running_world()
     outputs = prepared.outputs()
     registry = open_stack_registry(prepared.environment.stack_dir, stack, prepared.environ)
     try:

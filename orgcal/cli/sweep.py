@@ -63,7 +63,7 @@ def _sweep_own(prepared: Prepared, yes: bool, as_json: bool) -> None:
     drive.select()
     held = read_state(drive.export())
     environ = prepared.environment.applied_to(prepared.environ)
-    with home_graph(prepared.environment.cloud, declared.tenant_id, environ) as graph:
+    with home_graph(prepared.environment.running_world(), declared.tenant_id, environ) as graph:
         used = connector_client_id(declared.platform, declared.connector_key, environ)
         orphans = find_orphans(graph, declared.tag, held, used)
         removable = [orphan for orphan in orphans if not orphan.kept]
@@ -95,7 +95,7 @@ def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: boo
     environment = prepared.environment
     declared = declared_stack(environment.project_dir, environment.stack)
     environ = environment.applied_to(prepared.environ)
-    with home_graph(environment.cloud, declared.tenant_id, environ) as graph:
+    with home_graph(environment.running_world(), declared.tenant_id, environ) as graph:
         leftovers = find_abandoned(
             graph,
             declared.project,

@@ -32,7 +32,7 @@ def add(
     from orgcal.msgraph.session import new_session
 
     with opened(stack) as found:
-        world = found.world()
+        world = found.environment.running_world()
         with new_session(world) as session:
             tenant_id = resolve_tenant(world, tenant, session)
         domain = "" if is_guid(tenant) else tenant.lower()

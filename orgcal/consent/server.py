@@ -12,7 +12,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import uvicorn
@@ -24,14 +23,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orgcal.consent.judge import AnyJudge, Judge
 from orgcal.consent.links import with_port
 from orgcal.consent.outcomes import Outcome, read_answer
 from orgcal.consent.pages import PAGES, Renderer
 from orgcal.errors import UsageError
 from orgcal.tenants.registry import RegistryUnavailable
-
-if TYPE_CHECKING:
-    from orgcal.consent.service import ConsentService
 
 _LOG = logging.getLogger("orgcal.consent")
 
@@ -74,7 +71,7 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def make_app(service: ConsentService) -> Starlette:
+def make_app(service: Judge) -> Starlette:
     """The application for the callback's own path; what it serves besides lies beside that path."""
     split = urlsplit(service.redirect_uri)
     callback = split.path or "/"
@@ -139,7 +136,7 @@ def make_app(service: ConsentService) -> Starlette:
 
 
 @contextmanager
-def serving(service: ConsentService, port: int | None = None) -> Iterator[ConsentService]:
+def serving(service: AnyJudge, port: int | None = None) -> Iterator[AnyJudge]:
     """Serve on 127.0.0.1 from a thread of its own while the context lasts."""
     split = urlsplit(service.redirect_uri)
     wanted = port if port is not None else (split.port or 0)
@@ -163,7 +160,7 @@ def serving(service: ConsentService, port: int | None = None) -> Iterator[Consen
 
 
 def serve_here(
-    service: ConsentService, port: int | None, *, trusted_proxies: tuple[str, ...], told: Callable[[str], object]
+    service: Judge, port: int | None, *, trusted_proxies: tuple[str, ...], told: Callable[[str], object]
 ) -> None:
     """Serve on 127.0.0.1 until the process is asked to end.
 
@@ -189,10 +186,10 @@ def serve_here(
         uvicorn.Server(config_of(service, trusted_proxies=trusted_proxies)).run(sockets=[listening])
 
 
-def config_of(service: ConsentService, *, trusted_proxies: tuple[str, ...] = ()) -> uvicorn.Config:
+def config_of(service: Judge, *, trusted_proxies: tuple[str, ...] = ()) -> uvicorn.Config:
     """How the callback is served. Forwarded headers count only from `trusted_proxies`."""
     return uvicorn.Config(
-        service.app(),
+        make_app(service),
         log_level="warning",
         access_log=False,  # addresses hold states
         server_header=False,

@@ -25,9 +25,11 @@ def deploy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object]
         What was changed, and the stack's outputs.
 
     Raises:
+        UsageError: the stack lives on an emulator that does not run.
         WorldMismatch: the stack's state was made in another cloud.
         EngineError: the engine refused; its sentence.
     """
+    prepared.environment.running_world()
     drive = prepared.drive()
     drive.release_dead_lock()
     _settle_place(drive, prepared, tell)

@@ -108,6 +108,20 @@ class StackEnvironment:
     removed: tuple[str, ...] = ()
     emulator_home: Path | None = None
 
+    def running_world(self) -> World:
+        """Addresses of the stack's world.
+
+        Raises:
+            UsageError: the stack lives on an emulator that does not run.
+        """
+        if self.world is None:
+            raise UsageError(
+                "the stack's emulator does not run",
+                where=f"stack {self.stack}",
+                repair=f"orgcal emulator start --stack {self.stack}",
+            )
+        return self.world
+
     def applied_to(self, environ: Mapping[str, str]) -> dict[str, str]:
         """A copy of `environ` for a child process."""
         kept = {name: value for name, value in environ.items() if name not in self.removed}

@@ -55,13 +55,8 @@ def check_place(state: StackState, environment: StackEnvironment) -> None:
     """
     if environment.cloud != "emulator":
         return
-    if environment.world is None or environment.world.emulated is None:
-        raise UsageError(
-            "the stack's emulator does not run",
-            where=f"stack {environment.stack}",
-            repair=f"orgcal emulator start --stack {environment.stack}",
-        )
-    if environment.world.emulated.directory_id != state.outputs.directory_id:
+    emulated = environment.running_world().emulated
+    if emulated is not None and emulated.directory_id != state.outputs.directory_id:
         raise UsageError(
             "the emulator's directory is another one than the stack was deployed to",
             where=f"stack {environment.stack}",

@@ -31,7 +31,7 @@ def remove_leftovers(
         OrgcalError: the directory cannot be read, or refuses.
     """
     environ = prepared.environment.applied_to(prepared.environ)
-    with home_graph(prepared.environment.cloud, outputs.tenant_id, environ) as graph:
+    with home_graph(prepared.environment.running_world(), outputs.tenant_id, environ) as graph:
         application = by_object_id(graph, outputs.application_object_id)
         if application is None:
             return []

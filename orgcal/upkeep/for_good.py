@@ -81,7 +81,7 @@ def destroy_for_good(prepared: Prepared, declared: DeclaredStack, *, on_step: On
     held = read_state(drive.export())
     result = drive.destroy(preview_first=False, on_step=on_step)
     environ = prepared.environment.applied_to(prepared.environ)
-    with home_graph(prepared.environment.cloud, declared.tenant_id, environ) as graph:
+    with home_graph(prepared.environment.running_world(), declared.tenant_id, environ) as graph:
         for orphan in find_orphans(graph, declared.tag, read_state(drive.export()), ""):
             remove_orphan(graph, orphan)
         purged = purge_deleted(graph, declared.tag, held)

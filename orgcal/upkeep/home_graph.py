@@ -9,24 +9,23 @@ from orgcal.errors import UsageError
 from orgcal.msgraph.graph import GraphClient
 from orgcal.msgraph.operator import operator_tokens
 from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World, load_world
+from orgcal.msgraph.worlds import World
 
 _BUDGET_S = 60.0
 
 
 @contextmanager
-def home_graph(cloud: str, tenant_id: str, environ: Mapping[str, str]) -> Iterator[GraphClient]:
+def home_graph(world: World, tenant_id: str, environ: Mapping[str, str]) -> Iterator[GraphClient]:
     """Microsoft Graph of the home tenant.
 
     Args:
-        cloud: the stack's world.
+        world: the stack's.
         tenant_id: the home tenant; empty on the emulator, which has its own.
         environ: the environment that the stack lives in (`StackEnvironment.applied_to`).
 
     Raises:
-        UsageError: no home tenant is named, the emulator does not run, or a login variable cannot be used.
+        UsageError: no home tenant is named, or a login variable cannot be used.
     """
-    world: World = load_world(cloud, environ)
     home = tenant_id or (world.emulated.operator_tenant_id if world.emulated else "")
     if not home:
         raise UsageError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from providers._sdk import Provider, serve
+from providers._sdk import Provider
+from providers._server import serve
 from providers.connector.certificates import CertificateKey
 from providers.connector.connectors import Connector
 from providers.connector.credentials import ConnectorCredentials
