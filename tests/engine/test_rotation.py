@@ -175,8 +175,9 @@ def test_two_rotations_at_once_become_one(settled: Checkout, outside: Outside) -
 
 @pytest.fixture
 def repository(checkout: Checkout) -> Checkout:
-    """A deployed checkout of its own, kept in git and pushed, whose connector has a certificate."""
+    """A deployed checkout of its own, protected as a real one, kept in git and pushed; its connector has a certificate."""
     checkout.configure(credential={"kind": "certificate"})
+    checkout.set("protect", True)
     for command in (
         "git init -q -b main && git add -A && git -c user.name=Ada -c user.email=a@example.com commit -q -m first",
         "git init -q --bare ../remote.git && git remote add origin ../remote.git",
@@ -191,7 +192,7 @@ def repository(checkout: Checkout) -> Checkout:
 
 
 def git(checkout: Checkout, *words: str) -> Ran:
-    ran = checkout.run("git", *words)
+    ran = checkout.run("git", "-c", "user.name=Ada", "-c", "user.email=a@example.com", *words)
     assert ran.code == 0, ran.text
     return ran
 
