@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Router
 
+from emulator.bodies import BodyRefusedError, ClientGoneError, read_body
 from emulator.connections import cut_in_half, reset_connection
 from emulator.control import PREFIX as CONTROL_PREFIX
 from emulator.control import ControlRoutes
@@ -30,17 +32,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-LARGEST_BODY = 4 * 1024 * 1024
-"""Graph takes write requests of up to 4 MB."""
-
 _OWN_PATHS = (CONTROL_PREFIX, "/platform/")
 """Routes that are not Entra's."""
 
 _log = logging.getLogger("emulator")
-
-
-class _TooLarge(Exception):
-    """The body is larger than `LARGEST_BODY`."""
 
 
 class EmulatorApp:
@@ -54,17 +49,15 @@ class EmulatorApp:
         self.cloud = cloud
         self._hosts: frozenset[str] = frozenset()
         entra = EntraRoutes(cloud.tokens, cloud.key, cloud.clock)
-        self._rest = Starlette(
-            routes=[
-                *ControlRoutes(cloud).routes(),
-                *PlatformRoutes(cloud.platform, cloud.tokens, cloud.directory, cloud.own.platform_api_key).routes(),
-                *NangoRoutes(cloud.nango, cloud.own.platform_api_key).routes(),
-                *ConsentRoutes(cloud.directory, cloud.users, cloud.clock, cloud.addresses).routes(),
-                *entra.routes(),
-            ],
-            exception_handlers={HTTPException: _unknown_route},
-        )
-        self._rest.router.redirect_slashes = False
+        routes = [
+            *ControlRoutes(cloud).routes(),
+            *PlatformRoutes(cloud.platform, cloud.tokens, cloud.directory, cloud.own.platform_api_key).routes(),
+            *NangoRoutes(cloud.nango, cloud.own.platform_api_key).routes(),
+            *ConsentRoutes(cloud.directory, cloud.users, cloud.clock, cloud.addresses).routes(),
+            *entra.routes(),
+        ]
+        # No Starlette around it: that would answer a fault of ours itself, with a bare 500, before the net below.
+        self._rest = ExceptionMiddleware(Router(routes, redirect_slashes=False), {HTTPException: _unknown_route})
 
     def serve_as(self, hosts: frozenset[str]) -> None:
         """Answer to these hosts only (`localhost:1234`); a web page elsewhere cannot reach us under its own name."""
@@ -75,17 +68,22 @@ class EmulatorApp:
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "").lower()
+        if scope["raw_path"][:1] != b"/":
+            _take_absolute_address(scope, host)
         raw_path: str = scope["raw_path"].decode("latin-1")
         query: str = scope["query_string"].decode("latin-1")
-        host = headers.get("host", "").lower()
         is_graph = raw_path.startswith(("/v1.0/", "/beta/"))
         if host not in self._hosts:
             await self._refuse(scope, send, 421, "MisdirectedRequest", "This emulator does not answer to that host.")
             return
         try:
-            body = await _read_body(receive, headers)
-        except _TooLarge:
-            await self._refuse(scope, send, 413, "RequestEntityTooLarge", "The request body is larger than 4 MB.")
+            body = await read_body(receive, headers, unpacks=is_graph)
+        except BodyRefusedError as refused:
+            await self._refuse(scope, send, refused.status, refused.code, refused.message)
+            return
+        except ClientGoneError:
+            self._note(scope, 0)
             return
         try:
             if self.cloud.traffic.faults:
@@ -93,7 +91,7 @@ class EmulatorApp:
                 if fault is not None:
                     await asyncio.sleep(fault.delay_s)
                     if fault.action in ("answer", "reset"):
-                        await self._fail(fault, scope, receive, send, is_graph=is_graph)
+                        await self._fail(fault, scope, receive, send)
                         return
                     if fault.action == "cut":
                         send = cut_in_half(send, receive)
@@ -106,19 +104,13 @@ class EmulatorApp:
             self.cloud.database.commit()
             await self._refuse(scope, send, 503, "serviceNotAvailable", "The emulator failed on this request.")
 
-    async def _fail(
-        self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send, *, is_graph: bool
-    ) -> None:
+    async def _fail(self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer as a scripted fault says, or reset the connection."""
         if fault.action == "reset":
             self._note(scope, 0)
             await reset_connection(receive)
             return
-        body: dict[str, Any]
-        if not is_graph and "/oauth2/" in scope["path"]:
-            body = {"error": fault.code, "error_description": fault.message, "error_codes": []}
-        else:
-            body = fault.failure().body(self.cloud.clock.now(), "", "")
+        body = self._error(scope, fault.failure())
         await self._send_json(scope, send, fault.status, body, fault.headers)
 
     async def _answer_rest(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
@@ -136,13 +128,20 @@ class EmulatorApp:
             await send(message)
 
         scope.setdefault("state", {})
+        scope["app"] = self  # without it the router would answer an unknown path with a 404 of its own
         if self.cloud.traffic.latency.entra_s > 0 and not scope["path"].startswith(_OWN_PATHS):
             await asyncio.sleep(self.cloud.traffic.latency.entra_s)
         await self._rest(scope, receive_again, commit_and_send)
 
     async def _refuse(self, scope: MutableMapping[str, Any], send: Send, status: int, code: str, message: str) -> None:
-        body = GraphFailure(status, code, message).body(self.cloud.clock.now(), "", "")
+        body = self._error(scope, GraphFailure(status, code, message))
         await self._send_json(scope, send, status, body, {"connection": "close"})
+
+    def _error(self, scope: MutableMapping[str, Any], failure: GraphFailure) -> dict[str, Any]:
+        """An error's body in the shape that clients of the path read."""
+        if _is_oauth(scope["path"]):
+            return _oauth_error(failure.code, failure.message)
+        return failure.body(self.cloud.clock.now(), "", "")
 
     async def _send_json(
         self, scope: MutableMapping[str, Any], send: Send, status: int, body: Any, more: dict[str, str]
@@ -169,30 +168,32 @@ def _target(raw_path: str, query: str) -> str:
     return unquote(f"{raw_path}?{query}" if query else raw_path)
 
 
-async def _read_body(receive: Receive, headers: dict[str, str]) -> bytes:
-    declared = headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > LARGEST_BODY:
-        raise _TooLarge
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise _TooLarge
-        if not message.get("more_body", False):
-            return b"".join([*chunks, chunk]) if chunks else chunk
-        chunks.append(chunk)
+def _take_absolute_address(scope: MutableMapping[str, Any], host: str) -> None:
+    """Make `GET https://localhost:1/v1.0/users` a `GET /v1.0/users`, if it names the host of the header.
+
+    Source: RFC 9112, 3.2.2: a server takes the absolute form, too.
+    """
+    raw: bytes = scope["raw_path"]
+    authority, slash, path = raw[len(b"https://") :].partition(b"/")
+    if raw[: len(b"https://")].lower() == b"https://" and authority.decode("latin-1").lower() == host:
+        scope["raw_path"] = b"/" + path if slash else b"/"
+        scope["path"] = unquote(scope["raw_path"].decode("latin-1"))
+
+
+def _is_oauth(path: str) -> bool:
+    """Whether clients of this path read errors as OAuth has them, not as Graph."""
+    return "/oauth2/" in path and not path.startswith(("/v1.0/", "/beta/", *_OWN_PATHS))
+
+
+def _oauth_error(code: str, message: str) -> dict[str, Any]:
+    return {"error": code, "error_description": message, "error_codes": []}
 
 
 async def _unknown_route(request: Request, _error: Exception) -> Response:
     """A path or method that is not modelled: 501, never a quiet 404."""
     named = f"{request.method} {request.url.path}"[:200]
-    body = {
-        "error": {
-            "code": f"NotEmulated.route.{named}",
-            "message": f"The emulator does not model the route '{named}'. It refuses what it does not know.",
-        }
-    }
-    return JSONResponse(body, 501)
+    code = f"NotEmulated.route.{named}"
+    message = f"The emulator does not model the route '{named}'. It refuses what it does not know."
+    if _is_oauth(request.scope["path"]):
+        return JSONResponse(_oauth_error(code, message), 501)
+    return JSONResponse({"error": {"code": code, "message": message}}, 501)

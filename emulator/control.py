@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from emulator import strict_json
 from emulator.clock import rfc3339
 from emulator.traffic.limits import LimitSettings
 from emulator.traffic.settings import Latency, lags, set_lag
@@ -224,8 +224,8 @@ async def read_object(request: Request) -> dict[str, Any]:
     """
     raw = await request.body()
     try:
-        value = json.loads(raw) if raw else {}
-    except (ValueError, RecursionError):
+        value = strict_json.parse(raw) if raw else {}
+    except ValueError:
         raise ControlFailure(400, "invalid_body", "the body is no JSON") from None
     if not isinstance(value, dict):
         raise ControlFailure(400, "invalid_body", "the body must be an object")

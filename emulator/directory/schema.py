@@ -93,7 +93,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of at most `most` values of one type; null counts as empty."""
+    """A list of at most `most` values of one type; null counts as empty, but is none of its values."""
 
     of: Kind
     most: int = 1000
@@ -109,6 +109,8 @@ class ListOf:
                 f"The property '{name}' of resource '{resource}' may have at most {self.most} entries.",
                 "Directory_QuotaExceeded",
             )
+        if None in value:
+            raise invalid_value(name, resource)
         found = [self.of.check(each, name, resource) for each in value]
         if self.unique and len({str(each) for each in found}) != len(found):
             raise bad_request("Request contains a property with duplicate values.")

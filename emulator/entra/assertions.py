@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ KeySource = Callable[[str], list[dict[str, Any]] | None]
 
 _ALGORITHMS = ("RS256", "PS256")
 _SKEW_S = 300
+_LAST_YEAR_S = 253402300799
+"""The end of the year 9999."""
 
 
 class AssertionChecker:
@@ -50,7 +53,9 @@ class AssertionChecker:
             header = jwt.get_unverified_header(assertion)
             claims = jwt.decode(assertion, options={"verify_signature": False})
         except jwt.InvalidTokenError as error:
-            raise bad_assertion(50027, "JWT token is invalid or malformed.") from error
+            raise _malformed() from error
+        if not _is_text_throughout(header) or not _is_text_throughout(claims):
+            raise _malformed()
         if header.get("alg") not in _ALGORITHMS:
             raise bad_assertion(5002738, f"Invalid JWT token. '{str(header.get('alg'))[:20]}' is not a supported "
                                 "signature algorithm. Supported signing algorithms are: 'RS256, PS256'")  # fmt: skip
@@ -71,8 +76,7 @@ class AssertionChecker:
     ) -> None:
         if str(claims.get("sub")).lower() != application.client_id:
             raise bad_assertion(700021, "Client assertion application identifier doesn't match 'client_id' parameter.")
-        audiences = claims.get("aud")
-        audiences = audiences if isinstance(audiences, list) else [audiences]
+        audiences = _audiences(claims)
         if not any(self._is_own_address(str(each), tenant, base_url) for each in audiences):
             raise bad_assertion(50013, "Assertion failed signature validation. [Reason - The assertion audience claim "
                                 "does not match the required value].")  # fmt: skip
@@ -91,8 +95,7 @@ class AssertionChecker:
                                 f"expired., Found key 'Start={credential['startDateTime']}, "
                                 f"End={credential['endDateTime']}']")  # fmt: skip
         key = certificate.public_key()
-        assert isinstance(key, rsa.RSAPublicKey)
-        if not _signed_by(assertion, key, header["alg"]):
+        if not isinstance(key, rsa.RSAPublicKey) or not _signed_by(assertion, key, header["alg"]):
             raise bad_assertion(700027, "Client assertion failed signature validation. [Reason - The provided "
                                 "signature value did not match the expected signature value.]")  # fmt: skip
 
@@ -100,8 +103,7 @@ class AssertionChecker:
         self, application: Application, assertion: str, header: dict[str, Any], claims: dict[str, Any]
     ) -> None:
         issuer, subject = str(claims.get("iss")), str(claims.get("sub"))
-        audiences = claims.get("aud")
-        audiences = audiences if isinstance(audiences, list) else [audiences]
+        audiences = _audiences(claims)
         if not application.federated:
             raise bad_assertion(70025, "The client has no configured federated identity credentials.")
         of_issuer = [each for each in application.federated if each["issuer"] == issuer]
@@ -114,7 +116,7 @@ class AssertionChecker:
                                 f"'{subject[:600]}'.")  # fmt: skip
         if not any(each["audiences"][0] in audiences for each in of_subject):
             raise bad_assertion(700212, "No matching federated identity record found for presented assertion audience "
-                                f"'{str(audiences[0])[:600]}'.")  # fmt: skip
+                                f"'{str(audiences[0] if audiences else '')[:600]}'.")  # fmt: skip
         self._check_time(claims)
         keys = self._issuer_keys(issuer)
         if keys is None:
@@ -126,9 +128,7 @@ class AssertionChecker:
 
     def _check_time(self, claims: dict[str, Any]) -> None:
         now = self._clock.now()
-        ends, begins = claims.get("exp"), claims.get("nbf", 0)
-        if not isinstance(ends, int | float) or not isinstance(begins, int | float):
-            raise bad_assertion(50027, "JWT token is invalid or malformed.")
+        ends, begins = _seconds(claims.get("exp")), _seconds(claims.get("nbf", 0))
         if not begins - _SKEW_S <= now < ends + _SKEW_S:
             raise bad_assertion(700024, "Client assertion is not within its valid time range. Current time: "
                                 f"{int(now)}, expiry time of assertion: {int(ends)}.")  # fmt: skip
@@ -139,6 +139,31 @@ class AssertionChecker:
         hosts = (base_url, "https://login.microsoftonline.com")
         ends = ("/oauth2/v2.0/token", "/oauth2/token", "/v2.0", "/", "")
         return audience.lower() in {f"{host}/{name}{end}" for host in hosts for name in names for end in ends}
+
+
+def _malformed() -> EntraFailure:
+    return bad_assertion(50027, "JWT token is invalid or malformed.")
+
+
+def _audiences(claims: dict[str, Any]) -> list[Any]:
+    found = claims.get("aud")
+    return found if isinstance(found, list) else [found]
+
+
+def _seconds(value: Any) -> float:
+    """A claim that is a time. Parsers of JSON let `NaN` and `1e999` through, which are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LAST_YEAR_S:
+        raise _malformed()
+    return value
+
+
+def _is_text_throughout(value: dict[str, Any]) -> bool:
+    """Whether every text in it can be written: half of a surrogate pair cannot."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _find_certificate(

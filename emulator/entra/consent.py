@@ -145,8 +145,8 @@ async def _posted(request: Request) -> dict[str, str]:
     Raises:
         EntraFailure: no form, or one that a page of somebody else posted.
     """
-    origin = request.headers.get("origin")
-    if origin not in (None, "null", base_url(request)):
+    origin = request.headers.get("origin", base_url(request))
+    if origin != base_url(request) or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise EntraFailure("invalid_request", 90014, "The form was posted by another web page.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
+
+from emulator import strict_json
 
 _TIMEOUT_S = 5.0
 _LARGEST = 1_000_000
@@ -32,21 +34,28 @@ class IssuerKeys:
         """The issuer's keys, or None if there are none to be had."""
         if issuer in self._given:
             return self._given[issuer]
-        if urlsplit(issuer).hostname not in ("localhost", "127.0.0.1"):
-            return None
         try:
+            if urlsplit(issuer).hostname not in ("localhost", "127.0.0.1"):
+                return None
             address = _fetch(issuer.rstrip("/") + "/.well-known/openid-configuration")["jwks_uri"]
             if urlsplit(address).hostname not in ("localhost", "127.0.0.1"):
                 return None
             keys = _fetch(address)["keys"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, HTTPException, ValueError, KeyError, TypeError):
             return None
-        return keys if isinstance(keys, list) else None
+        return [each for each in keys if isinstance(each, dict)] if isinstance(keys, list) else None
 
 
 def _fetch(address: str) -> Any:
     if urlsplit(address).scheme not in ("http", "https"):
         raise ValueError("an issuer is spoken to over HTTP")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
     with opener.open(address, timeout=_TIMEOUT_S) as answer:
-        return json.loads(answer.read(_LARGEST))
+        return strict_json.parse(answer.read(_LARGEST))
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Keeps an issuer on this machine from sending the emulator off it."""
+
+    def redirect_request(self, *_given: Any) -> None:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
@@ -31,8 +32,15 @@ _INTERACTIVE_GRANTS = frozenset({
 _NOT_NAMED = ("common", "organizations", "consumers")
 
 
-class NotEmulatedGrantError(Exception):
-    """A grant that Entra knows and this emulator does not; the argument names it."""
+_MICROSOFTS = re.compile(
+    r"https://(?:[\w-]+\.)*(?:microsoft|azure|office|office365|windows|sharepoint|powerbi|dynamics)\.(?:com|net|us)/?",
+    re.IGNORECASE,
+)
+"""Resources of Microsoft's that every tenant can get tokens for, or might: Azure Resource Manager, Exchange."""
+
+
+class NotEmulatedError(Exception):
+    """A grant or resource that Entra knows and this emulator does not; the argument names it."""
 
 
 class TokenService:
@@ -76,13 +84,14 @@ class TokenService:
 
         Raises:
             EntraFailure: in Entra's shape.
+            NotEmulatedError: Entra would go on.
         """
         tenant = self.tenant(tenant_named)
         for name in ("grant_type", "client_id"):
             if not form.get(name):
                 raise errors.missing_parameter(name)
         if form["grant_type"] in _INTERACTIVE_GRANTS:
-            raise NotEmulatedGrantError(form["grant_type"])
+            raise NotEmulatedError(f"grant_type {form['grant_type']}")
         if form["grant_type"] != "client_credentials":
             raise errors.unsupported_grant(form["grant_type"][:80])
         if not form.get("scope"):
@@ -145,6 +154,8 @@ class TokenService:
         )
         if found is not None:
             return audience, found
+        if _MICROSOFTS.fullmatch(audience):
+            raise NotEmulatedError(f"resource {audience}"[:200])
         raise errors.unknown_resource(audience[:200], tenant.display_name, tenant.tenant_id)
 
     def _mint(

@@ -5,10 +5,15 @@ Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
-_LOOPBACK = ("localhost", "127.0.0.1")
+_WRITTEN = re.compile(r"[^\x00-\x20\x7f\\#]+")
+"""No spaces, control characters, backslashes and fragments: browsers and parsers read them each in their own way."""
+
+_LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_LARGEST_PORT = 65_535
 
 
 def registered_redirects(properties: dict[str, Any]) -> list[str]:
@@ -27,16 +32,22 @@ def is_registered(address: str, registered: list[str]) -> bool:
 
 
 def _comparable(address: str) -> SplitResult | None:
+    """`address` without what may differ: case of scheme and host, port of a loopback address, slash for no path."""
+    if not _WRITTEN.fullmatch(address):
+        return None
     try:
         parts = urlsplit(address)
-        host = (parts.hostname or "").lower()
-        port = None if host in _LOOPBACK else parts.port
     except ValueError:
         return None
-    if parts.fragment or not host or parts.username is not None:
+    host = parts.netloc.lower()
+    if not host or "@" in host:
         return None
-    netloc = host if port is None else f"{host}:{port}"
-    return SplitResult(parts.scheme.lower(), netloc, parts.path or "/", parts.query, "")
+    loopback = _LOOPBACK.fullmatch(host)
+    if loopback is not None:
+        if int(loopback[2] or 1) not in range(1, _LARGEST_PORT + 1):
+            return None
+        host = loopback[1]
+    return SplitResult(parts.scheme.lower(), host, parts.path or "/", parts.query, "")
 
 
 def answer_address(address: str, answer: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from emulator.clock import Clock
 from emulator.entra import errors, metadata
 from emulator.entra.errors import EntraFailure
 from emulator.entra.keys import SigningKey
-from emulator.entra.models import NotEmulatedGrantError, TokenService
+from emulator.entra.models import NotEmulatedError, TokenService
 
 _NO_STORE = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 _MOST_FIELDS = 30
@@ -130,8 +130,8 @@ class EntraRoutes:
             answer = self._tokens.issue(str(request.path_params["tenant"]), form, base_url(request))
         except EntraFailure as failure:
             return self._refusal(failure, request)
-        except NotEmulatedGrantError as grant:
-            return self._not_emulated(f"grant_type {grant}", request)
+        except NotEmulatedError as missing:
+            return self._not_emulated(str(missing), request)
         if version == 1:
             now = int(self._clock.now())
             answer |= {

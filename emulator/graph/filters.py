@@ -19,7 +19,7 @@ from emulator.graph.predicates import ORDERS, Predicate, edge, equals, ordered
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<guid>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
     r"|(?P<moment>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?(?![\w-]))"
-    r"|(?P<number>-?\d+)(?![\w.:-])|(?P<name>[A-Za-z_][\w/]*)|(?P<sign>[(),:]))"
+    r"|(?P<number>-?\d+)(?![\w.:-])|(?P<name>[A-Za-z_][\w/$]*)|(?P<sign>[(),:]))"
 )
 _LONGEST = 4_000
 _DEEPEST = 20
@@ -65,6 +65,24 @@ def _compile(text: str, resource: str, filterable: tuple[str, ...]) -> tuple[Pre
         raise bad_request("The $filter is too long.", "BadRequest")
     parser = _Parser(text, resource, filterable)
     return parser.parse(), parser.advanced
+
+
+_FLAGS = frozenset({"accountEnabled", "canEdit", "isAllDay", "isCancelled", "isDefaultCalendar"})
+"""Filterable properties that are true or false; no other kind of them is a number."""
+
+
+def _check_type(name: str, literal: str | bool | int | None) -> None:
+    """Refuse to compare what cannot be equal: it would find nothing, and nobody would learn why."""
+    wanted = bool if name in _FLAGS else str
+    if literal is not None and type(literal) is not wanted:
+        raise bad_request(
+            "A binary operator with incompatible types was detected. Found operand types "
+            f"'{_TYPE_NAMES[wanted]}' and '{_TYPE_NAMES[type(literal)]}' for operator kind 'Equal'.",
+            "BadRequest",
+        )
+
+
+_TYPE_NAMES: dict[type, str] = {bool: "Edm.Boolean", str: "Edm.String", int: "Edm.Int32"}
 
 
 class _Parser:
@@ -161,7 +179,9 @@ class _Parser:
     def _comparison(self, name: str) -> Predicate:
         word = self._take("name")[1].lower()
         if word in ("eq", "ne"):
-            same = equals(name, self._literal(self._take("text", "guid", "number", "moment", "name")))
+            literal = self._literal(self._take("text", "guid", "number", "moment", "name"))
+            _check_type(name, literal)
+            same = equals(name, literal)
             if word == "eq":
                 return same
             self._is_advanced("ne")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from emulator import strict_json
 from emulator.graph.errors import bad_request
 
 
@@ -65,10 +65,13 @@ class GraphRequest:
             GraphFailure: 400, or 415 for another content type.
         """
         value = self.body
+        content_type = self.headers.get("content-type", "")
         if isinstance(value, bytes):
             if not value:
                 raise bad_request("Write requests (excluding DELETE) must contain the Content-Type header declaration.")
-            value = parse_json(value, self.headers.get("content-type", ""))
+            value = parse_json(value, content_type, unique_names=True)
+        else:
+            check_content_type(content_type)
         if not isinstance(value, dict):
             raise bad_request("Empty Payload. JSON content expected.", "BadRequest")
         return value
@@ -89,11 +92,31 @@ class GraphResponse:
     code: str = ""
 
 
-def parse_json(raw: bytes, content_type: str) -> Any:
+def parse_json(raw: bytes, content_type: str, *, unique_names: bool = False) -> Any:
     """The JSON value in `raw`.
+
+    Args:
+        unique_names: refuse objects that name a property twice.
 
     Raises:
         GraphFailure: 400 `BadRequest` for text that is no JSON, or another content type.
+    """
+    check_content_type(content_type)
+    try:
+        return strict_json.parse(raw, unique_names=unique_names)
+    except ValueError as error:
+        raise bad_request(
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and "
+            "payload is of valid JSON format.",
+            "BadRequest",
+        ) from error
+
+
+def check_content_type(content_type: str) -> None:
+    """Refuse a body that its header does not call JSON.
+
+    Raises:
+        GraphFailure: 400.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -104,18 +127,3 @@ def parse_json(raw: bytes, content_type: str) -> Any:
             f"None of the supported type(s) 'application/json' matches the content type '{kind[:80]}'.",
             "RequestBodyRead" if kind else "BadRequest",
         )
-    try:
-        value = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
-        if b"\\u" in raw:  # half of a surrogate pair can be written in no other way
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        raise bad_request(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and "
-            "payload is of valid JSON format.",
-            "BadRequest",
-        ) from error
-    return value
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

@@ -51,6 +51,8 @@ def parse_options(query: str) -> Mapping[str, str]:
                     "BadRequest",
                 )
             options[plain] = unquote_plus(value, errors="replace")
+            if plain == "format" and options[plain].lower() not in ("json", "application/json"):
+                raise not_emulated("option", f"$format={options[plain]}")
         elif name.startswith("$"):
             raise not_emulated("option", name)
     return MappingProxyType(options)

@@ -14,6 +14,8 @@ ACTIONS: tuple[str, ...] = get_args(Action)
 answer. `cut`: the connection ends in the middle of the answer's body; what was asked for has been done."""
 
 _LONGEST_DELAY_S = 600.0
+_FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
+"""Headers that the server writes itself: a second one would make the answer unreadable."""
 
 
 @dataclass
@@ -125,6 +127,7 @@ def _header(item: tuple[Any, Any]) -> bool:
         isinstance(name, str)
         and isinstance(value, str)
         and re.fullmatch(r"[A-Za-z0-9-]+", name) is not None
+        and name.lower() not in _FRAMING
         and value.isascii()
         and value.isprintable()
     )

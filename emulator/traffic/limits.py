@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from emulator.clock import Clock
 from emulator.graph.errors import GraphFailure
 
+_LARGEST_SETTING = 1e12
 _MOST_BUCKETS = 20_000
 """Buckets kept; the one used longest ago is dropped, as a full bucket looks like a new one."""
 
@@ -43,8 +44,10 @@ class LimitSettings:
         for field in fields(self):
             value = getattr(self, field.name)
             wanted = bool if field.name == "enabled" else (int, float) if field.name.endswith("_s") else int
-            if not isinstance(value, wanted) or (field.name != "enabled" and (isinstance(value, bool) or value <= 0)):
+            if isinstance(value, bool) is not (wanted is bool) or not isinstance(value, wanted):
                 raise ValueError(f"{field.name} must be {'true or false' if wanted is bool else 'a positive number'}")
+            if wanted is not bool and not 0 < value <= _LARGEST_SETTING:
+                raise ValueError(f"{field.name} must be a positive number, at most 1e12")
 
 
 class Bucket:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import ssl
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 
 from emulator.graph.permissions import APPLICATION_PERMISSIONS
 from emulator.server import Keys, RunningEmulator
+from tests.support.raw_exchange import raw_exchange
 
 GENERATED = 10_000
 """Generated requests in all, shared by the tests below."""
@@ -252,18 +251,6 @@ def test_bad_bodies_answer_in_graphs_shape(direct: Direct, body: bytes, kind: st
     assert answer[0] == status
     assert set(json.loads(answer[1])["error"]) == {"code", "message", "innerError"}
     assert direct.state() == before
-
-
-def raw_exchange(emulator: RunningEmulator, request: bytes) -> bytes:
-    """What the server sends back for these bytes, over TLS."""
-    context = ssl.create_default_context(cafile=emulator.ready["ca_file"])
-    with (
-        socket.create_connection(("127.0.0.1", emulator.ready["port"])) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as connection,
-    ):
-        connection.settimeout(10)
-        connection.sendall(request)
-        return connection.recv(65536)
 
 
 @pytest.mark.parametrize(

@@ -224,11 +224,34 @@ def test_redirect_to_localhost_ignores_the_port_and_bare_host_gets_a_slash(
     assert answer.headers["Location"].startswith("https://bare.example/?admin_consent=True&")
 
 
-def test_form_posted_by_a_foreign_page_is_refused(browser: Browser, application: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},
+     {"Sec-Fetch-Site": "same-site"}],
+)  # fmt: skip
+def test_form_posted_by_a_foreign_page_is_refused(
+    browser: Browser, application: dict[str, Any], headers: dict[str, str]
+) -> None:
     page = browser.open(CONTOSO, **query(application))
     data = {**query(application), "account": "admin@contoso.example", "decision": "accept"}
-    answer = browser.session.post(page.url, data, headers={"Origin": "https://evil.example"}, allow_redirects=False)
+    answer = browser.session.post(page.url, data, headers=headers, allow_redirects=False)
     assert answer.status_code == 400
+    assert page.headers["Referrer-Policy"] == "same-origin"  # any stricter, and the page's own form came from "null"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost:evil.example/cb", "http://localhost:99999/cb", "http://localhost:0/cb", "http://localhost:-1/cb",
+     "http://localhost: 80/cb", "http://localhost:80\\.evil/cb", "http://localhost:80:80/cb", " http://localhost/cb",
+     "http://local\thost/cb", "http://localhost/cb\n", "http://localhost/cb#", "http://localhost.evil/cb",
+     "http://localhost:80@evil.example/cb", "http://localhost:\u0663/cb", "http://localhost/CB"],
+)  # fmt: skip
+def test_redirect_address_written_in_another_way_is_refused(
+    browser: Browser, application: dict[str, Any], address: str
+) -> None:
+    answer = browser.open(CONTOSO, **query(application, redirect_uri=address))
+    assert answer.status_code == 400
+    assert "AADSTS50011" in answer.text
 
 
 def test_single_tenant_application_is_unknown_elsewhere(browser: Browser, operator: Any) -> None:

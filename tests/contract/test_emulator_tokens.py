@@ -250,6 +250,10 @@ def test_assertion_that_does_not_prove_the_client_is_refused(operator: Any) -> N
         "changed": (client.assertion(base)[:-8] + "AAAAAAAA", 700027),
         "unsigned": (jwt.encode({"iss": client.client_id}, None, "none"), 5002738),
         "no expiry": (client.assertion(base, exp="soon"), 50027),
+        "expiry that is no number": (client.assertion(base, exp=float("nan")), 50027),
+        "expiry beyond every time": (client.assertion(base, exp=float("inf"), nbf=float("-inf")), 50027),
+        "text that cannot be written": (client.assertion(base, sub="\ud800"), 50027),
+        "no audience": (client.assertion(base, aud=[]), 50013),
     }
     for reason, (assertion, number) in refused.items():
         answer = operator.log_in(**client.form(assertion))
@@ -259,6 +263,16 @@ def test_assertion_that_does_not_prove_the_client_is_refused(operator: Any) -> N
 def test_certificate_removed_no_longer_logs_in(operator: Any) -> None:
     client = CertificateClient(operator)
     operator.patch(f"applications/{client.object_id}", {"keyCredentials": []})
+    answer = operator.log_in(**client.form(client.assertion(operator.base_url)))
+    assert answer.json()["error_codes"] == [700027]
+
+
+def test_certificate_of_another_kind_than_rsa_does_not_log_in(operator: Any) -> None:
+    client = CertificateClient(operator)
+    other = trustme.CA().issue_cert("client.example").cert_chain_pems[0].bytes()
+    key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": base64.b64encode(other).decode()}
+    assert operator.patch(f"applications/{client.object_id}", {"keyCredentials": [key]}).status_code == 204
+    client.certificate_pem = other.decode()
     answer = operator.log_in(**client.form(client.assertion(operator.base_url)))
     assert answer.json()["error_codes"] == [700027]
 
@@ -306,6 +320,8 @@ def test_msal_logs_in_with_a_federated_assertion(
         ({"iss": "https://evil.example"}, 700211),
         ({"sub": "repo:o/other"}, 700213),
         ({"aud": "api://Other"}, 700212),
+        ({"aud": []}, 700212),
+        ({"exp": float("inf"), "nbf": float("inf")}, 50027),
         ({"exp": 1000, "nbf": 0}, 700024),
         ({"kid": "two"}, 700027),
     ],
