@@ -175,7 +175,7 @@ def test_two_rotations_at_once_become_one(settled: Checkout, outside: Outside) -
 
 @pytest.fixture
 def repository(checkout: Checkout) -> Checkout:
-    """A deployed checkout of its own, protected as a real one, kept in git and pushed; its connector has a certificate."""
+    """A deployed checkout of its own, in git and pushed; it is protected as a real one, and has a certificate."""
     checkout.configure(credential={"kind": "certificate"})
     checkout.set("protect", True)
     for command in (
