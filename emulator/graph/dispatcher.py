@@ -12,6 +12,8 @@ from emulator.graph.routing import Route, RouteTable
 from emulator.traffic.limits import Limits, Use
 from emulator.traffic.models import Stay
 
+_LONGEST_NAME = 320
+
 CountUsers = Callable[[str], int]
 """Number of users of a tenant: the limits of the identity service depend on it."""
 
@@ -77,8 +79,8 @@ class Dispatcher:
 
 
 def mailbox_of(request: GraphRequest) -> str:
-    """The mailbox that a calendar request names."""
-    return f"{request.caller.tenant_id}/{request.segments[1].lower()}"
+    """The mailbox that a calendar request names; no name is longer than this, and the limits remember every one."""
+    return f"{request.caller.tenant_id}/{request.segments[1][:_LONGEST_NAME].lower()}"
 
 
 def _units(request: GraphRequest, route: Route) -> int:
