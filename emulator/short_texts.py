@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 LONGEST_KEPT = 1_000
 
@@ -20,7 +20,7 @@ def remembered(entries: int) -> Callable[[Callable[Concatenate[str, P], T]], Cal
     """
 
     def decorate(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
-        kept = lru_cache(maxsize=entries)(function)
+        kept = cast("Callable[Concatenate[str, P], T]", lru_cache(maxsize=entries)(function))
 
         @wraps(function)
         def call(text: str, /, *rest: P.args, **named: P.kwargs) -> T:

@@ -12,10 +12,10 @@ from emulator.graph.routing import Route, RouteTable
 from emulator.traffic.limits import Limits, Use
 from emulator.traffic.models import Stay
 
-_LONGEST_NAME = 320
-
 CountUsers = Callable[[str], int]
 """Number of users of a tenant: the limits of the identity service depend on it."""
+
+_LONGEST_NAME = 320
 
 
 class Dispatcher:
