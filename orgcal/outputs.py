@@ -105,7 +105,7 @@ def read_outputs(values: Mapping[str, Any], *, where: str) -> StackOutputs:
     """
     record = values.get(OUTPUT_NAME)
     if not isinstance(record, Mapping):
-        raise UsageError("the stack has not been deployed yet", where=where, repair="pulumi up")
+        raise UsageError("the stack has not been deployed yet", where=where, repair="orgcal up, with the same --stack")
     version = record.get("schema_version")
     if version != SCHEMA_VERSION:
         raise UsageError(

@@ -224,7 +224,7 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         stack = stack or "dev"
         prepared = prepare(stack, os.environ)
         environ = prepared.environment.applied_to(prepared.environ)
-        connector, given = sources.from_outputs(prepared.drive().outputs())
+        connector, given = sources.from_outputs(prepared.outputs())
         registry = open_stack_registry(prepared.environment.stack_dir, stack, os.environ)
         try:
             yield _Source(Options(connector, environ=environ, given_credentials=given), (), registry)

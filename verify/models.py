@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -142,6 +143,11 @@ class Connector:
     name: str = ""
     federated: bool = False
     outputs: StackOutputs | None = field(default=None, repr=False)
+
+    def consent_command(self, tenant: str) -> str:
+        """What makes a consent link for an organisation of this connector."""
+        stack = self.outputs.stack if self.outputs is not None else "dev"
+        return f"orgcal consent link {shlex.quote(tenant)}" + ("" if stack == "dev" else f" --stack {stack}")
 
 
 @dataclass(slots=True)

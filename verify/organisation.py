@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import replace
 
@@ -23,7 +22,7 @@ def verify_organisation(target: Target, shared: Shared) -> list[CheckResult]:
     options = shared.options
     if target.invited and not (target.named or options.strict):
         sentence = "invited, and has not consented yet"
-        command = f"orgcal consent link {shlex.quote(target.organisation or target.tenant_id)}"
+        command = options.connector.consent_command(target.organisation or target.tenant_id)
         repair = f"send this link to its administrator: {target.consent_link}" if target.consent_link else command
         return [_of(target, CheckResult("token", Verdict.SKIP, sentence, repair))]
     began = time.perf_counter()

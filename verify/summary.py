@@ -180,8 +180,18 @@ PROOFS: Mapping[Proof, str] = {
 def conclusion(summary: Summary) -> str:
     """The last sentence of a report; a proof that is weaker than it could look is named in it."""
     text = CONCLUSIONS[summary.exit_code]
+    if summary.exit_code == NOTHING_CHECKED:
+        return f"{text}: {_why_nothing(summary)}"
     weaker = sum(organisation.proof == "stack" for organisation in summary.organisations.values())
     if summary.exit_code != ALL_PASS or not weaker:
         return text
     proved = f"by the stack's copy of the credential ({weaker} of {len(summary.organisations)} organisations)"
     return f"{text}, {proved}: the platform does not show the connector's own"
+
+
+def _why_nothing(summary: Summary) -> str:
+    if not summary.organisations:
+        return "no organisation is known; add one with orgcal tenants add, or name it with --tenant"
+    if not any(organisation.checked for organisation in summary.organisations.values()):
+        return "no organisation has consented yet"
+    return "no organisation has a user"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
 
 
 def main() -> None:
     """Runs a command; turns what we can explain into one sentence on standard error, and into an exit code."""
     import typer
 
-    from orgcal.cli.commands import COMMANDS, build_app
+    from orgcal.cli.commands import build_app
     from orgcal.errors import OrgcalError
 
     arguments = sys.argv[1:]
@@ -25,10 +29,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except typer.TyperException as error:
-        known = arguments[0] if arguments and arguments[0] in COMMANDS else ""
-        sys.stderr.write(
-            f"orgcal: {error.format_message()}\n  repair: {' '.join(filter(None, ['orgcal', known, '--help']))}\n"
-        )
+        sys.stderr.write(_wrong_words(error))
         code = 2
     except BrokenPipeError:
         # The reader went away (`orgcal … | head`). Python would complain once more at exit.
@@ -43,6 +44,16 @@ def main() -> None:
     if code == 130:
         sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wrong_words(error: typer.TyperException) -> str:
+    """What is wrong with the words of a command; its help where it was called without any."""
+    context = getattr(error, "ctx", None)
+    said = error.format_message()
+    if said.startswith("Usage:"):
+        return f"{said}\n"
+    what = said.replace("Value error, ", "").rstrip(".")
+    return f"orgcal: {what[:1].lower()}{what[1:]}\n  repair: {context.command_path if context else 'orgcal'} --help\n"
 
 
 def _place_of(error: BaseException) -> str:

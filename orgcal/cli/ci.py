@@ -22,7 +22,7 @@ StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack that CI d
 KINDS = ("github", "generic")
 
 
-@app.command()
+@app.command(short_help="Make identities, environments and workflows")
 def setup(
     kind: Annotated[str, typer.Argument(help="github, or generic for any runner with an OIDC token.")] = "",
     kind_option: Annotated[str, typer.Option("--kind", help="The same as an option.")] = "",
@@ -113,7 +113,7 @@ def setup(
         typer.echo("\n".join([*as_lines(outcome), *extra]))
 
 
-@app.command()
+@app.command(short_help="Judge settings without any login")
 def lint(
     stack: StackOption = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -130,7 +130,7 @@ def lint(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Preview without the stack's secrets")
 def preview(
     stack: StackOption = "dev",
     output: Annotated[Path | None, typer.Option(help="Write the comment into this file too.")] = None,
@@ -152,12 +152,12 @@ def preview(
     _summarise(text)
 
 
-@app.command()
+@app.command(short_help="Write the runner's token into a private file")
 def token(
     cloud: Annotated[str, typer.Argument(help="azure, aws or google: where the state is kept.")],
 ) -> None:
     """Write a token of the runner's issuer into a private file of the job, for Pulumi's own login to its state."""
-    from orgcal.ci.tokens import Cloud, write_token
+    from orgcal.engine.runner_tokens import Cloud, write_token
 
     if cloud not in ("azure", "aws", "google"):
         raise UsageError(f"found {cloud!r}, expected azure, aws or google", where="orgcal ci token")

@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from orgcal.cli.tenants import JsonOption, Opened, StackOption, opened, print_tenant
+from orgcal.cli.opened import JsonLinesOption, JsonOption, StackOption, opened, outputs_asked, service_of
+from orgcal.cli.tenants import print_tenant
 from orgcal.errors import UsageError
-
-if TYPE_CHECKING:
-    from orgcal.consent.service import ConsentService
-    from orgcal.outputs import StackOutputs
 
 app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
 
 
-@contextmanager
-def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
-    """The outputs of `stack`, asked for at once: the engine needs a second, in which a command can prepare the rest."""
-    from orgcal.engine.tools import prepare
-
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(lambda: prepare(stack, os.environ).drive().outputs())
-
-
-@contextmanager
-def service_of(found: Opened, asked: Future[StackOutputs]) -> Iterator[ConsentService]:
-    """Consent for the connector whose outputs were `asked`."""
-    world = found.world()
-    from orgcal.consent.service import ConsentService
-
-    service = ConsentService(found.registry, asked.result(), world, found.environ)
-    try:
-        yield service
-    finally:
-        service.close()
-
-
-@app.command()
+@app.command(short_help="Make a link for an administrator")
 def link(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="[TENANT]")] = "",
+    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
     reconsent: Annotated[bool, typer.Option("--reconsent", help="One for each organisation that needs it.")] = False,
     days: Annotated[float, typer.Option(help="How long it works.", min=0.01, max=90)] = 7,
     revoke: Annotated[bool, typer.Option("--revoke", help="Make its unused links useless instead.")] = False,
@@ -63,12 +34,13 @@ def link(
         from orgcal.tenants import links
 
         with opened(stack) as found:
-            count = links.revoke(found.registry, found.registry.wanted(tenant).tenant_id)
-        typer.echo(json.dumps({"revoked": count}) if as_json else f"{count} unused links are useless now")
+            known = found.registry.wanted(tenant)
+            count = links.revoke(found.registry, known.tenant_id)
+        typer.echo(json.dumps({"revoked": count}) if as_json else f"unused links of {known.name} made useless: {count}")
         return
     with outputs_asked(stack) as asked, opened(stack) as found:
         if tenant:
-            wanted = [found.registry.wanted(tenant)]
+            wanted = [found.registry.current(tenant)]
         else:
             from orgcal.tenants.model import State
 
@@ -85,7 +57,7 @@ def link(
                     typer.echo(("\n" if number else "") + made.message)
 
 
-@app.command()
+@app.command(short_help="Receive the answers of administrators")
 def serve(
     port: Annotated[int | None, typer.Option(help="Loopback port; that of the redirect URI unless given.")] = None,
     trusted_proxy: Annotated[list[str] | None, typer.Option(help="Address whose forwarded headers count.")] = None,
@@ -107,12 +79,12 @@ def serve(
         )
 
 
-@app.command()
+@app.command(short_help="Take fresh tokens; what is true now?")
 def check(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="[TENANT]")] = "",
+    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
     every: Annotated[bool, typer.Option("--all", help="All organisations.")] = False,
     stack: StackOption = "dev",
-    as_json: JsonOption = False,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Take fresh tokens and bring the registry up to what is true."""
     from orgcal.consent.check import check_tenants
@@ -121,7 +93,7 @@ def check(
     if bool(tenant) == every:
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
     with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
-        wanted = [found.registry.wanted(tenant)] if tenant else found.registry.tenants()
+        wanted = [found.registry.current(tenant)] if tenant else found.registry.tenants()
         undecided = 0
         for checked in check_tenants(service, wanted):
             undecided += checked.finding.access == "unknown"

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Short-lived copies of a stack, with an application and connector of their own.")
+app = typer.Typer(
+    help="Short-lived copies of a stack, with an application and connector of their own.", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -16,7 +18,7 @@ def _app() -> None:
     """Short-lived copies of a stack, with an application and connector of their own."""
 
 
-@app.command()
+@app.command(short_help="Write the file of a short-lived copy")
 def create(
     stack: Annotated[str, typer.Argument(help="Name of the copy, such as pr-123.", metavar="STACK")],
     origin: Annotated[str, typer.Option("--from", help="Stack whose settings are copied.")] = "dev",

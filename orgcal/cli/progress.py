@@ -49,7 +49,5 @@ class StepPrinter:
                 self._status.update(escape(f"{kind} {step.name}"))
             return
         done = _PAST.get(step.operation)
-        if done and not step.type.startswith(
-            ("pulumi:", "orgcal:index:EntraApplication", "orgcal:index:ClientSecrets")
-        ):
+        if done:
             self._console.print(f"  [green]{done:<8}[/] {kind} [dim]{escape(step.name)}[/]")

@@ -89,7 +89,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     """The end of a run, for people."""
     failed = outcome.failed
     if failed is not None:
-        yield f"stopped: {failed.sentence}"
+        yield f"stopped: {failed.words()}"
         yield f"  repair: {failed.repair}"
     if outcome.standing is not None:
         yield from outcome.standing.lines()

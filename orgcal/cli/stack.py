@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.errors import UsageError
+
 if TYPE_CHECKING:
     from orgcal.engine.tools import Prepared
 
@@ -52,11 +54,26 @@ def destroy(
 
         refuse_purge(project_dir(), stack)
     if not yes:
-        typer.confirm(f"Remove everything that stack {stack} made{', for good' if purge else ''}?", abort=True)
+        _ask(f"Remove everything that stack {stack} made{', for good' if purge else ''}?")
     prepared = prepare(stack, os.environ, tell=_silent if as_json else typer.echo)
     said = (_destroy_for_good if purge else _destroy)(prepared, as_json)
     if as_json:
         typer.echo(json.dumps(said))
+
+
+def _ask(question: str) -> None:
+    """Go on only if somebody says yes.
+
+    Raises:
+        UsageError: nobody does; nothing was done.
+    """
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:  # no terminal, or Ctrl-C
+        typer.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise UsageError("nothing was removed, as nobody said yes", where="orgcal destroy", repair="--yes says it")
 
 
 def _destroy(prepared: Prepared, as_json: bool) -> dict[str, object]:

@@ -23,7 +23,7 @@ def status(
     from orgcal.upkeep.status import look
 
     prepared = prepare(stack, os.environ)
-    outputs = prepared.drive().outputs()
+    outputs = prepared.outputs()
     registry = open_stack_registry(prepared.environment.stack_dir, stack, prepared.environ)
     try:
         tenants = list(registry.tenants())

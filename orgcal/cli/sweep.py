@@ -36,7 +36,8 @@ def sweep(
 ) -> None:
     """Find what a killed run left behind, and remove it with --yes; exit 1 while something is left.
 
-    With --older-than, only what ephemeral stacks made whose state is gone; --yes removes that for good.
+    With --older-than, only what ephemeral stacks made whose state is gone; --yes removes that for good. Those that are
+    still deployed are named, and left alone.
     """
     from orgcal.engine.tools import prepare
 
@@ -86,7 +87,7 @@ def _sweep_own(prepared: Prepared, yes: bool, as_json: bool) -> None:
 
 
 def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: bool) -> None:
-    """What ephemeral stacks left whose state is gone."""
+    """What ephemeral stacks left whose state is gone; those that are still deployed are told, and left alone."""
     from orgcal.upkeep.abandoned import find_abandoned, own_connector, remove_abandoned
     from orgcal.upkeep.declared import declared_stack
     from orgcal.upkeep.home_graph import home_graph
@@ -95,7 +96,7 @@ def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: boo
     declared = declared_stack(environment.project_dir, environment.stack)
     environ = environment.applied_to(prepared.environ)
     with home_graph(environment.cloud, declared.tenant_id, environ) as graph:
-        found = find_abandoned(
+        leftovers = find_abandoned(
             graph,
             declared.project,
             _backend(prepared),
@@ -103,7 +104,7 @@ def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: boo
             now=datetime.now(UTC),
             connector_of=own_connector(declared.platform, declared.connector_key, environ),
         )
-        kept = {}
+        found, kept = leftovers.abandoned, {}
         for item in found if yes else []:
             try:
                 remove_abandoned(graph, item, declared.platform, environ)
@@ -111,9 +112,14 @@ def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: boo
                 kept[item.application.application_object_id] = error.what
     said = [{**item.as_json(), "kept": kept.get(item.application.application_object_id, "")} for item in found]
     if as_json:
-        typer.echo(json.dumps({"removed": yes, "abandoned": said}))
+        typer.echo(json.dumps({"removed": yes, "abandoned": said, "deployed": leftovers.deployed}))
     else:
         _tell_abandoned(found, kept, yes)
+        for stack in leftovers.deployed:
+            typer.echo(
+                f"still deployed  stack {stack}; once nobody needs it: orgcal ephemeral create --from "
+                f"{environment.stack} {stack} && orgcal destroy --stack {stack} --purge --yes"
+            )
     if kept or (found and not yes):
         raise typer.Exit(1)
 

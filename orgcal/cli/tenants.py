@@ -3,73 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.cli.opened import JsonLinesOption, JsonOption, StackOption, opened, outputs_asked, service_of
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.msgraph.worlds import World
     from orgcal.tenants.model import LogEntry, Tenant
-    from orgcal.tenants.registry import Registry
 
 app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help=True)
 
-StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack whose connector they use.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")]
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A stack's registry and what belongs to it.
-
-    Attributes:
-        environ: the environment that the stack lives in.
-    """
-
-    registry: Registry
-    environ: dict[str, str]
-    emulator_runs: bool
-    cloud: str
-
-    def world(self) -> World:
-        """Where Entra ID and Graph are.
-
-        Raises:
-            UsageError: the stack lives on an emulator, and it does not run.
-        """
-        from orgcal.msgraph.worlds import load_world
-
-        if self.cloud == "emulator" and not self.emulator_runs:
-            raise UsageError("the stack's emulator does not run", where="orgcal", repair="orgcal emulator start")
-        return load_world(self.cloud, self.environ)
-
-
-@contextmanager
-def opened(stack: str) -> Iterator[Opened]:
-    """The registry of `stack`, without asking the engine."""
-    from orgcal.engine.environment import original_environment, stack_environment
-    from orgcal.engine.stacks import project_dir
-    from orgcal.tenants.registry import open_stack_registry
-
-    environment = stack_environment(project_dir(), stack, original_environment(os.environ))
-    environ = environment.applied_to(original_environment(os.environ))
-    registry = open_stack_registry(environment.stack_dir, stack, os.environ)
-    try:
-        yield Opened(registry, environ, environment.world is not None, environment.cloud)
-    finally:
-        registry.close()
-
-
-@app.command()
+@app.command(short_help="Take an organisation in")
 def add(
     tenant: Annotated[str, typer.Argument(help="Tenant id or domain.", metavar="TENANT")],
     name: Annotated[str, typer.Option(help="Name for reports; the domain unless given.")] = "",
@@ -90,11 +41,14 @@ def add(
         typer.echo(json.dumps(added.as_json()))
     else:
         typer.echo(f"{added.name} ({added.tenant_id}) is {added.state.value}")
-        typer.echo(f"  next: orgcal consent link {domain or added.tenant_id}")
+        typer.echo(f"  next: orgcal consent link {domain or added.tenant_id} --stack {stack}")
 
 
-@app.command("list")
-def list_tenants(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
+@app.command("list", short_help="List all organisations with their states")
+def list_tenants(
+    stack: StackOption = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
     """List all organisations with their states."""
     with opened(stack) as found:
         tenants = list(found.registry.tenants())
@@ -102,7 +56,7 @@ def list_tenants(stack: StackOption = "dev", as_json: JsonOption = False) -> Non
         typer.echo(json.dumps([tenant.as_json() for tenant in tenants]))
         return
     if not tenants:
-        typer.echo("no organisations yet; orgcal tenants add contoso.com")
+        typer.echo(f"no organisations yet; next: orgcal tenants add DOMAIN --stack {stack}")
         return
     from rich.console import Console
     from rich.table import Table
@@ -116,7 +70,7 @@ def list_tenants(stack: StackOption = "dev", as_json: JsonOption = False) -> Non
     Console(soft_wrap=True, highlight=False).print(table)
 
 
-@app.command()
+@app.command(short_help="One organisation, and what was done about it")
 def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Show one organisation and what was done about it."""
     with opened(stack) as found:
@@ -133,7 +87,7 @@ def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption
         typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {said}")
 
 
-@app.command()
+@app.command(short_help="Off-board an organisation")
 def remove(
     tenant: TenantArgument,
     force: Annotated[bool, typer.Option("--force", help="Also while its consent still works.")] = False,
@@ -141,7 +95,6 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Off-board an organisation: checks that its consent is revoked, and says how the customer revokes it."""
-    from orgcal.cli.consent import outputs_asked, service_of
     from orgcal.tenants import links
     from orgcal.tenants.model import ACTIVE, State
 
@@ -169,15 +122,15 @@ def remove(
     typer.echo(json.dumps(removed.as_json()) if as_json else f"{known.name} is removed; its log is kept")
 
 
-@app.command("export")
-def export_tenants(stack: StackOption = "dev", as_json: JsonOption = False) -> None:  # noqa: ARG001
+@app.command("export", short_help="Print all organisations as JSON Lines")
+def export_tenants(stack: StackOption = "dev", as_json: JsonLinesOption = False) -> None:  # noqa: ARG001
     """Print all organisations as JSON Lines, with or without --json, for `import` elsewhere."""
     with opened(stack) as found:
         for tenant in found.registry.tenants():
             typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))
 
 
-@app.command("import")
+@app.command("import", short_help="Take exported organisations over")
 def import_tenants(
     file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.")],
     stack: StackOption = "dev",
@@ -204,9 +157,9 @@ def import_tenants(
 
 
 def log(
-    tenant: Annotated[str, typer.Argument(help="Only this organisation.", metavar="[TENANT]")] = "",
+    tenant: Annotated[str, typer.Argument(help="Only this organisation.", metavar="TENANT")] = "",
     stack: StackOption = "dev",
-    as_json: JsonOption = False,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Show what was done about organisations, by whom, and when."""
     with opened(stack) as found:

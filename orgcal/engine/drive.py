@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,21 +22,20 @@ from pulumi.automation import events
 from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import create_command_error
 
+from orgcal.engine.command import OnLine, run_engine
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
-from orgcal.engine.stacks import read_stack_file
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
-OnLine = Callable[[str], None]
 STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
 """The engine's warning where the stand-in is used, which `prepare` has told already, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One resource that the engine starts to work on, or a warning.
+    """One resource outside the state that the engine starts to work on, or a warning.
 
     Attributes:
         operation: `create`, `update`, `delete`, `replace`, `same`, … or `warning`.
@@ -104,38 +101,9 @@ class ExactEnvironment(automation.PulumiCommand):
         on_output: OnLine | None = None,
         on_error: OnLine | None = None,
     ) -> CommandResult:
-        command = [self.command, "--non-interactive", *args]
-        environ = {**additional_env, "PULUMI_AUTOMATION_API": "true"}
-        said: dict[str, list[str]] = {"out": [], "err": []}
-
-        def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
-            for line in stream:
-                lines.append(line.rstrip())
-                if tell:
-                    tell(lines[-1])
-
-        with subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            umask=0o077,  # states and their backups are nobody else's
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            readers = [
-                threading.Thread(target=read, args=(process.stdout, said["out"], on_output)),
-                threading.Thread(target=read, args=(process.stderr, said["err"], on_error)),
-            ]
-            for reader in readers:
-                reader.start()
-            for reader in readers:
-                reader.join()
-        result = CommandResult(stdout="\n".join(said["out"]), stderr="\n".join(said["err"]), code=process.returncode)
-        if process.returncode:
+        ran = run_engine(self.command, args, cwd=cwd, environ=additional_env, on_output=on_output, on_error=on_error)
+        result = CommandResult(stdout=ran.out, stderr=ran.err, code=ran.code)
+        if ran.code:
             raise create_command_error(result)
         return result
 
@@ -147,16 +115,23 @@ class Drive:
         engine: the engine to run.
         environment: the stack's surroundings.
         environ: what they are applied to, as `original_environment` gives it.
+        secrets_provider: the key service that encrypts a stack that is made here; a passphrase if None.
     """
 
-    def __init__(self, engine: Engine, environment: StackEnvironment, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        environment: StackEnvironment,
+        environ: Mapping[str, str],
+        *,
+        secrets_provider: str | None = None,
+    ) -> None:
         self._environment = environment
         self._stack_name = environment.stack
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.applied_to(environ),
-            # A stack that is made here encrypts with the key service that its file names, as a copy's file does.
-            secrets_provider=read_stack_file(environment.project_dir, environment.stack).get("secretsprovider"),
+            secrets_provider=secrets_provider,
             pulumi_command=ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None
@@ -365,21 +340,21 @@ class _Events:
             self._on_step(Step("warning", "", text))
 
     def _count(self, metadata: events.StepEventMetadata) -> None:
-        state = metadata.new or metadata.old
         operation = str(getattr(metadata.op, "value", metadata.op))
         # A replacement is reported as itself and again as the two operations it consists of.
-        if (
-            state is not None
-            and state.custom
-            and not metadata.type.startswith("pulumi:")
-            and "replace" not in operation
-        ):
+        if _outside_the_state(metadata) and "replace" not in operation:
             self.changes[operation] = self.changes.get(operation, 0) + 1
 
     def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
-        if self._on_step:
+        if self._on_step and _outside_the_state(metadata):
             operation = str(getattr(metadata.op, "value", metadata.op))
             self._on_step(Step(operation, metadata.type, metadata.urn.rsplit("::", 1)[-1], done))
+
+
+def _outside_the_state(metadata: events.StepEventMetadata) -> bool:
+    """Whether the resource is more than an entry of the state, as the stack, its components and providers are."""
+    state = metadata.new or metadata.old
+    return state is not None and bool(state.custom) and not metadata.type.startswith("pulumi:")
 
 
 @contextmanager

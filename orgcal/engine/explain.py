@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from orgcal.engine.hints import hint
+from orgcal.engine.hints import PROTECTED, hint
 from orgcal.engine.stacks import DEV_STACK
 from orgcal.errors import EngineError, StackLocked, UsageError
 
 MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 """The engine's own markup and colours."""
+_PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted\s+because it is protected')
+"""What the engine says of each, besides advice to edit the state; type and name."""
 _OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's world is")
 """Sentences of our program about settings and surroundings; they end a command as wrong usage does."""
 
@@ -39,6 +41,10 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
         )
     if "no space left on device" in plain:
         return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
+    protected = dict.fromkeys(" ".join(found) for text in (*diagnostics, plain) for found in _PROTECTED.findall(text))
+    if protected:
+        what = f"protected against deletion: {', '.join(protected)}"
+        return EngineError(what, where=where, repair=hint(PROTECTED, stack))
     sentences = [text for text in map(_sentence, diagnostics) if text]
     if not sentences:
         sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _DESTROY = (
-    "if customers shall lose it: pulumi config set --stack {stack} orgcal:protect false, then pulumi up, then once more"
+    "if customers shall lose it: pulumi config set --stack {stack} orgcal:protect false, then orgcal up --stack "
+    "{stack}, then this again"
 )
 _RIGHTS = "orgcal preflight --stack {stack} names the right that the operator lacks, and who has it"
 _POLICY = (
@@ -16,9 +17,11 @@ _AUDIENCE = (
 )
 _GONE = "pulumi refresh --stack {stack}; a deleted application can be restored: orgcal preflight --stack {stack}"
 
+PROTECTED = "is protected"
+
 # The first that is in the text; in lower case.
 _HINTS = (
-    ("is protected", _DESTROY),
+    (PROTECTED, _DESTROY),
     ("protected resource", _DESTROY),
     ("authorization_requestdenied", _RIGHTS),
     ("insufficient privileges", _RIGHTS),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orgcal.engine.command import run_engine
 from orgcal.engine.environment import StackEnvironment, original_environment, stack_environment
 from orgcal.engine.find import Engine, find_engine
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
@@ -13,6 +15,7 @@ from orgcal.engine.stacks import private_dir, project_dir, read_stack_file, stac
 
 if TYPE_CHECKING:
     from orgcal.engine.drive import Drive
+    from orgcal.outputs import StackOutputs
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,28 @@ class Prepared:
         """The engine at the wheel of this stack."""
         from orgcal.engine.drive import Drive  # pulumi is slow to import, and `orgcal env` does not need it
 
-        return Drive(self.engine, self.environment, self.environ)
+        # A copy's file names the key service that is to encrypt its state.
+        said = read_stack_file(self.environment.project_dir, self.environment.stack)
+        return Drive(self.engine, self.environment, self.environ, secrets_provider=said.get("secretsprovider"))
+
+    def outputs(self) -> StackOutputs:
+        """The stack's outputs, secret included; raises as `Drive.outputs` does.
+
+        The engine is asked without the Automation API, whose import takes as long as the answer. Only where the engine
+        refuses, the API says why, or makes the stack.
+        """
+        from orgcal.outputs import read_outputs
+
+        where = self.environment
+        ran = run_engine(
+            self.engine.pulumi,
+            ["stack", "output", "--json", "--show-secrets", "--stack", where.stack],
+            cwd=where.project_dir,
+            environ=where.applied_to(self.environ),
+        )
+        if ran.code:
+            return self.drive().outputs()
+        return read_outputs(json.loads(ran.out), where=f"stack {where.stack}")
 
 
 def prepare(stack: str, environ: Mapping[str, str], *, tell: Callable[[str], object] | None = None) -> Prepared:

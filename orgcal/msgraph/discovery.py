@@ -46,7 +46,11 @@ def resolve_tenant(world: World, name: str, session: requests.Session) -> str:
 
     lowered = name.strip().lower()
     if not is_guid(lowered) and not is_domain(lowered):
-        raise UsageError(f"{name!r} is neither a tenant id nor a domain", where="TENANT", repair="such as contoso.com")
+        raise UsageError(
+            f"{name!r} is neither a tenant id nor a domain",
+            where="TENANT",
+            repair="name one, such as contoso.com",
+        )
     url = f"{world.login_url}/{quote(lowered)}/v2.0/.well-known/openid-configuration"
     try:
         response = session.get(url)

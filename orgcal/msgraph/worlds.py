@@ -100,7 +100,8 @@ def load_world(cloud: str, environ: Mapping[str, str]) -> World:
         raise UsageError(
             "this stack lives in the emulator's world, and the environment names no emulator",
             where=EMULATOR_FILE_VARIABLE,
-            repair='make up, or: .venv/bin/orgcal emulator start && eval "$(.venv/bin/orgcal env)"',
+            repair="make up, or for another stack than dev: .venv/bin/orgcal emulator start --stack STACK; before "
+            'pulumi by hand also: eval "$(.venv/bin/orgcal env --stack STACK)"',
         )
     return read_emulator_file(Path(named))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,3 +80,23 @@ def identity(git: Git) -> Mapping[str, str]:
         return {}
     who = {"NAME": "orgcal", "EMAIL": "orgcal@localhost"}
     return {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in who.items()}
+
+
+def commit_on(git: Git, base: str, path: str, text: str, message: str) -> str:
+    """A commit on top of `base` with another text of one file; neither the working copy nor its index is touched.
+
+    Args:
+        git: the working copy.
+        base: a commit that has the file.
+        path: of the file, from the top.
+        text: the file's new text.
+        message: of the commit.
+    """
+    mode = git.run("ls-tree", "--full-tree", base, "--", path).split()[0]
+    blob = git.run("hash-object", "-w", "--stdin", text=text)
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        git.run("read-tree", base, **index)
+        git.run("update-index", "--cacheinfo", f"{mode},{blob},{path}", **index)
+        tree = git.run("write-tree", **index)
+    return git.run("commit-tree", tree, "-p", base, "-m", message, **identity(git))

@@ -37,7 +37,7 @@ class RotationLog:
     def proof(self, generation: int, proof: Proof) -> None:
         """A proof was made."""
         result = "proved" if proof.passed else "not proved"
-        self._write(generation, result, way=proof.way, organisations=list(proof.organisations), said=proof.sentence)
+        self._write(generation, result, way=proof.way, organisations=list(proof.organisations), said=proof.words())
 
     def removed(self, orphans: Iterable[Orphan]) -> None:
         """Left-over credentials were removed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential
@@ -14,19 +15,32 @@ from orgcal.rotation.proof import Organisation, Proof, Prover
 TOKENS, READ_BACK, NEITHER = "platform's tokens", "credential read back", "nothing"
 
 
+def platforms_of(outputs: StackOutputs) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Settings of each platform that holds the connector's credential, by its name; the main one has none."""
+    yield "", outputs.platform
+    yield from outputs.also_pushed_to.items()
+
+
 class PlatformProver:
-    """Proves that the connector works with one generation of its credential.
+    """Proves that the connector works with one generation of its credential, in one platform.
 
     Args:
         prover: takes tokens.
         outputs: of the stack.
         environ: the environment that the stack lives in.
+        settings: of the platform; the main one's unless given.
     """
 
-    def __init__(self, prover: Prover, outputs: StackOutputs, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        prover: Prover,
+        outputs: StackOutputs,
+        environ: Mapping[str, str],
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self._prover = prover
         self._outputs = outputs
-        self._platform: Platform = open_platform(outputs.platform, environ)
+        self._platform: Platform = open_platform(outputs.platform if settings is None else settings, environ)
 
     def prove(
         self, generation: int | None, credential: Credential | None, sample: Sequence[Organisation], home: Organisation
@@ -95,17 +109,18 @@ class PlatformProver:
 
 
 def check_kind(outputs: StackOutputs, environ: Mapping[str, str], kind: CredentialKind) -> None:
-    """Find out whether the platform can authenticate with a credential of this kind.
+    """Find out whether every platform of the connector can authenticate with a credential of this kind.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: one cannot.
     """
-    platform = open_platform(outputs.platform, environ)
-    refusal = kind_refusal(platform.capabilities, kind)
-    if refusal:
-        raise UsageError(
-            refusal, where=platform.place, repair="set orgcal:credential.kind to the other; nothing was changed"
-        )
+    for _, settings in platforms_of(outputs):
+        platform = open_platform(settings, environ)
+        refusal = kind_refusal(platform.capabilities, kind)
+        if refusal:
+            raise UsageError(
+                refusal, where=platform.place, repair="set orgcal:credential.kind to the other; nothing was changed"
+            )
 
 
 _REPAIR = "orgcal rotate tries again; orgcal rotate --rollback goes back to the old one while it lives"

@@ -56,6 +56,7 @@ class Proof:
         way: what it was proved with: `stack's credential`, `platform's tokens`, `credential read back`, or `nothing`.
         organisations: names of those that gave tokens.
         repair: what to do where it failed.
+        platform: name in `also_push_to` of the further platform that it was made through; empty otherwise.
     """
 
     passed: bool
@@ -63,12 +64,18 @@ class Proof:
     way: str
     organisations: tuple[str, ...] = ()
     repair: str = ""
+    platform: str = ""
+
+    def words(self) -> str:
+        """The sentence, with the platform that it is about where that is a further one."""
+        return f"also_push_to.{self.platform}: {self.sentence}" if self.platform else self.sentence
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
         return {
             "passed": self.passed,
             "way": self.way,
+            "platform": self.platform or None,
             "organisations": list(self.organisations),
             "sentence": self.sentence,
         }

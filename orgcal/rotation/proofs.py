@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
 from orgcal.rotation.log import RotationLog
-from orgcal.rotation.platform_proof import PlatformProver
+from orgcal.rotation.platform_proof import PlatformProver, platforms_of
 from orgcal.rotation.proof import Clock, Organisation, Proof, Prover
 from orgcal.rotation.settings_file import SettingsFile
 from orgcal.rotation.state import StackState
@@ -89,17 +90,25 @@ class Proofs:
         return self._noted(generation, proof)
 
     def in_use(self, state: StackState) -> bool:
-        """Prove through the platform that the connector works with the active generation, once; whether it passed."""
+        """Prove through each platform that the connector works with the active generation, once; whether all passed.
+
+        A superseded generation must not go while any of them still has it.
+        """
         active = state.ledger.active
         if self._proved_in_use == active:
             return True
-        through = PlatformProver(self._prover, self._outputs, self._environ)
         held = state.held.get(active)
         pushed = active if held is None or held.kind != "federated" else None
-        proof = through.prove(pushed, self._credential(active, state), self._organisations(active), self._home)
-        if proof.passed:
-            self._proved_in_use = active
-        return self._noted(active, proof)
+        credential, sample = self._credential(active, state), self._organisations(active)
+        for name, settings in platforms_of(state.outputs):
+            if name and pushed is None:  # it was told nothing
+                continue
+            through = PlatformProver(self._prover, state.outputs, self._environ, settings)
+            proof = through.prove(pushed, credential, sample, self._home)
+            if not self._noted(active, replace(proof, platform=name)):
+                return False
+        self._proved_in_use = active
+        return True
 
     def check_clock(self, state: StackState) -> None:
         """Compare this machine's clock with Entra ID's; one refusal more or less of the old credential is no matter.
@@ -120,7 +129,7 @@ class Proofs:
         self.made.append(proof)
         self._log.proof(generation, proof)
         said = "proved" if proof.passed else "NOT proved"
-        self._tell(f"  generation {generation} {said} ({proof.way}): {proof.sentence}")
+        self._tell(f"  generation {generation} {said} ({proof.way}): {proof.words()}")
         return proof.passed
 
     def _credential(self, generation: int, state: StackState) -> Credential | None:

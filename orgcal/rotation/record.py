@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Literal, Protocol
 
 from orgcal.errors import UsageError
-from orgcal.rotation.git import Git, GitRefused, identity
+from orgcal.rotation.git import Git, GitRefused, commit_on, identity
 from orgcal.rotation.record_checks import OTHERWISE, check_file, tracked_path, try_push, upstream
 from orgcal.rotation.settings_file import SettingsFile
 
 Mode = Literal["file", "commit", "pull-request"]
 _GH_TIMEOUT_S = 120.0
+_PUSHES = 5
+"""Others may push to the branch meanwhile, also between a look at it and the next try."""
 
 
 class Record(Protocol):
@@ -64,6 +64,7 @@ class CommitRecord:
         self._file = file
         self._git = git
         self._tell = tell
+        self._pushed = ""
 
     def check(self) -> None:
         self._file.check()
@@ -80,20 +81,53 @@ class CommitRecord:
 
     def publish(self, message: str) -> None:
         path = str(self._file.path)
-        _, remote, branch = upstream(self._git)
+        base, remote, branch = upstream(self._git)
         if self._git.run("status", "--porcelain", "--", path):
             self._git.run("commit", "--quiet", "-m", message, "--only", "--", path, **identity(self._git))
-        if self._git.run("rev-list", "--count", "@{upstream}..HEAD") == "0":
+        if self._git.found("show", f"{base}:{tracked_path(self._git, self._file)}") == self._text():
             return
         try:
-            self._git.run("push", "--quiet", remote, f"HEAD:refs/heads/{branch}")
+            where = self._push(remote, branch, message)
         except GitRefused as error:
             raise GitRefused(
                 f"the step is done and committed, but could not be pushed: {error.what}",
                 where=f"{remote}/{branch}",
                 repair="git pull --rebase && git push; or orgcal rotate in a fresh checkout: it goes on from the state",
             ) from error
-        self._tell(f"  recorded: pushed to {remote}/{branch}")
+        self._tell(f"  recorded: pushed to {remote}/{branch}{where}")
+
+    def _push(self, remote: str, branch: str, message: str) -> str:
+        """Push the commit; where others have pushed meanwhile, one like it on top of theirs, in words.
+
+        The working copy is not touched: what is deployed in this run stays what it began with.
+        """
+        commit, where = "HEAD", ""
+        for _ in range(_PUSHES):
+            try:
+                self._git.run("push", "--quiet", remote, f"{commit}:refs/heads/{branch}")
+            except GitRefused as error:
+                refused = error
+            else:
+                self._pushed = self._text()
+                return where
+            followed = self._follow(remote, branch, message)
+            if not followed:
+                raise refused
+            commit, where = followed, ", on top of what others pushed meanwhile"
+        raise refused
+
+    def _follow(self, remote: str, branch: str, message: str) -> str:
+        """A commit with the file on top of what others pushed; empty if they did not, or changed this file too."""
+        self._git.run("fetch", "--quiet", remote, branch)
+        base, path = upstream(self._git)[0], tracked_path(self._git, self._file)
+        fork = self._git.found("merge-base", base, "HEAD")
+        theirs = self._git.found("show", f"{base}:{path}")
+        if fork is None or fork == base or theirs not in (self._git.found("show", f"{fork}:{path}"), self._pushed):
+            return ""
+        return commit_on(self._git, base, path, f"{self._text()}\n", message)
+
+    def _text(self) -> str:
+        return self._file.path.read_text(encoding="utf-8").removesuffix("\n")
 
     def close(self) -> None:
         pass
@@ -149,7 +183,7 @@ class PullRequestRecord:
         if merged:
             return  # the target says it already
         if not (old and self._proposed(remote, path) == text.removesuffix("\n")):
-            commit = self._commit(base, path, text, message)
+            commit = commit_on(self._git, base, path, text, message)
             lease = f"--force-with-lease=refs/heads/{self._branch}:{old}"
             self._git.run("push", "--quiet", lease, remote, f"{commit}:refs/heads/{self._branch}")
             self._tell(f"  recorded: pushed to {remote}/{self._branch}")
@@ -164,17 +198,6 @@ class PullRequestRecord:
         if self._git.found("fetch", "--quiet", "--depth=1", remote, f"refs/heads/{self._branch}") is None:
             return None
         return self._git.found("show", f"FETCH_HEAD:{path}")
-
-    def _commit(self, base: str, path: str, text: str, message: str) -> str:
-        """A commit on top of `base` with the file's new text; neither the working copy nor its index is touched."""
-        mode = self._git.run("ls-tree", "--full-tree", base, "--", path).split()[0]
-        blob = self._git.run("hash-object", "-w", "--stdin", text=text)
-        with tempfile.TemporaryDirectory() as folder:
-            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self._git.run("read-tree", base, **index)
-            self._git.run("update-index", "--cacheinfo", f"{mode},{blob},{path}", **index)
-            tree = self._git.run("write-tree", **index)
-        return self._git.run("commit-tree", tree, "-p", base, "-m", message, **identity(self._git))
 
     def _request(self, target: str, title: str) -> None:
         """Open the pull request, if none is open; the branch is pushed, so a refusal by `gh` waits until the end."""

@@ -166,7 +166,7 @@ class Rotation:
     def _finish(self, step: Step, state: StackState, proofs: Proofs) -> bool:
         """Bring the stack to what its ledger says; what the connector does not have yet is proved before that."""
         ledger = state.ledger
-        unproved = state.pushed not in (None, ledger.active) and ledger.active in state.held
+        unproved = bool(state.pushed - {ledger.active}) and ledger.active in state.held
         if unproved and not proofs.before_use(ledger.active, state):
             return False
         with self._taken_back_if_refused({*ledger.generations} - {*state.held, ledger.active}):

@@ -90,7 +90,7 @@ class StackState:
         ledger: what the last update that the ledger allowed asked for.
         entries: every generation there ever was; of those held with the end date that Entra ID tells.
         held: live credentials by generation.
-        pushed: generation that the connector got; None where nothing is pushed.
+        pushed: generations that the connector got, in the platform and in further ones; none of a trust.
         under_way: an update was interrupted, or is running.
         interrupted_creation: the engine lists a credential whose creation was interrupted, and warns of it.
     """
@@ -99,7 +99,7 @@ class StackState:
     ledger: Named
     entries: Mapping[int, Entry]
     held: Mapping[int, HeldCredential]
-    pushed: int | None
+    pushed: frozenset[int]
     under_way: bool
     interrupted_creation: bool
 
@@ -107,7 +107,7 @@ class StackState:
     def complete(self) -> bool:
         """Whether everything is as the ledger says."""
         active = self.held.get(self.ledger.active)
-        pushed = None if active is not None and active.kind == "federated" else self.ledger.active
+        pushed = set() if active is not None and active.kind == "federated" else {self.ledger.active}
         told = (tuple(item.generation for item in self.outputs.credentials), self.outputs.active_generation)
         return (
             not self.under_way
@@ -133,7 +133,6 @@ def read_state(exported: Mapping[str, Any], *, where: str) -> StackState:
     ledger = _revealed(_one(resources, _LEDGER).get("inputs") or {})
     if not ledger:
         raise UsageError("the stack's state holds no ledger of its credentials", where=where, repair="orgcal up")
-    pushed = _one(resources, _PUSHED).get("inputs") or {}
     held = {item.generation: item for item in _held(resources)}
     entries = {int(number): _entry(said) for number, said in (ledger.get("entries") or {}).items()}
     for number, item in held.items():
@@ -148,7 +147,7 @@ def read_state(exported: Mapping[str, Any], *, where: str) -> StackState:
         ),
         entries=entries,
         held=held,
-        pushed=_number(pushed.get("generation")),
+        pushed=frozenset(int(item["inputs"]["generation"]) for item in _live(resources, _PUSHED)),
         # An interrupted creation stays listed for ever; whether it was made good, the ledger tells.
         under_way=any(item.get("delete") for item in resources) or bool(pending - {"creating", "reading"}),
         interrupted_creation=any(
@@ -175,8 +174,12 @@ def _held(resources: list[Mapping[str, Any]]) -> Iterator[HeldCredential]:
         yield HeldCredential(int(number), kind, str(said.get(id_name) or ""), credential, ends)
 
 
+def _live(resources: list[Mapping[str, Any]], kind: str) -> Iterator[Mapping[str, Any]]:
+    return (item for item in resources if item.get("type") == kind and not item.get("delete"))
+
+
 def _one(resources: list[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
-    return next((item for item in resources if item.get("type") == kind and not item.get("delete")), {})
+    return next(_live(resources, kind), {})
 
 
 def _name(resource: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from orgcal.errors import UsageError
 from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, open_database
 from orgcal.tenants.migrate import migrate
 from orgcal.tenants.model import LogEntry, State, Tenant
+from orgcal.tenants.naming import command_to_add, meant_by
 from orgcal.tenants.schema import LogRow, TenantRow
 
 __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
@@ -169,10 +170,27 @@ class Registry:
         """
         found = self.get(wanted)
         if found is None:
+            raise UsageError(f"no organisation is called {wanted!r}", where="TENANT", repair=self._meant_by(wanted))
+        return found
+
+    def current(self, wanted: str) -> Tenant:
+        """As `wanted`, for an organisation that must not have been removed.
+
+        Raises:
+            UsageError: it is not known, or was removed.
+        """
+        found = self.wanted(wanted)
+        if found.state is State.REMOVED:
             raise UsageError(
-                f"no organisation is called {wanted!r}", where="TENANT", repair=f"orgcal tenants add {wanted}"
+                f"{found.name} was removed",
+                where="TENANT",
+                repair=f"to take it in again: {command_to_add(found.domain or found.tenant_id, self.connector)}",
             )
         return found
+
+    def _meant_by(self, wanted: str) -> str:
+        known = [name for tenant in self.tenants() for name in (tenant.name, tenant.domain) if name]
+        return meant_by(wanted, known, self.connector)
 
     def tenants(self) -> Iterator[Tenant]:
         """All organisations but the removed, by name; read in parts, so that memory stays flat."""
@@ -242,11 +260,11 @@ class Registry:
     def note(self, action: str, subject: str, result: str, **detail: Any) -> None:
         """Add a row to the log about something that changes no organisation, such as a push or a step of a rotation.
 
-            registry.note("rotation", outputs.client_id, "added", generation=4, key_id=key_id)
+            registry.note("push", outputs.client_id, "pushed", generation=4)
 
         Args:
-            action: what was done, in a word: `push`, `rotation`.
-            subject: the application's client id.
+            action: what was done, in a word: `push`, `rotate`.
+            subject: what it was done to, such as the application's client id.
             result: how it ended, in a word or two, at most 40 characters.
             detail: what else a reader needs; no secret, as rows stay for ever.
 

@@ -52,6 +52,19 @@ class Abandoned:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What is old enough.
+
+    Attributes:
+        abandoned: what no state holds, oldest first.
+        deployed: names of ephemeral stacks whose state holds their application: somebody may still use them.
+    """
+
+    abandoned: list[Abandoned]
+    deployed: list[str]
+
+
 def find_abandoned(
     graph: GraphClient,
     project: str,
@@ -60,8 +73,8 @@ def find_abandoned(
     older_than: timedelta,
     now: datetime,
     connector_of: Callable[[str, str], str],
-) -> list[Abandoned]:
-    """Applications of ephemeral stacks of `project` that no state holds and that are old enough, oldest first.
+) -> Leftovers:
+    """Applications of ephemeral stacks of `project` that no state holds, and stacks that are still deployed.
 
     Args:
         graph: as the operator, with the right to list applications.
@@ -73,16 +86,17 @@ def find_abandoned(
     """
     listed = [(application, False) for application in applications.tagged(graph, EPHEMERAL_TAG)]
     listed += [(application, True) for application in applications.deleted_tagged(graph, EPHEMERAL_TAG)]
-    found = []
+    found, deployed = [], []
     for application, deleted in listed:
         stack = _stack_of(application, project)
         if not stack or not _is_older(application.created_at, older_than, now):
             continue
         held = held_by(stack)
         if held is not None and application.application_object_id in held.applications:
+            deployed.append(stack)
             continue
         found.append(Abandoned(stack, application, deleted, connector_of(stack, application.client_id)))
-    return sorted(found, key=lambda item: item.application.created_at)
+    return Leftovers(sorted(found, key=lambda item: item.application.created_at), sorted(deployed))
 
 
 def own_connector(settings: Mapping[str, Any], key: str, environ: Mapping[str, str]) -> Callable[[str, str], str]:

@@ -135,7 +135,7 @@ def look(
         unknown.append(agreement.sentence)
     grants = [
         f"{tenant.name}: {', '.join(tenant.missing)} declared, but not permitted there; "
-        f"repair: orgcal consent link {tenant.tenant_id}"
+        f"repair: orgcal consent link {tenant.tenant_id} --stack {outputs.stack}"
         for tenant in seen
         if tenant.missing
     ]

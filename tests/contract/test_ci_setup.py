@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jwt
 import pytest
 
 from orgcal.ci import environments, plan, setup
 from orgcal.ci.github import GithubRepository, open_github
 from orgcal.ci.identities import Identity, Made, check_room
 from orgcal.ci.places import check_places
-from orgcal.ci.tokens import write_token
 from orgcal.ci.wanted import Wanted
+from orgcal.engine.drive import ExactEnvironment
+from orgcal.engine.find import Engine
+from orgcal.engine.runner_tokens import renew_tokens, write_token
 from orgcal.errors import OrgcalError, PlatformError, UsageError
 from orgcal.home.federation import other_trusts
 from orgcal.msgraph.graph import GraphClient
@@ -295,6 +299,33 @@ def test_token_for_the_state_is_private_and_named_for_later_steps(tmp_path: Path
         "https://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
     ]
     assert "other-key" not in str(caught.value)
+
+
+def test_token_is_renewed_before_each_start_of_the_engine_as_it_lives_for_minutes(tmp_path: Path) -> None:
+    issuer, written = OidcIssuer("https://token.actions.githubusercontent.com", "s"), tmp_path / "environment"
+    program = tmp_path / "pulumi"
+    program.write_text(f'#!/bin/sh\ncat "$AZURE_FEDERATED_TOKEN_FILE" > {written}\n')
+    program.chmod(0o755)
+    engine = ExactEnvironment(Engine(tmp_path, program, program, "3.258.0", "path", "for this test"))
+    with StrictServer(issuer).running() as server:
+        environ = {
+            "RUNNER_TEMP": str(tmp_path),
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{server.base_url}/token",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": issuer.key,
+        }
+        variable, path = write_token("azure", environ)
+        first = path.read_text()
+        engine.run(["up"], str(tmp_path), {**environ, variable: str(path)})
+        young = written.read_text()
+        os.utime(path, (time.time() - 600, time.time() - 600))
+        issuer.subject = "renewed"
+        engine.run(["up"], str(tmp_path), {**environ, variable: str(path)})
+
+    assert young == first
+    assert jwt.decode(written.read_text(), options={"verify_signature": False})["sub"] == "renewed"
+    assert issuer.asked == ["api://AzureADTokenExchange"] * 2, "nobody is asked for other clouds"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    renew_tokens({})  # by hand there is no job
 
 
 @pytest.mark.parametrize(

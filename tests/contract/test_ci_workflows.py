@@ -96,6 +96,7 @@ def test_rights_are_none_but_what_each_job_asks_for_with_its_reason(written: dic
         "orgcal-pull-request.yml: lint": {"contents": "read"},
         "orgcal-pull-request.yml: comment": {"pull-requests": "write"},
         "orgcal-rotate.yml: rotate": {"contents": "write", "id-token": "write"},
+        "orgcal-nightly.yml: sweep": {"contents": "read", "pull-requests": "read", "id-token": "write"},
     }
     usual = {"contents": "read", "id-token": "write"}
 
@@ -171,12 +172,31 @@ def test_previews_hold_no_secret_of_the_stack_and_act_as_the_identity_that_reads
     assert set(re.findall(r"\{\{ secrets\.(\w+)", str(job))) <= {"PULUMI_ACCESS_TOKEN"}
 
 
-def test_deployments_and_rotations_of_a_stack_never_run_at_once(written: dict[str, str]) -> None:
+def test_no_deployment_is_cut_off_and_none_that_waits_for_a_reviewer_holds_up_a_rotation(
+    written: dict[str, str],
+) -> None:
     groups = {name: yaml.safe_load(text)["concurrency"] for name, text in written.items()}
 
-    assert groups["orgcal-deploy.yml"] == groups["orgcal-rotate.yml"]
     assert groups["orgcal-deploy.yml"] == {"group": "orgcal-prod", "cancel-in-progress": False}
+    assert groups["orgcal-rotate.yml"] == {"group": "orgcal-rotate-prod", "cancel-in-progress": False}
     assert groups["orgcal-ephemeral.yml"]["cancel-in-progress"] is False
+
+
+def test_rotation_commits_on_top_of_the_branch_as_it_is_when_the_job_starts(written: dict[str, str]) -> None:
+    (checkout,) = [
+        step
+        for step in yaml.safe_load(written["orgcal-rotate.yml"])["jobs"]["rotate"]["steps"]
+        if str(step.get("uses", "")).startswith("actions/checkout@")
+    ]
+
+    assert checkout["with"]["ref"] == "${{ github.ref_name }}"
+
+
+def test_registry_and_its_password_are_given_to_the_steps_that_ask_it_alone(written: dict[str, str]) -> None:
+    for name, job in jobs(written):
+        assert "ORGCAL_REGISTRY_URL" not in job.get("env", {}), name
+        given = [step["run"] for step in job["steps"] if "ORGCAL_REGISTRY_URL" in (step.get("env") or {})]
+        assert all(".venv/bin/orgcal " in script for script in given), name
 
 
 def test_files_with_other_content_are_shown_and_left_until_forced(tmp_path: Path) -> None:

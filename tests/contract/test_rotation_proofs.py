@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
+from orgcal.engine.environment import StackEnvironment
+from orgcal.engine.tools import Prepared
 from orgcal.errors import UsageError
 from orgcal.msgraph.credentials import ClientSecret
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
 from orgcal.platforms import Credential, open_platform
+from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
+from orgcal.rotation.log import RotationLog
 from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
 from orgcal.rotation.proof import IN_A_ROW, SAMPLE, Clock, Organisation, Prover, sample_of
-from orgcal.rotation.settings_file import CredentialSection
-from orgcal.rotation.state import Named, read_state
+from orgcal.rotation.proofs import Proofs
+from orgcal.rotation.settings_file import CredentialSection, SettingsFile
+from orgcal.rotation.state import HeldCredential, Named, StackState, read_state
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
 from tests.support.deployed_connector import (
@@ -254,6 +261,118 @@ def test_platform_with_another_credential_than_the_stacks_fails_the_proof(
     assert says in proof.sentence
     assert "--rollback" in proof.repair
     assert "not the one" not in repr(proof)
+
+
+@dataclass
+class Further:
+    """The bench's connector, also pushed to a file; each proof that is asked for is a new run's."""
+
+    bench: Bench
+    folder: Path
+
+    def __post_init__(self) -> None:
+        callback = "https://app.example.com/callback"
+        said = {"kind": "file", "path": str(self.folder / "held.json"), "format": "json", "callback_url": callback}
+        self.outputs = self.bench.outputs.model_copy(update={"also_pushed_to": {"vault": said}})
+        self.platform = open_platform(said, self.bench.environ)
+
+    def push(self, generation: int, value: str) -> None:
+        key, client_id = self.outputs.connector_key, self.outputs.client_id
+        self.platform.push_credentials(key, Credential(client_id, generation, value, scopes=self.outputs.scopes))
+
+    def in_use(self) -> Proofs:
+        with self.proofs() as proofs:
+            passed = proofs.in_use(self.state())
+            assert passed == proofs.in_use(self.state()) == all(proof.passed for proof in proofs.made)
+        return proofs
+
+    def proofs(self) -> Proofs:
+        folder, unused = self.folder, None
+        environment = StackEnvironment(folder, "test", "emulator", folder, folder.as_uri(), None)
+        log = RotationLog(Prepared(unused, unused, environment, {}, guarded=True), print)  # type: ignore[arg-type]
+        file = SettingsFile(folder, "test", emulated=True, overlay=False)
+        return Proofs(
+            self.bench.world,
+            self.bench.outputs,  # as they were when the run began
+            self.bench.environ,
+            file,
+            log,
+            patience=timedelta(0),
+            tell=self.bench.told.append,
+            now=lambda: datetime.now(UTC),
+        )
+
+    def state(self) -> StackState:
+        held = {1: HeldCredential(1, "secret", "key-1", self.bench.current, None)}
+        return replace(
+            read_state(exported([1], 1, password(1), pushed=1), where="stack test"), outputs=self.outputs, held=held
+        )
+
+
+def test_credential_is_proved_through_each_further_platform_too(bench: Bench, tmp_path: Path) -> None:
+    further = Further(bench, tmp_path)
+    further.push(1, bench.current.value)
+
+    made = further.in_use().made
+
+    assert [(proof.platform, proof.passed) for proof in made] == [("", True), ("vault", True)]
+    assert "also_push_to.vault: 3 fresh tokens in a row" in bench.told[-1]
+
+
+@pytest.mark.parametrize("held", ["an old one", "nothing"])
+def test_further_platform_that_still_has_the_old_credential_fails_the_proof(
+    bench: Bench, tmp_path: Path, held: str
+) -> None:
+    further = Further(bench, tmp_path)
+    if held == "an old one":
+        further.push(0, "hush-old")
+
+    failed = further.in_use().made[-1]
+
+    assert (failed.platform, failed.passed) == ("vault", False)
+    assert failed.words().startswith("also_push_to.vault: the connector ")
+    assert "hush-old" not in repr(failed)
+    assert failed.as_json()["platform"] == "vault"
+
+
+def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(bench: Bench, tmp_path: Path) -> None:
+    made = make_certificate("CN=brought", datetime.now(UTC) + timedelta(days=30))
+    (tmp_path / "own.pem").write_text(made.certificate_pem)
+    (tmp_path / "own.key").write_text(made.private_key_pem)
+    files = {"certificate_file": "own.pem", "private_key_file": "own.key"}
+    said = {
+        "generations": [1, 2],
+        "active": 1,
+        "kinds": {1: "secret"},
+        "kind": "certificate",
+        "certificates": {2: files},
+    }
+    (tmp_path / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": {"orgcal:credential": said}}))
+    graph = operator_graph(bench.world, bench.environ, bench.session)
+    body = "".join(line for line in made.certificate_pem.splitlines() if "-----" not in line)
+    key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": body}
+    graph.patch(f"/applications/{bench.outputs.application_object_id}", {"keyCredentials": [key]})
+    further = Further(bench, tmp_path)
+    own = HeldCredential(2, "certificate", "key-2", None, None)  # the state has no private key of the user's
+    state = replace(further.state(), held={2: own})
+
+    with further.proofs() as proofs:
+        assert proofs.before_use(2, state)
+
+    assert [(proof.passed, proof.way) for proof in proofs.made] == [(True, "stack's credential")]
+    assert made.private_key_pem.splitlines()[1] not in repr(proofs.made)
+
+
+def test_check_kind_refuses_what_a_further_platform_cannot_hold(bench: Bench) -> None:
+    nango = {"kind": "nango", "base_url": bench.emulator.ready["nango"]["url"]}
+    outputs = bench.outputs.model_copy(update={"also_pushed_to": {"second": nango}})
+
+    with pytest.raises(UsageError, match="takes a secret, not a certificate"):
+        check_kind(
+            outputs,
+            {**bench.environ, "NANGO_API_KEY_FILE": bench.emulator.ready["nango"]["api_key_file"]},
+            "certificate",
+        )
 
 
 def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:

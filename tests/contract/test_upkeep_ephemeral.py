@@ -13,7 +13,7 @@ from orgcal.msgraph.graph import GraphClient
 from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 from orgcal.platforms import ConnectorSettings, Credential, open_platform
-from orgcal.upkeep.abandoned import Abandoned, find_abandoned, own_connector, remove_abandoned
+from orgcal.upkeep.abandoned import Leftovers, find_abandoned, own_connector, remove_abandoned
 from orgcal.upkeep.held import Held
 from orgcal.upkeep.purge import PATIENCE_S, purge_deleted
 from tests.support.deployed_connector import operator_graph
@@ -50,7 +50,7 @@ def live(graph: GraphClient) -> set[str]:
 
 def look(
     graph: GraphClient, states: Mapping[str, Held], environ: Mapping[str, str], *, older_than: timedelta = timedelta()
-) -> list[Abandoned]:
+) -> Leftovers:
     return find_abandoned(
         graph,
         PROJECT,
@@ -78,11 +78,13 @@ def test_abandoned_are_only_ephemeral_applications_that_no_state_holds(
     )
     graph.post("/applications", {"displayName": "no stack", "tags": [EPHEMERAL_TAG]})
 
-    found = look(graph, {"pr-2": holding(held["id"])}, emulator_environ)
+    states = {"pr-2": holding(held["id"])}
+    found = look(graph, states, emulator_environ)
 
-    assert {item.application.application_object_id for item in found} == {gone["id"], second["id"]}
-    assert [item.stack for item in found] == ["pr-1", "pr-2"]
-    assert look(graph, {}, emulator_environ, older_than=timedelta(hours=1)) == []
+    assert {item.application.application_object_id for item in found.abandoned} == {gone["id"], second["id"]}
+    assert [item.stack for item in found.abandoned] == ["pr-1", "pr-2"]
+    assert found.deployed == ["pr-2"]
+    assert look(graph, states, emulator_environ, older_than=timedelta(hours=1)) == Leftovers([], [])
 
 
 def test_abandoned_application_is_removed_for_good_with_its_connector(
@@ -98,7 +100,7 @@ def test_abandoned_application_is_removed_for_good_with_its_connector(
     platform.register_connection(f"{ORIGIN_KEY}-pr-1", "22222222-2222-2222-2222-222222222222")
     graph.delete(f"/applications/{binned['id']}")
 
-    found = look(graph, {}, emulator_environ)
+    found = look(graph, {}, emulator_environ).abandoned
     assert {(item.stack, item.deleted, item.connector_key) for item in found} == {
         ("pr-1", False, f"{ORIGIN_KEY}-pr-1"),
         ("pr-2", True, ""),  # another application uses that connector
@@ -111,7 +113,7 @@ def test_abandoned_application_is_removed_for_good_with_its_connector(
     assert platform.read_connector(f"{ORIGIN_KEY}-pr-1") is None
     assert platform.read_connector(f"{ORIGIN_KEY}-pr-2") is not None
     assert platform.read_connector(ORIGIN_KEY) is not None
-    assert look(graph, {}, emulator_environ) == []
+    assert look(graph, {}, emulator_environ) == Leftovers([], [])
 
 
 def test_purge_takes_only_what_has_the_stacks_tag(graph: GraphClient) -> None:

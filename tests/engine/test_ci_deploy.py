@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ from tests.support.strict_server import StrictServer
 
 ISSUER = "https://token.actions.githubusercontent.com"
 PASSWORD = "hush-registry"
+ASKED = "api repos/Acme/Calendar-App/pulls/7 --jq .state"
+CONNECTOR = "/connectors/outlook-calendar-admin"
+INSTALL = ["Install orgcal and the engine"]
 SETUP = [
     "ci", "setup", "github", "--repo", "acme/calendar-app", "--environment", "production", "--stack", "try",
     "--backend", "azblob://state?storage_account=acme", "--secrets-provider", "azurekeyvault://acme.vault.azure.net/keys/k",
@@ -58,20 +61,33 @@ class Place:
         environ = {"GITHUB_TOKEN": API_KEY, "GITHUB_API_URL": self.server.base_url, "PGPASSWORD": PASSWORD}
         return self.checkout.orgcal(*SETUP, *more, environ=environ)
 
-    def runner(self, workflow: str, job: str) -> Runner:
-        """A job as GitHub would start it, on a machine that only this emulator tells apart from theirs."""
+    def runner(self, workflow: str, job: str, *, pull_request: str = "open") -> Runner:
+        """A job as GitHub would start it, on a machine that only this emulator tells apart from theirs.
+
+        Args:
+            workflow: its file.
+            job: in it.
+            pull_request: what GitHub says of the pull request, where the job asks.
+        """
         path = self.checkout.path / ".github" / "workflows" / workflow
         environment = yaml.safe_load(path.read_text())["jobs"][job]["environment"]
         self.issuer.subject = (
             f"repo:Acme@{github.OWNER_ID}/Calendar-App@{github.REPOSITORY_ID}:environment:{environment}"
         )
+        programs = self.checkout.home / "programs"
+        programs.mkdir(exist_ok=True)
+        (programs / "gh").write_text(f'#!/bin/sh\n[ "$*" = "{ASKED}" ] && echo {pull_request}\n')
+        (programs / "gh").chmod(0o755)
         around = self.checkout.environ | {
+            "PATH": f"{programs}:{self.checkout.environ['PATH']}",
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.issuer_url}/token",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": self.issuer.key,
             "ARM_METADATA_HOSTNAME": f"localhost:{self.ready['port']}",
         }
         overridden = {"PULUMI_BACKEND_URL": (self.checkout.home / "backend").as_uri()}
-        return Runner(self.checkout.path, path, job, self.api.environments[environment].variables, around, overridden)
+        event = {"repository": "Acme/Calendar-App", "event.pull_request.number": "7", "token": "job's own"}
+        variables = self.api.environments[environment].variables
+        return Runner(self.checkout.path, path, job, variables, around, overridden, event)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +114,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         done = made.setup("--json")
         assert done.code == 0, done.text
         yield made
+
+
+@pytest.fixture(scope="module")
+def first(place: Place) -> dict[str, Ran]:
+    """What the first deployment's job did; Contoso has consented since."""
+    done = place.runner("orgcal-deploy.yml", "deploy").run(without=INSTALL)
+    consent(place)
+    return done
 
 
 def publish(place: Place) -> None:
@@ -172,32 +196,34 @@ def test_setup_makes_what_it_says_and_again_changes_nothing_anywhere(place: Plac
         assert made[item["client_id"]]["signInAudience"] == "AzureADMyOrg"
 
 
-def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(place: Place) -> None:
-    install = ["Install orgcal and the engine"]
-    outside = Outside(place.ready)
+def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(
+    place: Place, first: dict[str, Ran]
+) -> None:
+    outside, settings = Outside(place.ready), place.checkout.path / "Pulumi.try.yaml"
 
-    first = place.runner("orgcal-deploy.yml", "deploy").run(without=install)
-    consent(place)
     deploy = place.runner("orgcal-deploy.yml", "deploy")
-    second = deploy.run(without=install)
-    night = place.runner("orgcal-nightly.yml", "look").run(without=install)
+    second = deploy.run(without=INSTALL)
+    night = place.runner("orgcal-nightly.yml", "look").run(without=INSTALL)
+    before, mark = settings.read_text(), outside.mark()
     describe(place, "Reviewed")
-    mark = outside.mark()
-    proposed = place.runner("orgcal-pull-request.yml", "preview").run(without=install)
+    proposed = place.runner("orgcal-pull-request.yml", "preview").run(without=INSTALL)
     assert outside.writes_since(mark) == []
-    outside.platform("PATCH", "/connectors/outlook-calendar-admin", {"name": "Renamed by hand"})
-    drifted = place.runner("orgcal-nightly.yml", "look").run(without=install)
+    settings.write_text(before)
+    name = outside.platform("GET", CONNECTOR)["name"]
+    outside.platform("PATCH", CONNECTOR, {"name": "Renamed by hand"})
+    drifted = place.runner("orgcal-nightly.yml", "look").run(without=INSTALL)
+    outside.platform("PATCH", CONNECTOR, {"name": name})
 
     assert codes(first) == {"Deploy": 0, "Verify every organisation": 0}, first
     assert "6 changed" in first["Deploy"].out
     assert "::warning::no organisation has consented yet" in first["Verify every organisation"].out
     assert codes(second) == {"Deploy": 0, "Verify every organisation": 0}, second
-    assert "0 changed, 6 unchanged" in second["Deploy"].out
+    assert "0 changed, " in second["Deploy"].out
     assert "all checks passed" in second["Verify every organisation"].out
     assert 'name="calendars"' in (place.checkout.path / "verification.xml").read_text()
     assert codes(night) == {"Drift, and credentials about to expire": 0, "Verify every organisation": 0}, night
     assert codes(proposed) == {"Preview": 0}, proposed
-    assert "1 resource changes, 5 stay" in proposed["Preview"].out
+    assert "1 resource changes, " in proposed["Preview"].out
     assert "~ Connector outlook-calendar  update: description" in proposed["Preview"].out
     assert codes(drifted) == {"Drift, and credentials about to expire": 1, "Verify every organisation": 1}, drifted
     assert "DRIFT  connector" in drifted["Drift, and credentials about to expire"].out
@@ -210,3 +236,83 @@ def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(pla
     assert owner["displayName"] == "orgcal deploy (Acme/Calendar-App production)"
     with pytest.raises(GraphError, match="403"):  # the emulator's operator has the same rights, and does not own it
         outside.graph.patch(f"/applications/{application['id']}", {"notes": "not mine"})
+
+
+@pytest.mark.usefixtures("first")
+def test_workflow_rotates_with_a_token_and_pushes_its_record(place: Place) -> None:
+    outside, git = Outside(place.ready), in_git(place)
+    before = outside.platform("GET", f"{CONNECTOR}/credentials")
+
+    rested = place.runner("orgcal-rotate.yml", "rotate").run(without=INSTALL)
+    path = place.checkout.path / "Pulumi.try.yaml"
+    said = yaml.safe_load(path.read_text())
+    said["config"]["orgcal:credential"] = {"generations": [1, 2], "active": 1}  # asks for a rotation by the file
+    path.write_text(yaml.safe_dump(said))
+    git("commit", "-qam", "Another generation")
+    git("push", "-q")
+    runner = place.runner("orgcal-rotate.yml", "rotate")
+    rotated = runner.run(without=INSTALL)
+    deployed = place.runner("orgcal-deploy.yml", "deploy").run(without=INSTALL)
+
+    assert set(codes(rested).values()) == {0}, rested
+    assert json.loads(rested["Rotate"].out)["done"] == [], "it lasts longer than 30 days"
+    assert set(codes(rotated).values()) == {0}, rotated
+    told = json.loads(rotated["Rotate"].out)
+    assert [(step["step"], step["generation"]) for step in told["done"]] == [("add", 2), ("activate", 2)]
+    assert [proof["organisations"] for proof in told["proofs"]] == [["contoso.example"]] * 2
+    assert told["next"]["step"] == "wait"
+    held = outside.platform("GET", f"{CONNECTOR}/credentials")
+    assert (held["generation"], held["client_secret"] != before["client_secret"]) == (2, True)
+    recorded = yaml.safe_load(git("show", "origin/main:Pulumi.try.yaml").out)["config"]["orgcal:credential"]
+    assert (recorded["generations"], recorded["active"]) == ([1, 2], 2)
+    assert git("log", "-1", "--format=%an", "origin/main").out.strip() == "github-actions[bot]"
+    assert git("status", "--porcelain", "--untracked-files=no").out == ""
+    assert codes(deployed) == {"Deploy": 0, "Verify every organisation": 0}, deployed
+    assert "0 changed" in deployed["Deploy"].out
+    for text in (held["client_secret"], before["client_secret"]):
+        assert text not in rotated["Rotate"].text
+        assert text not in "".join(runner.environs.values())
+
+
+def test_workflows_give_a_pull_request_a_stack_that_is_gone_once_it_is_closed(place: Place) -> None:
+    outside = Outside(place.ready)
+    kept = {item["id"] for item in outside.applications()}
+    later = {"--older-than 3d": "--older-than 0s"}
+
+    deployed = place.runner("orgcal-ephemeral.yml", "deploy").run(without=INSTALL)
+    made = [item for item in outside.applications() if item["id"] not in kept]
+    (place.checkout.path / "Pulumi.pr-7.yaml").unlink()  # the next job's checkout has no such file
+    still_open = place.runner("orgcal-nightly.yml", "sweep").run(without=INSTALL, later=later)
+    after_open = {item["id"] for item in outside.applications()}
+    closed = place.runner("orgcal-nightly.yml", "sweep", pull_request="closed").run(without=INSTALL, later=later)
+    again = place.runner("orgcal-ephemeral.yml", "destroy").run(without=INSTALL)
+
+    assert codes(deployed) == {"Deploy": 0, "Verify": 0}, deployed
+    (application,) = made
+    assert application["displayName"].endswith("(pr-7)")
+    assert set(codes(still_open).values()) == {0}, still_open
+    assert after_open == kept | {application["id"]}
+    assert set(codes(closed).values()) == {0}, closed
+    assert "stack pr-7" in closed["Destroy what closed pull requests still have deployed"].out
+    assert {item["id"] for item in outside.applications()} == kept
+    assert list(outside.graph.pages("/directory/deletedItems/microsoft.graph.application")) == []
+    assert set(codes(again).values()) == {0}, again
+    assert not (place.checkout.path / "Pulumi.pr-7.yaml").exists()
+
+
+def in_git(place: Place) -> Callable[..., Ran]:
+    """The checkout as a job of the main branch has it; its remote is a bare repository beside it."""
+
+    def git(*words: str) -> Ran:
+        ran = place.checkout.run("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", *words)
+        assert ran.code == 0, ran.text
+        return ran
+
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("add", "--force", "Pulumi.try.yaml")
+    git("commit", "-q", "-m", "As it is deployed")
+    git("init", "-q", "--bare", "../remote.git")
+    git("remote", "add", "origin", "../remote.git")
+    git("push", "-q", "--set-upstream", "origin", "main")
+    return git

@@ -90,7 +90,9 @@ def test_links_for_all_who_need_a_new_consent(deployed: Checkout) -> None:
 def test_consent_link_that_is_revoked_is_useless(deployed: Checkout, world: World, serving: None) -> None:
     deployed.orgcal("tenants", "add", "fabrikam.example", "--name", "Fabrikam")
     link = json.loads(deployed.orgcal("consent", "link", "Fabrikam", "--json").out)
-    assert deployed.orgcal("consent", "link", "Fabrikam", "--revoke").out == "1 unused links are useless now\n"
+    assert (
+        deployed.orgcal("consent", "link", "Fabrikam", "--revoke").out == "unused links of Fabrikam made useless: 1\n"
+    )
 
     page = answer(world, link["url"], "admin@fabrikam.example")
 

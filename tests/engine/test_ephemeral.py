@@ -41,7 +41,9 @@ def test_ephemeral_stack_is_made_deployed_verified_and_leaves_nothing(started: C
 
     # The next push of the pull request, on a runner that knows the state's backend only.
     (started.path / "Pulumi.pr-123.yaml").unlink()
-    assert started.orgcal("sweep", "--stack", "dev", "--older-than", "0s").code == 0, "its state holds it"
+    swept = started.orgcal("sweep", "--stack", "dev", "--older-than", "0s")
+    assert swept.code == 0, "its state holds it"
+    assert "still deployed  stack pr-123" in swept.out
     started.orgcal("ephemeral", "create", "--from", "dev", "pr-123")
     again = started.orgcal("up", "--stack", "pr-123", "--json")
     assert set(json.loads(again.out)["changes"]) == {"same"}, again.text

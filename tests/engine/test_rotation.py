@@ -228,3 +228,24 @@ def test_certificate_rotates_with_a_commit_for_each_step_that_lost_ones_are_made
     assert "generations: [2]" in git(repository, "show", "origin/main:Pulumi.dev.yaml").out
     assert git(repository, "status", "--porcelain").out == ""
     assert repository.orgcal("up").code == 0
+
+    # A leak, and from now on secrets: no overlap is waited for, and the exception for the old one's kind goes with it.
+    repository.configure(credential={"kind": "secret", "kinds": {2: "certificate"}})
+    git(repository, "commit", "-q", "-a", "-m", "Secrets from now on")
+    git(repository, "push", "-q")
+
+    revoked = repository.orgcal("rotate", "--revoke", "--json", environ={"CI": "true"}, timeout_s=300)
+
+    assert revoked.code == 0, revoked.text
+    said = json.loads(revoked.out)
+    assert [(step["step"], step["generation"]) for step in said["done"]] == [("add", 3), ("activate", 3), ("retire", 2)]
+    assert all(proof["passed"] for proof in said["proofs"])
+    (application,) = outside.applications()
+    assert application["keyCredentials"] == []
+    assert [item["keyId"] for item in application["passwordCredentials"]] == [
+        item["key_id"] for item in said["generations"] if item["role"] == "active"
+    ]
+    assert held(outside)["client_secret"] not in revoked.text
+    recorded = git(repository, "show", "origin/main:Pulumi.dev.yaml").out
+    assert "generations: [3]" in recorded
+    assert "kinds" not in recorded

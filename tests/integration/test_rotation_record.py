@@ -177,6 +177,44 @@ def test_commit_record_whose_push_fails_says_how_to_go_on(repository: Repository
     assert "orgcal rotate" in refused.value.repair
 
 
+def test_commit_record_goes_on_top_of_what_others_push_meanwhile(repository: Repository) -> None:
+    record, other = repository.record("commit"), repository.clone()
+    record.check()
+    for number, named in enumerate((ADDED, ACTIVATED, Named((4,), 4))):
+        (other / f"theirs-{number}.txt").write_text("merged meanwhile")
+        repository.git("add", "-A", folder=other)
+        repository.git("commit", "-q", "-m", f"theirs {number}", folder=other)
+        repository.git("push", "-q", folder=other)
+
+        repository.settings().write(named)
+        record.publish(f"stack prod: step {number}")
+
+        repository.git("pull", "-q", "--rebase", folder=other)
+        assert f"active: {named.active}" in (other / "Pulumi.prod.yaml").read_text()
+    record.publish("stack prod: nothing new")
+
+    assert "generations: [4]  # live" in repository.pushed()
+    subjects = repository.git("log", "--reverse", "--format=%s", "main", folder=repository.remote).splitlines()
+    assert subjects == ["as cloned", *(f"{whose} {n}" for n in range(3) for whose in ("theirs", "stack prod: step"))]
+    assert not (repository.copy / "theirs-0.txt").exists(), "what is deployed in this run stays what it began with"
+    assert repository.told[-1] == "  recorded: pushed to origin/main, on top of what others pushed meanwhile"
+    repository.git("pull", "-q", "--rebase")
+    assert repository.git("log", "-1", "--format=%s") == "stack prod: step 2"
+
+
+def test_commit_record_overwrites_no_change_that_others_made_to_the_file_meanwhile(repository: Repository) -> None:
+    record = repository.record("commit")
+    record.check()
+    stale(repository)
+    theirs = repository.pushed()
+    repository.settings().write(ADDED)
+
+    with pytest.raises(GitRefused, match="done and committed, but could not be pushed"):
+        record.publish("stack prod: add generation 4")
+
+    assert repository.pushed() == theirs
+
+
 def detached(repository: Repository) -> None:
     repository.git("checkout", "-q", "--detach")
 

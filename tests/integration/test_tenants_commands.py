@@ -47,9 +47,19 @@ def test_tenant_added_by_domain_is_resolved_listed_shown_and_carried_over(checko
 
     removed = checkout.orgcal("tenants", "remove", CONTOSO)
     assert (removed.code, removed.out) == (0, "Contoso is removed; its log is kept\n")
-    assert checkout.orgcal("tenants", "list").out == "no organisations yet; orgcal tenants add contoso.com\n"
+    assert (
+        checkout.orgcal("tenants", "list").out == "no organisations yet; next: orgcal tenants add DOMAIN --stack dev\n"
+    )
     again = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
     assert json.loads(again.out) == {"new": 1, "known": 0}
+
+
+def test_group_without_a_command_prints_its_help_and_nothing_else(checkout: Checkout) -> None:
+    ended = checkout.orgcal("tenants")
+
+    assert ended.code == 2
+    assert ended.err.startswith("Usage: orgcal tenants [OPTIONS] COMMAND")
+    assert "repair" not in ended.err
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,11 @@ def test_tenant_added_by_domain_is_resolved_listed_shown_and_carried_over(checko
     [
         (("add", "nobody.example"), "there is no tenant 'nobody.example' in the emulator cloud"),
         (("add", "not a domain"), "neither a tenant id nor a domain"),
-        (("show", "fabrikam.example"), "orgcal tenants add fabrikam.example"),
+        (("show", "fabrikam.example"), "orgcal tenants add fabrikam.example --stack dev"),
+        (("show", "Wide World"), "orgcal tenants add DOMAIN --name 'Wide World' --stack dev"),
+        (("show", "Contosa"), "did you mean 'Contoso'?"),
+        (("show",), "repair: orgcal tenants show --help"),
+        (("shwo",), "no such command 'shwo'. Did you mean 'show'?"),
         (("list", "--stack", "nowhere"), "there is no stack 'nowhere' here"),
     ],
 )

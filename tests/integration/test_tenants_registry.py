@@ -176,6 +176,15 @@ def test_organisation_added_again_keeps_its_state(registry: Registry) -> None:
     assert registry.add(CONTOSO, "Contoso Ltd").state is State.INVITED
 
 
+def test_removed_organisation_is_found_and_not_worked_on(registry: Registry) -> None:
+    assert registry.current("contoso.com").tenant_id == CONTOSO
+    registry.set_state(CONTOSO, State.REMOVED)
+    assert registry.wanted("contoso.com").tenant_id == CONTOSO
+    with pytest.raises(UsageError, match="was removed") as refused:
+        registry.current("contoso.com")
+    assert "orgcal tenants add contoso.com --stack prod" in str(refused.value)
+
+
 def test_connectors_in_one_database_do_not_see_each_other(url: str, registry: Registry) -> None:
     other = Registry.open(url, connector="orgcal/other", operator="bob")
     assert list(other.tenants()) == []

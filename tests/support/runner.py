@@ -23,6 +23,7 @@ class Runner:
         around: what the machine itself provides.
         environs: every variable that a step had.
         overridden: values that a real job has and this machine cannot serve, such as the state's address.
+        event: for `${{ github.NAME }}`.
     """
 
     checkout: Path
@@ -31,6 +32,7 @@ class Runner:
     variables: Mapping[str, str]
     around: Mapping[str, str]
     overridden: Mapping[str, str] = field(default_factory=dict)
+    event: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder = self.checkout.parent / "runner"
@@ -48,15 +50,23 @@ class Runner:
         """Names of the steps that run a command."""
         return [str(step["name"]) for step in self._job["steps"] if "run" in step]
 
-    def run(self, *, without: Collection[str] = ()) -> dict[str, Ran]:
-        """Every command but those of the named steps, in order, until one fails; what each did."""
+    def run(self, *, without: Collection[str] = (), later: Mapping[str, str] | None = None) -> dict[str, Ran]:
+        """Every command but those of the named steps, in order, until one fails; what each did.
+
+        Args:
+            without: steps that are left out.
+            later: words to put in place of others, where a job would have to wait for days.
+        """
         done = {}
         failed = False
         for step in self._job["steps"]:
             name = str(step.get("name"))
             if "run" not in step or name in without or (failed and "cancelled()" not in str(step.get("if"))):
                 continue
-            done[name] = self._step(step)
+            script = step["run"]
+            for old, new in (later or {}).items():
+                script = script.replace(old, new)
+            done[name] = self._step({**step, "run": script})
             failed = failed or done[name].code != 0
         return done
 
@@ -69,6 +79,7 @@ class Runner:
         environ = {
             **self.around,
             "RUNNER_TEMP": str(self.folder),
+            "CI": "true",
             "GITHUB_ACTIONS": "true",
             "GITHUB_ENV": str(self.folder / "env"),
             "GITHUB_OUTPUT": str(self.folder / "output"),
@@ -98,9 +109,10 @@ class Runner:
         return {name: self._value(str(value)) for name, value in env.items()}
 
     def _value(self, text: str) -> str:
-        """Expressions of environments are filled in; secrets are not: there is none on this runner."""
-        match = re.fullmatch(r"\$\{\{ (vars|secrets)\.(\w+) \}\}", text)
-        if match is None:
-            assert "${{" not in text, text
-            return text
-        return self.variables.get(match[2], "") if match[1] == "vars" else ""
+        """Expressions of environments and events are filled in; secrets are not: there is none on this runner."""
+        known: Mapping[str, Mapping[str, str]] = {"vars": self.variables, "github": self.event, "secrets": {}}
+        filled = re.sub(
+            r"\$\{\{ (vars|secrets|github)\.([\w.]+) \}\}", lambda match: known[match[1]].get(match[2], ""), text
+        )
+        assert "${{" not in filled, text
+        return filled

@@ -25,6 +25,17 @@ def test_explain_known_trouble_of_the_backend_names_the_repair(transcript: str, 
     assert error.where == "stack prod"
 
 
+def test_explain_names_protected_resources_once_without_the_engines_advice() -> None:
+    refusal = (
+        'resource "urn:pulumi:prod::orgcal::orgcal:index:EntraApplication$azuread:index/application:Application::c" '
+        "cannot be deleted\nbecause it is protected. To unprotect the resource, edit the state"
+    )
+    error = explain("", [refusal, f"Preview failed: {refusal}"], stack="prod")
+
+    assert error.what == "protected against deletion: Application c"
+    assert "orgcal:protect false, then orgcal up --stack prod" in error.repair
+
+
 def test_explain_keeps_sentence_and_repair_of_our_program() -> None:
     said = "ARM_TENANT_ID: it belongs to another world\n  repair: unset ARM_TENANT_ID"
 

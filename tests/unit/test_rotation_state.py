@@ -25,7 +25,7 @@ def test_state_tells_ledger_credentials_and_what_is_pushed() -> None:
     assert state.ledger == Named((3, 4), 3)
     assert {number: item.key_id for number, item in state.held.items()} == {3: "key-3", 4: "key-4"}
     assert state.held[4].credential == ClientSecret("secret-4")
-    assert state.pushed == 3
+    assert state.pushed == {3}
     assert "secret-4" not in repr(state)
     assert "told-by-the-outputs" not in repr(state)
 
@@ -61,11 +61,19 @@ def pending(kind: str, of: str) -> dict[str, Any]:
     return {"type": kind, "resource": {"urn": f"{URN}{of}::outlook-calendar", "type": of}}
 
 
+def further(said: dict[str, Any], generation: int) -> dict[str, Any]:
+    """The same with what a further platform (`also_push_to`) has."""
+    pushed = resource("orgcal:index:ConnectorCredentials", "outlook-calendar-vault", {"generation": generation})
+    said["deployment"]["resources"].append(pushed)
+    return said
+
+
 INCOMPLETE = {
     "credential not made": exported([3, 4], 3, password(3), pushed=3),
     "credential not removed": exported([4], 4, password(3), password(4), pushed=4),
     "not pushed": exported([3, 4], 4, password(3), password(4), pushed=3),
     "never pushed": exported([3], 3, password(3)),
+    "not pushed to a further platform": further(exported([3, 4], 4, password(3), password(4), pushed=4), 3),
     "replaced, the old one not removed": exported([3], 3, password(3), password(3, delete=True), pushed=3),
     "creation under way": exported(
         [3, 4], 3, password(3), pushed=3, pending_operations=[pending("creating", PASSWORD)]
@@ -83,6 +91,15 @@ INCOMPLETE = {
 @pytest.mark.parametrize("said", INCOMPLETE.values(), ids=INCOMPLETE.keys())
 def test_state_of_an_interrupted_update_is_not_complete(said: dict[str, Any]) -> None:
     assert not read(said).complete
+
+
+def test_state_tells_what_every_platform_has() -> None:
+    split = read(further(exported([3, 4], 4, password(3), password(4), pushed=4), 3))
+    same = read(further(exported([3, 4], 4, password(3), password(4), pushed=4), 4))
+
+    assert split.pushed == {3, 4}
+    assert same.pushed == {4}
+    assert same.complete
 
 
 def test_state_whose_outputs_are_of_an_earlier_update_is_not_complete() -> None:

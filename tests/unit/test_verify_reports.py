@@ -22,7 +22,7 @@ from verify.report.github import MAX_SUMMARY_BYTES, annotation_lines, github_rep
 from verify.report.html import html
 from verify.report.junit import junit
 from verify.report.machine import JsonLinesReport
-from verify.summary import Summary, exit_code, worst
+from verify.summary import Summary, conclusion, exit_code, worst
 
 PASS, WARN, SKIP, FAIL, ERROR = Verdict.PASS, Verdict.WARN, Verdict.SKIP, Verdict.FAIL, Verdict.ERROR
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -83,6 +83,17 @@ def test_exit_code_of_an_interrupted_run_is_130() -> None:
     summary = summary_of(GOOD)
     summary.complete = False
     assert exit_code(summary) == 130
+
+
+@pytest.mark.parametrize(
+    ("organisations", "why"),
+    [
+        ([], "no organisation is known; add one with orgcal tenants add, or name it with --tenant"),
+        ([{"token": Verdict.SKIP}], "no organisation has consented yet"),
+    ],
+)
+def test_conclusion_of_nothing_checked_says_why(organisations: list[dict[str, Verdict]], why: str) -> None:
+    assert conclusion(summary_of(*organisations)) == f"nothing was checked: {why}"
 
 
 def test_worst_of_nothing_is_skip() -> None:

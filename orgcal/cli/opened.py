@@ -1,0 +1,95 @@
+"""A stack's registry, outputs and consent service, opened for one command about organisations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.consent.service import ConsentService
+    from orgcal.msgraph.worlds import World
+    from orgcal.outputs import StackOutputs
+    from orgcal.tenants.registry import Registry
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack whose connector they use.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+JsonLinesOption = Annotated[bool, typer.Option("--json", help="Print JSON Lines, an object each.")]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A stack's registry and what belongs to it.
+
+    Attributes:
+        environ: the environment that the stack lives in.
+    """
+
+    stack: str
+    registry: Registry
+    environ: dict[str, str]
+    emulator_runs: bool
+    cloud: str
+
+    def world(self) -> World:
+        """Where Entra ID and Graph are.
+
+        Raises:
+            UsageError: the stack lives on an emulator, and it does not run.
+        """
+        from orgcal.msgraph.worlds import load_world
+
+        if self.cloud == "emulator" and not self.emulator_runs:
+            raise UsageError(
+                "the stack's emulator does not run",
+                where=f"stack {self.stack}",
+                repair=f"orgcal emulator start --stack {self.stack}",
+            )
+        return load_world(self.cloud, self.environ)
+
+
+@contextmanager
+def opened(stack: str) -> Iterator[Opened]:
+    """The registry of `stack`, without asking the engine."""
+    from orgcal.engine.environment import original_environment, stack_environment
+    from orgcal.engine.stacks import project_dir
+    from orgcal.tenants.registry import open_stack_registry
+
+    environment = stack_environment(project_dir(), stack, original_environment(os.environ))
+    environ = environment.applied_to(original_environment(os.environ))
+    registry = open_stack_registry(environment.stack_dir, stack, os.environ)
+    try:
+        yield Opened(stack, registry, environ, environment.world is not None, environment.cloud)
+    finally:
+        registry.close()
+
+
+@contextmanager
+def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
+    """The outputs of `stack`, asked for at once: the engine needs half a second, in which a command can
+    prepare the rest."""
+    from orgcal.engine.tools import prepare
+
+    prepared = prepare(stack, os.environ)  # here: in a thread it would only fight for the interpreter
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(prepared.outputs)
+
+
+@contextmanager
+def service_of(found: Opened, asked: Future[StackOutputs]) -> Iterator[ConsentService]:
+    """Consent for the connector whose outputs were `asked`."""
+    world = found.world()
+    from orgcal.consent.service import ConsentService
+
+    service = ConsentService(found.registry, asked.result(), world, found.environ)
+    try:
+        yield service
+    finally:
+        service.close()

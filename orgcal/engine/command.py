@@ -1,0 +1,76 @@
+"""Runs the engine's program once, with exactly the given variables."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgcal.engine.runner_tokens import renew_tokens
+
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What the engine printed, which may hold secrets, and its exit code."""
+
+    out: str
+    err: str
+    code: int
+
+    def __repr__(self) -> str:
+        return f"Ran(code={self.code})"
+
+
+def run_engine(
+    pulumi: str | Path,
+    words: Sequence[str],
+    *,
+    cwd: str | Path,
+    environ: Mapping[str, str],
+    on_output: OnLine | None = None,
+    on_error: OnLine | None = None,
+) -> Ran:
+    """Run `pulumi words` to its end; it is never asked a question.
+
+    Args:
+        pulumi: the engine's program.
+        words: its arguments; no secrets, since everybody can read a process list.
+        cwd: its working directory.
+        environ: its whole environment.
+        on_output: told each line of its standard output.
+        on_error: told each line of its standard error.
+    """
+    renew_tokens(environ)
+    said: dict[str, list[str]] = {"out": [], "err": []}
+
+    def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
+        for line in stream:
+            lines.append(line.rstrip())
+            if tell:
+                tell(lines[-1])
+
+    with subprocess.Popen(
+        [str(pulumi), "--non-interactive", *words],
+        cwd=cwd,
+        env={**environ, "PULUMI_AUTOMATION_API": "true"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        umask=0o077,  # states and their backups are nobody else's
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        readers = [
+            threading.Thread(target=read, args=(process.stdout, said["out"], on_output)),
+            threading.Thread(target=read, args=(process.stderr, said["err"], on_error)),
+        ]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+    return Ran("\n".join(said["out"]), "\n".join(said["err"]), process.returncode)

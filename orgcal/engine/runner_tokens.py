@@ -1,0 +1,120 @@
+"""A job's login to the cloud that keeps the state: a token of the runner's issuer, in a file that Pulumi reads.
+
+The azuread plugin and orgcal's own commands ask for tokens by themselves; this is for the state's storage and for the
+key of its secrets, which Pulumi reaches with each cloud's own libraries. They exchange the token for a login of an
+hour, but each process of the engine does so anew, while GitHub's tokens live for five minutes: so whoever starts the
+engine renews the file first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+from orgcal.errors import UsageError
+
+Cloud = Literal["azure", "aws", "google"]
+GOOGLE_PROVIDER = "GOOGLE_WORKLOAD_IDENTITY_PROVIDER"
+RENEWED_AFTER_S = 60.0
+"""Young enough for the engine to start with it."""
+
+
+def write_token(cloud: Cloud, environ: Mapping[str, str]) -> tuple[str, Path]:
+    """Ask for a token and write it into a private file of the job.
+
+    Args:
+        cloud: whose login.
+        environ: the job's; `RUNNER_TEMP` says where, `GITHUB_ENV` takes the variable for the steps that follow.
+
+    Returns:
+        The variable that names the file, and the file.
+
+    Raises:
+        UsageError: there is no issuer, or no directory of the job.
+        OrgcalError: the issuer gave no token.
+    """
+    folder = environ.get("RUNNER_TEMP", "")
+    if not folder or not Path(folder).is_dir():
+        raise UsageError(
+            "the environment names no directory of the job", where="RUNNER_TEMP", repair="export RUNNER_TEMP=DIRECTORY"
+        )
+    path = _ask(cloud, Path(folder), environ)
+    variable = {"azure": "AZURE_FEDERATED_TOKEN_FILE", "aws": "AWS_WEB_IDENTITY_TOKEN_FILE"}.get(cloud)
+    if variable is None:
+        # Source: https://google.aip.dev/auth/4117
+        login = {
+            "type": "external_account",
+            "audience": f"//iam.googleapis.com/{_google_provider(environ)}",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": "https://sts.googleapis.com/v1/token",
+            "credential_source": {"file": str(path)},
+        }
+        variable, path = "GOOGLE_APPLICATION_CREDENTIALS", Path(folder) / "orgcal-google-login.json"
+        _write_private(path, json.dumps(login))
+    if environ.get("GITHUB_ENV"):
+        with Path(environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
+            file.write(f"{variable}={path}\n")
+    return variable, path
+
+
+def renew_tokens(environ: Mapping[str, str]) -> None:
+    """Ask anew for each token that `write_token` has written in this job and that is not fresh any more.
+
+    Args:
+        environ: the job's; nothing is done where it is no job's, or has another login.
+
+    Raises:
+        OrgcalError: the issuer gave no token.
+    """
+    folder = environ.get("RUNNER_TEMP", "")
+    for cloud in get_args(Cloud) if folder else ():
+        path = _token_file(cloud, Path(folder))
+        try:
+            age_s = time.time() - path.stat().st_mtime
+        except OSError:
+            continue
+        if age_s > RENEWED_AFTER_S:
+            _ask(cloud, Path(folder), environ)
+
+
+def _token_file(cloud: Cloud, folder: Path) -> Path:
+    return folder / f"orgcal-{cloud}-token"
+
+
+def _ask(cloud: Cloud, folder: Path, environ: Mapping[str, str]) -> Path:
+    """Write a new token; its file."""
+    from orgcal.msgraph.operator import AUDIENCE, request_token
+    from orgcal.msgraph.session import new_session
+    from orgcal.msgraph.worlds import load_world
+
+    audience = {"azure": AUDIENCE, "aws": "sts.amazonaws.com"}.get(cloud) or (
+        f"https://iam.googleapis.com/{_google_provider(environ)}"
+    )
+    with new_session(load_world("public", environ), environ=environ) as session:
+        token = request_token(environ, session, audience)
+    path = _token_file(cloud, folder)
+    _write_private(path, token)
+    return path
+
+
+def _google_provider(environ: Mapping[str, str]) -> str:
+    provider = environ.get(GOOGLE_PROVIDER, "").strip("/")
+    if not provider:
+        raise UsageError(
+            "the environment names no workload identity provider",
+            where=GOOGLE_PROVIDER,
+            repair="projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
+        )
+    return provider
+
+
+def _write_private(path: Path, text: str) -> None:
+    staging = path.with_name(f"{path.name}.new")
+    staging.unlink(missing_ok=True)
+    with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    staging.replace(path)
