@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+LARGEST_OFFSET_S = 2e11
+"""Some 6,300 years: what is issued then, for two years, still ends before the year 10000."""
+
 
 class Clock:
     """Tells the emulated time; everything that expires reads this and nothing else.
@@ -24,12 +27,22 @@ class Clock:
         """Move the time forward and return the new time.
 
         Raises:
-            ValueError: `seconds` is negative: nothing that was signed or issued may lie in the future.
+            ValueError: `seconds` is absurdly large, or negative: nothing that was issued may lie in the future.
         """
         if not 0 <= seconds <= 1e10:
             raise ValueError("the clock only moves forward, by at most 1e10 seconds")
-        self.offset_s += seconds
+        self.set_offset(self.offset_s + seconds)
         return self.now()
+
+    def set_offset(self, seconds: float) -> None:
+        """Let the emulated time run `seconds` ahead of the real one.
+
+        Raises:
+            ValueError: it would run behind, or so far ahead that no date can be written.
+        """
+        if not 0 <= seconds <= LARGEST_OFFSET_S:
+            raise ValueError(f"the clock can be at most {LARGEST_OFFSET_S:.0e} seconds ahead")
+        self.offset_s = float(seconds)
 
 
 def rfc3339(seconds: float) -> str:

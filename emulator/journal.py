@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple, TypedDict
 from urllib.parse import unquote
+
+from emulator.short_texts import remembered
 
 _LONGEST_PATH = 400
 _KEPT_OPTIONS = ("$", "%24", "api-version=")
@@ -109,7 +110,7 @@ def loggable(path: str, query: str) -> str:
     return text if len(text) <= _LONGEST_PATH else text[:_LONGEST_PATH] + "…"
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _loggable_query(query: str) -> str:
     kept = [part for part in query.split("&") if part.startswith(_KEPT_OPTIONS)]
     return f"?{unquote('&'.join(kept))}" if kept else ""

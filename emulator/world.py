@@ -192,7 +192,7 @@ class EmulatedCloud:
         if type(version) is not int or not 1 <= version <= VERSION or not isinstance(objects, dict):
             raise ValueError(f"this is no export of version {VERSION} or older")
         offset_s = exported.get("clock_offset_s", 0.0)
-        if isinstance(offset_s, bool) or not isinstance(offset_s, int | float) or offset_s < 0:
+        if isinstance(offset_s, bool) or not isinstance(offset_s, int | float):
             raise ValueError("`clock_offset_s` must be a number of seconds")
         made: list[tuple[Table[Any], str, Any]] = []
         for kind, documents in objects.items():
@@ -208,10 +208,21 @@ class EmulatedCloud:
                     made.append((table, key, table.model(**document)))
                 except TypeError as error:
                     raise ValueError(f"{table.kind} {key!r} is not one of this version: {error}") from error
+        before = [(table, key, table.get(key)) for table in self._tables() for key in table.export()]
+        offset_before_s = self.clock.offset_s
+        self.clock.set_offset(offset_s)
+        try:
+            self._hold(made)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            self.clock.set_offset(offset_before_s)
+            self._hold(before)
+            raise ValueError(f"the export does not hold together: {error}") from error
+
+    def _hold(self, objects: list[tuple[Table[Any], str, Any]]) -> None:
+        """Hold these objects and no others."""
         self._clear()
-        self.clock.offset_s = float(offset_s)
         self._keep_facts()
-        for table, key, value in made:
+        for table, key, value in objects:
             table.put(key, value)
         self.directory.index()
         self.database.commit()

@@ -26,6 +26,7 @@ KeySource = Callable[[str], list[dict[str, Any]] | None]
 
 _ALGORITHMS = ("RS256", "PS256")
 _SKEW_S = 300
+_TO_URL_SAFE = str.maketrans("+/", "-_")
 _LAST_YEAR_S = 253402300799
 """The end of the year 9999."""
 
@@ -170,8 +171,10 @@ def _find_certificate(
     credentials: list[dict[str, Any]], header: dict[str, Any]
 ) -> tuple[dict[str, Any] | None, x509.Certificate | None]:
     """The registered certificate that the assertion's header names by `x5t#S256` or `x5t`."""
-    # Some clients, MSAL among them, leave base64's padding on.
-    wanted_sha256, wanted_sha1 = (str(header.get(name) or "").rstrip("=") for name in ("x5t#S256", "x5t"))
+    # Some clients, MSAL among them, leave base64's padding on; MSAL for Go writes plain base64, with `+` and `/`.
+    wanted_sha256, wanted_sha1 = (
+        str(header.get(name) or "").rstrip("=").translate(_TO_URL_SAFE) for name in ("x5t#S256", "x5t")
+    )
     for credential in credentials:
         certificate = x509.load_der_x509_certificate(base64.b64decode(credential["key"]))
         sha256 = _encode(certificate.fingerprint(hashes.SHA256()))

@@ -18,10 +18,10 @@ from emulator.directory.service_principals import new_principal
 from emulator.directory.shapes import principal_shape
 from emulator.entra.audiences import client_of
 from emulator.entra.errors import EntraFailure, unknown_client, unknown_tenant
+from emulator.entra.models import OPENID_SCOPES
 from emulator.entra.redirects import is_registered, registered_redirects
 from emulator.graph.permissions import GRAPH_CLIENT_ID
 
-_OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 _ORDINARY_SHOWN = 2
 
 
@@ -162,7 +162,7 @@ class ConsentService:
             EntraFailure: sent to the redirect address.
         """
         for part in request.scope.split():
-            if part in _OPENID:
+            if part in OPENID_SCOPES:
                 continue
             resource, _, name = part.rpartition("/")
             client_id = client_of(self._directory, self._addresses, resource) if resource else GRAPH_CLIENT_ID

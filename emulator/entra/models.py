@@ -29,6 +29,9 @@ _INTERACTIVE_GRANTS = frozenset({
 })  # fmt: skip
 """Grants that Entra takes on behalf of users, which are not modelled."""
 
+OPENID_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})
+"""Scopes that belong to no resource."""
+
 _NOT_NAMED = ("common", "organizations", "consumers")
 
 
@@ -145,10 +148,14 @@ class TokenService:
         raise errors.expired_secret(application.client_id) if expired else errors.wrong_secret(application.client_id)
 
     def _resource(self, tenant: Tenant, scope: str) -> tuple[str, ServicePrincipal]:
-        """The audience of a scope such as `https://graph.microsoft.com/.default`, and what answers to it."""
-        if not scope.endswith("/.default") or " " in scope:
+        """The audience of a scope such as `https://graph.microsoft.com/.default`, and what answers to it.
+
+        Scopes of OpenID Connect beside it mean nothing without a user; MSAL for Go sends them with every request.
+        """
+        asked = [each for each in scope.split() if each not in OPENID_SCOPES]
+        if len(asked) != 1 or not asked[0].endswith("/.default"):
             raise errors.wrong_scope(scope[:200])
-        audience = scope.removesuffix("/.default")
+        audience = asked[0].removesuffix("/.default")
         found = self._directory.principal_by_client(
             tenant.tenant_id, client_of(self._directory, self._addresses, audience)
         )

@@ -15,6 +15,8 @@ from emulator.traffic.models import Stay
 CountUsers = Callable[[str], int]
 """Number of users of a tenant: the limits of the identity service depend on it."""
 
+_LONGEST_NAME = 320
+
 
 class Dispatcher:
     """Finds the route, counts the request against the limits, checks permissions, runs the handler, shapes errors."""
@@ -77,8 +79,8 @@ class Dispatcher:
 
 
 def mailbox_of(request: GraphRequest) -> str:
-    """The mailbox that a calendar request names."""
-    return f"{request.caller.tenant_id}/{request.segments[1].lower()}"
+    """The mailbox that a calendar request names; no name is longer than this, and the limits remember every one."""
+    return f"{request.caller.tenant_id}/{request.segments[1][:_LONGEST_NAME].lower()}"
 
 
 def _units(request: GraphRequest, route: Route) -> int:

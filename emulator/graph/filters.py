@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
 
 from emulator.graph.errors import bad_request, not_emulated
 from emulator.graph.messages import GraphRequest
 from emulator.graph.odata import is_eventual
 from emulator.graph.predicates import ORDERS, Predicate, edge, equals, ordered
+from emulator.short_texts import remembered
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<guid>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
@@ -58,7 +58,7 @@ def directory_filter(request: GraphRequest, resource: str, filterable: Collectio
     return test
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _compile(text: str, resource: str, filterable: tuple[str, ...]) -> tuple[Predicate, str]:
     """The test, and the operator that makes it an advanced query, if one does."""
     if len(text) > _LONGEST:

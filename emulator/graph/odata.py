@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
 from emulator.graph.errors import bad_request, not_emulated
 from emulator.graph.messages import GraphRequest, GraphResponse
+from emulator.short_texts import remembered
 
 ODATA_OPTIONS = frozenset(
     {"select", "filter", "top", "skip", "skiptoken", "count", "orderby", "expand", "search", "format", "deltatoken"}
@@ -25,7 +25,7 @@ _SPAN = frozenset({"startdatetime", "enddatetime"})
 _MOST_OPTIONS = 50
 
 
-@lru_cache(maxsize=2048)
+@remembered(2048)
 def parse_options(query: str) -> Mapping[str, str]:
     """Query options by name, in lower case and without the optional `$`; read-only, as equal queries share it.
 
@@ -79,7 +79,7 @@ def selected(request: GraphRequest, resource: str, known: Collection[str]) -> Se
     return None if text is None else _selected(text, resource, tuple(known))
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _selected(text: str, resource: str, known: tuple[str, ...]) -> tuple[str, ...] | None:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:

@@ -44,9 +44,9 @@ def rotate(
     if a proof failed.
     """
     from orgcal.cli.progress import StepPrinter
+    from orgcal.durations import parse_duration
     from orgcal.engine.stacks import project_dir
     from orgcal.engine.tools import prepare
-    from orgcal.rotation.durations import parse_duration
     from orgcal.rotation.record import PullRequestRecord, open_record
     from orgcal.rotation.run import Rotation, Surroundings
     from orgcal.rotation.settings_file import SettingsFile

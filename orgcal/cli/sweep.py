@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.errors import OrgcalError, UsageError
+from orgcal.errors import OrgcalError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from orgcal.engine.tools import Prepared
     from orgcal.upkeep.abandoned import Abandoned
     from orgcal.upkeep.held import Held
-
-_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 def sweep(
@@ -39,9 +38,10 @@ def sweep(
     With --older-than, only what ephemeral stacks made whose state is gone; --yes removes that for good. Those that are
     still deployed are named, and left alone.
     """
+    from orgcal.durations import parse_duration
     from orgcal.engine.tools import prepare
 
-    age = _age(older_than) if older_than else None
+    age = parse_duration(older_than, "--older-than") if older_than else None
     prepared = prepare(stack, os.environ)
     if age is None:
         _sweep_own(prepared, yes, as_json)
@@ -157,10 +157,3 @@ def _backend(prepared: Prepared) -> Callable[[str], Held | None]:
         return read_state(drive.export_of(stack)) if stack in known else None
 
     return held_by
-
-
-def _age(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,5})([dhms])", text)
-    if match is None:
-        raise UsageError(f"found {text!r}; expected an age", where="--older-than", repair="--older-than 3d, or 12h")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})

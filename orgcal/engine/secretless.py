@@ -23,7 +23,7 @@ from orgcal.engine.drive import STAND_IN_WARNING, ExactEnvironment
 from orgcal.engine.environment import DEV_PASSPHRASE_FILE, StackEnvironment
 from orgcal.engine.explain import explain
 from orgcal.engine.find import Engine
-from orgcal.engine.stacks import read_stack_file
+from orgcal.engine.stacks import holds_secure, read_stack_file
 from orgcal.errors import UsageError
 from orgcal.outputs import NOT_SHOWN
 
@@ -79,7 +79,7 @@ def preview_without_secrets(engine: Engine, surroundings: StackEnvironment, envi
         EngineError: the backend or the program refused.
     """
     said = read_stack_file(surroundings.project_dir, surroundings.stack)
-    if any(_is_secure(value) for value in (said.get("config") or {}).values()):
+    if holds_secure(said.get("config")):
         raise UsageError(
             "the settings hold encrypted values, which a preview without secrets cannot read",
             where=f"Pulumi.{surroundings.stack}.yaml",
@@ -142,12 +142,6 @@ def without_secrets(value: Any) -> Any:
     if value.get(_SIGNATURE) == _SECRET:
         return {_SIGNATURE: _SECRET, "plaintext": json.dumps(NOT_SHOWN)}
     return {name: without_secrets(item) for name, item in value.items()}
-
-
-def _is_secure(value: Any) -> bool:
-    if isinstance(value, dict):
-        return "secure" in value or any(_is_secure(item) for item in value.values())
-    return isinstance(value, list) and any(_is_secure(item) for item in value)
 
 
 def _read(said: Mapping[str, Any], state: Mapping[str, Any] | None) -> Preview:

@@ -90,6 +90,13 @@ def read_stack_file(project_dir: Path, stack: str) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def holds_secure(setting: object) -> bool:
+    """Whether a setting holds something that Pulumi encrypted."""
+    if isinstance(setting, dict):
+        return "secure" in setting or any(holds_secure(item) for item in setting.values())
+    return isinstance(setting, list) and any(holds_secure(item) for item in setting)
+
+
 def stack_cloud(project_dir: Path, stack: str) -> str:
     """The world that the stack's file names.
 

@@ -96,6 +96,9 @@ class CommitRecord:
             ) from error
         self._tell(f"  recorded: pushed to {remote}/{branch}{where}")
 
+    def close(self) -> None:
+        pass
+
     def _push(self, remote: str, branch: str, message: str) -> str:
         """Push the commit; where others have pushed meanwhile, one like it on top of theirs, in words.
 
@@ -128,9 +131,6 @@ class CommitRecord:
 
     def _text(self) -> str:
         return self._file.path.read_text(encoding="utf-8").removesuffix("\n")
-
-    def close(self) -> None:
-        pass
 
 
 class PullRequestRecord:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from orgcal.rotation.durations import in_words
+from orgcal.durations import in_words
 from orgcal.rotation.state import Entry
 
 OVERLAP = timedelta(days=7)

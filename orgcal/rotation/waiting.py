@@ -11,9 +11,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from orgcal.durations import in_words
 from orgcal.engine.drive import Drive
 from orgcal.errors import StackLocked
-from orgcal.rotation.durations import in_words
 
 WAIT = timedelta(minutes=10)
 _PAUSE_S = 0.5

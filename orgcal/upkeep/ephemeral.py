@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from orgcal.engine.stacks import read_stack_file, stack_file
+from orgcal.engine.stacks import holds_secure, read_stack_file, stack_file
 from orgcal.errors import ConfigError, UsageError
 from orgcal.platforms import capabilities_of
 
@@ -134,7 +134,7 @@ def _copied(said: Mapping[str, Any], stack: str, origin: str, notes: str) -> dic
     """The origin's file with names and keys of its own, one generation, and the marks of a copy."""
     made = {name: value for name, value in copy.deepcopy(dict(said)).items() if name not in _OWN_SECRETS}
     config = dict(_config(made))
-    if _secure(config):
+    if holds_secure(config):
         raise UsageError(
             "its file holds an encrypted setting, which no other stack can read",
             where=f"--from {origin}",
@@ -197,13 +197,6 @@ def _section(config: Mapping[str, Any], name: str, origin: str) -> dict[str, Any
 def _config(said: Mapping[str, Any]) -> Mapping[str, Any]:
     found = said.get("config")
     return found if isinstance(found, Mapping) else {}
-
-
-def _secure(value: object) -> bool:
-    """Whether a setting holds something that Pulumi encrypted."""
-    if isinstance(value, Mapping):
-        return "secure" in value or any(_secure(item) for item in value.values())
-    return isinstance(value, list) and any(_secure(item) for item in value)
 
 
 def _kept_of_earlier(project_dir: Path, stack: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
     "orgcal.clouds",
     "orgcal.errors",
+    "orgcal.durations",
     "orgcal.outputs",
     "orgcal.msgraph",
     "orgcal.home",

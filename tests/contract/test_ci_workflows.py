@@ -177,7 +177,7 @@ def test_no_deployment_is_cut_off_and_none_that_waits_for_a_reviewer_holds_up_a_
 ) -> None:
     groups = {name: yaml.safe_load(text)["concurrency"] for name, text in written.items()}
 
-    assert groups["orgcal-deploy.yml"] == {"group": "orgcal-prod", "cancel-in-progress": False}
+    assert groups["orgcal-deploy.yml"] == {"group": "orgcal-deploy-prod", "cancel-in-progress": False}
     assert groups["orgcal-rotate.yml"] == {"group": "orgcal-rotate-prod", "cancel-in-progress": False}
     assert groups["orgcal-ephemeral.yml"]["cancel-in-progress"] is False
 

@@ -241,3 +241,31 @@ def test_control_value_that_cannot_be_kept_is_refused(
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_body")
     after = operator.session.get(f"{control['url']}/{route}", headers=headers).json()
     assert {**after, "now": ""} == {**before, "now": ""}
+
+
+def test_clock_cannot_be_moved_beyond_what_dates_can_say(emulator: RunningEmulator, operator: Any) -> None:
+    for _ in range(20):
+        emulator.move_clock(1e10)
+    with pytest.raises(ValueError, match="seconds ahead"):
+        emulator.move_clock(1e10)
+    assert operator.log_in().status_code == 401  # its secret has expired by then
+    assert operator.session.get(f"{operator.base_url}/v1.0/users").status_code == 401
+
+
+@pytest.mark.parametrize("offset_s", [-1.0, 1e308, float("inf")])
+def test_import_with_an_impossible_time_changes_nothing(emulator: RunningEmulator, offset_s: float) -> None:
+    before = emulator.cloud.export()
+    with pytest.raises(ValueError, match="seconds ahead"):
+        emulator.cloud.import_state({**before, "clock_offset_s": offset_s})
+    assert emulator.cloud.export() == before
+
+
+def test_import_that_does_not_hold_together_changes_nothing(emulator: RunningEmulator, operator: Any) -> None:
+    made = operator.post("applications", {"displayName": "kept"}).json()
+    before = emulator.cloud.export()
+    broken = json.loads(json.dumps(before))
+    broken["objects"]["application"][made["id"]]["client_id"] = []
+    with pytest.raises(ValueError, match="does not hold together"):
+        emulator.cloud.import_state(broken)
+    assert emulator.cloud.export() == before
+    assert operator.get(f"applications/{made['id']}").json()["displayName"] == "kept"

@@ -175,8 +175,9 @@ def test_two_rotations_at_once_become_one(settled: Checkout, outside: Outside) -
 
 @pytest.fixture
 def repository(checkout: Checkout) -> Checkout:
-    """A deployed checkout of its own, kept in git and pushed, whose connector has a certificate."""
+    """A deployed checkout of its own, in git and pushed; it is protected as a real one, and has a certificate."""
     checkout.configure(credential={"kind": "certificate"})
+    checkout.set("protect", True)
     for command in (
         "git init -q -b main && git add -A && git -c user.name=Ada -c user.email=a@example.com commit -q -m first",
         "git init -q --bare ../remote.git && git remote add origin ../remote.git",
@@ -191,7 +192,7 @@ def repository(checkout: Checkout) -> Checkout:
 
 
 def git(checkout: Checkout, *words: str) -> Ran:
-    ran = checkout.run("git", *words)
+    ran = checkout.run("git", "-c", "user.name=Ada", "-c", "user.email=a@example.com", *words)
     assert ran.code == 0, ran.text
     return ran
 
@@ -227,7 +228,6 @@ def test_certificate_rotates_with_a_commit_for_each_step_that_lost_ones_are_made
     assert "the state is ahead of the stack's file" in went_on.out
     assert "generations: [2]" in git(repository, "show", "origin/main:Pulumi.dev.yaml").out
     assert git(repository, "status", "--porcelain").out == ""
-    assert repository.orgcal("up").code == 0
 
     # A leak, and from now on secrets: no overlap is waited for, and the exception for the old one's kind goes with it.
     repository.configure(credential={"kind": "secret", "kinds": {2: "certificate"}})

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from orgcal.durations import in_words, parse_duration
 from orgcal.errors import UsageError
 from orgcal.msgraph.credentials import ClientCertificate, ClientSecret
-from orgcal.rotation.durations import in_words, parse_duration
 from orgcal.rotation.state import Named, StackState, read_state
 from tests.support.stack_exports import CERTIFICATE, PASSWORD, TRUST, URN, exported, password, record, resource, secret
 
