@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from math import gcd
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from emulator.calendars.names import GIVEN_NAMES, JOB_TITLES, OFFICES, SURNAMES
 
@@ -32,9 +31,8 @@ _GIVEN_BY_NAME = {name.lower(): number for number, name in enumerate(GIVEN_NAMES
 _SURNAME_BY_NAME = {name.lower(): number for number, name in enumerate(SURNAMES)}
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """One user.
+class User(NamedTuple):
+    """One user; a tuple, as one is made for each request about a mailbox.
 
     Attributes:
         number: place in the tenant's list, from 0.

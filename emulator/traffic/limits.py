@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from emulator.clock import Clock
 from emulator.graph.errors import GraphFailure
@@ -83,8 +84,7 @@ class Bucket:
         return 1.0 - self._tokens / self._capacity
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One request as the limits see it.
 
     Attributes:
