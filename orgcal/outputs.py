@@ -15,8 +15,6 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from orgcal.clouds import Cloud
 from orgcal.errors import UsageError
 
-NOT_SHOWN = "(not shown to a preview)"
-"""Stands for each secret where a preview may not see them (`orgcal.engine.secretless`)."""
 OUTPUT_NAME = "orgcal"
 SCHEMA_VERSION = 1
 

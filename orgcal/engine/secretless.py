@@ -25,7 +25,7 @@ from orgcal.engine.explain import explain
 from orgcal.engine.find import Engine
 from orgcal.engine.stacks import holds_secure, read_stack_file
 from orgcal.errors import UsageError
-from orgcal.outputs import NOT_SHOWN
+from orgcal.platforms.model import NOT_SHOWN
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # a mark, no secret

@@ -18,6 +18,9 @@ from typing import Literal, Protocol, runtime_checkable
 CatalogField = Literal["display_name", "description", "scopes", "published"]
 CredentialKind = Literal["secret", "certificate"]
 
+NOT_SHOWN = "(not shown to a preview)"
+"""Stands for each secret where a preview may not see them (`orgcal.engine.secretless`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from orgcal.outputs import NOT_SHOWN
 from orgcal.platforms import (
     Credential,
     HeldCredential,
@@ -17,6 +16,7 @@ from orgcal.platforms import (
     open_platform,
     push_credentials,
 )
+from orgcal.platforms.model import NOT_SHOWN
 from providers._sdk import (
     UNKNOWN,
     Call,

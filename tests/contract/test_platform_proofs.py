@@ -31,6 +31,7 @@ def test_credential_is_read_back_where_the_platform_can_show_it_and_said_to_be_t
         found = find_credential(Options(connector, environ=case.environ, given_credentials=stacks_own))
 
     shown = case.platform.capabilities.reads_back == "value"
-    told = "read back from the connector" if shown else "from the stack, as the platform does not show credentials"
+    stacks = "from the stack, not the connector's own, as the platform does not show credentials"
+    told = "read back from the connector" if shown else stacks
     assert found.origin == told
     assert found.credential == ClientSecret("hush-1")

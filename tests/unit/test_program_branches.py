@@ -5,6 +5,7 @@ Each test returns an `Output`, so that none passes before its values are known.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +78,11 @@ class QuietHome(HomeTenant):
 @pytest.fixture
 def registered() -> Registered:
     mocks = Registered()
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        # Pulumi takes the thread's event loop, and a test that called `asyncio.run` before has left none.
+        asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(mocks, project="orgcal", stack="prod", preview=False)
     return mocks
 
