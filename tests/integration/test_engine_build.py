@@ -8,6 +8,8 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,7 @@ from orgcal.errors import EngineError
 from tests.support.fake_programs import build_environ, builds, fake_go
 
 ROOT = Path(__file__).resolve().parents[2]
+Ensure = Callable[..., "subprocess.Popen[str]"]
 BOTH = ["pulumi-language-python", "pulumi"]
 
 
@@ -30,16 +33,31 @@ def _small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "DISK_NEEDED_BYTES", 1)
 
 
-def _ensure(environ: dict[str, str], **more: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "orgcal.engine", "path"],
-        cwd=ROOT,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **more,  # type: ignore[call-overload]
-    )
+@pytest.fixture
+def ensure() -> Iterator[Ensure]:
+    """Starts `python -m orgcal.engine path`.
+
+    What a failed test leaves running ends with it: an abandoned process is reported in whichever test runs when it is
+    collected.
+    """
+    with ExitStack() as running:
+
+        def begin(environ: dict[str, str], **more: object) -> subprocess.Popen[str]:
+            process: subprocess.Popen[str] = running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "orgcal.engine", "path"],
+                    cwd=ROOT,
+                    env=environ,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    **more,  # type: ignore[call-overload]
+                )
+            )
+            running.callback(process.kill)
+            return process
+
+        yield begin
 
 
 def _leftovers(environ: dict[str, str]) -> list[str]:
@@ -152,12 +170,12 @@ def test_find_engine_too_little_disk_is_said_before_anything_is_fetched(
     assert builds(tmp_path) == []
 
 
-def test_ensure_disk_full_in_the_middle_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+def test_ensure_disk_full_in_the_middle_is_one_sentence_and_leaves_nothing(tmp_path: Path, ensure: Ensure) -> None:
     if build.shutil.disk_usage(tmp_path).free < 4_000_000_000:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("needs 4 GB of free disk")
     environ = build_environ(tmp_path, FAKE_GO_BUILD='head -c 3000000 /dev/zero > "$2half" || exit 1')
     # No file of this process and its children may grow beyond 1 MB: the disk is full for them.
-    run = _ensure(environ, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
+    run = ensure(environ, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
     out, err = run.communicate(timeout=60.0)
     assert run.returncode == 1
     assert out == ""
@@ -166,11 +184,11 @@ def test_ensure_disk_full_in_the_middle_is_one_sentence_and_leaves_nothing(tmp_p
     assert _leftovers(environ) == []
 
 
-def test_ensure_killed_build_dies_whole_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_ensure_killed_build_dies_whole_and_the_next_one_goes_on(tmp_path: Path, ensure: Ensure) -> None:
     started = tmp_path / "started"
     os.mkfifo(started)
     environ = build_environ(tmp_path, FAKE_GO_BUILD=f'echo half > "$2half"; echo $$ > {started}; exec sleep 600')
-    run = _ensure(environ)
+    run = ensure(environ)
     go_pid = int(started.read_text(encoding="utf-8"))  # waits until the build is in its middle
     go = psutil.Process(go_pid)
     run.kill()
@@ -184,11 +202,11 @@ def test_ensure_killed_build_dies_whole_and_the_next_one_goes_on(tmp_path: Path)
     assert _leftovers(environ) == []
 
 
-def test_ensure_interrupted_build_leaves_nothing_and_says_so(tmp_path: Path) -> None:
+def test_ensure_interrupted_build_leaves_nothing_and_says_so(tmp_path: Path, ensure: Ensure) -> None:
     started = tmp_path / "started"
     os.mkfifo(started)
     environ = build_environ(tmp_path, FAKE_GO_BUILD=f"echo $$ > {started}; exec sleep 600")
-    run = _ensure(environ)
+    run = ensure(environ)
     go = psutil.Process(int(started.read_text(encoding="utf-8")))
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=30.0)
@@ -199,16 +217,16 @@ def test_ensure_interrupted_build_leaves_nothing_and_says_so(tmp_path: Path) -> 
     assert _leftovers(environ) == []
 
 
-def test_ensure_two_at_once_one_builds_and_the_other_waits(tmp_path: Path) -> None:
+def test_ensure_two_at_once_one_builds_and_the_other_waits(tmp_path: Path, ensure: Ensure) -> None:
     started, go_on = tmp_path / "started", tmp_path / "go_on"
     os.mkfifo(started)
     os.mkfifo(go_on)
     # Only the first of the two packages waits.
     script = f'case "$last" in *python) echo up > {started}; cat {go_on};; esac'
     environ = build_environ(tmp_path, FAKE_GO_BUILD=script)
-    first = _ensure(environ)
+    first = ensure(environ)
     started.read_text(encoding="utf-8")
-    second = _ensure(environ)
+    second = ensure(environ)
     assert second.stderr is not None
     assert "another process makes it" in second.stderr.readline()
     go_on.write_text("\n", encoding="utf-8")
