@@ -132,7 +132,7 @@ def arm_variables(ready: Mapping[str, Any], *, host: str = "", ca_file: Path | N
         "ARM_METADATA_HOSTNAME": host or f"localhost:{ready['port']}",
         "ARM_TENANT_ID": operator["tenant_id"],
         "ARM_CLIENT_ID": operator["client_id"],
-        "ARM_CLIENT_SECRET_FILE_PATH": operator["client_secret_file"],
+        "ARM_CLIENT_CERTIFICATE_PATH": operator["client_certificate_file"],
         "ARM_USE_CLI": "false",
         "SSL_CERT_FILE": str(ca_file or ready["ca_file"]),
     }

@@ -22,6 +22,7 @@ from benchmarks.azuread_recorder import Exchange, Recorder
 from benchmarks.azuread_stack import Project, arm_variables, emulator_process, engine_bin
 from benchmarks.azuread_states import state_differences
 from benchmarks.azuread_wire import differences
+from orgcal.engine.find import find_engine
 from orgcal.engine.plugins import installed_azuread
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 
@@ -41,7 +42,7 @@ def main() -> None:
     """Compares, prints, and ends with the exit code described above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
-    if installed_azuread(os.environ) is None:
+    if not installed_azuread(find_engine(), os.environ):
         print(
             f"The real azuread plugin {AZUREAD_PLUGIN_VERSION} is not installed, so there is nothing to compare with.\n"
             f"  repair: pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}",

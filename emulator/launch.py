@@ -18,7 +18,7 @@ from emulator.app import EmulatorApp
 from emulator.files import write_private
 from emulator.http_server import CannotServeError, JoiningProtocol, StoppableServer, listen
 from emulator.seed import seed_source
-from emulator.state_directory import Keys, StateDirectory
+from emulator.state_directory import OPERATOR_BUNDLE, Keys, StateDirectory
 from emulator.state_versions import StateError
 from emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 from emulator.world import EmulatedCloud
@@ -114,6 +114,7 @@ class Emulator:
                 "tenant_id": tenant_id,
                 "client_id": client_id,
                 "client_secret_file": str(path / "operator-secret"),
+                "client_certificate_file": str(path / OPERATOR_BUNDLE),
             },
             "platform": {
                 "url": f"{base_url}/platform/local",

@@ -8,12 +8,14 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.entra.keys import SigningKey
+from emulator.entra.keys import SigningKey, operator_bundle
 from emulator.files import make_private_directory, read_or_make, write_private
 from emulator.tls import is_current, issue_leaf, load_authority, new_authority
 from emulator.world import Secrets
 
 READY_FILE = "ready.json"
+OPERATOR_BUNDLE = "operator.pfx"
+"""PKCS#12, without a password: what the azuread plugin of Pulumi and Terraform logs in with."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,19 @@ class StateDirectory:
         """Secrets of the emulator's own clients, made once."""
         return Secrets(
             operator_secret=read_or_make(self.path / "operator-secret", secrets.token_urlsafe(30)),
+            operator_certificate=self._operator_certificate(),
             platform_api_key=read_or_make(self.path / "platform-api-key", secrets.token_urlsafe(30)),
             control_token=read_or_make(self.path / "control-token", secrets.token_urlsafe(30)),
         )
+
+    def _operator_certificate(self) -> str:
+        """The certificate (PEM) of `operator.pfx`, made once; the bundle is written first."""
+        certificate = self.path / "operator-certificate.pem"
+        if not certificate.exists():
+            bundle, pem = operator_bundle()
+            write_private(self.path / OPERATOR_BUNDLE, bundle)
+            write_private(certificate, pem)
+        return certificate.read_text(encoding="ascii")
 
     def keys(self, given: Keys | None = None) -> Keys:
         """Authority, server certificate and signing key: `given`, or made once and renewed before they expire."""

@@ -10,7 +10,7 @@ from emulator.addresses import OwnAddresses
 from emulator.calendars.models import Users
 from emulator.calendars.routes import calendar_routes
 from emulator.clock import Clock
-from emulator.directory.credentials import new_secret
+from emulator.directory.credentials import new_secret, with_certificate
 from emulator.directory.models import Directory
 from emulator.directory.objects import new_guid
 from emulator.directory.routes import directory_routes
@@ -42,9 +42,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What this emulator's own clients log in with. Kept in files (0600), never in the database."""
+    """What this emulator's own clients log in with. Kept in files (0600), never in the database.
+
+    Attributes:
+        operator_certificate: PEM text; its key is in the bundle beside it, and never here.
+    """
 
     operator_secret: str
+    operator_certificate: str
     platform_api_key: str
     control_token: str
 
@@ -119,6 +124,7 @@ class EmulatedCloud:
             raise SeedError(
                 f"{seed.name}: the state was made from another seed; leave the seed out, or use another state folder"
             )
+        self._trust_operator_certificate()
         self.database.commit()
 
     def _plant(self, source: SeedSource) -> None:
@@ -130,6 +136,17 @@ class EmulatedCloud:
         self._facts.put("seed", Fact(source.text))
         self._facts.put("operator_tenant_id", Fact(operator.tenant_id))
         self._facts.put("operator_client_id", Fact(operator.client_id))
+
+    def _trust_operator_certificate(self) -> None:
+        """Register the operator's certificate with its application, unless that has it.
+
+        States that an older version wrote and imported ones lack it.
+        """
+        operator = self.directory.application_by_client(self.operator[1])
+        if operator is not None:
+            trusting = with_certificate(operator, self.own.operator_certificate, self.clock.now())
+            if trusting is not operator:
+                self.directory.put_application(trusting)
 
     @property
     def operator(self) -> tuple[str, str]:
@@ -225,6 +242,7 @@ class EmulatedCloud:
         for table, key, value in objects:
             table.put(key, value)
         self.directory.index()
+        self._trust_operator_certificate()
         self.database.commit()
 
     def _tables(self) -> list[Table[Any]]:
@@ -254,4 +272,5 @@ class EmulatedCloud:
         self.clock.offset_s = 0.0
         self._keep_facts()
         self._plant(SeedSource(self._fact("seed", ""), "the seed of this state"))
+        self._trust_operator_certificate()
         self.database.commit()

@@ -185,5 +185,5 @@ def emulator_environ(emulator: RunningEmulator, emulator_file: Path) -> dict[str
         "ARM_METADATA_HOSTNAME": f"localhost:{emulator.ready['port']}",
         "ARM_TENANT_ID": operator["tenant_id"],
         "ARM_CLIENT_ID": operator["client_id"],
-        "ARM_CLIENT_SECRET_FILE_PATH": operator["client_secret_file"],
+        "ARM_CLIENT_CERTIFICATE_PATH": operator["client_certificate_file"],
     }

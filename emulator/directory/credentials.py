@@ -150,6 +150,23 @@ def merge_keys(
     return found
 
 
+def with_certificate(application: Application, pem: str, now: float) -> Application:
+    """The application with this certificate among its `keyCredentials`; the same one where it has it already.
+
+    Args:
+        pem: the certificate's text.
+        now: in seconds since the epoch.
+    """
+    der = x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+    keys = application.properties["keyCredentials"]
+    if any(each["key"] == base64.b64encode(der).decode() for each in keys):
+        return application
+    given = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": base64.b64encode(der).decode()}
+    names = ("keyId", "displayName", "customKeyIdentifier", "startDateTime", "endDateTime")
+    key = _new_key({**given, **dict.fromkeys(names)}, now, {})
+    return replace(application, properties={**application.properties, "keyCredentials": [*keys, key]})
+
+
 def _new_key(given: dict[str, Any], now: float, policy: dict[str, Any]) -> dict[str, Any]:
     if given["type"] != "AsymmetricX509Cert" or given["usage"] != "Verify":
         raise bad_request(

@@ -170,18 +170,32 @@ def _is_text_throughout(value: dict[str, Any]) -> bool:
 def _find_certificate(
     credentials: list[dict[str, Any]], header: dict[str, Any]
 ) -> tuple[dict[str, Any] | None, x509.Certificate | None]:
-    """The registered certificate that the assertion's header names by `x5t#S256` or `x5t`."""
-    # Some clients, MSAL among them, leave base64's padding on; MSAL for Go writes plain base64, with `+` and `/`.
-    wanted_sha256, wanted_sha1 = (
-        str(header.get(name) or "").rstrip("=").translate(_TO_URL_SAFE) for name in ("x5t#S256", "x5t")
-    )
+    """The registered certificate that the assertion's header names: by `x5t#S256`, else `x5t`, else `kid`.
+
+    MSAL .NET wrote `kid` alone for years, and so does go-azure-sdk (sdk/auth/client_credentials.go), with which
+    the azuread plugin logs in: base64 of the SHA-1 thumbprint, or its hexadecimal digits.
+    Source: https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/pull/1714
+    """
+    wanted_sha256, wanted_sha1, key_id = (_plain(header.get(name)) for name in ("x5t#S256", "x5t", "kid"))
     for credential in credentials:
         certificate = x509.load_der_x509_certificate(base64.b64decode(credential["key"]))
         sha256 = _encode(certificate.fingerprint(hashes.SHA256()))
-        sha1 = _encode(certificate.fingerprint(hashes.SHA1()))  # noqa: S303
-        if wanted_sha256 == sha256 or (not wanted_sha256 and wanted_sha1 == sha1):
+        thumbprint = certificate.fingerprint(hashes.SHA1())  # noqa: S303
+        sha1 = _encode(thumbprint)
+        if wanted_sha256:
+            found = wanted_sha256 == sha256
+        elif wanted_sha1:
+            found = wanted_sha1 == sha1
+        else:
+            found = key_id == sha1 or key_id.upper() == thumbprint.hex().upper()
+        if found:
             return credential, certificate
     return None, None
+
+
+def _plain(value: Any) -> str:
+    """A thumbprint without padding: some clients, MSAL among them, leave it on; MSAL for Go writes `+` and `/`."""
+    return str(value or "").rstrip("=").translate(_TO_URL_SAFE)
 
 
 def _encode(raw: bytes) -> str:
@@ -189,7 +203,7 @@ def _encode(raw: bytes) -> str:
 
 
 def _thumbprint(header: dict[str, Any]) -> str:
-    return str(header.get("x5t#S256") or header.get("x5t") or "")[:64]
+    return str(header.get("x5t#S256") or header.get("x5t") or header.get("kid") or "")[:64]
 
 
 def _signed_by(assertion: str, key: Any, algorithm: str) -> bool:

@@ -1,4 +1,4 @@
-"""The key that signs tokens, and what Entra publishes of it."""
+"""Keys with their certificates: the one that signs tokens, as Entra publishes it, and the operator's for its logins."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 
@@ -26,20 +27,7 @@ class SigningKey:
     @classmethod
     def new(cls) -> SigningKey:
         """A new 2048-bit key."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tokens of the orgcal emulator")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=3650))
-            .sign(key, hashes.SHA256())
-        )
-        return cls(key, certificate)
+        return cls(*_self_signed("tokens of the orgcal emulator", datetime.now(UTC) + timedelta(days=3650)))
 
     @classmethod
     def from_pem(cls, pem: str) -> SigningKey:
@@ -86,6 +74,33 @@ class SigningKey:
         """A token. Version 1 tokens carry `x5t` too, as Entra's do."""
         headers = {"kid": self.kid, "x5t": self.kid} if version == 1 else {"kid": self.kid}
         return jwt.encode(claims, self.private_key, "RS256", headers=headers)
+
+
+def operator_bundle() -> tuple[bytes, str]:
+    """A new certificate for the operator: PKCS#12 with its key and without a password, and its PEM text.
+
+    It ends when the operator's secret does, so that the emulator's clock never outlives it.
+    """
+    key, certificate = _self_signed("operator of the orgcal emulator", datetime(2299, 12, 31, tzinfo=UTC))
+    bundle = pkcs12.serialize_key_and_certificates(None, key, certificate, None, serialization.NoEncryption())
+    return bundle, certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _self_signed(common_name: str, end: datetime) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """A new 2048-bit RSA key, and a certificate of it that is valid from yesterday on."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(end)
+        .sign(key, hashes.SHA256())
+    )
+    return key, certificate
 
 
 def _number(value: int) -> str:

@@ -34,7 +34,7 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
     """
     from orgcal.engine import checkup, checkup_stack
     from orgcal.engine.environment import original_environment, stack_environment
-    from orgcal.engine.stacks import project_dir, read_stack_file
+    from orgcal.engine.stacks import home_tenant, project_dir, read_stack_file
     from orgcal.errors import OrgcalError
 
     project = project_dir()
@@ -49,7 +49,7 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
     ]
     try:
         surroundings = stack_environment(project, stack, before)
-        salt = read_stack_file(project, stack).get("encryptionsalt")
+        said = read_stack_file(project, stack)
     except OrgcalError as error:
         return [*findings, checkup.Finding("world", False, f"{error.where}: {error.what}", error.repair)]
     child = surroundings.applied_to(before)
@@ -57,11 +57,13 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
         *findings,
         checkup.checked(
             "plugin azuread",
-            lambda: checkup.check_azuread(project, surroundings.stack_dir, surroundings.cloud, child),
+            lambda: checkup.check_azuread(engine, project, surroundings, child, home_tenant(said)),
         ),
         checkup.checked("emulator", lambda: checkup_stack.check_emulator(surroundings)),
         checkup.checked("trust", lambda: checkup_stack.check_trust(surroundings.world, surroundings.variables)),
-        checkup.checked("backend", lambda: checkup_stack.check_backend(surroundings, before, salt)),
+        checkup.checked(
+            "backend", lambda: checkup_stack.check_backend(surroundings, before, said.get("encryptionsalt"))
+        ),
         checkup.checked("settings", lambda: checkup_stack.check_settings(project, stack)),
         checkup.checked("world", lambda: checkup_stack.check_world(surroundings, environ)),
     ]

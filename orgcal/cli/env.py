@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from orgcal.engine.environment import CHANGED_VARIABLE, KEPT_PREFIX, SECRET_VARIABLES, StackEnvironment
+from orgcal.engine.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
 
 
 def env(
@@ -55,7 +55,7 @@ def set_script(prepared: StackEnvironment) -> str:
 
 def _keep_aside(name: str) -> str:
     """Keeps the old value in the shell; a secret stays a variable of this shell alone, and reaches no child."""
-    keep = "" if name in SECRET_VARIABLES else "export "
+    keep = "" if name in HIDDEN_VARIABLES else "export "
     return f'if [ -n "${{{name}+x}}" ]; then {keep}{KEPT_PREFIX}{name}="${name}"; fi'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from orgcal.engine.child import Ended, run_child
+from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.find import Engine, Missing, look_for_engine
 from orgcal.engine.plugins import PLUGIN_VARIABLE, PROGRAM, installed_azuread, kept_choice, standin_dir
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
@@ -113,32 +115,51 @@ def check_our_plugin(project_dir: Path, environ: Mapping[str, str]) -> Finding:
     return Finding("plugin orgcal", True, "starts")
 
 
-def check_azuread(project_dir: Path, stack_dir: Path, cloud: str, environ: Mapping[str, str]) -> Finding:
-    """The azuread plugin that the stack uses, or would use, is there."""
-    name = "plugin azuread"
-    installed = installed_azuread(environ)
-    asked = environ.get(PLUGIN_VARIABLE) or kept_choice(stack_dir) or "auto"
-    install = f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
-    if cloud != "emulator":
-        if asked == "standin":
-            return Finding(name, False, f"the stand-in is chosen, and cloud {cloud} is real", f"{PLUGIN_VARIABLE}=real")
-        if installed is None:
-            return Finding(name, False, f"{AZUREAD_PLUGIN_VERSION} is not installed", install)
-        return Finding(name, True, f"real, {AZUREAD_PLUGIN_VERSION}")
-    if asked == "real" and sys.platform != "darwin":
-        if installed is None:
-            repair = f"{install}, or {PLUGIN_VARIABLE}=standin"
-            return Finding(
-                name, False, f"the real one is chosen, and {AZUREAD_PLUGIN_VERSION} is not installed", repair
-            )
-        return Finding(name, True, f"real, {AZUREAD_PLUGIN_VERSION}")
-    if asked == "auto" and installed is not None and sys.platform != "darwin":
-        return Finding(name, True, f"real, {AZUREAD_PLUGIN_VERSION}; not yet used by this stack")
-    program = standin_dir(project_dir) / PROGRAM
-    trouble = serving_trouble([str(program), "127.0.0.1:1"], environ)
+def check_azuread(
+    engine: Engine | None,
+    project_dir: Path,
+    surroundings: StackEnvironment,
+    environ: Mapping[str, str],
+    tenant_id: str,
+) -> Finding:
+    """The azuread plugin that the stack uses, or would use, is there, and logs in.
+
+    Args:
+        engine: finds the plugin; None if there is none.
+        project_dir: the checkout.
+        surroundings: of the stack.
+        environ: the stack's environment, as its engine has it.
+        tenant_id: the home tenant; empty for the emulator's own.
+    """
+    from orgcal.engine.plugin_login import login_trouble
+
+    name, cloud = "plugin azuread", surroundings.cloud
+    if engine is None:
+        return Finding(name, False, "not looked at without an engine", MAKE_ENGINE)
+    asked = environ.get(PLUGIN_VARIABLE) or kept_choice(surroundings.stack_dir) or "auto"
+    if cloud != "emulator" and asked == "standin":
+        return Finding(name, False, f"the stand-in is chosen, and cloud {cloud} is real", f"{PLUGIN_VARIABLE}=real")
+    real = asked != "standin" and (cloud != "emulator" or sys.platform != "darwin")
+    found = real and (shutil.which(PROGRAM, path=environ.get("PATH", "")) or installed_azuread(engine, environ))
+    if real and not found and (asked == "real" or cloud != "emulator"):
+        repair = f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
+        repair += f", or {PLUGIN_VARIABLE}=standin" if cloud == "emulator" else ""
+        return Finding(name, False, f"the real one, {AZUREAD_PLUGIN_VERSION}, is not installed", repair)
+    which = f"real, {AZUREAD_PLUGIN_VERSION}" if found else "our stand-in"
+    if isinstance(found, str):
+        which = f"{found}, which the engine takes first"
+    elif found and asked == "auto":
+        which += "; not yet used by this stack"
+    if not found:
+        environ = {**environ, "PATH": os.pathsep.join([str(standin_dir(project_dir)), environ.get("PATH", "")])}
+    world = surroundings.world
+    if world is None:
+        return Finding(name, True, f"{which}; its login is not tried while the emulator does not run")
+    home = tenant_id or (world.emulated.operator_tenant_id if world.emulated else "")
+    trouble, repair = login_trouble(engine, environ, world, home)
     if trouble:
-        return Finding(name, False, f"our stand-in does not start: {trouble}", "make setup; git status")
-    return Finding(name, True, "our stand-in starts")
+        return Finding(name, False, f"{which}: {trouble}", repair)
+    return Finding(name, True, f"{which}, logs in")
 
 
 class _Serving(Exception):  # no error: it ends the wait

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgcal.engine.runner_tokens import renew_tokens
+from orgcal.msgraph.login import engine_login
 
 OnLine = Callable[[str], None]
+_STARTS_PLUGINS = frozenset({"preview", "up", "refresh", "destroy", "import"})
+"""Commands of the engine that configure the azuread plugin, so that log in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ def run_engine(
         environ: its whole environment.
         on_output: told each line of its standard output.
         on_error: told each line of its standard error.
+
+    Raises:
+        UsageError: the environment names half a login, or what cannot be used.
+        EntraError: it holds no login.
     """
     renew_tokens(environ)
     said: dict[str, list[str]] = {"out": [], "err": []}
@@ -53,16 +61,20 @@ def run_engine(
             if tell:
                 tell(lines[-1])
 
-    with subprocess.Popen(
-        [str(pulumi), "--non-interactive", *words],
-        cwd=cwd,
-        env={**environ, "PULUMI_AUTOMATION_API": "true"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        umask=0o077,  # states and their backups are nobody else's
-    ) as process:
+    login = engine_login(environ) if words[0] in _STARTS_PLUGINS else contextlib.nullcontext(environ)
+    with (
+        login as exact,
+        subprocess.Popen(
+            [str(pulumi), "--non-interactive", *words],
+            cwd=cwd,
+            env={**exact, "PULUMI_AUTOMATION_API": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            umask=0o077,  # states and their backups are nobody else's
+        ) as process,
+    ):
         assert process.stdout is not None
         assert process.stderr is not None
         readers = [

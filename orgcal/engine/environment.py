@@ -26,6 +26,7 @@ from orgcal.engine.stacks import (
     stack_dir,
 )
 from orgcal.errors import UsageError
+from orgcal.msgraph.login import LOGIN_VARIABLES, SECRET_VARIABLES
 from orgcal.msgraph.operator import federated_login
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World, load_world, read_emulator_file
 from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
@@ -38,47 +39,9 @@ DEV_PASSPHRASE_FILE = Path(__file__).with_name("dev_passphrase.txt")
 
 # Who deploys, and where: on stacks of the emulator's world each of these is ours to set or to take away,
 # so that a shell that is set up for a real tenant cannot leak into the emulator's world or the other way.
-_LOGIN_VARIABLES = (
-    "ARM_CLIENT_ID",
-    "ARM_CLIENT_ID_FILE_PATH",
-    "ARM_CLIENT_SECRET",
-    "ARM_CLIENT_SECRET_FILE_PATH",
-    "ARM_CLIENT_CERTIFICATE",
-    "ARM_CLIENT_CERTIFICATE_PATH",
-    "ARM_CLIENT_CERTIFICATE_PASSWORD",
-    "ARM_ENVIRONMENT",
-    "ARM_METADATA_HOST",
-    "ARM_METADATA_HOSTNAME",
-    "ARM_OIDC_TOKEN",
-    "ARM_OIDC_TOKEN_FILE_PATH",
-    "ARM_OIDC_REQUEST_TOKEN",
-    "ARM_OIDC_REQUEST_URL",
-    "ARM_TENANT_ID",
-    "ARM_USE_CLI",
-    "ARM_USE_MSI",
-    "ARM_USE_OIDC",
-)
+_PLACE_VARIABLES = ("ARM_ENVIRONMENT", "ARM_METADATA_HOST", "ARM_METADATA_HOSTNAME", "ARM_TENANT_ID")
 
-FEDERATED_VARIABLES = (
-    "ARM_CLIENT_ID",
-    "ARM_OIDC_TOKEN",
-    "ARM_OIDC_TOKEN_FILE_PATH",
-    "ARM_OIDC_REQUEST_TOKEN",
-    "ARM_OIDC_REQUEST_URL",
-    "ARM_USE_OIDC",
-)
-"""A runner's login by a token of its own issuer."""
-
-SECRET_VARIABLES = frozenset(
-    {
-        "ARM_CLIENT_SECRET",
-        "ARM_CLIENT_CERTIFICATE",
-        "ARM_CLIENT_CERTIFICATE_PASSWORD",
-        "ARM_OIDC_TOKEN",
-        "ARM_OIDC_REQUEST_TOKEN",
-        "PULUMI_CONFIG_PASSPHRASE",
-    }
-)
+HIDDEN_VARIABLES = SECRET_VARIABLES | {"PULUMI_CONFIG_PASSPHRASE"}
 """Of these a shell keeps the old value to itself: a real tenant's secret has no business in the emulator's world."""
 
 
@@ -175,8 +138,9 @@ def stack_environment(
         world = read_emulator_file(emulator.ready_file) if emulator.running() else None
         if world is not None:
             variables |= _emulator_variables(world, emulator.ready_file, own_dir, environ)
-        own = FEDERATED_VARIABLES if world is not None and federated_login(world, environ) else ()
-        removed += tuple(name for name in _LOGIN_VARIABLES if name not in (*variables, *own))
+        runner = world is not None and federated_login(world, environ)
+        foreign = () if runner else LOGIN_VARIABLES
+        removed += tuple(name for name in (*_PLACE_VARIABLES, *foreign) if name not in variables)
     else:
         world = load_world(cloud, environ)
     return StackEnvironment(
@@ -254,7 +218,7 @@ def _emulator_variables(world: World, ready_file: Path, own_dir: Path, environ: 
     }
     if not federated_login(world, environ):
         variables["ARM_CLIENT_ID"] = world.emulated.operator_client_id
-        variables["ARM_CLIENT_SECRET_FILE_PATH"] = str(world.emulated.operator_client_secret_file)
+        variables["ARM_CLIENT_CERTIFICATE_PATH"] = str(world.emulated.operator_client_certificate_file)
     return variables
 
 

@@ -45,7 +45,7 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
     if protected:
         what = f"protected against deletion: {', '.join(protected)}"
         return EngineError(what, where=where, repair=hint(PROTECTED, stack))
-    sentences = [text for text in map(_sentence, diagnostics) if text]
+    sentences = [text for text in map(sentence_of, diagnostics) if text]
     if not sentences:
         sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
     # Our own program and plugins end a sentence with its repair; the engine's only tell what happened.
@@ -67,7 +67,7 @@ def _last_line(transcript: str) -> str:
     return said or "the engine failed without saying why"
 
 
-def _sentence(diagnostic: str) -> str:
+def sentence_of(diagnostic: str) -> str:
     """The telling part of a diagnostic, without the engine's wrapping; empty where it tells nothing of its own."""
     text = diagnostic.removeprefix("error: ")
     if re.match(r"(an unhandled error occurred: program exited|(update|preview|refresh|destroy) failed)", text):

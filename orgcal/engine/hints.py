@@ -17,6 +17,8 @@ _AUDIENCE = (
 )
 _GONE = "pulumi refresh --stack {stack}; a deleted application can be restored: orgcal preflight --stack {stack}"
 
+_LOGIN = "log in as docs/create.md says (az login, or ARM_ variables); orgcal doctor --stack {stack} tries the login"
+
 PROTECTED = "is protected"
 
 # The first that is in the text; in lower case.
@@ -30,6 +32,8 @@ _HINTS = (
     ("signinaudiencenotallowed", _AUDIENCE),
     ("asperapppolicy", _POLICY),
     ("request_resourcenotfound", _GONE),
+    ("failed to load azure credentials", _LOGIN),
+    ("no authorizer could be configured", _LOGIN),
 )
 
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from orgcal.errors import EngineError, UsageError, WorldMismatch
 PLUGIN_VARIABLE = "AZUREAD_PLUGIN"
 PROGRAM = "pulumi-resource-azuread"
 INSTALL_LIMIT_S = 180.0
+_LIST_LIMIT_S = 30.0
 REMEMBER_FAILURE_S = 86_400.0
 _KEPT = "azuread-plugin.json"
 
@@ -54,14 +56,35 @@ def standin_dir(project_dir: Path) -> Path:
     return project_dir / "providers" / "azuread"
 
 
-def installed_azuread(environ: Mapping[str, str]) -> Path | None:
-    """The real plugin's program in Pulumi's own folder, in the version we pinned; None if it is not there."""
-    home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi").expanduser()
-    folder = home / "plugins" / f"resource-azuread-v{AZUREAD_PLUGIN_VERSION}"
-    program = folder / PROGRAM
-    # Pulumi keeps this mark beside the folder until an installation is complete.
-    unfinished = folder.with_name(f"{folder.name}.partial")
-    return program if os.access(program, os.X_OK) and not unfinished.exists() else None
+def installed_azuread(engine: Engine, environ: Mapping[str, str]) -> bool:
+    """Whether the engine finds the real plugin in the version we pinned among its own.
+
+    Only the engine knows where those are: in PULUMI_HOME, or in the home of the account (passwd), which HOME need not
+    be; and which of them are complete.
+
+    Raises:
+        EngineError: the engine cannot list them.
+    """
+    try:
+        listed = subprocess.run(
+            [str(engine.pulumi), "plugin", "ls", "--json"],
+            env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LIST_LIMIT_S,
+            check=True,
+        ).stdout
+        plugins = json.loads(listed)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise EngineError(
+            f"the engine does not list its plugins ({type(error).__name__})",
+            where="azuread plugin",
+            repair=f"see what it says: {engine.pulumi} plugin ls",
+        ) from None
+    wanted = {"kind": "resource", "name": "azuread", "version": AZUREAD_PLUGIN_VERSION}
+    return any(wanted.items() <= plugin.items() for plugin in plugins)
 
 
 def kept_choice(stack_dir: Path) -> Kind | None:
@@ -107,14 +130,15 @@ def choose_azuread(
     by = f"{PLUGIN_VARIABLE}={asked}" if asked in ("real", "standin") else "kept from this stack's first run"
     if cloud != "emulator":
         _refuse_standin(wanted, by, project_dir, environ, cloud)
-        path = _real(engine, cloud, environ, progress, again=asked is not None)
-        plugin = _real_plugin(path, "the only one outside the emulator's world", environ)
+        plugin = _real(
+            engine, cloud, environ, progress, again=asked is not None, why="the only one outside the emulator's world"
+        )
     elif system == "darwin":
         plugin = _standin(project_dir, "Go on macOS does not read SSL_CERT_FILE, so the real one trusts no emulator")
     elif wanted == "standin":
         plugin = _standin(project_dir, by)
     elif wanted == "real":
-        plugin = _real_plugin(_real(engine, cloud, environ, progress, again=asked is not None), by, environ)
+        plugin = _real(engine, cloud, environ, progress, again=asked is not None, why=by)
     else:
         plugin = _auto(engine, project_dir, environ, progress, again=asked is not None)
     if plugin.kind != kept:
@@ -126,11 +150,10 @@ def _auto(
     engine: Engine, project_dir: Path, environ: Mapping[str, str], progress: Progress, *, again: bool
 ) -> AzureadPlugin:
     try:
-        path = _real(engine, "emulator", environ, progress, again=again)
+        return _real(engine, "emulator", environ, progress, again=again, why="it is installed")
     except EngineError as error:
         # The engine's own words, in brackets, are for `AZUREAD_PLUGIN=real`; one line says enough here.
         return _standin(project_dir, error.what.split(" (", 1)[0])
-    return _real_plugin(path, "it is installed", environ)
 
 
 def _refuse_standin(wanted: str, by: str, project_dir: Path, environ: Mapping[str, str], cloud: str) -> None:
@@ -156,13 +179,6 @@ def _shadow(environ: Mapping[str, str]) -> Path | None:
     return Path(found) if found else None
 
 
-def _real_plugin(path: Path, why: str, environ: Mapping[str, str]) -> AzureadPlugin:
-    shadow = _shadow(environ)
-    if shadow:
-        return AzureadPlugin("real", None, f"azuread plugin: {shadow}, since the engine takes the one on PATH first")
-    return AzureadPlugin("real", None, f"azuread plugin: real, {AZUREAD_PLUGIN_VERSION} in {path.parent} ({why})")
-
-
 def _standin(project_dir: Path, why: str) -> AzureadPlugin:
     folder = standin_dir(project_dir)
     if not os.access(folder / PROGRAM, os.X_OK):
@@ -170,39 +186,51 @@ def _standin(project_dir: Path, why: str) -> AzureadPlugin:
     return AzureadPlugin("standin", folder, f"azuread plugin: our stand-in ({why})")
 
 
-def _real(engine: Engine, cloud: str, environ: Mapping[str, str], progress: Progress, *, again: bool) -> Path:
-    """The real plugin's program, installed first if need be.
+def _real(
+    engine: Engine, cloud: str, environ: Mapping[str, str], progress: Progress, *, again: bool, why: str
+) -> AzureadPlugin:
+    """The real plugin as the engine will find it, on PATH before its own; installed first if need be.
 
     A failed try is remembered for a day, so that not every run on a closed network waits for it, unless
     the user asks for it by name (`again`).
     """
-    path = installed_azuread(environ)
-    if path:
-        return path
+    on_path = _shadow(environ)
+    if on_path:
+        return AzureadPlugin("real", None, f"azuread plugin: {on_path}, since the engine takes the one on PATH first")
     failed = cache_dir(environ) / f"azuread-{AZUREAD_PLUGIN_VERSION}.failed"
-    remembered = "" if again else _remembered(failed)
-    if not remembered:
-        progress.say(f"azuread plugin: installing the real one, {AZUREAD_PLUGIN_VERSION}")
-        ended = run_child(
-            [str(engine.pulumi), "plugin", "install", "resource", "azuread", AZUREAD_PLUGIN_VERSION],
-            env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-            cwd=Path("/"),
-            limit_s=INSTALL_LIMIT_S,
-            on_tick=lambda seconds: progress.pulse(f"azuread plugin: installing, {in_words(seconds)}"),
-        )
-        progress.clear()
-        path = installed_azuread(environ)
-        if ended.status == 0 and path:
-            failed.unlink(missing_ok=True)
-            return path
-        remembered = trouble_in(ended)[0]
-        _remember(failed, remembered)
-    raise EngineError(
-        f"the real one cannot be installed: {remembered}",
-        where="azuread plugin",
-        repair=f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
-        + (f", or {PLUGIN_VARIABLE}=standin" if cloud == "emulator" else ""),
+    if not installed_azuread(engine, environ):
+        trouble = "" if again else _remembered(failed)
+        if not trouble:
+            trouble = _install(engine, environ, progress)
+            if trouble:
+                _remember(failed, trouble)
+        if trouble:
+            raise EngineError(
+                f"the real one cannot be installed: {trouble}",
+                where="azuread plugin",
+                repair=f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
+                + (f", or {PLUGIN_VARIABLE}=standin" if cloud == "emulator" else ""),
+            )
+    failed.unlink(missing_ok=True)
+    return AzureadPlugin("real", None, f"azuread plugin: real, {AZUREAD_PLUGIN_VERSION} ({why})")
+
+
+def _install(engine: Engine, environ: Mapping[str, str], progress: Progress) -> str:
+    """Let the engine install the real plugin; why it could not, in a few words, empty where it did."""
+    progress.say(f"azuread plugin: installing the real one, {AZUREAD_PLUGIN_VERSION}")
+    ended = run_child(
+        [str(engine.pulumi), "plugin", "install", "resource", "azuread", AZUREAD_PLUGIN_VERSION],
+        env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        cwd=Path("/"),
+        limit_s=INSTALL_LIMIT_S,
+        on_tick=lambda seconds: progress.pulse(f"azuread plugin: installing, {in_words(seconds)}"),
     )
+    progress.clear()
+    if ended.status != 0:
+        return trouble_in(ended)[0]
+    if not installed_azuread(engine, environ):
+        return "the engine installed it and does not find it; see pulumi plugin ls, and PULUMI_HOME"
+    return ""
 
 
 def _remembered(failed: Path) -> str:

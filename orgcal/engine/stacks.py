@@ -117,6 +117,15 @@ def stack_cloud(project_dir: Path, stack: str) -> str:
     return str(cloud)
 
 
+def home_tenant(said: Mapping[str, Any]) -> str:
+    """The home tenant's id in what a stack's file says; empty where it names none."""
+    config = said.get("config") or {}
+    entra = config.get("orgcal:entra")
+    return str(
+        config.get("orgcal:entra.tenant_id") or (entra.get("tenant_id") if isinstance(entra, dict) else "") or ""
+    )
+
+
 def project_dir() -> Path:
     """The checkout this package runs from: the folder with Pulumi.yaml."""
     found = Path(os.path.realpath(__file__)).parent.parent.parent

@@ -30,6 +30,7 @@ class Emulated:
     operator_tenant_id: str
     operator_client_id: str
     operator_client_secret_file: Path
+    operator_client_certificate_file: Path
     platform_url: str
     platform_api_key_file: Path
     control_url: str
@@ -129,6 +130,7 @@ def read_emulator_file(path: Path) -> World:
                 operator_tenant_id=said["operator"]["tenant_id"],
                 operator_client_id=said["operator"]["client_id"],
                 operator_client_secret_file=Path(said["operator"]["client_secret_file"]),
+                operator_client_certificate_file=Path(said["operator"]["client_certificate_file"]),
                 platform_url=said["platform"]["url"],
                 platform_api_key_file=Path(said["platform"]["api_key_file"]),
                 control_url=said["control"]["url"],

@@ -1,47 +1,52 @@
 """Configuration of the plugin: arguments of the provider first, then `ARM_*` variables, as the real plugin reads them.
 
+Who logs in is read by `orgcal.msgraph.login`. The stand-in takes no form that the real plugin refuses.
+
 Source: https://www.pulumi.com/registry/packages/azuread/installation-configuration/ and
 https://registry.terraform.io/providers/hashicorp/azuread/latest/docs#argument-reference
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from orgcal.errors import ConfigError
+from orgcal.errors import ConfigError, OrgcalError, UsageError
 from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken
+from orgcal.msgraph.login import LOGIN_FORMS, Login, read_login
 from providers._sdk import UNKNOWN, Prop, reveal
 from providers.azuread.loopback import REAL_PLUGIN, is_loopback
 
-VARIABLES: Mapping[str, tuple[str, ...]] = {
-    "clientCertificate": ("ARM_CLIENT_CERTIFICATE",),
-    "clientCertificatePassword": ("ARM_CLIENT_CERTIFICATE_PASSWORD",),
-    "clientCertificatePath": ("ARM_CLIENT_CERTIFICATE_PATH",),
-    "clientId": ("ARM_CLIENT_ID",),
-    "clientIdFilePath": ("ARM_CLIENT_ID_FILE_PATH",),
-    "clientSecret": ("ARM_CLIENT_SECRET",),
-    "clientSecretFilePath": ("ARM_CLIENT_SECRET_FILE_PATH",),
-    "environment": ("ARM_ENVIRONMENT",),
-    "metadataHost": ("ARM_METADATA_HOSTNAME",),
-    "oidcToken": ("ARM_OIDC_TOKEN",),
-    "oidcTokenFilePath": ("ARM_OIDC_TOKEN_FILE_PATH",),
-    "oidcRequestToken": ("ARM_OIDC_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-    "oidcRequestUrl": ("ARM_OIDC_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_URL"),
-    "tenantId": ("ARM_TENANT_ID",),
-    "useAksWorkloadIdentity": ("ARM_USE_AKS_WORKLOAD_IDENTITY",),
-    "useCli": ("ARM_USE_CLI",),
-    "useMsi": ("ARM_USE_MSI",),
-    "useOidc": ("ARM_USE_OIDC",),
+VARIABLES: Mapping[str, str] = {
+    "adoPipelineServiceConnectionId": "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID",
+    "clientCertificate": "ARM_CLIENT_CERTIFICATE",
+    "clientCertificatePassword": "ARM_CLIENT_CERTIFICATE_PASSWORD",
+    "clientCertificatePath": "ARM_CLIENT_CERTIFICATE_PATH",
+    "clientId": "ARM_CLIENT_ID",
+    "clientIdFilePath": "ARM_CLIENT_ID_FILE_PATH",
+    "clientSecret": "ARM_CLIENT_SECRET",
+    "clientSecretFilePath": "ARM_CLIENT_SECRET_FILE_PATH",
+    "environment": "ARM_ENVIRONMENT",
+    "metadataHost": "ARM_METADATA_HOSTNAME",
+    "oidcToken": "ARM_OIDC_TOKEN",
+    "oidcTokenFilePath": "ARM_OIDC_TOKEN_FILE_PATH",
+    "oidcRequestToken": "ARM_OIDC_REQUEST_TOKEN",
+    "oidcRequestUrl": "ARM_OIDC_REQUEST_URL",
+    "tenantId": "ARM_TENANT_ID",
+    "useAksWorkloadIdentity": "ARM_USE_AKS_WORKLOAD_IDENTITY",
+    "useCli": "ARM_USE_CLI",
+    "useMsi": "ARM_USE_MSI",
+    "useOidc": "ARM_USE_OIDC",
 }
-"""Argument of the provider -> variables that stand for it, the first one set counts."""
+"""Argument of the provider -> variable that stands for it."""
 
-_UNUSED = ("adoPipelineServiceConnectionId", "disableTerraformPartnerId", "msiEndpoint", "partnerId")
+_HALF = ("ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH", "ARM_USE_OIDC", "ARM_USE_AKS_WORKLOAD_IDENTITY")
+"""Variables that are no login without another one."""
+
+_UNUSED = ("disableTerraformPartnerId", "msiEndpoint", "partnerId")
 _SECRET = frozenset({"clientCertificate", "clientCertificatePassword", "clientSecret", "oidcRequestToken", "oidcToken"})
 
 CONFIG: Mapping[str, Prop] = {name: Prop("any", secret=name in _SECRET) for name in sorted({*VARIABLES, *_UNUSED})}
@@ -89,26 +94,29 @@ def read_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> S
             f"{source.name('environment')} is {source.text('environment')!r}, but every address comes from "
             f"{source.name('metadataHost')}; remove one of them"
         )
-    tenant_id, client_id = source.text("tenantId"), source.either("clientId", "clientIdFilePath")
-    if not tenant_id:
-        source.problem(f"{source.name('tenantId')} is missing")
-    if not client_id:
-        source.problem(f"{source.name('clientId')} (or {source.name('clientIdFilePath')}) is missing")
+    for argument in ("tenantId", "clientId"):
+        if not source.text(argument):
+            source.problem(f"{source.name(argument)} is missing")
     credential = _credential(source)
     ca_file = environ.get("SSL_CERT_FILE", "")
     if ca_file and not Path(ca_file).is_file():
         source.problem(f"SSL_CERT_FILE names {ca_file}, which is not a file")
     if source.problems or credential is None:
         raise ConfigError(source.problems, where="azuread stand-in")
-    return Settings(tenant_id, client_id, credential, host, Path(ca_file) if ca_file else None)
+    trust = Path(ca_file) if ca_file else None
+    return Settings(source.text("tenantId"), source.text("clientId"), credential, host, trust)
 
 
 class _Source:
     """Arguments and variables together; collects what is wrong with them."""
 
     def __init__(self, arguments: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        self._arguments = {name: reveal(value) for name, value in arguments.items()}
-        self._environ = environ
+        given = {name: reveal(value) for name, value in arguments.items()}
+        self._arguments = {name: str(value).strip() for name, value in given.items() if value not in (None, "")}
+        self.environ: Mapping[str, str] = {
+            **environ,
+            **{VARIABLES[name]: value for name, value in self._arguments.items() if name in VARIABLES},
+        }
         self.problems: list[str] = []
 
     def problem(self, sentence: str) -> None:
@@ -116,131 +124,88 @@ class _Source:
 
     def name(self, argument: str) -> str:
         """What to call `argument` in a message: the variable, unless the program gave the argument itself."""
-        if self._arguments.get(argument) not in (None, ""):
-            return f"the provider's argument {argument}"
-        return next((name for name in VARIABLES[argument] if self._environ.get(name)), VARIABLES[argument][0])
+        return f"the provider's argument {argument}" if argument in self._arguments else VARIABLES[argument]
+
+    def name_of(self, variable: str) -> str:
+        """The same for a variable."""
+        return next((self.name(argument) for argument, name in VARIABLES.items() if name == variable), variable)
 
     def text(self, argument: str) -> str:
-        value = self._arguments.get(argument)
-        if value not in (None, ""):
-            return str(value).strip()
-        return next((self._environ[name].strip() for name in VARIABLES[argument] if self._environ.get(name)), "")
-
-    def flag(self, argument: str) -> bool:
-        said = self.text(argument).lower()
-        if said not in ("", "true", "false", "1", "0"):
-            self.problem(f"{self.name(argument)} is {said!r}, and must be true or false")
-        return said in ("true", "1")
-
-    def file(self, argument: str) -> bytes | None:
-        """Content of the file that `argument` names, or None where nothing is named or it cannot be read."""
-        path = self.text(argument)
-        if not path:
-            return None
-        try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            self.problem(f"{self.name(argument)} names {path}, which cannot be read ({error.strerror})")
-            return None
-
-    def either(self, value: str, path: str) -> str:
-        """A value given as such or in a file; both only if they agree."""
-        direct, raw = self.text(value), self.file(path)
-        if raw is None:
-            return direct
-        try:
-            content = raw.decode().strip()
-        except UnicodeDecodeError:
-            self.problem(f"{self.name(path)} names a file that is not text")
-            return direct
-        if not content:
-            self.problem(f"{self.name(path)} names an empty file")
-        elif direct and direct != content:
-            self.problem(f"{self.name(value)} and the file of {self.name(path)} differ; remove one of them")
-        return direct or content
+        return self.environ.get(VARIABLES[argument], "").strip()
 
 
 def _credential(source: _Source) -> Credential | None:
-    """The first of certificate, secret and OpenID Connect token that is given: the real plugin's order."""
-    before = len(source.problems)
-    for argument, what in (
-        ("useMsi", "a managed identity"),
-        ("useAksWorkloadIdentity", "an AKS workload identity"),
-    ):
-        if source.flag(argument):
-            source.problem(f"{source.name(argument)} asks for {what}, which the stand-in cannot use; {REAL_PLUGIN}")
-    if source.text("clientCertificate") or source.text("clientCertificatePath"):
-        return _certificate(source)
-    secret = source.either("clientSecret", "clientSecretFilePath")
-    if secret:
-        return ClientSecret(secret)
-    use_oidc = source.flag("useOidc")
-    token = source.either("oidcToken", "oidcTokenFilePath")
-    if token and use_oidc:
-        return FederatedToken(_reader(source, token))
-    if token:
-        source.problem(f"{source.name('oidcToken')} is given, but {source.name('useOidc')} is not true")
-    elif use_oidc and source.text("oidcRequestUrl"):
-        return _requested(source)
-    elif len(source.problems) == before:
-        names = "clientSecret", "clientSecretFilePath", "clientCertificatePath", "oidcToken", "oidcTokenFilePath"
-        source.problem(f"no credential is given; set one of {', '.join(source.name(name) for name in names)}")
+    """The credential of the login that counts, which must be one that the real plugin takes as it is."""
+    try:
+        login = read_login(source.environ)
+        if not login.form.standin:
+            source.problem(_unusable(source, login))
+        elif login.kind == "certificate":
+            return _certificate(source, login)
+        elif login.kind == "secret":
+            return ClientSecret(login.secret())
+        else:
+            return _federated(source, login)
+    except OrgcalError as error:
+        if error.where != "ARM_CLIENT_ID":  # said already
+            source.problem(f"{source.name_of(error.where)}: {error.what}")
     return None
 
 
-def _reader(source: _Source, token: str) -> Callable[[], str]:
-    """Reads the token anew each time where a file holds it: such tokens live for minutes, and the file is renewed."""
-    path, name = source.text("oidcTokenFilePath"), source.name("oidcTokenFilePath")
+def _unusable(source: _Source, login: Login) -> str:
+    usable = [" with ".join(map(source.name_of, form.variables)) for form in LOGIN_FORMS if form.standin]
+    if login.kind == "az login":
+        half = [name for name in _HALF if source.environ.get(name)]
+        given = f" ({source.name_of(half[0])} alone is none)" if half else ""
+        return f"no credential is given{given}; set one of {', '.join(usable)}"
+    named = " and ".join(source.name_of(name) for name in login.form.variables)
+    if not login.form.plugin:
+        return (
+            f"a {login.kind} is given by {named}, which the azuread plugin does not take by itself; "
+            f"set one of {', '.join(usable)}, or use orgcal up, which hands it over"
+        )
+    return f"{named} asks for a {login.kind}, which the stand-in cannot use; {REAL_PLUGIN}"
 
-    def read() -> str:
-        try:
-            return Path(path).read_text(encoding="utf-8").strip() if path else token
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([f"{name} names {path}, which cannot be read ({type(error).__name__})"]) from error
 
-    return read
+def _federated(source: _Source, login: Login) -> FederatedToken | None:
+    """Reads or asks for the token anew each time, as such tokens live for minutes."""
+    if login.token():
 
+        def read() -> str:
+            try:
+                return login.token()
+            except UsageError as error:
+                raise ConfigError([f"{source.name_of(error.where)}: {error.what}"]) from error
 
-def _requested(source: _Source) -> FederatedToken | None:
-    """Asks a runner's issuer on this machine for a new token each time, as the real plugin asks GitHub's."""
-    url, key = source.text("oidcRequestUrl"), source.text("oidcRequestToken")
+        return FederatedToken(read)
+    url = login.value("ARM_OIDC_REQUEST_URL")
     if not is_loopback(urlsplit(url).hostname or ""):
         source.problem(
             f"{source.name('oidcRequestUrl')} would have to be asked for a token, and the stand-in asks this machine "
             f"only; set {source.name('oidcToken')} or {source.name('oidcTokenFilePath')}"
         )
         return None
-    if not key:
-        source.problem(f"{source.name('oidcRequestToken')} is missing")
-        return None
 
-    def read() -> str:
+    def ask() -> str:
         from orgcal.msgraph.operator import AUDIENCE, request_token
         from providers.azuread.guard import guarded_session
 
-        environ = {"ARM_OIDC_REQUEST_URL": url, "ARM_OIDC_REQUEST_TOKEN": key}
         with guarded_session() as session:
-            return request_token(environ, session, AUDIENCE)
+            return request_token(login.environ, session, AUDIENCE)
 
-    return FederatedToken(read)
+    return FederatedToken(ask)
 
 
-def _certificate(source: _Source) -> ClientCertificate | None:
-    """The certificate and key in a PKCS#12 bundle, given as base64 text or as a file."""
+def _certificate(source: _Source, login: Login) -> ClientCertificate | None:
+    """The certificate and key in a PKCS#12 file."""
     from cryptography.hazmat.primitives import serialization  # here: slow to load, and rarely needed
     from cryptography.hazmat.primitives.serialization import pkcs12
 
-    argument = "clientCertificate" if source.text("clientCertificate") else "clientCertificatePath"
+    argument, raw = "clientCertificatePath", login.bundle()
+    password = login.value("ARM_CLIENT_CERTIFICATE_PASSWORD")
     try:
-        if argument == "clientCertificate":
-            raw: bytes | None = base64.b64decode(source.text(argument), validate=True)
-        else:
-            raw = source.file(argument)
-        if raw is None:
-            return None
-        password = source.text("clientCertificatePassword")
         key, certificate, _ = pkcs12.load_key_and_certificates(raw, password.encode() if password else None)
-    except (ValueError, binascii.Error):
+    except ValueError:
         source.problem(
             f"{source.name(argument)} is no PKCS#12 bundle that {source.name('clientCertificatePassword')} opens"
         )

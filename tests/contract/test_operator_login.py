@@ -45,8 +45,9 @@ def login(world: World, session: requests.Session) -> Callable[[Mapping[str, str
 
 
 @pytest.fixture
-def secret(emulator_environ: Mapping[str, str]) -> str:
-    return Path(emulator_environ["ARM_CLIENT_SECRET_FILE_PATH"]).read_text().strip()
+def secret_file(world: World) -> Path:
+    assert world.emulated is not None
+    return world.emulated.operator_client_secret_file
 
 
 def bundle(path: Path, password: str) -> str:
@@ -63,12 +64,13 @@ def bundle(path: Path, password: str) -> str:
 
 
 def test_operator_with_a_secret_logs_in_by_value_and_by_file(
-    login: Any, emulator_environ: Mapping[str, str], secret: str
+    login: Any, emulator_environ: Mapping[str, str], secret_file: Path
 ) -> None:
-    by_value = {"ARM_CLIENT_ID": emulator_environ["ARM_CLIENT_ID"], "ARM_CLIENT_SECRET": secret}
+    client_id, secret = emulator_environ["ARM_CLIENT_ID"], secret_file.read_text().strip()
+    by_value = {"ARM_CLIENT_ID": client_id, "ARM_CLIENT_SECRET": secret}
 
     assert roles_of(login(by_value).token()) == RIGHTS
-    tokens = login(emulator_environ)
+    tokens = login({"ARM_CLIENT_ID": client_id, "ARM_CLIENT_SECRET_FILE_PATH": str(secret_file)})
     assert roles_of(tokens.token()) == RIGHTS
     assert roles_of(tokens.renewed("refused")) == RIGHTS
     assert secret not in repr(tokens)
@@ -119,7 +121,7 @@ def test_operator_with_a_wrong_secret_is_told_why_and_never_the_secret(
     [
         ({"ARM_CLIENT_SECRET": "x"}, "ARM_CLIENT_ID"),
         ({"ARM_CLIENT_ID": "x", "ARM_CLIENT_CERTIFICATE": "%%"}, "ARM_CLIENT_CERTIFICATE"),
-        ({"ARM_CLIENT_ID": "x", "ARM_CLIENT_CERTIFICATE_PATH": "/nowhere.pfx"}, "/nowhere.pfx"),
+        ({"ARM_CLIENT_ID": "x", "ARM_CLIENT_CERTIFICATE_PATH": "/nowhere.pfx"}, "ARM_CLIENT_CERTIFICATE_PATH"),
     ],
 )
 def test_operator_with_half_a_login_is_told_what_is_missing(login: Any, environ: Mapping[str, str], where: str) -> None:
@@ -130,14 +132,15 @@ def test_operator_with_half_a_login_is_told_what_is_missing(login: Any, environ:
 
 
 def test_operator_by_oidc_without_a_token_is_told_what_to_set(login: Any) -> None:
-    with pytest.raises(UsageError, match="none is named") as caught:
-        login({"ARM_CLIENT_ID": "x", "ARM_USE_OIDC": "true"}).token()
+    with pytest.raises(EntraError, match="no login of an operator") as caught:
+        login({"ARM_CLIENT_ID": "x", "ARM_USE_OIDC": "true", "ARM_USE_CLI": "false"})
 
     assert "id-token: write" in caught.value.repair
 
 
 def test_runner_is_at_the_emulator_only_if_its_variables_name_that_emulator(world: World) -> None:
-    runner = {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "x", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/"}
+    issuer = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "key"}
+    runner = {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "x", **issuer}
     here = {**runner, "ARM_METADATA_HOSTNAME": world.metadata_host}
 
     assert federated_login(world, here)

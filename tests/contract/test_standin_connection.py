@@ -61,8 +61,12 @@ def assert_works_as_operator(connection: Connection, emulator: RunningEmulator) 
     assert found["appId"] == emulator.ready["operator"]["client_id"]
 
 
-def test_connection_with_a_secret_works(emulator: RunningEmulator) -> None:
-    assert_works_as_operator(connected(arm_variables(emulator.ready)), emulator)
+def test_connection_with_the_operators_certificate_or_secret_works(emulator: RunningEmulator) -> None:
+    environ = arm_variables(emulator.ready)
+    assert_works_as_operator(connected(environ), emulator)
+    secret = Path(emulator.ready["operator"]["client_secret_file"]).read_text()
+    by_secret = {**environ, "ARM_CLIENT_CERTIFICATE_PATH": "", "ARM_CLIENT_SECRET": secret}
+    assert_works_as_operator(connected(by_secret), emulator)
 
 
 def test_connection_asks_nothing_before_it_is_used(emulator: RunningEmulator) -> None:
@@ -108,7 +112,7 @@ def test_connection_to_nobody_says_how_to_start_the_emulator(emulator: RunningEm
 
 def test_connection_with_a_wrong_secret_is_refused_without_showing_it(emulator: RunningEmulator) -> None:
     environ = arm_variables(emulator.ready)
-    del environ["ARM_CLIENT_SECRET_FILE_PATH"]
+    del environ["ARM_CLIENT_CERTIFICATE_PATH"]
     connection = connected({**environ, "ARM_CLIENT_SECRET": "wr0ng-secret"})
     with pytest.raises(EntraError) as caught:
         connection.directory.get("/applications")
@@ -135,7 +139,6 @@ def test_connection_with_a_certificate_works(
     )
     (tmp_path / "operator.pfx").write_bytes(bundle)
     environ = arm_variables(emulator.ready)
-    environ["ARM_CLIENT_SECRET_FILE_PATH"] = ""
     environ |= {"ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "operator.pfx"), "ARM_CLIENT_CERTIFICATE_PASSWORD": "pw"}
     assert_works_as_operator(connected(environ), emulator)
 
@@ -155,7 +158,7 @@ def test_connection_with_a_token_of_another_issuer_works(
         token = jwt.encode({**claims, "exp": now + timedelta(minutes=5)}, key, "RS256", {"kid": "k"})
         (tmp_path / "token").write_text(token)
         environ = arm_variables(emulator.ready)
-        environ["ARM_CLIENT_SECRET_FILE_PATH"] = ""
+        environ["ARM_CLIENT_CERTIFICATE_PATH"] = ""
         environ |= {"ARM_USE_OIDC": "true", given_as: str(tmp_path / "token") if "FILE" in given_as else token}
         assert_works_as_operator(connected(environ), emulator)
 

@@ -123,7 +123,7 @@ def test_standin_explicit_provider_needs_no_variables_and_hides_its_secret(
     tmp_path: Path, engine_bin: Path, emulator: RunningEmulator
 ) -> None:
     environ = arm_variables(emulator.ready)
-    secret = Path(environ["ARM_CLIENT_SECRET_FILE_PATH"]).read_text().strip()
+    secret = Path(emulator.ready["operator"]["client_secret_file"]).read_text().strip()
     program = (
         "import os, pulumi, pulumi_azuread as azuread\n"
         "provider = azuread.Provider('mine', client_id=os.environ['TRIAL_CLIENT'], "

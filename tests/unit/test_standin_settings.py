@@ -52,7 +52,7 @@ def test_read_settings_missing_variable_is_named(variable: str) -> None:
 
 def test_read_settings_everything_missing_is_told_at_once() -> None:
     text = refused({})
-    for name in ("ARM_TENANT_ID", "ARM_CLIENT_ID_FILE_PATH", "ARM_METADATA_HOSTNAME", "ARM_CLIENT_SECRET_FILE_PATH"):
+    for name in ("ARM_TENANT_ID", "ARM_CLIENT_ID", "ARM_METADATA_HOSTNAME", "ARM_CLIENT_CERTIFICATE_PATH"):
         assert name in text
 
 
@@ -75,27 +75,28 @@ def test_read_settings_argument_at_fault_is_called_an_argument() -> None:
     assert "argument metadataHost" in refused(SECRET, metadataHost="example.com")
 
 
-def test_read_settings_secret_and_id_from_files(tmp_path: Path) -> None:
+def test_read_settings_forms_that_the_real_plugin_refuses_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from file\n")
-    (tmp_path / "id").write_text("c2\n")
-    environ = {**BASE, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret"), "ARM_CLIENT_ID": "",
-               "ARM_CLIENT_ID_FILE_PATH": str(tmp_path / "id")}  # fmt: skip
-    settings = read_settings({}, environ)
-    assert settings is not None
-    assert settings.client_id == "c2"
-    assert settings.credential == ClientSecret("from file")
+    (tmp_path / "id").write_text("c\n")
+    by_file = {**BASE, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret")}
+    id_by_file = {**SECRET, "ARM_CLIENT_ID": "", "ARM_CLIENT_ID_FILE_PATH": str(tmp_path / "id")}
+    inline = {**BASE, "ARM_CLIENT_CERTIFICATE": base64.b64encode(_bundle(b"pw")).decode()}
+    assert "ARM_CLIENT_SECRET_FILE_PATH, which the azuread plugin does not take" in refused(by_file)
+    assert "from file" not in refused(by_file)
+    assert "ARM_CLIENT_ID is missing" in refused(id_by_file)
+    assert "ARM_CLIENT_CERTIFICATE, which the azuread plugin does not take" in refused(inline)
 
 
 def test_read_settings_value_and_file_that_differ_are_both_named(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("other")
     text = refused({**SECRET, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret")})
-    assert "ARM_CLIENT_SECRET and the file of ARM_CLIENT_SECRET_FILE_PATH differ" in text
+    assert "ARM_CLIENT_SECRET: it and the file of ARM_CLIENT_SECRET_FILE_PATH differ" in text
     assert "other" not in text
 
 
 def test_read_settings_missing_file_is_named_with_its_variable(tmp_path: Path) -> None:
-    text = refused({**BASE, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "none")})
-    assert "ARM_CLIENT_SECRET_FILE_PATH names" in text
+    text = refused({**BASE, "ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "none")})
+    assert f"ARM_CLIENT_CERTIFICATE_PATH: the file {tmp_path / 'none'} cannot be read" in text
 
 
 def test_read_settings_token_file_is_read_anew_each_time(tmp_path: Path) -> None:
@@ -125,18 +126,23 @@ def test_read_settings_token_without_use_oidc_names_both() -> None:
     ],
 )
 def test_read_settings_what_it_cannot_do_is_named(variable: str, value: str) -> None:
-    secret = {} if variable == "ARM_USE_OIDC" else {"ARM_CLIENT_SECRET": "s"}
-    assert variable in refused({**BASE, **secret, variable: value})
+    assert variable in refused({**BASE, variable: value})
 
 
-def test_read_settings_request_url_for_a_token_is_refused_by_name() -> None:
-    environ = {**BASE, "ARM_USE_OIDC": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/"}
-    assert "ACTIONS_ID_TOKEN_REQUEST_URL" in refused(environ)
+def test_read_settings_secret_counts_before_a_managed_identity_as_in_the_real_plugin() -> None:
+    settings = read_settings({}, {**SECRET, "ARM_USE_MSI": "true"})
+    assert settings is not None
+    assert settings.credential == ClientSecret("s")
+
+
+def test_read_settings_issuer_elsewhere_is_refused_by_name() -> None:
+    issuer = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "key"}
+    assert "ARM_OIDC_REQUEST_URL would have to be asked" in refused({**BASE, "ARM_USE_OIDC": "true", **issuer})
 
 
 def test_read_settings_request_url_on_this_machine_needs_its_key() -> None:
     environ = {**BASE, "ARM_USE_OIDC": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "http://127.0.0.1:1/token"}
-    assert "ARM_OIDC_REQUEST_TOKEN is missing" in refused(environ)
+    assert "ARM_OIDC_REQUEST_TOKEN" in refused(environ)
     settings = read_settings({}, {**environ, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "key"})
     assert settings is not None
     assert isinstance(settings.credential, FederatedToken)
@@ -152,16 +158,12 @@ def test_read_settings_unknown_argument_waits() -> None:
     assert read_settings({"tenantId": UNKNOWN}, {}) is None
 
 
-def test_read_settings_certificate_from_a_bundle(tmp_path: Path) -> None:
-    bundle = _bundle(b"pw")
-    (tmp_path / "c.pfx").write_bytes(bundle)
-    for given in (
-        {"ARM_CLIENT_CERTIFICATE": base64.b64encode(bundle).decode()},
-        {"ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "c.pfx")},
-    ):
-        settings = read_settings({}, {**SECRET, **given, "ARM_CLIENT_CERTIFICATE_PASSWORD": "pw"})
-        assert settings is not None
-        assert isinstance(settings.credential, ClientCertificate)
+def test_read_settings_certificate_counts_before_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "c.pfx").write_bytes(_bundle(b"pw"))
+    given = {"ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "c.pfx"), "ARM_CLIENT_CERTIFICATE_PASSWORD": "pw"}
+    settings = read_settings({}, {**SECRET, **given})
+    assert settings is not None
+    assert isinstance(settings.credential, ClientCertificate)
 
 
 def test_read_settings_certificate_with_a_wrong_password_names_the_variable(tmp_path: Path) -> None:
