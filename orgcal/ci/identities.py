@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from orgcal.home.federation import Trust, refuse_unfit
 from orgcal.home.rights import GRANT, read_operator
 from orgcal.msgraph.graph import GraphClient
 from orgcal.msgraph.permissions import names_of
+from orgcal.upkeep.interrupted import Settling
 
 _ASSIGNMENT = "azuread:index/appRoleAssignment:AppRoleAssignment"
 _OURS = ("github-", "oidc-")
@@ -127,7 +129,8 @@ class IdentityProgram:
             tell("you may not grant permissions in the home tenant: an administrator has to, see below")
         self._write_settings(roles, place, trusts, grant)
         self._drive.release_dead_lock()
-        result = self._drive.up(preview_first=self._guarded, on_step=on_step)
+        settling = Settling(self._drive, self.tag, lambda: nullcontext(graph), tell or (lambda _: None))
+        result = settling.up(self._drive.export(), preview_first=self._guarded, on_step=on_step)
         said = self._drive.plain_outputs()
         identities = {role: _identity(role, item, granted) for role, item in said["identities"].items()}
         return Made(str(said["tenant_id"]), identities, result.changed)

@@ -78,7 +78,7 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool) ->
 
 
 def _deploy(story: Story, prepared: Prepared) -> StackOutputs:
-    from orgcal.engine.deploy import deploy
+    from orgcal.upkeep.deploy import deploy
 
     with story.engine(prepared.engine.reason) as on_step:
         result, outputs = deploy(prepared, on_step=on_step, tell=story.line)

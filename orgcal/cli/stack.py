@@ -20,8 +20,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 def up(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Bring a stack up to its program and settings, as `pulumi up` does."""
     from orgcal.cli.progress import StepPrinter
-    from orgcal.engine.deploy import deploy
     from orgcal.engine.tools import prepare
+    from orgcal.upkeep.deploy import deploy
 
     tell = _silent if as_json else typer.echo
     prepared = prepare(stack, os.environ, tell=tell)
@@ -78,11 +78,10 @@ def _ask(question: str) -> None:
 
 def _destroy(prepared: Prepared, as_json: bool) -> dict[str, object]:
     from orgcal.cli.progress import StepPrinter
+    from orgcal.upkeep.deploy import destroy
 
-    drive = prepared.drive()
-    drive.release_dead_lock()
     with StepPrinter(quiet=as_json) as printer:
-        result = drive.destroy(preview_first=prepared.guarded, on_step=printer)
+        result = destroy(prepared, on_step=printer, tell=_silent if as_json else typer.echo)
     if not as_json:
         typer.echo(f"stack {prepared.environment.stack}: {result.changed} removed")
     return {"changes": dict(result.changes)}
@@ -96,7 +95,7 @@ def _destroy_for_good(prepared: Prepared, as_json: bool) -> dict[str, object]:
     environment = prepared.environment
     declared = declared_stack(environment.project_dir, environment.stack)
     with StepPrinter(quiet=as_json) as printer:
-        ended = destroy_for_good(prepared, declared, on_step=printer)
+        ended = destroy_for_good(prepared, declared, on_step=printer, tell=_silent if as_json else typer.echo)
     if not as_json:
         purged = f"{ended.purged.count} purged from the recycle bin"
         typer.echo(f"stack {environment.stack}: {ended.result.changed} removed, {purged}")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,7 @@ from orgcal.engine.command import OnLine, run_engine
 from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import MARKUP, explain
 from orgcal.engine.find import Engine
+from orgcal.errors import EngineError, StackLocked
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 OnStep = Callable[["Step"], None]
@@ -48,6 +50,50 @@ class Step:
     type: str
     name: str
     done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Something that the engine began with a resource, and of which it does not know whether it ended.
+
+    Attributes:
+        operation: `creating`, `updating`, `deleting`, … as the engine's pending operations call it.
+        urn: of the resource.
+        type: its type token.
+        inputs: as the program gave them; secrets are blanked or encrypted.
+        parent: URN of the parent; empty for the stack itself.
+        provider: URN of the provider.
+    """
+
+    operation: str
+    urn: str
+    type: str
+    inputs: Mapping[str, Any]
+    parent: str
+    provider: str
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return self.urn.rsplit("::", 1)[-1]
+
+    @property
+    def kind(self) -> str:
+        """The last part of its type, such as `ServicePrincipal`."""
+        return self.type.rpartition(":")[2]
+
+
+class UpdateFailed(EngineError):
+    """An operation of the engine failed.
+
+    Args:
+        unfinished: what it had begun and did not end.
+    """
+
+    def __init__(self, said: EngineError, unfinished: Sequence[Unfinished]) -> None:
+        super().__init__(said.what, where=said.where, repair=said.repair)
+        self.exit_code = said.exit_code
+        self.unfinished = tuple(unfinished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +224,35 @@ class Drive:
         collected = _Events(None)
         with _translated(self._stack_name, collected):
             self._selected().up(target=[provider_urn], on_event=collected, color="never", suppress_progress=True)
-            words = ["import", "--file", str(import_file), "--yes", "--skip-preview", "--generate-code=false"]
-            words += [f"--protect={str(protect).lower()}", "--stack", self._stack_name]
-            self._workspace.pulumi_command.run(words, self._workspace.work_dir, self._workspace.env_vars)
+        self.import_file(import_file, protect=protect)
 
-    def refresh(self, *, on_step: OnStep | None = None) -> Result:
-        """Brings the state up to what the directory and the platform hold."""
+    def import_file(self, import_file: Path, *, protect: bool) -> None:
+        """Takes existing objects of providers that the state knows into the state; nothing else is written.
+
+        Args:
+            import_file: as `pulumi import --file` takes it.
+            protect: whether the imported resources are protected.
+        """
+        words = ["import", "--file", str(import_file), "--yes", "--skip-preview", "--generate-code=false"]
+        with _translated(self._stack_name):
+            self._run(*words, f"--protect={str(protect).lower()}")
+
+    def refresh(self, *, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> Result:
+        """Brings the state up to what the directory and the platform hold.
+
+        Args:
+            on_step: is told of each resource.
+            targets: URNs of the only resources to look at; all if empty.
+        """
         collected = _Events(on_step)
         with _translated(self._stack_name, collected):
-            self._selected().refresh(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
+            self._selected().refresh(
+                target=list(targets) or None,
+                on_event=collected,
+                color="never",
+                suppress_progress=True,
+                show_secrets=False,
+            )
         return Result(collected.changes)
 
     def destroy(self, *, preview_first: bool, on_step: OnStep | None = None) -> Result:
@@ -223,14 +289,6 @@ class Drive:
         values = self._said("stack", "output", "--json", "--show-secrets")
         return read_outputs(values, where=f"stack {self._stack_name}")
 
-    def recorded_place(self) -> Place | None:
-        """Where the stack's state says that it was made; None before the first deployment."""
-        record = self.plain_outputs().get(OUTPUT_NAME)
-        if not isinstance(record, dict):
-            return None
-        said = (str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url"))
-        return Place(*said)
-
     def plain_outputs(self) -> dict[str, Any]:
         """The stack's outputs that are no secret, whatever program made them; secret ones are blanked."""
         return self._said("stack", "output", "--json")
@@ -239,25 +297,33 @@ class Drive:
         """The state as the backend keeps it; secrets encrypted, or, for this process alone, as they are."""
         return self._said("stack", "export", *(["--show-secrets"] if show_secrets else []))
 
-    def forget_creations(self, types: Set[str]) -> None:
-        """Take interrupted creations of these resource types off the state's list of pending operations.
+    def forget_creations(self, types: Set[str] | None = None) -> None:
+        """Take interrupted creations of these resource types (None: all) off the state's list of pending operations.
 
         The engine keeps them until somebody confirms what became of them, and warns at each update. Whoever calls this
         finds by other means what the interrupted creations have made.
         """
         exported = self.export()
         deployment = exported["deployment"]
+        operations = deployment.get("pending_operations") or []
         kept = [
             operation
-            for operation in deployment.get("pending_operations") or []
-            if operation.get("type") != "creating" or operation["resource"].get("type") not in types
+            for operation in operations
+            if operation.get("type") != "creating"
+            or (types is not None and operation["resource"].get("type") not in types)
         ]
+        if kept == operations:
+            return
         deployment["pending_operations"] = kept
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file, _translated(self._stack_name):
             json.dump(exported, file)
             file.flush()
-            words = ["stack", "import", "--file", file.name, "--stack", self._stack_name]
-            self._workspace.pulumi_command.run(words, self._workspace.work_dir, self._workspace.env_vars)
+            self._run("stack", "import", "--file", file.name)
+
+    def _run(self, *words: str) -> CommandResult:
+        return self._workspace.pulumi_command.run(
+            [*words, "--stack", self._stack_name], self._workspace.work_dir, self._workspace.env_vars
+        )
 
     def _said(self, *words: str) -> dict[str, Any]:
         """What a command of the engine prints as JSON; the stack is made only where there is none."""
@@ -320,15 +386,25 @@ class _Events:
 
     def __init__(self, on_step: OnStep | None) -> None:
         self._on_step = on_step
+        self._begun: dict[str, events.StepEventMetadata] = {}
         self.errors: list[str] = []
         self.changes: dict[str, int] = {}
+
+    @property
+    def unfinished(self) -> list[Unfinished]:
+        """What the engine began outside the state and did not report the end of."""
+        return [_unfinished(metadata) for metadata in self._begun.values()]
 
     def __call__(self, event: events.EngineEvent) -> None:
         if event.diagnostic_event is not None:
             self._diagnostic(event.diagnostic_event)
         elif event.resource_pre_event is not None:
-            self._step(event.resource_pre_event.metadata, done=False)
+            metadata = event.resource_pre_event.metadata
+            if _outside_the_state(metadata):
+                self._begun[metadata.urn] = metadata
+            self._step(metadata, done=False)
         elif event.res_outputs_event is not None:
+            self._begun.pop(event.res_outputs_event.metadata.urn, None)
             self._count(event.res_outputs_event.metadata)
             self._step(event.res_outputs_event.metadata, done=True)
 
@@ -351,10 +427,55 @@ class _Events:
             self._on_step(Step(operation, metadata.type, metadata.urn.rsplit("::", 1)[-1], done))
 
 
+def place_in(exported: Mapping[str, Any]) -> Place | None:
+    """Where the stack was made, by an export of its state; None before the first deployment."""
+    resources: list[dict[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
+    stack = next((item for item in resources if item.get("type") == "pulumi:pulumi:Stack"), {})
+    record = (stack.get("outputs") or {}).get(OUTPUT_NAME)
+    if not isinstance(record, dict) or "cloud" not in record:
+        return None
+    said = (str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url"))
+    return Place(*said)
+
+
+def unfinished_in(exported: Mapping[str, Any]) -> tuple[list[Unfinished], datetime]:
+    """What interrupted runs began with resources of plugins, by an export of the state, and when that was written."""
+    deployment = exported.get("deployment") or {}
+    listed = [(str(item["type"]), item["resource"]) for item in deployment.get("pending_operations") or []]
+    operations = [
+        Unfinished(
+            operation,
+            str(resource["urn"]),
+            str(resource["type"]),
+            resource.get("inputs") or {},
+            str(resource.get("parent") or ""),
+            str(resource.get("provider") or "").rpartition("::")[0],
+        )
+        for operation, resource in listed
+        if operation != "reading"
+    ]
+    written = str((deployment.get("manifest") or {}).get("time") or "")
+    return operations, datetime.fromisoformat(written) if operations else datetime.now(UTC)
+
+
 def _outside_the_state(metadata: events.StepEventMetadata) -> bool:
     """Whether the resource is more than an entry of the state, as the stack, its components and providers are."""
     state = metadata.new or metadata.old
     return state is not None and bool(state.custom) and not metadata.type.startswith("pulumi:")
+
+
+def _unfinished(metadata: events.StepEventMetadata) -> Unfinished:
+    operation = str(getattr(metadata.op, "value", metadata.op))
+    state = metadata.new or metadata.old
+    assert state is not None
+    return Unfinished(
+        "deleting" if "delete" in operation else "creating" if "create" in operation else "updating",
+        metadata.urn,
+        metadata.type,
+        state.inputs or {},
+        state.parent or "",
+        (metadata.provider or "").rpartition("::")[0],
+    )
 
 
 @contextmanager
@@ -363,4 +484,7 @@ def _translated(stack: str, collected: _Events | None = None) -> Iterator[None]:
     try:
         yield
     except automation.CommandError as error:
-        raise explain(str(error), collected.errors if collected else [], stack=stack) from None
+        said = explain(str(error), collected.errors if collected else [], stack=stack)
+        if collected is None or isinstance(said, StackLocked) or not collected.unfinished:
+            raise said from None
+        raise UpdateFailed(said, collected.unfinished) from None

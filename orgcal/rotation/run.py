@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from orgcal.engine.deploy import deploy
 from orgcal.engine.drive import OnStep
 from orgcal.engine.tools import Prepared
 from orgcal.errors import OrgcalError, StackLocked
@@ -23,6 +22,7 @@ from orgcal.rotation.standing import position_of, standing_of
 from orgcal.rotation.state import CREDENTIAL_TYPES, Named, StackState, read_state
 from orgcal.rotation.steps import Asked, Do, Step, next_step
 from orgcal.rotation.waiting import WAIT, Turn
+from orgcal.upkeep.deploy import deploy
 
 Tell = Callable[[str], object]
 _MOST_STEPS = 12

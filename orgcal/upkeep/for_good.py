@@ -6,6 +6,7 @@ Only where nobody can miss it: ephemeral stacks, and stacks of the emulator's wo
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from orgcal.errors import UsageError
 from orgcal.tenants import links
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import open_stack_registry
+from orgcal.upkeep.deploy import destroy
 from orgcal.upkeep.ephemeral import is_ephemeral, origin_of
 from orgcal.upkeep.held import read_state
 from orgcal.upkeep.home_graph import home_graph
@@ -65,7 +67,9 @@ def refuse_purge(project_dir: Path, stack: str) -> None:
         )
 
 
-def destroy_for_good(prepared: Prepared, declared: DeclaredStack, *, on_step: OnStep) -> Ended:
+def destroy_for_good(
+    prepared: Prepared, declared: DeclaredStack, *, on_step: OnStep, tell: Callable[[str], object]
+) -> Ended:
     """Destroy a stack that `refuse_purge` lets pass, then remove what that left in the recycle bin.
 
     Also what an earlier, killed run of the same stack had made and no state held. The same call again goes on where an
@@ -79,7 +83,7 @@ def destroy_for_good(prepared: Prepared, declared: DeclaredStack, *, on_step: On
     drive.release_dead_lock()
     drive.select()
     held = read_state(drive.export())
-    result = drive.destroy(preview_first=False, on_step=on_step)
+    result = destroy(prepared, on_step=on_step, tell=tell)
     environ = prepared.environment.applied_to(prepared.environ)
     with home_graph(prepared.environment.running_world(), declared.tenant_id, environ) as graph:
         for orphan in find_orphans(graph, declared.tag, read_state(drive.export()), ""):

@@ -1,14 +1,20 @@
-"""`pulumi up` as our commands do it: on a stack that is where its state was made, and free to be worked on."""
+"""`pulumi up` and `pulumi destroy` as our commands do them: on a stack that is where its state was made, is free to be
+worked on, and knows what interrupted runs left."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-from orgcal.engine.drive import Drive, OnStep, Result, Step
+from orgcal.engine.drive import Drive, OnStep, Place, Result, Step, place_in
 from orgcal.engine.tools import Prepared
 from orgcal.errors import OrgcalError, WorldMismatch
+from orgcal.msgraph.graph import GraphClient
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
+from orgcal.upkeep.declared import declared_stack
+from orgcal.upkeep.home_graph import home_graph
+from orgcal.upkeep.interrupted import Settling
 
 _PUSH = "orgcal:index:ConnectorCredentials"
 
@@ -32,7 +38,9 @@ def deploy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object]
     prepared.environment.running_world()
     drive = prepared.drive()
     drive.release_dead_lock()
-    _settle_place(drive, prepared, tell)
+    exported = drive.export()
+    if _settle_place(drive, place_in(exported), prepared, tell):
+        exported = drive.export()
     pushes: list[Step] = []
 
     def watch(step: Step) -> None:
@@ -40,11 +48,38 @@ def deploy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object]
             pushes.append(step)
         on_step(step)
 
-    result = drive.up(preview_first=prepared.guarded, on_step=watch)
+    result = _settling(prepared, drive, tell).up(exported, preview_first=prepared.guarded, on_step=watch)
     outputs = drive.outputs()
     if result.changed:
         _tell_registry(prepared, outputs, pushed=bool(pushes), tell=tell)
     return result, outputs
+
+
+def destroy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object]) -> Result:
+    """Removes everything that a stack made; its settings and its (empty) state stay.
+
+    Args:
+        prepared: the stack.
+        on_step: is told of each resource.
+        tell: is told in one line what else was needed.
+
+    Raises:
+        EngineError: the engine refused; its sentence.
+    """
+    drive = prepared.drive()
+    drive.release_dead_lock()
+    return _settling(prepared, drive, tell).destroy(drive.export(), preview_first=prepared.guarded, on_step=on_step)
+
+
+def _settling(prepared: Prepared, drive: Drive, tell: Callable[[str], object]) -> Settling:
+    environment = prepared.environment
+    declared = declared_stack(environment.project_dir, environment.stack)
+
+    def graph() -> AbstractContextManager[GraphClient]:
+        environ = environment.applied_to(prepared.environ)
+        return home_graph(environment.running_world(), declared.tenant_id, environ)
+
+    return Settling(drive, declared.tag, graph, tell)
 
 
 def _tell_registry(prepared: Prepared, outputs: StackOutputs, *, pushed: bool, tell: Callable[[str], object]) -> None:
@@ -73,11 +108,11 @@ def _tell_registry(prepared: Prepared, outputs: StackOutputs, *, pushed: bool, t
         tell(f"{stale} organisations consented to other permissions than are declared now; see: {check}")
 
 
-def _settle_place(drive: Drive, prepared: Prepared, tell: Callable[[str], object]) -> None:
-    """Refuses another cloud; brings the state up to date where the emulator was replaced or has moved."""
-    recorded, environment = drive.recorded_place(), prepared.environment
+def _settle_place(drive: Drive, recorded: Place | None, prepared: Prepared, tell: Callable[[str], object]) -> bool:
+    """Refuses another cloud; brings the state up to date where the emulator was replaced or moved, and says whether."""
+    environment = prepared.environment
     if recorded is None:
-        return
+        return False
     if recorded.cloud != environment.cloud:
         raise WorldMismatch(
             f"the stack was made in the world {recorded.cloud!r} and cannot move to {environment.cloud!r}",
@@ -86,7 +121,7 @@ def _settle_place(drive: Drive, prepared: Prepared, tell: Callable[[str], object
         )
     world: World | None = environment.world
     if world is None or world.emulated is None:
-        return
+        return False
     replaced = recorded.directory_id != world.emulated.directory_id
     # The port is part of the callback URL, so of the redirect URI.
     moved = recorded.callback_url.startswith("https://localhost:") and not recorded.callback_url.startswith(
@@ -99,3 +134,4 @@ def _settle_place(drive: Drive, prepared: Prepared, tell: Callable[[str], object
         drive.up(preview_first=False)  # a refresh asks where the state's providers point: they must follow first
     if replaced or moved:
         drive.refresh()
+    return replaced or moved
