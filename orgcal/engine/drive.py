@@ -25,7 +25,7 @@ from pulumi.automation.errors import create_command_error
 
 from orgcal.engine.command import OnLine, run_engine
 from orgcal.engine.environment import StackEnvironment
-from orgcal.engine.explain import MARKUP, explain
+from orgcal.engine.explain import MARKUP, explain, sentence_of
 from orgcal.engine.find import Engine
 from orgcal.errors import EngineError, StackLocked
 from orgcal.outputs import OUTPUT_NAME, StackOutputs, read_outputs
@@ -413,7 +413,7 @@ class _Events:
         if said.severity == "error" and text:
             self.errors.append(text)
         elif said.severity == "warning" and text and self._on_step and STAND_IN_WARNING not in text:
-            self._on_step(Step("warning", "", text))
+            self._on_step(Step("warning", "", sentence_of(text)))
 
     def _count(self, metadata: events.StepEventMetadata) -> None:
         operation = str(getattr(metadata.op, "value", metadata.op))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 
 from orgcal.engine.hints import PROTECTED, hint
 from orgcal.engine.stacks import DEV_STACK
@@ -14,6 +16,33 @@ _PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted
 """What the engine says of each, besides advice to edit the state; type and name."""
 _OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's world is")
 """Sentences of our program about settings and surroundings; they end a command as wrong usage does."""
+
+
+_TOKEN_ANSWER = re.compile(r"(?:clientCredentialsToken: )?received HTTP status \d+ with response: (\{.*\})")
+_IMPORT = re.compile(r": To be managed via Terraform, this resource needs to be imported.*", re.DOTALL)
+_LOST = re.compile(r"expected non-nil error with nil state during Create of urn:\S+:(\w+)::(\S+)")
+_NOISE = (
+    (re.compile(r"\S+\.go:\d+: (?:sdk\.\w+: )?"), ""),
+    (re.compile(r": provider=\w+@[\d.]+(?: \w+=\S+)*\s*$", re.MULTILINE), ""),
+    (re.compile(r"\d+ errors? occurred:\s*\n\s*\* "), ""),
+    (re.compile(r"^\s*\* ", re.MULTILINE), ""),
+    (re.compile(r"invocation of \S+ returned an error: "), ""),
+    (re.compile(r"unexpected status (\d+) \(\1[^)]*\) with (?:OData )?error: "), r"Microsoft Graph answered \1 "),
+    (_TOKEN_ANSWER, lambda found: _refusal(found[1])),
+    (_IMPORT, ", and the state does not hold it"),
+    (_LOST, r"the azuread plugin could not follow what it made (\1 \2)"),
+    (re.compile(r"\n{2,}"), "\n"),
+)
+"""Wordings of the plugin's bridge, and what they become."""
+
+
+def _refusal(text: str) -> str:
+    """What Entra ID says in the body of a refused token request."""
+    try:
+        said = str(json.loads(text)["error_description"])
+    except (ValueError, KeyError, TypeError):
+        return "Entra ID refused the login"
+    return re.split(r"\s+Trace ID:", said)[0]
 
 
 def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
@@ -45,7 +74,7 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
     if protected:
         what = f"protected against deletion: {', '.join(protected)}"
         return EngineError(what, where=where, repair=hint(PROTECTED, stack))
-    sentences = [text for text in map(sentence_of, diagnostics) if text]
+    sentences = _without_repeats(map(sentence_of, diagnostics))
     if not sentences:
         sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
     # Our own program and plugins end a sentence with its repair; the engine's only tell what happened.
@@ -60,6 +89,12 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
     return error
 
 
+def _without_repeats(sentences: Iterable[str]) -> list[str]:
+    """The sentences that say something that no longer one of them says."""
+    told = dict.fromkeys(text for text in sentences if text)
+    return [text for text in told if not any(text in other for other in told if other != text)]
+
+
 def _last_line(transcript: str) -> str:
     """What an engine says that names no error."""
     lines = [line for line in transcript.splitlines() if line.strip() and not line.startswith(("code:", "stdout:"))]
@@ -68,10 +103,17 @@ def _last_line(transcript: str) -> str:
 
 
 def sentence_of(diagnostic: str) -> str:
-    """The telling part of a diagnostic, without the engine's wrapping; empty where it tells nothing of its own."""
+    """The telling part of a diagnostic of the engine or a plugin; empty where it tells nothing of its own.
+
+    Left out are the engine's wrapping, and what the bridge of the azuread plugin adds to each sentence: a place in Go
+    sources before it, its own name behind it, and a count of errors above a list of one.
+    """
     text = diagnostic.removeprefix("error: ")
     if re.match(r"(an unhandled error occurred: program exited|(update|preview|refresh|destroy) failed)", text):
         return ""
     text = re.sub(r"^Program failed with an unhandled exception:\n", "", text)
     text = re.sub(r"^.*?rpc error: code = \w+ desc = ", "", text, flags=re.DOTALL)
-    return re.sub(r"^\S+ resource '[^']*' has a problem: ", "", text).strip()
+    text = re.sub(r"^\S+ resource '[^']*' has a problem: ", "", text)
+    for noise, plain in _NOISE:
+        text = noise.sub(plain, text)
+    return text.strip()

@@ -17,6 +17,7 @@ _AUDIENCE = (
 )
 _GONE = "pulumi refresh --stack {stack}; a deleted application can be restored: orgcal preflight --stack {stack}"
 
+_LEFT_OVER = "orgcal up --stack {stack} once more; what no state holds: orgcal sweep --stack {stack}"
 _LOGIN = "log in as docs/create.md says (az login, or ARM_ variables); orgcal doctor --stack {stack} tries the login"
 
 PROTECTED = "is protected"
@@ -32,6 +33,10 @@ _HINTS = (
     ("signinaudiencenotallowed", _AUDIENCE),
     ("asperapppolicy", _POLICY),
     ("request_resourcenotfound", _GONE),
+    ("no password credential found", _GONE),
+    ("already exists, and the state does not hold it", _LEFT_OVER),
+    ("could not follow what it made", _LEFT_OVER),
+    ("aadsts", _LOGIN),
     ("failed to load azure credentials", _LOGIN),
     ("no authorizer could be configured", _LOGIN),
 )
