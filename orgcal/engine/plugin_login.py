@@ -13,13 +13,13 @@ from typing import Any
 from orgcal.engine.child import run_child
 from orgcal.engine.explain import sentence_of
 from orgcal.engine.find import Engine
-from orgcal.engine.hints import hint
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.errors import OrgcalError
 from orgcal.msgraph.login import engine_login
 from orgcal.msgraph.worlds import World
 
 LIMIT_S = 60.0
+_REPAIR = "log in as docs/create.md says: az login, or ARM_ variables"
 _URN = "urn:pulumi:doctor::orgcal::pulumi:providers:azuread::entra"
 _WHO = "azuread:index/getClientConfig:getClientConfig"
 
@@ -59,7 +59,7 @@ def login_trouble(engine: Engine, environ: Mapping[str, str], world: World, tena
             )
     except _Answered as answered:
         said = str(answered)
-        return said, hint(said, "") if said else ""
+        return said, _REPAIR if said else ""
     except OrgcalError as error:
         return (f"{error.where}: {error.what}" if error.where else error.what), error.repair
     return f"it does not start: {ended.last_words[:200]}", "make setup; git status"

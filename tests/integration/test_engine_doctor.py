@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.engine.checkup import check_azuread, check_language_host, serving_trouble
+from orgcal.engine.checkup import Finding, check_azuread, check_language_host, serving_trouble
 from orgcal.engine.checkup_stack import check_trust
+from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.find import Engine
-from orgcal.msgraph.worlds import World
+from orgcal.msgraph.worlds import World, load_world
 from tests.support.fake_programs import write_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,22 +43,49 @@ def test_check_language_host_that_does_not_start_is_told(tmp_path: Path) -> None
     assert "does not start" in finding.says
 
 
+def azuread(tmp_path: Path, script: str, cloud: str = "public", world: World | None = None, **more: str) -> Finding:
+    """What doctor says of the plugin with an engine whose `plugin ls` and `plugin run` do what `script` says."""
+    pulumi = write_program(tmp_path / "pulumi", f"#!/bin/sh\n{script}\n")
+    engine = Engine(tmp_path, pulumi, pulumi, "3.258.0", "build", "")
+    stack = StackEnvironment(ROOT, "prod", cloud, tmp_path, "", world)
+    environ = {**ENVIRON, "ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET": "s", **more}
+    return check_azuread(engine, ROOT, stack, environ, "" if world and world.emulated else "t")
+
+
+LISTED = """[ "$2" = ls ] && echo '[{"name": "azuread", "kind": "resource", "version": "6.11.1"}]' && exit 0"""
+
+
 def test_check_azuread_of_a_real_cloud_needs_the_real_one(tmp_path: Path) -> None:
-    environ = {**ENVIRON, "PULUMI_HOME": str(tmp_path)}
-    finding = check_azuread(ROOT, tmp_path, "public", environ)
+    finding = azuread(tmp_path, "echo '[]'")
     assert not finding.ok
     assert finding.repair == "pulumi plugin install resource azuread 6.11.1"
-    write_program(tmp_path / "plugins" / "resource-azuread-v6.11.1" / "pulumi-resource-azuread", "#!/bin/sh\n")
-    assert check_azuread(ROOT, tmp_path, "public", environ).ok
-    assert not check_azuread(ROOT, tmp_path, "public", {**environ, "AZUREAD_PLUGIN": "standin"}).ok
+    assert azuread(tmp_path, LISTED).ok
+    assert not azuread(tmp_path, LISTED, AZUREAD_PLUGIN="standin").ok
 
 
-def test_check_azuread_of_the_emulator_starts_the_standin(tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    environ = {**os.environ, "PULUMI_HOME": str(tmp_path / "home")}
-    finding = check_azuread(ROOT, tmp_path, "emulator", environ)
+def test_check_azuread_whose_login_fails_is_red(tmp_path: Path) -> None:
+    world = load_world("public", {})
+    silent = azuread(tmp_path, f"{LISTED}\necho 'no such plugin' >&2; exit 1", world=world)
+    assert not silent.ok
+    assert "it does not start: no such plugin" in silent.says
+    nobody = azuread(tmp_path, LISTED, world=world, ARM_CLIENT_SECRET="", ARM_USE_CLI="false")
+    assert not nobody.ok
+    assert "there is no login of an operator" in nobody.says
+
+
+def test_check_azuread_of_the_emulator_tries_the_login_of_the_standin(
+    tmp_path: Path, world: World, emulator_environ: dict[str, str]
+) -> None:
+    serve = 'if [ "$2" = ls ]; then echo "[]"; else exec pulumi-resource-azuread 127.0.0.1:1; fi'
+    environ = {**os.environ, **emulator_environ, "SSL_CERT_FILE": str(world.ca_file)}
+    finding = azuread(tmp_path, serve, "emulator", world, **environ)
     assert finding.ok, finding
-    assert finding.says == "our stand-in starts"
+    assert finding.says == "our stand-in, logs in"
+    wrong = azuread(
+        tmp_path, serve, "emulator", world, **environ, ARM_CLIENT_CERTIFICATE_PATH="", ARM_CLIENT_SECRET="x"
+    )
+    assert not wrong.ok
+    assert "AADSTS7000215" in wrong.says
 
 
 def test_check_trust_of_a_running_emulator_is_well_with_its_bundle(world: World, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,15 @@ from orgcal.errors import EngineError, UsageError, WorldMismatch
 from tests.support.fake_programs import write_program
 
 _OFFLINE = "echo 'warning: Error downloading plugin: dial tcp: lookup plugins.example: no such host'; exit 255"
+# As the engine lists its plugins: by folder, and only those whose installation was completed.
+_LISTS = """
+d="$PULUMI_HOME/plugins/resource-azuread-v6.11.1"
+if [ "$2" = ls ]; then
+    [ -d "$d" ] && [ ! -e "$d.partial" ] && entry='{"name": "azuread", "kind": "resource", "version": "6.11.1"}'
+    echo "[$entry]"
+    exit 0
+fi
+"""
 _ONLINE = (
     'd="$PULUMI_HOME/plugins/resource-azuread-v6.11.1"; mkdir -p "$d"; '
     'printf "#!/bin/sh\\n" > "$d/pulumi-resource-azuread"; chmod +x "$d/pulumi-resource-azuread"'
@@ -23,7 +31,7 @@ _ONLINE = (
 
 
 class _Machine:
-    """A machine with an engine whose `plugin install` does what the test says."""
+    """A machine with an engine that lists plugins, and whose `plugin install` does what the test says."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.path = tmp_path
@@ -38,7 +46,7 @@ class _Machine:
         self.network(_OFFLINE)
 
     def network(self, script: str) -> None:
-        text = f'#!/bin/sh\necho "$@" >> {self.path / "asked"}\n{script}\n'
+        text = f'#!/bin/sh\n{_LISTS}\necho "$@" >> {self.path / "asked"}\n{script}\n'
         self.pulumi = write_program(self.path / "bin" / "pulumi", text)
 
     def install(self) -> None:
@@ -51,10 +59,13 @@ class _Machine:
         asked = self.path / "asked"
         return len(asked.read_text(encoding="utf-8").splitlines()) if asked.exists() else 0
 
+    @property
+    def engine(self) -> Engine:
+        return Engine(self.pulumi.parent, self.pulumi, self.pulumi, "3.258.0", "build", "")
+
     def choose(self, cloud: str = "emulator", system: str = "linux", **environ: str) -> AzureadPlugin:
-        engine = Engine(self.pulumi.parent, self.pulumi, self.pulumi, "3.258.0", "build", "")
         return choose_azuread(
-            engine,
+            self.engine,
             stack_dir=self.stack,
             cloud=cloud,
             project_dir=self.project,
@@ -191,15 +202,32 @@ def test_choose_azuread_unknown_choice_is_a_usage_error(machine: _Machine) -> No
         machine.choose(AZUREAD_PLUGIN="fake")
 
 
+def test_choose_azuread_plugin_on_path_alone_is_the_real_one(machine: _Machine) -> None:
+    own = write_program(machine.path / "own" / "pulumi-resource-azuread", "#!/bin/sh\n")
+    plugin = machine.choose(PATH=f"{own.parent}:/usr/bin:/bin", AZUREAD_PLUGIN="real")
+    assert (plugin.kind, plugin.path_dir) == ("real", None)
+    assert machine.choose(cloud="public", PATH=f"{own.parent}:/usr/bin:/bin").kind == "real"
+
+
+def test_choose_azuread_installation_that_the_engine_does_not_find_is_told(machine: _Machine) -> None:
+    machine.network("exit 0")
+    with pytest.raises(EngineError, match="installed it and does not find it") as caught:
+        machine.choose(AZUREAD_PLUGIN="real")
+    assert "PULUMI_HOME" in caught.value.what
+
+
 def test_installed_azuread_unfinished_installation_does_not_count(machine: _Machine) -> None:
     machine.install()
-    assert installed_azuread(machine.environ) is not None
+    assert installed_azuread(machine.engine, machine.environ)
     (machine.path / "home" / "plugins" / "resource-azuread-v6.11.1.partial").write_text("", encoding="utf-8")
-    assert installed_azuread(machine.environ) is None
+    assert not installed_azuread(machine.engine, machine.environ)
 
 
-@pytest.mark.parametrize("text", ["", "[]", json.dumps({"plugin": "other"})])
-def test_kept_choice_unreadable_counts_as_none(machine: _Machine, text: str) -> None:
-    machine.stack.mkdir()
-    (machine.stack / "azuread-plugin.json").write_text(text, encoding="utf-8")
-    assert kept_choice(machine.stack) is None
+@pytest.mark.parametrize("script", ["echo no json", "exit 3", "exec sleep 600"])
+def test_installed_azuread_engine_that_lists_nothing_is_told(
+    machine: _Machine, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(plugins, "_LIST_LIMIT_S", 0.5)
+    write_program(machine.pulumi, f"#!/bin/sh\n{script}\n")
+    with pytest.raises(EngineError, match="does not list its plugins"):
+        installed_azuread(machine.engine, machine.environ)
