@@ -81,9 +81,8 @@ def test_check_azuread_of_the_emulator_tries_the_login_of_the_standin(
     finding = azuread(tmp_path, serve, "emulator", world, **environ)
     assert finding.ok, finding
     assert finding.says == "our stand-in, logs in"
-    wrong = azuread(
-        tmp_path, serve, "emulator", world, **environ, ARM_CLIENT_CERTIFICATE_PATH="", ARM_CLIENT_SECRET="x"
-    )
+    environ |= {"ARM_CLIENT_CERTIFICATE_PATH": "", "ARM_CLIENT_SECRET": "wrong"}
+    wrong = azuread(tmp_path, serve, "emulator", world, **environ)
     assert not wrong.ok
     assert "AADSTS7000215" in wrong.says
 

@@ -59,25 +59,20 @@ class Outside:
 
     def journal(self, after: int = 0) -> list[dict[str, Any]]:
         """Requests that the emulator has answered, those of tests to itself aside."""
-        token = Path(self.ready["control"]["token_file"]).read_text().strip()
-        answer = self.session.get(
-            f"{self.ready['control']['url']}/journal",
-            params={"after": after},
-            headers={"Authorization": f"Bearer {token}"},
-        )
-        answer.raise_for_status()
-        entries: list[dict[str, Any]] = answer.json()["entries"]
+        entries: list[dict[str, Any]] = self.control("GET", f"/journal?after={after}")["entries"]
         return [entry for entry in entries if not entry["path"].startswith("/_emulator/")]
 
     def move_clock(self, seconds: float) -> None:
         """Moves the emulator's time ahead."""
+        self.control("POST", "/clock", {"advance_s": seconds})
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Asks the emulator's control routes; the answer's JSON."""
         token = Path(self.ready["control"]["token_file"]).read_text().strip()
-        answer = self.session.post(
-            f"{self.ready['control']['url']}/clock",
-            json={"advance_s": seconds},
-            headers={"Authorization": f"Bearer {token}"},
-        )
+        url = f"{self.ready['control']['url']}{path}"
+        answer = self.session.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
         answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     def mark(self) -> int:
         """Number of the newest journal entry."""
