@@ -24,7 +24,7 @@ from providers._sdk import (
 from providers.azuread.arguments import canonical, changed, filled, imported, problems, refreshed
 from providers.azuread.connection import Connection
 from providers.azuread.directory import Directory
-from providers.azuread.fields import DEFAULTS, META, Fields, argument_props, output_props
+from providers.azuread.fields import DEFAULTS, ID, META, Fields, argument_props, output_props
 from providers.azuread.states import Made, as_secret, without_defaults
 
 SETTLE_S = 20.0
@@ -82,7 +82,7 @@ class Managed(Resource):
         found = problems(self.fields, reveal(news))
         if found:
             raise InvalidInputs(found)
-        return filled(self.fields, news)
+        return filled(self.fields, news, reveal(olds))
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """Arguments that differ from the state of the server, as the real plugin compares them."""
@@ -132,7 +132,7 @@ class Managed(Resource):
             return None
         outputs = self._kept(state, reveal(old.outputs))
         inputs = imported(self.fields, outputs) if importing else refreshed(self.fields, reveal(old.inputs), outputs)
-        return Found(resource_id, as_secret(inputs, old.inputs), self._outputs(outputs, old.inputs))
+        return Found(resource_id, as_secret(inputs, old.inputs), self._outputs(resource_id, outputs, old.inputs))
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:
         """Write what changed and read it back."""
@@ -146,7 +146,7 @@ class Managed(Resource):
             if state is None:
                 raise OrgcalError("it is gone", repair="pulumi refresh")
             state = self._settled(directory, resource_id, state, known)
-        return self._outputs(self._kept(state, known), news)
+        return self._outputs(resource_id, self._kept(state, known), news)
 
     def delete(self, call: Call, resource_id: str, old: State) -> None:
         """Delete the resource; one that is gone already is an error, as with the real plugin."""
@@ -201,7 +201,8 @@ class Managed(Resource):
         return bool(changed(self.fields, self._kept(state, known), known))
 
     def _created(self, made: Made, news: Properties) -> Created:
-        return Created(made.resource_id, self._outputs(self._kept(made.state, reveal(news)), news))
+        outputs = self._outputs(made.resource_id, self._kept(made.state, reveal(news)), news)
+        return Created(made.resource_id, outputs)
 
     def _kept(self, state: Properties, before: Mapping[str, Any]) -> Properties:
         """`state` with what the server does not tell: arguments of the plugin itself, and values shown only once."""
@@ -218,9 +219,9 @@ class Managed(Resource):
         item = self.fields.get(name)
         return item is not None and item.argument and not item.computed and item.kind in ("set", "list", "map")
 
-    def _outputs(self, state: Properties, inputs: Properties) -> Properties:
+    def _outputs(self, resource_id: str, state: Properties, inputs: Properties) -> Properties:
         missing = {name: None for name in self.inputs if name not in state}
-        return {**missing, **as_secret(state, inputs), META: self.state_meta, DEFAULTS: None}
+        return {**missing, **as_secret(state, inputs), ID: resource_id, META: self.state_meta, DEFAULTS: None}
 
     @contextmanager
     def _named(self, call: Call) -> Iterator[None]:

@@ -129,6 +129,29 @@ FULL: dict[str, Any] = {
 }
 
 
+def test_outputs_repeat_the_id_as_the_real_plugin_does(trial: Trial) -> None:
+    resource_id, state = trial.create(Application, displayName="x")
+    assert state.outputs["id"] == resource_id
+    assert (trial.read(Application, resource_id) or State()).outputs["id"] == resource_id
+    state = trial.update(Application, resource_id, state, displayName="y")
+    assert state.outputs["id"] == resource_id
+    password_id, password = trial.create(ApplicationPassword, applicationId=resource_id)
+    assert password.outputs["id"] == password_id
+
+
+def test_state_of_an_older_stand_in_shows_no_change(trial: Trial) -> None:
+    # Until 2026-11 it listed a default that the real plugin does not list, and its outputs had no `id`.
+    resource_id, state = trial.create(Application, displayName="x")
+    listed = {"__defaults": ["preventDuplicateNames", "signInAudience"], "preventDuplicateNames": False}
+    outputs = {name: value for name, value in state.outputs.items() if name != "id"}
+    older = State({**state.inputs, **listed}, outputs)
+    assert trial.changes(Application, resource_id, older, displayName="x") == (set(), set())
+    assert trial.changes(Application, resource_id, older, displayName="y") == ({"displayName"}, set())
+    found = trial.read(Application, resource_id, older)
+    assert found is not None
+    assert found.inputs == older.inputs
+
+
 def test_application_with_every_argument_shows_no_change_after_creation(trial: Trial) -> None:
     resource_id, state = trial.create(Application, **FULL)
     assert trial.changes(Application, resource_id, state, **FULL) == (set(), set())
