@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_stack import ROOT, STANDIN, Project, arm_variables, emulator_process, engine_bin
+from orgcal.errors import OrgcalError
 
 
 def main() -> None:
@@ -27,6 +28,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="runs of each figure (default 3)")
     runs = parser.parse_args().runs
+    try:
+        figures = measured(runs)
+    except OrgcalError as error:
+        raise SystemExit(f"bench-azuread: {error}") from error
+    json.dump({name: round(statistics.median(values), 2) for name, values in figures.items()}, sys.stdout)
+    print()
+
+
+def measured(runs: int) -> dict[str, list[float]]:
+    """Seconds of every run, by figure.
+
+    Raises:
+        OrgcalError: there is no engine, or no emulator.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with emulator_process(folder) as ready:
@@ -38,9 +53,7 @@ def main() -> None:
                 noop.append(seconds_of(project.up))
                 project.pulumi("destroy", "--yes", "--skip-preview")
     starts = [plugin_start_s() for _ in range(runs)]
-    figures = {"create_s": create, "noop_s": noop, "plugin_start_s": starts}
-    json.dump({name: round(statistics.median(values), 2) for name, values in figures.items()}, sys.stdout)
-    print()
+    return {"create_s": create, "noop_s": noop, "plugin_start_s": starts}
 
 
 def seconds_of(action: Callable[[], object]) -> float:

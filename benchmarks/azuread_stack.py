@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import yaml
 
 from benchmarks.azuread_plan import PROGRAM, Plan
+from orgcal.errors import EngineError, Unreachable
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDIN = ROOT / "providers" / "azuread"
@@ -26,13 +28,36 @@ RIGHTS = ("Application.ReadWrite.All", "Application.Read.All", "AppRoleAssignmen
 """What the recorded program needs: it makes grants, and owns nothing afterwards."""
 
 
+class RunFailed(AssertionError):
+    """The engine ended with an exit code that was not expected.
+
+    Args:
+        arguments: of `pulumi`.
+        code: the exit code.
+        output: what it said.
+    """
+
+    def __init__(self, arguments: Sequence[str], code: int, output: str) -> None:
+        super().__init__(f"pulumi {' '.join(arguments)} ended with {code}:\n{output}")
+        self.output = output
+
+    @property
+    def reason(self) -> str:
+        """The first error that the engine named, or its last line."""
+        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        named = [line.partition("error:")[2].strip() for line in lines if "error:" in line]
+        telling = [text for text in named if text and text != "update failed"]
+        return (telling or lines[-1:] or ["it said nothing"])[0]
+
+
 @dataclass
 class Project:
     """A Pulumi project with the recorded program and a stack `trial`, all of it below `folder`.
 
     Attributes:
         environ: of the plugin: `ARM_*`, `SSL_CERT_FILE`.
-        standin: the stand-in is first on PATH; otherwise the engine takes the installed plugin.
+        standin: the stand-in is first on PATH, and the engine has a home of its own; otherwise the engine takes the
+            plugin that is installed in the user's (`PULUMI_HOME`).
     """
 
     folder: Path
@@ -57,10 +82,10 @@ class Project:
         }
         first = [str(STANDIN)] if self.standin else []
         path = os.pathsep.join([*first, str(ROOT / ".venv" / "bin"), str(self.engine_bin), os.environ["PATH"]])
-        home = {"PULUMI_HOME": str(self.folder / "home")} if self.standin else {}
+        home = {"PULUMI_HOME": str(self.folder / "home") if self.standin else os.environ.get("PULUMI_HOME", "")}
         self.variables = {
             **inherited,
-            **home,
+            **{name: value for name, value in home.items() if value},
             "PATH": path,
             "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
@@ -92,12 +117,16 @@ class Project:
         """Output of `pulumi` with these arguments.
 
         Raises:
-            AssertionError: it ended with another exit code than `code`; None allows any.
+            RunFailed: it did not end in time, or with another exit code than `code`; None allows any.
         """
         with self.start(*arguments) as process:
-            output, _ = process.communicate(timeout=self.timeout_s)
+            try:
+                output, _ = process.communicate(timeout=self.timeout_s)
+            except subprocess.TimeoutExpired as error:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise RunFailed(arguments, -signal.SIGKILL, f"it did not end within {self.timeout_s:.0f} s") from error
         if code is not None and process.returncode != code:
-            raise AssertionError(f"pulumi {' '.join(arguments)} ended with {process.returncode}:\n{output}")
+            raise RunFailed(arguments, process.returncode, output)
         return output
 
     def up(self, *arguments: str, code: int | None = 0) -> str:
@@ -139,21 +168,33 @@ def arm_variables(ready: Mapping[str, Any], *, host: str = "", ca_file: Path | N
 
 
 def engine_bin() -> Path:
-    """Folder of the engine, as `make setup` left it."""
+    """Folder of the engine, as `make setup` left it.
+
+    Raises:
+        EngineError: there is none.
+    """
     command = [sys.executable, "-m", "orgcal.engine", "path"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"no engine: {done.stderr.strip()}")
+        raise EngineError("there is no Pulumi engine yet", repair="make setup")
     return Path(done.stdout.strip())
 
 
 @contextmanager
 def emulator_process(folder: Path) -> Iterator[dict[str, Any]]:
-    """An emulator in a process of its own whose operator may do what the recorded program does; gives its `ready`."""
+    """An emulator in a process of its own whose operator may do what the recorded program does; gives its `ready`.
+
+    Raises:
+        Unreachable: it did not start.
+    """
     command = [sys.executable, "-m", "emulator", "--memory", "--seed", str(seed_with_rights(folder))]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
+        if not line:
+            raise Unreachable(
+                "the emulator did not start", repair=f"{sys.executable} -m emulator --memory, which says why"
+            )
         try:
             yield json.loads(line)
         finally:

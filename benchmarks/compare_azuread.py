@@ -1,8 +1,8 @@
 """`make compare-azuread`: the real azuread plugin and the stand-in side by side, for people who have the real one.
 
 Runs the recorded program's scenarios with both, each on an emulator of its own, and prints every difference in state
-and in requests that `docs/standin.md` does not allow. Exit code 0 without differences, 1 with, 5 where the real plugin
-is missing. The real plugin polls: this takes some minutes.
+and in requests that `docs/standin.md` does not allow. Exit code 0 without differences, 1 with, 2 where a run failed or
+something is missing, 5 where the real plugin is. The real plugin polls: this takes some minutes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,14 +20,22 @@ from typing import Any
 
 from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_recorder import Exchange, Recorder
-from benchmarks.azuread_stack import Project, arm_variables, emulator_process, engine_bin
+from benchmarks.azuread_stack import STANDIN, Project, RunFailed, arm_variables, emulator_process, engine_bin
 from benchmarks.azuread_states import state_differences
 from benchmarks.azuread_wire import differences
 from orgcal.engine.find import find_engine
-from orgcal.engine.plugins import installed_azuread
+from orgcal.engine.plugins import PROGRAM, installed_azuread
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
+from orgcal.errors import EngineError, OrgcalError, UsageError
 
-MISSING = 5
+FAILED, MISSING = 2, 5
+
+TIMEOUT_S = 900.0
+"""For one scenario: the real plugin polls a deletion until it was answered 404 five times in a row."""
+
+
+class NoRealPlugin(UsageError):
+    """There is nothing to compare the stand-in with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +51,22 @@ def main() -> None:
     """Compares, prints, and ends with the exit code described above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
-    if not installed_azuread(find_engine(), os.environ):
-        print(
-            f"The real azuread plugin {AZUREAD_PLUGIN_VERSION} is not installed, so there is nothing to compare with.\n"
-            f"  repair: pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}",
-            file=sys.stderr,
-        )
-        raise SystemExit(MISSING)
+    try:
+        count = compared()
+    except OrgcalError as error:
+        print(f"compare-azuread: {error}", file=sys.stderr)
+        raise SystemExit(MISSING if isinstance(error, NoRealPlugin) else FAILED) from error
+    raise SystemExit(1 if count else 0)
+
+
+def compared() -> int:
+    """Runs both plugins, prints every difference, and counts them.
+
+    Raises:
+        NoRealPlugin: the real plugin is not installed.
+        OrgcalError: something else is missing, or a run failed.
+    """
+    require_real_plugin()
     plan = Plan.first()
     real, standin = runs(plan, standin=False), runs(plan, standin=True)
     count = 0
@@ -59,15 +77,40 @@ def main() -> None:
         )
         lines = [f"request: {line}" for line in lines]
         lines += [f"state: {line}" for line in state_differences(expected.state, found.state)]
-        print(f"{name}: {len(lines) or 'no'} difference{'' if len(lines) == 1 else 's'}")
+        print(f"{name}: {len(lines) or 'no'} difference{'' if len(lines) == 1 else 's'}", flush=True)
         for line in lines:
             print(f"  {line}")
         count += len(lines)
-    raise SystemExit(1 if count else 0)
+    return count
+
+
+def require_real_plugin() -> None:
+    """Refuse to compare the stand-in with itself, or with nothing.
+
+    Raises:
+        NoRealPlugin: the real plugin is not installed.
+        UsageError: the stand-in is on PATH, where the engine looks first.
+    """
+    on_path = shutil.which(PROGRAM)
+    if on_path is not None and Path(on_path).resolve().parent == STANDIN:
+        raise UsageError(
+            "the azuread stand-in is on PATH, so the engine would take it for the real plugin",
+            where=on_path,
+            repair=f"remove {STANDIN} from PATH",
+        )
+    if on_path is None and not installed_azuread(find_engine(), os.environ):
+        raise NoRealPlugin(
+            f"the real azuread plugin {AZUREAD_PLUGIN_VERSION} is not installed, so there is nothing to compare with",
+            repair=f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}",
+        )
 
 
 def runs(plan: Plan, *, standin: bool) -> dict[str, Run]:
-    """Every scenario with one of the plugins, on a fresh emulator."""
+    """Every scenario with one of the plugins, on a fresh emulator.
+
+    Raises:
+        EngineError: a scenario failed.
+    """
     result = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -76,9 +119,12 @@ def runs(plan: Plan, *, standin: bool) -> dict[str, Run]:
             Recorder(ready["port"], Path(ready["ca_file"]), folder) as recorder,
         ):
             environ = arm_variables(ready, host=recorder.host, ca_file=recorder.ca_file)
-            project = Project(folder / "project", engine_bin(), environ, standin=standin)
+            project = Project(folder / "project", engine_bin(), environ, standin=standin, timeout_s=TIMEOUT_S)
             for scenario, run in scenarios(project, plan):
-                run()
+                try:
+                    run()
+                except RunFailed as error:
+                    raise _failed(scenario, error, standin=standin) from error
                 result[scenario] = Run(recorder.take(), project.state(), f"https://{recorder.host}")
     return result
 
@@ -96,6 +142,15 @@ def scenarios(project: Project, plan: Plan) -> Iterator[tuple[str, Callable[[], 
     project.plan(replace(plan, passwords=(2,)))
     yield "rotate-retire", project.up
     yield "destroy", lambda: project.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def _failed(scenario: str, error: RunFailed, *, standin: bool) -> EngineError:
+    plugin = "the stand-in" if standin else f"the real plugin {AZUREAD_PLUGIN_VERSION}"
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="compare-azuread-", delete=False) as kept:
+        kept.write(error.output)
+    return EngineError(
+        f"scenario {scenario} failed with {plugin}: {error.reason}", repair=f"read what the engine said in {kept.name}"
+    )
 
 
 def _rebased(exchange: Exchange, base: str) -> Exchange:

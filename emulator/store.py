@@ -2,6 +2,10 @@
 
 Readers get Python objects; nothing is parsed on the way. Writers replace an object as a whole, they never change
 one in place: that is what lets reads lag behind writes (`Lag`) and lets a failed request leave no trace.
+
+Lag models replicas as Microsoft Entra has them: a request is answered by a replica that may not have a recent write
+yet. Such a replica does not find a new object, whether the request reads or changes it.
+Source: https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -107,10 +111,11 @@ class Database:
 
 @dataclass
 class Lag:
-    """How far reads stay behind writes.
+    """How far a replica stays behind writes.
 
     Attributes:
-        reads: a write is seen by the read after this many reads of the same object.
+        reads: a write is seen by the read after this many reads of the same object; a change that is answered 404
+            because the object has not arrived yet counts as a read.
         seconds: a write is seen this much emulated time later.
     """
 
@@ -154,6 +159,19 @@ class View(Generic[T]):
             return self._newest.get(key)
         behind.reads_left -= 1
         return behind.value
+
+    def lacks(self, key: str, test: Callable[[T], bool]) -> bool:
+        """Whether these readers lack what a change is about, because it has not arrived yet; then it counts as a read.
+
+        Args:
+            key: of an object that is there.
+            test: whether an object has what the change is about.
+        """
+        behind = self._behind.get(key)
+        if behind is None or (behind.value is not None and test(behind.value)):
+            return False
+        seen = self.get(key)
+        return seen is None or not test(seen)
 
     def all(self) -> list[T]:
         """Every object as these readers see it, in the order of creation."""

@@ -27,7 +27,7 @@ def text(provider: Provider) -> str:
                     "description": (resource.__doc__ or "").strip(),
                     "inputProperties": _properties(_settable(resource.inputs)),
                     "requiredInputs": _required(resource.inputs),
-                    "properties": _properties({**resource.inputs, **resource.outputs}),
+                    "properties": _properties(_described({**resource.inputs, **resource.outputs})),
                     "required": _required(resource.inputs),
                 }
                 for resource in provider.resources
@@ -46,6 +46,11 @@ def text(provider: Provider) -> str:
 
 def _settable(declared: Mapping[str, Prop]) -> dict[str, Prop]:
     return {name: prop for name, prop in declared.items() if not prop.filled}
+
+
+def _described(declared: Mapping[str, Prop]) -> dict[str, Prop]:
+    """`declared` without `id`, which every resource of Pulumi has, so that a schema must not name it."""
+    return {name: prop for name, prop in declared.items() if name != "id"}
 
 
 def _required(declared: Mapping[str, Prop]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emulator.directory.models import Directory
+from emulator.directory.models import Directory, ViewName, in_view
 from emulator.directory.objects import Application, ServicePrincipal
 from emulator.graph.errors import bad_request, denied, not_emulated, not_found
 from emulator.graph.messages import GraphRequest
@@ -37,19 +37,19 @@ def find_application(directory: Directory, request: GraphRequest, *, writing: bo
     """The application that the path names by its id, appId or uniqueName, in the caller's tenant.
 
     Args:
-        writing: look at the newest state, not at what reads see.
+        writing: give the newest state, once reads see the application.
 
     Raises:
         GraphFailure: 404, or 403 for one that the caller does not own and must.
     """
     name, value = parsed_key(request.keys[0])
     tenant_id = request.caller.tenant_id
+    view: ViewName = "arrived" if writing else "graph"
     found: Application | None
     if name == "id":
-        key = value.lower()
-        found = directory.applications.get(key) if writing else directory.applications.seen(key)
+        found = in_view(directory.applications, value.lower(), view)
     elif name == "appId":
-        found = directory.application_by_client(value, "newest" if writing else "graph")
+        found = directory.application_by_client(value, view)
     elif name == "uniqueName":
         rows = directory.applications.newest() if writing else directory.applications.all_seen()
         found = next(
@@ -60,6 +60,8 @@ def find_application(directory: Directory, request: GraphRequest, *, writing: bo
             ),
             None,
         )
+        if writing and found is not None:
+            found = in_view(directory.applications, found.object_id, view)
     else:
         raise not_emulated("route", f"applications({name}=...)")
     if found is None or found.tenant_id != tenant_id or found.deleted_at is not None:
@@ -73,15 +75,18 @@ def find_principal(
 ) -> ServicePrincipal:
     """The service principal that the path names by its id or appId, in the caller's tenant.
 
+    Args:
+        writing: give the newest state, once reads see the service principal.
+
     Raises:
         GraphFailure: 404, or 403 for one that the caller does not own and must.
     """
     name, value = parsed_key(request.keys[key])
+    view: ViewName = "arrived" if writing else "graph"
     if name == "id":
-        table = directory.service_principals
-        found = table.get(value.lower()) if writing else table.seen(value.lower())
+        found = in_view(directory.service_principals, value.lower(), view)
     elif name == "appId":
-        found = directory.principal_by_client(request.caller.tenant_id, value, "newest" if writing else "graph")
+        found = directory.principal_by_client(request.caller.tenant_id, value, view)
     else:
         raise not_emulated("route", f"servicePrincipals({name}=...)")
     if found is None or found.tenant_id != request.caller.tenant_id or found.deleted_at is not None:

@@ -84,6 +84,7 @@ class ApplicationPartRoutes:
             if name != "name" or not wants_upsert(request):
                 raise
             return self._create(request, {**body, "name": value})
+        self._require_arrived(application, old)
         new = changed_federated(application, old, body)
         federated = [new if each is old else each for each in application.federated]
         self._directory.put_application(replace(application, federated=federated))
@@ -93,6 +94,7 @@ class ApplicationPartRoutes:
         """Remove a federated credential."""
         application = find_application(self._directory, request, writing=True)
         old = self._find(application, request)
+        self._require_arrived(application, old)
         federated = [each for each in application.federated if each is not old]
         self._directory.put_application(replace(application, federated=federated))
         return GraphResponse(204)
@@ -123,6 +125,19 @@ class ApplicationPartRoutes:
             raise invalid_value("logo", "Application")
         self._directory.put_application(replace(application, logo=base64.b64encode(raw).decode()))
         return GraphResponse(204)
+
+    def _require_arrived(self, application: Application, credential: dict[str, Any]) -> None:
+        """Refuse to change a credential that reads do not see yet.
+
+        Raises:
+            GraphFailure: 404.
+        """
+
+        def shows(seen: Application) -> bool:
+            return any(each["id"] == credential["id"] for each in seen.federated)
+
+        if self._directory.applications.graph.lacks(application.object_id, shows):
+            raise not_found(credential["id"])
 
     @staticmethod
     def _context(application: Application) -> str:

@@ -198,7 +198,8 @@ class ApplicationRoutes:
     def remove_password(self, request: GraphRequest) -> GraphResponse:
         """Remove a password."""
         application = find_application(self._directory, request, writing=True)
-        self._directory.put_application(credentials.remove_password(application, request.json_object()))
+        changed = credentials.remove_password(application, request.json_object(), self._directory.applications)
+        self._directory.put_application(changed)
         return GraphResponse(204)
 
     def _given(self, body: dict[str, Any], old: Application | None = None) -> tuple[dict[str, Any], list[str]]:

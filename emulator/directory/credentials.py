@@ -19,6 +19,7 @@ from emulator.directory.objects import Application, ServicePrincipal, is_guid, n
 from emulator.directory.policies import check_key, check_password
 from emulator.directory.schema import Moment, Nested, Text
 from emulator.graph.errors import bad_request, invalid_value
+from emulator.store import Table
 
 TWO_YEARS_S = 2 * 365 * 24 * 3600
 """Lifetime of a password whose end the client does not say.
@@ -99,20 +100,29 @@ def add_password(
     return replace(owner, properties=properties, secret_hashes=hashes), {**credential, "secretText": secret}
 
 
-def remove_password(owner: Owner, body: dict[str, Any]) -> Owner:
+def remove_password(owner: Owner, body: dict[str, Any], table: Table[Owner]) -> Owner:
     """The owner without the password `keyId`.
 
+    Args:
+        table: of the owner.
+
     Raises:
-        GraphFailure: 400, there is none with this id.
+        GraphFailure: 400, there is none with this id (any more, or yet).
     """
     key_id = body.get("keyId")
     if not is_guid(key_id):
         raise invalid_value("keyId", "removePassword")
-    left = [each for each in owner.properties["passwordCredentials"] if each["keyId"] != str(key_id).lower()]
-    if len(left) == len(owner.properties["passwordCredentials"]):
+    wanted = str(key_id).lower()
+    left = [each for each in owner.properties["passwordCredentials"] if each["keyId"] != wanted]
+    unknown = len(left) == len(owner.properties["passwordCredentials"])
+    if unknown or table.graph.lacks(owner.object_id, lambda seen: _has_password(seen, wanted)):
         raise bad_request(f"No password credential found with keyId '{key_id}'.")
-    hashes = {key: value for key, value in owner.secret_hashes.items() if key != str(key_id).lower()}
+    hashes = {key: value for key, value in owner.secret_hashes.items() if key != wanted}
     return replace(owner, properties={**owner.properties, "passwordCredentials": left}, secret_hashes=hashes)
+
+
+def _has_password(owner: Application | ServicePrincipal, key_id: str) -> bool:
+    return any(each["keyId"] == key_id for each in owner.properties["passwordCredentials"])
 
 
 def kept_passwords(owner: Owner, wanted: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.directory.access import READ_GRANTS, WRITE_GRANTS, find_principal
-from emulator.directory.models import Directory
+from emulator.directory.models import Directory, in_view
 from emulator.directory.objects import AppRoleAssignment, ServicePrincipal, is_guid
 from emulator.directory.shapes import assignment_shape, principal_shape
 from emulator.graph import odata
@@ -98,8 +98,9 @@ class GrantRoutes:
     def delete(self, request: GraphRequest) -> GraphResponse:
         """Take a grant back. Tokens that are out keep it until they expire."""
         principal = find_principal(self._directory, request, writing=True)
-        row = self._directory.assignments.get(request.keys[1])
-        if row is None or not self._of(row, principal):
+        assignments = self._directory.assignments
+        row = assignments.get(request.keys[1])
+        if row is None or not self._of(row, principal) or assignments.graph.lacks(row.assignment_id, lambda _: True):
             raise not_found(request.keys[1])
         self._directory.assignments.remove(row.assignment_id)
         return GraphResponse(204)
@@ -108,7 +109,7 @@ class GrantRoutes:
         return principal.object_id in (row.resource_id, row.principal_id) and self._directory.is_live(row)
 
     def _known(self, request: GraphRequest, principal_id: str) -> ServicePrincipal:
-        found = self._directory.service_principals.get(principal_id.lower())
+        found = in_view(self._directory.service_principals, principal_id.lower(), "arrived")
         if found is None or found.tenant_id != request.caller.tenant_id or found.deleted_at is not None:
             raise not_found(principal_id)
         return found

@@ -15,10 +15,11 @@ SOFT_DELETED_FOR_S = 30 * 24 * 3600
 """How long a deleted object can be restored: https://learn.microsoft.com/en-us/entra/architecture/recover-from-deletions"""
 
 
-ViewName = Literal["newest", "graph", "entra"]
-"""Whose sight of a table: writers', Graph's readers', the token endpoint's."""
+ViewName = Literal["newest", "arrived", "graph", "entra"]
+"""Which state of an object: the newest; the newest, but nothing while Graph's readers do not see the object yet (for a
+change of it); what Graph's readers see; what the token endpoint sees."""
 
-T = TypeVar("T")
+Deletable = TypeVar("Deletable", Application, ServicePrincipal)
 
 
 class Directory:
@@ -59,7 +60,7 @@ class Directory:
 
     def application_by_client(self, client_id: str, view: ViewName = "newest") -> Application | None:
         """The application with this `appId` wherever it lives, if it is not deleted."""
-        found = _in_view(self.applications, self._applications_by_client.get(client_id.lower(), ""), view)
+        found = in_view(self.applications, self._applications_by_client.get(client_id.lower(), ""), view)
         return found if found is not None and found.deleted_at is None else None
 
     def put_application(self, application: Application) -> Application:
@@ -73,7 +74,7 @@ class Directory:
     def principal_by_client(self, tenant_id: str, client_id: str, view: ViewName = "newest") -> ServicePrincipal | None:
         """The service principal of an application in a tenant, if there is one that is not deleted."""
         for key in self._principals_by_client.get((tenant_id, client_id.lower()), ()):
-            found = _in_view(self.service_principals, key, view)
+            found = in_view(self.service_principals, key, view)
             if found is not None and found.deleted_at is None:
                 return found
         return None
@@ -94,7 +95,7 @@ class Directory:
     def grants_of(self, principal_id: str, view: ViewName = "newest") -> list[AppRoleAssignment]:
         """What is granted to a principal."""
         table = self.assignments
-        rows = {"newest": table.newest, "graph": table.graph.all, "entra": table.entra.all}[view]()
+        rows = {"graph": table.graph.all, "entra": table.entra.all}.get(view, table.newest)()
         return [row for row in rows if row.principal_id == principal_id and self.is_live(row)]
 
     def grants_on(self, resource_id: str) -> list[AppRoleAssignment]:
@@ -185,7 +186,17 @@ class Directory:
         self._principals_by_client.clear()
 
 
-def _in_view(table: Table[T], key: str, view: ViewName) -> T | None:
-    if view == "newest":
-        return table.get(key)
-    return table.graph.get(key) if view == "graph" else table.entra.get(key)
+def in_view(table: Table[Deletable], key: str, view: ViewName) -> Deletable | None:
+    """The object as `view` shows it, deleted or not."""
+    if view == "graph":
+        return table.graph.get(key)
+    if view == "entra":
+        return table.entra.get(key)
+    newest = table.get(key)
+    if view == "arrived" and newest is not None and newest.deleted_at is None and table.graph.lacks(key, _is_live):
+        return None
+    return newest
+
+
+def _is_live(found: Application | ServicePrincipal) -> bool:
+    return found.deleted_at is None

@@ -97,7 +97,7 @@ class OwnerRoutes:
         """Remove an owner."""
         owned = self._find(request, writing=True)
         owner = request.keys[1].lower()
-        if owner not in owned.owners:
+        if owner not in owned.owners or self._lacks_owner(owned, owner):
             raise not_found(request.keys[1])
         self._put(replace(owned, owners=[each for each in owned.owners if each != owner]))
         return GraphResponse(204)
@@ -164,6 +164,12 @@ class OwnerRoutes:
         if request.segments[0].lower() == "applications":
             return find_application(self._directory, request, writing=writing)
         return find_principal(self._directory, request, writing=writing)
+
+    def _lacks_owner(self, owned: Application | ServicePrincipal, owner: str) -> bool:
+        """Whether the owner is there, but has not arrived yet."""
+        if isinstance(owned, Application):
+            return self._directory.applications.graph.lacks(owned.object_id, lambda seen: owner in seen.owners)
+        return self._directory.service_principals.graph.lacks(owned.object_id, lambda seen: owner in seen.owners)
 
     def _put(self, owned: Application | ServicePrincipal) -> None:
         if isinstance(owned, Application):

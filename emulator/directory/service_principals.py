@@ -116,7 +116,7 @@ class ServicePrincipalRoutes:
         return odata.entity(request, "servicePrincipals", self._shape(principal), status=201)
 
     def _backing(self, request: GraphRequest, client_id: str) -> Application:
-        application = self._directory.application_by_client(client_id)
+        application = self._directory.application_by_client(client_id, "arrived")
         if client_id == GRAPH_CLIENT_ID:
             raise conflict(
                 "The service principal cannot be created, updated, or restored because the service principal name "
@@ -192,7 +192,8 @@ class ServicePrincipalRoutes:
     def remove_password(self, request: GraphRequest) -> GraphResponse:
         """Remove a password."""
         principal = find_principal(self._directory, request, writing=True)
-        self._directory.put_principal(credentials.remove_password(principal, request.json_object()))
+        changed = credentials.remove_password(principal, request.json_object(), self._directory.service_principals)
+        self._directory.put_principal(changed)
         return GraphResponse(204)
 
     def nothing(self, request: GraphRequest) -> GraphResponse:

@@ -10,9 +10,9 @@ from emulator.directory.models import Directory
 from emulator.store import Lag
 
 LAG_KINDS = ("application", "servicePrincipal", "credential", "grant")
-"""What reads can lag for. `application`: Graph's reads of them. `servicePrincipal`: Graph's reads, and the token
-endpoint, which then does not know of a consent yet. `credential`: what the token endpoint knows of an application's.
-`grant`: Graph's lists, and the roles of tokens."""
+"""What can lag. `application`: Graph's reads of them, and changes of new ones. `servicePrincipal`: the same, and the
+token endpoint, which then does not know of a consent yet. `credential`: what the token endpoint knows of an
+application's. `grant`: Graph's lists, removals of new ones, and the roles of tokens."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ def lags(directory: Directory) -> dict[str, Lag]:
 
 
 def set_lag(directory: Directory, given: Mapping[str, Any]) -> None:
-    """Let reads lag: `{"reads": N, "seconds": S, "kinds": [..]}`; without kinds, every kind.
+    """Let replicas lag: `{"reads": N, "seconds": S, "kinds": [..]}`; without kinds, every kind.
 
     Raises:
         ValueError: a field is unknown or wrong.

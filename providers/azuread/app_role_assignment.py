@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orgcal.errors import GraphError
-from providers._sdk import Call, Properties
+from providers._sdk import Properties
 from providers.azuread import ids
 from providers.azuread.directory import Directory
 from providers.azuread.fields import Field, output
@@ -14,8 +13,6 @@ from providers.azuread.managed import Managed
 from providers.azuread.states import Made, meta
 
 ODATA_TYPE = "#microsoft.graph.appRoleAssignment"
-EXISTS = "already exists"
-"""What Graph says, with 400, about an assignment that is there (`Permission being assigned already exists ...`)."""
 
 
 class AppRoleAssignment(Managed):
@@ -28,8 +25,8 @@ class AppRoleAssignment(Managed):
     } | {name: output() for name in ("principalDisplayName", "principalType", "resourceDisplayName")}
     state_meta = meta(1, create=5, delete=5, read=5)
 
-    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:
-        """Assign the role, and wait until the assignment can be read."""
+    def make(self, directory: Directory, news: Properties, name: str) -> Iterator[Made]:  # noqa: ARG002
+        """Assign the role, and wait until the assignment can be read; Graph refuses one that exists with 400."""
         resource_object_id = str(news["resourceObjectId"])
         directory.get(f"/servicePrincipals/{resource_object_id}")
         body = {
@@ -38,24 +35,12 @@ class AppRoleAssignment(Managed):
             "principalId": news["principalObjectId"],
             "resourceId": resource_object_id,
         }
-        made = self._posted(call, directory, f"/servicePrincipals/{resource_object_id}/appRoleAssignedTo", body, news)
+        made = directory.post(f"/servicePrincipals/{resource_object_id}/appRoleAssignedTo", body)
         found = ids.AssignmentId(resource_object_id, str(made["id"]))
         directory.remember(found.assignment_id)
         yield Made(str(found), _state(made))
         listed = directory.until(lambda: directory.found(_path(found)), f"the assignment {found.assignment_id}")
         yield Made(str(found), _state(listed))
-
-    def _posted(
-        self, call: Call, directory: Directory, path: str, body: dict[str, Any], news: Properties
-    ) -> dict[str, Any]:
-        try:
-            return directory.post(path, body)
-        except GraphError as error:
-            if error.status == 400 and EXISTS in error.what:
-                for listed in directory.items(path):
-                    if self.is_leftover(call, directory, str(listed["id"]), _state(listed), news):
-                        return listed
-            raise
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
         """The assignment as it is."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orgcal.errors import UsageError
 from providers._sdk import Call, InvalidInputs, Properties, reveal
 from providers.azuread import ids
 from providers.azuread.application_body import api_of, body_of, tags_of
@@ -16,6 +15,7 @@ from providers.azuread.directory import OWNERS_AT_CREATION, Directory, quoted, s
 from providers.azuread.graph_forms import APPLICATION_TYPE, strings
 from providers.azuread.logo import upload_logo
 from providers.azuread.managed import Managed
+from providers.azuread.refusals import import_command, name_is_taken
 from providers.azuread.states import Made, meta
 
 
@@ -34,9 +34,9 @@ class Application(Managed):
             raise InvalidInputs({"appRoles": wrong})
         return inputs
 
-    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:  # noqa: ARG002
+    def make(self, directory: Directory, news: Properties, name: str) -> Iterator[Made]:
         """Create the application with the deploying principal as owner, removed again unless the program names it."""
-        _refuse_duplicate(directory, news)
+        _refuse_duplicate(directory, news, name)
         caller = directory.caller_object_id()
         owners = strings(news.get("owners"))
         others = [owner for owner in owners if owner.lower() != caller.lower()]
@@ -66,7 +66,7 @@ class Application(Managed):
         """Send everything that may be sent always, and the rest only where it changed, as the real plugin does."""
         object_id = ids.application_object_id(resource_id)
         path = f"/applications/{object_id}"
-        _refuse_duplicate(directory, news, object_id)
+        _refuse_duplicate(directory, news, "NAME", object_id)
         names = changed(self.fields, old, filled(self.fields, news))
         body = body_of(news, _tags_after(old, news, names))
         scopes_differ = _scopes(old) != _scopes(news)
@@ -135,17 +135,15 @@ def _scopes(values: Mapping[str, Any]) -> list[Any]:
     return list(canonical(APPLICATION["api"].nested["oauth2PermissionScopes"], api.get("oauth2PermissionScopes")))
 
 
-def _refuse_duplicate(directory: Directory, news: Mapping[str, Any], object_id: str = "") -> None:
+def _refuse_duplicate(directory: Directory, news: Mapping[str, Any], name: str, object_id: str = "") -> None:
     if not news.get("preventDuplicateNames"):
         return
-    name = str(news["displayName"])
-    for other in directory.items("/applications", {"$filter": f"displayName eq {quoted(name)}"}):
-        if other.get("displayName") == name and other.get("id") != object_id:
-            resource_id = ids.application_id(str(other.get("id")))
-            raise UsageError(
-                f"an application with the name {name!r} exists already, and preventDuplicateNames is set",
-                repair=f"pulumi import {Application.token} NAME {resource_id}",
-            )
+    shown = str(news["displayName"])
+    for other in directory.items("/applications", {"$filter": f"displayName eq {quoted(shown)}"}):
+        if other.get("displayName") == shown and other.get("id") != object_id:
+            taken = str(other.get("id"))
+            repair = import_command(Application.token, name, ids.application_id(taken))
+            raise name_is_taken("azuread_application", taken, shown, repair=repair)
 
 
 def _disable_changed(directory: Directory, path: str, body: Mapping[str, Any], roles: bool, scopes: bool) -> None:

@@ -14,20 +14,33 @@ from providers._sdk import UNKNOWN, Properties, has_unknown
 from providers.azuread.fields import DEFAULTS, ZERO, Field, Fields
 
 
-def filled(fields: Fields, given: Mapping[str, Any]) -> Properties:
-    """`given` with defaults, and with `__defaults` in every object, as the real plugin's inputs have them."""
+def filled(fields: Fields, given: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> Properties:
+    """`given` with defaults, and with `__defaults` in every object, as the real plugin's inputs have them.
+
+    A default that says "nothing" (false, 0, an empty text) is left out, unless the inputs of the last time list it.
+
+    Args:
+        fields: what can be given.
+        given: what was given.
+        olds: inputs of the last time.
+
+    Source: `applyDefaults` and `shouldSuppressTFSchemaDefaultValue` in pkg/tfbridge/schema.go of
+    pulumi-terraform-bridge 3.137.0, with which pulumi-azuread is built (2026-08-22).
+    """
     result: Properties = {}
     for name, value in given.items():
         item = fields.get(name)
         if name != DEFAULTS and value is not None:
             result[name] = _filled_value(item, value) if item else value
-    defaults = sorted(
-        name for name, item in fields.items() if item.argument and item.default is not None and name not in result
-    )
-    for name in defaults:
-        result[name] = fields[name].default
-    result[DEFAULTS] = defaults
-    return result
+    before = olds or {}
+    listed = before.get(DEFAULTS, before.keys())
+    defaults = {
+        name: before[name] if name in before and name in listed else item.default
+        for name, item in fields.items()
+        if item.argument and item.default is not None and name not in result
+        if item.default or (name in before and name in listed)
+    }
+    return {**result, **defaults, DEFAULTS: sorted(defaults)}
 
 
 def _filled_value(item: Field, value: Any) -> Any:
@@ -160,6 +173,6 @@ def refreshed(fields: Fields, inputs: Mapping[str, Any], state: Mapping[str, Any
             result[name] = new
     defaults = inputs.get(DEFAULTS)
     if isinstance(defaults, list):
-        kept = [name for name in defaults if name in result and result[name] == fields[name].default]
+        kept = [name for name in defaults if name in result and result[name] == inputs[name]]
         result[DEFAULTS] = kept
     return result

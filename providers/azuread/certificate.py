@@ -9,14 +9,15 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from orgcal.errors import UsageError
-from providers._sdk import Call, Properties
+from orgcal.errors import GraphError, UsageError
+from providers._sdk import Properties
 from providers.azuread import ids
 from providers.azuread.credentials import date_rule, duration_rule, end_after, with_key_id
 from providers.azuread.directory import Directory
 from providers.azuread.fields import Field, Fields
 from providers.azuread.graph_forms import APPLICATION_TYPE
 from providers.azuread.managed import Managed
+from providers.azuread.refusals import exists_already, import_command
 from providers.azuread.states import Made, meta
 
 
@@ -36,7 +37,7 @@ class ApplicationCertificate(Managed):
     }
     state_meta = meta(0, create=10, delete=5, read=5, update=10)
 
-    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:  # noqa: ARG002
+    def make(self, directory: Directory, news: Properties, name: str) -> Iterator[Made]:
         """Add the certificate to those the application has: they are one list, written as a whole."""
         object_id = ids.application_object_id(news["applicationId"])
         path = f"/applications/{object_id}"
@@ -57,10 +58,8 @@ class ApplicationCertificate(Managed):
         with directory.locked(object_id):
             present = list(directory.get(path).get("keyCredentials") or [])
             if with_key_id(present, key_id):
-                raise UsageError(
-                    f"the application has a certificate with the key id {key_id} already",
-                    repair=f"pulumi import {self.token} NAME {resource_id}",
-                )
+                repair = import_command(self.token, name, resource_id)
+                raise exists_already("azuread_application_certificate", resource_id, repair=repair)
             directory.patch(
                 path, {"@odata.type": APPLICATION_TYPE, "id": object_id, "keyCredentials": [*present, added]}
             )
@@ -70,10 +69,14 @@ class ApplicationCertificate(Managed):
         yield Made(resource_id, _state(object_id, key_id, listed))
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
-        """The certificate as the application lists it."""
+        """The certificate as the application lists it.
+
+        An application that is gone is an error, as with the real plugin: `applicationCertificateResourceRead` in
+        internal/services/applications/application_certificate_resource.go of terraform-provider-azuread 3.9.0 (commit
+        f0169e0e).
+        """
         found = ids.CredentialId.parse(resource_id, "certificate", self.title)
-        application = directory.found(f"/applications/{found.application_object_id}")
-        listed = _find(application, found.key_id) if application else None
+        listed = _find(_application(directory, found), found.key_id)
         return _state(found.application_object_id, found.key_id, listed) if listed else None
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:  # noqa: ARG002
@@ -81,7 +84,7 @@ class ApplicationCertificate(Managed):
         found = ids.CredentialId.parse(resource_id, "certificate", self.title)
         path = f"/applications/{found.application_object_id}"
         with directory.locked(found.application_object_id):
-            present = directory.get(path).get("keyCredentials") or []
+            present = _application(directory, found).get("keyCredentials") or []
             kept = [entry for entry in present if str(entry.get("keyId") or "").lower() != found.key_id.lower()]
             body = {"@odata.type": APPLICATION_TYPE, "id": found.application_object_id, "keyCredentials": kept}
             directory.patch(path, body)
@@ -101,6 +104,15 @@ def _key_of(value: str, encoding: str) -> str:
         ) from error
     lines = "\n".join(textwrap.wrap(base64.b64encode(der).decode(), 64))
     return base64.b64encode(f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n".encode()).decode()
+
+
+def _application(directory: Directory, found: ids.CredentialId) -> dict[str, Any]:
+    try:
+        return directory.get(f"/applications/{found.application_object_id}")
+    except GraphError as error:
+        if error.status == 404:
+            error.repair = "pulumi state delete with its URN: its application is gone, and a refresh fails like this"
+        raise
 
 
 def _find(application: Mapping[str, Any], key_id: str) -> Mapping[str, Any] | None:

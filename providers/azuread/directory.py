@@ -102,11 +102,6 @@ class Directory:
         with self._guard:
             self._made.update({object_id: now for object_id in object_ids if object_id})
 
-    def remembers(self, object_id: str) -> bool:
-        """Whether this process made that object."""
-        with self._guard:
-            return object_id in self._made
-
     def forget(self, *object_ids: str) -> None:
         """These were deleted: "not found" is the truth again."""
         with self._guard:

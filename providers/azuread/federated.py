@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from orgcal.errors import GraphError
-from providers._sdk import Call, Properties
+from providers._sdk import Properties
 from providers.azuread import ids
 from providers.azuread.application_fields import not_empty
 from providers.azuread.directory import Directory
@@ -39,12 +38,13 @@ class ApplicationFederatedIdentityCredential(Managed):
     }
     state_meta = meta(0, create=15, delete=5, read=5, update=5)
 
-    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:
-        """Create the credential, and wait until it can be read."""
+    def make(self, directory: Directory, news: Properties, name: str) -> Iterator[Made]:  # noqa: ARG002
+        """Create the credential, and wait until it can be read; Graph refuses one that exists with 409."""
         object_id = ids.application_object_id(news["applicationId"])
         with directory.locked(object_id):
             directory.get(f"/applications/{object_id}")
-            made = self._posted(call, directory, object_id, news)
+            path = f"/applications/{object_id}/federatedIdentityCredentials"
+            made = directory.post(path, {**_body(news), "name": news["displayName"]})
             credential_id = str(made["id"])
             directory.remember(credential_id)
             resource_id = str(ids.CredentialId(object_id, KIND, credential_id))
@@ -52,17 +52,6 @@ class ApplicationFederatedIdentityCredential(Managed):
             path = _path(object_id, credential_id)
             listed = directory.until(lambda: directory.found(path), f"the federated credential {credential_id}")
         yield Made(resource_id, _state(object_id, listed))
-
-    def _posted(self, call: Call, directory: Directory, object_id: str, news: Properties) -> dict[str, Any]:
-        path = f"/applications/{object_id}/federatedIdentityCredentials"
-        try:
-            return directory.post(path, {**_body(news), "name": news["displayName"]})
-        except GraphError as error:
-            if error.status == 409:
-                for listed in directory.items(path):
-                    if self.is_leftover(call, directory, str(listed["id"]), _state(object_id, listed), news):
-                        return listed
-            raise
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
         """The credential as it is."""

@@ -18,6 +18,9 @@ Kind = Literal["string", "boolean", "integer", "map", "list", "set", "block", "b
 DEFAULTS = "__defaults"
 """Inputs that were not given but filled in, as the real plugin's state names them; one list per object."""
 
+ID = "id"
+"""The resource's own id, which the real plugin repeats among the outputs."""
+
 META = "__meta"
 """Schema version and timeouts, as the real plugin's state names them."""
 
@@ -100,4 +103,4 @@ def output_props(fields: Fields) -> dict[str, Prop]:
         for name, item in fields.items()
         if not item.argument
     }
-    return {**props, META: Prop()}
+    return {**props, ID: Prop(), META: Prop()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from orgcal.errors import OrgcalError
-from providers._sdk import Call, Properties
+from providers._sdk import Properties
 from providers.azuread import ids
 from providers.azuread.credentials import date_rule, with_key_id
 from providers.azuread.directory import Directory
@@ -32,7 +32,7 @@ class ApplicationPassword(Managed):
     state_meta = meta(1, create=15, delete=5, read=5, update=5)
     importable = False
 
-    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:  # noqa: ARG002
+    def make(self, directory: Directory, news: Properties, name: str) -> Iterator[Made]:  # noqa: ARG002
         """Add the password, and wait until the application shows it."""
         object_id = ids.application_object_id(news["applicationId"])
         path = f"/applications/{object_id}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from orgcal.errors import GraphError, OrgcalError, UsageError
-from providers._sdk import Call, Properties
+from orgcal.errors import GraphError, OrgcalError
+from providers._sdk import Properties
 from providers.azuread import ids
 from providers.azuread.application_body import tags_of
 from providers.azuread.application_fields import APP_ROLE, FEATURE_TAGS, PERMISSION_SCOPE, not_empty, short_text
@@ -16,6 +16,7 @@ from providers.azuread.directory import OWNERS_AT_CREATION, Directory, quoted, s
 from providers.azuread.fields import Field, Fields, output
 from providers.azuread.graph_forms import or_null, strings
 from providers.azuread.managed import Managed
+from providers.azuread.refusals import exists_already, import_command
 from providers.azuread.states import Made, meta
 
 ODATA_TYPE = "#microsoft.graph.servicePrincipal"
@@ -77,8 +78,12 @@ class ServicePrincipal(Managed):
     }
     state_meta = meta(1, create=10, delete=5, read=5, update=10)
 
-    def make(self, call: Call, directory: Directory, news: Properties) -> Iterator[Made]:
-        """Create the service principal, or take over the one that exists if the program says `useExisting`."""
+    def make(self, directory: Directory, news: Properties, name: str) -> Iterator[Made]:
+        """Create the service principal, or take over the one that exists if the program says `useExisting`.
+
+        Source: `servicePrincipalResourceCreate` in internal/services/serviceprincipals/service_principal_resource.go of
+        terraform-provider-azuread 3.9.0 (commit f0169e0e), which refuses any other one that exists.
+        """
         client_id = str(news["clientId"])
         present = directory.items("/servicePrincipals", {"$filter": f"appId eq {quoted(client_id)}"})
         caller = directory.caller_object_id()
@@ -87,21 +92,22 @@ class ServicePrincipal(Managed):
             yield from self._take_over(directory, str(present[0]["id"]), news)
             return
         if present:
-            object_id = str(present[0]["id"])
-            there = self._left_over(call, directory, object_id, caller, news)
-        else:
-            others = [owner for owner in owners if owner.lower() != caller.lower()]
-            there = [caller, *others[: OWNERS_AT_CREATION - 1]]
-            body = {
-                "@odata.type": ODATA_TYPE,
-                "appId": client_id,
-                "owners@odata.bind": [directory.reference(owner) for owner in there],
-                **_body(news, _tags(news)),
-            }
-            made = directory.post("/servicePrincipals", body)
-            object_id = str(made["id"])
-            directory.remember(object_id)
-            yield Made(ids.service_principal_id(object_id), state_of(made, "") | {"owners": owners})
+            there_already = str(present[0]["id"])
+            command = import_command(self.token, name, ids.service_principal_id(there_already))
+            repair = f"set use_existing=True, or: {command}"
+            raise exists_already("azuread_service_principal", there_already, repair=repair)
+        others = [owner for owner in owners if owner.lower() != caller.lower()]
+        there = [caller, *others[: OWNERS_AT_CREATION - 1]]
+        body = {
+            "@odata.type": ODATA_TYPE,
+            "appId": client_id,
+            "owners@odata.bind": [directory.reference(owner) for owner in there],
+            **_body(news, _tags(news)),
+        }
+        made = directory.post("/servicePrincipals", body)
+        object_id = str(made["id"])
+        directory.remember(object_id)
+        yield Made(ids.service_principal_id(object_id), state_of(made, "") | {"owners": owners})
         set_owners(directory, f"/servicePrincipals/{object_id}", there, owners)
         state = directory.until(lambda: self._state(directory, object_id), f"the service principal {object_id}")
         yield Made(ids.service_principal_id(object_id), state)
@@ -115,22 +121,6 @@ class ServicePrincipal(Managed):
         if state is None:
             raise OrgcalError(f"the service principal {object_id} vanished while it was taken over", repair="pulumi up")
         yield Made(resource_id, state)
-
-    def _left_over(self, call: Call, directory: Directory, object_id: str, caller: str, news: Properties) -> list[str]:
-        """The owners of what an interrupted run left, perhaps with its temporary owner.
-
-        Raises:
-            UsageError: it is not such a thing.
-        """
-        state = self._state(directory, object_id) or {}
-        present: list[str] = list(state.get("owners") or [])
-        lasting = [owner for owner in present if owner != caller or owner in (news.get("owners") or [])]
-        if self.is_leftover(call, directory, object_id, {**state, "owners": lasting}, news):
-            return present
-        raise UsageError(
-            f"the tenant has a service principal for {news['clientId']} already",
-            repair=f"set use_existing=True, or: pulumi import {self.token} NAME {ids.service_principal_id(object_id)}",
-        )
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
         """The service principal as it is."""

@@ -1,13 +1,16 @@
-"""The tenant of witness tests."""
+"""The tenant of witness tests, and types of the azuread stand-in on an emulator."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from benchmarks.azuread_stack import seed_with_rights
 from emulator.server import RunningEmulator
+from tests.support.standin_trial import Trial
 from tests.support.witness_tenant import LiveRefused, WitnessTenant, check_domain, emulated_tenant, live_tenant
 
 
@@ -33,3 +36,11 @@ def witness_tenant(real_tenant: WitnessTenant | None, start_emulator: Callable[.
     tenant = emulated_tenant(emulator)
     emulator.set_lag(reads=2)
     return tenant
+
+
+@pytest.fixture
+def trial(tmp_path: Path, start_emulator: Callable[..., RunningEmulator]) -> Iterator[Trial]:
+    """An emulator whose operator may do everything the stand-in's types need."""
+    found = Trial(start_emulator(seed=seed_with_rights(tmp_path)))
+    yield found
+    found.directory.close()

@@ -11,7 +11,7 @@ import pulumi_azuread
 import pytest
 
 from providers.azuread import VERSION
-from providers.azuread.fields import DEFAULTS, META, Field
+from providers.azuread.fields import DEFAULTS, ID, META, Field
 from providers.azuread.functions import GetClientConfig, GetServicePrincipal
 from providers.azuread.managed import Managed
 from providers.azuread.plugin import TYPES
@@ -41,7 +41,7 @@ def test_version_is_that_of_the_package() -> None:
 def test_type_has_the_token_and_every_property_of_the_package(kind: type[Managed]) -> None:
     assert kind.token == sdk(kind).pulumi_type
     assert set(kind.fields) == set(wire_names(sdk(kind)).values())
-    assert {*kind.inputs, *kind.outputs} == {*kind.fields, DEFAULTS, META}
+    assert {*kind.inputs, *kind.outputs} == {*kind.fields, DEFAULTS, ID, META}
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.title)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.azuread_stack import STANDIN, Project, RunFailed
 from benchmarks.azuread_states import STATE_NORMALISATION, state_differences
+from tests.support.fake_programs import write_program
 
 ROOT = Path(__file__).resolve().parents[2]
 APP, CLIENT, KEY = "a" * 8 + "-0000-0000-0000-" + "a" * 12, "b" * 8 + "-0000-0000-0000-" + "b" * 12, "c" * 36
@@ -76,16 +77,70 @@ def test_state_normalisation_table_in_the_docs_is_the_one_in_the_code() -> None:
         assert f"| {rule} | {meaning} |" in text
 
 
-def test_compare_azuread_without_the_real_plugin_ends_with_5(tmp_path: Path) -> None:
-    environ = {**os.environ, "PULUMI_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    done = subprocess.run(
+def compare_azuread(**environ: str) -> subprocess.CompletedProcess[str]:
+    """What `make compare-azuread` runs."""
+    return subprocess.run(
         [sys.executable, "-m", "benchmarks.compare_azuread"],
         cwd=ROOT,
-        env=environ,
+        env={**os.environ, **environ},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_compare_azuread_without_the_real_plugin_ends_with_5(tmp_path: Path) -> None:
+    done = compare_azuread(PULUMI_HOME=str(tmp_path), HOME=str(tmp_path))
     assert done.returncode == 5, done.stderr
-    assert "pulumi plugin install resource azuread 6.11.1" in done.stderr
-    assert json.dumps(done.stdout) == '""'
+    assert done.stderr.splitlines() == [
+        "compare-azuread: the real azuread plugin 6.11.1 is not installed, so there is nothing to compare with",
+        "  repair: pulumi plugin install resource azuread 6.11.1",
+    ]
+    assert done.stdout == ""
+
+
+def test_compare_azuread_with_the_stand_in_on_path_refuses_to_compare_it_with_itself() -> None:
+    done = compare_azuread(PATH=f"{STANDIN}{os.pathsep}{os.environ['PATH']}")
+    assert done.returncode == 2
+    assert "the azuread stand-in is on PATH" in done.stderr
+    assert f"repair: remove {STANDIN} from PATH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def idle_engine(tmp_path: Path) -> Path:
+    """Folder with a `pulumi` that does nothing."""
+    write_program(tmp_path / "engine" / "pulumi", "#!/bin/sh\nexit 0\n")
+    return tmp_path / "engine"
+
+
+def test_project_for_the_real_plugin_takes_the_users_home_and_a_login_that_it_accepts(
+    tmp_path: Path, idle_engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `getAuthConfig` in provider/resources.go of pulumi-azuread (b830e040, 2026-08-22) knows ARM_CLIENT_SECRET and no
+    # ARM_CLIENT_SECRET_FILE_PATH.
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "mine"))
+    secret = tmp_path / "secret"
+    secret.write_text("s3cr3t\n")
+    environ = {"ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET_FILE_PATH": str(secret)}
+    real = Project(tmp_path / "real", idle_engine, environ, standin=False).variables
+    assert (real["PULUMI_HOME"], real["ARM_CLIENT_SECRET"]) == (str(tmp_path / "mine"), "s3cr3t")
+    assert "ARM_CLIENT_SECRET_FILE_PATH" not in real
+    assert str(STANDIN) not in real["PATH"].split(os.pathsep)
+    ours = Project(tmp_path / "ours", idle_engine, environ).variables
+    assert (ours["PULUMI_HOME"], ours["ARM_CLIENT_SECRET_FILE_PATH"]) == (str(tmp_path / "ours" / "home"), str(secret))
+    assert "ARM_CLIENT_SECRET" not in ours
+    monkeypatch.delenv("PULUMI_HOME")
+    assert "PULUMI_HOME" not in Project(tmp_path / "other", idle_engine, environ, standin=False).variables
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("Diagnostics:\n    error: update failed\n    error: no Authorizer could be configured\n", "no Authorizer"),
+        ("panic\nit broke\n", "it broke"),
+        ("", "it said nothing"),
+    ],
+)
+def test_failed_run_names_its_reason_in_one_line(output: str, reason: str) -> None:
+    assert RunFailed(["up"], 255, output).reason.startswith(reason)

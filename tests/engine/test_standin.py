@@ -100,6 +100,26 @@ def test_standin_life_of_a_stack_state_and_directory_agree(deployed: Deployed) -
     assert deployed.directory.objects() == {}
 
 
+def test_standin_state_of_an_older_stand_in_is_up_without_a_change(deployed: Deployed) -> None:
+    project = deployed.project
+    exported = json.loads(project.pulumi("stack", "export"))
+    for item in exported["deployment"]["resources"]:
+        if item["type"].startswith("azuread:index/"):
+            del item["outputs"]["id"]
+        if item["type"] == "azuread:index/application:Application":
+            item["inputs"] |= {"__defaults": ["preventDuplicateNames"], "preventDuplicateNames": False}
+    (project.folder / "older.json").write_text(json.dumps(exported))
+    project.pulumi("stack", "import", "--file", "older.json")
+    assert deployed.writes_during(lambda: project.pulumi("preview", "--expect-no-changes")) == []
+    assert deployed.writes_during(lambda: project.up("--expect-no-changes")) == []
+    assert deployed.disagreements() == []
+    app = project.state()["app"]
+    assert app["inputs"]["__defaults"] == ["preventDuplicateNames"]  # kept, as the real plugin keeps it
+    project.pulumi("refresh", "--yes", "--skip-preview")
+    assert project.state()["app"]["outputs"]["id"] == app["id"]
+    assert deployed.writes_during(lambda: project.up("--expect-no-changes")) == []
+
+
 def test_standin_preview_from_nothing_writes_nothing_and_knows_what_can_be_known(
     tmp_path: Path, engine_bin: Path, start_emulator: Callable[..., RunningEmulator]
 ) -> None:

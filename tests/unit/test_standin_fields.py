@@ -70,11 +70,24 @@ BLANK_APPLICATION: dict[str, Any] = {
 
 def test_filled_application_lists_defaults_as_the_real_state_does() -> None:
     assert filled(APPLICATION, {"displayName": "example"}) == {
-        "__defaults": ["preventDuplicateNames", "signInAudience"],
+        "__defaults": ["signInAudience"],
         "displayName": "example",
-        "preventDuplicateNames": False,
         "signInAudience": "AzureADMyOrg",
     }
+
+
+def test_filled_keeps_a_default_that_the_last_inputs_list() -> None:
+    # The real plugin replays defaults of an older version of itself: `useOldDefault` in pkg/tfbridge/schema.go of
+    # pulumi-terraform-bridge 3.137.0. States of our older stand-in list this one.
+    older = {"__defaults": ["preventDuplicateNames", "signInAudience"], "displayName": "example",
+             "preventDuplicateNames": False, "signInAudience": "AzureADMyOrg"}  # fmt: skip
+    assert filled(APPLICATION, {"displayName": "example"}, older) == older
+    given = {"displayName": "example", "preventDuplicateNames": False}
+    listed_no_longer = {**older, "__defaults": ["signInAudience"]}
+    assert filled(APPLICATION, {"displayName": "example"}, {**given, "__defaults": []})["__defaults"] == [
+        "signInAudience"
+    ]
+    assert filled(APPLICATION, given, older) == listed_no_longer
 
 
 def test_filled_nested_objects_have_their_own_defaults() -> None:
@@ -197,7 +210,17 @@ def test_refreshed_takes_new_values_of_what_was_given_only() -> None:
     assert after["displayName"] == "renamed"
     assert "description" not in after
     assert after["web"]["redirectUris"] == ["https://b/", "https://a/"]
-    assert after[DEFAULTS] == ["preventDuplicateNames"]
+    assert after["signInAudience"] == "AzureADMultipleOrgs"
+    assert after[DEFAULTS] == []
+
+
+def test_refreshed_keeps_a_default_that_the_server_still_has() -> None:
+    given = {"displayName": "example"}
+    inputs = filled(APPLICATION, given)
+    assert refreshed(APPLICATION, inputs, {**BLANK_APPLICATION, **given}) == inputs
+    # As the stand-in wrote it until 2026-11, with a default that the real plugin does not list.
+    older = {**inputs, "preventDuplicateNames": False, DEFAULTS: ["preventDuplicateNames", "signInAudience"]}
+    assert refreshed(APPLICATION, older, {**BLANK_APPLICATION, **given}) == older
 
 
 @pytest.mark.parametrize(
