@@ -15,6 +15,9 @@ _PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted
 _OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's world is")
 """Sentences of our program about settings and surroundings; they end a command as wrong usage does."""
 
+_RAISED = re.compile(r"^(?:\s*pulumi:pulumi:Stack \S+)?\s*[A-Za-z_][\w.]*(?:Error|Exception): ([^<\s].*)", re.MULTILINE)
+"""The last line of a Python traceback, in the engine's frame or without it; gRPC's own errors go on for lines."""
+
 
 def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
     """One sentence out of what the engine printed.
@@ -61,10 +64,15 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
 
 
 def _last_line(transcript: str) -> str:
-    """What an engine says that names no error."""
-    lines = [line for line in transcript.splitlines() if line.strip() and not line.startswith(("code:", "stdout:"))]
-    said = lines[-1].removeprefix("stderr: ").strip() if lines else ""
-    return said or "the engine failed without saying why"
+    """What an engine says that names no error: its last complaint, or else what its program last raised."""
+    parts = re.split(r"^\s*stderr:", transcript, flags=re.MULTILINE)  # as the Automation API labels them
+    complaints = [line for line in map(_unlabelled, parts[-1].splitlines()) if line]
+    return (complaints or _RAISED.findall(transcript) or ["the engine failed without saying why"])[-1]
+
+
+def _unlabelled(line: str) -> str:
+    """A line without the label that the Automation API puts before exit code and standard output."""
+    return re.sub(r"^(code: \d+|stdout:)", "", line.strip()).strip()
 
 
 def _sentence(diagnostic: str) -> str:
