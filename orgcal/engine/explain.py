@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from orgcal.engine.hints import PROTECTED, hint
-from orgcal.engine.stacks import DEV_STACK
+from orgcal.engine.passphrase import FILE_VARIABLE, copied_salt, foreign_values
+from orgcal.engine.stacks import DEV_STACK, project_dir
 from orgcal.errors import EngineError, StackLocked, UsageError
 
 MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
@@ -29,13 +31,10 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
     plain = MARKUP.sub("", transcript)
     where = f"stack {stack}"
     if "incorrect passphrase" in plain:
-        return EngineError(
-            "the passphrase is not the one that the stack's secrets were encrypted with",
-            where=where,
-            repair="git checkout Pulumi.dev.yaml orgcal/engine/dev_passphrase.txt"
-            if stack == DEV_STACK
-            else "name the right file in PULUMI_CONFIG_PASSPHRASE_FILE",
-        )
+        return _wrong_passphrase(stack, where)
+    foreign = foreign_values(project_dir(), stack) if "message authentication failed" in plain else None
+    if foreign is not None:
+        return EngineError(foreign.what, where=foreign.where, repair=foreign.repair)
     if "the stack is currently locked" in plain or "Another update is currently in progress" in plain:
         return StackLocked(
             "another update of this stack is running, or one was killed elsewhere",
@@ -61,6 +60,19 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
     if _OF_THE_SETTINGS.search(what):
         error.exit_code = UsageError.exit_code
     return error
+
+
+def _wrong_passphrase(stack: str, where: str) -> EngineError:
+    copied = copied_salt(project_dir(), stack, os.environ)
+    if copied is not None:
+        return EngineError(copied.what, where=copied.where, repair=copied.repair)
+    return EngineError(
+        "the passphrase is not the one that the stack's secrets were encrypted with",
+        where=where,
+        repair="git checkout Pulumi.dev.yaml orgcal/engine/dev_passphrase.txt"
+        if stack == DEV_STACK
+        else f"name the right file in {FILE_VARIABLE}",
+    )
 
 
 def _last_line(transcript: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orgcal.engine.command import run_engine
 from orgcal.engine.environment import StackEnvironment, original_environment, stack_environment
 from orgcal.engine.find import Engine, find_engine
+from orgcal.engine.passphrase import ensure_passphrase
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.engine.stacks import private_dir, project_dir, read_stack_file, stack_cloud, stack_dir
 
@@ -69,17 +70,19 @@ def prepare(stack: str, environ: Mapping[str, str], *, tell: Callable[[str], obj
         tell: is told in one line which azuread plugin is used, and why.
 
     Raises:
-        UsageError: there is no such stack, or a variable asks for what does not exist.
+        UsageError: there is no such stack, its passphrase is missing, or a variable asks for what does not exist.
         EngineError: there is no engine and none can be made.
         WorldMismatch: the azuread plugin asked for does not fit the stack's world.
     """
     environ = original_environment(environ)
     project = project_dir()
     cloud = stack_cloud(project, stack)
+    own_dir = private_dir(stack_dir(project, stack, environ))
+    ensure_passphrase(project, stack, own_dir, environ)
     engine = find_engine(environ)
     plugin = choose_azuread(
         engine,
-        stack_dir=private_dir(stack_dir(project, stack, environ)),
+        stack_dir=own_dir,
         cloud=cloud,
         project_dir=project,
         environ=environ,
