@@ -17,6 +17,7 @@ from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.environment import CHANGED_VARIABLE, StackEnvironment
 from orgcal.engine.passphrase import FILE_VARIABLE, copied_salt, missing_passphrase, passphrase_fits
 from orgcal.engine.plugins import PROGRAM, standin_dir
+from orgcal.engine.proxies import proxies_of_loopback
 from orgcal.engine.stacks import DEV_STACK, stack_file
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World
 
@@ -83,6 +84,26 @@ def _trouble_with(session: requests.Session, address: str) -> str:
     except requests.exceptions.RequestException as error:
         return f"{host} does not answer ({type(error).__name__})"
     return ""
+
+
+def check_proxy(stack: str, environ: Mapping[str, str]) -> Finding:
+    """No proxy of the shell takes what the engine and the program say to each other.
+
+    Our own commands except loopback addresses by themselves, and so does `orgcal env`.
+
+    Args:
+        stack: for the repair.
+        environ: the process environment, as the shell has it.
+    """
+    taken = proxies_of_loopback(environ)
+    if not taken:
+        return Finding("proxy", True, "none takes what stays on this machine")
+    return Finding(
+        "proxy",
+        False,
+        f"{' and '.join(taken)} would take what pulumi, typed in this shell, says to its program on 127.0.0.1",
+        f'eval "$(.venv/bin/orgcal env --stack {stack})"',
+    )
 
 
 def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None) -> Finding:

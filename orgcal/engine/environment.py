@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.passphrase import passphrase_variables
+from orgcal.engine.proxies import loopback_variables
 from orgcal.engine.stacks import (
     DEV_STACK,
     data_dir,
@@ -154,10 +155,12 @@ def stack_environment(
     cloud = stack_cloud(project_dir, stack)
     own_dir = private_dir(stack_dir(project_dir, stack, environ))
     shared_dir = emulator_home(project_dir, stack, environ)
+    beside_proxies, proxies = loopback_variables(environ)
     variables = {
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         PROJECT_DIR_VARIABLE: str(project_dir),
         **passphrase_variables(project_dir, stack, own_dir, environ),
+        **beside_proxies,
     }
     backend_url = environ.get("PULUMI_BACKEND_URL", "")
     if stack == DEV_STACK or not backend_url:
@@ -166,7 +169,7 @@ def stack_environment(
         variables["PULUMI_BACKEND_URL"] = backend_url
     world: World | None
     # Pulumi looks at the passphrase itself before the file.
-    removed: tuple[str, ...] = ("PULUMI_CONFIG_PASSPHRASE",) if stack == DEV_STACK else ()
+    removed = (*(["PULUMI_CONFIG_PASSPHRASE"] if stack == DEV_STACK else []), *proxies)
     if cloud == "emulator":
         emulator = EmulatorOfStack(shared_dir)
         world = read_emulator_file(emulator.ready_file) if emulator.running() else None
