@@ -11,6 +11,9 @@ from pathlib import Path
 from orgcal.engine.runner_tokens import renew_tokens
 
 OnLine = Callable[[str], None]
+WITHHELD = frozenset({"PULUMI_OPTION_IGNORE_PROTECT", "PULUMI_OPTION_SHOW_SECRETS"})
+"""Flags that the engine also reads from the environment, and that our commands never want: one deletes protected
+resources, the other prints secrets into what we may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,12 @@ def run_engine(
         pulumi: the engine's program.
         words: its arguments; no secrets, since everybody can read a process list.
         cwd: its working directory.
-        environ: its whole environment.
+        environ: its whole environment, but for what is `WITHHELD`.
         on_output: told each line of its standard output.
         on_error: told each line of its standard error.
     """
     renew_tokens(environ)
+    passed = {name: value for name, value in environ.items() if name not in WITHHELD}
     said: dict[str, list[str]] = {"out": [], "err": []}
 
     def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
@@ -56,7 +60,7 @@ def run_engine(
     with subprocess.Popen(
         [str(pulumi), "--non-interactive", *words],
         cwd=cwd,
-        env={**environ, "PULUMI_AUTOMATION_API": "true"},
+        env={**passed, "PULUMI_AUTOMATION_API": "true"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
