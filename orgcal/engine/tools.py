@@ -14,6 +14,7 @@ from orgcal.engine.find import Engine, find_engine
 from orgcal.engine.passphrase import ensure_passphrase
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.engine.stacks import private_dir, project_dir, read_stack_file, stack_cloud, stack_dir
+from orgcal.engine.state_files import remove_empty_sidecars
 from orgcal.errors import EngineError, OrgcalError, UsageError
 
 if TYPE_CHECKING:
@@ -89,10 +90,12 @@ def prepare(
     chosen = _chosen(engine, stack, cloud, environ) if plugin else None
     if chosen is not None and tell:
         tell(chosen.line)
+    environment = stack_environment(project, stack, environ, tools=_on_path(engine, chosen))
+    remove_empty_sidecars(environment.backend_url, stack)
     return Prepared(
         engine=engine,
         plugin=chosen,
-        environment=stack_environment(project, stack, environ, tools=_on_path(engine, chosen)),
+        environment=environment,
         environ=environ,
         guarded=protected(cloud, read_stack_file(project, stack)),
     )
@@ -127,6 +130,7 @@ def shell_environment(
         except EngineError as error:
             warn(error)
     found = stack_environment(project, stack, environ, tools=_on_path(engine, chosen))
+    remove_empty_sidecars(found.backend_url, stack)
     if cloud != "emulator" and engine.source == "path":
         # A shell for a real tenant keeps the order of its own tools.
         found = replace(found, path_first=found.path_first[:-1])
