@@ -19,6 +19,7 @@ from orgcal.home.preflight import Finding, Intent, check_name, preflight
 from orgcal.msgraph.graph import GraphClient
 from orgcal.msgraph.worlds import World
 from provisioning.fields import lifetime_of
+from provisioning.own_state import application_in_state
 from provisioning.settings import Settings
 from provisioning.worlds import home_tenant_id
 
@@ -42,7 +43,8 @@ class HomeTenant:
         self._world = world
         self._environ = environ
         pool = ThreadPoolExecutor(1)
-        self._looked = pool.submit(self._look, pulumi.runtime.is_dry_run(), _intent(settings))
+        preview, deployed = pulumi.runtime.is_dry_run(), application_in_state()
+        self._looked = pool.submit(self._look, preview, _intent(settings), deployed)
         pool.shutdown(wait=False)
 
     @property
@@ -93,10 +95,11 @@ class HomeTenant:
         hook = pulumi.ResourceHook("free-name", look, pulumi.ResourceHookOptions(on_dry_run=True))
         return pulumi.ResourceHookBinding(before_create=[hook])
 
-    def _look(self, preview: bool, intent: Intent) -> tuple[CredentialPolicy | None, list[Finding]]:
+    def _look(self, preview: bool, intent: Intent, deployed: str) -> tuple[CredentialPolicy | None, list[Finding]]:
+        """Policy and, in previews, findings; `deployed` is the object id of the stack's application, if it has one."""
         try:
             with self._graph() as graph:
-                return read_policy(graph, intent.tag), preflight(graph, intent) if preview else []
+                return read_policy(graph, deployed), preflight(graph, intent, deployed) if preview else []
         except OrgcalError:
             return None, []
 

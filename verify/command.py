@@ -222,7 +222,7 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         from orgcal.tenants.registry import open_stack_registry
 
         stack = stack or "dev"
-        prepared = prepare(stack, os.environ)
+        prepared = prepare(stack, os.environ, plugin=False)
         environ = prepared.environment.applied_to(prepared.environ)
         prepared.environment.running_world()
         connector, given = sources.from_outputs(prepared.outputs())

@@ -14,7 +14,7 @@ import yaml
 
 from orgcal.ci.roles import IDENTITY_PROJECT, Role, display_name
 from orgcal.engine.drive import Drive, OnStep
-from orgcal.engine.environment import DEV_PASSPHRASE_FILE
+from orgcal.engine.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.engine.tools import Prepared
 from orgcal.errors import UsageError
 from orgcal.home.applications import deployment_tag, service_principal_of, tagged

@@ -61,6 +61,7 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
         ),
         checkup.checked("emulator", lambda: checkup_stack.check_emulator(surroundings)),
         checkup.checked("trust", lambda: checkup_stack.check_trust(surroundings.world, surroundings.variables)),
+        checkup.checked("proxy", lambda: checkup_stack.check_proxy(stack, environ)),
         checkup.checked(
             "backend", lambda: checkup_stack.check_backend(surroundings, before, said.get("encryptionsalt"))
         ),

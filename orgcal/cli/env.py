@@ -6,7 +6,6 @@ What it prints names files and never holds a secret. Every variable that it chan
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shlex
@@ -16,6 +15,7 @@ from typing import Annotated
 import typer
 
 from orgcal.engine.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
+from orgcal.errors import OrgcalError
 
 
 def env(
@@ -27,17 +27,19 @@ def env(
     if unset:
         typer.echo(unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack")
         return
-    from orgcal.engine.tools import prepare
+    from orgcal.engine.tools import shell_environment
 
-    prepared = prepare(stack, os.environ).environment
-    if prepared.cloud != "emulator":
-        # A shell for a real tenant keeps its own tools; `orgcal up` finds ours without them.
-        prepared = dataclasses.replace(prepared, path_first=())
+    prepared = shell_environment(stack, os.environ, _warn)
     if as_json:
         path = [str(part) for part in prepared.path_first]
         typer.echo(json.dumps({"set": dict(prepared.variables), "path_first": path, "unset": list(prepared.removed)}))
     else:
         typer.echo("\n".join(filter(None, [unset_script(os.environ), set_script(prepared)])))
+
+
+def _warn(missing: OrgcalError) -> None:
+    """Says on standard error, which `eval` leaves to the terminal, what the shell is set up without."""
+    typer.echo(f"orgcal env: {missing}", err=True)
 
 
 def set_script(prepared: StackEnvironment) -> str:

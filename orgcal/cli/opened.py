@@ -58,7 +58,7 @@ def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
     prepare the rest."""
     from orgcal.engine.tools import prepare
 
-    prepared = prepare(stack, os.environ)  # here: in a thread it would only fight for the interpreter
+    prepared = prepare(stack, os.environ, plugin=False)  # here: in a thread it would only fight for the interpreter
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(prepared.outputs)
 

@@ -24,13 +24,16 @@ def preflight(
     from orgcal.engine.stacks import project_dir
     from orgcal.home import preflight as home
     from orgcal.upkeep.declared import declared_stack
+    from orgcal.upkeep.held import deployed_application
     from orgcal.upkeep.home_graph import home_graph
 
     declared = declared_stack(project_dir(), stack)
     before = original_environment(os.environ)
     environment = stack_environment(project_dir(), stack, before)
-    with home_graph(environment.running_world(), declared.tenant_id, environment.applied_to(before)) as graph:
-        findings = home.preflight(graph, declared.intent())
+    world, intent = environment.running_world(), declared.intent()
+    deployed = deployed_application(environment, before)
+    with home_graph(world, declared.tenant_id, environment.applied_to(before)) as graph:
+        findings = home.preflight(graph, intent, deployed)
     ok = not any(finding.verdict == "bad" for finding in findings)
     if as_json:
         typer.echo(json.dumps({"stack": stack, "ok": ok, "checks": [asdict(finding) for finding in findings]}))

@@ -63,7 +63,7 @@ def rotate(
     )
     waiting, patient = parse_duration(wait, "--wait"), parse_duration(patience, "--patience")
     tell = _silent if as_json else typer.echo
-    prepared = prepare(stack, os.environ)
+    prepared = prepare(stack, os.environ, plugin=not status)
     mode = record or ("commit" if os.environ.get("CI") == "true" else "file")
     emulated = prepared.environment.cloud == "emulator"
     file = SettingsFile(project_dir(), stack, emulated=emulated, overlay=mode == "file")

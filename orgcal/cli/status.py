@@ -22,7 +22,7 @@ def status(
     from orgcal.tenants.registry import open_stack_registry
     from orgcal.upkeep.status import look
 
-    prepared = prepare(stack, os.environ)
+    prepared = prepare(stack, os.environ, plugin=False)
     prepared.environment.running_world()
     outputs = prepared.outputs()
     registry = open_stack_registry(prepared.environment.stack_dir, stack, prepared.environ)

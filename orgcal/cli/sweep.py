@@ -42,7 +42,7 @@ def sweep(
     from orgcal.engine.tools import prepare
 
     age = parse_duration(older_than, "--older-than") if older_than else None
-    prepared = prepare(stack, os.environ)
+    prepared = prepare(stack, os.environ, plugin=False)
     if age is None:
         _sweep_own(prepared, yes, as_json)
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import stat
@@ -17,16 +15,15 @@ from urllib.parse import unquote, urlsplit
 from orgcal.engine.checkup import Finding
 from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.engine.environment import CHANGED_VARIABLE, StackEnvironment
+from orgcal.engine.passphrase import FILE_VARIABLE, copied_salt, missing_passphrase, passphrase_fits
 from orgcal.engine.plugins import PROGRAM, standin_dir
+from orgcal.engine.proxies import proxies_of_loopback
 from orgcal.engine.stacks import DEV_STACK, stack_file
 from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, World
 
 if TYPE_CHECKING:
     import requests
 
-_PULUMI_ITERATIONS = 1_000_000
-"""Rounds of PBKDF2 in Pulumi's passphrase secrets manager; a salt file names none.
-Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/config/crypt.go"""
 _METADATA_HOSTS = ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")
 
 
@@ -89,6 +86,26 @@ def _trouble_with(session: requests.Session, address: str) -> str:
     return ""
 
 
+def check_proxy(stack: str, environ: Mapping[str, str]) -> Finding:
+    """No proxy of the shell takes what the engine and the program say to each other.
+
+    Our own commands except loopback addresses by themselves, and so does `orgcal env`.
+
+    Args:
+        stack: for the repair.
+        environ: the process environment, as the shell has it.
+    """
+    taken = proxies_of_loopback(environ)
+    if not taken:
+        return Finding("proxy", True, "none takes what stays on this machine")
+    return Finding(
+        "proxy",
+        False,
+        f"{' and '.join(taken)} would take what pulumi, typed in this shell, says to its program on 127.0.0.1",
+        f'eval "$(.venv/bin/orgcal env --stack {stack})"',
+    )
+
+
 def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None) -> Finding:
     """The stack's state can be written, and its passphrase fits.
 
@@ -109,46 +126,41 @@ def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], sa
         where = str(folder)
     else:
         where = url
-    known = surroundings.applied_to(environ)
-    named = known.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
-    passphrase = known.get("PULUMI_CONFIG_PASSPHRASE")  # Pulumi looks here first
+    problem = _passphrase_problem(surroundings, environ, salt)
+    if problem is not None:
+        return problem
+    fits = salt and surroundings.applied_to(environ).keys() & {FILE_VARIABLE, "PULUMI_CONFIG_PASSPHRASE"}
+    return Finding("backend", True, f"{where}{', passphrase fits' if fits else ''}")
+
+
+def _passphrase_problem(surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None) -> Finding | None:
+    """What is wrong with the stack's passphrase, if there is one; arguments as of `check_backend`."""
+    known, stack = surroundings.applied_to(environ), surroundings.stack
+    passphrase, named = known.get("PULUMI_CONFIG_PASSPHRASE"), known.get(FILE_VARIABLE, "")  # Pulumi's own order
     if passphrase is None and named:
         path = Path(named)
         if not path.is_file():
-            return Finding("backend", False, f"the passphrase's file {path} is missing", "bring it back from your safe")
-        if surroundings.stack != DEV_STACK and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            if not salt and FILE_VARIABLE in surroundings.variables:
+                return None  # a new stack's passphrase is made when it is first needed
+            missing = missing_passphrase(surroundings.project_dir, stack, path, environ)
+            if missing is not None:
+                return Finding("backend", False, f"{missing.where}: {missing.what}", missing.repair)
+            repair = f"name the right file in {FILE_VARIABLE}"
+            return Finding("backend", False, f"{path}: the passphrase's file is missing", repair)
+        if stack != DEV_STACK and stat.S_IMODE(path.stat().st_mode) & 0o077:
             return Finding("backend", False, f"{path} is open to other users", f"chmod 600 {path}")
         passphrase = path.read_text(encoding="utf-8").strip()
-    if salt and passphrase is not None and not passphrase_fits(salt, passphrase):
-        return Finding(
-            "backend",
-            False,
-            f"the passphrase does not fit encryptionsalt in Pulumi.{surroundings.stack}.yaml",
-            "set PULUMI_CONFIG_PASSPHRASE_FILE to the file of this stack's passphrase",
-        )
-    return Finding("backend", True, f"{where}{', passphrase fits' if salt and passphrase is not None else ''}")
-
-
-def passphrase_fits(salt: str, passphrase: str) -> bool:
-    """Whether `passphrase` is the one that Pulumi made `encryptionsalt` with.
-
-    Args:
-        salt: `v1:<salt>:v1:<nonce>:<box>`, each in base64; the box holds a known word under a key that PBKDF2
-            (HMAC-SHA-256) makes from passphrase and salt.
-        passphrase: never kept, never shown.
-    """
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
-
-    try:
-        _, salted, _, nonce, box = salt.split(":")
-        key = PBKDF2HMAC(SHA256(), 32, base64.b64decode(salted), _PULUMI_ITERATIONS).derive(passphrase.encode())
-        AESGCM(key).decrypt(base64.b64decode(nonce), base64.b64decode(box), None)
-    except (InvalidTag, ValueError, binascii.Error):
-        return False
-    return True
+    if not salt or passphrase is None or passphrase_fits(salt, passphrase):
+        return None
+    copied = copied_salt(surroundings.project_dir, stack, environ)
+    if copied is not None:
+        return Finding("backend", False, f"{copied.where}: {copied.what}", copied.repair)
+    return Finding(
+        "backend",
+        False,
+        f"the passphrase does not fit encryptionsalt in Pulumi.{stack}.yaml",
+        f"set {FILE_VARIABLE} to the file of this stack's passphrase",
+    )
 
 
 def check_settings(project_dir: Path, stack: str) -> Finding:

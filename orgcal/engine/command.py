@@ -15,6 +15,9 @@ from orgcal.msgraph.login import engine_login
 OnLine = Callable[[str], None]
 _STARTS_PLUGINS = frozenset({"preview", "up", "refresh", "destroy", "import"})
 """Commands of the engine that configure the azuread plugin, so that log in."""
+WITHHELD = frozenset({"PULUMI_OPTION_IGNORE_PROTECT", "PULUMI_OPTION_SHOW_SECRETS"})
+"""Flags that the engine also reads from the environment, and that our commands never want: one deletes protected
+resources, the other prints secrets into what we may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def run_engine(
         pulumi: the engine's program.
         words: its arguments; no secrets, since everybody can read a process list.
         cwd: its working directory.
-        environ: its whole environment.
+        environ: its whole environment, but for what is `WITHHELD`.
         on_output: told each line of its standard output.
         on_error: told each line of its standard error.
 
@@ -53,6 +56,7 @@ def run_engine(
         EntraError: it holds no login.
     """
     renew_tokens(environ)
+    passed = {name: value for name, value in environ.items() if name not in WITHHELD}
     said: dict[str, list[str]] = {"out": [], "err": []}
 
     def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
@@ -61,7 +65,7 @@ def run_engine(
             if tell:
                 tell(lines[-1])
 
-    login = engine_login(environ) if words[0] in _STARTS_PLUGINS else contextlib.nullcontext(environ)
+    login = engine_login(passed) if words[0] in _STARTS_PLUGINS else contextlib.nullcontext(passed)
     with (
         login as exact,
         subprocess.Popen(

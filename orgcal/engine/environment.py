@@ -6,9 +6,7 @@ directory. No value is a secret: secrets are named by the path of a file.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import ssl
 import threading
 from collections.abc import Mapping
@@ -16,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orgcal.engine.emulated import EmulatorOfStack
+from orgcal.engine.passphrase import passphrase_variables
+from orgcal.engine.proxies import loopback_variables
 from orgcal.engine.stacks import (
     DEV_STACK,
     data_dir,
     emulator_home,
     private_dir,
-    read_stack_file,
     stack_cloud,
     stack_dir,
 )
@@ -35,7 +34,6 @@ KEPT_PREFIX = "ORGCAL_OLD_"
 """A shell that `orgcal env` has set up keeps the old value of each changed variable under this prefix."""
 CHANGED_VARIABLE = "ORGCAL_ENV"
 """Names of the variables that `orgcal env` has changed in this shell, PATH among them."""
-DEV_PASSPHRASE_FILE = Path(__file__).with_name("dev_passphrase.txt")
 
 # Who deploys, and where: on stacks of the emulator's world each of these is ours to set or to take away,
 # so that a shell that is set up for a real tenant cannot leak into the emulator's world or the other way.
@@ -106,7 +104,7 @@ def original_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def stack_environment(
     project_dir: Path, stack: str, environ: Mapping[str, str], *, tools: tuple[Path, ...] = ()
 ) -> StackEnvironment:
-    """Surroundings of `stack`, making the directories and files that they name.
+    """Surroundings of `stack`, making the directories that they name, and the emulator's trust.
 
     Args:
         project_dir: the checkout.
@@ -120,10 +118,12 @@ def stack_environment(
     cloud = stack_cloud(project_dir, stack)
     own_dir = private_dir(stack_dir(project_dir, stack, environ))
     shared_dir = emulator_home(project_dir, stack, environ)
+    beside_proxies, proxies = loopback_variables(environ)
     variables = {
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         PROJECT_DIR_VARIABLE: str(project_dir),
-        **_passphrase(project_dir, stack, own_dir, environ),
+        **passphrase_variables(project_dir, stack, own_dir, environ),
+        **beside_proxies,
     }
     backend_url = environ.get("PULUMI_BACKEND_URL", "")
     if stack == DEV_STACK or not backend_url:
@@ -132,7 +132,7 @@ def stack_environment(
         variables["PULUMI_BACKEND_URL"] = backend_url
     world: World | None
     # Pulumi looks at the passphrase itself before the file.
-    removed: tuple[str, ...] = ("PULUMI_CONFIG_PASSPHRASE",) if stack == DEV_STACK else ()
+    removed = (*(["PULUMI_CONFIG_PASSPHRASE"] if stack == DEV_STACK else []), *proxies)
     if cloud == "emulator":
         emulator = EmulatorOfStack(shared_dir)
         world = read_emulator_file(emulator.ready_file) if emulator.running() else None
@@ -174,38 +174,6 @@ def of_own_stacks(environment: StackEnvironment, environ: Mapping[str, str]) -> 
         backend_url=backend_url,
         variables={**environment.variables, "PULUMI_BACKEND_URL": backend_url},
     )
-
-
-def _passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variable that names the passphrase's file; nothing where a key service or the user's own does it."""
-    if stack == DEV_STACK:
-        return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE)}
-    own = ("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_CONFIG_PASSPHRASE")
-    if any(name in environ for name in own) or read_stack_file(project_dir, stack).get("secretsprovider"):
-        return {}
-    path = own_dir / "passphrase"
-    if not path.exists():
-        _refuse_lost_passphrase(stack, environ)
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32))
-    return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(path)}
-
-
-def _refuse_lost_passphrase(stack: str, environ: Mapping[str, str]) -> None:
-    """A passphrase made on a runner is gone with it, while the state that it encrypts stays in the backend.
-
-    Raises:
-        UsageError: that would happen.
-    """
-    scheme = environ.get("PULUMI_BACKEND_URL", "").partition("://")[0]
-    if environ.get("CI") and scheme not in ("", "file", "https", "http"):  # Pulumi Cloud has a key of its own
-        raise UsageError(
-            "the stack's secrets would be encrypted by a passphrase that is gone after this job",
-            where=f"Pulumi.{stack}.yaml",
-            repair=f"pulumi stack init {stack} --secrets-provider URL (or change-secrets-provider), then commit it",
-        )
 
 
 def _emulator_variables(world: World, ready_file: Path, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:

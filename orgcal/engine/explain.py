@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 
 from orgcal.engine.hints import PROTECTED, hint
-from orgcal.engine.stacks import DEV_STACK
+from orgcal.engine.passphrase import FILE_VARIABLE, copied_salt, foreign_values
+from orgcal.engine.stacks import DEV_STACK, project_dir
 from orgcal.errors import EngineError, StackLocked, UsageError
 
 MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
@@ -16,6 +18,9 @@ _PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted
 """What the engine says of each, besides advice to edit the state; type and name."""
 _OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's world is")
 """Sentences of our program about settings and surroundings; they end a command as wrong usage does."""
+
+_RAISED = re.compile(r"^(?:\s*pulumi:pulumi:Stack \S+)?\s*[A-Za-z_][\w.]*(?:Error|Exception): ([^<\s].*)", re.MULTILINE)
+"""The last line of a Python traceback, in the engine's frame or without it; gRPC's own errors go on for lines."""
 
 
 _TOKEN_ANSWER = re.compile(r"(?:clientCredentialsToken: )?received HTTP status \d+ with response: (\{.*\})")
@@ -55,13 +60,10 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
     plain = MARKUP.sub("", transcript)
     where = f"stack {stack}"
     if "incorrect passphrase" in plain:
-        return EngineError(
-            "the passphrase is not the one that the stack's secrets were encrypted with",
-            where=where,
-            repair="git checkout Pulumi.dev.yaml orgcal/engine/dev_passphrase.txt"
-            if stack == DEV_STACK
-            else "name the right file in PULUMI_CONFIG_PASSPHRASE_FILE",
-        )
+        return _wrong_passphrase(stack, where)
+    foreign = foreign_values(project_dir(), stack) if "message authentication failed" in plain else None
+    if foreign is not None:
+        return EngineError(foreign.what, where=foreign.where, repair=foreign.repair)
     if "the stack is currently locked" in plain or "Another update is currently in progress" in plain:
         return StackLocked(
             "another update of this stack is running, or one was killed elsewhere",
@@ -95,11 +97,29 @@ def _without_repeats(sentences: Iterable[str]) -> list[str]:
     return [text for text in told if not any(text in other for other in told if other != text)]
 
 
+def _wrong_passphrase(stack: str, where: str) -> EngineError:
+    copied = copied_salt(project_dir(), stack, os.environ)
+    if copied is not None:
+        return EngineError(copied.what, where=copied.where, repair=copied.repair)
+    return EngineError(
+        "the passphrase is not the one that the stack's secrets were encrypted with",
+        where=where,
+        repair="git checkout Pulumi.dev.yaml orgcal/engine/dev_passphrase.txt"
+        if stack == DEV_STACK
+        else f"name the right file in {FILE_VARIABLE}",
+    )
+
+
 def _last_line(transcript: str) -> str:
-    """What an engine says that names no error."""
-    lines = [line for line in transcript.splitlines() if line.strip() and not line.startswith(("code:", "stdout:"))]
-    said = lines[-1].removeprefix("stderr: ").strip() if lines else ""
-    return said or "the engine failed without saying why"
+    """What an engine says that names no error: its last complaint, or else what its program last raised."""
+    parts = re.split(r"^\s*stderr:", transcript, flags=re.MULTILINE)  # as the Automation API labels them
+    complaints = [line for line in map(_unlabelled, parts[-1].splitlines()) if line]
+    return (complaints or _RAISED.findall(transcript) or ["the engine failed without saying why"])[-1]
+
+
+def _unlabelled(line: str) -> str:
+    """A line without the label that the Automation API puts before exit code and standard output."""
+    return re.sub(r"^(code: \d+|stdout:)", "", line.strip()).strip()
 
 
 def sentence_of(diagnostic: str) -> str:

@@ -20,9 +20,10 @@ import pulumi.automation as automation
 import yaml
 
 from orgcal.engine.drive import STAND_IN_WARNING, ExactEnvironment
-from orgcal.engine.environment import DEV_PASSPHRASE_FILE, StackEnvironment
+from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.explain import explain
 from orgcal.engine.find import Engine
+from orgcal.engine.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.engine.stacks import holds_secure, read_stack_file
 from orgcal.errors import UsageError
 from orgcal.platforms.model import NOT_SHOWN

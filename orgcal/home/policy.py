@@ -54,20 +54,22 @@ class CredentialPolicy:
         return {"secret": self.secret_lifetime, "certificate": self.certificate_lifetime}.get(kind)
 
 
-def read_policy(graph: GraphClient, tag: str) -> CredentialPolicy | None:
-    """The policy for the application of a stack, or None where the operator may not read it (`Policy.Read.All`).
+def read_policy(graph: GraphClient, application_object_id: str = "") -> CredentialPolicy | None:
+    """The policy for a stack's application, or None where the operator may not read it (`Policy.Read.All`).
 
     Args:
         graph: as the operator.
-        tag: of the stack; its application may have a policy of its own, and is asked for one if it exists.
+        application_object_id: of the application that the stack's state holds, which may have a policy of its own.
+            Empty where none is known, as before the first deployment: then the tenant's policy decides. The stack's
+            tag would not do, since applications that no state holds carry it too.
 
     Raises:
         GraphError: Graph failed for another reason.
         EntraError: no token.
         Unreachable: no usable answer.
     """
-    listed = _allowed(lambda: applications.tagged(graph, tag)) or []
-    application = listed[0].raw if listed else {}
+    known = _allowed(lambda: applications.by_object_id(graph, application_object_id)) if application_object_id else None
+    application = known.raw if known is not None else {}
     if application:
         path = f"/applications/{application['id']}/appManagementPolicies"
         own = next(iter(_allowed(lambda: list(graph.pages(path))) or ()), None)

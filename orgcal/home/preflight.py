@@ -68,8 +68,13 @@ class Intent:
     looks_up: bool = True
 
 
-def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
+def preflight(graph: GraphClient, intent: Intent, application_object_id: str = "") -> list[Finding]:
     """All findings, in the order in which they matter; a check that cannot be made is `unknown`.
+
+    Args:
+        graph: as the operator.
+        intent: of the stack.
+        application_object_id: of the application that the stack's state holds; empty where none is known.
 
     Raises:
         EntraError: the operator cannot log in, so nothing can be checked.
@@ -77,8 +82,8 @@ def preflight(graph: GraphClient, intent: Intent) -> list[Finding]:
     """
     operator = read_operator(graph.token_source.token())
     findings = check_rights(operator, intent)
-    findings += _looked("policy", lambda: check_policy(read_policy(graph, intent.tag), intent))
-    findings += _looked("application", lambda: _check_application(graph, intent))
+    findings += _looked("policy", lambda: check_policy(read_policy(graph, application_object_id), intent))
+    findings += _looked("application", lambda: _check_application(graph, intent, application_object_id))
     return findings
 
 
@@ -193,8 +198,9 @@ def _restorable(intent: Intent, gone: applications.FoundApplication) -> Finding:
     )
 
 
-def _check_application(graph: GraphClient, intent: Intent) -> list[Finding]:
-    ours = applications.tagged(graph, intent.tag)
+def _check_application(graph: GraphClient, intent: Intent, application_object_id: str) -> list[Finding]:
+    deployed = applications.by_object_id(graph, application_object_id) if application_object_id else None
+    ours = [deployed] if deployed is not None else applications.tagged(graph, intent.tag)
     if not ours:
         found = check_name(graph, intent)
         free = [Finding("name", "ok", f"no other application is called {intent.display_name!r}")]

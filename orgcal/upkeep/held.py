@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_APPLICATION = "azuread:index/application:Application"
+from orgcal.engine.command import run_engine
+from orgcal.engine.find import Missing, look_for_engine
+from orgcal.home.applications import APPLICATION_TYPE
+
+if TYPE_CHECKING:
+    from orgcal.engine.environment import StackEnvironment
+
 _PRINCIPAL = "azuread:index/servicePrincipal:ServicePrincipal"
 _FEDERATED = "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential"
 _KEYS = frozenset(
@@ -43,11 +50,33 @@ def read_state(exported: Mapping[str, Any]) -> Held:
     """What `exported` (`Drive.export`) holds."""
     resources: list[dict[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
     return Held(
-        applications=frozenset(_outputs(resources, {_APPLICATION}, "objectId")),
+        applications=frozenset(_outputs(resources, {APPLICATION_TYPE}, "objectId")),
         principals=frozenset(_outputs(resources, {_PRINCIPAL}, "objectId")),
         keys=frozenset([*_outputs(resources, _KEYS, "keyId"), *_outputs(resources, {_FEDERATED}, "credentialId")]),
         urns=frozenset(str(item.get("urn")) for item in resources),
     )
+
+
+def deployed_application(environment: StackEnvironment, environ: Mapping[str, str]) -> str:
+    """Object id of the application in a stack's state; empty where none is known.
+
+    Nothing is made for it: without an engine, a backend that answers or a deployment there is none to know.
+
+    Args:
+        environment: of the stack.
+        environ: what it is applied to.
+    """
+    engine = look_for_engine(environ)
+    if isinstance(engine, Missing):
+        return ""
+    ran = run_engine(
+        engine.pulumi,
+        ["stack", "export", "--stack", environment.stack],
+        cwd=environment.project_dir,
+        environ=environment.applied_to(environ),
+    )
+    found = read_state(json.loads(ran.out)).applications if ran.code == 0 else frozenset()
+    return next(iter(found)) if len(found) == 1 else ""
 
 
 def _outputs(resources: list[dict[str, Any]], types: frozenset[str] | set[str], name: str) -> Iterator[str]:

@@ -99,29 +99,52 @@ def test_preflight_reads_the_policy_where_the_operator_may(graph_as: Callable[..
 OF_POLICIES = ("Policy.ReadWrite.ApplicationConfiguration", "Application.ReadWrite.All")
 
 
+def make_application(graph: GraphClient, days: int) -> Any:
+    """An application of the stack, with a policy of its own for secrets."""
+    limit = {"restrictionType": "passwordLifetime", "maxLifetime": f"P{days}D", "state": "enabled"}
+    application = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+    own = graph.post(
+        "/policies/appManagementPolicies",
+        {"displayName": f"{days}", "isEnabled": True, "restrictions": {"passwordCredentials": [limit]}},
+    )
+    reference = {"@odata.id": graph.url_of(f"/policies/appManagementPolicies/{own['id']}")}
+    graph.post(f"/applications/{application['id']}/appManagementPolicies/$ref", reference)
+    return application
+
+
 def test_preflight_reads_the_policy_of_the_application_itself_instead_of_the_tenants(
     graph_as: Callable[..., GraphClient],
 ) -> None:
     graph = graph_as(*OF_POLICIES)
     ban = {"restrictionType": "passwordAddition", "state": "enabled"}
-    limit = {"restrictionType": "passwordLifetime", "maxLifetime": "P60D", "state": "enabled"}
     graph.patch(POLICY_PATH, {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [ban]}})
-    application = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
-    own = graph.post(
-        "/policies/appManagementPolicies",
-        {"displayName": "Sync", "isEnabled": True, "restrictions": {"passwordCredentials": [limit]}},
-    )
-    reference = {"@odata.id": graph.url_of(f"/policies/appManagementPolicies/{own['id']}")}
-    before = by_name(preflight(graph, INTENT))["policy"]
-    graph.post(f"/applications/{application['id']}/appManagementPolicies/$ref", reference)
+    application = make_application(graph, 60)
 
-    after = by_name(preflight(graph, INTENT))["policy"]
+    before = by_name(preflight(graph, INTENT))["policy"]
+    after = by_name(preflight(graph, INTENT, application["id"]))["policy"]
 
     assert before.says == "the tenant's app management policy forbids client secrets"
-    assert after.says.startswith("the app management policy 'Sync' of this application allows a secret to live 60 days")
-    assert read_policy(graph, TAG) == CredentialPolicy(
-        secret_lifetime=timedelta(days=60), name="the app management policy 'Sync' of this application"
+    assert after.says.startswith("the app management policy '60' of this application allows a secret to live 60 days")
+    assert read_policy(graph, application["id"]) == CredentialPolicy(
+        secret_lifetime=timedelta(days=60), name="the app management policy '60' of this application"
     )
+
+
+def test_policy_of_an_orphan_with_the_stacks_tag_is_nobodys(graph_as: Callable[..., GraphClient]) -> None:
+    graph = graph_as(*OF_POLICIES)
+    orphan = make_application(graph, 30)
+    application = make_application(graph, 60)
+    another = make_application(graph, 20)
+
+    found = read_policy(graph, application["id"])
+    graph.delete(f"/applications/{application['id']}")
+
+    assert found is not None
+    assert found.secret_lifetime == timedelta(days=60)
+    for object_id in ("", application["id"]):  # before the first deployment, and after a deletion by hand
+        unknown = read_policy(graph, object_id)
+        assert unknown is not None
+        assert unknown.secret_lifetime is None, f"that of {orphan['appId']} or {another['appId']}"
 
 
 def test_preflight_sees_that_the_tenant_blocks_multitenant_applications(graph_as: Callable[..., GraphClient]) -> None:
@@ -139,9 +162,11 @@ def test_preflight_sees_that_the_tenant_blocks_multitenant_applications(graph_as
     assert refused.value.code == "SignInAudienceNotAllowedAsPerAppPolicy"
 
     graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": False})
-    graph.post("/applications", {"displayName": "S", "signInAudience": "AzureADMultipleOrgs", "tags": [TAG]})
+    made = graph.post("/applications", {"displayName": "S", "signInAudience": "AzureADMultipleOrgs", "tags": [TAG]})
     graph.patch(f"/beta{POLICY_PATH}", {"isEnabled": True})
-    assert by_name(preflight(graph, INTENT))["policy"].verdict == "ok", "one that is multitenant already stays so"
+    assert by_name(preflight(graph, INTENT, made["id"]))["policy"].verdict == "ok", (
+        "one that is multitenant already stays so"
+    )
 
 
 def test_preflight_finds_a_taken_name_and_the_recycle_bin(graph: GraphClient) -> None:

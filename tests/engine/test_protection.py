@@ -61,6 +61,28 @@ def test_destroy_of_a_protected_stack_reaches_nothing(protected: Checkout, comma
     assert outside.writes_since(mark) == []
 
 
+def test_destroy_by_our_command_is_refused_whatever_the_environment_asks_for(protected: Checkout) -> None:
+    outside = Outside(protected.ready)
+    mark = outside.mark()
+
+    refused = protected.orgcal("destroy", "--yes", "--stack", "dev", environ={"PULUMI_OPTION_IGNORE_PROTECT": "true"})
+
+    assert refused.code != 0
+    assert "protected against deletion" in refused.err
+    assert outside.writes_since(mark) == []
+
+
+def test_destroy_by_hand_that_ignores_protection_would_delete_everything(protected: Checkout) -> None:
+    """What docs/destroy-and-restore.md warns of; only previewed."""
+    asked = protected.shell("pulumi destroy --preview-only --stack dev")
+    ignored = protected.shell("pulumi destroy --preview-only --ignore-protect --stack dev")
+
+    assert asked.code != 0
+    assert "protect" in asked.text
+    assert ignored.code == 0, ignored.text
+    assert "Application" in ignored.out
+
+
 def test_up_with_everything_removed_reaches_nothing(removed: Checkout) -> None:
     outside = Outside(removed.ready)
     mark = outside.mark()
@@ -104,4 +126,5 @@ def test_protected_resources_are_all_but_the_credentials_of_generations(protecte
     free = {item["type"].rsplit(":", 1)[-1] for item in resources if item["custom"] and not item.get("protect")}
 
     assert guarded == {"Connector", "Application", "ServicePrincipal", "CredentialLedger", "ConnectorCredentials"}
+    free -= {"pulumi"}  # the provider of the engine's own functions, which a refused run may have dropped
     assert free == {"azuread", "orgcal", "ApplicationPassword"}, "providers, and what a rotation must be able to drop"

@@ -13,8 +13,9 @@ import yaml
 
 from orgcal.cli.doctor import as_lines, as_object
 from orgcal.engine.checkup import Finding, check_language_host, check_python, checked
-from orgcal.engine.checkup_stack import check_backend, check_emulator, check_trust, check_world, passphrase_fits
+from orgcal.engine.checkup_stack import check_backend, check_emulator, check_trust, check_world
 from orgcal.engine.environment import StackEnvironment
+from orgcal.engine.passphrase import passphrase_fits
 from orgcal.errors import EngineError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,10 +124,36 @@ def test_check_backend_wrong_passphrase_is_told_without_showing_it(
     surroundings: StackEnvironment, tmp_path: Path
 ) -> None:
     (tmp_path / "passphrase").write_text("a-wrong-word\n", encoding="utf-8")
-    finding = check_backend(surroundings, {}, DEV_SALT)
+    finding = check_backend(replace(surroundings, project_dir=tmp_path), {}, DEV_SALT)
     assert not finding.ok
     assert "does not fit encryptionsalt in Pulumi.prod.yaml" in finding.says
     assert "a-wrong-word" not in repr(finding)
+
+
+def test_check_backend_salt_of_another_stack_is_told_whether_or_not_there_is_a_passphrase(
+    surroundings: StackEnvironment, tmp_path: Path
+) -> None:
+    for stack in ("dev", "prod"):
+        (tmp_path / f"Pulumi.{stack}.yaml").write_text(f"encryptionsalt: {DEV_SALT}\n", encoding="utf-8")
+    copied = replace(surroundings, project_dir=tmp_path)
+    (tmp_path / "passphrase").write_text("a-wrong-word\n", encoding="utf-8")
+    wrong = check_backend(copied, {}, DEV_SALT)
+    (tmp_path / "passphrase").unlink()
+    missing = check_backend(copied, {}, DEV_SALT)
+    assert "was copied from Pulumi.dev.yaml" in wrong.says
+    assert wrong.repair.startswith("remove that line from Pulumi.prod.yaml")
+    assert missing == wrong
+    assert not (tmp_path / "passphrase").exists()
+
+
+def test_check_backend_new_stack_without_salt_and_passphrase_is_well(
+    surroundings: StackEnvironment, tmp_path: Path
+) -> None:
+    (tmp_path / "passphrase").unlink()
+    assert check_backend(surroundings, {}, None) == Finding("backend", True, str(tmp_path / "state"))
+    assert not (tmp_path / "passphrase").exists()
+    named = {"PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path / "mine")}
+    assert not check_backend(replace(surroundings, variables={}), named, None).ok
 
 
 def test_check_backend_passphrase_variable_goes_before_the_file(surroundings: StackEnvironment) -> None:

@@ -63,3 +63,35 @@ def test_explain_without_diagnostics_falls_back_to_the_transcript() -> None:
     error = explain("code: 255\nstderr: x\nerror: no such backend\n", [], stack="dev")
 
     assert error.what == "no such backend"
+
+
+CRASHED = """
+ code: 1
+ stdout: Updating (dev):
+    pulumi:pulumi:Stack orgcal-dev  Traceback (most recent call last):
+    pulumi:pulumi:Stack orgcal-dev  pulumi.errors.RunError: Resource monitor has terminated, shutting down
+    pulumi:pulumi:Stack orgcal-dev  grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:
+    pulumi:pulumi:Stack orgcal-dev  \tdetails = "failed to connect to all addresses"
+    pulumi:pulumi:Stack orgcal-dev  >
+
+Resources:
+    1 errored
+
+Duration: 1s
+
+ stderr: """
+
+
+@pytest.mark.parametrize(
+    ("transcript", "sentence"),
+    [
+        (CRASHED, "Resource monitor has terminated, shutting down"),
+        ("\n code: 255\n stdout: Updating (dev):\n stderr: first\n second\n", "second"),
+        ("stderr: only this", "only this"),
+        ("\n code: 1\n stdout: \n stderr: ", "the engine failed without saying why"),
+        ("code: 1\nstdout:\nstderr:", "the engine failed without saying why"),
+        ("", "the engine failed without saying why"),
+    ],
+)
+def test_explain_an_engine_that_names_no_error_never_says_an_empty_label(transcript: str, sentence: str) -> None:
+    assert explain(transcript, [UNHANDLED], stack="dev").what == sentence

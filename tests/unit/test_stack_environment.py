@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.engine.environment import DEV_PASSPHRASE_FILE, stack_environment
+from orgcal.engine.environment import stack_environment
+from orgcal.engine.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.engine.stacks import stack_cloud, stack_dir
 from orgcal.errors import UsageError
 
@@ -42,28 +43,14 @@ def test_environment_of_dev_takes_the_login_of_a_real_tenant_away(project: Path,
     assert not any(name.startswith("ARM_") for name in applied)
 
 
-def test_environment_of_an_own_stack_gets_a_private_passphrase_once(project: Path, environ: dict[str, str]) -> None:
-    first = stack_environment(project, "prod", environ)
-    again = stack_environment(project, "prod", environ)
+def test_environment_of_an_own_stack_names_its_passphrase_and_makes_none(
+    project: Path, environ: dict[str, str]
+) -> None:
+    path = Path(stack_environment(project, "prod", environ).variables["PULUMI_CONFIG_PASSPHRASE_FILE"])
 
-    path = Path(first.variables["PULUMI_CONFIG_PASSPHRASE_FILE"])
-    assert path.parent == project / "data" / "stacks" / "prod"
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert path == project / "data" / "stacks" / "prod" / "passphrase"
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert len(path.read_text()) >= 40
-    assert again.variables == first.variables
-
-
-def test_environment_in_ci_makes_no_passphrase_that_its_runner_loses(project: Path, environ: dict[str, str]) -> None:
-    environ |= {"CI": "true", "PULUMI_BACKEND_URL": "azblob://state?storage_account=acme"}
-
-    with pytest.raises(UsageError, match="gone after this job") as caught:
-        stack_environment(project, "prod", environ)
-
-    assert "--secrets-provider" in caught.value.repair
-    assert not (project / "data" / "stacks" / "prod" / "passphrase").exists()
-    assert stack_environment(project, "prod", environ | {"PULUMI_CONFIG_PASSPHRASE": "mine"}).cloud == "public"
-    assert stack_environment(project, "prod", environ | {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}).variables
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("variable", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
