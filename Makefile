@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ORGCAL := .venv/bin/orgcal
 KEEP ?=
+AZUREAD_PLUGIN ?=
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
@@ -43,8 +44,8 @@ test: witnesses ## Unit, contract and integration tests
 live: witnesses ## Witness tests against a real tenant of your own; docs/parity.md says how to name it
 	@$(PY) -m pytest --live tests/contract
 
-e2e: setup ## Tests with the real engine and a real browser
-	@$(PY) -m pytest tests/engine tests/browser
+e2e: setup ## Tests with the real engine and a real browser; AZUREAD_PLUGIN=real: with the real azuread plugin
+	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest tests/engine tests/browser
 
 check: setup ## Style, types, import arrows, claims of the docs
 	@.venv/bin/ruff format --check .

@@ -23,6 +23,10 @@ class Clock:
         """Seconds since 1970-01-01 UTC."""
         return time.time() + self.offset_s
 
+    def machine_now(self) -> float:
+        """The same by this machine's own clock, which the clients on it go by."""
+        return time.time()
+
     def advance(self, seconds: float) -> float:
         """Move the time forward and return the new time.
 

@@ -237,6 +237,20 @@ def test_certificate_assertion_of_both_algorithms_is_taken(operator: Any, algori
     assert operator.log_in(**client.form(assertion)).status_code == 200
 
 
+def test_certificate_assertion_is_dated_by_either_clock_after_the_emulated_one_was_moved(
+    operator: Any, emulator: RunningEmulator
+) -> None:
+    client = CertificateClient(operator)
+    emulator.move_clock(86_400)
+    now = int(datetime.now(UTC).timestamp())
+    for moment in (now, now + 86_400):
+        assertion = client.assertion(operator.base_url, nbf=moment, exp=moment + 300)
+        assert operator.log_in(**client.form(assertion)).status_code == 200
+    for moment in (now - 2000, now + 43_200, now + 90_000):
+        assertion = client.assertion(operator.base_url, nbf=moment, exp=moment + 300)
+        assert operator.log_in(**client.form(assertion)).json()["error_codes"] == [700024]
+
+
 def test_assertion_that_does_not_prove_the_client_is_refused(operator: Any) -> None:
     client, other = CertificateClient(operator), CertificateClient(operator)
     base = operator.base_url

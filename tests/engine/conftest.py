@@ -1,14 +1,59 @@
-"""Fixtures of the engine tests: checkouts of their own, deployed or not."""
+"""Fixtures of the engine tests: checkouts of their own, deployed or not; and the azuread plugin that they run with."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from orgcal.engine.find import find_engine
+from orgcal.errors import OrgcalError
+from tests.support.azuread_plugin import limit_s, plugin_kind, why_not_real
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.outside import Outside
+
+HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuses AZUREAD_PLUGIN=real where the tests would run with another plugin, or with none."""
+    kind = plugin_kind()
+    if kind == "standin":
+        return
+    if kind != "real":
+        raise pytest.UsageError(f"AZUREAD_PLUGIN={kind}: the engine tests run with real or standin")
+    try:
+        refusal = why_not_real(find_engine(), os.environ)
+    except OrgcalError as error:
+        refusal = str(error)
+    if refusal:
+        raise pytest.UsageError(f"AZUREAD_PLUGIN=real: {refusal}")
+
+
+def pytest_report_header() -> str:
+    """Says which plugin the tests run with."""
+    return f"azuread plugin: {plugin_kind()}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With the real plugin, leaves out the tests of the stand-in itself, and lets the others take longer."""
+    if plugin_kind() != "real":
+        return
+    engine_tests = [item for item in items if HERE in item.path.parents]
+    about_standin = [item for item in engine_tests if is_about_standin(item)]
+    config.hook.pytest_deselected(items=about_standin)
+    items[:] = [item for item in items if item not in about_standin]
+    for item in engine_tests:
+        marker = item.get_closest_marker("timeout")
+        seconds = marker.args[0] if marker else float(config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(limit_s(seconds)), append=False)
+
+
+def is_about_standin(item: pytest.Item) -> bool:
+    """Whether a test is about the stand-in: by its file's name, or by the marker `standin`."""
+    return item.path.name.startswith("test_standin") or item.get_closest_marker("standin") is not None
 
 
 @pytest.fixture

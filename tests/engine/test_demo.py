@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.azuread_plugin import limit_s
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 from tests.support.processes import end_group
@@ -109,7 +110,7 @@ def test_demo_beside_a_running_one_says_so_and_harms_nothing(checkout: Checkout)
     first.stdout.readline()
 
     second = checkout.orgcal("demo")
-    first_said, _ = first.communicate(timeout=120)
+    first_said, _ = first.communicate(timeout=limit_s(120))
 
     assert second.code == 2
     assert "another demo is running in this checkout" in second.err

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.support.azuread_plugin import limit_s
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 from tests.support.processes import end_group
@@ -28,7 +29,7 @@ def end_after(checkout: Checkout, seconds: float, how: signal.Signals) -> None:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, how)
-    process.wait(timeout=60)
+    process.wait(timeout=limit_s(60))
     # The engine may go on a little after a Ctrl-C; its plugins may outlive a kill of the engine.
     if how is signal.SIGKILL:
         end_group(process.pid)

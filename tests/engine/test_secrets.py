@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.azuread_plugin import limit_s
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 
@@ -66,7 +67,7 @@ def test_up_shows_no_secret_in_output_and_argument_lists(checkout: Checkout) -> 
         text=True,
     )
     watcher = ArgumentLists(process.pid)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=limit_s(120))
     lists = watcher.stop()
 
     assert process.returncode == 0, said

@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from orgcal.engine.cache import CACHE_VARIABLE, cache_dir
+from tests.support.azuread_plugin import limit_s, plugin_variables
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -32,7 +35,11 @@ class Ran:
 
 @dataclass
 class Checkout:
-    """A copy of the tracked files, with the checkout's virtual environment, and a home of its own."""
+    """A copy of the tracked files, with the checkout's virtual environment, and a home of its own.
+
+    Shared with the user are only the cache, which holds the engine, and the azuread plugin where AZUREAD_PLUGIN=real
+    asks for the real one. Time-outs are those with the stand-in, and longer with the real one.
+    """
 
     path: Path
     home: Path
@@ -43,15 +50,14 @@ class Checkout:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_"))
+            if not name.startswith(("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_", "XDG_"))
         }
-        cache = os.environ.get("ORGCAL_CACHE_DIR") or str(Path.home() / ".cache" / "orgcal")
         return {
             **inherited,
             "HOME": str(self.home),
-            "ORGCAL_CACHE_DIR": cache,
+            CACHE_VARIABLE: str(cache_dir(os.environ)),
             "PYTHONPATH": str(self.path),
-            "AZUREAD_PLUGIN": "standin",
+            **plugin_variables(),
             **self.extra,
         }
 
@@ -63,7 +69,7 @@ class Checkout:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            timeout=limit_s(timeout_s),
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from tests.support.azuread_plugin import limit_s
 from tests.support.checkout import Ran
 
 
@@ -97,7 +98,7 @@ class Runner:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=limit_s(120),
             check=False,
         )
         exported = self.folder / "env"
