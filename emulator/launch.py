@@ -60,7 +60,7 @@ class Emulator:
         self.listener = listen(port)
         try:
             found = state.keys(keys)
-            own = state.secrets()
+            own = state.secrets(found)
             source = seed_source(seed) if seed is not None else None
             self.cloud = EmulatedCloud(source, None if in_memory else state.database, found.signing, own)
         except StateError as error:

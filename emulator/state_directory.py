@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.entra.keys import SigningKey, operator_bundle
+from emulator.entra.keys import OperatorCertificate, SigningKey
 from emulator.files import make_private_directory, read_or_make, write_private
 from emulator.tls import is_current, issue_leaf, load_authority, new_authority
 from emulator.world import Secrets
@@ -26,17 +26,21 @@ class Keys:
         ca_pem: certificate of the authority.
         leaf_pem: server certificate with its key.
         signing: signs tokens.
+        operator: what the operator logs in with.
     """
 
     ca_pem: str
     leaf_pem: str
     signing: SigningKey
+    operator: OperatorCertificate
 
     @classmethod
     def new(cls) -> Keys:
         """Fresh keys."""
         authority = new_authority()
-        return cls(authority.cert_pem.bytes().decode(), issue_leaf(authority), SigningKey.new())
+        return cls(
+            authority.cert_pem.bytes().decode(), issue_leaf(authority), SigningKey.new(), OperatorCertificate.new()
+        )
 
     def __repr__(self) -> str:
         return "Keys(…)"
@@ -54,30 +58,31 @@ class StateDirectory:
         self.database = self.path / "state.sqlite"
         self.ready = self.path / READY_FILE
 
-    def secrets(self) -> Secrets:
+    def secrets(self, keys: Keys) -> Secrets:
         """Secrets of the emulator's own clients, made once."""
         return Secrets(
             operator_secret=read_or_make(self.path / "operator-secret", secrets.token_urlsafe(30)),
-            operator_certificate=self._operator_certificate(),
+            operator_certificate=keys.operator.pem,
             platform_api_key=read_or_make(self.path / "platform-api-key", secrets.token_urlsafe(30)),
             control_token=read_or_make(self.path / "control-token", secrets.token_urlsafe(30)),
         )
 
-    def _operator_certificate(self) -> str:
-        """The certificate (PEM) of `operator.pfx`, made once; the bundle is written first."""
-        certificate = self.path / "operator-certificate.pem"
-        if not certificate.exists():
-            bundle, pem = operator_bundle()
-            write_private(self.path / OPERATOR_BUNDLE, bundle)
-            write_private(certificate, pem)
-        return certificate.read_text(encoding="ascii")
-
     def keys(self, given: Keys | None = None) -> Keys:
-        """Authority, server certificate and signing key: `given`, or made once and renewed before they expire."""
+        """Authority, certificates and signing key: `given`, or made once and renewed before they expire."""
         if given is not None:
             write_private(self.path / "ca.pem", given.ca_pem)
+            write_private(self.path / OPERATOR_BUNDLE, given.operator.bundle)
             return given
-        return Keys(*self._certificates(), self._signing_key())
+        return Keys(*self._certificates(), self._signing_key(), self._operator_certificate())
+
+    def _operator_certificate(self) -> OperatorCertificate:
+        """Made once. The bundle is written first, so it is there where the certificate is."""
+        bundle, pem = self.path / OPERATOR_BUNDLE, self.path / "operator.pem"
+        if not pem.exists():
+            made = OperatorCertificate.new()
+            write_private(bundle, made.bundle)
+            write_private(pem, made.pem)
+        return OperatorCertificate(bundle.read_bytes(), pem.read_text(encoding="ascii"))
 
     def _certificates(self) -> tuple[str, str]:
         ca, leaf = self.path / "ca.pem", self.path / "server.pem"

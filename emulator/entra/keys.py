@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -76,14 +76,24 @@ class SigningKey:
         return jwt.encode(claims, self.private_key, "RS256", headers=headers)
 
 
-def operator_bundle() -> tuple[bytes, str]:
-    """A new certificate for the operator: PKCS#12 with its key and without a password, and its PEM text.
+@dataclass(frozen=True)
+class OperatorCertificate:
+    """What the operator logs in with.
 
-    It ends when the operator's secret does, so that the emulator's clock never outlives it.
+    Attributes:
+        bundle: PKCS#12 with certificate and key, and without a password.
+        pem: the certificate alone; reading it from the bundle would check the key, which takes longer than a start.
     """
-    key, certificate = _self_signed("operator of the orgcal emulator", datetime(2299, 12, 31, tzinfo=UTC))
-    bundle = pkcs12.serialize_key_and_certificates(None, key, certificate, None, serialization.NoEncryption())
-    return bundle, certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    bundle: bytes = field(repr=False)
+    pem: str
+
+    @classmethod
+    def new(cls) -> OperatorCertificate:
+        """A new one. It ends when the operator's secret does, so that the emulator's clock never outlives it."""
+        key, certificate = _self_signed("operator of the orgcal emulator", datetime(2299, 12, 31, tzinfo=UTC))
+        bundle = pkcs12.serialize_key_and_certificates(None, key, certificate, None, serialization.NoEncryption())
+        return cls(bundle, certificate.public_bytes(serialization.Encoding.PEM).decode())
 
 
 def _self_signed(common_name: str, end: datetime) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -291,6 +292,35 @@ def test_certificate_assertion_as_msal_for_go_writes_it_is_taken(operator: Any) 
     assertion = jwt.encode(claims, client.key_pem, "PS256", headers={"x5t#S256": digest})
     form = {**client.form(assertion), "scope": f"{SCOPE} openid offline_access profile"}
     assert operator.log_in(**form).status_code == 200
+
+
+@pytest.mark.parametrize("written", ["base64url", "base64", "hexadecimal"])
+def test_certificate_assertion_that_names_its_key_by_kid_alone_is_taken(operator: Any, written: str) -> None:
+    # go-azure-sdk, with which the azuread plugin logs in, and MSAL .NET for years: the certificate's SHA-1 thumbprint.
+    client = CertificateClient(operator)
+    thumbprint = load_pem_x509_certificate(client.certificate_pem.encode()).fingerprint(hashes.SHA1())
+    kid = {
+        "base64url": base64.urlsafe_b64encode(thumbprint).decode(),
+        "base64": base64.b64encode(thumbprint).decode(),
+        "hexadecimal": thumbprint.hex().upper(),
+    }[written]
+    claims = jwt.decode(client.assertion(operator.base_url), options={"verify_signature": False})
+    for key_id, status in ((kid, 200), ("A" * 28, 401)):
+        assertion = jwt.encode(claims, client.key_pem, "RS256", headers={"kid": key_id})
+        assert operator.log_in(**client.form(assertion)).status_code == status
+
+
+def test_operator_logs_in_with_the_certificate_that_the_ready_line_names(
+    operator: Any, emulator: RunningEmulator, session: requests.Session
+) -> None:
+    bundle = Path(emulator.ready["operator"]["client_certificate_file"])
+    assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+    credential = {"private_key_pfx_path": str(bundle)}
+    client = msal_client(emulator, session, emulator.ready["operator"]["client_id"], credential)
+    assert "access_token" in client.acquire_token_for_client([SCOPE])
+    emulator.reset()
+    client = msal_client(emulator, session, emulator.ready["operator"]["client_id"], credential)
+    assert "access_token" in client.acquire_token_for_client([SCOPE])
 
 
 def test_certificate_of_another_kind_than_rsa_does_not_log_in(operator: Any) -> None:

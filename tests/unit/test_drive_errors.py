@@ -53,6 +53,59 @@ def test_explain_takes_the_engines_wrapping_off_a_plugins_sentence() -> None:
     assert error.what == "the key is wrong"
 
 
+# What the real azuread plugin 6.11.1 said, by engine 3.258.0 (2026-11-28).
+DENIED = "Could not create application: unexpected status 403 (403 Forbidden) with error: Graph_Code: No."
+EXISTS = (
+    'A resource with the ID "0b04eba2" already exists: To be managed via Terraform, this resource needs to be imported '
+    'into the State. Please see the resource documentation for "azuread_service_principal" for more information.'
+)
+REFUSED = (
+    "building client: unable to obtain access token: clientCredentialsToken: received HTTP status 401 with response: "
+    '{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Trace ID: e0 '
+    'Correlation ID: 84","error_codes":[7000215]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence", "repair"),
+    [
+        (
+            DENIED,
+            "Could not create application: Microsoft Graph answered 403 Graph_Code: No.",
+            "",
+        ),
+        (
+            EXISTS,
+            'A resource with the ID "0b04eba2" already exists, and the state does not hold it',
+            "orgcal up --stack dev once more",
+        ),
+        (
+            REFUSED,
+            "building client: unable to obtain access token: AADSTS7000215: Invalid client secret provided.",
+            "orgcal doctor --stack dev",
+        ),
+    ],
+)
+def test_explain_tells_the_azuread_plugins_sentence_once_without_its_noise(
+    said: str, sentence: str, repair: str
+) -> None:
+    logged = f"sdk-v2/provider2.go:571: sdk.helper_schema: {said}: provider=azuread@6.11.1"
+    listed = f"invocation of azuread:index/getX:getX returned an error: 1 error occurred:\n\t* {said}\n\n"
+
+    error = explain("", [logged, listed, "update failed"], stack="dev")
+
+    assert error.what == sentence
+    assert repair in error.repair
+
+
+def test_explain_creation_that_the_plugin_lost_names_the_resource() -> None:
+    urn = "urn:pulumi:dev::orgcal::orgcal:index:EntraApplication$azuread:index/application:Application::outlook"
+    error = explain("", [f"expected non-nil error with nil state during Create of {urn}"], stack="dev")
+
+    assert error.what == "the azuread plugin could not follow what it made (Application outlook)"
+    assert "orgcal sweep --stack dev" in error.repair
+
+
 def test_explain_several_sentences_are_said_once_each() -> None:
     error = explain("", ["first", "second", "first"], stack="dev")
 

@@ -17,7 +17,7 @@ def test_run_engine_passes_the_environment_but_no_flag_that_our_commands_never_w
         "PULUMI_OPTION_PARALLEL": "4",
     }
 
-    ran = run_engine(program, [], cwd=tmp_path, environ=environ)
+    ran = run_engine(program, ["stack"], cwd=tmp_path, environ=environ)
 
     assert ran.code == 0
     said = set(ran.out.splitlines())
