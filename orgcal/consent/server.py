@@ -229,6 +229,7 @@ def _listen(port: int, *, fall_back: bool) -> socket.socket:
             if not fall_back:
                 raise
             listening.bind(("127.0.0.1", 0))
+        listening.listen()  # whoever is told of it may connect before the server has started
     except OSError as error:
         listening.close()
         raise UsageError(

@@ -7,6 +7,7 @@ import logging
 import random
 import re
 import secrets
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from orgcal.consent import ConsentService, Outcome
-from orgcal.consent.server import HEADERS, config_of
+from orgcal.consent.server import HEADERS, config_of, serve_here
 from orgcal.errors import UsageError
 from orgcal.msgraph.worlds import World
 from orgcal.outputs import StackOutputs
@@ -96,6 +97,22 @@ def agreed(service: ConsentService, registry: Registry) -> bytes:
 def title(page: Answered) -> str:
     found = re.search(r"<h1>.*?</span> (.*?)</h1>", page.text)
     return found[1] if found else ""
+
+
+def test_serve_here_can_be_reached_as_soon_as_it_says_so(service: ConsentService) -> None:
+    reached: list[str] = []
+
+    def told(address: str) -> None:
+        place = urlsplit(address.split(",")[0])
+        assert place.hostname is not None
+        with socket.create_connection((place.hostname, place.port or 0), timeout=5):
+            reached.append(address)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve_here(service, 0, trusted_proxies=(), told=told)
+
+    assert len(reached) == 1
 
 
 # --- bad input ---
