@@ -18,6 +18,7 @@ _AUDIENCE = (
 _GONE = "pulumi refresh --stack {stack}; a deleted application can be restored: orgcal preflight --stack {stack}"
 
 _LEFT_OVER = "orgcal up --stack {stack} once more; what no state holds: orgcal sweep --stack {stack}"
+_AGAIN = "orgcal up --stack {stack} once more (no refresh, which would not see it yet)"
 _LOGIN = "log in as docs/create.md says (az login, or ARM_ variables); orgcal doctor --stack {stack} tries the login"
 
 PROTECTED = "is protected"
@@ -32,6 +33,7 @@ _HINTS = (
     ("credentialinvalidlifetime", _POLICY),
     ("signinaudiencenotallowed", _AUDIENCE),
     ("asperapppolicy", _POLICY),
+    ("to be replicated", _AGAIN),
     ("request_resourcenotfound", _GONE),
     ("no password credential found", _GONE),
     ("already exists, and the state does not hold it", _LEFT_OVER),

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ HomeGraph = Callable[[], AbstractContextManager[GraphClient]]
 Tell = Callable[[str], object]
 _MOST_TRIES = 5
 """Each of them settles something; more would go in circles."""
+_ARRIVAL_S = 120.0
+_ARRIVAL_PAUSE_S = 1.0
+_SEEN_IN_A_ROW = 2
 _SKEW = timedelta(minutes=5)
 """Between this machine's clock and Entra's."""
 _GONE = re.compile(r"\b404\b|not ?found|does not exist|no \w+ credential found", re.IGNORECASE)
@@ -95,6 +99,10 @@ class Settling:
     def _settle(self, operations: Sequence[Unfinished], since: datetime) -> bool:
         """Settle operations that began at `since`; whether the state or the directory changed by it."""
         changed = False
+        incomplete = _incomplete(self._drive.export(), operations)
+        if incomplete:
+            with self._graph() as graph:
+                changed = all([self._arrives(graph, resource_id) for resource_id in incomplete])
         deleted = [item.urn for item in operations if item.operation == "deleting"]
         if deleted:
             changed = self._drive.refresh(targets=deleted).changed > 0
@@ -104,6 +112,26 @@ class Settling:
                 for item in created:
                     changed |= self._take_over(graph, item, since - _SKEW)
         return changed
+
+    def _arrives(self, graph: GraphClient, resource_id: str) -> bool:
+        """Wait until reads show an object that the state holds as incomplete; whether they do.
+
+        The azuread plugin changes a new service principal once, and takes "not found" for a failure, although the
+        object only has not reached every replica yet (https://github.com/hashicorp/terraform-provider-azuread/issues/1811).
+        """
+        deadline, seen = time.monotonic() + _ARRIVAL_S, 0
+        while seen < _SEEN_IN_A_ROW and time.monotonic() < deadline:
+            try:
+                graph.get(resource_id)
+                seen += 1
+            except GraphError as error:
+                if error.status != 404:
+                    raise
+                seen = 0
+                time.sleep(_ARRIVAL_PAUSE_S)
+        if seen:
+            self._tell("the service principal was slow to appear in the directory: completing it")
+        return seen > 0
 
     def _take_over(self, graph: GraphClient, item: Unfinished, since: datetime) -> bool:
         """Import what a creation made, or remove it where it cannot be used; whether it had made anything."""
@@ -153,6 +181,13 @@ class _Sought:
     tag: str
     held: Held
     since: datetime
+
+
+def _incomplete(exported: Mapping[str, Any], operations: Sequence[Unfinished]) -> list[str]:
+    """Ids of service principals in the state that `operations` could not complete."""
+    urns = {item.urn for item in operations if item.type == "azuread:index/servicePrincipal:ServicePrincipal"}
+    resources = (exported.get("deployment") or {}).get("resources") or []
+    return [str(item["id"]) for item in resources if item.get("urn") in urns and item.get("initErrors")]
 
 
 def _application(graph: GraphClient, _: Mapping[str, Any], sought: _Sought) -> str:
