@@ -102,7 +102,7 @@ class Settling:
         incomplete = _incomplete(self._drive.export(), operations)
         if incomplete:
             with self._graph() as graph:
-                changed = all([self._arrives(graph, resource_id) for resource_id in incomplete])
+                changed = all(self._arrives(graph, resource_id) for resource_id in incomplete)
         deleted = [item.urn for item in operations if item.operation == "deleting"]
         if deleted:
             changed = self._drive.refresh(targets=deleted).changed > 0
