@@ -20,6 +20,7 @@ from orgcal.engine.stacks import DEV_STACK
 from orgcal.errors import OrgcalError, UsageError
 
 if TYPE_CHECKING:
+    from orgcal.cli.demo_ending import Invited
     from orgcal.cli.demo_story import Story
     from orgcal.consent.service import ConsentService
     from orgcal.engine.emulated import EmulatorProcess
@@ -35,7 +36,11 @@ CONSENT_TIMEOUT_S = 60.0
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the emulator running and say where to look.")] = False,
 ) -> None:
-    """Run the whole job against the emulator: up, consent of one organisation, verification of two."""
+    """Run the whole job against the emulator: up, consent of one organisation, verification of two.
+
+    It can be run again and again, whatever was done with it meanwhile. Organisations that you added are verified too;
+    what fails there is told, and does not decide how the demo ends.
+    """
     from orgcal.cli.demo_story import Story
 
     emulator = emulator_of(DEV_STACK)
@@ -45,13 +50,23 @@ def demo(
         if started and not keep:
             ending.callback(emulator.stop)
         story.emulator(process, started=started)
-        well = _run(story, process, report=emulator.state_dir.parent / "report.html", keep=keep)
+        report = emulator.state_dir.parent / "report.html"
+        well = _run(story, process, report=report, keep=keep, stopping=started and not keep)
     if not well:
         raise typer.Exit(1)
 
 
-def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool) -> bool:
-    """The job; whether it ended as a demo should."""
+def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, stopping: bool) -> bool:
+    """The job; whether it ended as a demo should.
+
+    Args:
+        story: is told what happens.
+        process: the emulator.
+        report: where the HTML report is written.
+        keep: whether the user wants to look around afterwards.
+        stopping: whether the emulator stops with the demo.
+    """
+    from orgcal.cli.demo_ending import judge_ending
     from orgcal.engine.tools import prepare
     from orgcal.tenants.registry import open_stack_registry
 
@@ -60,21 +75,26 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool) ->
     registry = open_stack_registry(prepared.environment.stack_dir, DEV_STACK, prepared.environ)
     try:
         with _consent(registry, outputs, prepared) as service:
-            consenting, waiting = [registry.add(*named) for named in _customers(process)]
-            _consent_once(story, service, consenting, process)
-            link = _one_link(service, waiting)
+            proven, second = [_take_in(story, registry, *customer) for customer in _customers(process)]
+            _consent_once(story, service, proven, process)
+            invited = _look_at(service, second)
         summary = _verify(story, registry, outputs, prepared, report)
         entry = _connector_entry(outputs, prepared)
-        registered = [registry.wanted(tenant.tenant_id) for tenant in (consenting, waiting)]
+        registered = list(registry.tenants())
     finally:
         registry.close()
     story.steps(outputs, entry)
     story.organisations(registered, summary)
-    story.invitation(waiting, link)
-    well = story.verdict(summary, proven=consenting, pending=waiting)
-    if keep:
-        story.where_to_look(process, outputs, report=report, link=link)
-    return well
+    if invited.link:
+        story.invitation(invited, stopping=stopping)
+    ending = judge_ending(summary, proven=proven, second=invited.tenant, consented=not invited.link)
+    # Of a demo that ended badly the last lines say why.
+    if keep and not ending.well:
+        story.where_to_look(process, outputs, report=report, link=invited.link)
+    story.ending(ending)
+    if keep and ending.well:
+        story.where_to_look(process, outputs, report=report, link=invited.link)
+    return ending.well
 
 
 def _deploy(story: Story, prepared: Prepared) -> StackOutputs:
@@ -86,13 +106,25 @@ def _deploy(story: Story, prepared: Prepared) -> StackOutputs:
     return outputs
 
 
-def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str]]:
-    """Tenant id and name of two seeded customer organisations."""
+def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str, str]]:
+    """Tenant id, name and domain of two seeded customer organisations."""
     customers = [tenant for tenant in process.ready["tenants"] if not tenant["home"]]
     if len(customers) < 2:
         raise UsageError("the emulator's seed holds fewer than two customer organisations", repair="make clean")
     for tenant in customers[:2]:
-        yield tenant["tenant_id"], tenant["display_name"]
+        yield tenant["tenant_id"], tenant["display_name"], tenant["default_domain"]
+
+
+def _take_in(story: Story, registry: Registry, tenant_id: str, name: str, domain: str) -> Tenant:
+    """The organisation in the registry; one that is known stays as the user has it."""
+    from orgcal.tenants.model import State
+
+    known = registry.get(tenant_id)
+    if known is not None and known.state is not State.REMOVED:
+        return known
+    if known is not None:
+        story.line(f"{name} was removed, and is taken in again")
+    return registry.add(tenant_id, name, domain=domain)
 
 
 @contextmanager
@@ -126,7 +158,11 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
         result = service.wait_for(link.handle, CONSENT_TIMEOUT_S)
     if result.outcome is not Outcome.DONE:
         ended = result.outcome.value if result.outcome else "unused"
-        raise OrgcalError(f"consent of {tenant.name} ended as {ended!r}: {result.detail}", where=tenant.tenant_id)
+        raise OrgcalError(
+            f"consent of {tenant.name} ended as {ended!r}{f': {result.detail}' if result.detail else ''}",
+            where=tenant.tenant_id,
+            repair="make demo again; if it ends so again: make clean, then make demo",
+        )
     story.line(f"{tenant.name}: {administrator} consented, proved by a fresh token")
 
 
@@ -134,12 +170,23 @@ def _administrator(process: EmulatorProcess, tenant_id: str) -> str:
     return next(str(item["administrator"]) for item in process.ready["tenants"] if item["tenant_id"] == tenant_id)
 
 
-def _one_link(service: ConsentService, tenant: Tenant) -> str:
-    """A link to send to the organisation that has not consented; earlier ones that nobody used are useless now."""
+def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
+    """The organisation that the demo only invites, as it is now: the user may have let it consent, or decline.
+
+    Where it has not consented, it gets a new link; earlier ones that nobody used are useless then.
+    """
+    from orgcal.cli.demo_ending import Invited
+    from orgcal.consent.check import check_tenant
+    from orgcal.consent.outcomes import Outcome
     from orgcal.tenants import links
 
+    checked = check_tenant(service, tenant)
+    if checked.finding.access == "granted":
+        return Invited(checked.tenant)
+    answers = [entry.result for entry in service.registry.log(tenant.tenant_id) if entry.action == "consent"]
     links.revoke(service.registry, tenant.tenant_id)
-    return service.link(tenant).url
+    declined = answers[-1:] == [Outcome.DECLINED.value]
+    return Invited(checked.tenant, service.link(checked.tenant).url, declined=declined)
 
 
 def _verify(story: Story, registry: Registry, outputs: StackOutputs, prepared: Prepared, report: Path) -> Summary:

@@ -13,6 +13,8 @@ from orgcal.msgraph.session import new_session
 from orgcal.msgraph.worlds import World
 
 TIMEOUT_S = 30.0
+REPAIR = 'eval "$(.venv/bin/orgcal env)" && pulumi up --refresh --yes --stack dev, then make demo again'
+"""Somebody has changed what the emulator holds, such as deleted the application."""
 
 
 @dataclass
@@ -69,9 +71,11 @@ def accept_consent(world: World, url: str, *, administrator: str) -> str:
     page = session.get(url, timeout=TIMEOUT_S)
     form = read_form(page.text)
     if form is None or ("decision", "accept") not in form.buttons:
-        raise OrgcalError(f"the consent page answered {page.status_code} and asks nothing", where=world.login_url)
+        raise OrgcalError(
+            f"the consent page answered {page.status_code} and asks nothing", where=world.login_url, repair=REPAIR
+        )
     if administrator not in form.choices.get("account", []):
-        raise OrgcalError(f"the consent page does not offer {administrator}", where=world.login_url)
+        raise OrgcalError(f"the consent page does not offer {administrator}", where=world.login_url, repair=REPAIR)
     answer = session.post(
         urljoin(page.url, form.action),
         data={**form.values, "account": administrator, "decision": "accept"},
@@ -92,4 +96,4 @@ def refuse_errors(answer: requests.Response) -> None:
     """Raises where a page on the way did not answer well."""
     if answer.status_code >= 400:
         place = answer.url.split("?", 1)[0]
-        raise OrgcalError(f"accepting the consent ended with status {answer.status_code}", where=place)
+        raise OrgcalError(f"accepting the consent ended with status {answer.status_code}", where=place, repair=REPAIR)

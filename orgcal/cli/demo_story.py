@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,8 +18,11 @@ from orgcal.engine.drive import Result, Step
 from orgcal.engine.emulated import EmulatorProcess
 from orgcal.outputs import StackOutputs
 from orgcal.tenants.model import State, Tenant
-from verify.models import MailboxClass, Verdict
+from verify.models import MailboxClass
 from verify.summary import OrganisationSummary, Summary
+
+if TYPE_CHECKING:
+    from orgcal.cli.demo_ending import Ending, Invited
 
 _SKIPPED = {
     MailboxClass.NO_MAILBOX: "without mailbox",
@@ -28,6 +31,7 @@ _SKIPPED = {
     MailboxClass.FAILED: "failed",
 }
 _PLAIN_WIDTH = 120
+_MOST_ROWS = 20
 
 
 class Story:
@@ -108,64 +112,81 @@ class Story:
         table.add_column("users", justify="right")
         table.add_column("calendars", justify="right")
         table.add_column("mailboxes skipped")
-        for tenant in tenants:
+        for tenant in tenants[:_MOST_ROWS]:
             found = summary.organisations.get(tenant.tenant_id)
-            checked = found is not None and found.checked
-            table.add_row(
-                escape(tenant.name),
-                _consent_text(tenant),
-                str(found.users) if found and checked else "-",
-                str(found.calendars) if found and checked else "-",
-                _skipped_text(found) if found and checked else "-",
-            )
+            numbers = [str(found.users), str(found.calendars), _skipped_text(found)] if found and found.read else []
+            table.add_row(escape(tenant.name), _consent_text(tenant), *(numbers or ["-"] * 3))
         self._console.print()
         self._console.print(table)
+        if len(tenants) > _MOST_ROWS:
+            self._console.print(f"and {len(tenants) - _MOST_ROWS} more: orgcal tenants list")
 
-    def invitation(self, tenant: Tenant, url: str) -> None:
-        """The link to send to an organisation that has not consented."""
-        self._console.print(
-            f"\n{tenant.name} has not consented yet. Send its administrator this link, good for 7 days:"
-        )
-        # A link must come out whole, however wide the terminal is, so that it can be copied.
-        self._console.print(url, soft_wrap=True, style="blue", markup=False)
+    def invitation(self, invited: Invited, *, stopping: bool) -> None:
+        """The link to send to an organisation that has not consented.
 
-    def verdict(self, summary: Summary, *, proven: Tenant, pending: Tenant) -> bool:
-        """The last line; whether the run ended as a demo should: one proven, one pending, nothing wrong."""
-        first, second = (summary.organisations.get(tenant.tenant_id) for tenant in (proven, pending))
-        wrong = [item for item in summary.results if item.verdict in (Verdict.FAIL, Verdict.ERROR)]
-        for item in wrong:
-            self._console.print(
-                f"[red]{item.verdict.value}[/] {escape(item.organisation)} {item.check}: {escape(item.sentence)}"
-            )
-        read = first is not None and first.checked and first.users > 0 and first.calendars > 0
-        left_out = second is not None and not second.checked
-        well = read and left_out and not wrong
-        seconds = time.monotonic() - self._started
-        if well:
-            read_one, waiting = escape(proven.name), escape(pending.name)
-            text = f"[bold green]proven[/]: {read_one} can be read; {waiting} is waiting for its administrator"
+        Args:
+            invited: whom the link is for.
+            stopping: whether the emulator stops with the demo, so that the link leads nowhere.
+        """
+        name = invited.tenant.name
+        if invited.tenant.state is not State.INVITED:
+            why = f": {invited.tenant.reason}" if invited.tenant.reason else ""
+            text = f"{name} has to consent again{why}. Send its administrator this link"
+        elif invited.declined:
+            text = f"{name} has declined. To ask its administrator again, send this link"
         else:
-            text = "[bold red]the demo did not end as it should[/]"
-        self._console.print(f"\n{text} ({seconds:.0f} s)")
-        return well
+            text = f"{name} has not consented yet. Send its administrator this link"
+        self._console.print(f"\n{escape(text)}, good for 7 days:")
+        # A link must come out whole, however wide the terminal is, so that it can be copied.
+        self._console.print(invited.link, soft_wrap=True, style="blue", markup=False)
+        if stopping:
+            self._console.print("The emulator stops with this demo. Until it runs again, the link leads nowhere:")
+            self._commands(
+                (".venv/bin/orgcal emulator start", "starts it again"),
+                (".venv/bin/orgcal consent serve", "receives the answer"),
+                ("make demo KEEP=1", "or this: keeps it, and makes a new link"),
+            )
+
+    def ending(self, ending: Ending) -> None:
+        """The last lines: what was proved, or why the demo did not end as it should."""
+        if ending.told:
+            self._console.print("\nOrganisations of your own that could not be read; the demo does not depend on them:")
+            for line in ending.told:
+                self._console.print(f"  [yellow]{escape(line)}[/]", soft_wrap=True)
+        seconds = time.monotonic() - self._started
+        if ending.well:
+            self._console.print(f"\n[bold green]proven[/]: {escape(ending.text)} ({seconds:.0f} s)")
+            return
+        self._console.print(f"\n[bold red]{escape(ending.text)}[/] ({seconds:.0f} s):")
+        for line in ending.reasons:
+            self._console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
 
     def where_to_look(self, process: EmulatorProcess, outputs: StackOutputs, *, report: Path, link: str) -> None:
-        """With `--keep`: pages, files and commands to try next."""
+        """With `--keep`: pages, files and commands to try next.
+
+        Args:
+            link: a consent page that nobody has answered; empty where there is none.
+        """
         self._console.print("\nThe emulator goes on running. Look at")
         for what, where in (
             ("the connector's page", f"{process.ready['platform']['url']}/connectors/{outputs.connector_key}/page"),
-            ("a consent page", link),
+            *((("a consent page", link),) if link else ()),
             ("the report", str(report)),
         ):
             self._console.print(f"  {what:<21}{escape(where)}", soft_wrap=True)
         self._console.print("(a browser asks about the emulator's own certificate once) and try")
-        for command, why in (
-            ('eval "$(.venv/bin/orgcal env)"', "then pulumi preview, up, refresh, destroy --stack dev"),
-            (".venv/bin/orgcal consent serve", "then open the consent page, and accept or cancel"),
+        serve = (".venv/bin/orgcal consent serve", "then open the consent page, and accept or cancel")
+        self._commands(
+            ('eval "$(.venv/bin/orgcal env)"', "then pulumi preview, up, destroy --stack dev"),
+            *((serve,) if link else ()),
             (".venv/bin/orgcal tenants list", "who has consented"),
             ("make verify", "verify again"),
             ("make down", "stop the emulator"),
-        ):
+        )
+
+    def _commands(self, *commands: tuple[str, str]) -> None:
+        """Commands to type, each with what it is for."""
+        for command, why in commands:
             self._console.print(f"  [bold]{escape(command):<32}[/]{why}", soft_wrap=True)
 
 

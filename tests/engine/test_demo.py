@@ -48,6 +48,10 @@ def test_demo_from_nothing_proves_one_organisation_and_invites_the_other(checkou
     assert "\x1b[" not in done.out
     assert "proven: Contoso can be read" in done.out
     assert checkout.orgcal("emulator", "status").code == 1  # what the demo started, it stopped
+    # So the link is dead, which is said, with what brings it to life.
+    assert "The emulator stops with this demo. Until it runs again, the link leads nowhere:" in done.out
+    assert ".venv/bin/orgcal emulator start" in done.out
+    assert "make demo KEEP=1" in done.out
 
 
 def test_demo_again_changes_nothing_and_verifies_again(checkout: Checkout) -> None:
@@ -59,6 +63,7 @@ def test_demo_again_changes_nothing_and_verifies_again(checkout: Checkout) -> No
     verified = checkout.orgcal("verify", "--stack", "dev", "--json")
 
     assert first.code == second.code == verified.code == 0, first.text + second.text + verified.text
+    assert "The emulator stops" not in first.out + second.out
     assert "pulumi up: 0 changed, 6 unchanged" in second.out
     assert "its administrator has consented before" in second.out
     # $batch is a POST and reads; consent is posted once and for all.

@@ -62,6 +62,27 @@ class Outside:
         entries: list[dict[str, Any]] = self.control("GET", f"/journal?after={after}")["entries"]
         return [entry for entry in entries if not entry["path"].startswith("/_emulator/")]
 
+    def withdraw_consent(self, tenant_id: str) -> None:
+        """As a customer's administrator does in the portal: delete the enterprise applications of other tenants."""
+        token = Path(self.ready["control"]["token_file"]).read_text().strip()
+        url, headers = self.ready["control"]["url"], {"Authorization": f"Bearer {token}"}
+        exported = self.session.get(f"{url}/export", headers=headers)
+        exported.raise_for_status()
+        state = exported.json()
+        held = state["objects"]
+        made_here = {item["client_id"] for item in held["application"].values() if item["tenant_id"] != tenant_id}
+        principals = {
+            key
+            for key, item in held["servicePrincipal"].items()
+            if item["tenant_id"] == tenant_id and item["client_id"] in made_here
+        }
+        for key in principals:
+            del held["servicePrincipal"][key]
+        grants = held["appRoleAssignment"]
+        for key in [key for key, item in grants.items() if item["principal_id"] in principals]:
+            del grants[key]
+        self.session.post(f"{url}/import", json=state, headers=headers).raise_for_status()
+
     def move_clock(self, seconds: float) -> None:
         """Moves the emulator's time ahead."""
         self.control("POST", "/clock", {"advance_s": seconds})
