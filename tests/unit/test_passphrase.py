@@ -165,7 +165,7 @@ def test_passphrase_file_that_the_user_names_and_that_is_not_there_is_refused(
 ) -> None:
     named = environ | {"PULUMI_CONFIG_PASSPHRASE_FILE": str(project / "gone")}
 
-    with pytest.raises(UsageError, match="there is no file .*gone") as caught:
+    with pytest.raises(UsageError, match=r"there is no file .*gone") as caught:
         ensure_passphrase(project, "prod", own_dir(project), named)
 
     assert caught.value.where == "PULUMI_CONFIG_PASSPHRASE_FILE"
