@@ -83,8 +83,8 @@ def _last_line(transcript: str) -> str:
 
 
 def _unlabelled(line: str) -> str:
-    """A line without the label that the Automation API puts before exit code and standard output."""
-    return re.sub(r"^(code: \d+|stdout:)", "", line.strip()).strip()
+    """A line without the label that the Automation API puts before exit code and standard output, or the engine's."""
+    return re.sub(r"^(code: \d+|stdout:|error:)", "", line.strip()).strip()
 
 
 def _sentence(diagnostic: str) -> str:

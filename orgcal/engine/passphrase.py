@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,19 +46,19 @@ def ensure_passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Map
     """Make the passphrase of a new stack, in a file for this user only; an existing stack's is never made anew.
 
     Raises:
-        UsageError: the stack has a salt and its passphrase is not here, or it would be gone after this job of CI.
+        UsageError: the stack has a salt and its passphrase is not here, the user's variable names no file, or the
+            passphrase would be gone after this job of CI.
     """
     named = passphrase_variables(project_dir, stack, own_dir, environ).get(FILE_VARIABLE)
+    if named is None:
+        _refuse_missing_of_user(project_dir, stack, environ)
     if named is None or Path(named).exists():
         return
     problem = missing_passphrase(project_dir, stack, Path(named), environ)
     if problem is not None:
         raise problem
     _refuse_in_ci(stack, environ)
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(named, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32))
+    _write_once(Path(named), secrets.token_urlsafe(32))
 
 
 def missing_passphrase(project_dir: Path, stack: str, path: Path, environ: Mapping[str, str]) -> UsageError | None:
@@ -134,6 +135,32 @@ def passphrase_fits(salt: str, passphrase: str) -> bool:
     except (InvalidTag, ValueError, binascii.Error):
         return False
     return True
+
+
+def _refuse_missing_of_user(project_dir: Path, stack: str, environ: Mapping[str, str]) -> None:
+    """Where the user names the file. Pulumi Cloud and key services need none, so they let a stale variable be.
+
+    Raises:
+        UsageError: it is not there, and the stack needs it.
+    """
+    said, path = _read(project_dir, stack), environ.get(FILE_VARIABLE, "")
+    of_pulumi = environ.get("PULUMI_BACKEND_URL", "").startswith(("https:", "http:")) and not said.get("encryptionsalt")
+    unneeded = "PULUMI_CONFIG_PASSPHRASE" in environ or said.get("secretsprovider") or of_pulumi
+    if path and not unneeded and not Path(path).is_file():
+        raise UsageError(
+            f"there is no file {path} to read the passphrase from",
+            where=FILE_VARIABLE,
+            repair=f"name the right file, or unset {FILE_VARIABLE} to have orgcal keep the passphrase",
+        )
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a private file whole, unless another process was faster; a kill leaves no half of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".passphrase-", encoding="ascii") as staging:
+        staging.write(text)  # made for this user only
+        staging.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(staging.name, path)
 
 
 def _refuse_in_ci(stack: str, environ: Mapping[str, str]) -> None:

@@ -88,6 +88,7 @@ Duration: 1s
         (CRASHED, "Resource monitor has terminated, shutting down"),
         ("\n code: 255\n stdout: Updating (dev):\n stderr: first\n second\n", "second"),
         ("stderr: only this", "only this"),
+        ("\n code: 255\n stdout: \n stderr: error: no such key\n", "no such key"),
         ("\n code: 1\n stdout: \n stderr: ", "the engine failed without saying why"),
         ("code: 1\nstdout:\nstderr:", "the engine failed without saying why"),
         ("", "the engine failed without saying why"),

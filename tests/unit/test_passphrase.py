@@ -149,15 +149,30 @@ def test_passphrase_in_ci_is_not_made_where_its_runner_loses_it(project: Path, e
     assert [path.name for path in own_dir(project).iterdir()] == ["passphrase"]
 
 
-@pytest.mark.parametrize("variable", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"])
-def test_passphrase_of_the_users_own_is_left_alone(project: Path, environ: dict[str, str], variable: str) -> None:
+def test_passphrase_of_the_users_own_is_left_alone(project: Path, environ: dict[str, str]) -> None:
     write(project, "prod", encryptionsalt=OTHER_SALT)
-    environ |= {variable: "mine"}
+    file = project / "mine"
+    file.write_text("mine")
+    for named in ({"PULUMI_CONFIG_PASSPHRASE": "mine"}, {"PULUMI_CONFIG_PASSPHRASE_FILE": str(file)}):
+        ensure_passphrase(project, "prod", own_dir(project), environ | named)
 
-    ensure_passphrase(project, "prod", own_dir(project), environ)
+        assert passphrase_variables(project, "prod", own_dir(project), environ | named) == {}
+        assert list(own_dir(project).iterdir()) == []
 
-    assert passphrase_variables(project, "prod", own_dir(project), environ) == {}
-    assert list(own_dir(project).iterdir()) == []
+
+def test_passphrase_file_that_the_user_names_and_that_is_not_there_is_refused(
+    project: Path, environ: dict[str, str]
+) -> None:
+    named = environ | {"PULUMI_CONFIG_PASSPHRASE_FILE": str(project / "gone")}
+
+    with pytest.raises(UsageError, match="there is no file") as caught:
+        ensure_passphrase(project, "prod", own_dir(project), named)
+
+    assert str(project / "gone") in caught.value.what
+    assert caught.value.where == "PULUMI_CONFIG_PASSPHRASE_FILE"
+    ensure_passphrase(project, "prod", own_dir(project), named | {"PULUMI_BACKEND_URL": "https://api.pulumi.com"})
+    write(project, "prod", secretsprovider="azurekeyvault://vault/keys/key")
+    ensure_passphrase(project, "prod", own_dir(project), named)
 
 
 def test_passphrase_of_a_key_service_is_none(project: Path, environ: dict[str, str]) -> None:
