@@ -147,7 +147,12 @@ def write_emulator_file(folder: Path, server: StrictServer, ca: Any) -> Path:
         "base_url": server.base_url,
         "directory_id": "00000000-0000-0000-0000-000000000001",
         "ca_file": str(bundle_of(ca, folder)),
-        "operator": {"tenant_id": "t", "client_id": "c", "client_secret_file": str(key_file)},
+        "operator": {
+            "tenant_id": "t",
+            "client_id": "c",
+            "client_secret_file": str(key_file),
+            "client_certificate_file": str(folder / "operator.pfx"),
+        },
         "platform": {"url": f"{server.base_url}{PREFIX}", "api_key_file": str(key_file)},
         "control": {"url": f"{server.base_url}/_emulator", "token_file": str(key_file)},
         "tenants": [],
