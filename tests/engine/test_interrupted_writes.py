@@ -14,9 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 from tests.support.processes import end_group
+
+pytestmark = pytest.mark.timeout(400)
 
 
 def killed_after(checkout: Checkout, method: str, part: str, *command: str) -> None:
