@@ -13,7 +13,7 @@ help: ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from the lock file, and have the Pulumi engine (minutes, once, where it must be built)
-	@$(PYTHON) scripts/setup_venv.py
+	@$(PYTHON) scripts/setup_venv.py --engine
 	@$(PY) -m orgcal.engine ensure
 
 demo: setup ## The whole job against the emulator; KEEP=1 leaves it running and says where to look
