@@ -8,13 +8,13 @@ PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test live e2e check lock compare-azuread \
-	bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation
+	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation
 
 help: ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from the lock file, and have the Pulumi engine (minutes, once, where it must be built)
-	@$(PYTHON) scripts/setup_venv.py
+	@$(PYTHON) scripts/setup_venv.py --engine
 	@$(PY) -m orgcal.engine ensure
 
 demo: setup ## The whole job against the emulator; KEEP=1 leaves it running and says where to look
@@ -58,6 +58,9 @@ lock: ## Resolve the dependencies anew (maintainers; needs uv)
 
 compare-azuread: setup ## Compare the azuread stand-in with the real plugin, where that can be installed
 	@$(PY) -m benchmarks.compare_azuread
+
+bench-setup: setup ## Seconds from nothing to the end of the first demo, the engine built, as JSON
+	@$(PY) -m benchmarks.setup
 
 bench-up: setup ## Seconds and memory of pulumi up, as JSON
 	@$(PY) -m benchmarks.up

@@ -1,6 +1,7 @@
 """`make setup`: make `.venv` from requirements.lock. Any Python can read this file, to say that it is too old.
 
 With `--witnesses`, as `make test` asks for: also the packages of requirements.witnesses.lock.
+With `--engine`, as `make setup` asks for: also build the Pulumi engine meanwhile, where it has to be built.
 """
 
 import os
@@ -18,7 +19,7 @@ def main():  # type: () -> int
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from scripts.venv_maker import make_venv
 
-    return make_venv(witnesses="--witnesses" in sys.argv[1:])
+    return make_venv(witnesses="--witnesses" in sys.argv[1:], engine="--engine" in sys.argv[1:])
 
 
 if __name__ == "__main__":

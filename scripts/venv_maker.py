@@ -1,5 +1,7 @@
 """Makes `.venv` with exactly the packages of requirements.lock, and the project itself; witnesses when asked for.
 
+Builds the Pulumi engine meanwhile, when asked for and where it has to be built.
+
 Needs the standard library only; repairs what a killed run left; does nothing when nothing has changed.
 Where packages come from is pip's own setting (pip.conf, PIP_INDEX_URL, PIP_FIND_LINKS).
 """
@@ -12,16 +14,19 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# All three need nothing but the standard library.
+# All of these need nothing but the standard library.
 from orgcal.engine.child import run_child
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.troubles import trouble_in
+from orgcal.errors import OrgcalError
+from scripts.engine_ahead import FIRST_PACKAGES, EngineAhead, build_with_packages_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DISK_NEEDED_BYTES = 800_000_000  # measured 430 MB for .venv, and pip's downloads while it works
@@ -38,10 +43,18 @@ class SetupError(Exception):
 
 
 class Setup:
-    """One run in the checkout `root`."""
+    """One run in the checkout `root`.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the checkout.
+        progress: told what is done; standard error if None.
+        engine: is built while the packages are installed; nothing is if None.
+    """
+
+    def __init__(self, root: Path, progress: Progress | None = None, engine: EngineAhead | None = None) -> None:
         self.root = root
+        self.progress = Progress() if progress is None else progress
+        self.engine = engine
         self.venv = root / ".venv"
         self.python = self.venv / "bin" / "python"
         self.aside = root / ".local" / "venv.old"
@@ -69,9 +82,14 @@ class Setup:
         self.set_aside()
         try:
             self.create()
+            if self.engine:
+                self.install_first()
+                self.engine.start(self.environ, self.python)
             self.install_lock(self.root / "requirements.lock")
             self.install_project()
         except BaseException:
+            if self.engine:
+                self.engine.end()  # before `.venv`, whose packages it uses
             self.bring_back()
             raise
         self.write_stamp()
@@ -113,7 +131,7 @@ class Setup:
             self.aside.parent.mkdir(exist_ok=True)
             self.venv.rename(self.aside)
         elif self.venv.exists():
-            say("the .venv found here was never finished; making it anew")
+            self.say("the .venv found here was never finished; making it anew")
             shutil.rmtree(self.venv)
 
     def bring_back(self) -> None:
@@ -126,7 +144,7 @@ class Setup:
         if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
             self.command([sys.executable, "-m", "venv", str(self.venv)], "making .venv", VENV_LIMIT_S)
             return
-        say("this Python has no ensurepip; using virtualenv instead")
+        self.say("this Python has no ensurepip; using virtualenv instead")
         if importlib.util.find_spec("virtualenv"):
             self.command([sys.executable, "-m", "virtualenv", str(self.venv)], "making .venv", VENV_LIMIT_S)
             return
@@ -148,9 +166,20 @@ class Setup:
             self.environ.pop("PYTHONPATH", None)
             shutil.rmtree(tool, ignore_errors=True)
 
+    def install_first(self) -> None:
+        """The packages that the engine's build needs, as they are locked."""
+        lock = (self.root / "requirements.lock").read_text(encoding="utf-8")
+        first = self.venv / "first.lock"
+        first.write_text("".join(locked(lock, name) for name in FIRST_PACKAGES), encoding="utf-8")
+        self.pip_install(first)
+        first.unlink()
+
     def install_lock(self, lock: Path) -> None:
         count = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
-        say(f"installing {count} packages into .venv, once")
+        self.say(f"installing {count} packages into .venv, once")
+        self.pip_install(lock)
+
+    def pip_install(self, lock: Path) -> None:
         options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "-r", str(lock)]
         self.command([str(self.python), *PIP, "install", *options], "installing packages", PIP_LIMIT_S)
 
@@ -165,61 +194,82 @@ class Setup:
         temporary.replace(self.stamp)
 
     def command(self, command: list[str], what: str, limit_s: float) -> None:
-        progress = Progress()
         ended = run_child(
             command,
             env=self.environ,
             cwd=self.root,
             limit_s=limit_s,
-            on_tick=lambda seconds: progress.pulse(f"setup: {what}, {in_words(seconds)}"),
+            on_tick=lambda seconds: self.progress.pulse(f"setup: {what}, {in_words(seconds)}"),
         )
-        progress.clear()
+        self.progress.clear()
         if ended.status != 0:
             trouble, repair = trouble_in(ended)
             raise SetupError(f"{what} failed: {trouble}\n  repair: {repair or 'make setup'}")
+
+    def say(self, text: str) -> None:
+        say(self.progress, text)
+
+
+def locked(lock: str, package: str) -> str:
+    """The lines of a lock file about one package: its version and its hashes."""
+    found = re.search(rf"^{re.escape(package)}==.*\n(?:[ \t].*\n?)*", lock, re.MULTILINE)
+    return found[0] if found else ""
 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def say(text: str) -> None:
-    print(f"setup: {text}", file=sys.stderr)
+def say(progress: Progress, text: str) -> None:
+    progress.say(f"setup: {text}")
 
 
 @contextlib.contextmanager
-def alone(root: Path) -> Iterator[None]:
+def alone(root: Path, progress: Progress) -> Iterator[None]:
     """Hold the checkout, so that two runs do not write one `.venv`; the lock needs no file of its own."""
     handle = os.open(root, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            say("another make setup is at work here; waiting for it")
+            say(progress, "another make setup is at work here; waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
 
 
-def make_venv(root: Path = ROOT, *, witnesses: bool = False) -> int:
-    """Make or repair `.venv` in the checkout `root`, and add the witnesses if asked to; the exit status."""
+def make_venv(root: Path = ROOT, *, witnesses: bool = False, engine: bool = False) -> int:
+    """Make or repair `.venv` in the checkout `root`; the exit status.
+
+    Args:
+        root: the checkout.
+        witnesses: add the witnesses.
+        engine: where `.venv` has to be made, build the engine meanwhile, if it has to be built.
+    """
     if sys.prefix != sys.base_prefix:  # started from .venv itself, which this run may replace
         base = getattr(sys, "_base_executable", "") or sys.executable
         if base != sys.executable:
             return subprocess.run([base, *sys.argv], check=False).returncode
+    progress = Progress()
     try:
-        with alone(root):
-            setup = Setup(root)
-            done = setup.run()
-            say(f"{done}, {setup.add_witnesses()}" if witnesses else done)
+        with EngineAhead(progress, build_with_packages_of) as ahead:
+            with alone(root, progress):
+                setup = Setup(root, progress, ahead if engine else None)
+                done = setup.run()
+                say(progress, f"{done}, {setup.add_witnesses()}" if witnesses else done)
+            ahead.wait()
     except SetupError as error:
-        say(str(error))
+        say(progress, str(error))
         return 1
+    except OrgcalError as error:
+        progress.say(str(error))
+        return error.exit_code
     except OSError as error:
-        say(f"{error.filename or root}: {error.strerror}\n  repair: look at the disk and the rights there; make setup")
+        place = error.filename or root
+        say(progress, f"{place}: {error.strerror}\n  repair: look at the disk and the rights there; make setup")
         return 1
     except KeyboardInterrupt:
-        say("interrupted; the next make setup goes on")
+        say(progress, "interrupted; the next make setup goes on")
         return 130
     return 0

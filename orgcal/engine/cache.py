@@ -184,6 +184,9 @@ def _digest(path: Path) -> str:
 
 def remove_tree(path: Path) -> None:
     """Remove `path` and all below it, also read-only directories (Go's module cache)."""
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        return
     for directory, _, _ in os.walk(path):
         with contextlib.suppress(OSError):
             os.chmod(directory, 0o700)

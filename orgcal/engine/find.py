@@ -82,6 +82,34 @@ def find_engine(environ: Mapping[str, str] | None = None, *, progress: Progress 
     return found
 
 
+def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path) -> None:
+    """Build the engine already, where `find_engine` will have to; do nothing where it will not.
+
+    `make setup` calls this while it installs the packages. Pulumi's installer is one of them.
+
+    Args:
+        environ: as for `find_engine`.
+        progress: told what takes long. If it raises, the build ends and leaves nothing.
+        python: the Python whose pip fetches Go where there is none.
+
+    Raises:
+        UsageError: ENGINE is none of the choices.
+        EngineError: the engine cannot be built; one sentence says why.
+    """
+    choice = _choice(environ)
+    if choice in ("path", "installer") or isinstance(look_for_engine(environ), Engine):
+        return
+    silent = "" if choice == "build" else installer_answers(environ)
+    if choice == "auto" and not silent:
+        return
+    cache = EngineCache(environ)
+    with cache.locked(progress):
+        found = look_for_engine(environ)
+        if isinstance(found, Missing):
+            reason = "; ".join(filter(None, (found.reason, silent)))
+            build_engine(cache, environ, progress, reason=reason, python=python)
+
+
 def look_for_engine(environ: Mapping[str, str]) -> Engine | Missing:
     """The engine to use if there is one already; nothing is fetched or built.
 

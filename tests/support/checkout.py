@@ -106,6 +106,13 @@ class Checkout:
 def make_checkout(folder: Path) -> Checkout:
     copy, home = folder / "checkout", folder / "home"
     home.mkdir()
+    copy_sources(copy)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    return Checkout(copy, home)
+
+
+def copy_sources(copy: Path) -> None:
+    """Copies what git would commit, tests aside, as it is in the working tree."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -118,5 +125,3 @@ def make_checkout(folder: Path) -> Checkout:
         if source.is_file() and not name.startswith("tests/"):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    (copy / ".venv").symlink_to(ROOT / ".venv")
-    return Checkout(copy, home)

@@ -43,6 +43,31 @@ def test_progress_terminal_replaces_a_passing_line_by_the_next() -> None:
     assert stream.getvalue() == "one\r\x1b[Kdone\n"
 
 
+def test_progress_of_two_at_once_is_one_passing_line() -> None:
+    stream, clock = _Terminal(), _Clock()
+    first = Progress(stream, clock)
+    second = Progress(beside=first)
+    for writer, text in ((first, "one"), (second, "two"), (first, "ONE")):
+        clock.now += 1.0
+        writer.pulse(text)
+    first.say("first is done")
+    clock.now += 1.0
+    second.pulse("TWO")
+    erased = "\r\x1b[K"
+    assert stream.getvalue() == f"one{erased}one; two{erased}ONE; two{erased}first is done\nTWO"
+
+
+def test_progress_of_two_at_once_pulses_in_a_log_as_often_as_one() -> None:
+    stream, clock = io.StringIO(), _Clock()
+    first = Progress(stream, clock)
+    second = Progress(beside=first)
+    for second_passed in range(31):
+        clock.now = float(second_passed)
+        first.pulse("one")
+        second.pulse("two")
+    assert stream.getvalue().splitlines() == ["one; two", "one; two"]
+
+
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (323.4, "5 min 23 s")])
 def test_in_words_durations_read_as_a_person_says_them(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
