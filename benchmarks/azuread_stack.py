@@ -153,15 +153,20 @@ def arm_variables(ready: Mapping[str, Any], *, host: str = "", ca_file: Path | N
 
     Args:
         ready: the emulator's own description.
-        host: of a go-between; the emulator itself unless given.
+        host: of a go-between; the emulator itself unless given. Behind one the plugin logs in with the operator's secret,
+            since an assertion that is signed by a certificate names the address that it was sent to.
         ca_file: whom to trust; the emulator's authority unless given.
     """
     operator = ready["operator"]
+    if host and host != f"localhost:{ready['port']}":
+        login = {"ARM_CLIENT_SECRET": Path(operator["client_secret_file"]).read_text(encoding="utf-8").strip()}
+    else:
+        login = {"ARM_CLIENT_CERTIFICATE_PATH": operator["client_certificate_file"]}
     return {
         "ARM_METADATA_HOSTNAME": host or f"localhost:{ready['port']}",
         "ARM_TENANT_ID": operator["tenant_id"],
         "ARM_CLIENT_ID": operator["client_id"],
-        "ARM_CLIENT_CERTIFICATE_PATH": operator["client_certificate_file"],
+        **login,
         "ARM_USE_CLI": "false",
         "SSL_CERT_FILE": str(ca_file or ready["ca_file"]),
     }
