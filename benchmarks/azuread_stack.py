@@ -153,8 +153,8 @@ def arm_variables(ready: Mapping[str, Any], *, host: str = "", ca_file: Path | N
 
     Args:
         ready: the emulator's own description.
-        host: of a go-between; the emulator itself unless given. Behind one the plugin logs in with the operator's secret,
-            since an assertion that is signed by a certificate names the address that it was sent to.
+        host: of a go-between; the emulator itself unless given. Behind one the plugin logs in with the operator's
+            secret, since an assertion that is signed by a certificate names the address that it was sent to.
         ca_file: whom to trust; the emulator's authority unless given.
     """
     operator = ready["operator"]
