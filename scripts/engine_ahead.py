@@ -30,8 +30,10 @@ class EngineAhead:
         self._progress = progress
         self._build = build
         self._stop = threading.Event()
+        # Not Thread.join: Python 3.11 takes a thread for ended once Ctrl-C has interrupted its join.
+        self._ended = threading.Event()
+        self._ended.set()
         self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -50,26 +52,24 @@ class EngineAhead:
                 self._error = error
             finally:
                 progress.clear()
+                self._ended.set()
 
         # A daemon, so that whatever it waits for cannot keep a failed set-up from ending.
-        self._thread = threading.Thread(target=work, name="engine", daemon=True)
-        self._thread.start()
+        self._ended.clear()
+        threading.Thread(target=work, name="engine", daemon=True).start()
 
     def wait(self) -> None:
         """Wait for the end; raises what the build raised."""
-        if self._thread:
-            self._thread.join()
+        self._ended.wait()
         if self._error:
             raise self._error
 
     def end(self) -> None:
         """End the build if it still runs, and let it remove what it made."""
         self._stop.set()
-        if self._thread:
-            self._thread.join(_SILENT_S)
-            if self._thread.is_alive():
-                self._progress.say("engine: not built; removing what was made of it")
-            self._thread.join(_END_LIMIT_S)
+        if not self._ended.wait(_SILENT_S):
+            self._progress.say("engine: not built; removing what was made of it")
+            self._ended.wait(_END_LIMIT_S)
 
 
 class _Stopped(Exception):

@@ -22,11 +22,12 @@ from orgcal.errors import EngineError
 from scripts import venv_maker
 from scripts.engine_ahead import FIRST_PACKAGES, EngineAhead
 from scripts.venv_maker import Setup, SetupError, locked, make_venv
-from tests.support.fake_programs import build_environ, builds, write_program
+from tests.support.fake_programs import build_environ, builds, endless_build, write_program
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 30.0
 Build = Callable[[Mapping[str, str], Progress, Path], None]
+Begin = Callable[[Path, str, dict[str, str]], "subprocess.Popen[str]"]
 
 
 class _Pretended(Setup):
@@ -133,15 +134,15 @@ def test_setup_engine_that_cannot_be_built_leaves_the_venv_and_says_one_sentence
     assert "up to date" in capsys.readouterr().err
 
 
-# A set-up whose packages never end beside a build that never ends; both are programs.
-_ENDLESS = """
+# A set-up that runs a shell command for pip, and builds with the `go` on PATH.
+_REAL_PROGRAMS = """
 import sys
 from pathlib import Path
 from scripts import venv_maker
 from orgcal.engine import build
 from orgcal.engine.find import build_ahead
 
-class Endless(venv_maker.Setup):
+class WithShell(venv_maker.Setup):
     def command(self, command, what, limit_s):
         if what == "making .venv":
             self.python.parent.mkdir(parents=True)
@@ -151,7 +152,7 @@ class Endless(venv_maker.Setup):
 
 build.DISK_NEEDED_BYTES = 1
 sys.prefix = sys.base_prefix
-venv_maker.Setup = Endless
+venv_maker.Setup = WithShell
 venv_maker.build_with_packages_of = lambda environ, progress, python: build_ahead(
     environ, progress=progress, python=python
 )
@@ -160,14 +161,14 @@ sys.exit(venv_maker.make_venv(Path(sys.argv[1]), engine=True))
 
 
 @pytest.fixture
-def begin() -> Iterator[Callable[[Path, Path, dict[str, str]], subprocess.Popen[str]]]:
-    """Starts a set-up that writes the ids of its two programs into a FIFO; ends it with the test."""
+def begin() -> Iterator[Begin]:
+    """Starts a set-up whose packages are installed by a shell command; ends it with the test."""
     with ExitStack() as running:
 
-        def start(checkout: Path, fifo: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+        def start(checkout: Path, install: str, environ: dict[str, str]) -> subprocess.Popen[str]:
             process = running.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", _ENDLESS, str(checkout), f"echo $$ > {fifo}; exec sleep 600"],
+                    [sys.executable, "-c", _REAL_PROGRAMS, str(checkout), install],
                     cwd=ROOT,
                     env=environ,
                     stderr=subprocess.PIPE,
@@ -184,14 +185,13 @@ def begin() -> Iterator[Callable[[Path, Path, dict[str, str]], subprocess.Popen[
 def test_setup_killed_ends_both_and_the_next_one_makes_both(
     checkout: Path,
     tmp_path: Path,
-    begin: Callable[[Path, Path, dict[str, str]], subprocess.Popen[str]],
+    begin: Begin,
     how: signal.Signals,
 ) -> None:
     fifo = tmp_path / "started"
     os.mkfifo(fifo)
-    go = f'case "$last" in *python) echo half > "$2half"; echo $$ > {fifo}; exec sleep 600 ;; esac'
-    environ = build_environ(tmp_path, FAKE_GO_BUILD=go)
-    run = begin(checkout, fifo, environ)
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=endless_build(fifo))
+    run = begin(checkout, f"echo $$ > {fifo}; exec sleep 600", environ)
     both = []
     while len(both) < 2:  # each line is one program; they may come together
         both += [psutil.Process(int(line)) for line in fifo.read_text(encoding="utf-8").splitlines()]
@@ -218,6 +218,28 @@ def test_setup_killed_ends_both_and_the_next_one_makes_both(
     assert look_for_engine(quiet).reason == "Pulumi 3.258.0 was built from Go modules"
     assert list(cache.root.glob(".making-*")) == []
     assert "pulumi" in builds(tmp_path)
+
+
+def test_setup_interrupted_after_its_packages_ends_the_build_and_leaves_the_venv(
+    checkout: Path, tmp_path: Path, begin: Begin
+) -> None:
+    fifo = tmp_path / "started"
+    os.mkfifo(fifo)
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=endless_build(fifo))
+    run = begin(checkout, "true", environ)
+    assert run.stderr is not None
+    said = ""
+    while "is ready" not in said:
+        said = run.stderr.readline()
+        assert said
+    go = psutil.Process(int(fifo.read_text(encoding="utf-8")))
+    run.send_signal(signal.SIGINT)
+    _, last = run.communicate(timeout=LIMIT_S)
+    go.wait(timeout=10.0)
+    assert run.returncode == 130
+    assert last.splitlines()[-1] == "setup: interrupted; the next make setup goes on"
+    assert list(EngineCache(environ).root.glob(".making-*")) == []
+    assert _Pretended(checkout).found() != {}
 
 
 def _build_really(environ: Mapping[str, str], progress: Progress, python: Path) -> None:

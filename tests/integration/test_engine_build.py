@@ -20,7 +20,7 @@ from orgcal.engine.cache import EngineCache
 from orgcal.engine.find import Engine, Missing, find_engine, look_for_engine
 from orgcal.engine.progress import Progress
 from orgcal.errors import EngineError
-from tests.support.fake_programs import build_environ, builds, fake_go
+from tests.support.fake_programs import build_environ, builds, endless_build, fake_go
 
 ROOT = Path(__file__).resolve().parents[2]
 Ensure = Callable[..., "subprocess.Popen[str]"]
@@ -213,7 +213,7 @@ def test_ensure_disk_full_in_the_middle_is_one_sentence_and_leaves_nothing(tmp_p
 def test_ensure_killed_build_dies_whole_and_the_next_one_goes_on(tmp_path: Path, ensure: Ensure) -> None:
     started = tmp_path / "started"
     os.mkfifo(started)
-    environ = build_environ(tmp_path, FAKE_GO_BUILD=f'echo half > "$2half"; echo $$ > {started}; exec sleep 600')
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=endless_build(started))
     run = ensure(environ)
     go_pid = int(started.read_text(encoding="utf-8"))  # waits until the build is in its middle
     go = psutil.Process(go_pid)
@@ -231,7 +231,7 @@ def test_ensure_killed_build_dies_whole_and_the_next_one_goes_on(tmp_path: Path,
 def test_ensure_interrupted_build_leaves_nothing_and_says_so(tmp_path: Path, ensure: Ensure) -> None:
     started = tmp_path / "started"
     os.mkfifo(started)
-    environ = build_environ(tmp_path, FAKE_GO_BUILD=f"echo $$ > {started}; exec sleep 600")
+    environ = build_environ(tmp_path, FAKE_GO_BUILD=endless_build(started))
     run = ensure(environ)
     go = psutil.Process(int(started.read_text(encoding="utf-8")))
     run.send_signal(signal.SIGINT)

@@ -14,7 +14,8 @@ list) echo "$FAKE_SDK" ;;
 build)
     for last; do :; done
     while [ "$1" != "-o" ]; do shift; done
-    env > "$FAKE_LOG.env"
+    env > "$FAKE_LOG.env.$$"
+    mv "$FAKE_LOG.env.$$" "$FAKE_LOG.env"
     eval "$FAKE_GO_BUILD"
     name="$2$(basename "$last")"
     printf '#!/bin/sh\\necho v3.258.0\\n' > "$name" ;;
@@ -59,6 +60,11 @@ def build_environ(tmp_path: Path, **more: str) -> dict[str, str]:
         "FAKE_GO_BUILD": "",
         **more,
     }
+
+
+def endless_build(started: Path) -> str:
+    """A FAKE_GO_BUILD whose language host never ends and writes its process id to the FIFO `started`."""
+    return f'case "$last" in *python) echo half > "$2half"; echo $$ > {started}; exec sleep 600 ;; esac'
 
 
 def builds(tmp_path: Path) -> list[str]:
