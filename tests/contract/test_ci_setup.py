@@ -312,6 +312,8 @@ def test_token_is_renewed_before_each_start_of_the_engine_as_it_lives_for_minute
             "RUNNER_TEMP": str(tmp_path),
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{server.base_url}/token",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": issuer.key,
+            "ARM_USE_OIDC": "true",
+            "ARM_CLIENT_ID": "c",
         }
         variable, path = write_token("azure", environ)
         first = path.read_text()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.azuread_stack import STANDIN, Project, RunFailed
+from benchmarks.azuread_stack import STANDIN, Project, RunFailed, arm_variables
 from benchmarks.azuread_states import STATE_NORMALISATION, state_differences
 from tests.support.fake_programs import write_program
 
@@ -90,7 +90,7 @@ def compare_azuread(**environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_compare_azuread_without_the_real_plugin_ends_with_5(tmp_path: Path) -> None:
-    done = compare_azuread(PULUMI_HOME=str(tmp_path), HOME=str(tmp_path))
+    done = compare_azuread(PULUMI_HOME=str(tmp_path))
     assert done.returncode == 5, done.stderr
     assert done.stderr.splitlines() == [
         "compare-azuread: the real azuread plugin 6.11.1 is not installed, so there is nothing to compare with",
@@ -114,24 +114,27 @@ def idle_engine(tmp_path: Path) -> Path:
     return tmp_path / "engine"
 
 
-def test_project_for_the_real_plugin_takes_the_users_home_and_a_login_that_it_accepts(
+def test_project_for_the_real_plugin_takes_the_users_home(
     tmp_path: Path, idle_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # `getAuthConfig` in provider/resources.go of pulumi-azuread (b830e040, 2026-08-22) knows ARM_CLIENT_SECRET and no
-    # ARM_CLIENT_SECRET_FILE_PATH.
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "mine"))
-    secret = tmp_path / "secret"
-    secret.write_text("s3cr3t\n")
-    environ = {"ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET_FILE_PATH": str(secret)}
-    real = Project(tmp_path / "real", idle_engine, environ, standin=False).variables
-    assert (real["PULUMI_HOME"], real["ARM_CLIENT_SECRET"]) == (str(tmp_path / "mine"), "s3cr3t")
-    assert "ARM_CLIENT_SECRET_FILE_PATH" not in real
+    real = Project(tmp_path / "real", idle_engine, {}, standin=False).variables
+    assert real["PULUMI_HOME"] == str(tmp_path / "mine")
     assert str(STANDIN) not in real["PATH"].split(os.pathsep)
-    ours = Project(tmp_path / "ours", idle_engine, environ).variables
-    assert (ours["PULUMI_HOME"], ours["ARM_CLIENT_SECRET_FILE_PATH"]) == (str(tmp_path / "ours" / "home"), str(secret))
-    assert "ARM_CLIENT_SECRET" not in ours
+    ours = Project(tmp_path / "ours", idle_engine, {}).variables
+    assert ours["PULUMI_HOME"] == str(tmp_path / "ours" / "home")
     monkeypatch.delenv("PULUMI_HOME")
-    assert "PULUMI_HOME" not in Project(tmp_path / "other", idle_engine, environ, standin=False).variables
+    assert "PULUMI_HOME" not in Project(tmp_path / "other", idle_engine, {}, standin=False).variables
+
+
+def test_login_behind_a_go_between_is_the_secret_as_a_certificate_names_the_address(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cr3t\n")
+    files = {"client_secret_file": str(tmp_path / "secret"), "client_certificate_file": "operator.pfx"}
+    ready = {"port": 1, "ca_file": "ca.pem", "operator": {"tenant_id": "t", "client_id": "c", **files}}
+    straight, behind = arm_variables(ready), arm_variables(ready, host="localhost:2")
+    assert straight["ARM_CLIENT_CERTIFICATE_PATH"] == "operator.pfx"
+    assert behind["ARM_CLIENT_SECRET"] == "s3cr3t"
+    assert ("ARM_CLIENT_SECRET" in straight, "ARM_CLIENT_CERTIFICATE_PATH" in behind) == (False, False)
 
 
 @pytest.mark.parametrize(
