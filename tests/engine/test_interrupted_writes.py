@@ -125,8 +125,8 @@ def test_destroy_killed_after_each_deletion_in_turn_goes_on(checkout: Checkout) 
     up = checkout.orgcal("up")
     assert up.code == 0, up.text
 
-    for method, part in (("POST", "/removePassword"), ("DELETE", "/v1.0/servicePrincipals/")):
-        killed_after(checkout, method, part, "destroy", "--stack", "dev", "--yes")
+    for part in ("/v1.0/servicePrincipals/", "/v1.0/applications/"):
+        killed_after(checkout, "DELETE", part, "destroy", "--stack", "dev", "--yes")
     ended = checkout.orgcal("destroy", "--stack", "dev", "--yes")
 
     assert ended.code == 0, ended.text
