@@ -23,7 +23,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orgcal.engine.drive import Drive, OnStep, Result, Unfinished, UpdateFailed, unfinished_in
+from orgcal.engine.drive import Drive, OnStep, Result
+from orgcal.engine.exported import Unfinished, UpdateFailed, unfinished_in
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.errors import GraphError
 from orgcal.home import applications
@@ -105,7 +106,7 @@ class Settling:
                 changed = all(self._arrives(graph, resource_id) for resource_id in incomplete)
         deleted = [item.urn for item in operations if item.operation == "deleting"]
         if deleted:
-            changed = self._drive.refresh(targets=deleted).changed > 0
+            changed |= self._drive.refresh(targets=deleted).changed > 0
         created = [item for item in operations if item.operation == "creating" and item.type in _FINDERS]
         if created:
             with self._graph() as graph:
