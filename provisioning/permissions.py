@@ -67,9 +67,11 @@ def _from_the_directory(settings: Settings, provider: azuread.Provider) -> Decla
     try:
         graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
     except Exception as error:  # pulumi has no narrower type for what a plugin refuses
+        told = _telling(str(error))
+        lacks = f"orgcal preflight --stack {pulumi.get_stack()} names what the operator lacks"
         raise OrgcalError(
-            f"the permissions of Microsoft Graph cannot be looked up in the home tenant: {_telling(str(error))}",
-            repair=f"orgcal preflight --stack {pulumi.get_stack()} names what the operator lacks",
+            f"the permissions of Microsoft Graph cannot be looked up in the home tenant: {told}",
+            repair="" if "AADSTS" in told else lacks,  # who cannot log in is told how to, by the command
         ) from error
     published = published_roles(
         {

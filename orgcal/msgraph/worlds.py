@@ -143,7 +143,13 @@ def read_emulator_file(path: Path) -> World:
             where=str(path),
             repair=".venv/bin/orgcal emulator start",
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise UsageError(
+            f"the emulator that runs is of another version than this orgcal (its file lacks {error})",
+            where=str(path),
+            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
+        ) from error
+    except (ValueError, TypeError) as error:
         raise UsageError(
             f"this is not the file of a running emulator ({type(error).__name__}: {error})",
             where=str(path),

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from orgcal.engine.drive import Drive, OnStep, Place, Result, Step, place_in
+from orgcal.engine.drive import Drive, OnStep, Result, Step
+from orgcal.engine.exported import Place, place_in
 from orgcal.engine.tools import Prepared
 from orgcal.errors import OrgcalError, WorldMismatch
 from orgcal.msgraph.graph import GraphClient
@@ -64,8 +65,10 @@ def destroy(prepared: Prepared, *, on_step: OnStep, tell: Callable[[str], object
         tell: is told in one line what else was needed.
 
     Raises:
+        UsageError: the stack lives on an emulator that does not run.
         EngineError: the engine refused; its sentence.
     """
+    prepared.environment.running_world()
     drive = prepared.drive()
     drive.release_dead_lock()
     return _settling(prepared, drive, tell).destroy(drive.export(), preview_first=prepared.guarded, on_step=on_step)

@@ -172,3 +172,11 @@ def test_rotation_retires_a_secret_that_was_removed_by_hand(checkout: Checkout) 
 
     assert completed.code == 0, completed.text
     assert_up_is_complete(checkout)
+
+
+def test_destroy_without_the_emulator_says_how_to_start_it(checkout: Checkout) -> None:
+    ended = checkout.orgcal("destroy", "--stack", "dev", "--yes")
+
+    assert ended.code == 2
+    assert "the stack's emulator does not run" in ended.err
+    assert "orgcal emulator start --stack dev" in ended.err
