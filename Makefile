@@ -32,7 +32,7 @@ down: ## Stop the emulator of stack dev; what it holds is kept
 	@if [ -x $(ORGCAL) ]; then $(ORGCAL) emulator stop; fi
 
 clean: down ## Remove .venv and stack dev; say what is kept elsewhere
-	@if [ -x $(PY) ]; then $(PY) -m orgcal.engine.kept; fi
+	@if [ -x $(PY) ]; then $(PY) -m orgcal.stack.clean_report; fi
 	@rm -rf .venv .local/dev
 
 witnesses: setup ## Add to .venv the unmodified clients that witness the emulator (460 MB; make test does)

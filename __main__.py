@@ -5,23 +5,23 @@ They follow each other by their data alone: callback URL, redirect URI, applicat
 
 import os
 
-from provisioning import permissions, record
+from orgcal.settings.model import Settings
+from provisioning import permissions, stack_output
 from provisioning.application import EntraApplication
+from provisioning.clouds import entra_endpoints, entra_provider
 from provisioning.connector import CredentialLedger
+from provisioning.connector_resources import ConnectorEntries
 from provisioning.credentials import ApplicationCredentials, push
-from provisioning.entries import ConnectorEntries
 from provisioning.home import HomeTenant
 from provisioning.program import run_program
-from provisioning.settings import Settings
-from provisioning.worlds import entra_provider, entra_world
 
 NAME = "outlook-calendar"
 
 
 def story(settings: Settings) -> None:
-    world = entra_world(settings, os.environ)
-    home = HomeTenant(settings, world, os.environ)
-    entra = entra_provider(settings, world)
+    endpoints = entra_endpoints(settings, os.environ)
+    home = HomeTenant(settings, endpoints, os.environ)
+    entra = entra_provider(settings, endpoints)
     declared = permissions.declare(settings, provider=entra)
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
     ledger = CredentialLedger(NAME, **settings.ledger_inputs(home.lifetime))
@@ -34,7 +34,7 @@ def story(settings: Settings) -> None:
     # Step 4: the connector gets the client id and the active one.
     push(NAME, settings, connector, application, credentials)
     home.tell()
-    record.export(settings, world, connector, application, declared, ledger, credentials)
+    stack_output.export(settings, endpoints, connector, application, declared, ledger, credentials)
 
 
 run_program(story)

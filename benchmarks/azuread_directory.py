@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orgcal.msgraph.auth import ClientSecret, TokenSource
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import read_emulator_file
+from orgcal.entra.auth import ClientSecret, TokenSource
+from orgcal.entra.clouds import read_emulator_file
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.session import new_session
 
 TYPE_PREFIX = "azuread:index/"
 
@@ -22,13 +22,13 @@ class SeenDirectory:
     """
 
     def __init__(self, ready: Mapping[str, Any]) -> None:
-        world = read_emulator_file(Path(ready["ca_file"]).with_name("ready.json"))
+        endpoints = read_emulator_file(Path(ready["ca_file"]).with_name("ready.json"))
         operator = ready["operator"]
         secret = ClientSecret(Path(operator["client_secret_file"]).read_text(encoding="utf-8").strip())
-        self._session = session = new_session(world)
+        self._session = session = new_session(endpoints)
         self._own = operator["client_id"]
         self.graph = GraphClient(
-            world, TokenSource(world, operator["tenant_id"], operator["client_id"], secret, session), session
+            endpoints, TokenSource(endpoints, operator["tenant_id"], operator["client_id"], secret, session), session
         )
 
     def close(self) -> None:

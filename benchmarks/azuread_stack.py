@@ -22,7 +22,7 @@ from benchmarks.azuread_plan import PROGRAM, Plan
 from orgcal.errors import EngineError, Unreachable
 
 ROOT = Path(__file__).resolve().parents[1]
-STANDIN = ROOT / "providers" / "azuread"
+STANDIN = ROOT / "orgcal" / "provider" / "azuread"
 
 RIGHTS = ("Application.ReadWrite.All", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
 """What the recorded program needs: it makes grants, and owns nothing afterwards."""
@@ -141,7 +141,9 @@ class Project:
 
 def seed_with_rights(folder: Path, rights: tuple[str, ...] = RIGHTS) -> Path:
     """A seed file for the emulator whose operator holds `rights`."""
-    seed = yaml.safe_load((ROOT / "emulator" / "seeds" / "default.yaml").read_text(encoding="utf-8"))
+    seed = yaml.safe_load(
+        (ROOT / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml").read_text(encoding="utf-8")
+    )
     seed["operator"]["permissions"] = list(rights)
     path = folder / "seed.yaml"
     path.write_text(yaml.safe_dump(seed), encoding="utf-8")
@@ -192,13 +194,13 @@ def emulator_process(folder: Path) -> Iterator[dict[str, Any]]:
     Raises:
         Unreachable: it did not start.
     """
-    command = [sys.executable, "-m", "emulator", "--memory", "--seed", str(seed_with_rights(folder))]
+    command = [sys.executable, "-m", "orgcal_emulator", "--memory", "--seed", str(seed_with_rights(folder))]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise Unreachable(
-                "the emulator did not start", repair=f"{sys.executable} -m emulator --memory, which says why"
+                "the emulator did not start", repair=f"{sys.executable} -m orgcal_emulator --memory, which says why"
             )
         try:
             yield json.loads(line)

@@ -30,7 +30,7 @@ import requests
 
 from benchmarks.memory import PeakMemory
 from benchmarks.verify_stage import seed_text
-from orgcal.msgraph.worlds import World, read_emulator_file
+from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer, heading
 from tests.support.checkout import Checkout, make_checkout
@@ -46,14 +46,14 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="orgcal-bench-") as folder:
         checkout = make_checkout(Path(folder))
-        with emulator(checkout, given.organisations) as world:
+        with emulator(checkout, given.organisations) as endpoints:
             ran(checkout, "up")
             take_in(checkout, given.organisations)
             links = [timed_link(checkout, number) for number in range(given.runs)]
             client_id = json.loads(ran(checkout, "status", "--json"))["client_id"]
             with serving(checkout):
-                callbacks = [timed_callback(world, url) for _, url in links]
-            consent_all(world, client_id, range(given.runs, given.organisations))
+                callbacks = [timed_callback(endpoints, url) for _, url in links]
+            consent_all(endpoints, client_id, range(given.runs, given.organisations))
             check_s, peak_mib = timed_check(checkout, given.organisations)
     figures = {
         "link_s": round(statistics.median(seconds for seconds, _ in links), 2),
@@ -65,13 +65,13 @@ def main() -> None:
 
 
 @contextmanager
-def emulator(checkout: Checkout, organisations: int) -> Iterator[World]:
+def emulator(checkout: Checkout, organisations: int) -> Iterator[CloudEndpoints]:
     """The emulator of the checkout's stack, with so many organisations of one user each."""
     state = checkout.path / ".local" / "dev" / "emulator"
     state.mkdir(parents=True, mode=0o700)
     seed = checkout.home / "seed.yaml"
     seed.write_text(seed_text([DEPLOYED.format(number) for number in range(organisations)], users=1))
-    command = [sys.executable, "-m", "emulator", "--seed", str(seed), "--state", str(state)]
+    command = [sys.executable, "-m", "orgcal_emulator", "--seed", str(seed), "--state", str(state)]
     with subprocess.Popen(
         command, cwd=checkout.path, env=checkout.environ, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -128,10 +128,10 @@ def serving(checkout: Checkout) -> Iterator[None]:
             process.terminate()
 
 
-def timed_callback(world: World, url: str) -> float:
+def timed_callback(endpoints: CloudEndpoints, url: str) -> float:
     """Seconds from the redirect after "Accept" until the page says that all is done."""
     number = int(url.split("/")[3].rsplit("-", 1)[1])
-    back = answer(world, url, f"admin@t{number}.example", follow=False).headers["Location"]
+    back = answer(endpoints, url, f"admin@t{number}.example", follow=False).headers["Location"]
     began = time.perf_counter()
     with requests.Session() as browser:
         browser.trust_env = False
@@ -143,7 +143,7 @@ def timed_callback(world: World, url: str) -> float:
     return time.perf_counter() - began
 
 
-def consent_all(world: World, client_id: str, numbers: range) -> None:
+def consent_all(endpoints: CloudEndpoints, client_id: str, numbers: range) -> None:
     """Administrators accept without us, as the check is to find out."""
     redirect = "http://localhost:8400/consent/callback"
 
@@ -151,14 +151,14 @@ def consent_all(world: World, client_id: str, numbers: range) -> None:
         form: dict[str, Any] = {
             "client_id": client_id,
             "redirect_uri": redirect,
-            "scope": world.graph_scope,
+            "scope": endpoints.graph_scope,
             "state": "b",
         }
         form |= {"account": f"admin@t{number}.example", "decision": "accept"}
-        url = f"{world.login_url}/{DEPLOYED.format(number)}/v2.0/adminconsent"
+        url = f"{endpoints.login_url}/{DEPLOYED.format(number)}/v2.0/adminconsent"
         with requests.Session() as browser:
             browser.trust_env = False
-            back = browser.post(url, form, verify=str(world.ca_file), allow_redirects=False, timeout=60)
+            back = browser.post(url, form, verify=str(endpoints.ca_file), allow_redirects=False, timeout=60)
         if "admin_consent=True" not in back.headers.get("Location", ""):
             raise SystemExit(f"no consent of {number}: {back.status_code}")
 

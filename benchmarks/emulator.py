@@ -52,7 +52,7 @@ class Server:
 
     def __init__(self, state: Path, seed: Path) -> None:
         self.began = time.perf_counter()
-        command = [sys.executable, "-m", "emulator", "--state", str(state), "--seed", str(seed)]
+        command = [sys.executable, "-m", "orgcal_emulator", "--state", str(state), "--seed", str(seed)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.ready: dict[str, Any] = json.loads(self.process.stdout.readline())

@@ -51,7 +51,7 @@ def measure(checkout: Checkout, runs: int) -> dict[str, float]:
             raise SystemExit(destroyed.text)
     starts = [
         max(
-            plugin_start_s(ROOT / "providers" / name)
+            plugin_start_s(ROOT / "orgcal" / "provider" / name)
             for name in ("connector/pulumi-resource-orgcal", "azuread/pulumi-resource-azuread")
         )
         for _ in range(runs)

@@ -14,7 +14,7 @@ import requests  # noqa: F401
 from benchmarks.verify_peak import peak_mib
 from benchmarks.verify_witness import Witness
 from verify import Connector, Options, Pace, SecretReference, Summary, Target, exit_code, run
-from verify.shared import Shared
+from verify.context import RunContext
 
 
 def main() -> None:
@@ -29,15 +29,15 @@ def main() -> None:
     options = Options(connector, environ={"ORGCAL_EMULATOR_FILE": spec["ready_file"]})
     options = replace(options, pace=Pace(fixed=spec.get("concurrency", 0)))
     connections: list[int] = []
-    close = Shared.close
+    close = RunContext.close
 
-    def counted(shared: Shared) -> None:
+    def counted(shared: RunContext) -> None:
         """Count the connections that were opened before the pool forgets them."""
         pools = shared.session.get_adapter("https://").poolmanager.pools  # type: ignore[attr-defined]
         connections.append(sum(pools[key].num_connections for key in pools.keys()))  # noqa: SIM118  # not a dict
         close(shared)
 
-    Shared.close = counted  # type: ignore[method-assign, assignment]
+    RunContext.close = counted  # type: ignore[method-assign, assignment]
     summary = Summary()
     witness = Witness()
     with witness if spec.get("witness") else nullcontext():

@@ -133,7 +133,7 @@ def _run(stage: Stage, command: list[str], limits: dict[str, Any], **more: Any) 
     ended = subprocess.run(
         command,
         input=json.dumps(stage.spec(**more)),
-        env={**os.environ, "REQUESTS_CA_BUNDLE": str(stage.world.ca_file)},
+        env={**os.environ, "REQUESTS_CA_BUNDLE": str(stage.endpoints.ca_file)},
         cwd=HERE.parent,
         capture_output=True,
         text=True,

@@ -14,12 +14,12 @@ from typing import Any
 import psutil
 import requests
 
-from orgcal.msgraph.auth import TokenSource
-from orgcal.msgraph.credentials import ClientSecret
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.permissions import GRAPH_APP_ID, application_permissions
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World, read_emulator_file
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
+from orgcal.entra.credentials import ClientSecret
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.permissions import GRAPH_APP_ID, application_permissions
+from orgcal.entra.session import new_session
 
 HOME = "11111111-1111-1111-1111-111111111111"
 REDIRECT = "http://localhost:8400/consent/callback"
@@ -36,7 +36,7 @@ class Stage:
 
     pid: int
     ready_file: Path
-    world: World
+    endpoints: CloudEndpoints
     tenant_ids: list[str]
     users: int
     client_id: str
@@ -45,8 +45,8 @@ class Stage:
     def spec(self, **more: Any) -> dict[str, Any]:
         """The same as JSON."""
         return {
-            "base_url": self.world.graph_url,
-            "ca_file": str(self.world.ca_file),
+            "base_url": self.endpoints.graph_url,
+            "ca_file": str(self.endpoints.ca_file),
             "ready_file": str(self.ready_file),
             "tenant_ids": self.tenant_ids,
             "users": self.users,
@@ -57,12 +57,12 @@ class Stage:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Ask a control route."""
-        assert self.world.emulated is not None
-        token = self.world.emulated.control_token_file.read_text().strip()
-        with new_session(self.world) as session:
+        assert self.endpoints.emulated is not None
+        token = self.endpoints.emulated.control_token_file.read_text().strip()
+        with new_session(self.endpoints) as session:
             answer = session.request(
                 method,
-                f"{self.world.emulated.control_url}{path}",
+                f"{self.endpoints.emulated.control_url}{path}",
                 json=body,
                 headers={"Authorization": f"Bearer {token}"},
             )
@@ -89,20 +89,20 @@ def staged(folder: Path, *, organisations: int, users: int) -> Iterator[Stage]:
     seed = folder / "seed.yaml"
     tenant_ids = [f"22222222-2222-2222-2222-{number:012d}" for number in range(organisations)]
     seed.write_text(seed_text(tenant_ids, users))
-    command = [sys.executable, "-m", "emulator", "--seed", str(seed), "--state", str(folder / "state")]
+    command = [sys.executable, "-m", "orgcal_emulator", "--seed", str(seed), "--state", str(folder / "state")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             json.loads(process.stdout.readline())
             ready_file = folder / "state" / "ready.json"
-            world = read_emulator_file(ready_file)
-            client_id, secret = _application(world)
+            endpoints = read_emulator_file(ready_file)
+            client_id, secret = _application(endpoints)
             secret_file = folder / "secret"
             secret_file.touch(0o600)
             secret_file.write_text(secret)
             for number, tenant_id in enumerate(tenant_ids):
-                _consent(world, tenant_id, f"admin@t{number}.example", client_id)
-            yield Stage(process.pid, ready_file, world, tenant_ids, users, client_id, secret_file)
+                _consent(endpoints, tenant_id, f"admin@t{number}.example", client_id)
+            yield Stage(process.pid, ready_file, endpoints, tenant_ids, users, client_id, secret_file)
         finally:
             process.terminate()
 
@@ -124,13 +124,13 @@ def seed_text(tenant_ids: list[str], users: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _application(world: World) -> tuple[str, str]:
+def _application(endpoints: CloudEndpoints) -> tuple[str, str]:
     """Client id and secret of a new multitenant application."""
-    assert world.emulated is not None
-    secret = world.emulated.operator_client_secret_file.read_text().strip()
-    with new_session(world) as session:
-        tokens = TokenSource(world, HOME, world.emulated.operator_client_id, ClientSecret(secret), session)
-        graph = GraphClient(world, tokens, session)
+    assert endpoints.emulated is not None
+    secret = endpoints.emulated.operator_client_secret_file.read_text().strip()
+    with new_session(endpoints) as session:
+        tokens = TokenSource(endpoints, HOME, endpoints.emulated.operator_client_id, ClientSecret(secret), session)
+        graph = GraphClient(endpoints, tokens, session)
         access = [{"id": role.role_id, "type": "Role"} for role in application_permissions(SCOPES)]
         made = graph.post(
             "/applications",
@@ -145,19 +145,19 @@ def _application(world: World) -> tuple[str, str]:
     return str(made["appId"]), str(password["secretText"])
 
 
-def _consent(world: World, tenant_id: str, account: str, client_id: str) -> None:
+def _consent(endpoints: CloudEndpoints, tenant_id: str, account: str, client_id: str) -> None:
     """The administrator of a tenant accepts."""
     form = {
         "client_id": client_id,
         "redirect_uri": REDIRECT,
-        "scope": world.graph_scope,
+        "scope": endpoints.graph_scope,
         "state": "bench",
         "account": account,
         "decision": "accept",
     }
     with requests.Session() as browser:
         browser.trust_env = False
-        url = f"{world.login_url}/{tenant_id}/v2.0/adminconsent"
-        answer = browser.post(url, form, verify=str(world.ca_file), allow_redirects=False, timeout=30)
+        url = f"{endpoints.login_url}/{tenant_id}/v2.0/adminconsent"
+        answer = browser.post(url, form, verify=str(endpoints.ca_file), allow_redirects=False, timeout=30)
     if "admin_consent=True" not in answer.headers.get("Location", "") or "error=" in answer.headers["Location"]:
         raise RuntimeError(f"no consent: {answer.status_code} {answer.text[:300]}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from orgcal.msgraph.answers import retry_after_s
+from orgcal.entra.answers import retry_after_s
 
 HEARD_S = 0.05
 """Within this time after an answer other threads may be sending: 64 of them share one interpreter with the parser."""

@@ -3,7 +3,7 @@
     OrgcalError                     something we can explain: what, where, how to repair
     ├── UsageError                  the command or a setting is wrong                   exit 2
     │   ├── ConfigError             one or more settings of the stack are wrong
-    │   └── WorldMismatch           emulator and real clouds would be mixed
+    │   └── CloudMismatch           emulator and real clouds would be mixed
     ├── EngineError                 no engine, or the engine refused                    exit 1
     │   └── StackLocked             another update of the stack is running
     ├── EntraError                  Entra ID said no to a token request                 exit 4
@@ -63,8 +63,8 @@ class ConfigError(UsageError):
         super().__init__("\n".join([f"{head}:", *(f"  - {line}" for line in self.problems)]), where=where)
 
 
-class WorldMismatch(UsageError):
-    """The stack's world and its surroundings (variables, plugin, addresses) disagree."""
+class CloudMismatch(UsageError):
+    """The stack's cloud and its surroundings (variables, plugin, addresses) disagree."""
 
 
 class EngineError(OrgcalError):

@@ -9,13 +9,13 @@ from typing import Any
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.home.applications import EPHEMERAL_TAG, deployment_tag, origin_tag
-from orgcal.msgraph.permissions import GRAPH_APP_ID
-from provisioning.fields import MAX_REDIRECT_URIS, redirect_problem
+from orgcal.entra.home.applications import EPHEMERAL_TAG, deployment_tag, origin_tag
+from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.settings.fields import MAX_REDIRECT_URIS, redirect_problem
+from orgcal.settings.model import Settings
 from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.logo import logo_image
 from provisioning.permissions import Declared
-from provisioning.settings import Settings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 

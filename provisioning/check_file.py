@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
+from orgcal.entra.permissions import application_permissions
 from orgcal.errors import ConfigError
-from orgcal.msgraph.permissions import application_permissions
+from orgcal.settings.model import Settings, parse_settings
 from provisioning.lint import lint
-from provisioning.settings import Settings, parse_settings
 
 
 def problems_of(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The program's side of our own provider, package `orgcal`; its plugin is `providers/connector`.
+"""The program's side of our own provider, package `orgcal`; its plugin is `orgcal/provider/connector`.
 
 entry = Connector("connector", platform={"kind": "local"}, key="outlook", display_name="Outlook Calendar",
                   scopes=["Calendars.Read"])

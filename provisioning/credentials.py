@@ -13,13 +13,13 @@ from typing import Any
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.home.applications import certificate_subject, credential_name
+from orgcal.entra.home.applications import certificate_subject, credential_name
+from orgcal.settings.model import Settings
 from provisioning.application import EntraApplication, stack_tag
-from provisioning.brought_along import read_certificate
+from provisioning.byo_certificate import read_certificate
 from provisioning.connector import CertificateKey, ConnectorCredentials, CredentialLedger
-from provisioning.entries import ConnectorEntries
-from provisioning.issued import compare_end_dates
-from provisioning.settings import Settings
+from provisioning.connector_resources import ConnectorEntries
+from provisioning.end_dates import compare_end_dates
 
 NEVER = "2299-12-31T23:59:59Z"
 """The end date of what does not end, as in the ledger."""

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 
 import pulumi
 
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home.applications import deployment_tag
+from orgcal.entra.home.policy import CredentialPolicy, read_policy
+from orgcal.entra.home.preflight import Intent, PreflightCheck, check_name, preflight
 from orgcal.errors import OrgcalError
-from orgcal.home.applications import deployment_tag
-from orgcal.home.policy import CredentialPolicy, read_policy
-from orgcal.home.preflight import Finding, Intent, check_name, preflight
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.worlds import World
-from provisioning.fields import lifetime_of
+from orgcal.settings.fields import lifetime_of
+from orgcal.settings.model import Settings
+from provisioning.clouds import home_tenant_id
 from provisioning.own_state import application_in_state
-from provisioning.settings import Settings
-from provisioning.worlds import home_tenant_id
 
 DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
 """In previews: object id of the service principal that will deploy, where that is not the caller."""
@@ -34,13 +34,13 @@ class HomeTenant:
 
     Args:
         settings: of the stack.
-        world: of the stack.
+        endpoints: of the stack.
         environ: the process environment, for the operator's login.
     """
 
-    def __init__(self, settings: Settings, world: World, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, endpoints: CloudEndpoints, environ: Mapping[str, str]) -> None:
         self._settings = settings
-        self._world = world
+        self._endpoints = endpoints
         self._environ = environ
         pool = ThreadPoolExecutor(1)
         preview, deployed = pulumi.runtime.is_dry_run(), application_in_state()
@@ -95,7 +95,9 @@ class HomeTenant:
         hook = pulumi.ResourceHook("free-name", look, pulumi.ResourceHookOptions(on_dry_run=True))
         return pulumi.ResourceHookBinding(before_create=[hook])
 
-    def _look(self, preview: bool, intent: Intent, deployed: str) -> tuple[CredentialPolicy | None, list[Finding]]:
+    def _look(
+        self, preview: bool, intent: Intent, deployed: str
+    ) -> tuple[CredentialPolicy | None, list[PreflightCheck]]:
         """Policy and, in previews, findings; `deployed` is the object id of the stack's application, if it has one."""
         try:
             with self._graph() as graph:
@@ -106,13 +108,13 @@ class HomeTenant:
     @contextmanager
     def _graph(self) -> Iterator[GraphClient]:
         """Microsoft Graph as the operator; its libraries are loaded only now, and beside the program."""
-        from orgcal.msgraph.operator import operator_tokens
-        from orgcal.msgraph.session import new_session
+        from orgcal.entra.operator import operator_tokens
+        from orgcal.entra.session import new_session
 
-        tenant_id = home_tenant_id(self._settings, self._world)
-        with new_session(self._world) as session:
-            tokens = operator_tokens(self._world, self._environ, tenant_id, session)
-            yield GraphClient(self._world, tokens, session, budget_s=_BUDGET_S)
+        tenant_id = home_tenant_id(self._settings, self._endpoints)
+        with new_session(self._endpoints) as session:
+            tokens = operator_tokens(self._endpoints, self._environ, tenant_id, session)
+            yield GraphClient(self._endpoints, tokens, session, budget_s=_BUDGET_S)
 
 
 def _intent(settings: Settings) -> Intent:
@@ -128,5 +130,5 @@ def _intent(settings: Settings) -> Intent:
     )
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: PreflightCheck) -> str:
     return f"{finding.says}\n  repair: {finding.repair}" if finding.repair else finding.says

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from orgcal.msgraph.permissions import ALWAYS_ADDED
-from orgcal.msgraph.pinned_roles import ALIASES
+from orgcal.entra.permissions import ALWAYS_ADDED
+from orgcal.entra.pinned_roles import ALIASES
 
 Purpose = Literal["availability", "read", "write"]
 

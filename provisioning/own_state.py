@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from orgcal.home.applications import APPLICATION_TYPE
+from orgcal.entra.home.applications import APPLICATION_TYPE
 
 _READ = "pulumi:pulumi:readStackResourceOutputs"
 """A function of the engine itself, which answers `{"outputs": {urn: {"type": ..., "outputs": {...}}}}`.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azuread as azuread
 
+from orgcal.entra.permissions import GRAPH_APP_ID, AppRole, application_permissions, published_roles
 from orgcal.errors import ConfigError, OrgcalError
-from orgcal.msgraph.permissions import GRAPH_APP_ID, AppRole, application_permissions, published_roles
+from orgcal.settings.model import Settings
 from provisioning.lint import lint
-from provisioning.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 from orgcal.errors import OrgcalError
-from provisioning.settings import Settings, load_settings
+from orgcal.settings.model import Settings, load_settings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 

@@ -1,7 +1,8 @@
 """Resolve the dependencies of pyproject.toml anew and write them down (for maintainers; needs `uv` on PATH).
 
-Writes `requirements.lock` and, for what only `make test` needs, `requirements.witnesses.lock` (versions and hashes,
-for every platform and Python we support, without index addresses), and `requirements.wheels.json` (file name of each
+Writes `requirements.lock` (of both projects), `emulator/requirements.lock` (of the emulator alone) and, for what only
+`make test` needs, `requirements.witnesses.lock` (versions and hashes, for every platform and Python we support,
+without index addresses), and `requirements.wheels.json` (file name of each
 locked wheel by its SHA-256, from which a test knows without network that every platform is served). Versions already
 locked stay, unless `--upgrade`.
 """
@@ -18,6 +19,7 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+EMULATOR = ROOT / "emulator" / "requirements.lock"
 WITNESSES = ROOT / "requirements.witnesses.lock"
 WHEELS = ROOT / "requirements.wheels.json"
 # fmt: off
@@ -67,7 +69,8 @@ def main() -> int:
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit pyproject.toml")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
     try:
-        names = resolve(LOCK, ["pyproject.toml", "--group", "dev", *upgrade])
+        names = resolve(LOCK, ["pyproject.toml", "emulator/pyproject.toml", "--group", "dev", *upgrade])
+        resolve(EMULATOR, ["emulator/pyproject.toml", "-c", str(LOCK)])
         # They are installed on top of the others, so what both need has one version.
         names |= resolve(WITNESSES, ["--group", "witnesses", "-c", str(LOCK), *upgrade])
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Makes `.venv` with exactly the packages of requirements.lock, and the project itself; witnesses when asked for.
+"""Makes `.venv` with exactly the packages of requirements.lock, this project and the emulator's; witnesses when asked.
 
 Builds the Pulumi engine meanwhile, when asked for and where it has to be built.
 
@@ -23,8 +23,8 @@ from pathlib import Path
 
 # All of these need nothing but the standard library.
 from orgcal.engine.child import run_child
+from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
-from orgcal.engine.troubles import trouble_in
 from orgcal.errors import OrgcalError
 from scripts.engine_ahead import FIRST_PACKAGES, EngineAhead, build_with_packages_of
 
@@ -65,7 +65,7 @@ class Setup:
             "python": f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
             "root": str(root),
             "lock": digest(root / "requirements.lock"),
-            "project": digest(root / "pyproject.toml"),
+            "project": digest(root / "pyproject.toml") + digest(root / "emulator" / "pyproject.toml"),
         }
 
     def run(self) -> str:
@@ -185,8 +185,9 @@ class Setup:
 
     def install_project(self) -> None:
         # Its build tools (hatchling, editables) are locked too, so nothing is downloaded here.
-        options = ["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.root)]
-        self.command([str(self.python), *PIP, "install", *options], "installing the project", VENV_LIMIT_S)
+        options = ["--no-deps", "--no-build-isolation", "--no-index"]
+        projects = [word for folder in (self.root, self.root / "emulator") for word in ("--editable", str(folder))]
+        self.command([str(self.python), *PIP, "install", *options, *projects], "installing the project", VENV_LIMIT_S)
 
     def write_stamp(self) -> None:
         temporary = self.stamp.with_suffix(".new")

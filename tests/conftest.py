@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import requests
+from orgcal_emulator.server import Keys, RunningEmulator
 
-from emulator.server import Keys, RunningEmulator
-from orgcal.msgraph.worlds import World, read_emulator_file
+from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -170,8 +170,8 @@ def emulator_file(emulator: RunningEmulator) -> Path:
 
 
 @pytest.fixture
-def world(emulator_file: Path) -> World:
-    """The emulator's world."""
+def endpoints(emulator_file: Path) -> CloudEndpoints:
+    """The emulator."""
     return read_emulator_file(emulator_file)
 
 

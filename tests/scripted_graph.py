@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from orgcal.msgraph.worlds import World
+from orgcal.entra.clouds import CloudEndpoints
 
 
 @dataclass
@@ -75,9 +75,9 @@ class ScriptedGraph:
         self.url = ""
 
     @property
-    def world(self) -> World:
-        """A world whose Graph is this server."""
-        return World("public", self.url, self.url, "public")
+    def endpoints(self) -> CloudEndpoints:
+        """A cloud whose Graph is this server."""
+        return CloudEndpoints("public", self.url, self.url, "public")
 
     def handle(self, seen: Seen, body: bytes) -> Reply:
         split = urlsplit(seen.path)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.graph import backoff_s
+from orgcal.entra.roles import EffectiveRoles, effective_roles
+from orgcal.entra.tokens import Tokens
 from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
-from orgcal.msgraph.auth import TokenSource
-from orgcal.msgraph.graph import backoff_s
-from orgcal.msgraph.roles import EffectiveRoles, effective_roles
-from orgcal.msgraph.tokens import Tokens
+from verify.context import RunContext
 from verify.credentials import CannotTell, NoCredential
 from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
-from verify.shared import Shared
 
 NO_SUCH_TENANT = frozenset({90002, 90038})
 """Source: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes"""
@@ -122,7 +122,7 @@ class PatientTokens:
             seconds -= part
 
 
-def gain_access(target: Target, shared: Shared) -> Access:
+def gain_access(target: Target, shared: RunContext) -> Access:
     """Ask for a token of `target`, in the way the options say."""
     options = shared.options
     try:
@@ -133,7 +133,7 @@ def gain_access(target: Target, shared: Shared) -> Access:
         return Access(_refused(target, error))
     exists = CheckResult("tenant", Verdict.PASS, "the tenant exists")
     try:
-        found = effective_roles(shared.world, tokens, shared.session, options.connector.client_id)
+        found = effective_roles(shared.endpoints, tokens, shared.session, options.connector.client_id)
     except OrgcalError:
         found = EffectiveRoles(None, "")
     return Access((exists, _granted(source)), tokens, found.names, found.source)
@@ -149,7 +149,7 @@ class _Source:
     instead: str = ""
 
 
-def _source(target: Target, shared: Shared) -> _Source:
+def _source(target: Target, shared: RunContext) -> _Source:
     options = shared.options
     connector = options.connector
     instead = ""
@@ -165,7 +165,7 @@ def _source(target: Target, shared: Shared) -> _Source:
             )
         instead = "the platform hands out no tokens"
     found = shared.credential()
-    tokens = TokenSource(shared.world, target.tenant_id, connector.client_id, found.credential, shared.session)
+    tokens = TokenSource(shared.endpoints, target.tenant_id, connector.client_id, found.credential, shared.session)
     return _Source(tokens, f"credential {found.origin}", found.proof, instead)
 
 

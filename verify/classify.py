@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orgcal.msgraph.answers import RETRIED_STATUSES
+from orgcal.entra.answers import RETRIED_STATUSES
 from verify.models import MailboxClass
 
 _NO_MAILBOX = frozenset(

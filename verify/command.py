@@ -191,7 +191,7 @@ class _Source:
         known = self.registry.get(name) if self.registry is not None else None
         if known is not None:
             return Target(known.tenant_id, known.name, named=True)
-        from orgcal.msgraph.discovery import is_domain, is_guid
+        from orgcal.entra.discovery import is_domain, is_guid
 
         if not is_guid(name) and not is_domain(name):
             known_names = [target.organisation or target.tenant_id for target in self._all()]
@@ -218,13 +218,13 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         connector, targets = sources.from_variables(os.environ)
         yield _Source(Options(connector, environ=dict(os.environ)), targets)
     else:
-        from orgcal.engine.tools import prepare
+        from orgcal.stack.prepare import prepare
         from orgcal.tenants.registry import open_stack_registry
 
         stack = stack or "dev"
         prepared = prepare(stack, os.environ, plugin=False)
-        environ = prepared.environment.applied_to(prepared.environ)
-        prepared.environment.running_world()
+        environ = prepared.environment.to_environ(prepared.environ)
+        prepared.environment.running_endpoints()
         connector, given = sources.from_outputs(prepared.outputs())
         registry = open_stack_registry(prepared.environment.stack_dir, stack, os.environ)
         try:

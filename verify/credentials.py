@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
 from orgcal.errors import UsageError
-from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential
 from verify.models import Options, Proof, SecretReference
 
 

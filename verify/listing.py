@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object
+from orgcal.entra.batch import limit_share
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import backoff_s, checked_next_link
+from orgcal.entra.tokens import Tokens
 from orgcal.errors import GraphError, OrgcalError, Unreachable
-from orgcal.msgraph.answers import RETRIED_STATUSES, graph_error, parse_object
-from orgcal.msgraph.batch import limit_share
-from orgcal.msgraph.graph import backoff_s, checked_next_link
-from orgcal.msgraph.tokens import Tokens
-from orgcal.msgraph.worlds import World
+from verify.batching import PAGE_SIZE
 from verify.concurrency import NEARLY_THROTTLED, Gate
-from verify.work import PAGE_SIZE
 
 if TYPE_CHECKING:
     import requests
@@ -59,7 +59,7 @@ class UserPages:
 
     def __init__(
         self,
-        world: World,
+        endpoints: CloudEndpoints,
         tokens: Tokens,
         session: requests.Session,
         gate: Gate,
@@ -69,7 +69,7 @@ class UserPages:
         throttled: Callable[[], None] = lambda: None,
     ) -> None:
         self._throttled = throttled
-        self._world = world
+        self._endpoints = endpoints
         self._tokens = tokens
         self._session = session
         self._gate = gate
@@ -91,7 +91,7 @@ class UserPages:
             Unreachable: no usable answer, or links that lead in a circle or to another host.
             Stopped: the run ended.
         """
-        link = f"{self._world.graph_url}/v1.0/users?$select={self._select}&$top={PAGE_SIZE}"
+        link = f"{self._endpoints.graph_url}/v1.0/users?$select={self._select}&$top={PAGE_SIZE}"
         seen = _Seen()
         while True:
             answer = self._page(link)
@@ -102,7 +102,7 @@ class UserPages:
             yield page  # before the link is judged: what was listed is read whatever follows
             if not link:
                 return
-            link = checked_next_link(self._world, link, where="GET /users")
+            link = checked_next_link(self._endpoints, link, where="GET /users")
             if seen.circle():
                 raise Unreachable("the pages of users lead in a circle", where="GET /users")
 
@@ -124,7 +124,7 @@ class UserPages:
     def count(self) -> int | None:
         """Graph's own count of users, which lags behind; None where it cannot be had (B2C tenants have none)."""
         try:
-            text = self._get(f"{self._world.graph_url}/v1.0/users/$count", {"ConsistencyLevel": "eventual"}).content
+            text = self._get(f"{self._endpoints.graph_url}/v1.0/users/$count", {"ConsistencyLevel": "eventual"}).content
             return int(text.decode("utf-8-sig").strip())
         except (OrgcalError, Stopped, ValueError):
             return None

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from orgcal.msgraph.credentials import Credential
-    from orgcal.outputs import StackOutputs
+    from orgcal.entra.credentials import Credential
+    from orgcal.stack.outputs import StackOutputs
 
 
 class Verdict(enum.StrEnum):
@@ -125,7 +125,7 @@ class Connector:
     """What is verified.
 
     Attributes:
-        cloud: world of the connector, see `orgcal.msgraph.worlds`.
+        cloud: cloud of the connector, see `orgcal.entra.clouds`.
         client_id: the application (client) id.
         permissions: names of the application permissions that must be effective.
         credential: where its credential is.

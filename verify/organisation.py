@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from orgcal.entra.tokens import Tokens
 from orgcal.errors import OrgcalError
-from orgcal.msgraph.tokens import Tokens
 from verify.access import gain_access
-from verify.judging import Outcome
+from verify.classification import ReadingStats
+from verify.context import RunContext
 from verify.models import CheckId, CheckResult, Target, Verdict
 from verify.reading import Progress, Reading
-from verify.shared import Shared
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
 ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "events")
 
 
-def verify_organisation(target: Target, shared: Shared) -> list[CheckResult]:
+def verify_organisation(target: Target, shared: RunContext) -> list[CheckResult]:
     """The results of `target`, in the order of `ORDER`; errors become results, never exceptions."""
     options = shared.options
     if target.invited and not (target.named or options.strict):
@@ -39,7 +39,7 @@ def verify_organisation(target: Target, shared: Shared) -> list[CheckResult]:
     ]
 
 
-def _checks(target: Target, shared: Shared) -> list[CheckResult]:
+def _checks(target: Target, shared: RunContext) -> list[CheckResult]:
     access = gain_access(target, shared)
     results = list(access.results)
     if access.tokens is None:
@@ -58,7 +58,7 @@ def _checks(target: Target, shared: Shared) -> list[CheckResult]:
     return results
 
 
-def _read(target: Target, shared: Shared, tokens: Tokens) -> Outcome:
+def _read(target: Target, shared: RunContext, tokens: Tokens) -> ReadingStats:
     options = shared.options
     listener = options.listener
     progress = Progress()
@@ -70,7 +70,7 @@ def _read(target: Target, shared: Shared, tokens: Tokens) -> Outcome:
             mailbox=(lambda mailbox: listener.mailbox(target, mailbox)) if listener.wants_mailboxes else None,
         )
     reading = Reading(
-        shared.world,
+        shared.endpoints,
         tokens,
         shared.session,
         pace=options.pace,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.permissions import READS_CALENDARS, READS_EVENTS
 from orgcal.errors import GraphError, OrgcalError
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.permissions import READS_CALENDARS, READS_EVENTS
 from verify.access import Access
-from verify.judging import Outcome
+from verify.classification import ReadingStats
+from verify.context import RunContext
 from verify.models import CheckResult, Verdict
-from verify.shared import Shared
 
 DENIALS = frozenset({"erroraccessdenied", "accessdenied"})
 """Exchange's refusals; a refusal of the directory's, or of a proxy, is not the one that the scopes promise."""
 
 
-def probe_events(shared: Shared, access: Access, outcome: Outcome) -> CheckResult:
+def probe_events(shared: RunContext, access: Access, outcome: ReadingStats) -> CheckResult:
     """Can an event be read with its body where the scopes promise that, and not where they do not?
 
     `Calendars.ReadBasic.All` promises events without body, attachments and extensions; both a refusal of the body and
@@ -31,7 +31,7 @@ def probe_events(shared: Shared, access: Access, outcome: Outcome) -> CheckResul
     if not outcome.tally.readable or access.tokens is None:
         return CheckResult("events", Verdict.SKIP, "there is no readable mailbox to probe")
     promised = bool(declared & READS_EVENTS)
-    graph = GraphClient(shared.world, access.tokens, shared.session, budget_s=30.0)
+    graph = GraphClient(shared.endpoints, access.tokens, shared.session, budget_s=30.0)
     evidence: dict[str, Any] = {"mailboxes": len(outcome.tally.readable), "events": 0}
     for user_id in outcome.tally.readable:
         path = f"/users/{quote(user_id, safe='')}/events"

@@ -14,16 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from orgcal.entra.batch import BatchAnswer, BatchSender
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import backoff_s
+from orgcal.entra.tokens import Tokens
 from orgcal.errors import OrgcalError, Unreachable
-from orgcal.msgraph.batch import BatchAnswer, BatchSender
-from orgcal.msgraph.graph import backoff_s
-from orgcal.msgraph.tokens import Tokens
-from orgcal.msgraph.worlds import World
+from verify.batching import Read, ReadQueue, User
+from verify.classification import MailboxClassifier, ReadingStats
 from verify.concurrency import NEARLY_THROTTLED, Gate, Window
-from verify.judging import Judge, Outcome
 from verify.listing import LOW_PRIORITY, Stopped, UserPages
 from verify.models import Mailbox, MailboxClass, Pace
-from verify.work import Read, User, Work
 
 if TYPE_CHECKING:
     import requests
@@ -48,7 +48,7 @@ class Progress:
 
 
 class Connections(Protocol):
-    """What organisations that are read at the same time share; `verify.shared.Shared` is the usual one."""
+    """What organisations that are read at the same time share; `verify.context.Shared` is the usual one."""
 
     def may_send(self, in_flight: int) -> bool:
         """Whether one that has `in_flight` batches in flight may send one more."""
@@ -93,7 +93,7 @@ class Reading:
     """Reads one organisation; use `run` once.
 
     Args:
-        world: where Graph is.
+        endpoints: where Graph is.
         tokens: access tokens of the organisation.
         session: its pool should hold two connections more than `pace` allows batches.
         pace: how fast.
@@ -106,7 +106,7 @@ class Reading:
 
     def __init__(
         self,
-        world: World,
+        endpoints: CloudEndpoints,
         tokens: Tokens,
         session: requests.Session,
         *,
@@ -127,7 +127,7 @@ class Reading:
         self._connections = connections
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._users = UserPages(
-            world,
+            endpoints,
             tokens,
             session,
             self._gate,
@@ -136,15 +136,15 @@ class Reading:
             throttled=lambda: self._events.put(_Throttled()),
         )
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
-        self._outcome = Outcome()
-        self._work = Work(self._pages_allowed.release, sample=sample, seed=seed)
-        self._judge = Judge(world, self._work, self._outcome, pace.attempts, self._progress.mailbox)
-        self._sender = BatchSender(session, f"{world.graph_url}/v1.0", LOW_PRIORITY)
+        self._outcome = ReadingStats()
+        self._work = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
+        self._judge = MailboxClassifier(endpoints, self._work, self._outcome, pace.attempts, self._progress.mailbox)
+        self._sender = BatchSender(session, f"{endpoints.graph_url}/v1.0", LOW_PRIORITY)
         self._listing = True
         self._in_flight = 0
         self._batches = 0
 
-    def run(self) -> Outcome:
+    def run(self) -> ReadingStats:
         """Read, until every user is counted or it makes no sense to go on."""
         workers = (self._pace.fixed or self._pace.cap) + 2
         with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
@@ -268,7 +268,7 @@ class Reading:
         self._abandoned.set()
         self._pages_allowed.release(PAGES_AHEAD)
 
-    def _finished(self) -> Outcome:
+    def _finished(self) -> ReadingStats:
         """Count those who were listed and not read, so that the classes add up whatever happened."""
         outcome = self._outcome
         if self._gate.exhausted and outcome.reading_error is None:

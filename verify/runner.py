@@ -9,10 +9,10 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from dataclasses import replace
 
 from orgcal.errors import UsageError
-from verify.deployment import check_deployment
+from verify.agreement import check_deployment
+from verify.context import RunContext
 from verify.models import CheckResult, Options, Target, never, utc_now
 from verify.organisation import interrupted, unforeseen, verify_organisation
-from verify.shared import Shared
 
 TRAVELS = frozenset({"ORGCAL_EMULATOR_FILE", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"})
 """Variables that workers need and that hold no secret."""
@@ -32,12 +32,12 @@ def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, N
         options: how.
 
     Raises:
-        UsageError: the connector's world cannot be found.
+        UsageError: the connector's cloud cannot be found.
     """
     stopping = threading.Event()
     asked = options.stop
     options = replace(options, stop=lambda: stopping.is_set() or asked())
-    shared = Shared(options)
+    shared = RunContext(options)
     try:
         yield from check_deployment(shared)
         pool = ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation")
@@ -75,10 +75,10 @@ def run_on(
         again: submit an organisation once more whose worker was lost; not for executors that do so themselves.
 
     Raises:
-        UsageError: the connector's world cannot be found, or its secret is not where another process can read it.
+        UsageError: the connector's cloud cannot be found, or its secret is not where another process can read it.
     """
     travelling = for_workers(options, workers)
-    shared = Shared(options)
+    shared = RunContext(options)
     try:
         yield from check_deployment(shared)
     finally:
@@ -126,7 +126,7 @@ def for_workers(options: Options, workers: int) -> Options:
 
 def verify_elsewhere(target: Target, options: Options) -> list[CheckResult]:
     """One organisation, in a process of its own."""
-    shared = Shared(replace(options, environ={**os.environ, **options.environ}))
+    shared = RunContext(replace(options, environ={**os.environ, **options.environ}))
     try:
         return verify_organisation(target, shared)
     finally:

@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from orgcal.clouds import Cloud
+from orgcal.entra.clouds import Cloud
+from orgcal.entra.credentials import ClientSecret, Credential
+from orgcal.entra.permissions import application_permissions
 from orgcal.errors import ConfigError, UsageError
-from orgcal.msgraph.credentials import ClientSecret, Credential
-from orgcal.msgraph.permissions import application_permissions
-from orgcal.outputs import StackOutputs
+from orgcal.stack.outputs import StackOutputs
 from verify.models import Connector, SecretReference, Target
 
 CLIENT_ID, CLOUD, SCOPES, TENANTS, SECRET_FILE, SECRET = (

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from orgcal.entra.permissions import READS_CALENDARS, READS_USERS
 from orgcal.errors import EntraError, GraphError, OrgcalError
-from orgcal.msgraph.permissions import READS_CALENDARS, READS_USERS
 from verify.access import Access
-from verify.judging import Outcome
+from verify.classification import ReadingStats
 from verify.models import CheckId, CheckResult, MailboxClass, Verdict
 
 _RECONSENT = "send the organisation's administrator a new consent link: {command}"
 
 
-def roles_verdict(command: str, access: Access, required: frozenset[str], outcome: Outcome | None) -> CheckResult:
+def roles_verdict(command: str, access: Access, required: frozenset[str], outcome: ReadingStats | None) -> CheckResult:
     """Are the declared permissions effective, and nothing else?
 
     A missing role whose calls succeed all the same is a warning: with RBAC for Applications Exchange grants it, and the
@@ -68,7 +68,7 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], outcom
     return CheckResult("roles", Verdict.FAIL, f"{sentence}{source}", repair, evidence=evidence)
 
 
-def _granted_elsewhere(roles: frozenset[str], outcome: Outcome | None) -> frozenset[str]:
+def _granted_elsewhere(roles: frozenset[str], outcome: ReadingStats | None) -> frozenset[str]:
     """Permissions that may be effective without being in the token: calls succeeded that no role in it explains.
 
     With `Calendars.Read` in the token, say, reading calendars says nothing about a missing `Calendars.ReadWrite`.
@@ -81,7 +81,7 @@ def _granted_elsewhere(roles: frozenset[str], outcome: Outcome | None) -> frozen
     return elsewhere
 
 
-def users_verdict(outcome: Outcome) -> CheckResult:
+def users_verdict(outcome: ReadingStats) -> CheckResult:
     """Can every user be listed?"""
     evidence: dict[str, Any] = {
         "listed": outcome.listed,
@@ -116,7 +116,7 @@ def users_verdict(outcome: Outcome) -> CheckResult:
     return CheckResult("users", Verdict.PASS, f"{users} listed", evidence=evidence)
 
 
-def calendars_verdict(outcome: Outcome, roles: frozenset[str] | None = None) -> CheckResult:
+def calendars_verdict(outcome: ReadingStats, roles: frozenset[str] | None = None) -> CheckResult:
     """Can the calendars of every user who has a mailbox be read?
 
     Args:
@@ -206,7 +206,7 @@ def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str
     )
 
 
-def _others(outcome: Outcome) -> str:
+def _others(outcome: ReadingStats) -> str:
     """The mailboxes that were not read, as the end of a sentence."""
     counts = outcome.tally.counts
     words = [

@@ -1,4 +1,4 @@
-"""Runs the program in `deploy_identity/`: the identities that CI acts as."""
+"""Runs the program in `provisioning/ci_identity/`: the identities that CI acts as."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 import yaml
 
 from orgcal.ci.roles import IDENTITY_PROJECT, Role, display_name
-from orgcal.engine.drive import Drive, OnStep
-from orgcal.engine.passphrase import DEV_PASSPHRASE_FILE
-from orgcal.engine.tools import Prepared
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home.applications import deployment_tag, service_principal_of, tagged
+from orgcal.entra.home.federation import Trust, refuse_unfit
+from orgcal.entra.home.rights import GRANT, read_operator
+from orgcal.entra.permissions import names_of
 from orgcal.errors import UsageError
-from orgcal.home.applications import deployment_tag, service_principal_of, tagged
-from orgcal.home.federation import Trust, refuse_unfit
-from orgcal.home.rights import GRANT, read_operator
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.permissions import names_of
-from orgcal.upkeep.interrupted import Settling
+from orgcal.operations.interrupted import Settling
+from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
+from orgcal.stack.prepare import OpenStack
+from orgcal.stack.runner import OnStep, StackRunner
 
 _ASSIGNMENT = "azuread:index/appRoleAssignment:AppRoleAssignment"
 _OURS = ("github-", "oidc-")
@@ -47,7 +47,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CiIdentities:
     """What a run has made."""
 
     tenant_id: str
@@ -59,16 +59,16 @@ class IdentityProgram:
     """The program for one place, such as a repository's environment.
 
     Args:
-        prepared: the stack that CI is to deploy: its world, home tenant, engine and plugin are the identities' too.
+        prepared: the stack that CI is to deploy: its cloud, home tenant, engine and plugin are the identities' too.
         stack: name of the identities' own stack.
         tenant_id: the home tenant; empty on the emulator.
     """
 
-    def __init__(self, prepared: Prepared, stack: str, tenant_id: str) -> None:
+    def __init__(self, prepared: OpenStack, stack: str, tenant_id: str) -> None:
         self._cloud = prepared.environment.cloud
         self._tenant_id = tenant_id
         self._stack = stack
-        self._folder = prepared.environment.project_dir / "deploy_identity"
+        self._folder = prepared.environment.project_dir / "provisioning" / "ci_identity"
         self._guarded = self._cloud != "emulator"
         self.tag = deployment_tag(IDENTITY_PROJECT, stack)
         environment = dataclasses.replace(
@@ -79,7 +79,7 @@ class IdentityProgram:
             variables={**prepared.environment.variables, "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE)},
             removed=(*prepared.environment.removed, "PULUMI_CONFIG_PASSPHRASE"),
         )
-        self._drive = Drive(prepared.engine, environment, prepared.environ)
+        self._drive = StackRunner(prepared.engine, environment, prepared.environ)
 
     def settings_file(self) -> Path:
         """`Pulumi.<stack>.yaml` in the program's folder."""
@@ -109,7 +109,7 @@ class IdentityProgram:
         *,
         on_step: OnStep | None = None,
         tell: Callable[[str], object] | None = None,
-    ) -> Made:
+    ) -> CiIdentities:
         """Make the identities, or bring them up to date; nothing changes where nothing is to be changed.
 
         Args:
@@ -133,7 +133,7 @@ class IdentityProgram:
         result = settling.up(self._drive.export(), preview_first=self._guarded, on_step=on_step)
         said = self._drive.plain_outputs()
         identities = {role: _identity(role, item, granted) for role, item in said["identities"].items()}
-        return Made(str(said["tenant_id"]), identities, result.changed)
+        return CiIdentities(str(said["tenant_id"]), identities, result.changed)
 
     def _held(self) -> list[dict[str, Any]]:
         return [

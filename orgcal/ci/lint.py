@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgcal.engine.stacks import stack_file
 from orgcal.errors import OrgcalError, UsageError
+from orgcal.stack.files import stack_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgcal.ci.identities import Made, consent_commands
-from orgcal.ci.places import Cloud, Places
+from orgcal.ci.backends import Backends, Cloud
+from orgcal.ci.identities import CiIdentities, consent_commands
 from orgcal.ci.roles import Role
 from orgcal.platforms.rest import segment
 
@@ -47,7 +47,7 @@ class Values:
 
 
 def values_of(
-    roles: Sequence[Role], made: Made, places: Places, ephemeral_backend: str, platform_key: str
+    roles: Sequence[Role], made: CiIdentities, places: Backends, ephemeral_backend: str, platform_key: str
 ) -> dict[str, Values]:
     """Variables and secrets by environment; only environments that deploy what is merged hold secrets."""
     found = {}
@@ -72,7 +72,7 @@ def values_of(
 
 
 def gh_commands(
-    repository: str, roles: Sequence[Role], branch: str, places: Places, values: Mapping[str, Values]
+    repository: str, roles: Sequence[Role], branch: str, places: Backends, values: Mapping[str, Values]
 ) -> Iterator[str]:
     """The same by hand; secrets are asked for by `gh` and stand in no command.
 
@@ -100,7 +100,7 @@ def gh_commands(
 
 
 def left_to_a_person(
-    facts: StackFacts, places: Places, made: Made, *, files: Sequence[str]
+    facts: StackFacts, places: Backends, made: CiIdentities, *, files: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """Notes, and commands, for what no operator of this program may or should decide.
 
@@ -133,7 +133,7 @@ def left_to_a_person(
     return [*notes, *cloud_notes], [*commands, *cloud_commands]
 
 
-def _cloud_access(clouds: Sequence[Cloud], made: Made) -> tuple[list[str], list[str]]:
+def _cloud_access(clouds: Sequence[Cloud], made: CiIdentities) -> tuple[list[str], list[str]]:
     """How the identities reach state and key, which lie outside the directory."""
     notes: list[str] = []
     commands: list[str] = []
@@ -160,7 +160,7 @@ def _cloud_access(clouds: Sequence[Cloud], made: Made) -> tuple[list[str], list[
     return notes, commands
 
 
-def as_json(made: Made) -> list[dict[str, Any]]:
+def as_json(made: CiIdentities) -> list[dict[str, Any]]:
     """The identities, for `--json`."""
     return [
         {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orgcal.engine.secretless import Preview
+from orgcal.stack.preview_redacted import Preview
 
 MAX_COMMENT = 60_000
 """Characters; GitHub takes 65,536."""

@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from orgcal.ci import plan, workflows
+from orgcal.ci.backends import Backends
 from orgcal.ci.environments import key_note, look_at_environments, make_environments, set_values
 from orgcal.ci.github import GithubRepository, open_github
-from orgcal.ci.identities import IdentityProgram, Made
-from orgcal.ci.places import Places
+from orgcal.ci.identities import CiIdentities, IdentityProgram
+from orgcal.ci.request import SetupRequest
 from orgcal.ci.roles import identity_stack, roles_of
-from orgcal.ci.wanted import Wanted
-from orgcal.engine.drive import OnStep
-from orgcal.engine.tools import Prepared
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home.federation import other_trusts, refuse_unfit
 from orgcal.errors import UsageError
-from orgcal.home.federation import other_trusts, refuse_unfit
-from orgcal.msgraph.graph import GraphClient
+from orgcal.stack.prepare import OpenStack
+from orgcal.stack.runner import OnStep
 
 DEFAULT_BRANCH = "main"
 """Where GitHub is not asked."""
@@ -25,7 +25,7 @@ OpenGraph = Callable[[], AbstractContextManager[GraphClient]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CiSetupResult:
     """What was done, and what is left.
 
     Attributes:
@@ -35,7 +35,7 @@ class Outcome:
         commands: for a person; none holds a secret.
     """
 
-    made: Made
+    made: CiIdentities
     changes: tuple[str, ...]
     files: Mapping[str, str]
     notes: tuple[str, ...]
@@ -43,16 +43,16 @@ class Outcome:
 
 
 def set_up_github(
-    wanted: Wanted,
+    wanted: SetupRequest,
     facts: plan.StackFacts,
-    prepared: Prepared,
+    prepared: OpenStack,
     open_graph: OpenGraph,
     environ: Mapping[str, str],
     *,
     platform_key: str = "",
     on_step: OnStep | None = None,
     tell: Callable[[str], object] | None = None,
-) -> Outcome:
+) -> CiSetupResult:
     """Set a repository up: identities, environments, what they hold, workflows.
 
     Args:
@@ -107,20 +107,20 @@ def set_up_github(
     workflows.write(files)
     changes += [f"{file.path.relative_to(project)} written" for file in files if file.state != "unchanged"]
     states = {str(file.path.relative_to(project)): file.state for file in files}
-    return Outcome(made, tuple(changes), states, (*notes, *left), tuple(commands))
+    return CiSetupResult(made, tuple(changes), states, (*notes, *left), tuple(commands))
 
 
 def set_up_generic(
     issuer: str,
     subjects: Mapping[str, Sequence[str]],
-    places: Places,
+    places: Backends,
     facts: plan.StackFacts,
-    prepared: Prepared,
+    prepared: OpenStack,
     open_graph: OpenGraph,
     *,
     on_step: OnStep | None = None,
     tell: Callable[[str], object] | None = None,
-) -> Outcome:
+) -> CiSetupResult:
     """Identities for any runner with a token of its own, and what it must be told.
 
     Args:
@@ -148,10 +148,10 @@ def set_up_generic(
         made = program.bring_up(graph, roles, f"stack {facts.stack}", trusts, on_step=on_step, tell=tell)
     changes = (f"identities: {made.changed} resources changed",) if made.changed else ()
     notes, commands = plan.left_to_a_person(facts, places, made, files=[])
-    return Outcome(made, changes, {}, tuple(notes), tuple(commands))
+    return CiSetupResult(made, changes, {}, tuple(notes), tuple(commands))
 
 
-def _texts(wanted: Wanted, facts: plan.StackFacts) -> dict[str, str]:
+def _texts(wanted: SetupRequest, facts: plan.StackFacts) -> dict[str, str]:
     names = {"deploy": wanted.environment} | {
         environment.name.removeprefix(f"{wanted.environment}-"): environment.name
         for role in wanted.roles

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from orgcal.ci.pins import PINS
+from orgcal.ci.action_versions import PINS
 from orgcal.errors import UsageError
 
 FOLDER = Path(".github") / "workflows"

@@ -12,7 +12,7 @@ import typer
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.upkeep.adopt import Plan
+    from orgcal.operations.adopt import Plan
 
 
 def adopt(
@@ -23,12 +23,12 @@ def adopt(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what taking an application over means; with --yes write the settings and import it."""
-    from orgcal.engine.stacks import project_dir, stack_file
-    from orgcal.engine.tools import prepare
-    from orgcal.upkeep.adopt import carry_out, live_application, plan
-    from orgcal.upkeep.declared import declared_stack
-    from orgcal.upkeep.held import read_state
-    from orgcal.upkeep.home_graph import home_graph
+    from orgcal.operations.adopt import carry_out, live_application, plan
+    from orgcal.operations.home_graph import home_graph
+    from orgcal.settings.declared import declared_stack
+    from orgcal.stack.files import project_dir, stack_file
+    from orgcal.stack.held import read_state
+    from orgcal.stack.prepare import prepare
 
     prepared = prepare(stack, os.environ)
     declared = declared_stack(project_dir(), stack)
@@ -43,8 +43,8 @@ def adopt(
         )
     settings_file = stack_file(project_dir(), stack)
     before = settings_file.read_text(encoding="utf-8")
-    environ = prepared.environment.applied_to(prepared.environ)
-    with home_graph(prepared.environment.running_world(), declared.tenant_id, environ) as graph:
+    environ = prepared.environment.to_environ(prepared.environ)
+    with home_graph(prepared.environment.running_endpoints(), declared.tenant_id, environ) as graph:
         application = live_application(graph, client_id, restore=restore and yes, stack=stack)
         planned = plan(graph, application, declared, settings_file, environ)
         if not as_json:

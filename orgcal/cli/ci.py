@@ -53,13 +53,13 @@ def setup(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make the identities that CI acts as, set its environments up, and write its workflows."""
-    from orgcal.ci.places import check_places, read_password
+    from orgcal.ci.backends import check_places, read_password
+    from orgcal.ci.request import SetupRequest
     from orgcal.ci.setup import set_up_generic, set_up_github
-    from orgcal.ci.wanted import Wanted
     from orgcal.cli.ci_text import as_lines, as_object, generic_lines
     from orgcal.cli.progress import StepPrinter
-    from orgcal.engine.tools import prepare
-    from orgcal.upkeep.home_graph import home_graph
+    from orgcal.operations.home_graph import home_graph
+    from orgcal.stack.prepare import prepare
 
     chosen = _kind(kind, kind_option)
     _require({"--stack": stack, "--backend": backend, "--secrets-provider": secrets_provider, "--registry": registry})
@@ -70,7 +70,7 @@ def setup(
     wanted = None
     if chosen == "github":
         _require({"--repo": repo, "--environment": environment})
-        wanted = Wanted(
+        wanted = SetupRequest(
             repository=repo,
             environment=environment,
             places=places,
@@ -89,8 +89,8 @@ def setup(
         _require({"--issuer": issuer})
     tell = _silent if as_json else typer.echo
     prepared = prepare(stack, os.environ, tell=tell)
-    environ = prepared.environment.applied_to(prepared.environ)
-    graph = partial(home_graph, prepared.environment.running_world(), facts.tenant_id, environ)
+    environ = prepared.environment.to_environ(prepared.environ)
+    graph = partial(home_graph, prepared.environment.running_endpoints(), facts.tenant_id, environ)
     with StepPrinter(quiet=as_json) as printer:
         if wanted is not None:
             outcome = set_up_github(
@@ -120,7 +120,7 @@ def lint(
 ) -> None:
     """Judge a stack's settings without any login, as for pull requests from forks; exit 1 if something is wrong."""
     from orgcal.ci.lint import lint_stack
-    from orgcal.engine.stacks import project_dir
+    from orgcal.stack.files import project_dir
 
     found = lint_stack(project_dir(), stack)
     text = found.as_markdown(stack)
@@ -140,11 +140,11 @@ def preview(
     from dataclasses import asdict
 
     from orgcal.ci.preview import as_markdown
-    from orgcal.engine.secretless import preview_without_secrets
-    from orgcal.engine.tools import prepare
+    from orgcal.stack.prepare import prepare
+    from orgcal.stack.preview_redacted import preview_without_secrets
 
     prepared = prepare(stack, os.environ)
-    prepared.environment.running_world()
+    prepared.environment.running_endpoints()
     found = preview_without_secrets(prepared.engine, prepared.environment, prepared.environ)
     text = as_markdown(stack, found)
     if output is not None:
@@ -195,8 +195,8 @@ def _branch(branch: str) -> str:
 
 def _facts(stack: str) -> StackFacts:
     from orgcal.ci.plan import StackFacts
-    from orgcal.engine.stacks import project_dir, read_stack_file
-    from orgcal.upkeep.declared import declared_stack
+    from orgcal.settings.declared import declared_stack
+    from orgcal.stack.files import project_dir, read_stack_file
 
     declared = declared_stack(project_dir(), stack)
     owners = declared.section("application").get("owners") or ()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from orgcal.ci.plan import as_json
 from orgcal.ci.roles import RIGHTS
-from orgcal.ci.setup import Outcome
+from orgcal.ci.setup import CiSetupResult
 
 
-def as_object(outcome: Outcome) -> dict[str, object]:
+def as_object(outcome: CiSetupResult) -> dict[str, object]:
     """A set-up as one JSON object; nothing of it is secret."""
     return {
         "tenant_id": outcome.made.tenant_id,
@@ -21,7 +21,7 @@ def as_object(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def as_lines(outcome: Outcome) -> Iterator[str]:
+def as_lines(outcome: CiSetupResult) -> Iterator[str]:
     """A set-up for people: identities and what each right is for, changes, and what is left to a person."""
     for identity in outcome.made.identities.values():
         yield f"{identity.display_name}  client id {identity.client_id}"
@@ -38,7 +38,7 @@ def as_lines(outcome: Outcome) -> Iterator[str]:
         yield from (f"  {command}" for command in outcome.commands)
 
 
-def generic_lines(outcome: Outcome, stack: str, backend: str, key_variable: str) -> Iterator[str]:
+def generic_lines(outcome: CiSetupResult, stack: str, backend: str, key_variable: str) -> Iterator[str]:
     """What any runner must be told, and what its jobs run."""
     run = f".venv/bin/orgcal {{}} --stack {stack}".format
     yield "variables of a job:"

@@ -16,16 +16,16 @@ import typer
 from filelock import FileLock, Timeout
 
 from orgcal.cli.emulator import emulator_of
-from orgcal.engine.stacks import DEV_STACK
 from orgcal.errors import OrgcalError, UsageError
+from orgcal.stack.files import DEV_STACK
 
 if TYPE_CHECKING:
     from orgcal.cli.demo_ending import Invited
     from orgcal.cli.demo_story import Story
     from orgcal.consent.service import ConsentService
-    from orgcal.engine.emulated import EmulatorProcess
-    from orgcal.engine.tools import Prepared
-    from orgcal.outputs import StackOutputs
+    from orgcal.stack.emulator import EmulatorProcess
+    from orgcal.stack.outputs import StackOutputs
+    from orgcal.stack.prepare import OpenStack
     from orgcal.tenants.model import Tenant
     from orgcal.tenants.registry import Registry
     from verify.summary import Summary
@@ -67,7 +67,7 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
         stopping: whether the emulator stops with the demo.
     """
     from orgcal.cli.demo_ending import judge_ending
-    from orgcal.engine.tools import prepare
+    from orgcal.stack.prepare import prepare
     from orgcal.tenants.registry import open_stack_registry
 
     prepared = prepare(DEV_STACK, os.environ, tell=story.line)
@@ -97,8 +97,8 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
     return ending.well
 
 
-def _deploy(story: Story, prepared: Prepared) -> StackOutputs:
-    from orgcal.upkeep.deploy import deploy
+def _deploy(story: Story, prepared: OpenStack) -> StackOutputs:
+    from orgcal.operations.deploy import deploy
 
     with story.engine(prepared.engine.reason) as on_step:
         result, outputs = deploy(prepared, on_step=on_step, tell=story.line)
@@ -128,12 +128,12 @@ def _take_in(story: Story, registry: Registry, tenant_id: str, name: str, domain
 
 
 @contextmanager
-def _consent(registry: Registry, outputs: StackOutputs, prepared: Prepared) -> Iterator[ConsentService]:
+def _consent(registry: Registry, outputs: StackOutputs, prepared: OpenStack) -> Iterator[ConsentService]:
     from orgcal.consent.service import ConsentService
 
     environment = prepared.environment
-    assert environment.world is not None
-    service = ConsentService(registry, outputs, environment.world, environment.applied_to(prepared.environ))
+    assert environment.endpoints is not None
+    service = ConsentService(registry, outputs, environment.endpoints, environment.to_environ(prepared.environ))
     try:
         yield service
     finally:
@@ -143,7 +143,7 @@ def _consent(registry: Registry, outputs: StackOutputs, prepared: Prepared) -> I
 def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process: EmulatorProcess) -> None:
     """The administrator of `tenant` consents, unless that has been proved already."""
     from orgcal.cli.demo_administrator import accept_consent
-    from orgcal.consent.outcomes import Outcome
+    from orgcal.consent.outcomes import ConsentOutcome
     from orgcal.tenants.model import State
 
     known = service.registry.wanted(tenant.tenant_id)
@@ -152,11 +152,13 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
         story.line(f"{tenant.name}: its administrator has consented before")
         return
     administrator = _administrator(process, tenant.tenant_id)
-    with story.working(f"{tenant.name}: {administrator} opens the link and accepts"), service.serve_in_thread():
+    from orgcal.consent.server import serving
+
+    with story.working(f"{tenant.name}: {administrator} opens the link and accepts"), serving(service):
         link = service.link(tenant)
-        accept_consent(service.world, link.url, administrator=administrator)
+        accept_consent(service.endpoints, link.url, administrator=administrator)
         result = service.wait_for(link.handle, CONSENT_TIMEOUT_S)
-    if result.outcome is not Outcome.DONE:
+    if result.outcome is not ConsentOutcome.DONE:
         ended = result.outcome.value if result.outcome else "unused"
         raise OrgcalError(
             f"consent of {tenant.name} ended as {ended!r}{f': {result.detail}' if result.detail else ''}",
@@ -177,7 +179,7 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
     """
     from orgcal.cli.demo_ending import Invited
     from orgcal.consent.check import check_tenant
-    from orgcal.consent.outcomes import Outcome
+    from orgcal.consent.outcomes import ConsentOutcome
     from orgcal.tenants import links
 
     checked = check_tenant(service, tenant)
@@ -185,11 +187,11 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
         return Invited(checked.tenant)
     answers = [entry.result for entry in service.registry.log(tenant.tenant_id) if entry.action == "consent"]
     links.revoke(service.registry, tenant.tenant_id)
-    declined = answers[-1:] == [Outcome.DECLINED.value]
+    declined = answers[-1:] == [ConsentOutcome.DECLINED.value]
     return Invited(checked.tenant, service.link(checked.tenant).url, declined=declined)
 
 
-def _verify(story: Story, registry: Registry, outputs: StackOutputs, prepared: Prepared, report: Path) -> Summary:
+def _verify(story: Story, registry: Registry, outputs: StackOutputs, prepared: OpenStack, report: Path) -> Summary:
     from orgcal.tenants.model import State
     from verify import Options, Target
     from verify.command import record
@@ -200,7 +202,7 @@ def _verify(story: Story, registry: Registry, outputs: StackOutputs, prepared: P
     from verify.summary import Summary
 
     connector, given = from_outputs(outputs)
-    environ = prepared.environment.applied_to(prepared.environ)
+    environ = prepared.environment.to_environ(prepared.environ)
     targets = [Target(item.tenant_id, item.name, invited=item.state is State.INVITED) for item in registry.tenants()]
     summary = Summary()
     with Reports([HtmlReport(report)]) as reports, story.working("verifying users and calendars"):
@@ -212,11 +214,11 @@ def _verify(story: Story, registry: Registry, outputs: StackOutputs, prepared: P
     return summary
 
 
-def _connector_entry(outputs: StackOutputs, prepared: Prepared) -> dict[str, Any]:
+def _connector_entry(outputs: StackOutputs, prepared: OpenStack) -> dict[str, Any]:
     """What the platform itself says of the connector, for the summary."""
     from orgcal.platforms import open_platform
 
-    platform = open_platform(outputs.platform, prepared.environment.applied_to(prepared.environ))
+    platform = open_platform(outputs.platform, prepared.environment.to_environ(prepared.environ))
     entry = platform.read_connector(outputs.connector_key)
     held = platform.read_credentials(outputs.connector_key)
     if entry is None or held is None:

@@ -8,9 +8,9 @@ from urllib.parse import urljoin
 
 import requests
 
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.session import new_session
 from orgcal.errors import OrgcalError
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
 
 TIMEOUT_S = 30.0
 REPAIR = 'eval "$(.venv/bin/orgcal env)" && pulumi up --refresh --yes --stack dev, then make demo again'
@@ -55,27 +55,27 @@ class FormReader(HTMLParser):
             self._inside = False
 
 
-def accept_consent(world: World, url: str, *, administrator: str) -> str:
+def accept_consent(endpoints: CloudEndpoints, url: str, *, administrator: str) -> str:
     """Opens a consent link and accepts as `administrator`; the address that the browser ends at.
 
     Args:
-        world: the emulator's; only its own pages and loopback are visited.
+        endpoints: the emulator's; only its own pages and loopback are visited.
         url: the link.
         administrator: user principal name, as offered on the page.
 
     Raises:
         OrgcalError: the page does not ask for consent.
     """
-    session = new_session(world)
+    session = new_session(endpoints)
     session.max_redirects = 3  # to our callback, and on to its result page
     page = session.get(url, timeout=TIMEOUT_S)
     form = read_form(page.text)
     if form is None or ("decision", "accept") not in form.buttons:
         raise OrgcalError(
-            f"the consent page answered {page.status_code} and asks nothing", where=world.login_url, repair=REPAIR
+            f"the consent page answered {page.status_code} and asks nothing", where=endpoints.login_url, repair=REPAIR
         )
     if administrator not in form.choices.get("account", []):
-        raise OrgcalError(f"the consent page does not offer {administrator}", where=world.login_url, repair=REPAIR)
+        raise OrgcalError(f"the consent page does not offer {administrator}", where=endpoints.login_url, repair=REPAIR)
     answer = session.post(
         urljoin(page.url, form.action),
         data={**form.values, "account": administrator, "decision": "accept"},

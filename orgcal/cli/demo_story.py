@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from orgcal.cli.progress import StepPrinter
-from orgcal.engine.drive import Result, Step
-from orgcal.engine.emulated import EmulatorProcess
-from orgcal.outputs import StackOutputs
+from orgcal.stack.emulator import EmulatorProcess
+from orgcal.stack.outputs import StackOutputs
+from orgcal.stack.runner import EngineStep, UpdateResult
 from orgcal.tenants.model import State, Tenant
 from verify.models import MailboxClass
 from verify.summary import OrganisationSummary, Summary
@@ -54,13 +54,13 @@ class Story:
         )
 
     @contextmanager
-    def engine(self, reason: str) -> Iterator[Callable[[Step], None]]:
+    def engine(self, reason: str) -> Iterator[Callable[[EngineStep], None]]:
         """Prints the engine's steps while it works."""
         self.line(f"engine: {reason}")
         with StepPrinter(stream=sys.stdout) as printer:
             yield printer
 
-    def deployed(self, result: Result) -> None:
+    def deployed(self, result: UpdateResult) -> None:
         """What `pulumi up` changed."""
         self.line(f"pulumi up: {result.changed} changed, {result.unchanged} unchanged")
 

@@ -11,31 +11,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from orgcal.engine.checkup import Finding
+    from orgcal.operations.doctor import DoctorCheck
 
 
 def doctor(
     stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look at Python, engine, plugins, emulator, trust, backend and world; exit 0 only if all is well."""
+    """Look at Python, engine, plugins, emulator, trust, backend and cloud; exit 0 only if all is well."""
     findings = examine(stack, os.environ)
     typer.echo(as_object(stack, findings) if as_json else as_lines(findings))
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
-def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
+def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
     """What a look at everything that `stack` needs finds, in the order in which it should be repaired.
 
     Args:
         stack: name of a stack.
         environ: the process environment, as the shell has it.
     """
-    from orgcal.engine import checkup, checkup_stack
-    from orgcal.engine.environment import original_environment, stack_environment
-    from orgcal.engine.stacks import home_tenant, project_dir, read_stack_file
     from orgcal.errors import OrgcalError
+    from orgcal.operations import doctor as checkup
+    from orgcal.operations import doctor_stack as checkup_stack
+    from orgcal.stack.environment import original_environment, stack_environment
+    from orgcal.stack.files import home_tenant, project_dir, read_stack_file
 
     project = project_dir()
     before = original_environment(environ)
@@ -51,8 +52,8 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
         surroundings = stack_environment(project, stack, before)
         said = read_stack_file(project, stack)
     except OrgcalError as error:
-        return [*findings, checkup.Finding("world", False, f"{error.where}: {error.what}", error.repair)]
-    child = surroundings.applied_to(before)
+        return [*findings, checkup.DoctorCheck("cloud", False, f"{error.where}: {error.what}", error.repair)]
+    child = surroundings.to_environ(before)
     return [
         *findings,
         checkup.checked(
@@ -60,23 +61,23 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[Finding]:
             lambda: checkup.check_azuread(engine, project, surroundings, child, home_tenant(said)),
         ),
         checkup.checked("emulator", lambda: checkup_stack.check_emulator(surroundings)),
-        checkup.checked("trust", lambda: checkup_stack.check_trust(surroundings.world, surroundings.variables)),
+        checkup.checked("trust", lambda: checkup_stack.check_trust(surroundings.endpoints, surroundings.variables)),
         checkup.checked("proxy", lambda: checkup_stack.check_proxy(stack, environ)),
         checkup.checked(
             "backend", lambda: checkup_stack.check_backend(surroundings, before, said.get("encryptionsalt"))
         ),
         checkup.checked("settings", lambda: checkup_stack.check_settings(project, stack)),
-        checkup.checked("world", lambda: checkup_stack.check_world(surroundings, environ)),
+        checkup.checked("cloud", lambda: checkup_stack.check_cloud(surroundings, environ)),
     ]
 
 
-def as_object(stack: str, findings: Sequence[Finding]) -> str:
+def as_object(stack: str, findings: Sequence[DoctorCheck]) -> str:
     """The findings as one JSON object: `{"stack", "ok", "checks": [{"name", "ok", "says", "repair"}]}`."""
     checks = [asdict(finding) for finding in findings]
     return json.dumps({"stack": stack, "ok": all(finding.ok for finding in findings), "checks": checks}, indent=2)
 
 
-def as_lines(findings: Sequence[Finding]) -> str:
+def as_lines(findings: Sequence[DoctorCheck]) -> str:
     """The findings for people: a line each, the repair below the ones that need it."""
     width = max(len(finding.name) for finding in findings)
     lines = []

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from orgcal.engine.emulated import EmulatorOfStack, EmulatorProcess
-from orgcal.engine.stacks import DEV_STACK, emulator_home, private_dir, project_dir, stack_cloud
-from orgcal.errors import WorldMismatch
+from orgcal.errors import CloudMismatch
+from orgcal.stack.emulator import EmulatorOfStack, EmulatorProcess
+from orgcal.stack.files import DEV_STACK, emulator_home, private_dir, project_dir, stack_cloud
 
 app = typer.Typer(
     help="The local emulator of Entra ID, Microsoft Graph and an integration platform.", no_args_is_help=True
@@ -59,12 +59,12 @@ def emulator_of(stack: str) -> EmulatorOfStack:
     """The emulator of `stack`.
 
     Raises:
-        WorldMismatch: the stack lives in a real cloud.
+        CloudMismatch: the stack lives in a real cloud.
     """
     project = project_dir()
     cloud = stack_cloud(project, stack)
     if cloud != "emulator":
-        raise WorldMismatch(f"stack {stack!r} lives in the {cloud} cloud and has no emulator", where=f"--stack {stack}")
+        raise CloudMismatch(f"stack {stack!r} lives in the {cloud} cloud and has no emulator", where=f"--stack {stack}")
     return EmulatorOfStack(private_dir(emulator_home(project, stack, os.environ)))
 
 

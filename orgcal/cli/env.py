@@ -14,8 +14,8 @@ from typing import Annotated
 
 import typer
 
-from orgcal.engine.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
 from orgcal.errors import OrgcalError
+from orgcal.stack.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
 
 
 def env(
@@ -27,7 +27,7 @@ def env(
     if unset:
         typer.echo(unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack")
         return
-    from orgcal.engine.tools import shell_environment
+    from orgcal.stack.prepare import shell_environment
 
     prepared = shell_environment(stack, os.environ, _warn)
     if as_json:

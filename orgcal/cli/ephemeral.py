@@ -32,9 +32,9 @@ def create(
 
     The copy is marked ephemeral, has a connector entry and names of its own, and one generation of its credential.
     """
-    from orgcal.engine.stacks import project_dir
-    from orgcal.upkeep.ephemeral import create as create_copy
-    from orgcal.upkeep.ephemeral import origin_notes
+    from orgcal.operations.ephemeral import create as create_copy
+    from orgcal.operations.ephemeral import origin_notes
+    from orgcal.stack.files import project_dir
 
     notes = origin_notes(stack, origin, os.environ)
     made = create_copy(project_dir(), stack, origin, changes=changes or (), notes=notes)

@@ -13,8 +13,8 @@ import typer
 
 if TYPE_CHECKING:
     from orgcal.consent.service import ConsentService
-    from orgcal.engine.environment import StackEnvironment
-    from orgcal.outputs import StackOutputs
+    from orgcal.stack.environment import StackEnvironment
+    from orgcal.stack.outputs import StackOutputs
     from orgcal.tenants.registry import Registry
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack whose connector they use.")]
@@ -39,12 +39,12 @@ class Opened:
 @contextmanager
 def opened(stack: str) -> Iterator[Opened]:
     """The registry of `stack`, without asking the engine."""
-    from orgcal.engine.environment import original_environment, stack_environment
-    from orgcal.engine.stacks import project_dir
+    from orgcal.stack.environment import original_environment, stack_environment
+    from orgcal.stack.files import project_dir
     from orgcal.tenants.registry import open_stack_registry
 
     environment = stack_environment(project_dir(), stack, original_environment(os.environ))
-    environ = environment.applied_to(original_environment(os.environ))
+    environ = environment.to_environ(original_environment(os.environ))
     registry = open_stack_registry(environment.stack_dir, stack, os.environ)
     try:
         yield Opened(registry, environ, environment)
@@ -56,7 +56,7 @@ def opened(stack: str) -> Iterator[Opened]:
 def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
     """The outputs of `stack`, asked for at once: the engine needs half a second, in which a command can
     prepare the rest."""
-    from orgcal.engine.tools import prepare
+    from orgcal.stack.prepare import prepare
 
     prepared = prepare(stack, os.environ, plugin=False)  # here: in a thread it would only fight for the interpreter
     with ThreadPoolExecutor(1) as pool:
@@ -66,10 +66,10 @@ def outputs_asked(stack: str) -> Iterator[Future[StackOutputs]]:
 @contextmanager
 def service_of(found: Opened, asked: Future[StackOutputs]) -> Iterator[ConsentService]:
     """Consent for the connector whose outputs were `asked`."""
-    world = found.environment.running_world()
+    endpoints = found.environment.running_endpoints()
     from orgcal.consent.service import ConsentService
 
-    service = ConsentService(found.registry, asked.result(), world, found.environ)
+    service = ConsentService(found.registry, asked.result(), endpoints, found.environ)
     try:
         yield service
     finally:

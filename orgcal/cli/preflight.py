@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from orgcal.home.preflight import Finding
+    from orgcal.entra.home.preflight import PreflightCheck
 
 _MARKS = {"ok": "ok     ", "warning": "WARNING", "bad": "BAD    ", "unknown": "unknown"}
 
@@ -20,19 +20,19 @@ def preflight(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check rights, policy, name, room, owners, publisher before deploying; exit 1 if something stands in the way."""
-    from orgcal.engine.environment import original_environment, stack_environment
-    from orgcal.engine.stacks import project_dir
-    from orgcal.home import preflight as home
-    from orgcal.upkeep.declared import declared_stack
-    from orgcal.upkeep.held import deployed_application
-    from orgcal.upkeep.home_graph import home_graph
+    from orgcal.entra.home import preflight as home
+    from orgcal.operations.home_graph import home_graph
+    from orgcal.settings.declared import declared_stack
+    from orgcal.stack.environment import original_environment, stack_environment
+    from orgcal.stack.files import project_dir
+    from orgcal.stack.held import deployed_application
 
     declared = declared_stack(project_dir(), stack)
     before = original_environment(os.environ)
     environment = stack_environment(project_dir(), stack, before)
-    world, intent = environment.running_world(), declared.intent()
+    endpoints, intent = environment.running_endpoints(), declared.intent()
     deployed = deployed_application(environment, before)
-    with home_graph(world, declared.tenant_id, environment.applied_to(before)) as graph:
+    with home_graph(endpoints, declared.tenant_id, environment.to_environ(before)) as graph:
         findings = home.preflight(graph, intent, deployed)
     ok = not any(finding.verdict == "bad" for finding in findings)
     if as_json:
@@ -44,7 +44,7 @@ def preflight(
         raise typer.Exit(1)
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: PreflightCheck) -> None:
     typer.echo(f"{_MARKS[finding.verdict]}  {finding.name:<11}  {finding.says}")
     if finding.repair and finding.verdict != "ok":
         typer.echo(f"{'':<22}repair: {finding.repair}")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from orgcal.engine.drive import Step
+from orgcal.stack.runner import EngineStep
 
 _PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "refresh": "read"}
 
@@ -39,7 +39,7 @@ class StepPrinter:
         if self._status is not None:
             self._status.stop()
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: EngineStep) -> None:
         if step.operation == "warning":
             self._console.print(f"  [yellow]warning[/] {escape(step.name)}")
             return

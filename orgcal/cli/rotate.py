@@ -13,7 +13,7 @@ import typer
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.rotation.report import Outcome
+    from orgcal.rotation.report import RotationResult
 
 
 def rotate(
@@ -45,16 +45,16 @@ def rotate(
     """
     from orgcal.cli.progress import StepPrinter
     from orgcal.durations import parse_duration
-    from orgcal.engine.stacks import project_dir
-    from orgcal.engine.tools import prepare
     from orgcal.rotation.record import PullRequestRecord, open_record
-    from orgcal.rotation.run import Rotation, Surroundings
-    from orgcal.rotation.settings_file import SettingsFile
-    from orgcal.rotation.standing import look
-    from orgcal.rotation.steps import Asked
+    from orgcal.rotation.run import Rotation, RotationContext
+    from orgcal.rotation.status import look
+    from orgcal.rotation.steps import RotationRequest
+    from orgcal.settings.credential_file import SettingsFile
+    from orgcal.stack.files import project_dir
+    from orgcal.stack.prepare import prepare
 
     _only_one(now=now, rollback=rollback, revoke=revoke, status=status)
-    asked = Asked(
+    asked = RotationRequest(
         within=parse_duration(within, "--if-expiring-within") if within else None,
         now=now,
         revoke=revoke,
@@ -73,7 +73,7 @@ def rotate(
         return
     kept = open_record(mode, file, stack, prepared.environ, tell)
     with StepPrinter(quiet=as_json) as printer:
-        around = Surroundings(prepared, file, kept, printer, tell, patience=patient, wait=waiting)
+        around = RotationContext(prepared, file, kept, printer, tell, patience=patient, wait=waiting)
         outcome = Rotation(around, asked).run()
     problem = None
     if isinstance(kept, PullRequestRecord):
@@ -85,7 +85,7 @@ def rotate(
         raise typer.Exit(1)
 
 
-def _lines(outcome: Outcome) -> Iterator[str]:
+def _lines(outcome: RotationResult) -> Iterator[str]:
     """The end of a run, for people."""
     failed = outcome.failed
     if failed is not None:

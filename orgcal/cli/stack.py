@@ -11,7 +11,7 @@ import typer
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.engine.tools import Prepared
+    from orgcal.stack.prepare import OpenStack
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -20,8 +20,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 def up(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Bring a stack up to its program and settings, as `pulumi up` does."""
     from orgcal.cli.progress import StepPrinter
-    from orgcal.engine.tools import prepare
-    from orgcal.upkeep.deploy import deploy
+    from orgcal.operations.deploy import deploy
+    from orgcal.stack.prepare import prepare
 
     tell = _silent if as_json else typer.echo
     prepared = prepare(stack, os.environ, tell=tell)
@@ -46,11 +46,11 @@ def destroy(
     as_json: JsonOption = False,
 ) -> None:
     """Remove everything that a stack made; its settings stay, unless a purged stack is an ephemeral copy."""
-    from orgcal.engine.stacks import project_dir
-    from orgcal.engine.tools import prepare
+    from orgcal.stack.files import project_dir
+    from orgcal.stack.prepare import prepare
 
     if purge:
-        from orgcal.upkeep.for_good import refuse_purge
+        from orgcal.operations.purge_stack import refuse_purge
 
         refuse_purge(project_dir(), stack)
     if not yes:
@@ -76,9 +76,9 @@ def _ask(question: str) -> None:
         raise UsageError("nothing was removed, as nobody said yes", where="orgcal destroy", repair="--yes says it")
 
 
-def _destroy(prepared: Prepared, as_json: bool) -> dict[str, object]:
+def _destroy(prepared: OpenStack, as_json: bool) -> dict[str, object]:
     from orgcal.cli.progress import StepPrinter
-    from orgcal.upkeep.deploy import destroy
+    from orgcal.operations.deploy import destroy
 
     with StepPrinter(quiet=as_json) as printer:
         result = destroy(prepared, on_step=printer, tell=_silent if as_json else typer.echo)
@@ -87,10 +87,10 @@ def _destroy(prepared: Prepared, as_json: bool) -> dict[str, object]:
     return {"changes": dict(result.changes)}
 
 
-def _destroy_for_good(prepared: Prepared, as_json: bool) -> dict[str, object]:
+def _destroy_for_good(prepared: OpenStack, as_json: bool) -> dict[str, object]:
     from orgcal.cli.progress import StepPrinter
-    from orgcal.upkeep.declared import declared_stack
-    from orgcal.upkeep.for_good import destroy_for_good
+    from orgcal.operations.purge_stack import destroy_for_good
+    from orgcal.settings.declared import declared_stack
 
     environment = prepared.environment
     declared = declared_stack(environment.project_dir, environment.stack)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from orgcal.upkeep.status import Status, TenantStatus
+    from orgcal.operations.status import Status, TenantStatus
 
 
 def status(
@@ -18,19 +18,19 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Tell where a stack stands; exit 1 on drift, or if a credential ends within 30 days."""
-    from orgcal.engine.tools import prepare
+    from orgcal.operations.status import look
+    from orgcal.stack.prepare import prepare
     from orgcal.tenants.registry import open_stack_registry
-    from orgcal.upkeep.status import look
 
     prepared = prepare(stack, os.environ, plugin=False)
-    prepared.environment.running_world()
+    prepared.environment.running_endpoints()
     outputs = prepared.outputs()
     registry = open_stack_registry(prepared.environment.stack_dir, stack, prepared.environ)
     try:
         tenants = list(registry.tenants())
     finally:
         registry.close()
-    found = look(outputs, tenants, prepared.environment.applied_to(prepared.environ))
+    found = look(outputs, tenants, prepared.environment.to_environ(prepared.environ))
     typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(as_lines(found)))
     if not found.ok:
         raise typer.Exit(1)

@@ -15,9 +15,9 @@ from orgcal.errors import OrgcalError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from orgcal.engine.tools import Prepared
-    from orgcal.upkeep.abandoned import Abandoned
-    from orgcal.upkeep.held import Held
+    from orgcal.operations.orphaned_previews import Abandoned
+    from orgcal.stack.held import Held
+    from orgcal.stack.prepare import OpenStack
 
 
 def sweep(
@@ -39,7 +39,7 @@ def sweep(
     still deployed are named, and left alone.
     """
     from orgcal.durations import parse_duration
-    from orgcal.engine.tools import prepare
+    from orgcal.stack.prepare import prepare
 
     age = parse_duration(older_than, "--older-than") if older_than else None
     prepared = prepare(stack, os.environ, plugin=False)
@@ -49,21 +49,21 @@ def sweep(
         _sweep_abandoned(prepared, age, yes, as_json)
 
 
-def _sweep_own(prepared: Prepared, yes: bool, as_json: bool) -> None:
+def _sweep_own(prepared: OpenStack, yes: bool, as_json: bool) -> None:
     """What the stack itself left."""
-    from orgcal.upkeep.declared import declared_stack
-    from orgcal.upkeep.held import read_state
-    from orgcal.upkeep.home_graph import home_graph
-    from orgcal.upkeep.sweep import find_orphans, remove_orphan
-    from orgcal.upkeep.used import connector_client_id
+    from orgcal.operations.connector_usage import connector_client_id
+    from orgcal.operations.home_graph import home_graph
+    from orgcal.operations.sweep import find_orphans, remove_orphan
+    from orgcal.settings.declared import declared_stack
+    from orgcal.stack.held import read_state
 
     stack = prepared.environment.stack
     declared = declared_stack(prepared.environment.project_dir, stack)
     drive = prepared.drive()
     drive.select()
     held = read_state(drive.export())
-    environ = prepared.environment.applied_to(prepared.environ)
-    with home_graph(prepared.environment.running_world(), declared.tenant_id, environ) as graph:
+    environ = prepared.environment.to_environ(prepared.environ)
+    with home_graph(prepared.environment.running_endpoints(), declared.tenant_id, environ) as graph:
         used = connector_client_id(declared.platform, declared.connector_key, environ)
         orphans = find_orphans(graph, declared.tag, held, used)
         removable = [orphan for orphan in orphans if not orphan.kept]
@@ -86,16 +86,16 @@ def _sweep_own(prepared: Prepared, yes: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _sweep_abandoned(prepared: Prepared, age: timedelta, yes: bool, as_json: bool) -> None:
+def _sweep_abandoned(prepared: OpenStack, age: timedelta, yes: bool, as_json: bool) -> None:
     """What ephemeral stacks left whose state is gone; those that are still deployed are told, and left alone."""
-    from orgcal.upkeep.abandoned import find_abandoned, own_connector, remove_abandoned
-    from orgcal.upkeep.declared import declared_stack
-    from orgcal.upkeep.home_graph import home_graph
+    from orgcal.operations.home_graph import home_graph
+    from orgcal.operations.orphaned_previews import find_abandoned, own_connector, remove_abandoned
+    from orgcal.settings.declared import declared_stack
 
     environment = prepared.environment
     declared = declared_stack(environment.project_dir, environment.stack)
-    environ = environment.applied_to(prepared.environ)
-    with home_graph(environment.running_world(), declared.tenant_id, environ) as graph:
+    environ = environment.to_environ(prepared.environ)
+    with home_graph(environment.running_endpoints(), declared.tenant_id, environ) as graph:
         leftovers = find_abandoned(
             graph,
             declared.project,
@@ -141,15 +141,15 @@ def _tell_abandoned(found: Sequence[Abandoned], kept: Mapping[str, str], yes: bo
         typer.echo("remove them for good: the same command with --yes")
 
 
-def _backend(prepared: Prepared) -> Callable[[str], Held | None]:
+def _backend(prepared: OpenStack) -> Callable[[str], Held | None]:
     """What a stack's state holds, asked once for each stack."""
     from functools import cache
 
-    from orgcal.engine.drive import Drive
-    from orgcal.engine.environment import of_own_stacks
-    from orgcal.upkeep.held import read_state
+    from orgcal.stack.environment import of_own_stacks
+    from orgcal.stack.held import read_state
+    from orgcal.stack.runner import StackRunner
 
-    drive = Drive(prepared.engine, of_own_stacks(prepared.environment, prepared.environ), prepared.environ)
+    drive = StackRunner(prepared.engine, of_own_stacks(prepared.environment, prepared.environ), prepared.environ)
     known = drive.states()
 
     @cache

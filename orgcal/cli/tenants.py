@@ -28,14 +28,14 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Take an organisation in; its domain is resolved to the tenant id now."""
-    from orgcal.msgraph.discovery import is_guid, resolve_tenant
-    from orgcal.msgraph.session import new_session
+    from orgcal.entra.discovery import is_guid, resolve_tenant
+    from orgcal.entra.session import new_session
 
     tenant = tenant.strip()
     with opened(stack) as found:
-        world = found.environment.running_world()
-        with new_session(world) as session:
-            tenant_id = resolve_tenant(world, tenant, session)
+        endpoints = found.environment.running_endpoints()
+        with new_session(endpoints) as session:
+            tenant_id = resolve_tenant(endpoints, tenant, session)
         domain = "" if is_guid(tenant) else tenant.lower()
         known = found.registry.get(tenant_id)
         kept = (known.name, known.domain) if known else ("", "")

@@ -9,16 +9,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orgcal.consent.proof import Finding
-from orgcal.tenants.model import ACTIVE, State, Tenant
+from orgcal.consent.next_state import next_state
+from orgcal.consent.proof import ConsentProbe
+from orgcal.consent.service import AT_ONCE, ConsentService
+from orgcal.tenants.model import State, Tenant
 
 if TYPE_CHECKING:
-    from orgcal.consent.service import ConsentService
-    from orgcal.msgraph.credentials import Credential
-
-AT_ONCE = 32
-"""Organisations looked at together. Each needs two requests to Entra ID one after the other, so never more are in
-flight; 64 would be polite too, but more threads than this gain nothing in one process."""
+    from orgcal.entra.credentials import Credential
 
 REMEMBERED_S = 10.0
 """The connector's credential is read once in this time, not for each organisation; a rotation keeps the old one good
@@ -26,7 +23,7 @@ for days."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedTenant:
     """One organisation after the check.
 
     Attributes:
@@ -35,7 +32,7 @@ class Checked:
 
     tenant: Tenant
     before: State
-    finding: Finding
+    finding: ConsentProbe
 
     def as_json(self) -> dict[str, Any]:
         """What was found, as a JSON object."""
@@ -48,7 +45,7 @@ class Checked:
         }
 
 
-def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterator[Checked]:
+def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterator[CheckedTenant]:
     """Look at `tenants` with fresh tokens and write down what is true; in the order in which answers come.
 
     Where nobody can tell (no network, our own credential refused), the state stays as it is. Only the caller's thread
@@ -56,7 +53,7 @@ def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterato
     """
     prover = service.new_prover(_Remembered(service.credential))
     waiting = iter(tenants)
-    running: dict[Future[Finding], Tenant] = {}
+    running: dict[Future[ConsentProbe], Tenant] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
         while True:
             while len(running) < 2 * AT_ONCE and (tenant := next(waiting, None)) is not None:
@@ -68,25 +65,27 @@ def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterato
                 yield write_down(service, running.pop(future), future.result())
 
 
-def check_tenant(service: ConsentService, tenant: Tenant) -> Checked:
+def check_tenant(service: ConsentService, tenant: Tenant) -> CheckedTenant:
     """Look at one organisation, and write down what is true."""
     return write_down(service, tenant, service.prover.look(tenant.tenant_id))
 
 
-def write_down(service: ConsentService, tenant: Tenant, finding: Finding) -> Checked:
+def write_down(service: ConsentService, tenant: Tenant, finding: ConsentProbe) -> CheckedTenant:
     """Bring the registry up to a finding."""
     if _change(service, tenant, finding) is None:
-        return Checked(tenant, tenant.state, finding)
+        return CheckedTenant(tenant, tenant.state, finding)
     # Something else may have been found meanwhile, such as a consent that was just proved: decide by what is known now.
     known = service.registry.get(tenant.tenant_id) or tenant
     change = _change(service, known, finding)
     if known.state is State.REMOVED or change is None:
-        return Checked(known, tenant.state, finding)
+        return CheckedTenant(known, tenant.state, finding)
     state, reason, changed = change
-    return Checked(service.registry.set_state(known.tenant_id, state, reason=reason, **changed), tenant.state, finding)
+    return CheckedTenant(
+        service.registry.set_state(known.tenant_id, state, reason=reason, **changed), tenant.state, finding
+    )
 
 
-def _change(service: ConsentService, tenant: Tenant, finding: Finding) -> tuple[State, str, dict[str, Any]] | None:
+def _change(service: ConsentService, tenant: Tenant, finding: ConsentProbe) -> tuple[State, str, dict[str, Any]] | None:
     """State, reason and fields that follow from a finding; None where all is as it was."""
     state, reason = next_state(tenant, finding)
     changed: dict[str, Any] = {}
@@ -115,36 +114,3 @@ class _Remembered:
                 self._held = self._read()
                 self._until = time.monotonic() + REMEMBERED_S
             return self._held
-
-
-def state_after_consent(tenant: Tenant, finding: Finding) -> tuple[State, str]:
-    """The state that follows from the proof after an administrator's answer, and why; as `next_state`, but an
-    organisation that never had access and still has none has failed."""
-    if finding.access == "granted":
-        state = State.VERIFIED if finding.users_readable else State.CONSENTED
-        return state, finding.sentence if finding.surplus else ""
-    if finding.access != "unknown" and tenant.state in (State.INVITED, State.FAILED):
-        return State.FAILED, finding.sentence
-    return next_state(tenant, finding)
-
-
-def next_state(tenant: Tenant, finding: Finding) -> tuple[State, str]:
-    """The state that follows from a finding, and why.
-
-    Args:
-        tenant: as the registry knows it.
-        finding: what a fresh token said.
-    """
-    if finding.access == "unknown":
-        return tenant.state, tenant.reason
-    if finding.access == "no tenant":
-        return State.FAILED, finding.sentence
-    if finding.access == "granted":
-        state = State.VERIFIED if tenant.state is State.VERIFIED else State.CONSENTED
-        return state, finding.sentence if finding.surplus else ""
-    known = tenant.state in ACTIVE or tenant.state is State.REVOKED
-    if finding.access == "partial" and known:
-        return State.RECONSENT_NEEDED, finding.sentence
-    if finding.access == "none" and known:
-        return State.REVOKED, finding.sentence
-    return tenant.state, tenant.reason

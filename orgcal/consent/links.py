@@ -8,27 +8,27 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import UsageError
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
+from orgcal.stack.outputs import StackOutputs
 
 LIFETIME = timedelta(days=7)
 """Long enough for an administrator's week, short enough that a forgotten mail does no harm."""
 
 
-def consent_url(world: World, *, tenant_id: str, client_id: str, redirect_uri: str, state: str) -> str:
+def consent_url(endpoints: CloudEndpoints, *, tenant_id: str, client_id: str, redirect_uri: str, state: str) -> str:
     """The v2 admin consent address of one tenant; `/.default` asks for everything that the application declares."""
     query = urlencode(
-        {"client_id": client_id, "scope": world.graph_scope, "redirect_uri": redirect_uri, "state": state}
+        {"client_id": client_id, "scope": endpoints.graph_scope, "redirect_uri": redirect_uri, "state": state}
     )
-    return f"{world.login_url}/{tenant_id}/v2.0/adminconsent?{query}"
+    return f"{endpoints.login_url}/{tenant_id}/v2.0/adminconsent?{query}"
 
 
 def checked_redirect_uri(outputs: StackOutputs) -> str:
     """Our callback among the application's redirect URIs.
 
     Raises:
-        UsageError: the stack has none, it is not registered, or it is not https outside the emulator's world.
+        UsageError: the stack has none, it is not registered, or it is not https outside the emulator.
     """
     uri = outputs.consent_redirect_uri
     if not uri:

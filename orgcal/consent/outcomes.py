@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orgcal.msgraph.discovery import is_guid
+from orgcal.entra.discovery import is_guid
 
 
-class Outcome(enum.StrEnum):
+class ConsentOutcome(enum.StrEnum):
     """What the page shows, and what the registry keeps of a link's use."""
 
     PROVING = "proving"
@@ -44,7 +44,7 @@ class CallbackAnswer:
     """
 
     state: str
-    claimed: Outcome | None
+    claimed: ConsentOutcome | None
     tenant_id: str = ""
     code: str = ""
 
@@ -79,18 +79,18 @@ def read_answer(query: Sequence[tuple[str, str]]) -> CallbackAnswer:
     agreed = single("admin_consent").lower() == "true"
     if not agreed or ("tenant" in values and not is_guid(tenant)):
         return CallbackAnswer(state, None)
-    return CallbackAnswer(state, Outcome.PROVING, tenant)
+    return CallbackAnswer(state, ConsentOutcome.PROVING, tenant)
 
 
-def _read_error(error: str, description: str, subcode: str) -> tuple[Outcome, str]:
+def _read_error(error: str, description: str, subcode: str) -> tuple[ConsentOutcome, str]:
     """The outcome of a refusal. The number only chooses the page; every one of these is a refusal."""
     found = re.search(r"AADSTS\d{3,9}", description)
     number = found[0] if found else ""
     code = number or (error if re.fullmatch(r"[a-z_]{1,40}", error) else "error")
     if number in _NOT_ADMINISTRATOR:
-        return Outcome.NOT_ADMINISTRATOR, code
+        return ConsentOutcome.NOT_ADMINISTRATOR, code
     if number in _WRONG_ORGANISATION:
-        return Outcome.WRONG_ORGANISATION, code
+        return ConsentOutcome.WRONG_ORGANISATION, code
     if number in _DECLINED or subcode == "cancel" or error == "access_denied":
-        return Outcome.DECLINED, code
-    return Outcome.FAILED, code
+        return ConsentOutcome.DECLINED, code
+    return ConsentOutcome.FAILED, code

@@ -12,7 +12,7 @@ from importlib import resources
 
 import jinja2
 
-from orgcal.consent.outcomes import Outcome
+from orgcal.consent.outcomes import ConsentOutcome
 
 REFRESH_S = 2
 
@@ -42,8 +42,8 @@ class Page:
 
 _ASK_AGAIN = "Ask the person who sent you the link for a new one."
 
-PAGES: Mapping[Outcome, Page] = {
-    Outcome.DONE: Page(
+PAGES: Mapping[ConsentOutcome, Page] = {
+    ConsentOutcome.DONE: Page(
         "Done",
         ("Your organisation is connected. Microsoft confirmed the permissions to us just now.",),
         (
@@ -53,7 +53,7 @@ PAGES: Mapping[Outcome, Page] = {
         mark="good",
         symbol="✓",
     ),
-    Outcome.PROVING: Page(
+    ConsentOutcome.PROVING: Page(
         "Working on it",
         (
             "You agreed, and Microsoft is passing the permissions on. This takes seconds, sometimes a few minutes.",
@@ -63,12 +63,12 @@ PAGES: Mapping[Outcome, Page] = {
         mark="wait",
         symbol="…",
     ),
-    Outcome.DECLINED: Page(
+    ConsentOutcome.DECLINED: Page(
         "Not connected: the request was declined",
         ("Nothing was changed in your organisation.",),
         ("If this was a mistake, ask the person who sent you the link for a new one, and choose Accept.",),
     ),
-    Outcome.NOT_ADMINISTRATOR: Page(
+    ConsentOutcome.NOT_ADMINISTRATOR: Page(
         "Not connected: an administrator has to agree",
         ("The account you signed in with may not agree for the whole organisation. Nothing was changed.",),
         (
@@ -76,7 +76,7 @@ PAGES: Mapping[Outcome, Page] = {
             _ASK_AGAIN,
         ),
     ),
-    Outcome.WRONG_ORGANISATION: Page(
+    ConsentOutcome.WRONG_ORGANISATION: Page(
         "Not connected: this link is for another organisation",
         ("The account you signed in with belongs to another organisation than the one this link was made for.",),
         (
@@ -84,7 +84,7 @@ PAGES: Mapping[Outcome, Page] = {
             _ASK_AGAIN,
         ),
     ),
-    Outcome.NOT_ARRIVED: Page(
+    ConsentOutcome.NOT_ARRIVED: Page(
         "Agreed, but not visible yet",
         ("You agreed, but Microsoft has not shown us the permissions within five minutes.",),
         (
@@ -94,24 +94,24 @@ PAGES: Mapping[Outcome, Page] = {
         mark="wait",
         symbol="…",
     ),
-    Outcome.FAILED: Page(
+    ConsentOutcome.FAILED: Page(
         "Not connected",
         ("Microsoft answered with an error.",),
         (_ASK_AGAIN, "If it happens again, send them the code below."),
     ),
-    Outcome.LINK_USED: Page(
+    ConsentOutcome.LINK_USED: Page(
         "This link was used already",
         ("Each link works once. If it was you who used it, the consent is recorded and nothing is needed.",),
         (_ASK_AGAIN,),
         status=410,
     ),
-    Outcome.LINK_EXPIRED: Page(
+    ConsentOutcome.LINK_EXPIRED: Page(
         "This link is not valid any more",
         ("Links work for a few days only, and can be withdrawn.",),
         (_ASK_AGAIN,),
         status=410,
     ),
-    Outcome.NOT_OURS: Page(
+    ConsentOutcome.NOT_OURS: Page(
         "This did not start with us",
         ("The answer belongs to no link of ours. Nothing was recorded.",),
         (
@@ -121,7 +121,7 @@ PAGES: Mapping[Outcome, Page] = {
         ),
         status=400,
     ),
-    Outcome.UNAVAILABLE: Page(
+    ConsentOutcome.UNAVAILABLE: Page(
         "Please try again in a minute",
         ("We cannot record your answer at the moment. Nothing was recorded.",),
         ("Reload this page in a minute, or open the link again: it is still good.",),
@@ -144,7 +144,7 @@ class Renderer:
         self._connector = connector
         self._permissions = [(name, PURPOSES.get(name, "")) for name in permissions]
 
-    def page(self, outcome: Outcome, *, stylesheet: str, code: str = "") -> str:
+    def page(self, outcome: ConsentOutcome, *, stylesheet: str, code: str = "") -> str:
         """The page of `outcome`.
 
         Args:
@@ -154,8 +154,8 @@ class Renderer:
         return self._template.render(
             page=PAGES[outcome],
             connector=self._connector,
-            permissions=self._permissions if outcome is Outcome.DONE else [],
-            refresh_s=REFRESH_S if outcome is Outcome.PROVING else 0,
+            permissions=self._permissions if outcome is ConsentOutcome.DONE else [],
+            refresh_s=REFRESH_S if outcome is ConsentOutcome.PROVING else 0,
             stylesheet=stylesheet,
             code=code,
         )

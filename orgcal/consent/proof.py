@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import Credential
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.permissions import READS_USERS
+from orgcal.entra.roles import effective_roles
 from orgcal.errors import EntraError, OrgcalError
-from orgcal.msgraph.auth import TokenSource
-from orgcal.msgraph.credentials import Credential
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.permissions import READS_USERS
-from orgcal.msgraph.roles import effective_roles
-from orgcal.msgraph.worlds import World
 
 if TYPE_CHECKING:
     import requests
@@ -27,13 +27,13 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 
 NOT_CONSENTED = frozenset({700016, 7000229, 650052})
-"""The service principal is not there (yet). Source: see `orgcal.msgraph.auth`."""
+"""The service principal is not there (yet). Source: see `orgcal.entra.auth`."""
 
 GONE = frozenset({90002})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConsentProbe:
     """What a fresh token said.
 
     Attributes:
@@ -52,22 +52,22 @@ class Finding:
     users_readable: bool | None = None
 
 
-class Prover:
+class ConsentProber:
     """Asks Entra ID about one application in any tenant; safe to share between threads.
 
     Args:
-        world: where Entra ID and Graph are.
+        endpoints: where Entra ID and Graph are.
         client_id: the application.
         declared: names of the permissions it declares.
         credential: gives the connector's credential, as it is now.
-        session: of `new_session(world)`.
+        session: of `new_session(endpoints)`.
         sleep: waits so many seconds; may raise to end a proof.
         monotonic: for tests.
     """
 
     def __init__(
         self,
-        world: World,
+        endpoints: CloudEndpoints,
         client_id: str,
         declared: frozenset[str],
         credential: Callable[[], Credential],
@@ -76,7 +76,7 @@ class Prover:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._world = world
+        self._endpoints = endpoints
         self._client_id = client_id
         self._declared = declared
         self._credential = credential
@@ -84,7 +84,7 @@ class Prover:
         self._sleep = sleep
         self._monotonic = monotonic
 
-    def look(self, tenant_id: str, *, list_users: bool = False) -> Finding:
+    def look(self, tenant_id: str, *, list_users: bool = False) -> ConsentProbe:
         """What is true of a tenant now.
 
         Args:
@@ -92,27 +92,27 @@ class Prover:
             list_users: also list one user, if the permission for that is effective.
         """
         try:
-            tokens = TokenSource(self._world, tenant_id, self._client_id, self._credential(), self._session)
+            tokens = TokenSource(self._endpoints, tenant_id, self._client_id, self._credential(), self._session)
             tokens.fresh_token()
-            roles = effective_roles(self._world, tokens, self._session, self._client_id)
+            roles = effective_roles(self._endpoints, tokens, self._session, self._client_id)
         except EntraError as error:
             if error.aadsts in NOT_CONSENTED:
-                return Finding("none", error.what, missing=tuple(sorted(self._declared)))
-            return Finding("no tenant" if error.aadsts in GONE else "unknown", error.what)
+                return ConsentProbe("none", error.what, missing=tuple(sorted(self._declared)))
+            return ConsentProbe("no tenant" if error.aadsts in GONE else "unknown", error.what)
         except OrgcalError as error:
-            return Finding("unknown", error.what)
+            return ConsentProbe("unknown", error.what)
         if roles.names is None:
-            return Finding("unknown", "the token cannot be read, and neither can the grants")
+            return ConsentProbe("unknown", "the token cannot be read, and neither can the grants")
         missing = tuple(sorted(self._declared - roles.names))
         surplus = tuple(sorted(roles.names - self._declared))
         if missing:
             access: Literal["partial", "none"] = "partial" if roles.names else "none"
-            return Finding(access, f"not effective: {', '.join(missing)}", missing, surplus)
+            return ConsentProbe(access, f"not effective: {', '.join(missing)}", missing, surplus)
         readable = self._lists_users(tokens) if list_users and roles.names & READS_USERS else None
         more = f"; more than declared: {', '.join(surplus)}" if surplus else ""
-        return Finding("granted", f"every declared permission is effective{more}", (), surplus, readable)
+        return ConsentProbe("granted", f"every declared permission is effective{more}", (), surplus, readable)
 
-    def prove(self, tenant_id: str, *, patience_s: float = PATIENCE_S) -> Finding:
+    def prove(self, tenant_id: str, *, patience_s: float = PATIENCE_S) -> ConsentProbe:
         """As `look`, repeated until everything is granted or `patience_s` is over; the last finding."""
         deadline = self._monotonic() + patience_s
         for pause_s in pauses():
@@ -123,7 +123,7 @@ class Prover:
         raise AssertionError("pauses never end")
 
     def _lists_users(self, tokens: TokenSource) -> bool:
-        graph = GraphClient(self._world, tokens, self._session, budget_s=10.0)
+        graph = GraphClient(self._endpoints, tokens, self._session, budget_s=10.0)
         try:
             return isinstance(graph.get("/users", {"$select": "id", "$top": "1"}).get("value"), list)
         except OrgcalError:

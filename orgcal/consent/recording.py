@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orgcal.consent.check import state_after_consent
-from orgcal.consent.outcomes import Outcome
-from orgcal.consent.proof import Finding
+from orgcal.consent.next_state import state_after_consent
+from orgcal.consent.outcomes import ConsentOutcome
+from orgcal.consent.proof import ConsentProbe
 from orgcal.errors import OrgcalError
-from orgcal.outputs import StackOutputs
+from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import Link, State
 from orgcal.tenants.registry import Registry
 
@@ -27,14 +27,14 @@ class Recorder:
         self._outputs = outputs
         self._environ = environ
 
-    def record(self, link: Link, finding: Finding) -> tuple[Outcome, str]:
+    def record(self, link: Link, finding: ConsentProbe) -> tuple[ConsentOutcome, str]:
         """Write down the proof that followed the use of `link`; how it ended, and why if it did not end well."""
         tenant = self._registry.wanted(link.tenant_id)
         state, reason = state_after_consent(tenant, finding)
         if finding.access != "granted":
             if (state, reason) != (tenant.state, tenant.reason):
                 self._registry.set_state(link.tenant_id, state, reason=reason, action="consent")
-            return Outcome.NOT_ARRIVED, finding.sentence
+            return ConsentOutcome.NOT_ARRIVED, finding.sentence
         self._registry.set_state(
             link.tenant_id,
             state,
@@ -44,7 +44,7 @@ class Recorder:
             consented_at=self._registry.now(),
         )
         self._register(link.tenant_id)
-        return Outcome.DONE, ""
+        return ConsentOutcome.DONE, ""
 
     def refused(self, link: Link, code: str) -> None:
         """Write down that Entra ID answered with an error that no administrator chose."""

@@ -23,10 +23,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orgcal.consent.judge import AnyJudge, Judge
 from orgcal.consent.links import with_port
-from orgcal.consent.outcomes import Outcome, read_answer
+from orgcal.consent.outcomes import ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, Renderer
+from orgcal.consent.service import ConsentService
 from orgcal.errors import UsageError
 from orgcal.tenants.registry import RegistryUnavailable
 
@@ -71,16 +71,19 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def make_app(service: Judge) -> Starlette:
-    """The application for the callback's own path; what it serves besides lies beside that path."""
+def make_app(service: ConsentService) -> Starlette:
+    """The ASGI application that receives callbacks; mount it at `/` of an existing one.
+
+    It serves the callback's own path, and what it needs besides lies beside that path.
+    """
     split = urlsplit(service.redirect_uri)
     callback = split.path or "/"
     beside = callback.rsplit("/", 1)[0]
     renderer = Renderer(service.outputs.connector_name, [permission.name for permission in service.outputs.permissions])
 
-    def shown(outcome: Outcome, stylesheet: str, code: str = "") -> Response:
+    def shown(outcome: ConsentOutcome, stylesheet: str, code: str = "") -> Response:
         page = renderer.page(outcome, stylesheet=stylesheet, code=code)
-        headers = {"Retry-After": "60"} if outcome is Outcome.UNAVAILABLE else {}
+        headers = {"Retry-After": "60"} if outcome is ConsentOutcome.UNAVAILABLE else {}
         return HTMLResponse(page, PAGES[outcome].status, headers)
 
     async def receive_answer(request: Request) -> Response:
@@ -92,8 +95,8 @@ def make_app(service: Judge) -> Starlette:
             taken = await run_in_threadpool(service.answered, answer)
         except RegistryUnavailable:
             _LOG.warning("callback: the registry cannot be asked")
-            return shown(Outcome.UNAVAILABLE, "style.css")
-        if isinstance(taken, Outcome):
+            return shown(ConsentOutcome.UNAVAILABLE, "style.css")
+        if isinstance(taken, ConsentOutcome):
             _LOG.info("callback: %s", taken.value)
             return shown(taken, "style.css")
         _LOG.info("callback: link %s used", taken.link.state_hash[:8])
@@ -105,22 +108,22 @@ def make_app(service: Judge) -> Starlette:
         try:
             found = await run_in_threadpool(service.wait_until_ended, handle, FIRST_LOOK_S)
         except RegistryUnavailable:
-            return shown(Outcome.UNAVAILABLE, "../style.css")
+            return shown(ConsentOutcome.UNAVAILABLE, "../style.css")
         if found is None or found.outcome is None:
-            return shown(Outcome.NOT_OURS, "../style.css")
-        code = found.detail if found.outcome is Outcome.FAILED else ""
+            return shown(ConsentOutcome.NOT_OURS, "../style.css")
+        code = found.detail if found.outcome is ConsentOutcome.FAILED else ""
         return shown(found.outcome, "../style.css", code)
 
     async def show_style(request: Request) -> Response:  # noqa: ARG001  # Starlette's signature
         return Response(renderer.stylesheet, media_type="text/css")
 
     async def show_bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        _LOG.info("callback: %s", Outcome.NOT_OURS.value)  # too many fields
-        return shown(Outcome.NOT_OURS, "style.css")
+        _LOG.info("callback: %s", ConsentOutcome.NOT_OURS.value)  # too many fields
+        return shown(ConsentOutcome.NOT_OURS, "style.css")
 
     async def show_broken(request: Request, error: Exception) -> Response:  # noqa: ARG001
         # Outside of the middleware, so with the headers by itself; what broke is logged by the server.
-        page = shown(Outcome.UNAVAILABLE, "style.css")
+        page = shown(ConsentOutcome.UNAVAILABLE, "style.css")
         page.headers.update(HEADERS)
         return page
 
@@ -136,8 +139,14 @@ def make_app(service: Judge) -> Starlette:
 
 
 @contextmanager
-def serving(service: AnyJudge, port: int | None = None) -> Iterator[AnyJudge]:
-    """Serve on 127.0.0.1 from a thread of its own while the context lasts."""
+def serving(service: ConsentService, port: int | None = None) -> Iterator[ConsentService]:
+    """Receive callbacks on a loopback port while the context lasts; links made in it lead there.
+
+    Args:
+        service: whose callbacks.
+        port: of the redirect URI unless given; where that is taken, a free one, as Entra ID ignores the port of
+            localhost.
+    """
     split = urlsplit(service.redirect_uri)
     wanted = port if port is not None else (split.port or 0)
     listening = _listen(wanted, fall_back=port is None and split.hostname == "localhost")
@@ -160,7 +169,7 @@ def serving(service: AnyJudge, port: int | None = None) -> Iterator[AnyJudge]:
 
 
 def serve_here(
-    service: Judge, port: int | None, *, trusted_proxies: tuple[str, ...], told: Callable[[str], object]
+    service: ConsentService, port: int | None, *, trusted_proxies: tuple[str, ...], told: Callable[[str], object]
 ) -> None:
     """Serve on 127.0.0.1 until the process is asked to end.
 
@@ -186,7 +195,7 @@ def serve_here(
         uvicorn.Server(config_of(service, trusted_proxies=trusted_proxies)).run(sockets=[listening])
 
 
-def config_of(service: Judge, *, trusted_proxies: tuple[str, ...] = ()) -> uvicorn.Config:
+def config_of(service: ConsentService, *, trusted_proxies: tuple[str, ...] = ()) -> uvicorn.Config:
     """How the callback is served. Forwarded headers count only from `trusted_proxies`."""
     return uvicorn.Config(
         make_app(service),

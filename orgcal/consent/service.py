@@ -7,22 +7,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from orgcal.consent import links as consent_links
-from orgcal.consent.check import AT_ONCE
-from orgcal.consent.outcomes import CallbackAnswer, Outcome
-from orgcal.consent.proof import PATIENCE_S, Prover, pauses
+from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome
+from orgcal.consent.proof import PATIENCE_S, ConsentProber, pauses
 from orgcal.consent.recording import Recorder
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
 from orgcal.platforms import capabilities_of, open_platform
 from orgcal.platforms.model import StartsConsent
+from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants import links
 from orgcal.tenants.model import Link, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
@@ -31,12 +29,13 @@ from verify.credentials import find_credential
 from verify.sources import from_outputs
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
-    from orgcal.msgraph.credentials import Credential
+    from orgcal.entra.credentials import Credential
 
 _LOG = logging.getLogger("orgcal.consent")
 _PROVERS = 16
+AT_ONCE = 32
+"""Organisations looked at together. Each needs two requests to Entra ID one after the other, so never more are in
+flight; 64 would be polite too, but more threads than this gain nothing in one process."""
 
 
 class _Closed(Exception):
@@ -82,7 +81,7 @@ class ConsentResult:
     """How a link's use ended, or stands: `outcome` is None while nobody has used it."""
 
     tenant_id: str
-    outcome: Outcome | None
+    outcome: ConsentOutcome | None
     detail: str = ""
 
 
@@ -92,7 +91,7 @@ class ConsentService:
     Args:
         registry: of its customer tenants.
         outputs: of its stack.
-        world: where Entra ID and Graph are.
+        endpoints: where Entra ID and Graph are.
         environ: the process environment.
         patience_s: how long grants may take to arrive after an administrator agreed.
     """
@@ -101,17 +100,17 @@ class ConsentService:
         self,
         registry: Registry,
         outputs: StackOutputs,
-        world: World,
+        endpoints: CloudEndpoints,
         environ: Mapping[str, str],
         *,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.registry = registry
         self.outputs = outputs
-        self.world = world
+        self.endpoints = endpoints
         self._environ = environ
         self._patience_s = patience_s
-        self._session = new_session(world, pool_size=max(_PROVERS, AT_ONCE))
+        self._session = new_session(endpoints, pool_size=max(_PROVERS, AT_ONCE))
         self._redirect_uri = ""
         self._closing = threading.Event()
         self.prover = self.new_prover(self.credential)
@@ -125,10 +124,12 @@ class ConsentService:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._session.close()
 
-    def new_prover(self, credential: Callable[[], Credential]) -> Prover:
+    def new_prover(self, credential: Callable[[], Credential]) -> ConsentProber:
         """A prover of this connector that takes its credential from `credential`."""
         declared = frozenset(permission.name for permission in self.outputs.permissions)
-        return Prover(self.world, self.outputs.client_id, declared, credential, self._session, sleep=self._pause)
+        return ConsentProber(
+            self.endpoints, self.outputs.client_id, declared, credential, self._session, sleep=self._pause
+        )
 
     def credential(self) -> Credential:
         """The connector's credential, as it is now.
@@ -174,7 +175,7 @@ class ConsentService:
             lifetime=lifetime,
         )
         url = consent_links.consent_url(
-            self.world,
+            self.endpoints,
             tenant_id=tenant.tenant_id,
             client_id=self.outputs.client_id,
             redirect_uri=self.redirect_uri,
@@ -213,7 +214,7 @@ class ConsentService:
 
     # --- callbacks ---
 
-    def answered(self, answer: CallbackAnswer) -> links.Spent | Outcome:
+    def answered(self, answer: CallbackAnswer) -> links.Spent | ConsentOutcome:
         """Take Entra ID's answer: use up the link it belongs to, and begin the proof if it says yes.
 
         Args:
@@ -226,15 +227,19 @@ class ConsentService:
             RegistryUnavailable: nothing was recorded; the link is still good.
         """
         if not answer.state or answer.claimed is None:
-            return Outcome.NOT_OURS
+            return ConsentOutcome.NOT_OURS
         spent = links.spend(self.registry, answer.state, client_id=self.outputs.client_id)
         if not isinstance(spent, links.Spent):
-            refused = {"used": Outcome.LINK_USED, "expired": Outcome.LINK_EXPIRED, "revoked": Outcome.LINK_EXPIRED}
-            return refused.get(spent, Outcome.NOT_OURS)
+            refused = {
+                "used": ConsentOutcome.LINK_USED,
+                "expired": ConsentOutcome.LINK_EXPIRED,
+                "revoked": ConsentOutcome.LINK_EXPIRED,
+            }
+            return refused.get(spent, ConsentOutcome.NOT_OURS)
         outcome = answer.claimed
-        if outcome is Outcome.PROVING and answer.tenant_id and answer.tenant_id != spent.link.tenant_id:
-            outcome = Outcome.WRONG_ORGANISATION
-        if outcome is Outcome.PROVING:
+        if outcome is ConsentOutcome.PROVING and answer.tenant_id and answer.tenant_id != spent.link.tenant_id:
+            outcome = ConsentOutcome.WRONG_ORGANISATION
+        if outcome is ConsentOutcome.PROVING:
             self._pool.submit(self._prove, spent.link)
         else:
             self._pool.submit(self._refuse, spent.link, outcome, answer.code)
@@ -267,7 +272,7 @@ class ConsentService:
                 raise UsageError("there is no such consent link", where=handle)
             result = _result(link)
             left_s = deadline - time.monotonic()
-            if left_s <= 0 or (result.outcome is not None and result.outcome is not Outcome.PROVING):
+            if left_s <= 0 or (result.outcome is not None and result.outcome is not ConsentOutcome.PROVING):
                 return result
             with self._ended:
                 self._ended.wait(min(left_s, 0.25))
@@ -278,29 +283,10 @@ class ConsentService:
         while True:
             found = self.result(handle)
             left_s = deadline - time.monotonic()
-            if found is None or found.outcome is not Outcome.PROVING or left_s <= 0:
+            if found is None or found.outcome is not ConsentOutcome.PROVING or left_s <= 0:
                 return found
             with self._ended:
                 self._ended.wait(min(left_s, 0.1))
-
-    # --- serving ---
-
-    def app(self) -> Starlette:
-        """The ASGI application that receives callbacks; mount it at `/` of an existing one."""
-        from orgcal.consent.server import make_app
-
-        return make_app(self)
-
-    def serve_in_thread(self, port: int | None = None) -> AbstractContextManager[ConsentService]:
-        """Receive callbacks on a loopback port while the context lasts; links made in it lead there.
-
-        Args:
-            port: of the redirect URI unless given; where that is taken, a free one, as Entra ID ignores the port of
-                localhost.
-        """
-        from orgcal.consent.server import serving
-
-        return serving(self, port)
 
     # --- the proof ---
 
@@ -313,13 +299,13 @@ class ConsentService:
         except Exception:  # noqa: BLE001  # nobody else would see it
             # The page must not say "working on it" for ever; what broke is in the log, without personal data.
             _LOG.exception("the proof for link %s broke", link.state_hash[:8])
-            self._write_down(lambda: self._finish(link, Outcome.FAILED, "internal"))
+            self._write_down(lambda: self._finish(link, ConsentOutcome.FAILED, "internal"))
 
-    def _refuse(self, link: Link, outcome: Outcome, code: str) -> None:
+    def _refuse(self, link: Link, outcome: ConsentOutcome, code: str) -> None:
         """Write down an answer that says no."""
 
         def write() -> None:
-            if outcome is Outcome.FAILED:
+            if outcome is ConsentOutcome.FAILED:
                 self._recorder.refused(link, code)
             self._finish(link, outcome, code)
 
@@ -342,11 +328,11 @@ class ConsentService:
         if self._closing.wait(seconds):
             raise _Closed
 
-    def _finish(self, link: Link, outcome: Outcome, detail: str = "") -> None:
+    def _finish(self, link: Link, outcome: ConsentOutcome, detail: str = "") -> None:
         links.finish(self.registry, link, outcome.value, detail)
         with self._ended:
             self._ended.notify_all()
 
 
 def _result(link: Link) -> ConsentResult:
-    return ConsentResult(link.tenant_id, Outcome(link.outcome) if link.outcome else None, link.detail)
+    return ConsentResult(link.tenant_id, ConsentOutcome(link.outcome) if link.outcome else None, link.detail)

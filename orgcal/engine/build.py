@@ -18,10 +18,10 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from orgcal.engine.cache import EngineCache
-from orgcal.engine.child import Ended, run_child
+from orgcal.engine.child import ProcessResult, run_child
+from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.toolchain import Toolchain, fetch_go, go_on_path
-from orgcal.engine.troubles import trouble_in
 from orgcal.engine.versions import LANGUAGE_HOST_VERSION, PULUMI_VERSION
 from orgcal.errors import EngineError
 
@@ -182,7 +182,7 @@ class _Workshop:
         arguments: Sequence[str],
         settings: Mapping[str, str] | None = None,
         stop: threading.Event | None = None,
-    ) -> Ended:
+    ) -> ProcessResult:
         def tick(_: float) -> None:
             if stop and stop.is_set():
                 raise _Stopped

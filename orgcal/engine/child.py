@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-_SUPERVISOR = Path(__file__).with_name("supervise.py")
+_SUPERVISOR = Path(__file__).with_name("child_supervisor.py")
 _TAIL_LINES = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessResult:
     """How a command ended.
 
     Attributes:
@@ -53,7 +53,7 @@ def run_child(
     limit_s: float,
     on_line: Callable[[str], None] | None = None,
     on_tick: Callable[[float], None] | None = None,
-) -> Ended:
+) -> ProcessResult:
     """Run `command` to its end, at most `limit_s` seconds; it and its children die when we do.
 
     Args:
@@ -108,7 +108,7 @@ def run_child(
         status = _end_group(process, kill=not left_alone)
         reader.join(timeout=1.0)
         process.stdout.close()
-    return Ended(status, tuple(tail), timed_out, time.monotonic() - started)
+    return ProcessResult(status, tuple(tail), timed_out, time.monotonic() - started)
 
 
 def _read_into(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:

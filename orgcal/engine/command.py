@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgcal.engine.runner_tokens import renew_tokens
-from orgcal.msgraph.login import engine_login
+from orgcal.entra.login import engine_login
 
 OnLine = Callable[[str], None]
 _STARTS_PLUGINS = frozenset({"preview", "up", "refresh", "destroy", "import"})
@@ -21,7 +21,7 @@ resources, the other prints secrets into what we may show."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CommandResult:
     """What the engine printed, which may hold secrets, and its exit code."""
 
     out: str
@@ -40,7 +40,7 @@ def run_engine(
     environ: Mapping[str, str],
     on_output: OnLine | None = None,
     on_error: OnLine | None = None,
-) -> Ran:
+) -> CommandResult:
     """Run `pulumi words` to its end; it is never asked a question.
 
     Args:
@@ -89,4 +89,4 @@ def run_engine(
             reader.start()
         for reader in readers:
             reader.join()
-    return Ran("\n".join(said["out"]), "\n".join(said["err"]), process.returncode)
+    return CommandResult("\n".join(said["out"]), "\n".join(said["err"]), process.returncode)

@@ -42,7 +42,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class EngineMissing:
     """There is no engine (yet): `reason` says in half a sentence why."""
 
     reason: str
@@ -74,10 +74,10 @@ def find_engine(environ: Mapping[str, str] | None = None, *, progress: Progress 
     cache = EngineCache(environ)
     with cache.locked(progress):
         found = look_for_engine(environ)  # another process may have made it while we waited
-        if isinstance(found, Missing):
+        if isinstance(found, EngineMissing):
             _make(cache, environ, progress, choice, found.reason)
             found = look_for_engine(environ)
-    if isinstance(found, Missing):
+    if isinstance(found, EngineMissing):
         raise EngineError(f"the engine was made and still cannot be used: {found.reason}", where=str(cache.home))
     return found
 
@@ -105,12 +105,12 @@ def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path)
     cache = EngineCache(environ)
     with cache.locked(progress):
         found = look_for_engine(environ)
-        if isinstance(found, Missing):
+        if isinstance(found, EngineMissing):
             reason = "; ".join(filter(None, (found.reason, silent)))
             build_engine(cache, environ, progress, reason=reason, python=python)
 
 
-def look_for_engine(environ: Mapping[str, str]) -> Engine | Missing:
+def look_for_engine(environ: Mapping[str, str]) -> Engine | EngineMissing:
     """The engine to use if there is one already; nothing is fetched or built.
 
     Raises:
@@ -119,13 +119,13 @@ def look_for_engine(environ: Mapping[str, str]) -> Engine | Missing:
     """
     choice = _choice(environ)
     cache = EngineCache(environ)
-    on_path = _on_path(environ, cache) if choice in ("auto", "path") else Missing(f"{ENGINE_VARIABLE}={choice}")
+    on_path = _on_path(environ, cache) if choice in ("auto", "path") else EngineMissing(f"{ENGINE_VARIABLE}={choice}")
     if choice == "path" or isinstance(on_path, Engine):
         return on_path
     cached = _in_cache(cache, choice)
     if isinstance(cached, Engine):
         return cached
-    return Missing("; ".join(reason for reason in (on_path.reason, cached.reason) if reason))
+    return EngineMissing("; ".join(reason for reason in (on_path.reason, cached.reason) if reason))
 
 
 def _make(cache: EngineCache, environ: Mapping[str, str], progress: Progress, choice: str, reason: str) -> None:
@@ -156,21 +156,23 @@ def _choice(environ: Mapping[str, str]) -> str:
     return choice
 
 
-def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | Missing:
+def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | EngineMissing:
     path = environ.get("PATH", "")
     found = shutil.which("pulumi", path=path)
     if not found:
-        return Missing("no pulumi on PATH")
+        return EngineMissing("no pulumi on PATH")
     pulumi = Path(found).absolute()
     if pulumi.parent == cache.bin_dir:  # ours, put there by `orgcal env`: judged by its manifest
-        return Missing("")
+        return EngineMissing("")
     version = _version_of(pulumi, environ)
     if not engine_version_fits(version):
-        return Missing(f"{pulumi} is {version or 'no engine that tells its version'}, not {PULUMI_VERSION} or newer")
+        return EngineMissing(
+            f"{pulumi} is {version or 'no engine that tells its version'}, not {PULUMI_VERSION} or newer"
+        )
     beside = [pulumi.parent, pulumi.resolve().parent]
     host = shutil.which("pulumi-language-python", path=os.pathsep.join([*map(str, beside), path]))
     if not host:
-        return Missing(f"{pulumi} has no pulumi-language-python beside it")
+        return EngineMissing(f"{pulumi} has no pulumi-language-python beside it")
     version = version.removeprefix("v")
     return Engine(pulumi.parent, pulumi, Path(host).absolute(), version, "path", f"Pulumi {version} is on PATH")
 
@@ -190,16 +192,16 @@ def _version_of(pulumi: Path, environ: Mapping[str, str]) -> str:
         return ""
 
 
-def _in_cache(cache: EngineCache, choice: str) -> Engine | Missing:
+def _in_cache(cache: EngineCache, choice: str) -> Engine | EngineMissing:
     manifest = cache.manifest()
     if manifest is None:
-        return Missing("none made yet")
+        return EngineMissing("none made yet")
     unfit = _unfit(manifest, choice)
     if unfit:
-        return Missing(unfit)
+        return EngineMissing(unfit)
     damage = cache.damage(manifest)
     if damage:
-        return Missing(f"the cached engine is damaged ({damage})")
+        return EngineMissing(f"the cached engine is damaged ({damage})")
     bin_dir = cache.bin_dir
     made = "was built from Go modules" if manifest.source == "build" else "came from Pulumi's installer"
     return Engine(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from orgcal.engine.cache import EngineCache
 from orgcal.engine.child import run_child
+from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
-from orgcal.engine.troubles import trouble_in
 from orgcal.engine.versions import PULUMI_VERSION
 from orgcal.errors import EngineError
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from orgcal.engine.child import run_child
-from orgcal.engine.explain import sentence_of
+from orgcal.engine.errors import sentence_of
 from orgcal.engine.find import Engine
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.login import engine_login
 from orgcal.errors import OrgcalError
-from orgcal.msgraph.login import engine_login
-from orgcal.msgraph.worlds import World
 
 LIMIT_S = 60.0
 _REPAIR = "log in as docs/create.md says: az login, or ARM_ variables"
@@ -28,18 +28,20 @@ class _Answered(Exception):  # no error: it ends the wait
     """What the plugin said: empty if it logged in."""
 
 
-def login_trouble(engine: Engine, environ: Mapping[str, str], world: World, tenant_id: str) -> tuple[str, str]:
+def login_trouble(
+    engine: Engine, environ: Mapping[str, str], endpoints: CloudEndpoints, tenant_id: str
+) -> tuple[str, str]:
     """Why the plugin cannot log in, in a few words, and how to repair it; both empty if it can.
 
     Args:
         engine: finds the plugin, on PATH before its own.
         environ: of the stack.
-        world: of the stack.
+        endpoints: of the stack.
         tenant_id: the home tenant.
     """
     arguments = {
-        "environment": world.azuread_environment,
-        "metadataHost": world.metadata_host,
+        "environment": endpoints.azuread_environment,
+        "metadataHost": endpoints.metadata_host,
         "tenantId": tenant_id,
     }
 

@@ -1,7 +1,7 @@
 """The azuread plugin of a stack: the real one, or our stand-in where that cannot be had.
 
 The choice is made once per stack and kept in its directory, because a state made with one is read back by
-the same; only AZUREAD_PLUGIN changes it. The stand-in serves the emulator's world and no other.
+the same; only AZUREAD_PLUGIN changes it. The stand-in serves the emulator and no other.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Literal, cast
 
 from orgcal.engine.cache import cache_dir
 from orgcal.engine.child import run_child
+from orgcal.engine.errors import trouble_in
 from orgcal.engine.find import Engine
 from orgcal.engine.progress import Progress, in_words
-from orgcal.engine.troubles import trouble_in
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
-from orgcal.errors import EngineError, UsageError, WorldMismatch
+from orgcal.errors import CloudMismatch, EngineError, UsageError
 
 PLUGIN_VARIABLE = "AZUREAD_PLUGIN"
 PROGRAM = "pulumi-resource-azuread"
@@ -52,8 +52,8 @@ class AzureadPlugin:
 
 
 def standin_dir(project_dir: Path) -> Path:
-    """The folder of the stand-in, `providers/azuread` of the checkout."""
-    return project_dir / "providers" / "azuread"
+    """The folder of the stand-in, `orgcal/provider/azuread` of the checkout."""
+    return project_dir / "orgcal" / "provider" / "azuread"
 
 
 def installed_azuread(engine: Engine, environ: Mapping[str, str]) -> bool:
@@ -111,7 +111,7 @@ def choose_azuread(
     Args:
         engine: installs the real one.
         stack_dir: the stack's own directory; the choice is kept there.
-        cloud: the stack's world, such as `emulator`.
+        cloud: the stack's cloud, such as `emulator`.
         project_dir: the checkout, which holds the stand-in.
         environ: read are AZUREAD_PLUGIN (`real`, `standin`; `auto` chooses anew; unset keeps the stack's
             choice), PATH and PULUMI_HOME.
@@ -120,7 +120,7 @@ def choose_azuread(
 
     Raises:
         UsageError: AZUREAD_PLUGIN is none of the choices.
-        WorldMismatch: the stand-in is chosen, or stands on PATH, outside the emulator's world.
+        CloudMismatch: the stand-in is chosen, or stands on PATH, outside the emulator.
         EngineError: the real one is needed and cannot be installed.
     """
     progress = Progress() if progress is None else progress
@@ -131,7 +131,7 @@ def choose_azuread(
     if cloud != "emulator":
         _refuse_standin(wanted, by, project_dir, environ, cloud)
         plugin = _real(
-            engine, cloud, environ, progress, again=asked is not None, why="the only one outside the emulator's world"
+            engine, cloud, environ, progress, again=asked is not None, why="the only one outside the emulator"
         )
     elif system == "darwin":
         plugin = _standin(project_dir, "Go on macOS does not read SSL_CERT_FILE, so the real one trusts no emulator")
@@ -159,14 +159,14 @@ def _auto(
 def _refuse_standin(wanted: str, by: str, project_dir: Path, environ: Mapping[str, str], cloud: str) -> None:
     where, repair = PLUGIN_VARIABLE, f"{PLUGIN_VARIABLE}=real"
     if wanted == "standin":
-        raise WorldMismatch(
+        raise CloudMismatch(
             f"the azuread stand-in ({by}) serves the emulator only, and this stack lives in cloud {cloud}",
             where=where,
             repair=repair,
         )
     shadow = _shadow(environ)
     if shadow and shadow.parent.resolve() == standin_dir(project_dir).resolve():
-        raise WorldMismatch(
+        raise CloudMismatch(
             f"the azuread stand-in is on PATH and would be used instead of the real one in cloud {cloud}",
             where=str(shadow),
             repair='eval "$(.venv/bin/orgcal env --unset)"',

@@ -87,14 +87,14 @@ def _token_file(cloud: Cloud, folder: Path) -> Path:
 
 def _ask(cloud: Cloud, folder: Path, environ: Mapping[str, str]) -> Path:
     """Write a new token; its file."""
-    from orgcal.msgraph.operator import AUDIENCE, request_token
-    from orgcal.msgraph.session import new_session
-    from orgcal.msgraph.worlds import load_world
+    from orgcal.entra.clouds import load_endpoints
+    from orgcal.entra.operator import AUDIENCE, request_token
+    from orgcal.entra.session import new_session
 
     audience = {"azure": AUDIENCE, "aws": "sts.amazonaws.com"}.get(cloud) or (
         f"https://iam.googleapis.com/{_google_provider(environ)}"
     )
-    with new_session(load_world("public", environ), environ=environ) as session:
+    with new_session(load_endpoints("public", environ), environ=environ) as session:
         token = request_token(environ, session, audience)
     path = _token_file(cloud, folder)
     _write_private(path, token)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgcal.engine.child import run_child
+from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
-from orgcal.engine.troubles import trouble_in
 from orgcal.engine.versions import GO_MINIMUM
 from orgcal.errors import EngineError
 

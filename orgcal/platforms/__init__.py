@@ -30,13 +30,13 @@ from orgcal.platforms.model import (
     ConnectorSettings,
     Credential,
     CredentialKind,
-    HeldCredential,
     Platform,
+    StoredCredential,
 )
 from orgcal.platforms.settings import PREFIX
 
 if TYPE_CHECKING:
-    from orgcal.msgraph.graph import Clock
+    from orgcal.entra.graph import Clock
 
 __all__ = [
     "KINDS",
@@ -48,8 +48,8 @@ __all__ = [
     "Credential",
     "CredentialKind",
     "Ensured",
-    "HeldCredential",
     "Platform",
+    "StoredCredential",
     "capabilities_of",
     "catalog_refusals",
     "ensure_connector",
@@ -132,7 +132,7 @@ def unsuitable(
     except ConfigError as error:
         return [problem.replace(PREFIX, further or PREFIX) for problem in error.problems]
     if able.emulated and not emulator:
-        reason = f"found {settings['kind']!r}, the emulator's own platform, which no other world has"
+        reason = f"found {settings['kind']!r}, the emulator's own platform, which no other cloud has"
         return [f"{further or PREFIX}.kind: {reason}; expected one of {', '.join(_elsewhere())} (docs/platforms.md)"]
     where = f" ({further})" if further else ""
     refused = catalog_refusals(able, kept_part(able, declared) if further else declared)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
+from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import EMULATOR_FILE_VARIABLE, load_world
 from orgcal.platforms.settings import SettingsReader
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def read_address(reader: SettingsReader, name: str, *, default: str | None = Non
 def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:
     """A session that trusts the emulator's authority for the emulator's own addresses, and public ones elsewhere."""
     if environ.get(EMULATOR_FILE_VARIABLE):
-        emulator = load_world("emulator", environ)
+        emulator = load_endpoints("emulator", environ)
         if urlsplit(base_url).netloc == urlsplit(emulator.login_url).netloc:
             return new_session(emulator, environ=environ)
-    return new_session(load_world("public", environ), environ=environ)
+    return new_session(load_endpoints("public", environ), environ=environ)
 
 
 def read_key_file(environ: Mapping[str, str], variable: str) -> str:

@@ -13,8 +13,8 @@ from orgcal.platforms.model import (
     ConnectorSettings,
     Credential,
     CredentialKind,
-    HeldCredential,
     Platform,
+    StoredCredential,
 )
 
 
@@ -68,7 +68,7 @@ def update_connector(platform: Platform, declared: ConnectorSettings) -> Connect
     return ensure_connector(platform, declared).entry
 
 
-def push_credentials(platform: Platform, key: str, credential: Credential) -> HeldCredential:
+def push_credentials(platform: Platform, key: str, credential: Credential) -> StoredCredential:
     """Store the credential and, where the platform lets us, look whether it did.
 
     Raises:

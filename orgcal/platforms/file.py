@@ -24,16 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
-from orgcal.msgraph.graph import Clock
-from orgcal.platforms import dotenv, safe_file, templates, yaml_edit
+from orgcal.files import dotenv, private, yaml_edit
+from orgcal.platforms import templates
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
     Credential,
-    HeldCredential,
+    StoredCredential,
 )
 from orgcal.platforms.settings import PROJECT_DIR_VARIABLE, SettingsReader
 
@@ -150,13 +151,13 @@ class FilePlatform:
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - nobody connects
         self._change(key, {}, CATALOG)
 
-    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:
+    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
         values = {field: getattr(credential, field) for field in CREDENTIAL}
         given = {field: value for field, value in values.items() if value != ""}
         self._change(key, given, [field for field in CREDENTIAL if field not in given])
-        return HeldCredential(credential.client_id, credential.generation)
+        return StoredCredential(credential.client_id, credential.generation)
 
-    def read_credentials(self, key: str) -> HeldCredential | None:
+    def read_credentials(self, key: str) -> StoredCredential | None:
         found = {field: str(value) for field, value in self._fields(key).items() if field in CREDENTIAL}
         if not found:
             return None
@@ -170,7 +171,7 @@ class FilePlatform:
             private_key_pem=found.get("private_key_pem", ""),
         )
         known = generation if "generation" in self._names else None
-        return HeldCredential(credential.client_id, known, credential=credential)
+        return StoredCredential(credential.client_id, known, credential=credential)
 
     def remove_credentials(self, key: str) -> None:
         self._change(key, {}, CREDENTIAL)
@@ -189,7 +190,7 @@ class FilePlatform:
 
     def _fields(self, key: str) -> dict[str, Any]:
         """Field -> value, of what the file holds for this connector."""
-        text = safe_file.read_text(self._path)
+        text = private.read_text(self._path)
         data: Any
         if self._settings.format == "dotenv":
             data = dotenv.load(text)
@@ -204,15 +205,15 @@ class FilePlatform:
         """Set and remove fields in one step, while nobody else writes."""
         named = {self._names[field]: _plain(value) for field, value in values.items() if field in self._names}
         gone = [self._names[field] for field in removed if field in self._names]
-        safe_file.refuse_tracked(self._path)
+        private.refuse_tracked(self._path)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with safe_file.one_writer(self._path):
-            old = safe_file.read_text(self._path)
+        with private.one_writer(self._path):
+            old = private.read_text(self._path)
             new = self._editor()(old, key, named, gone)
             if "\r\n" in old:  # ours end as the others do
                 new = new.replace("\r\n", "\n").replace("\n", "\r\n")
             if new != old:
-                safe_file.write_text(self._path, new)
+                private.write_text(self._path, new)
 
     def _editor(self) -> Callable[[str, str, dict[str, Any], list[str]], str]:
         return {"yaml": self._edit_yaml, "json": self._edit_json, "dotenv": self._edit_dotenv}[self._settings.format]

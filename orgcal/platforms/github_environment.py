@@ -23,8 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
-from orgcal.msgraph.graph import Clock
 from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues
 from orgcal.platforms.model import (
@@ -33,7 +33,7 @@ from orgcal.platforms.model import (
     ConnectorEntry,
     ConnectorSettings,
     Credential,
-    HeldCredential,
+    StoredCredential,
 )
 from orgcal.platforms.rest import RestClient
 from orgcal.platforms.settings import SettingsReader
@@ -157,21 +157,21 @@ class GithubEnvironment:
         for field in CATALOG:
             self._values.remove_variable(f"{self._settings.prefix}{field.upper()}")
 
-    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:  # noqa: ARG002 - one a prefix
+    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:  # noqa: ARG002 - one a prefix
         self._values.set_secrets(
             {f"{self._settings.prefix}{name}": str(getattr(credential, field)) for name, field in SECRETS.items()}
         )
         self._set_variable("CLIENT_ID", credential.client_id)
         self._set_variable("CREDENTIAL_GENERATION", str(credential.generation))
-        return HeldCredential(credential.client_id, credential.generation, self._updated_at())
+        return StoredCredential(credential.client_id, credential.generation, self._updated_at())
 
-    def read_credentials(self, key: str) -> HeldCredential | None:  # noqa: ARG002 - one a prefix
+    def read_credentials(self, key: str) -> StoredCredential | None:  # noqa: ARG002 - one a prefix
         updated_at = self._updated_at()
         if not updated_at:
             return None
         generation = self._variable("CREDENTIAL_GENERATION") or ""
         number = int(generation) if generation.isdigit() else 0
-        return HeldCredential(self._variable("CLIENT_ID") or "", number, updated_at)
+        return StoredCredential(self._variable("CLIENT_ID") or "", number, updated_at)
 
     def remove_credentials(self, key: str) -> None:  # noqa: ARG002 - one a prefix
         for name in SECRETS:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
-from orgcal.msgraph.graph import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.access import read_key_file, session_for
 from orgcal.platforms.http_settings import CATALOG, HttpSettings, PartTemplate, capabilities_of, read_settings
@@ -25,7 +25,7 @@ from orgcal.platforms.model import (
     ConnectorEntry,
     ConnectorSettings,
     Credential,
-    HeldCredential,
+    StoredCredential,
 )
 from orgcal.platforms.rest import RestClient
 
@@ -96,7 +96,7 @@ class HttpPlatform:
         if "delete" in self._settings.entry.operations:
             self._ask(self._settings.entry, "delete", {"key": key})
 
-    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:
+    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
         part = self._settings.credentials
         values = {
             "key": key,
@@ -110,12 +110,12 @@ class HttpPlatform:
         first = "create" in part.operations and self.read_credentials(key) is None
         self._ask(part, "create" if first else "push", values, absent=_NEVER_ABSENT)
         held = self.read_credentials(key)
-        return HeldCredential(credential.client_id, credential.generation, held.updated_at if held else None)
+        return StoredCredential(credential.client_id, credential.generation, held.updated_at if held else None)
 
-    def read_credentials(self, key: str) -> HeldCredential | None:
+    def read_credentials(self, key: str) -> StoredCredential | None:
         part = self._settings.credentials
         if "read" not in part.operations:
-            return HeldCredential()
+            return StoredCredential()
         found = self._ask(part, "read", {"key": key})
         if found is None:
             return None
@@ -137,7 +137,7 @@ class HttpPlatform:
             )
             if not client_id and not credential.client_secret and not credential.private_key_pem:
                 return None
-        return HeldCredential(client_id, generation, updated_at, credential)
+        return StoredCredential(client_id, generation, updated_at, credential)
 
     def remove_credentials(self, key: str) -> None:
         if "remove" in self._settings.credentials.operations:

@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orgcal.entra.clouds import load_endpoints
+from orgcal.entra.graph import Clock
+from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, UsageError
-from orgcal.msgraph.graph import Clock
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import load_world
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
     Credential,
-    HeldCredential,
+    StoredCredential,
 )
 from orgcal.platforms.rest import RestClient, segment
 from orgcal.platforms.settings import SettingsReader
@@ -62,22 +62,22 @@ def open_local(settings: Mapping[str, Any], environ: Mapping[str, str], clock: C
         UsageError: no emulator is named, or it is not running.
     """
     place(settings)
-    world = load_world("emulator", environ)
-    assert world.emulated is not None
+    endpoints = load_endpoints("emulator", environ)
+    assert endpoints.emulated is not None
     try:
-        api_key = world.emulated.platform_api_key_file.read_text(encoding="utf-8").strip()
+        api_key = endpoints.emulated.platform_api_key_file.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise UsageError(
             f"the emulator's platform key cannot be read ({error.strerror})",
-            where=str(world.emulated.platform_api_key_file),
+            where=str(endpoints.emulated.platform_api_key_file),
             repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
         ) from None
     client = RestClient(
-        new_session(world),
-        world.emulated.platform_url,
+        new_session(endpoints),
+        endpoints.emulated.platform_url,
         {"Authorization": f"Bearer {api_key}"},
         name="the platform",
-        key_hint=str(world.emulated.platform_api_key_file),
+        key_hint=str(endpoints.emulated.platform_api_key_file),
         clock=clock,
     )
     return LocalPlatform(client)
@@ -121,7 +121,7 @@ class LocalPlatform:
                 repair="disconnect them, or set `delete_connected=True` on the connector and run pulumi up first",
             ) from error
 
-    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:
+    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
         body: dict[str, Any] = {"client_id": credential.client_id, "generation": credential.generation}
         if credential.kind == "certificate":
             body |= {"certificate_pem": credential.certificate_pem, "private_key_pem": credential.private_key_pem}
@@ -130,9 +130,9 @@ class LocalPlatform:
         found = self._client.call("PUT", f"{_connector(key)}/credentials", body)
         if found is None:
             raise _no_entry(self.place, key)
-        return HeldCredential(credential.client_id, credential.generation, found.get("updated_at"))
+        return StoredCredential(credential.client_id, credential.generation, found.get("updated_at"))
 
-    def read_credentials(self, key: str) -> HeldCredential | None:
+    def read_credentials(self, key: str) -> StoredCredential | None:
         found = self._client.call("GET", f"{_connector(key)}/credentials")
         if found is None:
             return None
@@ -143,7 +143,7 @@ class LocalPlatform:
             certificate_pem=found.get("certificate_pem") or "",
             private_key_pem=found.get("private_key_pem") or "",
         )
-        return HeldCredential(credential.client_id, credential.generation, found.get("updated_at"), credential)
+        return StoredCredential(credential.client_id, credential.generation, found.get("updated_at"), credential)
 
     def remove_credentials(self, key: str) -> None:
         self._client.call("DELETE", f"{_connector(key)}/credentials")

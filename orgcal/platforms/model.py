@@ -19,7 +19,7 @@ CatalogField = Literal["display_name", "description", "scopes", "published"]
 CredentialKind = Literal["secret", "certificate"]
 
 NOT_SHOWN = "(not shown to a preview)"
-"""Stands for each secret where a preview may not see them (`orgcal.engine.secretless`)."""
+"""Stands for each secret where a preview may not see them (`orgcal.stack.preview_redacted`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Capabilities:
         tokens: whether the platform hands out the tokens it fetches, so that a credential can be
             proved through it.
         limits: longest accepted texts, in characters.
-        emulated: whether it is part of the emulator, and so of no other world.
+        emulated: whether it is part of the emulator, and so of no other cloud.
     """
 
     callback: Literal["created", "fixed", "configured"]
@@ -136,7 +136,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldCredential:
+class StoredCredential:
     """What a platform tells about the credential it holds; None stands for what it does not tell.
 
     Attributes:
@@ -180,10 +180,10 @@ class Platform(Protocol):
             connected_too: also when organisations are connected; else that is a `PlatformError`.
         """
 
-    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:
+    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
         """Store the credential, replacing any other; repeating it does no harm."""
 
-    def read_credentials(self, key: str) -> HeldCredential | None:
+    def read_credentials(self, key: str) -> StoredCredential | None:
         """What the platform tells about its credential, or None if it has none."""
 
     def remove_credentials(self, key: str) -> None:

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
-from orgcal.msgraph.graph import Clock
 from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.model import (
     Capabilities,
@@ -30,7 +30,7 @@ from orgcal.platforms.model import (
     ConnectorEntry,
     ConnectorSettings,
     Credential,
-    HeldCredential,
+    StoredCredential,
 )
 from orgcal.platforms.rest import RestClient, segment
 from orgcal.platforms.settings import SettingsReader
@@ -138,7 +138,7 @@ class NangoPlatform:
             )
         self._client.call("DELETE", _integration(key))
 
-    def push_credentials(self, key: str, credential: Credential) -> HeldCredential:
+    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
         if not 1 <= len(credential.client_id) <= MAX_CLIENT_ID:
             raise PlatformError(f"Nango takes client ids of 1 to {MAX_CLIENT_ID} characters", where=self.place)
         body = {
@@ -152,16 +152,16 @@ class NangoPlatform:
         found = self._client.call("PATCH", _integration(key), body)
         if found is None:
             raise PlatformError(f"there is no integration {key!r}", status=404, where=self.place)
-        return HeldCredential(credential.client_id, None, found["data"].get("updated_at"))
+        return StoredCredential(credential.client_id, None, found["data"].get("updated_at"))
 
-    def read_credentials(self, key: str) -> HeldCredential | None:
+    def read_credentials(self, key: str) -> StoredCredential | None:
         found = self._client.call("GET", _integration(key), params={"include": "credentials"})
         held = None if found is None else found["data"].get("credentials")
         if not held or not held.get("client_id"):
             return None
         credential = Credential(str(held["client_id"]), 0, client_secret=str(held.get("client_secret") or ""))
         scopes = tuple(str(held.get("scopes") or "").split(","))
-        return HeldCredential(
+        return StoredCredential(
             credential.client_id,
             None,
             found["data"].get("updated_at"),

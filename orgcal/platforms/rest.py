@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from orgcal.entra.answers import retry_after_s, shorten
+from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError, Unreachable
-from orgcal.msgraph.answers import retry_after_s, shorten
-from orgcal.msgraph.graph import Clock
 
 if TYPE_CHECKING:
     import requests
@@ -36,7 +36,7 @@ class RestClient:
     """Requests to one platform.
 
     Args:
-        session: of `orgcal.msgraph.session.new_session`.
+        session: of `orgcal.entra.session.new_session`.
         base_url: without a slash at the end.
         headers: sent with each request; the place for the API key.
         name: how messages call the platform.

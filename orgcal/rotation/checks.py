@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from orgcal.engine.environment import StackEnvironment
 from orgcal.errors import UsageError
 from orgcal.rotation.platform_proof import check_kind
-from orgcal.rotation.settings_file import CredentialSection
-from orgcal.rotation.state import StackState
-from orgcal.rotation.steps import Asked
+from orgcal.rotation.steps import RotationRequest
+from orgcal.settings.credential_file import CredentialSection
+from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.state import StackState
 
 NO_SECRET = "the platform proves itself with tokens of its own, so there is nothing to rotate"  # noqa: S105
 
@@ -22,7 +22,7 @@ def has_nothing_to_rotate(state: StackState, section: CredentialSection) -> bool
     return len(live) == 1 and only is not None and only.kind == "federated" and section.kind == "federated"
 
 
-def check_asked(state: StackState, section: CredentialSection, asked: Asked, now: datetime) -> None:
+def check_asked(state: StackState, section: CredentialSection, asked: RotationRequest, now: datetime) -> None:
     """Find out whether what was asked for is possible.
 
     Raises:
@@ -55,7 +55,7 @@ def check_place(state: StackState, environment: StackEnvironment) -> None:
     """
     if environment.cloud != "emulator":
         return
-    emulated = environment.running_world().emulated
+    emulated = environment.running_endpoints().emulated
     if emulated is not None and emulated.directory_id != state.outputs.directory_id:
         raise UsageError(
             "the emulator's directory is another one than the stack was deployed to",

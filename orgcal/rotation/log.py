@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from orgcal.engine.tools import Prepared
 from orgcal.errors import OrgcalError
+from orgcal.operations.sweep import Orphan
 from orgcal.rotation.proof import Organisation, Proof, sample_of
-from orgcal.rotation.steps import Step
-from orgcal.upkeep.sweep import Orphan
+from orgcal.rotation.steps import RotationStep
+from orgcal.stack.prepare import OpenStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +26,11 @@ class RotationLog:
         tell: is told where a row could not be written.
     """
 
-    def __init__(self, prepared: Prepared, tell: Callable[[str], object]) -> None:
+    def __init__(self, prepared: OpenStack, tell: Callable[[str], object]) -> None:
         self._prepared = prepared
         self._tell = tell
 
-    def step(self, step: Step) -> None:
+    def step(self, step: RotationStep) -> None:
         """A step was done."""
         self._write(step.generation, step.do.value, why=step.why)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
 from orgcal.errors import OrgcalError, UsageError
-from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, Credential
-from orgcal.outputs import StackOutputs
 from orgcal.platforms import Credential as PlatformCredential
-from orgcal.platforms import CredentialKind, HeldCredential, Platform, kind_refusal, open_platform
-from orgcal.rotation.proof import Organisation, Proof, Prover
+from orgcal.platforms import CredentialKind, Platform, StoredCredential, kind_refusal, open_platform
+from orgcal.rotation.proof import CredentialProber, Organisation, Proof
+from orgcal.stack.outputs import StackOutputs
 
 TOKENS, READ_BACK, NEITHER = "platform's tokens", "credential read back", "nothing"
 
@@ -33,7 +33,7 @@ class PlatformProver:
 
     def __init__(
         self,
-        prover: Prover,
+        prover: CredentialProber,
         outputs: StackOutputs,
         environ: Mapping[str, str],
         settings: Mapping[str, Any] | None = None,
@@ -104,7 +104,7 @@ class PlatformProver:
         same = _for_entra(held.credential) == _stripped(credential)
         return "" if same else f"the connector's credential is not generation {generation} of the stack"
 
-    def _held(self) -> HeldCredential | None:
+    def _held(self) -> StoredCredential | None:
         return self._platform.read_credentials(self._outputs.connector_key)
 
 

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import Credential
 from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
-from orgcal.msgraph.auth import TokenSource
-from orgcal.msgraph.credentials import Credential
-from orgcal.msgraph.worlds import World
 from orgcal.tenants.model import ACTIVE, Tenant
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Proof:
         }
 
 
-class Clock:
+class ClockSkew:
     """How far Entra ID's clock is from this machine's, by the Date header of its answers.
 
     Args:
@@ -119,13 +119,13 @@ class Clock:
         )
 
 
-class Prover:
+class CredentialProber:
     """Takes fresh tokens until they come several times in a row, or patience is over.
 
     Args:
-        world: where Entra ID is.
+        endpoints: where Entra ID is.
         client_id: the application.
-        session: of `new_session(world)`.
+        session: of `new_session(endpoints)`.
         patience: how long a credential may take to be accepted everywhere.
         tell: is told in one line what is waited for.
         sleep, monotonic: for tests.
@@ -133,7 +133,7 @@ class Prover:
 
     def __init__(
         self,
-        world: World,
+        endpoints: CloudEndpoints,
         client_id: str,
         session: requests.Session,
         *,
@@ -143,7 +143,7 @@ class Prover:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.patience_s = patience.total_seconds()
-        self._world = world
+        self._endpoints = endpoints
         self._client_id = client_id
         self._session = session
         self._tell = tell
@@ -202,7 +202,7 @@ class Prover:
         while True:
             try:
                 TokenSource(
-                    self._world, organisation.tenant_id, self._client_id, credential, self._session
+                    self._endpoints, organisation.tenant_id, self._client_id, credential, self._session
                 ).fresh_token()
             except (EntraError, Unreachable) as error:
                 pause_s = next(pauses)

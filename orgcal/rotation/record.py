@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from orgcal.errors import UsageError
 from orgcal.rotation.git import Git, GitRefused, commit_on, identity
 from orgcal.rotation.record_checks import OTHERWISE, check_file, tracked_path, try_push, upstream
-from orgcal.rotation.settings_file import SettingsFile
+from orgcal.settings.credential_file import SettingsFile
 
 Mode = Literal["file", "commit", "pull-request"]
 _GH_TIMEOUT_S = 120.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orgcal.errors import UsageError
 from orgcal.rotation.git import Git, GitRefused
-from orgcal.rotation.settings_file import SettingsFile
+from orgcal.settings.credential_file import SettingsFile
 
 OTHERWISE = "or keep the record in the file only: --record file"
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orgcal.rotation.proof import Proof
-from orgcal.rotation.standing import Standing
-from orgcal.rotation.steps import Step
+from orgcal.rotation.status import RotationStatus
+from orgcal.rotation.steps import RotationStep
 
 
 @dataclass
-class Outcome:
+class RotationResult:
     """What a run did.
 
     Attributes:
@@ -22,10 +22,10 @@ class Outcome:
         pull_request: address of the pull request; empty if there is none.
     """
 
-    done: list[Step] = field(default_factory=list)
+    done: list[RotationStep] = field(default_factory=list)
     proofs: list[Proof] = field(default_factory=list)
     removed: list[str] | None = field(default_factory=list)
-    standing: Standing | None = None
+    standing: RotationStatus | None = None
     pull_request: str = ""
 
     @property

@@ -7,22 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from orgcal.engine.drive import OnStep
-from orgcal.engine.tools import Prepared
 from orgcal.errors import OrgcalError, StackLocked
+from orgcal.operations.deploy import deploy
 from orgcal.rotation import checks
-from orgcal.rotation.leftovers import remove_leftovers
+from orgcal.rotation.lock import WAIT, UpdateLock
 from orgcal.rotation.log import RotationLog
+from orgcal.rotation.orphans import remove_leftovers
 from orgcal.rotation.proof import PATIENCE
-from orgcal.rotation.proofs import Proofs
+from orgcal.rotation.proof_session import Proofs
 from orgcal.rotation.record import Record
-from orgcal.rotation.report import Outcome
-from orgcal.rotation.settings_file import SettingsFile
-from orgcal.rotation.standing import position_of, standing_of
-from orgcal.rotation.state import CREDENTIAL_TYPES, Named, StackState, read_state
-from orgcal.rotation.steps import Asked, Do, Step, next_step
-from orgcal.rotation.waiting import WAIT, Turn
-from orgcal.upkeep.deploy import deploy
+from orgcal.rotation.report import RotationResult
+from orgcal.rotation.status import position_of, standing_of
+from orgcal.rotation.steps import Action, RotationRequest, RotationStep, next_step
+from orgcal.settings.credential_file import SettingsFile
+from orgcal.stack.prepare import OpenStack
+from orgcal.stack.runner import OnStep
+from orgcal.stack.state import CREDENTIAL_TYPES, GenerationSet, StackState, read_state
 
 Tell = Callable[[str], object]
 _MOST_STEPS = 12
@@ -30,7 +30,7 @@ _MOST_STEPS = 12
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RotationContext:
     """What a rotation works with.
 
     Attributes:
@@ -44,7 +44,7 @@ class Surroundings:
         now: the time, UTC.
     """
 
-    prepared: Prepared
+    prepared: OpenStack
     file: SettingsFile
     record: Record
     on_step: OnStep
@@ -62,23 +62,23 @@ class Rotation:
         asked: what was asked for.
     """
 
-    def __init__(self, around: Surroundings, asked: Asked) -> None:
+    def __init__(self, around: RotationContext, asked: RotationRequest) -> None:
         self._around = around
         self._asked = asked
         self._environment = around.prepared.environment
         self._where = f"stack {self._environment.stack}"
         self._drive = around.prepared.drive()
-        self._turn = Turn(self._environment.stack, around.wait, around.tell)
+        self._turn = UpdateLock(self._environment.stack, around.wait, around.tell)
         self._log = RotationLog(around.prepared, around.tell)
-        self._outcome = Outcome()
+        self._outcome = RotationResult()
         self._called_at = around.now()
         self._deployed = False
 
-    def run(self) -> Outcome:
+    def run(self) -> RotationResult:
         """Do what is due.
 
         Returns:
-            What was done; `Outcome.failed` is the proof that did not come, if one did not.
+            What was done; `RotationResult.failed` is the proof that did not come, if one did not.
 
         Raises:
             UsageError: it cannot be done as things stand; nothing was changed.
@@ -92,11 +92,11 @@ class Rotation:
             checks.check_place(state, self._environment)
             checks.check_asked(state, section, self._asked, around.now())
             around.record.check()
-            assert self._environment.world is not None
-            environ = self._environment.applied_to(around.prepared.environ)
+            assert self._environment.endpoints is not None
+            environ = self._environment.to_environ(around.prepared.environ)
             try:
                 with Proofs(
-                    self._environment.world,
+                    self._environment.endpoints,
                     state.outputs,
                     environ,
                     around.file,
@@ -125,52 +125,52 @@ class Rotation:
             state = self._settled_state()
         raise OrgcalError("the steps go in circles", where=self._where, repair="orgcal rotate --status")
 
-    def _take(self, step: Step, state: StackState, proofs: Proofs) -> bool:
+    def _take(self, step: RotationStep, state: StackState, proofs: Proofs) -> bool:
         """Carry out one step; whether there may be another one."""
-        if step.do is Do.ADD:
+        if step.do is Action.ADD:
             self._check_new(step.generation, state, proofs)
-        if step.do not in (Do.WAIT, Do.REST):
+        if step.do not in (Action.WAIT, Action.REST):
             self._around.tell(f"{step.words()}: {step.why}")
         number, live, active = step.generation, state.ledger.generations, state.ledger.active
         match step.do:
-            case Do.REST:
+            case Action.REST:
                 return False
-            case Do.WAIT:
+            case Action.WAIT:
                 proofs.in_use(state)
                 return False
-            case Do.FINISH:
+            case Action.FINISH:
                 return self._finish(step, state, proofs)
-            case Do.ADD:
+            case Action.ADD:
                 with self._taken_back_if_refused({number}):
-                    self._move(Named((*live, number), active), step)
-            case Do.ACTIVATE | Do.ROLL_BACK:
+                    self._move(GenerationSet((*live, number), active), step)
+            case Action.ACTIVATE | Action.ROLL_BACK:
                 if not proofs.before_use(number, state):
                     return False
-                self._move(Named(live, number, number if step.do is Do.ROLL_BACK else None), step)
+                self._move(GenerationSet(live, number, number if step.do is Action.ROLL_BACK else None), step)
                 return proofs.in_use(self._read())
-            case Do.RETIRE:
+            case Action.RETIRE:
                 if not proofs.in_use(state):
                     return False
-                self._move(Named((active,), active), step)
-            case Do.WITHDRAW:
+                self._move(GenerationSet((active,), active), step)
+            case Action.WITHDRAW:
                 if state.entries[number].superseded is not None and not proofs.in_use(state):
                     return False
                 self._withdraw(step, state)
         return True
 
     def _check_new(self, number: int, state: StackState, proofs: Proofs) -> None:
-        environ = self._environment.applied_to(self._around.prepared.environ)
+        environ = self._environment.to_environ(self._around.prepared.environ)
         checks.check_new_generation(number, state, self._around.file.read(), environ)
         proofs.check_clock(state)
 
-    def _finish(self, step: Step, state: StackState, proofs: Proofs) -> bool:
+    def _finish(self, step: RotationStep, state: StackState, proofs: Proofs) -> bool:
         """Bring the stack to what its ledger says; what the connector does not have yet is proved before that."""
         ledger = state.ledger
         unproved = bool(state.pushed - {ledger.active}) and ledger.active in state.held
         if unproved and not proofs.before_use(ledger.active, state):
             return False
         with self._taken_back_if_refused({*ledger.generations} - {*state.held, ledger.active}):
-            self._move(ledger, step, afterwards=Named(ledger.generations, ledger.active))
+            self._move(ledger, step, afterwards=GenerationSet(ledger.generations, ledger.active))
         if not self._read().complete:
             raise OrgcalError(
                 "the interrupted update could not be brought to its end",
@@ -179,10 +179,10 @@ class Rotation:
             )
         return True
 
-    def _withdraw(self, step: Step, state: StackState) -> None:
+    def _withdraw(self, step: RotationStep, state: StackState) -> None:
         active = state.ledger.active
         left = tuple(number for number in state.ledger.generations if number != step.generation)
-        self._move(Named(left, active, active), step, afterwards=Named(left, active))
+        self._move(GenerationSet(left, active, active), step, afterwards=GenerationSet(left, active))
 
     @contextmanager
     def _taken_back_if_refused(self, made: Set[int]) -> Iterator[None]:
@@ -195,12 +195,12 @@ class Rotation:
             try:
                 state = self._settled_state()
                 for number in made & {*state.ledger.generations} - {*state.held}:
-                    self._withdraw(Step(Do.WITHDRAW, number, "it could not be made"), state)
+                    self._withdraw(RotationStep(Action.WITHDRAW, number, "it could not be made"), state)
             except OrgcalError as error:
                 self._around.tell(f"it could not be taken back now ({error.what}); orgcal rotate goes on from here")
             raise
 
-    def _move(self, named: Named, step: Step, *, afterwards: Named | None = None) -> None:
+    def _move(self, named: GenerationSet, step: RotationStep, *, afterwards: GenerationSet | None = None) -> None:
         """Write `named` down, bring the stack up to it, and keep the record.
 
         Args:
@@ -222,7 +222,7 @@ class Rotation:
         self._log.step(step)
         self._around.record.publish(f"{self._where}: {step.words()}")
 
-    def _began(self, named: Named) -> bool:
+    def _began(self, named: GenerationSet) -> bool:
         """Whether the ledger took `named` before an update failed; if nobody can tell, the next run finds out."""
         try:
             return self._read().ledger.same_as(named)
@@ -248,7 +248,7 @@ class Rotation:
         if named.rollback_to == named.active != ledger.active and named.active in ledger.generations:
             self._asked = replace(self._asked, rollback=True)
             return  # an interrupted roll-back goes on
-        wanted = Named(ledger.generations, ledger.active)
+        wanted = GenerationSet(ledger.generations, ledger.active)
         if named != wanted:
             file.write(wanted)
             self._around.tell(f"the state is ahead of the stack's file: {file.place.name} is written")
@@ -260,7 +260,7 @@ class Rotation:
         if self._turn.waited and newest.created >= self._called_at.replace(microsecond=0):
             return False
         done = {step.do for step in self._outcome.done}
-        return not done or (done == {Do.FINISH} and not self._asked.now and not self._asked.revoke)
+        return not done or (done == {Action.FINISH} and not self._asked.now and not self._asked.revoke)
 
     def _end(self, state: StackState) -> None:
         """Remove what killed runs left, and say where the stack stands."""
@@ -274,7 +274,7 @@ class Rotation:
                 self._outcome.removed = None
                 around.tell(f"left-over credentials could not be looked for: {error.what}")
         done = {step.do for step in self._outcome.done}
-        if self._asked.revoke and done & {Do.RETIRE, Do.WITHDRAW} and Do.ADD not in done:
+        if self._asked.revoke and done & {Action.RETIRE, Action.WITHDRAW} and Action.ADD not in done:
             active = state.ledger.active
             around.tell(f"generation {active} stays in use; if it is the one that leaked: orgcal rotate --revoke again")
         ahead = replace(self._asked, now=False, revoke=False, rollback=False)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from orgcal.durations import in_words
-from orgcal.rotation.state import Entry
+from orgcal.stack.state import GenerationRecord
 
 OVERLAP = timedelta(days=7)
 """How long a superseded generation lives on: platforms and their workers may remember a secret for days."""
 
 
-class Do(enum.StrEnum):
+class Action(enum.StrEnum):
     """The steps; `REST` and `WAIT` are none."""
 
     FINISH = "finish"
@@ -32,7 +32,7 @@ class Do(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RotationRequest:
     """What the command was asked for.
 
     Attributes:
@@ -51,7 +51,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class RotationState:
     """Where a stack stands.
 
     Attributes:
@@ -67,7 +67,7 @@ class Position:
 
     live: tuple[int, ...]
     active: int
-    entries: Mapping[int, Entry]
+    entries: Mapping[int, GenerationRecord]
     complete: bool = True
     held: frozenset[int] = frozenset()
     may_begin: bool = True
@@ -76,22 +76,22 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RotationStep:
     """A step, why, and for `WAIT` and `REST` when the next one is due."""
 
-    do: Do
+    do: Action
     generation: int
     why: str
     due_at: datetime | None = None
 
     def words(self) -> str:
         """What is done, in a few words."""
-        if self.do is Do.FINISH:
+        if self.do is Action.FINISH:
             return "finish the interrupted update"
         return f"{self.do.value} generation {self.generation}"
 
 
-def next_step(position: Position, asked: Asked, now: datetime) -> Step:
+def next_step(position: RotationState, asked: RotationRequest, now: datetime) -> RotationStep:
     """The step that is next.
 
     Args:
@@ -102,21 +102,21 @@ def next_step(position: Position, asked: Asked, now: datetime) -> Step:
     if len(position.live) > 1:
         old, new = position.live[0], position.live[-1]
         if asked.rollback and position.active == new and old in position.held:
-            return Step(Do.ROLL_BACK, old, f"generation {old} is made active again, as asked for")
+            return RotationStep(Action.ROLL_BACK, old, f"generation {old} is made active again, as asked for")
         if position.complete:
             return _between_two(position, old, new, asked, now)
     if not position.complete:
-        return Step(Do.FINISH, position.active, "the last update was interrupted")
+        return RotationStep(Action.FINISH, position.active, "the last update was interrupted")
     return _alone(position, asked, now)
 
 
-def _alone(position: Position, asked: Asked, now: datetime) -> Step:
+def _alone(position: RotationState, asked: RotationRequest, now: datetime) -> RotationStep:
     """One live generation: is another one due?"""
     if position.idle:
-        return Step(Do.REST, position.active, position.idle)
+        return RotationStep(Action.REST, position.active, position.idle)
     active, ends = position.active, position.entries[position.active].expires
     number = max(max(position.entries) + 1, position.begun or 0)
-    begin = Step(Do.ADD, number, "")
+    begin = RotationStep(Action.ADD, number, "")
     if position.may_begin:
         if position.begun is not None:
             return replace(begin, why=f"the stack's file names generation {position.begun}")
@@ -129,28 +129,30 @@ def _alone(position: Position, asked: Asked, now: datetime) -> Step:
     due = ends - asked.within if asked.within is not None else None
     stands = "is good until" if ends > now else "expired on"
     when = f"from {due:%Y-%m-%d}" if due else "with --now, or --if-expiring-within 30d"
-    return Step(Do.REST, active, f"generation {active} {stands} {ends:%Y-%m-%d}; a rotation begins {when}", due)
+    return RotationStep(
+        Action.REST, active, f"generation {active} {stands} {ends:%Y-%m-%d}; a rotation begins {when}", due
+    )
 
 
-def _between_two(position: Position, old: int, new: int, asked: Asked, now: datetime) -> Step:
+def _between_two(position: RotationState, old: int, new: int, asked: RotationRequest, now: datetime) -> RotationStep:
     entries = position.entries
     if position.active == old:
         if entries[new].superseded is not None:
-            return Step(Do.WITHDRAW, new, f"the connector was rolled back to generation {old}")
+            return RotationStep(Action.WITHDRAW, new, f"the connector was rolled back to generation {old}")
         if asked.rollback:
-            return Step(Do.WITHDRAW, new, f"generation {old} stays, as asked for")
+            return RotationStep(Action.WITHDRAW, new, f"generation {old} stays, as asked for")
         if entries[new].expires <= now:
-            return Step(Do.WITHDRAW, new, "it has expired")
-        return Step(Do.ACTIVATE, new, f"generation {new} is to replace generation {old}")
+            return RotationStep(Action.WITHDRAW, new, "it has expired")
+        return RotationStep(Action.ACTIVATE, new, f"generation {new} is to replace generation {old}")
     superseded = entries[old].superseded
     if superseded is None:
-        return Step(Do.RETIRE, old, "it was never in use")
+        return RotationStep(Action.RETIRE, old, "it was never in use")
     if asked.revoke:
-        return Step(Do.RETIRE, old, "it is revoked")
+        return RotationStep(Action.RETIRE, old, "it is revoked")
     if entries[old].expires <= now:
-        return Step(Do.RETIRE, old, "it has expired")
+        return RotationStep(Action.RETIRE, old, "it has expired")
     due = superseded + asked.overlap
     if now >= due:
         over = f"its overlap of {in_words(asked.overlap)} is over" if asked.overlap else "no overlap was asked for"
-        return Step(Do.RETIRE, old, over)
-    return Step(Do.WAIT, old, f"generation {old} lives on until {due:%Y-%m-%d %H:%M} UTC", due)
+        return RotationStep(Action.RETIRE, old, over)
+    return RotationStep(Action.WAIT, old, f"generation {old} lives on until {due:%Y-%m-%d %H:%M} UTC", due)

@@ -6,7 +6,7 @@ import difflib
 import shlex
 from collections.abc import Sequence
 
-from orgcal.msgraph.discovery import is_domain, is_guid
+from orgcal.entra.discovery import is_domain, is_guid
 
 
 def meant_by(wanted: str, known: Sequence[str], connector: str) -> str:

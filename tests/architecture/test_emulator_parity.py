@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from emulator.calendars.models import Users
-from emulator.calendars.routes import calendar_routes
-from emulator.clock import Clock
-from emulator.directory.models import Directory
-from emulator.directory.routes import directory_routes
-from emulator.graph.routing import Route
-from emulator.store import Database
+from orgcal_emulator.calendars.models import Users
+from orgcal_emulator.calendars.routes import calendar_routes
+from orgcal_emulator.clock import Clock
+from orgcal_emulator.directory.models import Directory
+from orgcal_emulator.directory.routes import directory_routes
+from orgcal_emulator.graph.routing import Route
+from orgcal_emulator.store import Database
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "parity.md").read_text(encoding="utf-8")

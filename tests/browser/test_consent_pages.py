@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from orgcal.consent import ConsentService, Outcome
+from orgcal.consent import ConsentService, ConsentOutcome
 from orgcal.consent.pages import PAGES, Renderer
-from orgcal.msgraph.worlds import World
+from orgcal.consent.server import serving
+from orgcal.entra.clouds import CloudEndpoints
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.browser import check_accessible, chromium, contrast, keep_pictures, new_context
@@ -42,9 +43,11 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def service(registry: Registry, world: World, emulator_environ: Mapping[str, str]) -> Iterator[ConsentService]:
-    service = ConsentService(registry, deploy(world, emulator_environ), world, emulator_environ)
-    with service.serve_in_thread(0):
+def service(
+    registry: Registry, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
+) -> Iterator[ConsentService]:
+    service = ConsentService(registry, deploy(endpoints, emulator_environ), endpoints, emulator_environ)
+    with serving(service, 0):
         yield service
     service.close()
 
@@ -136,10 +139,10 @@ def test_link_that_is_not_ours_shows_what_to_think_of_it(page: Page, service: Co
 
 
 def test_page_goes_on_by_itself_when_the_grant_arrives_late(
-    page: Page, registry: Registry, world: World, emulator_environ: Mapping[str, str]
+    page: Page, registry: Registry, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
-    service = ConsentService(registry, deploy(world, emulator_environ), world, emulator_environ)
-    with service.serve_in_thread(0):
+    service = ConsentService(registry, deploy(endpoints, emulator_environ), endpoints, emulator_environ)
+    with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
         state = link.url.rsplit("state=", 1)[1]
         # The callback comes before the consent: as if the grant had not arrived anywhere yet.
@@ -172,4 +175,10 @@ def test_every_page_is_readable_in_light_and_dark(browser: Browser, tmp_path: Pa
 
 
 def test_outcomes_shown_are_those_that_exist() -> None:
-    assert {Outcome.DONE, Outcome.PROVING, Outcome.DECLINED, Outcome.LINK_USED, Outcome.NOT_OURS} <= set(PAGES)
+    assert {
+        ConsentOutcome.DONE,
+        ConsentOutcome.PROVING,
+        ConsentOutcome.DECLINED,
+        ConsentOutcome.LINK_USED,
+        ConsentOutcome.NOT_OURS,
+    } <= set(PAGES)

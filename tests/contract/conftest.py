@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
 
 from benchmarks.azuread_stack import seed_with_rights
-from emulator.server import RunningEmulator
 from tests.support.standin_trial import Trial
 from tests.support.witness_tenant import LiveRefused, WitnessTenant, check_domain, emulated_tenant, live_tenant
 

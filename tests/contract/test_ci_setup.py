@@ -14,18 +14,18 @@ import jwt
 import pytest
 
 from orgcal.ci import environments, plan, setup
+from orgcal.ci.backends import check_places
 from orgcal.ci.github import GithubRepository, open_github
-from orgcal.ci.identities import Identity, Made, check_room
-from orgcal.ci.places import check_places
-from orgcal.ci.wanted import Wanted
-from orgcal.engine.drive import ExactEnvironment
+from orgcal.ci.identities import CiIdentities, Identity, check_room
+from orgcal.ci.request import SetupRequest
 from orgcal.engine.find import Engine
 from orgcal.engine.runner_tokens import renew_tokens, write_token
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home.federation import other_trusts
+from orgcal.entra.session import new_session
 from orgcal.errors import OrgcalError, PlatformError, UsageError
-from orgcal.home.federation import other_trusts
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
+from orgcal.stack.runner import ExactEnvironment
 from tests.support import github_repository_api as github
 from tests.support.deployed_connector import operator_graph
 from tests.support.oidc_issuer import OidcIssuer
@@ -39,7 +39,7 @@ PLACES = check_places(
     "hush-registry",
 )
 FACTS = plan.StackFacts("prod", "", "NANGO_API_KEY_FILE", "", ())
-MADE = Made(
+MADE = CiIdentities(
     "tenant",
     {
         role: Identity(
@@ -67,11 +67,11 @@ def environ(server: StrictServer) -> dict[str, str]:
     return {"GH_TOKEN": API_KEY, "GITHUB_API_URL": server.base_url}
 
 
-def wanted(**more: Any) -> Wanted:
-    return Wanted(**{"repository": "acme/calendar-app", "environment": "production", "places": PLACES, **more})
+def wanted(**more: Any) -> SetupRequest:
+    return SetupRequest(**{"repository": "acme/calendar-app", "environment": "production", "places": PLACES, **more})
 
 
-def set_up(tmp_path: Path, environ: Mapping[str, str], request: Wanted) -> setup.Outcome:
+def set_up(tmp_path: Path, environ: Mapping[str, str], request: SetupRequest) -> setup.CiSetupResult:
     """As the command does, where nothing may get as far as the directory."""
 
     def asked() -> Any:
@@ -247,10 +247,10 @@ def test_gh_commands_say_all_but_the_secrets() -> None:
 
 
 def test_21st_federated_credential_is_refused_before_the_first_write(
-    world: World, emulator_environ: Mapping[str, str], emulator: Any
+    endpoints: CloudEndpoints, emulator_environ: Mapping[str, str], emulator: Any
 ) -> None:
-    with new_session(world) as session:
-        graph: GraphClient = operator_graph(world, emulator_environ, session)
+    with new_session(endpoints) as session:
+        graph: GraphClient = operator_graph(endpoints, emulator_environ, session)
         made = graph.post("/applications", {"displayName": "deployer", "tags": ["orgcal:x/y", "orgcal:x/y:deploy"]})
         for number in range(18):
             credential = {

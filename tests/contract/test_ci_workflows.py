@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orgcal.ci.pins import PINS
+from orgcal.ci.action_versions import PINS
 from orgcal.ci.workflows import compare, refuse_different, render, write
 from orgcal.errors import UsageError
 from tests.support.actionlint import actionlint

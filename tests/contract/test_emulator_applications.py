@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import trustme
-
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 

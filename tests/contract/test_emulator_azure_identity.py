@@ -12,8 +12,7 @@ import jwt
 import trustme
 from azure.identity import CertificateCredential, ClientAssertionCredential, ClientSecretCredential
 from cryptography.hazmat.primitives.asymmetric import rsa
-
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 SCOPE = "https://graph.microsoft.com/.default"
 

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 import requests
 import trustme
-
-from emulator.graph.permissions import GRAPH_CLIENT_ID
-from emulator.seed import DEFAULT_SEED
-from emulator.server import RunningEmulator
+from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
+from orgcal_emulator.seed import DEFAULT_SEED
+from orgcal_emulator.server import RunningEmulator
 
 RECORDED: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parent / "data" / "azuread-requests.json").read_text()

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS
+from orgcal_emulator.server import Keys, RunningEmulator
 
-from emulator.graph.permissions import APPLICATION_PERMISSIONS
-from emulator.server import Keys, RunningEmulator
 from tests.support.raw_exchange import raw_exchange
 
 GENERATED = 10_000

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 USER = "admin@contoso.example"
 

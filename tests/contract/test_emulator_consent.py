@@ -11,10 +11,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 import pytest
 import requests
-
-from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME as BY_NAME
-from emulator.graph.permissions import GRAPH_CLIENT_ID
-from emulator.server import RunningEmulator
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME as BY_NAME
+from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
+from orgcal_emulator.server import RunningEmulator
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
 REDIRECT = "https://connector.example/callback"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from orgcal_emulator.app import EmulatorApp
+from orgcal_emulator.entra.issuers import IssuerKeys
+from orgcal_emulator.request_body import LARGEST_BODY
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.app import EmulatorApp
-from emulator.bodies import LARGEST_BODY
-from emulator.entra.issuers import IssuerKeys
-from emulator.server import RunningEmulator
 from tests.support.raw_exchange import raw_exchange
 from tests.support.strict_server import Reply, StrictServer
 

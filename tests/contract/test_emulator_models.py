@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import trustme
+from orgcal_emulator.calendars.routes import CalendarRoutes
+from orgcal_emulator.calendars.user_routes import UserRoutes
+from orgcal_emulator.calendars.users import PROPERTIES as USER_PROPERTIES
+from orgcal_emulator.directory.applications import READABLE as APPLICATION_PROPERTIES
+from orgcal_emulator.directory.properties import BETA_ONLY
+from orgcal_emulator.directory.service_principals import READABLE as PRINCIPAL_PROPERTIES
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.calendars.routes import CalendarRoutes
-from emulator.calendars.user_routes import UserRoutes
-from emulator.calendars.users import PROPERTIES as USER_PROPERTIES
-from emulator.directory.applications import READABLE as APPLICATION_PROPERTIES
-from emulator.directory.properties import BETA_ONLY
-from emulator.directory.service_principals import READABLE as PRINCIPAL_PROPERTIES
-from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
-from emulator.server import RunningEmulator
 from tests.contract.test_emulator_azuread_replay import RECORDED, Replay, seed_with_rights
 from tests.support.graph_models import problems_of_answer
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 import requests
-
-from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME as BY_NAME
-from emulator.graph.permissions import GRAPH_CLIENT_ID
-from emulator.server import RunningEmulator
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME as BY_NAME
+from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
+from orgcal_emulator.server import RunningEmulator
 
 Call = Callable[..., requests.Response]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
-from emulator.server import RunningEmulator
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
+from orgcal_emulator.server import RunningEmulator
 
 CALENDARS = APPLICATION_PERMISSIONS_BY_NAME["Calendars.Read"].permission_id
 

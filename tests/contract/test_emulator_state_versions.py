@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from emulator.graph.permissions import GRAPH_CLIENT_ID
-from emulator.server import CannotServeError, Keys, RunningEmulator
-from emulator.state_versions import VERSION
+from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
+from orgcal_emulator.server import CannotServeError, Keys, RunningEmulator
+from orgcal_emulator.state_versions import VERSION
 
 
 @pytest.fixture

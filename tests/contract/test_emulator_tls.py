@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from emulator.launch import own_hosts
-from emulator.server import RunningEmulator
-from emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
+from orgcal_emulator.launch import own_hosts
+from orgcal_emulator.server import RunningEmulator
+from orgcal_emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 
 
 def handshake(server: ssl.SSLContext, ca_pem: str, name: str) -> None:

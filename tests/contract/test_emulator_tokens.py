@@ -18,8 +18,7 @@ import trustme
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import load_pem_x509_certificate
-
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 SCOPE = "https://graph.microsoft.com/.default"
 ISV = "11111111-1111-1111-1111-111111111111"

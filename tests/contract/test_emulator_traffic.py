@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 USER = "admin@contoso.example"
 

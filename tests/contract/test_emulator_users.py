@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from emulator.calendars.users import TenantUsers
-from emulator.server import RunningEmulator
+from orgcal_emulator.calendars.users import TenantUsers
+from orgcal_emulator.server import RunningEmulator
 
 SEED = """
 tenants:

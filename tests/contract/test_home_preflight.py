@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from orgcal.entra.auth import ClientSecret, TokenSource
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home.applications import by_client_id, deleted_named, named, tagged
+from orgcal.entra.home.policy import POLICY_PATH, CredentialPolicy, read_policy
+from orgcal.entra.home.preflight import Intent, PreflightCheck, preflight
+from orgcal.entra.operator import operator_tokens
+from orgcal.entra.session import new_session
 from orgcal.errors import GraphError
-from orgcal.home.applications import by_client_id, deleted_named, named, tagged
-from orgcal.home.policy import POLICY_PATH, CredentialPolicy, read_policy
-from orgcal.home.preflight import Finding, Intent, preflight
-from orgcal.msgraph.auth import ClientSecret, TokenSource
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.operator import operator_tokens
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
 from tests.support.deployed_connector import HOME
 
 TAG = "orgcal:orgcal/prod"
@@ -25,26 +25,26 @@ INTENT = Intent("prod", TAG, "Calendar Sync", "secret", timedelta(days=180))
 
 
 @pytest.fixture
-def graph(world: World) -> Iterator[GraphClient]:
+def graph(endpoints: CloudEndpoints) -> Iterator[GraphClient]:
     """Microsoft Graph as the emulator's operator."""
-    with new_session(world) as session:
-        yield GraphClient(world, operator_tokens(world, {}, HOME, session), session)
+    with new_session(endpoints) as session:
+        yield GraphClient(endpoints, operator_tokens(endpoints, {}, HOME, session), session)
 
 
 @pytest.fixture
-def graph_as(world: World, emulator: Any) -> Iterator[Callable[..., GraphClient]]:
+def graph_as(endpoints: CloudEndpoints, emulator: Any) -> Iterator[Callable[..., GraphClient]]:
     """Microsoft Graph as an application of the home tenant with these permissions."""
-    with new_session(world) as session:
+    with new_session(endpoints) as session:
 
         def log_in(*permissions: str) -> GraphClient:
             client = emulator.add_client("isv.example", *permissions)
-            tokens = TokenSource(world, HOME, client.client_id, ClientSecret(client.secret), session)
-            return GraphClient(world, tokens, session)
+            tokens = TokenSource(endpoints, HOME, client.client_id, ClientSecret(client.secret), session)
+            return GraphClient(endpoints, tokens, session)
 
         yield log_in
 
 
-def by_name(findings: list[Finding]) -> dict[str, Finding]:
+def by_name(findings: list[PreflightCheck]) -> dict[str, PreflightCheck]:
     return {finding.name: finding for finding in findings}
 
 

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 import trustme
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
+from orgcal.entra.answers import graph_error, retry_after_s, shorten
+from orgcal.entra.auth import TokenSource, roles_of
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientCertificate, ClientSecret, FederatedToken
+from orgcal.entra.discovery import resolve_tenant
+from orgcal.entra.graph import Clock, GraphClient
+from orgcal.entra.permissions import GRAPH_APP_ID, published_roles
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
+from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, GraphError, Unreachable, UsageError
-from orgcal.msgraph.answers import graph_error, retry_after_s, shorten
-from orgcal.msgraph.auth import TokenSource, roles_of
-from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, FederatedToken
-from orgcal.msgraph.discovery import resolve_tenant
-from orgcal.msgraph.graph import Clock, GraphClient
-from orgcal.msgraph.permissions import GRAPH_APP_ID, published_roles
-from orgcal.msgraph.pinned_roles import APP_ROLE_IDS
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
 from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, serving
 from tests.support.deployed_connector import CONTOSO, HOME
 from tests.support.strict_server import Reply as StrictReply
@@ -32,11 +32,11 @@ from tests.support.strict_server import StrictServer
 
 
 @pytest.fixture
-def operator(world: World) -> Iterator[TokenSource]:
-    with new_session(world) as session:
-        assert world.emulated is not None
-        secret = ClientSecret(world.emulated.operator_client_secret_file.read_text().strip())
-        yield TokenSource(world, HOME, world.emulated.operator_client_id, secret, session)
+def operator(endpoints: CloudEndpoints) -> Iterator[TokenSource]:
+    with new_session(endpoints) as session:
+        assert endpoints.emulated is not None
+        secret = ClientSecret(endpoints.emulated.operator_client_secret_file.read_text().strip())
+        yield TokenSource(endpoints, HOME, endpoints.emulated.operator_client_id, secret, session)
 
 
 def posts(emulator: RunningEmulator) -> int:
@@ -47,7 +47,7 @@ def posts(emulator: RunningEmulator) -> int:
 
 
 def test_session_trusts_the_emulator_whatever_the_environment_names(
-    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    endpoints: CloudEndpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "other.pem").write_text("no certificates here\n")
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
@@ -56,12 +56,12 @@ def test_session_trusts_the_emulator_whatever_the_environment_names(
     (tmp_path / ".netrc").write_text("machine localhost login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
 
-    with new_session(world) as session:
-        assert resolve_tenant(world, "contoso.example", session) == CONTOSO
+    with new_session(endpoints) as session:
+        assert resolve_tenant(endpoints, "contoso.example", session) == CONTOSO
 
 
-def test_session_of_another_world_does_not_trust_the_emulator(world: World) -> None:
-    foreign = replace(world, emulated=None, cloud="public")
+def test_session_of_another_cloud_does_not_trust_the_emulator(endpoints: CloudEndpoints) -> None:
+    foreign = replace(endpoints, emulated=None, cloud="public")
     with new_session(foreign, environ={}) as session, pytest.raises(Unreachable, match="SSLError"):
         resolve_tenant(foreign, "contoso.example", session)
 
@@ -69,8 +69,8 @@ def test_session_of_another_world_does_not_trust_the_emulator(world: World) -> N
 def test_session_follows_no_redirect() -> None:
     with serving(ScriptedGraph()) as graph, serving(ScriptedGraph()) as stranger:
         graph.intercept = lambda seen: Reply(307, {}, {"Location": stranger.url})
-        with new_session(graph.world) as session, pytest.raises(Unreachable, match="TooManyRedirects"):
-            GraphClient(graph.world, GivenTokens(), session, clock=impatient()).get("/me")
+        with new_session(graph.endpoints) as session, pytest.raises(Unreachable, match="TooManyRedirects"):
+            GraphClient(graph.endpoints, GivenTokens(), session, clock=impatient()).get("/me")
         assert stranger.seen == []
 
 
@@ -89,9 +89,11 @@ def test_token_is_asked_for_once_by_many_threads(operator: TokenSource, emulator
     assert posts(emulator) == 1
 
 
-def test_fresh_token_is_asked_for_each_time_also_after_a_refusal(world: World, emulator: RunningEmulator) -> None:
-    with new_session(world) as session:
-        source = TokenSource(world, CONTOSO, "00000000-0000-4000-8000-000000000000", ClientSecret("x"), session)
+def test_fresh_token_is_asked_for_each_time_also_after_a_refusal(
+    endpoints: CloudEndpoints, emulator: RunningEmulator
+) -> None:
+    with new_session(endpoints) as session:
+        source = TokenSource(endpoints, CONTOSO, "00000000-0000-4000-8000-000000000000", ClientSecret("x"), session)
         for _ in range(3):
             with pytest.raises(EntraError) as refused:
                 source.fresh_token()
@@ -117,19 +119,19 @@ def test_renewed_token_is_asked_for_once_for_many_refusals(operator: TokenSource
     ],
 )
 def test_token_that_is_refused_says_why_and_never_the_secret(
-    world: World, tenant: str, client: str, aadsts: int, what: str
+    endpoints: CloudEndpoints, tenant: str, client: str, aadsts: int, what: str
 ) -> None:
     secret = "very-secret-value"
-    with new_session(world) as session, pytest.raises(EntraError, match=what) as refused:
-        TokenSource(world, tenant, client, ClientSecret(secret), session).token()
+    with new_session(endpoints) as session, pytest.raises(EntraError, match=what) as refused:
+        TokenSource(endpoints, tenant, client, ClientSecret(secret), session).token()
 
     assert refused.value.aadsts == aadsts
     shown = "".join(traceback.format_exception(refused.value)) + repr(refused.value)
     assert secret not in shown
 
 
-def test_token_from_an_unreachable_entra_is_unreachable(world: World) -> None:
-    nowhere = replace(world, login_url="https://localhost:9")
+def test_token_from_an_unreachable_entra_is_unreachable(endpoints: CloudEndpoints) -> None:
+    nowhere = replace(endpoints, login_url="https://localhost:9")
     with new_session(nowhere) as session, pytest.raises(Unreachable, match="cannot be reached"):
         TokenSource(nowhere, HOME, "c", ClientSecret("x"), session).token()
 
@@ -153,10 +155,10 @@ def authority() -> trustme.CA:
 @pytest.mark.parametrize("broken", ["description", "token"])
 @pytest.mark.parametrize("reply", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_token_with_an_unusable_answer_of_entra_is_explained(
-    world: World, authority: trustme.CA, tmp_path: Path, broken: str, reply: StrictReply
+    endpoints: CloudEndpoints, authority: trustme.CA, tmp_path: Path, broken: str, reply: StrictReply
 ) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    assert world.emulated is not None
+    assert endpoints.emulated is not None
 
     def api(request: StrictRequest) -> StrictReply:
         if broken == "token" and request.path.endswith("openid-configuration"):
@@ -165,7 +167,9 @@ def test_token_with_an_unusable_answer_of_entra_is_explained(
         return reply
 
     with StrictServer(api, ca=authority).running() as server:
-        there = replace(world, login_url=server.base_url, emulated=replace(world.emulated, ca_file=tmp_path / "ca.pem"))
+        there = replace(
+            endpoints, login_url=server.base_url, emulated=replace(endpoints.emulated, ca_file=tmp_path / "ca.pem")
+        )
         with new_session(there) as session, pytest.raises((Unreachable, EntraError)) as refused:
             TokenSource(there, HOME, "c", ClientSecret("very-secret-value"), session).token()
 
@@ -187,9 +191,9 @@ def test_credentials_never_show_their_values() -> None:
         assert "s3cret" not in repr(credential) + str([credential])
 
 
-def test_pinned_ids_are_those_the_directory_publishes(world: World, operator: TokenSource) -> None:
-    with new_session(world) as session:
-        graph = GraphClient(world, operator, session)
+def test_pinned_ids_are_those_the_directory_publishes(endpoints: CloudEndpoints, operator: TokenSource) -> None:
+    with new_session(endpoints) as session:
+        graph = GraphClient(endpoints, operator, session)
         found = graph.get("/servicePrincipals", {"$filter": f"appId eq '{GRAPH_APP_ID}'"})["value"][0]
     published = published_roles(found["appRoles"])
     assert {name: role.role_id for name, role in published.items() if name in APP_ROLE_IDS}
@@ -197,15 +201,15 @@ def test_pinned_ids_are_those_the_directory_publishes(world: World, operator: To
 
 
 @pytest.mark.parametrize("name", ["contoso.example", CONTOSO, CONTOSO.upper()])
-def test_resolve_tenant_gives_the_tenant_id(world: World, name: str) -> None:
-    with new_session(world) as session:
-        assert resolve_tenant(world, name, session) == CONTOSO
+def test_resolve_tenant_gives_the_tenant_id(endpoints: CloudEndpoints, name: str) -> None:
+    with new_session(endpoints) as session:
+        assert resolve_tenant(endpoints, name, session) == CONTOSO
 
 
 @pytest.mark.parametrize("name", ["nobody.example", "99999999-9999-9999-9999-999999999999", "../common", "", "a b"])
-def test_resolve_tenant_refuses_what_is_no_tenant(world: World, name: str) -> None:
-    with new_session(world) as session, pytest.raises(UsageError):
-        resolve_tenant(world, name, session)
+def test_resolve_tenant_refuses_what_is_no_tenant(endpoints: CloudEndpoints, name: str) -> None:
+    with new_session(endpoints) as session, pytest.raises(UsageError):
+        resolve_tenant(endpoints, name, session)
 
 
 # --- requests ---
@@ -241,8 +245,8 @@ def clock() -> Impatient:
 
 @pytest.fixture
 def client(graph: ScriptedGraph, clock: Impatient) -> Iterator[GraphClient]:
-    with new_session(graph.world) as session:
-        yield GraphClient(graph.world, GivenTokens(), session, clock=impatient(clock))
+    with new_session(graph.endpoints) as session:
+        yield GraphClient(graph.endpoints, GivenTokens(), session, clock=impatient(clock))
 
 
 def answers(graph: ScriptedGraph, *replies: Reply) -> None:

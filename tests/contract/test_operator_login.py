@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from orgcal.entra.auth import roles_of
+from orgcal.entra.clouds import CloudEndpoints, load_endpoints
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.operator import AUDIENCE, federated_login, operator_tokens
+from orgcal.entra.session import new_session
+from orgcal.entra.tokens import Tokens
 from orgcal.errors import EntraError, Unreachable, UsageError
-from orgcal.msgraph.auth import roles_of
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.operator import AUDIENCE, federated_login, operator_tokens
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.tokens import Tokens
-from orgcal.msgraph.worlds import World, load_world
 from tests.support.deployed_connector import HOME
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.strict_server import StrictServer
@@ -32,22 +32,22 @@ RIGHTS = {"Application.ReadWrite.OwnedBy", "Application.Read.All"}
 
 
 @pytest.fixture
-def session(world: World) -> Iterator[requests.Session]:
-    with new_session(world, environ={}) as found:
+def session(endpoints: CloudEndpoints) -> Iterator[requests.Session]:
+    with new_session(endpoints, environ={}) as found:
         yield found
 
 
 @pytest.fixture
-def login(world: World, session: requests.Session) -> Callable[[Mapping[str, str]], Tokens]:
-    """The operator of a world that is none of the emulator's, but has its address."""
-    real = replace(world, emulated=None)
+def login(endpoints: CloudEndpoints, session: requests.Session) -> Callable[[Mapping[str, str]], Tokens]:
+    """The operator of a cloud that is none of the emulator's, but has its address."""
+    real = replace(endpoints, emulated=None)
     return lambda environ: operator_tokens(real, environ, HOME, session)
 
 
 @pytest.fixture
-def secret_file(world: World) -> Path:
-    assert world.emulated is not None
-    return world.emulated.operator_client_secret_file
+def secret_file(endpoints: CloudEndpoints) -> Path:
+    assert endpoints.emulated is not None
+    return endpoints.emulated.operator_client_secret_file
 
 
 def bundle(path: Path, password: str) -> str:
@@ -77,11 +77,15 @@ def test_operator_with_a_secret_logs_in_by_value_and_by_file(
 
 
 def test_operator_with_a_certificate_logs_in(
-    login: Any, world: World, session: requests.Session, emulator_environ: Mapping[str, str], tmp_path: Path
+    login: Any,
+    endpoints: CloudEndpoints,
+    session: requests.Session,
+    emulator_environ: Mapping[str, str],
+    tmp_path: Path,
 ) -> None:
     client_id = emulator_environ["ARM_CLIENT_ID"]
     certificate = bundle(tmp_path / "operator.pfx", "open")
-    graph = GraphClient(world, login(emulator_environ), session)
+    graph = GraphClient(endpoints, login(emulator_environ), session)
     made = graph.post("/applications", {"displayName": "deployer"})
     graph.post("/servicePrincipals", {"appId": made["appId"]})
     key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": certificate}
@@ -138,16 +142,16 @@ def test_operator_by_oidc_without_a_token_is_told_what_to_set(login: Any) -> Non
     assert "id-token: write" in caught.value.repair
 
 
-def test_runner_is_at_the_emulator_only_if_its_variables_name_that_emulator(world: World) -> None:
+def test_runner_is_at_the_emulator_only_if_its_variables_name_that_emulator(endpoints: CloudEndpoints) -> None:
     issuer = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://ci.example/", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "key"}
     runner = {"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "x", **issuer}
-    here = {**runner, "ARM_METADATA_HOSTNAME": world.metadata_host}
+    here = {**runner, "ARM_METADATA_HOSTNAME": endpoints.metadata_host}
 
-    assert federated_login(world, here)
-    assert not federated_login(world, runner)
-    assert not federated_login(world, {**here, "ARM_METADATA_HOSTNAME": "localhost:1"})
-    assert not federated_login(world, {**here, "ARM_CLIENT_SECRET": "s"})
-    assert not federated_login(load_world("public", {}), {**runner, "ARM_METADATA_HOSTNAME": ""})
+    assert federated_login(endpoints, here)
+    assert not federated_login(endpoints, runner)
+    assert not federated_login(endpoints, {**here, "ARM_METADATA_HOSTNAME": "localhost:1"})
+    assert not federated_login(endpoints, {**here, "ARM_CLIENT_SECRET": "s"})
+    assert not federated_login(load_endpoints("public", {}), {**runner, "ARM_METADATA_HOSTNAME": ""})
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,7 @@ def test_runner_is_at_the_emulator_only_if_its_variables_name_that_emulator(worl
 )
 def test_runner_with_a_token_of_its_issuer_logs_in_or_is_told_why_not(
     login: Any,
-    world: World,
+    endpoints: CloudEndpoints,
     session: requests.Session,
     emulator_environ: Mapping[str, str],
     skewed_s: int,
@@ -169,14 +173,14 @@ def test_runner_with_a_token_of_its_issuer_logs_in_or_is_told_why_not(
     said: str,
 ) -> None:
     issuer = OidcIssuer("https://ci.example", subject)
-    graph = GraphClient(world, login(emulator_environ), session)
+    graph = GraphClient(endpoints, login(emulator_environ), session)
     made = graph.post("/applications", {"displayName": "runner"})
     graph.post("/servicePrincipals", {"appId": made["appId"]})
     trusted = {"issuer": issuer.issuer, "subject": "repo:acme/app:environment:production", "audiences": [AUDIENCE]}
     graph.post(f"/applications/{made['id']}/federatedIdentityCredentials", {**trusted, "name": "runner"})
-    assert world.emulated is not None
-    control = {"Authorization": f"Bearer {world.emulated.control_token_file.read_text().strip()}"}
-    url = world.emulated.control_url
+    assert endpoints.emulated is not None
+    control = {"Authorization": f"Bearer {endpoints.emulated.control_token_file.read_text().strip()}"}
+    url = endpoints.emulated.control_url
     session.post(f"{url}/issuers", json={"issuer": issuer.issuer, "keys": issuer.keys()}, headers=control)
     if skewed_s:
         session.post(f"{url}/clock", json={"advance_s": skewed_s}, headers=control)
@@ -212,8 +216,10 @@ def test_operator_without_any_login_is_told_all_ways(
     assert f"az login --tenant {HOME}" in caught.value.repair
 
 
-def test_operator_whose_entra_is_not_there_is_told_in_seconds(world: World, session: requests.Session) -> None:
-    gone = replace(world, emulated=None, login_url="https://localhost:9", graph_url="https://localhost:9")
+def test_operator_whose_entra_is_not_there_is_told_in_seconds(
+    endpoints: CloudEndpoints, session: requests.Session
+) -> None:
+    gone = replace(endpoints, emulated=None, login_url="https://localhost:9", graph_url="https://localhost:9")
 
     with pytest.raises(Unreachable):
         operator_tokens(gone, {"ARM_CLIENT_ID": "x", "ARM_CLIENT_SECRET": "y"}, HOME, session).token()

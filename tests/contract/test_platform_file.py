@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from orgcal.errors import PlatformError
+from orgcal.files import private as safe
 from orgcal.platforms import ConnectorSettings, Credential, ensure_connector, open_platform
-from orgcal.platforms import safe_file as safe
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 CALLBACK = "https://app.example.com/oauth/callback"

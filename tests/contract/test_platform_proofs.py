@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trustme
 
-from orgcal.msgraph.credentials import ClientSecret
+from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import ConnectorSettings, Credential, ensure_connector, push_credentials
 from tests.support.platform_cases import NAMES, open_case
 from verify.credentials import find_credential

@@ -11,9 +11,9 @@ import pytest
 import trustme
 
 from orgcal.platforms import ConnectorSettings
-from providers._sdk import Call, Properties, Resource, Secret, State, reveal
-from providers.connector.connectors import Connector
-from providers.connector.credentials import ConnectorCredentials
+from orgcal.provider._sdk import Call, Properties, Resource, Secret, State, reveal
+from orgcal.provider.connector.connectors import Connector
+from orgcal.provider.connector.credentials import ConnectorCredentials
 from tests.support.platform_cases import NAMES, Case, able, open_case
 
 CLIENT_ID = "5f0c8a0e-0000-4000-8000-000000000001"

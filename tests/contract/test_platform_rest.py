@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import trustme
 
+from orgcal.entra.clouds import load_endpoints
+from orgcal.entra.session import new_session
 from orgcal.errors import ConfigError, PlatformError, Unreachable, UsageError
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import load_world
 from orgcal.platforms import open_platform, place_of
 from orgcal.platforms.rest import RestClient, segment
 from tests.support.platform_apis import API_KEY, NangoApi
@@ -30,7 +30,7 @@ def server() -> Iterator[StrictServer]:
 
 
 def client_of(server: StrictServer, **options: Any) -> RestClient:
-    session = new_session(load_world("public", {}), environ={})
+    session = new_session(load_endpoints("public", {}), environ={})
     headers = {"Authorization": f"Bearer {API_KEY}"}
     return RestClient(session, server.base_url, headers, name="the platform", key_hint="KEY_FILE", **options)
 

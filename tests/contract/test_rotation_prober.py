@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
 
 from benchmarks.rotation_prober import Prober
-from emulator.server import RunningEmulator
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.session import new_session
 from orgcal.platforms import Credential, open_platform
+from orgcal.stack.outputs import StackOutputs
 from tests.support.deployed_connector import HOME, deploy, environ_of, operator_graph
 
 
 @pytest.fixture
 def prober(
-    world: World, emulator: RunningEmulator, emulator_environ: dict[str, str]
+    endpoints: CloudEndpoints, emulator: RunningEmulator, emulator_environ: dict[str, str]
 ) -> Iterator[tuple[Prober, StackOutputs]]:
-    outputs = deploy(world, environ_of(emulator_environ))
+    outputs = deploy(endpoints, environ_of(emulator_environ))
     probing = Prober(emulator.ready, outputs.connector_key, HOME)
     yield probing, outputs
     probing.close()
 
 
 def test_prober_counts_a_secret_that_was_deleted_while_the_connector_has_it(
-    prober: tuple[Prober, StackOutputs], world: World, emulator_environ: dict[str, str]
+    prober: tuple[Prober, StackOutputs], endpoints: CloudEndpoints, emulator_environ: dict[str, str]
 ) -> None:
     probing, outputs = prober
     probing.probe()
     good = list(probing.failed)
-    with new_session(world) as session:
+    with new_session(endpoints) as session:
         path = f"/applications/{outputs.application_object_id}/removePassword"
-        operator_graph(world, environ_of(emulator_environ), session).post(
+        operator_graph(endpoints, environ_of(emulator_environ), session).post(
             path, {"keyId": outputs.credentials[0].key_id}
         )
     probing.probe()

@@ -11,25 +11,25 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
-from orgcal.engine.environment import StackEnvironment
-from orgcal.engine.tools import Prepared
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
+from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.msgraph.credentials import ClientSecret
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
 from orgcal.platforms import Credential, open_platform
 from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.log import RotationLog
 from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
-from orgcal.rotation.proof import IN_A_ROW, SAMPLE, Clock, Organisation, Prover, sample_of
-from orgcal.rotation.proofs import Proofs
-from orgcal.rotation.settings_file import CredentialSection, SettingsFile
-from orgcal.rotation.state import HeldCredential, Named, StackState, read_state
+from orgcal.rotation.proof import IN_A_ROW, SAMPLE, ClockSkew, CredentialProber, Organisation, sample_of
+from orgcal.rotation.proof_session import Proofs
+from orgcal.settings.credential_file import CredentialSection, SettingsFile
+from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.outputs import StackOutputs
+from orgcal.stack.prepare import OpenStack
+from orgcal.stack.state import GenerationSet, LiveCredential, StackState, read_state
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
 from tests.support.deployed_connector import (
@@ -50,7 +50,7 @@ AT_HOME, AT_CONTOSO = Organisation(HOME, "the home tenant"), Organisation(CONTOS
 class Bench:
     """A deployed connector, and a prover whose pauses move the emulator's clock instead of passing."""
 
-    world: World
+    endpoints: CloudEndpoints
     environ: dict[str, str]
     emulator: RunningEmulator
     session: requests.Session
@@ -62,9 +62,9 @@ class Bench:
         self.slept_s += seconds
         self.emulator.move_clock(seconds)
 
-    def prover(self, patience_s: float = 60.0) -> Prover:
-        return Prover(
-            self.world,
+    def prover(self, patience_s: float = 60.0) -> CredentialProber:
+        return CredentialProber(
+            self.endpoints,
             self.outputs.client_id,
             self.session,
             patience=timedelta(seconds=patience_s),
@@ -81,7 +81,7 @@ class Bench:
     def added(self, *, lag_s: float) -> ClientSecret:
         """A new secret that the token endpoint learns of so much later."""
         self.control("/lag", {"seconds": lag_s, "kinds": ["credential"]})
-        graph = operator_graph(self.world, self.environ, self.session)
+        graph = operator_graph(self.endpoints, self.environ, self.session)
         body = {"passwordCredential": {"displayName": "orgcal:orgcal/test generation 2"}}
         answer = graph.post(f"/applications/{self.outputs.application_object_id}/addPassword", body)
         return ClientSecret(answer["secretText"])
@@ -89,13 +89,13 @@ class Bench:
     def consent(self) -> None:
         """Contoso's administrator consents."""
         url = consent_url(
-            self.world,
+            self.endpoints,
             tenant_id=CONTOSO,
             client_id=self.outputs.client_id,
             redirect_uri=CONSENT_URI,
             state="s",
         )
-        assert "error=" not in answer(self.world, url, "admin@contoso.example", follow=False).headers["Location"]
+        assert "error=" not in answer(self.endpoints, url, "admin@contoso.example", follow=False).headers["Location"]
 
     def control(self, path: str, body: dict[str, Any]) -> None:
         control = self.emulator.ready["control"]
@@ -105,10 +105,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(world: World, emulator: RunningEmulator, emulator_environ: dict[str, str]) -> Iterator[Bench]:
+def bench(endpoints: CloudEndpoints, emulator: RunningEmulator, emulator_environ: dict[str, str]) -> Iterator[Bench]:
     environ = environ_of(emulator_environ)
-    with new_session(world) as session:
-        yield Bench(world, environ, emulator, session, deploy(world, environ))
+    with new_session(endpoints) as session:
+        yield Bench(endpoints, environ, emulator, session, deploy(endpoints, environ))
 
 
 # Before use --------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def test_sample_of_many_organisations_is_small_fair_and_repeatable() -> None:
 
 @pytest.mark.parametrize(("off", "says"), [(600, "10 minutes ahead of"), (-600, "10 minutes behind")])
 def test_clock_that_is_off_by_minutes_is_refused_by_the_answers_date(bench: Bench, off: float, says: str) -> None:
-    clock = Clock(lambda: datetime.now(UTC) + timedelta(seconds=off))
+    clock = ClockSkew(lambda: datetime.now(UTC) + timedelta(seconds=off))
     bench.session.hooks["response"].append(clock)
 
     bench.prover().prove(bench.current, [], AT_HOME, way="stack's credential")
@@ -193,7 +193,7 @@ def test_clock_that_is_off_by_minutes_is_refused_by_the_answers_date(bench: Benc
 
 
 def test_clock_that_is_right_is_no_matter(bench: Bench) -> None:
-    clock = Clock(lambda: datetime.now(UTC))
+    clock = ClockSkew(lambda: datetime.now(UTC))
     clock.check()  # nobody was asked yet
     bench.session.hooks["response"].append(clock)
 
@@ -289,10 +289,10 @@ class Further:
     def proofs(self) -> Proofs:
         folder, unused = self.folder, None
         environment = StackEnvironment(folder, "test", "emulator", folder, folder.as_uri(), None)
-        log = RotationLog(Prepared(unused, unused, environment, {}, guarded=True), print)  # type: ignore[arg-type]
+        log = RotationLog(OpenStack(unused, unused, environment, {}, guarded=True), print)  # type: ignore[arg-type]
         file = SettingsFile(folder, "test", emulated=True, overlay=False)
         return Proofs(
-            self.bench.world,
+            self.bench.endpoints,
             self.bench.outputs,  # as they were when the run began
             self.bench.environ,
             file,
@@ -303,7 +303,7 @@ class Further:
         )
 
     def state(self) -> StackState:
-        held = {1: HeldCredential(1, "secret", "key-1", self.bench.current, None)}
+        held = {1: LiveCredential(1, "secret", "key-1", self.bench.current, None)}
         return replace(
             read_state(exported([1], 1, password(1), pushed=1), where="stack test"), outputs=self.outputs, held=held
         )
@@ -348,12 +348,12 @@ def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(b
         "certificates": {2: files},
     }
     (tmp_path / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": {"orgcal:credential": said}}))
-    graph = operator_graph(bench.world, bench.environ, bench.session)
+    graph = operator_graph(bench.endpoints, bench.environ, bench.session)
     body = "".join(line for line in made.certificate_pem.splitlines() if "-----" not in line)
     key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": body}
     graph.patch(f"/applications/{bench.outputs.application_object_id}", {"keyCredentials": [key]})
     further = Further(bench, tmp_path)
-    own = HeldCredential(2, "certificate", "key-2", None, None)  # the state has no private key of the user's
+    own = LiveCredential(2, "certificate", "key-2", None, None)  # the state has no private key of the user's
     state = replace(further.state(), held={2: own})
 
     with further.proofs() as proofs:
@@ -390,7 +390,7 @@ def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
 def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(bench: Bench) -> None:
     state = read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
     files = {"certificate_file": "a.pem", "private_key_file": "a.key"}
-    brought = CredentialSection(Named((3,), 3), "certificate", {}, {3: files})
+    brought = CredentialSection(GenerationSet((3,), 3), "certificate", {}, {3: files})
 
     with pytest.raises(UsageError, match="there are no files for generation 4") as refused:
         check_new_generation(4, state, brought, bench.environ)

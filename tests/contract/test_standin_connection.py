@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
+from orgcal_emulator.server import RunningEmulator
 
 from benchmarks.azuread_directory import SeenDirectory
 from benchmarks.azuread_stack import arm_variables, seed_with_rights
-from emulator.server import RunningEmulator
-from orgcal.errors import EntraError, OrgcalError, Unreachable, WorldMismatch
-from providers.azuread.connection import METADATA_PATH, Connection, object_id_in
-from providers.azuread.settings import read_settings
+from orgcal.errors import CloudMismatch, EntraError, OrgcalError, Unreachable
+from orgcal.provider.azuread.connection import METADATA_PATH, Connection, object_id_in
+from orgcal.provider.azuread.settings import read_settings
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_connection_metadata_that_leads_elsewhere_is_refused(part: str, tmp_path
         },
         "microsoftGraphResourceId": "https://graph.microsoft.com" if part == "graph" else "https://localhost",
     }
-    leads = pytest.raises(WorldMismatch, match="the metadata answer names")
+    leads = pytest.raises(CloudMismatch, match="the metadata answer names")
     with metadata_at(tmp_path, 200, json.dumps(answer)) as (host, environ, _), leads:
         _ = connected({**environ, "ARM_METADATA_HOSTNAME": host}).directory
 

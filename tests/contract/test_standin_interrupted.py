@@ -15,15 +15,15 @@ import pytest
 
 from benchmarks.azuread_plan import CALENDARS_READ, Plan
 from orgcal.errors import OrgcalError
-from providers._sdk import Secret, State
-from providers.azuread.app_role_assignment import AppRoleAssignment
-from providers.azuread.application import Application
-from providers.azuread.certificate import ApplicationCertificate
-from providers.azuread.federated import ApplicationFederatedIdentityCredential
-from providers.azuread.functions import GetServicePrincipal
-from providers.azuread.managed import Managed
-from providers.azuread.password import ApplicationPassword
-from providers.azuread.service_principal import ServicePrincipal
+from orgcal.provider._sdk import Secret, State
+from orgcal.provider.azuread.app_role_assignment import AppRoleAssignment
+from orgcal.provider.azuread.application import Application
+from orgcal.provider.azuread.certificate import ApplicationCertificate
+from orgcal.provider.azuread.federated import ApplicationFederatedIdentityCredential
+from orgcal.provider.azuread.functions import GetServicePrincipal
+from orgcal.provider.azuread.managed import Managed
+from orgcal.provider.azuread.password import ApplicationPassword
+from orgcal.provider.azuread.service_principal import ServicePrincipal
 from tests.support.standin_trial import FEDERATED, GRAPH_APP_ID, Trial
 
 IMPORT = "To be managed via Terraform, this resource needs to be imported into the State. Please see the resource "

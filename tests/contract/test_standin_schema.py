@@ -10,12 +10,12 @@ from typing import Any
 import pulumi_azuread
 import pytest
 
-from providers.azuread import VERSION
-from providers.azuread.fields import DEFAULTS, ID, META, Field
-from providers.azuread.functions import GetClientConfig, GetServicePrincipal
-from providers.azuread.managed import Managed
-from providers.azuread.plugin import TYPES
-from providers.azuread.settings import CONFIG
+from orgcal.provider.azuread import VERSION
+from orgcal.provider.azuread.fields import DEFAULTS, ID, META, Field
+from orgcal.provider.azuread.functions import GetClientConfig, GetServicePrincipal
+from orgcal.provider.azuread.managed import Managed
+from orgcal.provider.azuread.plugin import TYPES
+from orgcal.provider.azuread.settings import CONFIG
 
 
 def wire_names(kind: type) -> dict[str, str]:

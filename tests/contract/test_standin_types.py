@@ -9,14 +9,14 @@ import pytest
 
 from benchmarks.azuread_plan import CALENDARS_READ, Plan
 from orgcal.errors import OrgcalError
-from providers._sdk import InvalidInputs, Secret, State, reveal
-from providers.azuread.app_role_assignment import AppRoleAssignment
-from providers.azuread.application import Application
-from providers.azuread.certificate import ApplicationCertificate
-from providers.azuread.federated import ApplicationFederatedIdentityCredential
-from providers.azuread.functions import GetServicePrincipal
-from providers.azuread.password import ApplicationPassword
-from providers.azuread.service_principal import ServicePrincipal
+from orgcal.provider._sdk import InvalidInputs, Secret, State, reveal
+from orgcal.provider.azuread.app_role_assignment import AppRoleAssignment
+from orgcal.provider.azuread.application import Application
+from orgcal.provider.azuread.certificate import ApplicationCertificate
+from orgcal.provider.azuread.federated import ApplicationFederatedIdentityCredential
+from orgcal.provider.azuread.functions import GetServicePrincipal
+from orgcal.provider.azuread.password import ApplicationPassword
+from orgcal.provider.azuread.service_principal import ServicePrincipal
 from tests.support.standin_trial import FEDERATED, GRAPH_APP_ID, Trial
 
 ROLE_ID = "5f3b1c52-0d5c-4b7e-9a5e-000000000001"

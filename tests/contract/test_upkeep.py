@@ -12,21 +12,21 @@ import pytest
 
 from orgcal.cli.status import as_lines
 from orgcal.consent.links import consent_url
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home import applications
+from orgcal.entra.operator import operator_tokens
+from orgcal.entra.permissions import APP_ROLE_IDS, GRAPH_APP_ID
+from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.home import applications
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.operator import operator_tokens
-from orgcal.msgraph.permissions import APP_ROLE_IDS, GRAPH_APP_ID
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
+from orgcal.operations.adopt import live_application, patched
+from orgcal.operations.adoption import plan_adoption
+from orgcal.operations.status import look
+from orgcal.operations.sweep import _is_ours, find_orphans, remove_orphan
 from orgcal.platforms import Credential, open_platform
+from orgcal.stack.held import read_state
+from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State, Tenant
-from orgcal.upkeep.adopt import live_application, patched
-from orgcal.upkeep.adoption import plan_adoption
-from orgcal.upkeep.held import read_state
-from orgcal.upkeep.status import look
-from orgcal.upkeep.sweep import _is_ours, find_orphans, remove_orphan
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, deploy
 
@@ -34,15 +34,15 @@ TAG = "orgcal:orgcal/prod"
 
 
 @pytest.fixture
-def graph(world: World) -> Iterator[GraphClient]:
+def graph(endpoints: CloudEndpoints) -> Iterator[GraphClient]:
     """Microsoft Graph as the emulator's operator."""
-    with new_session(world) as session:
-        yield GraphClient(world, operator_tokens(world, {}, HOME, session), session)
+    with new_session(endpoints) as session:
+        yield GraphClient(endpoints, operator_tokens(endpoints, {}, HOME, session), session)
 
 
 @pytest.fixture
-def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    return deploy(world, emulator_environ)
+def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    return deploy(endpoints, emulator_environ)
 
 
 def tenant(tenant_id: str, name: str, state: State = State.CONSENTED) -> Tenant:
@@ -50,19 +50,19 @@ def tenant(tenant_id: str, name: str, state: State = State.CONSENTED) -> Tenant:
     return Tenant(tenant_id, name, "", state, now, now)
 
 
-def consent(world: World, outputs: StackOutputs) -> None:
+def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> None:
     """Contoso's administrator consents."""
-    url = consent_url(world, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
-    assert "error=" not in answer(world, url, "admin@contoso.example", follow=False).headers["Location"]
+    url = consent_url(endpoints, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
+    assert "error=" not in answer(endpoints, url, "admin@contoso.example", follow=False).headers["Location"]
 
 
 # --- status ---
 
 
 def test_status_tells_the_three_states_of_permissions(
-    world: World, outputs: StackOutputs, emulator_environ: Mapping[str, str]
+    endpoints: CloudEndpoints, outputs: StackOutputs, emulator_environ: Mapping[str, str]
 ) -> None:
-    consent(world, outputs)
+    consent(endpoints, outputs)
 
     found = look(outputs, [tenant(CONTOSO, "Contoso"), tenant(FABRIKAM, "F", State.INVITED)], emulator_environ)
 

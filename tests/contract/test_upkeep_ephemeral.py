@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from orgcal.home.applications import EPHEMERAL_TAG, deployment_tag
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home.applications import EPHEMERAL_TAG, deployment_tag
+from orgcal.entra.session import new_session
+from orgcal.operations.orphaned_previews import Leftovers, find_abandoned, own_connector, remove_abandoned
+from orgcal.operations.purge import PATIENCE_S, purge_deleted
 from orgcal.platforms import ConnectorSettings, Credential, open_platform
-from orgcal.upkeep.abandoned import Leftovers, find_abandoned, own_connector, remove_abandoned
-from orgcal.upkeep.held import Held
-from orgcal.upkeep.purge import PATIENCE_S, purge_deleted
+from orgcal.stack.held import Held
 from tests.support.deployed_connector import operator_graph
 
 PROJECT, ORIGIN_KEY = "orgcal", "outlook"
@@ -24,9 +24,9 @@ NOTHING = Held(frozenset(), frozenset(), frozenset(), frozenset())
 
 
 @pytest.fixture
-def graph(world: World, emulator_environ: Mapping[str, str]) -> Iterator[GraphClient]:
-    with new_session(world) as session:
-        yield operator_graph(world, emulator_environ, session)
+def graph(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> Iterator[GraphClient]:
+    with new_session(endpoints) as session:
+        yield operator_graph(endpoints, emulator_environ, session)
 
 
 def make(graph: GraphClient, stack: str, *tags: str, principal: bool = True) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from orgcal.msgraph.session import new_session
+from orgcal.entra.session import new_session
 from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, serving
 from verify.access import Access
-from verify.judging import Outcome
+from verify.classification import ReadingStats
+from verify.context import RunContext
 from verify.models import CheckResult, Connector, Options, SecretReference, Verdict
 from verify.probes import probe_events
-from verify.shared import Shared
 
 PROMISED, BASIC = "Calendars.Read", "Calendars.ReadBasic.All"
 WITH_BODY = Reply(body={"value": [{"id": "e", "subject": "s", "body": {"content": "x"}}]})
@@ -38,11 +38,11 @@ def probe(graph: ScriptedGraph, permission: str, reply: Reply) -> CheckResult:
 
     graph.intercept = intercept
     options = Options(Connector("public", "client", (permission,), SecretReference("file", "unused")))
-    outcome = Outcome()
+    outcome = ReadingStats()
     outcome.tally.add_read("u1", 1)
-    with new_session(graph.world) as session:
-        shared: Any = SimpleNamespace(world=graph.world, session=session, options=options)
-        return probe_events(cast("Shared", shared), Access((), GivenTokens()), outcome)
+    with new_session(graph.endpoints) as session:
+        shared: Any = SimpleNamespace(endpoints=graph.endpoints, session=session, options=options)
+        return probe_events(cast("RunContext", shared), Access((), GivenTokens()), outcome)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, GraphError, Unreachable
-from orgcal.msgraph.session import new_session
 from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, calendars, graph_error, serving
-from verify.judging import Outcome
+from verify.classification import ReadingStats
 from verify.models import Mailbox, MailboxClass, Pace
 from verify.reading import Progress, Reading
 
@@ -27,9 +27,9 @@ def graph() -> Iterator[ScriptedGraph]:
         yield graph
 
 
-def read(graph: ScriptedGraph, tokens: GivenTokens | None = None, pace: Pace = PACE, **options: Any) -> Outcome:
-    with new_session(graph.world, pool_size=70) as session:
-        outcome = Reading(graph.world, tokens or GivenTokens(), session, pace=pace, **options).run()
+def read(graph: ScriptedGraph, tokens: GivenTokens | None = None, pace: Pace = PACE, **options: Any) -> ReadingStats:
+    with new_session(graph.endpoints, pool_size=70) as session:
+        outcome = Reading(graph.endpoints, tokens or GivenTokens(), session, pace=pace, **options).run()
     assert outcome.tally.total == outcome.listed, "the classes add up to the users listed, whatever happened"
     return outcome
 

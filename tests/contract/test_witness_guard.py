@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
 from tests.support.witness_tenant import VARIABLES, LiveRefused, check_domain, emulated_tenant, live_tenant
 
 

@@ -22,8 +22,8 @@ from msgraph.generated.models.password_credential import PasswordCredential
 from msgraph.generated.models.service_principal import ServicePrincipal
 from msgraph.generated.models.web_application import WebApplication
 from msgraph_core import GraphClientFactory
+from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 
-from emulator.graph.permissions import GRAPH_CLIENT_ID
 from tests.support.witness_tenant import WitnessTenant
 
 # Of its own classes, while they are imported.

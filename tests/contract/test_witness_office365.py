@@ -12,8 +12,8 @@ from office365 import azure_env
 from office365.azure_env import AzureEnvironment
 from office365.graph_client import GraphClient
 from office365.runtime.client_request_exception import ClientRequestException
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
 from tests.support.witness_tenant import WitnessTenant, emulated_tenant
 
 SEED = """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.msgraph.permissions import APP_ROLE_IDS, GRAPH_APP_ID
+from orgcal.entra.permissions import APP_ROLE_IDS, GRAPH_APP_ID
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.msgraph.permissions import APP_ROLE_IDS
+from orgcal.entra.permissions import APP_ROLE_IDS
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.outside import Outside
 
@@ -23,7 +23,7 @@ POLICY = "/policies/defaultAppManagementPolicy"
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout with a running emulator whose operator may also grant, and change the tenant's policy."""
     copy = make_checkout(tmp_path_factory.mktemp("trusted"))
-    seed = copy.path / "emulator" / "seeds" / "default.yaml"
+    seed = copy.path / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml"
     right, more = "    - Application.ReadWrite.OwnedBy\n", "    - Policy.Read.All\n"
     more += "    - Policy.ReadWrite.ApplicationConfiguration\n    - AppRoleAssignment.ReadWrite.All\n"
     text = seed.read_text()

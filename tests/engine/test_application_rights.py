@@ -15,7 +15,7 @@ from tests.support.outside import Outside
 def powerless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose operator may manage what it owns, and look nothing up."""
     copy = make_checkout(tmp_path_factory.mktemp("powerless"))
-    seed = copy.path / "emulator" / "seeds" / "default.yaml"
+    seed = copy.path / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml"
     text = seed.read_text()
     assert "    - Application.Read.All\n" in text
     seed.write_text(text.replace("    - Application.Read.All\n", "", 1))

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from orgcal.ci.identities import granted_by_role
+from orgcal.entra.clouds import read_emulator_file
+from orgcal.entra.session import new_session
 from orgcal.errors import GraphError
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import read_emulator_file
 from tests.support import github_repository_api as github
 from tests.support.administrator import answer
 from tests.support.checkout import Checkout, Ran, make_checkout
@@ -94,7 +94,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Set up by an operator who may grant permissions; stack `try` is not deployed yet."""
     copy = make_checkout(tmp_path_factory.mktemp("ci"))
-    seed = copy.path / "emulator" / "seeds" / "default.yaml"
+    seed = copy.path / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml"
     text = seed.read_text()
     assert text.endswith("    - Application.Read.All\n")
     seed.write_text(f"{text}    - AppRoleAssignment.ReadWrite.All\n")
@@ -126,9 +126,9 @@ def first(place: Place) -> dict[str, Ran]:
 
 def publish(place: Place) -> None:
     """Tell the emulator which keys GitHub's issuer publishes."""
-    world = read_emulator_file(place.data / "emulator" / "ready.json")
+    endpoints = read_emulator_file(place.data / "emulator" / "ready.json")
     token = Path(place.ready["control"]["token_file"]).read_text().strip()
-    with new_session(world) as session:
+    with new_session(endpoints) as session:
         session.post(
             f"{place.ready['control']['url']}/issuers",
             json={"issuer": ISSUER, "keys": place.issuer.keys()},
@@ -143,8 +143,8 @@ def consent(place: Place) -> None:
     environ = {"PULUMI_BACKEND_URL": (place.checkout.home / "backend").as_uri()}
     link = place.checkout.orgcal("consent", "link", "contoso.example", "--stack", "try", "--json", environ=environ)
     assert link.code == 0, link.text
-    world = read_emulator_file(place.data / "emulator" / "ready.json")
-    answer(world, json.loads(link.out)["url"], "admin@contoso.example", follow=False)
+    endpoints = read_emulator_file(place.data / "emulator" / "ready.json")
+    answer(endpoints, json.loads(link.out)["url"], "admin@contoso.example", follow=False)
     checked = place.checkout.orgcal("consent", "check", "--all", "--stack", "try", environ=environ)
     assert checked.code == 0, checked.text
 

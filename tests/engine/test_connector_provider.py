@@ -307,7 +307,7 @@ ConnectorCredentials("credentials", platform={{"kind": "local"}}, connector_key=
 
 
 def test_schema_can_be_asked_for(trial: Trial) -> None:
-    plugin = PROJECT_ROOT / "providers" / "connector" / "pulumi-resource-orgcal"
+    plugin = PROJECT_ROOT / "orgcal" / "provider" / "connector" / "pulumi-resource-orgcal"
     schema = json.loads(trial.project.run("package", "get-schema", str(plugin)).output)
     assert "orgcal:index:Connector" in schema["resources"]
 
@@ -318,7 +318,7 @@ def urn(token: str, name: str) -> str:
 
 def test_executable_bit_is_kept_by_git() -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "-s", "providers/connector/pulumi-resource-orgcal"],
+        ["git", "ls-files", "-s", "orgcal/provider/connector/pulumi-resource-orgcal"],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.msgraph.worlds import World, read_emulator_file
+from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer, heading
@@ -20,7 +20,7 @@ from tests.support.deployed_connector import CONTOSO
 
 
 @pytest.fixture
-def world(deployed: Checkout) -> World:
+def endpoints(deployed: Checkout) -> CloudEndpoints:
     return read_emulator_file(deployed.path / ".local" / "dev" / "emulator" / "ready.json")
 
 
@@ -38,14 +38,16 @@ def serving(deployed: Checkout) -> Iterator[None]:
         assert process.wait(20) == 0, "Ctrl-C is the way to end it"
 
 
-def test_consent_from_link_to_verified_by_commands_alone(deployed: Checkout, world: World, serving: None) -> None:
+def test_consent_from_link_to_verified_by_commands_alone(
+    deployed: Checkout, endpoints: CloudEndpoints, serving: None
+) -> None:
     deployed.orgcal("tenants", "add", "contoso.example", "--name", "Contoso")
     made = deployed.orgcal("consent", "link", "Contoso", "--json")
     assert made.code == 0, made.text
     link = json.loads(made.out)
     assert link["url"] in link["message"]
 
-    assert heading(answer(world, link["url"], "admin@contoso.example")) == "Done"
+    assert heading(answer(endpoints, link["url"], "admin@contoso.example")) == "Done"
 
     checked = deployed.orgcal("consent", "check", "--all", "--json")
     assert checked.code == 0, checked.text
@@ -89,14 +91,14 @@ def test_links_for_all_who_need_a_new_consent(deployed: Checkout) -> None:
     registry.close()
 
 
-def test_consent_link_that_is_revoked_is_useless(deployed: Checkout, world: World, serving: None) -> None:
+def test_consent_link_that_is_revoked_is_useless(deployed: Checkout, endpoints: CloudEndpoints, serving: None) -> None:
     deployed.orgcal("tenants", "add", "fabrikam.example", "--name", "Fabrikam")
     link = json.loads(deployed.orgcal("consent", "link", "Fabrikam", "--json").out)
     assert (
         deployed.orgcal("consent", "link", "Fabrikam", "--revoke").out == "unused links of Fabrikam made useless: 1\n"
     )
 
-    page = answer(world, link["url"], "admin@fabrikam.example")
+    page = answer(endpoints, link["url"], "admin@fabrikam.example")
 
     assert heading(page) == "This link is not valid any more"
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from orgcal.msgraph.worlds import read_emulator_file
+from orgcal.entra.clouds import read_emulator_file
 from tests.support.administrator import answer, heading
 from tests.support.checkout import Checkout, Ran, make_checkout
 from tests.support.outside import Outside
@@ -73,9 +73,9 @@ def invite(checkout: Checkout) -> str:
 
 def answered(checkout: Checkout, link: str, decision: Literal["accept", "cancel"]) -> str:
     """Fabrikam's administrator answers; the heading of the page that is shown."""
-    world = read_emulator_file(checkout.path / ".local" / "dev" / "emulator" / "ready.json")
+    endpoints = read_emulator_file(checkout.path / ".local" / "dev" / "emulator" / "ready.json")
     with serving(checkout) as place:
-        sent_back = answer(world, link, "admin@fabrikam.example", decision, follow=False).headers["Location"]
+        sent_back = answer(endpoints, link, "admin@fabrikam.example", decision, follow=False).headers["Location"]
         # Other tests use the usual port too; Entra ID itself does not mind the port of localhost.
         page = requests.get(urlsplit(sent_back)._replace(netloc=place).geturl(), timeout=20)
         return heading(page)

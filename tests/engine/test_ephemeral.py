@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orgcal.msgraph.worlds import read_emulator_file
+from orgcal.entra.clouds import read_emulator_file
 from tests.support.administrator import answer
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
@@ -30,10 +30,10 @@ def test_ephemeral_stack_is_made_deployed_verified_and_leaves_nothing(started: C
     assert outside.platform("GET", f"/connectors/{KEY}") is not None
 
     # An administrator consents to it, without our callback: Entra ID sends the browser back to nobody.
-    world = read_emulator_file(started.path / ".local/dev/emulator/ready.json")
+    endpoints = read_emulator_file(started.path / ".local/dev/emulator/ready.json")
     started.orgcal("tenants", "add", "contoso.example", "--stack", "pr-123")
     link = json.loads(started.orgcal("consent", "link", "contoso.example", "--stack", "pr-123", "--json").out)
-    consented = answer(world, link["url"], "admin@contoso.example", follow=False)
+    consented = answer(endpoints, link["url"], "admin@contoso.example", follow=False)
     assert "admin_consent=True" in consented.headers["Location"]
     assert started.orgcal("consent", "check", "--all", "--stack", "pr-123").code == 0
     verified = started.orgcal("verify", "--stack", "pr-123")

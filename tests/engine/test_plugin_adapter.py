@@ -12,8 +12,8 @@ from tests.support.pulumi_project import PROJECT_ROOT, PulumiProject
 PLUGIN = """
 import pathlib
 from orgcal.errors import PlatformError
-from providers._sdk import Created, Found, Incomplete, Prop, Provider, Resource
-from providers._server import serve
+from orgcal.provider._sdk import Created, Found, Incomplete, Prop, Provider, Resource
+from orgcal.provider._server import serve
 
 BROKEN = pathlib.Path("broken")
 

@@ -63,7 +63,7 @@ def test_engine_tests_without_the_real_plugin_are_refused_in_one_sentence(tmp_pa
 
 
 def test_engine_tests_with_the_standin_on_path_are_not_run_as_real(tmp_path: Path) -> None:
-    path = os.pathsep.join([str(ROOT / "providers" / "azuread"), os.environ["PATH"]])
+    path = os.pathsep.join([str(ROOT / "orgcal" / "provider" / "azuread"), os.environ["PATH"]])
 
     refused = collected(PULUMI_HOME=str(tmp_path), PATH=path, AZUREAD_PLUGIN="real")
 

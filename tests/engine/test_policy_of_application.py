@@ -19,7 +19,7 @@ RIGHT = "    - Application.Read.All\n"
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose operator may read and write policies."""
     copy = make_checkout(tmp_path_factory.mktemp("trusted"))
-    seed = copy.path / "emulator" / "seeds" / "default.yaml"
+    seed = copy.path / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml"
     text = seed.read_text()
     assert RIGHT in text
     seed.write_text(text.replace(RIGHT, f"{RIGHT}    - Policy.ReadWrite.ApplicationConfiguration\n", 1))

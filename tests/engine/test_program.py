@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.msgraph.permissions import APP_ROLE_IDS
+from orgcal.entra.permissions import APP_ROLE_IDS
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 
@@ -184,7 +184,7 @@ def test_stale_checkout_is_refused_before_any_write(deployed: Checkout, outside:
     assert outside.writes_since(mark) == []
 
 
-def test_stack_of_another_world_is_refused_before_the_first_write(deployed: Checkout, outside: Outside) -> None:
+def test_stack_of_another_cloud_is_refused_before_the_first_write(deployed: Checkout, outside: Outside) -> None:
     text = (deployed.path / "Pulumi.prod.yaml.example").read_text()
     (deployed.path / "Pulumi.prod.yaml").write_text(text)
     mark = outside.mark()
@@ -192,7 +192,7 @@ def test_stack_of_another_world_is_refused_before_the_first_write(deployed: Chec
     refused = deployed.shell("pulumi stack init prod && pulumi up --yes --skip-preview --stack prod")
 
     assert refused.code != 0
-    assert "the stack's world is 'public'" in refused.text
+    assert "the stack's cloud is 'public'" in refused.text
     assert "Traceback" not in refused.text
     assert outside.journal(mark) == []
 

@@ -71,7 +71,7 @@ def test_up_shows_no_secret_in_output_and_argument_lists(checkout: Checkout) -> 
     lists = watcher.stop()
 
     assert process.returncode == 0, said
-    assert any("pulumi-resource-orgcal" in words or "providers.connector" in words for words in lists)
+    assert any("pulumi-resource-orgcal" in words or "orgcal.provider.connector" in words for words in lists)
     for secret in secrets_of(checkout):
         assert secret not in said
         assert not any(secret in words for words in lists)

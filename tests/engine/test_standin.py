@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from orgcal_emulator.server import Keys, RunningEmulator
 
 from benchmarks.azuread_directory import SeenDirectory, disagreements
 from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rights
-from emulator.server import Keys, RunningEmulator
-from providers.azuread.plugin import TYPES
+from orgcal.provider.azuread.plugin import TYPES
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -286,8 +286,8 @@ def test_standin_refusal_is_one_sentence_without_a_trace(
     project = Project(tmp_path / "project", engine_bin, arm_variables(emulator.ready), program=program)
     output = project.up(code=None)
     assert words in output
-    assert "providers/azuread" not in output.replace("from $PATH at", "").replace(
-        str(ROOT / "providers" / "azuread" / "pulumi-resource-azuread"), ""
+    assert "orgcal/provider/azuread" not in output.replace("from $PATH at", "").replace(
+        str(ROOT / "orgcal" / "provider" / "azuread" / "pulumi-resource-azuread"), ""
     )
     if "has no" in words:
         assert "use the real azuread plugin" in output

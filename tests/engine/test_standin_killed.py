@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
 
 from benchmarks.azuread_directory import SeenDirectory, disagreements
 from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_recorder import Exchange, Recorder
 from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rights
-from emulator.server import RunningEmulator
 
 SHARES = 4
 """The test is cut into so many, each taking every fourth request, so that one alone stays short."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
+from orgcal_emulator.store import Lag
 
 from benchmarks.azuread_directory import SeenDirectory, disagreements
 from benchmarks.azuread_plan import Plan
@@ -16,8 +18,6 @@ from benchmarks.azuread_recorder import Exchange, Recorder
 from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rights
 from benchmarks.azuread_wire import differences, normalised
 from benchmarks.compare_azuread import scenarios
-from emulator.server import RunningEmulator
-from emulator.store import Lag
 
 pytestmark = pytest.mark.timeout(300)
 

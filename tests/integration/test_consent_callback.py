@@ -21,12 +21,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from orgcal.consent import ConsentService, Outcome
-from orgcal.consent.server import HEADERS, config_of, serve_here
+from orgcal.consent import ConsentService, ConsentOutcome
+from orgcal.consent.server import HEADERS, config_of, make_app, serve_here, serving
+from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import UsageError
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
 from orgcal.platforms import ConnectorSettings, ensure_connector, open_platform
+from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer, heading
@@ -47,8 +47,8 @@ def server() -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture
-def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    return deploy(world, emulator_environ)
+def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    return deploy(endpoints, emulator_environ)
 
 
 @pytest.fixture
@@ -73,9 +73,9 @@ def registry(open_registry: Callable[[str], Registry], tmp_path: Path) -> Regist
 
 @pytest.fixture
 def service(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> Iterator[ConsentService]:
-    service = ConsentService(registry, outputs, world, emulator_environ, patience_s=20)
+    service = ConsentService(registry, outputs, endpoints, emulator_environ, patience_s=20)
     yield service
     service.close()
 
@@ -153,7 +153,7 @@ def test_ten_thousand_made_up_callbacks_change_nothing_and_log_a_line_each(
 ) -> None:
     known = state_in(service.link(registry.wanted("Contoso")).url)
     before = everything(registry)
-    app, generator = service.app(), random.Random(20261125)
+    app, generator = make_app(service), random.Random(20261125)
     queries = [made_up(generator, known) for _ in range(10_000)]
     caplog.set_level(logging.INFO, "orgcal.consent")
 
@@ -173,16 +173,16 @@ def test_ten_thousand_made_up_callbacks_change_nothing_and_log_a_line_each(
 def test_callback_asked_for_by_head_uses_no_link_up(service: ConsentService, registry: Registry) -> None:
     query = agreed(service, registry)
 
-    looked = asyncio.run(call(service.app(), CALLBACK, query, method="HEAD"))
+    looked = asyncio.run(call(make_app(service), CALLBACK, query, method="HEAD"))
 
     assert looked.status == 405
-    assert asyncio.run(call(service.app(), CALLBACK, query)).status == 303
+    assert asyncio.run(call(make_app(service), CALLBACK, query)).status == 303
 
 
 def test_every_answer_has_the_security_headers(
     service: ConsentService, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = service.app()
+    app = make_app(service)
     wanted = {name.lower(): value for name, value in HEADERS.items()}
     for path in (CALLBACK, "/consent/result/none", "/consent/style.css", "/", "/consent/nothing"):
         page = asyncio.run(call(app, path))
@@ -212,13 +212,13 @@ def test_every_answer_has_the_security_headers(
 
 
 def test_pages_of_a_real_cloud_ask_for_https_for_ever(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
     address = "https://consent.example.com/consent/callback"
     public = outputs.model_copy(update={"consent_redirect_uri": address, "redirect_uris": (address,)})
-    service = ConsentService(registry, public, world, emulator_environ)
+    service = ConsentService(registry, public, endpoints, emulator_environ)
 
-    page = asyncio.run(call(service.app(), CALLBACK))
+    page = asyncio.run(call(make_app(service), CALLBACK))
 
     assert page.headers["strict-transport-security"] == "max-age=31536000"
     service.close()
@@ -248,7 +248,7 @@ def test_forwarded_headers_are_believed_from_listed_proxies_only(
 
 
 def test_callback_mounted_as_the_page_says_serves_beside_the_hosts_own_routes(
-    service: ConsentService, registry: Registry, world: World
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints
 ) -> None:
     page = (ROOT / "docs" / "consent.md").read_text(encoding="utf-8")
     example = re.search(r"```python\n(# app\.py\n.*?)```", page, re.DOTALL)
@@ -278,17 +278,17 @@ def test_callback_while_postgresql_is_down_asks_to_try_again_and_marks_nothing(
     server: PostgresqlServer,
     open_registry: Callable[[str], Registry],
     outputs: StackOutputs,
-    world: World,
+    endpoints: CloudEndpoints,
     emulator_environ: Mapping[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry = open_registry(server.new_database(f"down-{secrets.token_hex(6)}"))
-    service = ConsentService(registry, outputs, world, emulator_environ)
-    with service.serve_in_thread(0):
+    service = ConsentService(registry, outputs, endpoints, emulator_environ)
+    with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
         server.stop()
         try:
-            page = answer(world, link.url, "admin@contoso.example")
+            page = answer(endpoints, link.url, "admin@contoso.example")
             assert (page.status_code, heading(page)) == (503, "Please try again in a minute")
             assert page.headers["Retry-After"] == "60"
             assert PASSWORD not in page.text + caplog.text
@@ -296,7 +296,7 @@ def test_callback_while_postgresql_is_down_asks_to_try_again_and_marks_nothing(
             server.start()
         assert registry.wanted("Contoso").state is State.INVITED
         assert [entry.action for entry in registry.log(CONTOSO)] == ["add", "link"]
-        assert heading(answer(world, link.url, "admin@contoso.example")) == "Done"
+        assert heading(answer(endpoints, link.url, "admin@contoso.example")) == "Done"
         assert registry.wanted("Contoso").state is State.VERIFIED
     service.close()
 
@@ -305,12 +305,12 @@ def test_proof_that_ends_while_postgresql_is_down_is_written_down_when_it_is_bac
     server: PostgresqlServer,
     open_registry: Callable[[str], Registry],
     outputs: StackOutputs,
-    world: World,
+    endpoints: CloudEndpoints,
     emulator_environ: Mapping[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registry = open_registry(server.new_database(f"away-{secrets.token_hex(6)}"))
-    service = ConsentService(registry, outputs, world, emulator_environ)
+    service = ConsentService(registry, outputs, endpoints, emulator_environ)
     prove = service.prover.prove
 
     def prove_and_lose_the_database(tenant_id: str, *, patience_s: float) -> Any:
@@ -319,31 +319,31 @@ def test_proof_that_ends_while_postgresql_is_down_is_written_down_when_it_is_bac
         return finding
 
     monkeypatch.setattr(service.prover, "prove", prove_and_lose_the_database)
-    with service.serve_in_thread(0):
+    with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
-        page = answer(world, link.url, "admin@contoso.example")
+        page = answer(endpoints, link.url, "admin@contoso.example")
         assert heading(page) in ("Please try again in a minute", "Working on it")
         server.start()
-        assert service.wait_for(link.handle, 20).outcome is Outcome.DONE
+        assert service.wait_for(link.handle, 20).outcome is ConsentOutcome.DONE
     assert registry.wanted("Contoso").state is State.VERIFIED
     service.close()
 
 
 def test_proof_of_a_service_that_is_closed_goes_on_in_the_next(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
-    first = ConsentService(registry, outputs, world, emulator_environ)
+    first = ConsentService(registry, outputs, endpoints, emulator_environ)
     link = first.link(registry.wanted("Contoso"))
     query = f"admin_consent=True&tenant={CONTOSO}&state={state_in(link.url)}".encode()
-    assert asyncio.run(call(first.app(), CALLBACK, query)).status == 303
+    assert asyncio.run(call(make_app(first), CALLBACK, query)).status == 303
     began = time.monotonic()
     first.close()  # nobody consented, so its proof would go on for five minutes
     assert time.monotonic() - began < 60
     assert registry.wanted("Contoso").state is State.INVITED
 
-    second = ConsentService(registry, outputs, world, emulator_environ, patience_s=0)
+    second = ConsentService(registry, outputs, endpoints, emulator_environ, patience_s=0)
     assert second.resume() == 1
-    assert second.wait_for(link.handle, 20).outcome is Outcome.NOT_ARRIVED
+    assert second.wait_for(link.handle, 20).outcome is ConsentOutcome.NOT_ARRIVED
     contoso = registry.wanted("Contoso")
     assert (contoso.state, bool(contoso.reason)) == (State.FAILED, True)
     second.close()
@@ -356,9 +356,9 @@ def test_error_of_entra_fails_an_invited_organisation_and_spares_a_verified_one(
         registry.set_state(CONTOSO, state)
         link = service.link(registry.wanted("Contoso"))
         query = f"error=server_error&error_description=AADSTS90033:+busy&state={state_in(link.url)}".encode()
-        asyncio.run(call(service.app(), CALLBACK, query))
+        asyncio.run(call(make_app(service), CALLBACK, query))
         ended = service.wait_for(link.handle, 10)
-        assert (ended.outcome, ended.detail) == (Outcome.FAILED, "AADSTS90033")
+        assert (ended.outcome, ended.detail) == (ConsentOutcome.FAILED, "AADSTS90033")
         assert registry.wanted("Contoso").state is after
     assert [entry.result for entry in registry.log(CONTOSO) if entry.action == "consent"] == [
         "failed",
@@ -371,7 +371,11 @@ def test_error_of_entra_fails_an_invited_organisation_and_spares_a_verified_one(
 
 
 def test_link_of_a_platform_with_a_flow_of_its_own_leads_into_that(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str], tmp_path: Path
+    registry: Registry,
+    outputs: StackOutputs,
+    endpoints: CloudEndpoints,
+    emulator_environ: Mapping[str, str],
+    tmp_path: Path,
 ) -> None:
     api, key_file = NangoApi(), tmp_path / "key"
     key_file.write_text(API_KEY)
@@ -382,7 +386,7 @@ def test_link_of_a_platform_with_a_flow_of_its_own_leads_into_that(
         ensure_connector(open_platform(platform, environ), ConnectorSettings(outputs.connector_key, "Outlook"))
         # Such a stack needs no callback of ours.
         theirs = outputs.model_copy(update={"platform": platform, "consent_redirect_uri": ""})
-        service = ConsentService(registry, theirs, world, environ)
+        service = ConsentService(registry, theirs, endpoints, environ)
         link = service.link(registry.wanted("Contoso"))
         service.close()
 
@@ -396,9 +400,11 @@ def test_link_of_a_platform_with_a_flow_of_its_own_leads_into_that(
 
 
 def test_link_without_a_callback_of_ours_says_what_to_set(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
-    service = ConsentService(registry, outputs.model_copy(update={"consent_redirect_uri": ""}), world, emulator_environ)
+    service = ConsentService(
+        registry, outputs.model_copy(update={"consent_redirect_uri": ""}), endpoints, emulator_environ
+    )
     with pytest.raises(UsageError, match=r"consent\.public_url"):
         service.link(registry.wanted("Contoso"))
     service.close()

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
 from orgcal.consent import ConsentService
 from orgcal.consent.check import check_tenant, check_tenants
 from orgcal.consent.links import consent_url
-from orgcal.msgraph.auth import TokenSource
-from orgcal.msgraph.credentials import ClientSecret
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.permissions import application_permissions, permission_hash
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import GraphPermission, StackOutputs
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.permissions import application_permissions, permission_hash
+from orgcal.entra.session import new_session
 from orgcal.platforms import Credential, open_platform
+from orgcal.stack.outputs import GraphPermission, StackOutputs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer
@@ -26,8 +26,8 @@ from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, dec
 
 
 @pytest.fixture
-def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    return deploy(world, emulator_environ)
+def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    return deploy(endpoints, emulator_environ)
 
 
 @pytest.fixture
@@ -41,26 +41,26 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 @pytest.fixture
 def service(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> Iterator[ConsentService]:
-    service = ConsentService(registry, outputs, world, emulator_environ)
+    service = ConsentService(registry, outputs, endpoints, emulator_environ)
     yield service
     service.close()
 
 
-def consent(world: World, outputs: StackOutputs) -> None:
-    url = consent_url(world, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
-    answer(world, url, "admin@contoso.example", follow=False)
+def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> None:
+    url = consent_url(endpoints, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
+    answer(endpoints, url, "admin@contoso.example", follow=False)
 
 
 @pytest.fixture
-def customer(emulator: RunningEmulator, world: World) -> Iterator[GraphClient]:
+def customer(emulator: RunningEmulator, endpoints: CloudEndpoints) -> Iterator[GraphClient]:
     """Somebody in Contoso who may change everything there."""
     needs = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All")
     client = emulator.add_client(CONTOSO, *needs)
-    with new_session(world) as session:
-        tokens = TokenSource(world, CONTOSO, client.client_id, ClientSecret(client.secret), session)
-        yield GraphClient(world, tokens, session)
+    with new_session(endpoints) as session:
+        tokens = TokenSource(endpoints, CONTOSO, client.client_id, ClientSecret(client.secret), session)
+        yield GraphClient(endpoints, tokens, session)
 
 
 def checked(service: ConsentService, name: str = "Contoso") -> Tenant:
@@ -68,10 +68,10 @@ def checked(service: ConsentService, name: str = "Contoso") -> Tenant:
 
 
 def test_check_finds_consent_that_was_given_without_us(
-    service: ConsentService, world: World, outputs: StackOutputs
+    service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs
 ) -> None:
     assert checked(service).state is State.INVITED
-    consent(world, outputs)
+    consent(endpoints, outputs)
 
     found = checked(service)
 
@@ -80,9 +80,9 @@ def test_check_finds_consent_that_was_given_without_us(
 
 
 def test_check_after_the_service_principal_is_deleted_finds_it_revoked(
-    service: ConsentService, world: World, outputs: StackOutputs, customer: GraphClient
+    service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs, customer: GraphClient
 ) -> None:
-    consent(world, outputs)
+    consent(endpoints, outputs)
     checked(service)
     principal = customer.get(f"/servicePrincipals(appId='{outputs.client_id}')")
     customer.delete(f"/servicePrincipals/{principal['id']}")
@@ -94,9 +94,9 @@ def test_check_after_the_service_principal_is_deleted_finds_it_revoked(
 
 
 def test_check_after_a_grant_is_removed_asks_for_a_new_consent(
-    service: ConsentService, world: World, outputs: StackOutputs, customer: GraphClient
+    service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs, customer: GraphClient
 ) -> None:
-    consent(world, outputs)
+    consent(endpoints, outputs)
     checked(service)
     principal = customer.get(f"/servicePrincipals(appId='{outputs.client_id}')")
     grants = list(customer.pages(f"/servicePrincipals/{principal['id']}/appRoleAssignments"))
@@ -116,15 +116,15 @@ def test_check_after_a_grant_is_removed_asks_for_a_new_consent(
 def test_check_after_more_scopes_are_declared_asks_for_a_new_consent(
     service: ConsentService,
     registry: Registry,
-    world: World,
+    endpoints: CloudEndpoints,
     outputs: StackOutputs,
     emulator_environ: Mapping[str, str],
 ) -> None:
-    consent(world, outputs)
+    consent(endpoints, outputs)
     checked(service)
     roles = application_permissions(["Calendars.ReadWrite"])
-    with new_session(world) as session:
-        operator_graph(world, emulator_environ, session).patch(
+    with new_session(endpoints) as session:
+        operator_graph(endpoints, emulator_environ, session).patch(
             f"/applications/{outputs.application_object_id}", {"requiredResourceAccess": [declared(roles)]}
         )
     wider = outputs.model_copy(
@@ -133,12 +133,12 @@ def test_check_after_more_scopes_are_declared_asks_for_a_new_consent(
             "permission_hash": permission_hash(roles),
         }
     )
-    after = ConsentService(service.registry, wider, world, emulator_environ)
+    after = ConsentService(service.registry, wider, endpoints, emulator_environ)
 
     found = checked(after)
 
     assert (found.state, found.reason) == (State.RECONSENT_NEEDED, "not effective: Calendars.ReadWrite")
-    consent(world, wider)
+    consent(endpoints, wider)
     again = checked(after)
     assert (again.state, again.permission_hash) == (State.CONSENTED, wider.permission_hash)
     assert again.reason == "every declared permission is effective; more than declared: Calendars.Read"
@@ -146,9 +146,9 @@ def test_check_after_more_scopes_are_declared_asks_for_a_new_consent(
 
 
 def test_check_with_a_wrong_credential_of_our_own_changes_no_state(
-    service: ConsentService, world: World, outputs: StackOutputs, emulator_environ: Mapping[str, str]
+    service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs, emulator_environ: Mapping[str, str]
 ) -> None:
-    consent(world, outputs)
+    consent(endpoints, outputs)
     checked(service)
     platform = open_platform(outputs.platform, emulator_environ)
     platform.push_credentials(outputs.connector_key, Credential(outputs.client_id, 1, "wrong"))
@@ -160,9 +160,13 @@ def test_check_with_a_wrong_credential_of_our_own_changes_no_state(
 
 
 def test_check_of_all_takes_a_fresh_token_of_each(
-    service: ConsentService, registry: Registry, world: World, outputs: StackOutputs, emulator: RunningEmulator
+    service: ConsentService,
+    registry: Registry,
+    endpoints: CloudEndpoints,
+    outputs: StackOutputs,
+    emulator: RunningEmulator,
 ) -> None:
-    consent(world, outputs)
+    consent(endpoints, outputs)
     before = len(emulator.journal())
 
     states = {found.tenant.name: found.tenant.state for found in check_tenants(service, registry.tenants())}

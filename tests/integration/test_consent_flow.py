@@ -10,10 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from orgcal.consent import ConsentService, Outcome
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
+from orgcal.consent import ConsentService, ConsentOutcome
+from orgcal.consent.server import serving
+from orgcal.entra.clouds import CloudEndpoints
 from orgcal.platforms import open_platform
+from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants import links
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
@@ -22,8 +23,8 @@ from tests.support.deployed_connector import CONTOSO, FABRIKAM, deploy
 
 
 @pytest.fixture
-def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    return deploy(world, emulator_environ)
+def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    return deploy(endpoints, emulator_environ)
 
 
 @pytest.fixture
@@ -37,10 +38,10 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 @pytest.fixture
 def service(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> Iterator[ConsentService]:
-    service = ConsentService(registry, outputs, world, emulator_environ, patience_s=20)
-    with service.serve_in_thread(0):
+    service = ConsentService(registry, outputs, endpoints, emulator_environ, patience_s=20)
+    with serving(service, 0):
         yield service
     service.close()
 
@@ -52,14 +53,14 @@ def state_of(registry: Registry, tenant_id: str) -> State:
 
 
 def test_consent_of_an_administrator_is_proved_and_registered(
-    service: ConsentService, registry: Registry, world: World, emulator_environ: Mapping[str, str]
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
     link = service.link(registry.wanted("Contoso"))
 
-    page = answer(world, link.url, "admin@contoso.example")
+    page = answer(endpoints, link.url, "admin@contoso.example")
 
     assert heading(page) == "Done"
-    assert service.wait_for(link.handle, 5).outcome is Outcome.DONE
+    assert service.wait_for(link.handle, 5).outcome is ConsentOutcome.DONE
     contoso = registry.wanted("Contoso")
     assert contoso.state is State.VERIFIED
     assert contoso.permission_hash == service.outputs.permission_hash
@@ -78,10 +79,10 @@ def test_consent_of_an_administrator_is_proved_and_registered(
 
 
 def test_result_page_reloaded_shows_the_same_and_names_nothing_secret(
-    service: ConsentService, registry: Registry, world: World
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints
 ) -> None:
     link = service.link(registry.wanted("Contoso"))
-    page = answer(world, link.url, "admin@contoso.example")
+    page = answer(endpoints, link.url, "admin@contoso.example")
     state = parse_qs(urlsplit(link.url).query)["state"][0]
 
     again = requests.get(page.url, timeout=10)
@@ -96,21 +97,25 @@ def test_result_page_reloaded_shows_the_same_and_names_nothing_secret(
     assert again.headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_consent_that_is_declined_changes_nothing(service: ConsentService, registry: Registry, world: World) -> None:
+def test_consent_that_is_declined_changes_nothing(
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints
+) -> None:
     link = service.link(registry.wanted("Contoso"))
 
-    page = answer(world, link.url, "admin@contoso.example", "cancel")
+    page = answer(endpoints, link.url, "admin@contoso.example", "cancel")
 
     assert heading(page) == "Not connected: the request was declined"
-    assert service.wait_for(link.handle, 5).outcome is Outcome.DECLINED
+    assert service.wait_for(link.handle, 5).outcome is ConsentOutcome.DECLINED
     assert state_of(registry, CONTOSO) is State.INVITED
 
 
-def test_link_used_twice_is_refused_the_second_time(service: ConsentService, registry: Registry, world: World) -> None:
+def test_link_used_twice_is_refused_the_second_time(
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints
+) -> None:
     link = service.link(registry.wanted("Contoso"))
-    answer(world, link.url, "admin@contoso.example")
+    answer(endpoints, link.url, "admin@contoso.example")
 
-    page = answer(world, link.url, "admin@contoso.example")
+    page = answer(endpoints, link.url, "admin@contoso.example")
 
     assert (page.status_code, heading(page)) == (410, "This link was used already")
 
@@ -133,17 +138,17 @@ def test_callback_that_names_another_tenant_is_not_believed(service: ConsentServ
 
 
 def test_callback_forged_without_consent_is_never_proved(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
-    service = ConsentService(registry, outputs, world, emulator_environ, patience_s=0.0)
-    with service.serve_in_thread(0):
+    service = ConsentService(registry, outputs, endpoints, emulator_environ, patience_s=0.0)
+    with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
         state = parse_qs(urlsplit(link.url).query)["state"][0]
         requests.get(service.redirect_uri, {"admin_consent": "True", "tenant": CONTOSO, "state": state}, timeout=10)
         ended = service.wait_for(link.handle, 10)
     service.close()
 
-    assert ended.outcome is Outcome.NOT_ARRIVED
+    assert ended.outcome is ConsentOutcome.NOT_ARRIVED
     assert state_of(registry, CONTOSO) is State.FAILED
 
 
@@ -174,7 +179,11 @@ def test_callback_that_is_not_ours_changes_nothing(
 
 
 def test_callback_while_the_database_is_away_asks_to_try_again(
-    service: ConsentService, registry: Registry, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    service: ConsentService,
+    registry: Registry,
+    endpoints: CloudEndpoints,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     link = service.link(registry.wanted("Contoso"))
     away = tmp_path / "tenants.sqlite"
@@ -182,28 +191,28 @@ def test_callback_while_the_database_is_away_asks_to_try_again(
     away.rename(tmp_path / "moved")
     away.mkdir()  # SQLite cannot open a directory
 
-    page = answer(world, link.url, "admin@contoso.example")
+    page = answer(endpoints, link.url, "admin@contoso.example")
 
     assert (page.status_code, heading(page)) == (503, "Please try again in a minute")
     away.rmdir()
     (tmp_path / "moved").rename(away)
     assert service.wait_for(link.handle, 0.0).outcome is None
-    assert heading(answer(world, link.url, "admin@contoso.example")) == "Done"
+    assert heading(answer(endpoints, link.url, "admin@contoso.example")) == "Done"
 
 
 def test_proof_that_a_server_did_not_end_is_ended_by_the_next(
-    registry: Registry, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
-    first = ConsentService(registry, outputs, world, emulator_environ)
+    first = ConsentService(registry, outputs, endpoints, emulator_environ)
     link = first.link(registry.wanted("Contoso"))
-    answer(world, link.url, "admin@contoso.example", follow=False)
+    answer(endpoints, link.url, "admin@contoso.example", follow=False)
     state = parse_qs(urlsplit(link.url).query)["state"][0]
     links.spend(registry, state, client_id=outputs.client_id)  # and then the server was killed
     first.close()
 
-    second = ConsentService(registry, outputs, world, emulator_environ)
-    with second.serve_in_thread(0):
+    second = ConsentService(registry, outputs, endpoints, emulator_environ)
+    with serving(second, 0):
         ended = second.wait_for(link.handle, 10)
     second.close()
 
-    assert ended.outcome is Outcome.DONE
+    assert ended.outcome is ConsentOutcome.DONE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from orgcal.engine.checkup_stack import check_settings
+from orgcal.operations.doctor_stack import check_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

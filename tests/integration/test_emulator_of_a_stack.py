@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orgcal.engine.emulated import EmulatorOfStack
 from orgcal.errors import UsageError
+from orgcal.stack.emulator import EmulatorOfStack
 
 
 @pytest.fixture

@@ -15,19 +15,21 @@ from typing import Any
 import psutil
 import pytest
 import requests
-
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., "Process"]
 
 
 class Process:
-    """`python -m emulator` with what it said."""
+    """`python -m orgcal_emulator` with what it said."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "emulator", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "orgcal_emulator", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -216,7 +218,11 @@ def test_only_loopback_is_served(emulator: RunningEmulator) -> None:
 
 def test_state_remembers_its_seed_and_refuses_another(start: Start, tmp_path: Path) -> None:
     seed = tmp_path / "seed.yaml"
-    seed.write_text((ROOT / "emulator" / "seeds" / "default.yaml").read_text().replace("isv.example", "own.example"))
+    seed.write_text(
+        (ROOT / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml")
+        .read_text()
+        .replace("isv.example", "own.example")
+    )
     state = str(tmp_path / "state")
     first = start("--state", state, "--seed", str(seed))
     assert first.ready["tenants"][0]["default_domain"] == "own.example"
@@ -225,6 +231,8 @@ def test_state_remembers_its_seed_and_refuses_another(start: Start, tmp_path: Pa
     assert again.ready["tenants"] == first.ready["tenants"]
     assert again.control("POST", "/reset").status_code == 200
     again.stop()
-    code, said = start("--state", state, "--seed", str(ROOT / "emulator" / "seeds" / "default.yaml")).stop()
+    code, said = start(
+        "--state", state, "--seed", str(ROOT / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml")
+    ).stop()
     assert code == 2
     assert "another seed" in said

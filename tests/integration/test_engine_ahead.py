@@ -48,6 +48,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root.mkdir()
     (root / "requirements.lock").write_text("filelock==1\nplatformdirs==1\na==1\n", encoding="utf-8")
     (root / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
+    (root / "emulator").mkdir()
+    (root / "emulator" / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)  # or make_venv goes on with another Python
     monkeypatch.setattr(venv_maker, "Setup", _Pretended)
     return root

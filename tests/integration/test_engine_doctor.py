@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.engine.checkup import Finding, check_azuread, check_language_host, serving_trouble
-from orgcal.engine.checkup_stack import check_trust
-from orgcal.engine.environment import StackEnvironment
 from orgcal.engine.find import Engine
-from orgcal.msgraph.worlds import World, load_world
+from orgcal.entra.clouds import CloudEndpoints, load_endpoints
+from orgcal.operations.doctor import DoctorCheck, check_azuread, check_language_host, serving_trouble
+from orgcal.operations.doctor_stack import check_trust
+from orgcal.stack.environment import StackEnvironment
 from tests.support.fake_programs import write_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,13 +43,15 @@ def test_check_language_host_that_does_not_start_is_told(tmp_path: Path) -> None
     assert "does not start" in finding.says
 
 
-def azuread(tmp_path: Path, script: str, cloud: str = "public", world: World | None = None, **more: str) -> Finding:
+def azuread(
+    tmp_path: Path, script: str, cloud: str = "public", endpoints: CloudEndpoints | None = None, **more: str
+) -> DoctorCheck:
     """What doctor says of the plugin with an engine whose `plugin ls` and `plugin run` do what `script` says."""
     pulumi = write_program(tmp_path / "pulumi", f"#!/bin/sh\n{script}\n")
     engine = Engine(tmp_path, pulumi, pulumi, "3.258.0", "build", "")
-    stack = StackEnvironment(ROOT, "prod", cloud, tmp_path, "", world)
+    stack = StackEnvironment(ROOT, "prod", cloud, tmp_path, "", endpoints)
     environ = {**ENVIRON, "ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET": "s", **more}
-    return check_azuread(engine, ROOT, stack, environ, "" if world and world.emulated else "t")
+    return check_azuread(engine, ROOT, stack, environ, "" if endpoints and endpoints.emulated else "t")
 
 
 LISTED = """[ "$2" = ls ] && echo '[{"name": "azuread", "kind": "resource", "version": "6.11.1"}]' && exit 0"""
@@ -64,53 +66,53 @@ def test_check_azuread_of_a_real_cloud_needs_the_real_one(tmp_path: Path) -> Non
 
 
 def test_check_azuread_whose_login_fails_is_red(tmp_path: Path) -> None:
-    world = load_world("public", {})
-    silent = azuread(tmp_path, f"{LISTED}\necho 'no such plugin' >&2; exit 1", world=world)
+    endpoints = load_endpoints("public", {})
+    silent = azuread(tmp_path, f"{LISTED}\necho 'no such plugin' >&2; exit 1", endpoints=endpoints)
     assert not silent.ok
     assert "it does not start: no such plugin" in silent.says
-    nobody = azuread(tmp_path, LISTED, world=world, ARM_CLIENT_SECRET="", ARM_USE_CLI="false")
+    nobody = azuread(tmp_path, LISTED, endpoints=endpoints, ARM_CLIENT_SECRET="", ARM_USE_CLI="false")
     assert not nobody.ok
     assert "there is no login of an operator" in nobody.says
 
 
 def test_check_azuread_of_the_emulator_tries_the_login_of_the_standin(
-    tmp_path: Path, world: World, emulator_environ: dict[str, str]
+    tmp_path: Path, endpoints: CloudEndpoints, emulator_environ: dict[str, str]
 ) -> None:
     serve = 'if [ "$2" = ls ]; then echo "[]"; else exec pulumi-resource-azuread 127.0.0.1:1; fi'
-    environ = {**os.environ, **emulator_environ, "SSL_CERT_FILE": str(world.ca_file)}
-    finding = azuread(tmp_path, serve, "emulator", world, **environ)
+    environ = {**os.environ, **emulator_environ, "SSL_CERT_FILE": str(endpoints.ca_file)}
+    finding = azuread(tmp_path, serve, "emulator", endpoints, **environ)
     assert finding.ok, finding
     assert finding.says == "our stand-in, logs in"
     environ |= {"ARM_CLIENT_CERTIFICATE_PATH": "", "ARM_CLIENT_SECRET": "wrong"}
-    wrong = azuread(tmp_path, serve, "emulator", world, **environ)
+    wrong = azuread(tmp_path, serve, "emulator", endpoints, **environ)
     assert not wrong.ok
     assert "AADSTS7000215" in wrong.says
 
 
-def test_check_trust_of_a_running_emulator_is_well_with_its_bundle(world: World, tmp_path: Path) -> None:
-    assert world.ca_file is not None
+def test_check_trust_of_a_running_emulator_is_well_with_its_bundle(endpoints: CloudEndpoints, tmp_path: Path) -> None:
+    assert endpoints.ca_file is not None
     bundle = tmp_path / "trust.pem"
-    bundle.write_bytes(world.ca_file.read_bytes())
-    assert check_trust(world, {"SSL_CERT_FILE": str(bundle)}).ok
+    bundle.write_bytes(endpoints.ca_file.read_bytes())
+    assert check_trust(endpoints, {"SSL_CERT_FILE": str(bundle)}).ok
 
 
-def test_check_trust_bundle_without_the_emulators_authority_is_told(world: World, tmp_path: Path) -> None:
+def test_check_trust_bundle_without_the_emulators_authority_is_told(endpoints: CloudEndpoints, tmp_path: Path) -> None:
     bundle = tmp_path / "trust.pem"
     bundle.write_text("", encoding="utf-8")
-    finding = check_trust(world, {"SSL_CERT_FILE": str(bundle)})
+    finding = check_trust(endpoints, {"SSL_CERT_FILE": str(bundle)})
     assert not finding.ok
     assert "does not hold the emulator's authority" in finding.says
 
 
-def test_check_trust_other_authority_is_told(world: World, tmp_path: Path) -> None:
+def test_check_trust_other_authority_is_told(endpoints: CloudEndpoints, tmp_path: Path) -> None:
     from dataclasses import replace
 
     import trustme
 
-    assert world.emulated is not None
+    assert endpoints.emulated is not None
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
-    strange = replace(world, emulated=replace(world.emulated, ca_file=other))
+    strange = replace(endpoints, emulated=replace(endpoints.emulated, ca_file=other))
     assert "is not trusted" in check_trust(strange, {"SSL_CERT_FILE": str(other)}).says
 
 

@@ -11,7 +11,7 @@ from orgcal.engine import plugins
 from orgcal.engine.find import Engine
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread, installed_azuread, kept_choice
 from orgcal.engine.progress import Progress
-from orgcal.errors import EngineError, UsageError, WorldMismatch
+from orgcal.errors import CloudMismatch, EngineError, UsageError
 from tests.support.fake_programs import write_program
 
 _OFFLINE = "echo 'warning: Error downloading plugin: dial tcp: lookup plugins.example: no such host'; exit 255"
@@ -37,7 +37,7 @@ class _Machine:
         self.path = tmp_path
         self.project = tmp_path / "project"
         self.stack = tmp_path / "stack"
-        write_program(self.project / "providers" / "azuread" / "pulumi-resource-azuread", "#!/bin/sh\n")
+        write_program(self.project / "orgcal" / "provider" / "azuread" / "pulumi-resource-azuread", "#!/bin/sh\n")
         self.environ = {
             "PATH": "/usr/bin:/bin",
             "PULUMI_HOME": str(tmp_path / "home"),
@@ -83,7 +83,7 @@ def machine(tmp_path: Path) -> _Machine:
 def test_choose_azuread_offline_takes_the_standin_and_says_why(machine: _Machine) -> None:
     plugin = machine.choose()
     assert plugin.kind == "standin"
-    assert plugin.path_dir == machine.project / "providers" / "azuread"
+    assert plugin.path_dir == machine.project / "orgcal" / "provider" / "azuread"
     assert plugin.line == "azuread plugin: our stand-in (the real one cannot be installed: no network)"
 
 
@@ -167,21 +167,21 @@ def test_choose_azuread_on_macos_real_clouds_take_the_real_one(machine: _Machine
 @pytest.mark.parametrize("cloud", ["public", "usgov", "china"])
 def test_choose_azuread_standin_outside_the_emulator_is_refused(machine: _Machine, cloud: str) -> None:
     machine.install()
-    with pytest.raises(WorldMismatch, match="serves the emulator only"):
+    with pytest.raises(CloudMismatch, match="serves the emulator only"):
         machine.choose(cloud=cloud, AZUREAD_PLUGIN="standin")
 
 
 def test_choose_azuread_stack_moved_out_of_the_emulator_is_refused(machine: _Machine) -> None:
     machine.choose()
     machine.install()
-    with pytest.raises(WorldMismatch, match="kept from this stack's first run"):
+    with pytest.raises(CloudMismatch, match="kept from this stack's first run"):
         machine.choose(cloud="public")
 
 
 def test_choose_azuread_standin_on_path_outside_the_emulator_is_refused(machine: _Machine) -> None:
     machine.install()
-    path = f"{machine.project / 'providers' / 'azuread'}:/usr/bin:/bin"
-    with pytest.raises(WorldMismatch, match="on PATH and would be used"):
+    path = f"{machine.project / 'orgcal' / 'provider' / 'azuread'}:/usr/bin:/bin"
+    with pytest.raises(CloudMismatch, match="on PATH and would be used"):
         machine.choose(cloud="public", PATH=path)
 
 

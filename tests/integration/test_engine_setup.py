@@ -44,6 +44,8 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "requirements.lock").write_text("a==1 \\\n    --hash=sha256:00\n", encoding="utf-8")
     (tmp_path / "requirements.witnesses.lock").write_text("b==1 \\\n    --hash=sha256:00\n", encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
+    (tmp_path / "emulator").mkdir()
+    (tmp_path / "emulator" / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     (tmp_path / "scripts").mkdir()
     return tmp_path
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-PLUGIN = PROJECT_ROOT / "providers" / "connector" / "pulumi-resource-orgcal"
+PLUGIN = PROJECT_ROOT / "orgcal" / "provider" / "connector" / "pulumi-resource-orgcal"
 
 
 def test_plugin_started_from_anywhere_says_its_port_and_ends_with_its_engine() -> None:
@@ -36,7 +36,7 @@ sys.stdout.write(f"{{plugin.pid}} {{plugin.stdout.readline().decode()}}")
 def test_plugin_loads_at_its_start_only_what_it_needs() -> None:
     """Every pulumi command pays for the start: HTTP and cryptography load with the first call that needs them."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "import providers.connector.__main__, sys; print(sorted(sys.modules))"],
+        [sys.executable, "-P", "-c", "import orgcal.provider.connector.__main__, sys; print(sorted(sys.modules))"],
         env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
         capture_output=True,
         text=True,

@@ -14,8 +14,8 @@ import pytest
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.rotation.git import GitRefused
 from orgcal.rotation.record import PullRequestRecord, Record, open_record
-from orgcal.rotation.settings_file import SettingsFile
-from orgcal.rotation.state import Named
+from orgcal.settings.credential_file import SettingsFile
+from orgcal.stack.state import GenerationSet
 
 SETTINGS = """\
 config:
@@ -28,7 +28,7 @@ config:
     # a remark that stays
   orgcal:protect: true
 """
-ADDED, ACTIVATED = Named((3, 4), 3), Named((3, 4), 4)
+ADDED, ACTIVATED = GenerationSet((3, 4), 3), GenerationSet((3, 4), 4)
 
 
 @dataclass
@@ -180,7 +180,7 @@ def test_commit_record_whose_push_fails_says_how_to_go_on(repository: Repository
 def test_commit_record_goes_on_top_of_what_others_push_meanwhile(repository: Repository) -> None:
     record, other = repository.record("commit"), repository.clone()
     record.check()
-    for number, named in enumerate((ADDED, ACTIVATED, Named((4,), 4))):
+    for number, named in enumerate((ADDED, ACTIVATED, GenerationSet((4,), 4))):
         (other / f"theirs-{number}.txt").write_text("merged meanwhile")
         repository.git("add", "-A", folder=other)
         repository.git("commit", "-q", "-m", f"theirs {number}", folder=other)
@@ -384,12 +384,12 @@ def test_settings_file_of_an_emulated_stack_is_kept_beside_it_so_that_git_stays_
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
     file = SettingsFile(tmp_path, "dev", emulated=True, overlay=True)
 
-    file.write(Named((3, 4), 3, 3))
+    file.write(GenerationSet((3, 4), 3, 3))
 
     assert (tmp_path / "Pulumi.dev.yaml").read_text() == text
     overlay = json.loads((tmp_path / ".local/dev/credential.json").read_text())
     assert overlay == {"generations": [3, 4], "active": 3, "rollback_to": 3}
-    assert file.read().named == Named((3, 4), 3, 3)
+    assert file.read().named == GenerationSet((3, 4), 3, 3)
 
     SettingsFile(tmp_path, "dev", emulated=True, overlay=False).write(ACTIVATED)
 
@@ -411,7 +411,7 @@ def test_settings_file_forgets_kinds_of_generations_that_are_gone(tmp_path: Path
     file = SettingsFile(tmp_path, "prod", emulated=False, overlay=False)
     assert file.read().kind_of(3) == "secret"
 
-    file.write(Named((4,), 4))
+    file.write(GenerationSet((4,), 4))
 
     assert "kinds" not in path.read_text()
     assert file.read().kind_of(4) == "certificate"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 from distributed import Client
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
-from orgcal.msgraph.worlds import World
+from orgcal.entra.clouds import CloudEndpoints
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, deploy
 from verify import Options, Verdict, run_on
@@ -51,19 +51,19 @@ def cluster(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def set_latency(world: World) -> Callable[..., None]:
+def set_latency(endpoints: CloudEndpoints) -> Callable[..., None]:
     """Sets how long the emulator takes; without arguments no time at all."""
 
     def set_latency(**seconds: float) -> None:
-        assert world.emulated is not None
-        token = world.emulated.control_token_file.read_text().strip()
+        assert endpoints.emulated is not None
+        token = endpoints.emulated.control_token_file.read_text().strip()
         with requests.Session() as session:
             session.trust_env = False
             session.post(
-                f"{world.emulated.control_url}/latency",
+                f"{endpoints.emulated.control_url}/latency",
                 json=seconds,
                 headers={"Authorization": f"Bearer {token}"},
-                verify=str(world.ca_file),
+                verify=str(endpoints.ca_file),
                 timeout=20,
             ).raise_for_status()
 
@@ -71,12 +71,14 @@ def set_latency(world: World) -> Callable[..., None]:
 
 
 @pytest.fixture
-def connector_file(world: World, emulator_environ: Mapping[str, str], tmp_path: Path) -> Path:
+def connector_file(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str], tmp_path: Path) -> Path:
     """A connector that both customers consented to, with its secret in a file that workers can read."""
-    outputs = deploy(world, emulator_environ)
+    outputs = deploy(endpoints, emulator_environ)
     for tenant_id, account in ((CONTOSO, "admin@contoso.example"), (FABRIKAM, "admin@fabrikam.example")):
-        url = consent_url(world, tenant_id=tenant_id, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
-        answer(world, url, account, follow=False)
+        url = consent_url(
+            endpoints, tenant_id=tenant_id, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s"
+        )
+        answer(endpoints, url, account, follow=False)
     assert outputs.client_secret is not None
     (tmp_path / "secret").write_text(outputs.client_secret.get_secret_value())
     path = tmp_path / "connector.yaml"

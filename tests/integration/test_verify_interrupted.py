@@ -16,11 +16,11 @@ from xml.etree import ElementTree
 
 import pytest
 import requests
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
-from orgcal.msgraph.worlds import World, read_emulator_file
-from orgcal.outputs import StackOutputs
+from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
+from orgcal.stack.outputs import StackOutputs
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, HOME, deploy
 from verify import Options, Summary, Target, Verdict, exit_code, run
@@ -46,10 +46,10 @@ def emulator(start_emulator: Callable[..., RunningEmulator]) -> RunningEmulator:
 
 
 @pytest.fixture
-def control(world: World) -> Iterator[Callable[[str, str, Any], Any]]:
+def control(endpoints: CloudEndpoints) -> Iterator[Callable[[str, str, Any], Any]]:
     """Asks a control route."""
-    assert world.emulated is not None
-    address, token = world.emulated.control_url, world.emulated.control_token_file.read_text().strip()
+    assert endpoints.emulated is not None
+    address, token = endpoints.emulated.control_url, endpoints.emulated.control_token_file.read_text().strip()
     with requests.Session() as session:
         session.trust_env = False
 
@@ -59,7 +59,7 @@ def control(world: World) -> Iterator[Callable[[str, str, Any], Any]]:
                 address + path,
                 json=body,
                 headers={"Authorization": f"Bearer {token}"},
-                verify=str(world.ca_file),
+                verify=str(endpoints.ca_file),
                 timeout=20,
             )
             found.raise_for_status()
@@ -69,10 +69,10 @@ def control(world: World) -> Iterator[Callable[[str, str, Any], Any]]:
 
 
 @pytest.fixture
-def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    outputs = deploy(world, emulator_environ)
-    url = consent_url(world, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
-    answer(world, url, "admin@contoso.example", follow=False)
+def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    outputs = deploy(endpoints, emulator_environ)
+    url = consent_url(endpoints, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
+    answer(endpoints, url, "admin@contoso.example", follow=False)
     return outputs
 
 
@@ -257,5 +257,5 @@ def test_run_whose_token_expires_on_the_way_renews_it(
     assert summary.organisations[CONTOSO].users == 3000
 
 
-def test_world_of_the_emulator_is_read_from_its_file(emulator_file: Path, world: World) -> None:
-    assert read_emulator_file(emulator_file) == world
+def test_endpoints_of_the_emulator_is_read_from_its_file(emulator_file: Path, endpoints: CloudEndpoints) -> None:
+    assert read_emulator_file(emulator_file) == endpoints

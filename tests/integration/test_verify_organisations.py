@@ -16,14 +16,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
 from orgcal.consent.links import consent_url
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
 from orgcal.platforms import ConnectorSettings, Credential, open_platform
+from orgcal.stack.outputs import StackOutputs
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, deploy, operator_graph
 from verify import CheckResult, Options, SecretReference, Summary, Target, Verdict, exit_code, run, run_on
@@ -39,19 +39,19 @@ TARGETS = [Target(CONTOSO, "Contoso"), Target(FABRIKAM, "Fabrikam", invited=True
 
 
 @pytest.fixture
-def outputs(world: World, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    return deploy(world, emulator_environ)
+def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    return deploy(endpoints, emulator_environ)
 
 
 @pytest.fixture
-def consent(world: World, outputs: StackOutputs) -> Callable[[str, str], None]:
+def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> Callable[[str, str], None]:
     """An administrator of a tenant consents."""
 
     def consent(tenant_id: str, account: str) -> None:
         url = consent_url(
-            world, tenant_id=tenant_id, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="not ours"
+            endpoints, tenant_id=tenant_id, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="not ours"
         )
-        answered = answer(world, url, account, follow=False)
+        answered = answer(endpoints, url, account, follow=False)
         assert "admin_consent=True" in answered.headers["Location"]
         assert "error=" not in answered.headers["Location"]
 
@@ -255,14 +255,14 @@ def test_run_of_a_federated_connector_goes_through_the_platform_which_alone_has_
 def test_run_while_entra_is_busy_asks_again_and_never_takes_that_for_a_refusal(
     options: Options,
     consent: Callable[[str, str], None],
-    world: World,
+    endpoints: CloudEndpoints,
     status: int,
     times: int,
     verdict: Verdict,
 ) -> None:
     consent(CONTOSO, "admin@contoso.example")
-    assert world.emulated is not None
-    with new_session(world) as session:
+    assert endpoints.emulated is not None
+    with new_session(endpoints) as session:
         fault = {
             "path": f"{CONTOSO}/oauth2/v2.0/token",
             "times": times,
@@ -270,9 +270,9 @@ def test_run_while_entra_is_busy_asks_again_and_never_takes_that_for_a_refusal(
             "code": "temporarily_unavailable",
             "headers": {"Retry-After": "0"},
         }
-        control_token = world.emulated.control_token_file.read_text().strip()
+        control_token = endpoints.emulated.control_token_file.read_text().strip()
         session.post(
-            f"{world.emulated.control_url}/faults", json=fault, headers={"Authorization": f"Bearer {control_token}"}
+            f"{endpoints.emulated.control_url}/faults", json=fault, headers={"Authorization": f"Bearer {control_token}"}
         ).raise_for_status()
 
     summary = summarised(TARGETS[:1], replace(options, connector=replace(options.connector, outputs=None)))
@@ -304,10 +304,10 @@ def test_run_after_scopes_were_dropped_names_the_surplus(options: Options, conse
 
 
 def test_agreement_after_changes_by_hand_names_each(
-    options: Options, outputs: StackOutputs, world: World, emulator_environ: Mapping[str, str]
+    options: Options, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
-    with new_session(world) as session:
-        graph = operator_graph(world, emulator_environ, session)
+    with new_session(endpoints) as session:
+        graph = operator_graph(endpoints, emulator_environ, session)
         graph.patch(
             f"/applications/{outputs.application_object_id}",
             {"web": {"redirectUris": [CONSENT_URI, "https://evil.example/"]}, "requiredResourceAccess": []},
@@ -346,12 +346,12 @@ def test_probe_of_events_holds_the_scopes_to_their_promise(
 
 
 def test_probe_of_events_with_basic_scopes_expects_that_bodies_are_kept_back(
-    world: World, emulator_environ: Mapping[str, str]
+    endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
-    outputs = deploy(world, emulator_environ, ("Calendars.ReadBasic",))
+    outputs = deploy(endpoints, emulator_environ, ("Calendars.ReadBasic",))
     connector, given = from_outputs(outputs)
-    url = consent_url(world, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
-    answer(world, url, "admin@contoso.example", follow=False)
+    url = consent_url(endpoints, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
+    answer(endpoints, url, "admin@contoso.example", follow=False)
     options = Options(connector, environ=emulator_environ, given_credentials=given, probes=frozenset({"events"}))
 
     found = checks(summarised(TARGETS, options), CONTOSO)

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from orgcal.msgraph.worlds import World
+from orgcal.entra.clouds import CloudEndpoints
 
 
 class _Form(HTMLParser):
@@ -27,7 +27,12 @@ class _Form(HTMLParser):
 
 
 def answer(
-    world: World, url: str, account: str, decision: Literal["accept", "cancel"] = "accept", *, follow: bool = True
+    endpoints: CloudEndpoints,
+    url: str,
+    account: str,
+    decision: Literal["accept", "cancel"] = "accept",
+    *,
+    follow: bool = True,
 ) -> requests.Response:
     """Open a consent link as `account`, press a button, and follow Entra ID back to us.
 
@@ -36,7 +41,7 @@ def answer(
     """
     browser = requests.Session()
     browser.trust_env = False
-    browser.verify = str(world.ca_file)
+    browser.verify = str(endpoints.ca_file)
     page = browser.get(url, timeout=20)
     form = _Form()
     form.feed(page.text)

@@ -47,7 +47,7 @@ def why_not_real(engine: Engine, environ: Mapping[str, str], system: str = sys.p
     if system == "darwin":
         return "on macOS stacks of the emulator always use the azuread stand-in"
     on_path = shutil.which(PROGRAM, path=environ.get("PATH", ""))
-    if on_path and Path(on_path).resolve().parent.parts[-2:] == ("providers", "azuread"):
+    if on_path and Path(on_path).resolve().parent.parts[-2:] == ("provider", "azuread"):
         return f'the azuread stand-in is first on PATH ({on_path}): eval "$(.venv/bin/orgcal env --unset)"'
     if on_path or installed_azuread(engine, environ):
         return ""

@@ -56,7 +56,7 @@ class Checkout:
             **inherited,
             "HOME": str(self.home),
             CACHE_VARIABLE: str(cache_dir(os.environ)),
-            "PYTHONPATH": str(self.path),
+            "PYTHONPATH": f"{self.path}{os.pathsep}{self.path / 'emulator'}",
             **plugin_variables(),
             **self.extra,
         }

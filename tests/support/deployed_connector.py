@@ -9,35 +9,37 @@ from typing import Any
 
 import requests
 
-from orgcal.msgraph.auth import TokenSource
-from orgcal.msgraph.credentials import ClientSecret
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.operator import operator_tokens
-from orgcal.msgraph.permissions import GRAPH_APP_ID, application_permissions, permission_hash
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import World
-from orgcal.outputs import StackOutputs
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.operator import operator_tokens
+from orgcal.entra.permissions import GRAPH_APP_ID, application_permissions, permission_hash
+from orgcal.entra.session import new_session
 from orgcal.platforms import ConnectorSettings, Credential, open_platform
+from orgcal.stack.outputs import StackOutputs
 
 CONSENT_URI = "http://localhost:8400/consent/callback"
 CONTOSO, FABRIKAM = "22222222-2222-2222-2222-222222222222", "33333333-3333-3333-3333-333333333333"
 HOME = "11111111-1111-1111-1111-111111111111"
 
 
-def operator_graph(world: World, environ: Mapping[str, str], session: requests.Session) -> GraphClient:
+def operator_graph(endpoints: CloudEndpoints, environ: Mapping[str, str], session: requests.Session) -> GraphClient:
     """Microsoft Graph of the home tenant, as the operator."""
-    return GraphClient(world, operator_tokens(world, environ, HOME, session), session)
+    return GraphClient(endpoints, operator_tokens(endpoints, environ, HOME, session), session)
 
 
-def deploy(world: World, environ: Mapping[str, str], scopes: tuple[str, ...] = ("Calendars.Read",)) -> StackOutputs:
+def deploy(
+    endpoints: CloudEndpoints, environ: Mapping[str, str], scopes: tuple[str, ...] = ("Calendars.Read",)
+) -> StackOutputs:
     """Application, secret, service principal, connector and its credential; the outputs of such a stack."""
     platform = open_platform({"kind": "local"}, environ)
     roles = application_permissions(scopes)
     settings = ConnectorSettings("outlook-calendar-admin", "Outlook Calendar (Admin)", "For tests", scopes, True)
     entry = platform.create_connector(settings)
     redirect_uris = (entry.callback_url, CONSENT_URI)
-    with new_session(world) as session:
-        graph = operator_graph(world, environ, session)
+    with new_session(endpoints) as session:
+        graph = operator_graph(endpoints, environ, session)
         application = graph.post(
             "/applications",
             {
@@ -61,7 +63,7 @@ def deploy(world: World, environ: Mapping[str, str], scopes: tuple[str, ...] = (
             "project": "orgcal",
             "stack": "test",
             "cloud": "emulator",
-            "directory_id": world.emulated.directory_id if world.emulated else "",
+            "directory_id": endpoints.emulated.directory_id if endpoints.emulated else "",
             "tenant_id": HOME,
             "client_id": application["appId"],
             "application_object_id": application["id"],
@@ -100,11 +102,13 @@ def declared(roles: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def connector_tokens(world: World, outputs: StackOutputs, tenant_id: str, session: requests.Session) -> TokenSource:
+def connector_tokens(
+    endpoints: CloudEndpoints, outputs: StackOutputs, tenant_id: str, session: requests.Session
+) -> TokenSource:
     """Tokens of the connector in a tenant."""
     assert outputs.client_secret is not None
     secret = ClientSecret(outputs.client_secret.get_secret_value())
-    return TokenSource(world, tenant_id, outputs.client_id, secret, session)
+    return TokenSource(endpoints, tenant_id, outputs.client_id, secret, session)
 
 
 def environ_of(emulator_environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orgcal.msgraph.auth import ClientSecret, TokenSource
-from orgcal.msgraph.graph import GraphClient
-from orgcal.msgraph.session import new_session
-from orgcal.msgraph.worlds import read_emulator_file
+from orgcal.entra.auth import ClientSecret, TokenSource
+from orgcal.entra.clouds import read_emulator_file
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.session import new_session
 
 
 @dataclass
@@ -19,12 +19,14 @@ class Outside:
     ready: dict[str, Any]
 
     def __post_init__(self) -> None:
-        world = read_emulator_file(Path(self.ready["ca_file"]).parent / "ready.json")
+        endpoints = read_emulator_file(Path(self.ready["ca_file"]).parent / "ready.json")
         operator = self.ready["operator"]
         secret = Path(operator["client_secret_file"]).read_text().strip()
-        self.session = new_session(world)
-        source = TokenSource(world, operator["tenant_id"], operator["client_id"], ClientSecret(secret), self.session)
-        self.graph = GraphClient(world, source, self.session)
+        self.session = new_session(endpoints)
+        source = TokenSource(
+            endpoints, operator["tenant_id"], operator["client_id"], ClientSecret(secret), self.session
+        )
+        self.graph = GraphClient(endpoints, source, self.session)
 
     def applications(self) -> list[dict[str, Any]]:
         """Applications of the home tenant, but for the operator's own."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import trustme
 import yaml
+from orgcal_emulator.server import RunningEmulator
 
-from emulator.server import RunningEmulator
-from orgcal.msgraph.graph import Clock
+from orgcal.entra.graph import Clock
 from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi, XkitApi

@@ -36,7 +36,7 @@ class PulumiProject:
 
     def __post_init__(self) -> None:
         (self.folder / "state").mkdir(parents=True)
-        plugin = {"name": "orgcal", "path": str(PROJECT_ROOT / "providers" / "connector"), "version": "0.1.0"}
+        plugin = {"name": "orgcal", "path": str(PROJECT_ROOT / "orgcal" / "provider" / "connector"), "version": "0.1.0"}
         described = {"name": "trial", "runtime": {"name": "python"}, "plugins": {"providers": [plugin]}}
         (self.folder / "Pulumi.yaml").write_text(json.dumps(described))
         (self.folder / "passphrase").write_text("trial")

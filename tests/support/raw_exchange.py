@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 
 def raw_exchange(emulator: RunningEmulator, request: bytes) -> bytes:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from orgcal_emulator.server import RunningEmulator
+
 from benchmarks.azuread_directory import SeenDirectory
 from benchmarks.azuread_stack import arm_variables
-from emulator.server import RunningEmulator
-from providers._sdk import Call, Properties, State
-from providers.azuread.connection import Connection
-from providers.azuread.managed import Managed
-from providers.azuread.settings import read_settings
+from orgcal.provider._sdk import Call, Properties, State
+from orgcal.provider.azuread.connection import Connection
+from orgcal.provider.azuread.managed import Managed
+from orgcal.provider.azuread.settings import read_settings
 from tests.support.outside import Outside
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"

@@ -12,8 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import requests
-
-from emulator.server import RunningEmulator
+from orgcal_emulator.server import RunningEmulator
 
 RIGHTS = ("Application.ReadWrite.OwnedBy", "Application.Read.All", "User.Read.All", "Calendars.Read",
           "Organization.Read.All")  # fmt: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from orgcal.ci.lint import lint_stack
 from orgcal.ci.preview import MAX_COMMENT, as_markdown
-from orgcal.engine.secretless import Change, Preview, without_secrets
 from orgcal.platforms.model import NOT_SHOWN
+from orgcal.stack.preview_redacted import Change, Preview, without_secrets
 
 SECRET = {
     "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orgcal.ci.backends import Backends, check_places
 from orgcal.ci.identities import Identity, consent_commands
-from orgcal.ci.places import Places, check_places
+from orgcal.ci.request import SetupRequest
 from orgcal.ci.roles import check_environment, check_repository, display_name, identity_stack, roles_of
-from orgcal.ci.wanted import Wanted
+from orgcal.entra.home.federation import GITHUB_ISSUER, Trust, github_trusts, other_trusts, refuse_unfit
 from orgcal.errors import UsageError
-from orgcal.home.federation import GITHUB_ISSUER, Trust, github_trusts, other_trusts, refuse_unfit
 
 BACKEND, KEY = "azblob://state?storage_account=acme", "azurekeyvault://acme.vault.azure.net/keys/k"
 REGISTRY = "postgresql://orgcal@db.example/orgcal"
-PLACES = Places(BACKEND, KEY, REGISTRY)
+PLACES = Backends(BACKEND, KEY, REGISTRY)
 
 
 def test_github_trusts_are_in_the_classic_format_and_with_numbers_in_the_immutable_one_too() -> None:
@@ -184,14 +184,14 @@ def test_places_registry_url_holds_the_password_whatever_is_in_it_and_no_repr_do
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: Wanted("acme/app", "production", PLACES, owner_id="1"),
-        lambda: Wanted("acme/app", "production", PLACES, owner_id="one", repository_id="2"),
-        lambda: Wanted("acme/app", "production", PLACES, ephemeral_backend=BACKEND),
-        lambda: Wanted("acme/app", "production", PLACES, ephemeral_backend="file:///x"),
-        lambda: Wanted("acme/app", "e" * 250, PLACES),
+        lambda: SetupRequest("acme/app", "production", PLACES, owner_id="1"),
+        lambda: SetupRequest("acme/app", "production", PLACES, owner_id="one", repository_id="2"),
+        lambda: SetupRequest("acme/app", "production", PLACES, ephemeral_backend=BACKEND),
+        lambda: SetupRequest("acme/app", "production", PLACES, ephemeral_backend="file:///x"),
+        lambda: SetupRequest("acme/app", "e" * 250, PLACES),
     ],
 )
-def test_wanted_what_cannot_be_right_is_refused(wrong: Callable[[], Wanted]) -> None:
+def test_wanted_what_cannot_be_right_is_refused(wrong: Callable[[], SetupRequest]) -> None:
     with pytest.raises(UsageError):
         wrong().check()
 

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives import serialization
 
 from orgcal.errors import UsageError
 from orgcal.platforms.certificate import make_certificate
-from providers._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, reveal
-from providers.connector import __main__ as plugin
-from providers.connector import naming
-from providers.connector.certificates import CertificateKey
-from providers.connector.connectors import Connector
-from providers.connector.credentials import CHANGED_ELSEWHERE, ConnectorCredentials
-from providers.connector.ledgers import CredentialLedger
+from orgcal.provider._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, reveal
+from orgcal.provider.connector import __main__ as plugin
+from orgcal.provider.connector import naming
+from orgcal.provider.connector.certificates import CertificateKey
+from orgcal.provider.connector.connectors import Connector
+from orgcal.provider.connector.credentials import CHANGED_ELSEWHERE, ConnectorCredentials
+from orgcal.provider.connector.ledgers import CredentialLedger
 from provisioning import connector as program
 
 LOCAL = {"kind": "local"}
@@ -260,7 +260,7 @@ def test_ledger_changed_lifetime_warns_that_live_generations_keep_their_end(life
     assert told == [("warning", f"{sentence} (generation 1 ends at {ends[:10]})")]
 
 
-def test_ledger_state_of_another_world_is_refused() -> None:
+def test_ledger_state_of_another_cloud_is_refused() -> None:
     wanted = {"generations": [1], "active": 1, "lifetime": "180d"}
     made = CredentialLedger().check(Told().call(), {**wanted, "world": "emulator"}, {})
 
@@ -268,5 +268,5 @@ def test_ledger_state_of_another_world_is_refused() -> None:
         CredentialLedger().check(Told().call(), {**wanted, "world": "public"}, made)
     kept = CredentialLedger().check(Told().call(), {**wanted, "world": "emulator"}, made)
 
-    assert "made in the world 'emulator' and cannot move to 'public'" in refused.value.failures["world"]
+    assert "made in cloud 'emulator' and cannot move to 'public'" in refused.value.failures["world"]
     assert kept["entries"] == made["entries"]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgcal.consent.check import next_state
 from orgcal.consent.links import consent_url, message, with_port
-from orgcal.consent.outcomes import MAX_STATE, Outcome, read_answer
+from orgcal.consent.next_state import next_state
+from orgcal.consent.outcomes import MAX_STATE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, REFRESH_S, Renderer
-from orgcal.consent.proof import Finding
-from orgcal.msgraph.worlds import load_world
+from orgcal.consent.proof import ConsentProbe
+from orgcal.entra.clouds import load_endpoints
 from orgcal.tenants.model import State, Tenant
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
@@ -28,31 +28,35 @@ def answer(**values: str) -> list[tuple[str, str]]:
 
 def test_answer_that_says_yes_claims_it_and_names_the_tenant() -> None:
     read = read_answer(answer(admin_consent="True", tenant=CONTOSO.upper(), state="s", scope="x"))
-    assert (read.claimed, read.tenant_id, read.state) == (Outcome.PROVING, CONTOSO, "s")
+    assert (read.claimed, read.tenant_id, read.state) == (ConsentOutcome.PROVING, CONTOSO, "s")
 
 
 @pytest.mark.parametrize(
     ("values", "outcome", "code"),
     [
-        ({"error": "consent_required", "error_description": "AADSTS65004: declined"}, Outcome.DECLINED, "AADSTS65004"),
-        ({"error": "access_denied", "error_subcode": "cancel"}, Outcome.DECLINED, "access_denied"),
+        (
+            {"error": "consent_required", "error_description": "AADSTS65004: declined"},
+            ConsentOutcome.DECLINED,
+            "AADSTS65004",
+        ),
+        ({"error": "access_denied", "error_subcode": "cancel"}, ConsentOutcome.DECLINED, "access_denied"),
         (
             {"error": "access_denied", "error_description": "AADSTS90094: admin"},
-            Outcome.NOT_ADMINISTRATOR,
+            ConsentOutcome.NOT_ADMINISTRATOR,
             "AADSTS90094",
         ),
         (
             {"error": "invalid_request", "error_description": "AADSTS50020: x"},
-            Outcome.WRONG_ORGANISATION,
+            ConsentOutcome.WRONG_ORGANISATION,
             "AADSTS50020",
         ),
-        ({"error": "server_error", "error_description": "AADSTS99999999: x"}, Outcome.FAILED, "AADSTS99999999"),
-        ({"error": "<script>"}, Outcome.FAILED, "error"),
-        ({"error_description": "odd"}, Outcome.FAILED, "error"),
+        ({"error": "server_error", "error_description": "AADSTS99999999: x"}, ConsentOutcome.FAILED, "AADSTS99999999"),
+        ({"error": "<script>"}, ConsentOutcome.FAILED, "error"),
+        ({"error_description": "odd"}, ConsentOutcome.FAILED, "error"),
     ],
 )
 def test_answer_with_an_error_is_a_refusal_though_it_says_admin_consent(
-    values: dict[str, str], outcome: Outcome, code: str
+    values: dict[str, str], outcome: ConsentOutcome, code: str
 ) -> None:
     read = read_answer(answer(admin_consent="True", tenant=CONTOSO, state="s", **values))
     assert (read.claimed, read.code) == (outcome, code)
@@ -93,24 +97,24 @@ def test_answer_of_any_kind_is_read_without_a_crash(query: list[tuple[str, str]]
     assert re.fullmatch(r"(AADSTS\d{3,9}|[a-z_]{0,40})", read.code)
     assert read.tenant_id == "" or re.fullmatch(r"[0-9a-f-]{36}", read.tenant_id)
     if any(name.startswith("error") for name, _ in query):
-        assert read.claimed is not Outcome.PROVING
+        assert read.claimed is not ConsentOutcome.PROVING
 
 
 @pytest.mark.parametrize("outcome", list(PAGES))
-def test_page_of_each_outcome_says_what_to_do_and_needs_nothing_from_elsewhere(outcome: Outcome) -> None:
+def test_page_of_each_outcome_says_what_to_do_and_needs_nothing_from_elsewhere(outcome: ConsentOutcome) -> None:
     page = Renderer("<Acme> & Calendar", ["Calendars.Read"]).page(outcome, stylesheet="style.css", code="AADSTS1")
 
     assert "<title>" in page
     assert "&lt;Acme&gt; &amp; Calendar" in page
     assert not re.search(r"(?i)<script|https?://|\son\w+=", page)
-    assert ('http-equiv="refresh"' in page) == (outcome is Outcome.PROVING)
+    assert ('http-equiv="refresh"' in page) == (outcome is ConsentOutcome.PROVING)
     assert page.count("<h1>") == 1
-    assert outcome is Outcome.PROVING or "<h2>What to do next</h2>" in page
+    assert outcome is ConsentOutcome.PROVING or "<h2>What to do next</h2>" in page
     assert REFRESH_S <= 5
 
 
 def test_every_outcome_has_a_page() -> None:
-    assert set(PAGES) == set(Outcome)
+    assert set(PAGES) == set(ConsentOutcome)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +126,10 @@ def test_every_outcome_has_a_page() -> None:
     ],
 )
 def test_consent_url_leads_to_the_clouds_own_page(cloud: str, host: str, graph: str) -> None:
-    world = load_world(cloud, {})
-    url = consent_url(world, tenant_id=CONTOSO, client_id="c", redirect_uri="https://a.example/cb?x=1", state="s+/=")
+    endpoints = load_endpoints(cloud, {})
+    url = consent_url(
+        endpoints, tenant_id=CONTOSO, client_id="c", redirect_uri="https://a.example/cb?x=1", state="s+/="
+    )
 
     split = urlsplit(url)
     assert (split.scheme, split.hostname, split.path) == ("https", host, f"/{CONTOSO}/v2.0/adminconsent")
@@ -146,12 +152,12 @@ def test_port_of_a_loopback_redirect_uri_can_be_another() -> None:
     assert with_port("http://localhost:8400/consent/callback", 9) == "http://localhost:9/consent/callback"
 
 
-GRANTED = Finding("granted", "every declared permission is effective")
-SURPLUS = Finding("granted", "more than declared: X", surplus=("X",))
-PARTIAL = Finding("partial", "not effective: X", missing=("X",))
-NONE = Finding("none", "the application is not known in this tenant")
-GONE = Finding("no tenant", "there is no such tenant")
-UNKNOWN = Finding("unknown", "Entra ID cannot be reached")
+GRANTED = ConsentProbe("granted", "every declared permission is effective")
+SURPLUS = ConsentProbe("granted", "more than declared: X", surplus=("X",))
+PARTIAL = ConsentProbe("partial", "not effective: X", missing=("X",))
+NONE = ConsentProbe("none", "the application is not known in this tenant")
+GONE = ConsentProbe("no tenant", "there is no such tenant")
+UNKNOWN = ConsentProbe("unknown", "Entra ID cannot be reached")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +179,6 @@ UNKNOWN = Finding("unknown", "Entra ID cannot be reached")
         (State.INVITED, UNKNOWN, State.INVITED),
     ],
 )
-def test_state_follows_from_what_a_fresh_token_says(before: State, finding: Finding, after: State) -> None:
+def test_state_follows_from_what_a_fresh_token_says(before: State, finding: ConsentProbe, after: State) -> None:
     tenant = Tenant(CONTOSO, "Contoso", "contoso.com", before, NOW, NOW)
     assert next_state(tenant, finding)[0] is after

@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from orgcal.cli.doctor import as_lines, as_object
-from orgcal.engine.checkup import Finding, check_language_host, check_python, checked
-from orgcal.engine.checkup_stack import check_backend, check_emulator, check_trust, check_world
-from orgcal.engine.environment import StackEnvironment
-from orgcal.engine.passphrase import passphrase_fits
 from orgcal.errors import EngineError
+from orgcal.operations.doctor import DoctorCheck, check_language_host, check_python, checked
+from orgcal.operations.doctor_stack import check_backend, check_cloud, check_emulator, check_trust
+from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.passphrase import passphrase_fits
 
 ROOT = Path(__file__).resolve().parents[2]
-DEV_PASSPHRASE = (ROOT / "orgcal" / "engine" / "dev_passphrase.txt").read_text(encoding="utf-8").strip()
+DEV_PASSPHRASE = (ROOT / "orgcal" / "stack" / "dev_passphrase.txt").read_text(encoding="utf-8").strip()
 DEV_SALT = str(yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["encryptionsalt"])
 
 
@@ -46,7 +46,7 @@ def surroundings(tmp_path: Path) -> StackEnvironment:
         cloud="public",
         stack_dir=tmp_path,
         backend_url=state.as_uri(),
-        world=None,
+        endpoints=None,
         variables={"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)},
     )
 
@@ -84,14 +84,14 @@ def test_check_language_host_without_engine_is_not_looked_at() -> None:
 
 
 def test_checked_error_becomes_a_finding_with_its_repair() -> None:
-    def fail() -> Finding:
+    def fail() -> DoctorCheck:
         raise EngineError("it is broken", where="here", repair="mend it")
 
-    assert checked("engine", fail) == Finding("engine", False, "here: it is broken", "mend it")
+    assert checked("engine", fail) == DoctorCheck("engine", False, "here: it is broken", "mend it")
 
 
-def test_check_emulator_outside_its_world_is_not_needed(surroundings: StackEnvironment) -> None:
-    assert check_emulator(surroundings) == Finding("emulator", True, "not needed in cloud public")
+def test_check_emulator_on_a_cloud_is_not_needed(surroundings: StackEnvironment) -> None:
+    assert check_emulator(surroundings) == DoctorCheck("emulator", True, "not needed in cloud public")
 
 
 def test_check_emulator_not_running_says_how_to_start_it(surroundings: StackEnvironment) -> None:
@@ -150,7 +150,7 @@ def test_check_backend_new_stack_without_salt_and_passphrase_is_well(
     surroundings: StackEnvironment, tmp_path: Path
 ) -> None:
     (tmp_path / "passphrase").unlink()
-    assert check_backend(surroundings, {}, None) == Finding("backend", True, str(tmp_path / "state"))
+    assert check_backend(surroundings, {}, None) == DoctorCheck("backend", True, str(tmp_path / "state"))
     assert not (tmp_path / "passphrase").exists()
     named = {"PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path / "mine")}
     assert not check_backend(replace(surroundings, variables={}), named, None).ok
@@ -170,7 +170,7 @@ def test_check_backend_passphrase_file_missing_or_open_is_told(surroundings: Sta
 
 def test_check_backend_of_a_service_is_named(surroundings: StackEnvironment) -> None:
     finding = check_backend(replace(surroundings, backend_url="s3://bucket", variables={}), {}, None)
-    assert finding == Finding("backend", True, "s3://bucket")
+    assert finding == DoctorCheck("backend", True, "s3://bucket")
 
 
 @pytest.mark.parametrize("salt", ["", "v1:x", "v1:AAAA:v1:BBBB:CCCC", "not:a:salt:at:all"])
@@ -179,29 +179,29 @@ def test_passphrase_fits_broken_salt_fits_nothing(salt: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST", "ORGCAL_EMULATOR_FILE"])
-def test_check_world_emulator_variables_in_a_real_cloud_are_told(surroundings: StackEnvironment, name: str) -> None:
-    finding = check_world(surroundings, {name: "localhost:1"})
+def test_check_cloud_emulator_variables_in_a_real_cloud_are_told(surroundings: StackEnvironment, name: str) -> None:
+    finding = check_cloud(surroundings, {name: "localhost:1"})
     assert not finding.ok
     assert name in finding.says
     assert "--unset" in finding.repair
 
 
-def test_check_world_standin_on_path_in_a_real_cloud_is_told(surroundings: StackEnvironment) -> None:
-    path = os.pathsep.join(["/usr/bin", str(ROOT / "providers" / "azuread")])
-    assert not check_world(surroundings, {"PATH": path}).ok
+def test_check_cloud_standin_on_path_in_a_real_cloud_is_told(surroundings: StackEnvironment) -> None:
+    path = os.pathsep.join(["/usr/bin", str(ROOT / "orgcal" / "provider" / "azuread")])
+    assert not check_cloud(surroundings, {"PATH": path}).ok
 
 
-def test_check_world_shell_of_an_older_emulator_is_told(surroundings: StackEnvironment) -> None:
+def test_check_cloud_shell_of_an_older_emulator_is_told(surroundings: StackEnvironment) -> None:
     on_emulator = replace(surroundings, cloud="emulator", variables={"ARM_METADATA_HOSTNAME": "localhost:2"})
     shell = {"ORGCAL_ENV": "ARM_METADATA_HOSTNAME", "ARM_METADATA_HOSTNAME": "localhost:1"}
-    finding = check_world(on_emulator, shell)
+    finding = check_cloud(on_emulator, shell)
     assert not finding.ok
     assert "ARM_METADATA_HOSTNAME" in finding.says
-    assert check_world(on_emulator, {**shell, "ARM_METADATA_HOSTNAME": "localhost:2"}).ok
-    assert check_world(on_emulator, {}).ok
+    assert check_cloud(on_emulator, {**shell, "ARM_METADATA_HOSTNAME": "localhost:2"}).ok
+    assert check_cloud(on_emulator, {}).ok
 
 
-FINDINGS = [Finding("python", True, "fine", "unused"), Finding("language host", False, "gone", "make setup")]
+FINDINGS = [DoctorCheck("python", True, "fine", "unused"), DoctorCheck("language host", False, "gone", "make setup")]
 
 
 def test_as_lines_repair_stands_below_what_needs_it_only() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orgcal.engine.drive import explain
+from orgcal.stack.runner import explain
 
 UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code: 1"
 
@@ -37,11 +37,11 @@ def test_explain_names_protected_resources_once_without_the_engines_advice() -> 
 
 
 def test_explain_keeps_sentence_and_repair_of_our_program() -> None:
-    said = "ARM_TENANT_ID: it belongs to another world\n  repair: unset ARM_TENANT_ID"
+    said = "ARM_TENANT_ID: it belongs to another cloud\n  repair: unset ARM_TENANT_ID"
 
     error = explain("a long transcript", [said, UNHANDLED], stack="dev")
 
-    assert error.what == "ARM_TENANT_ID: it belongs to another world"
+    assert error.what == "ARM_TENANT_ID: it belongs to another cloud"
     assert error.repair == "unset ARM_TENANT_ID"
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from orgcal.entra.clouds import read_emulator_file
 from orgcal.errors import UsageError
-from orgcal.msgraph.worlds import read_emulator_file
 
 
 def test_emulator_file_of_another_version_names_what_it_lacks(tmp_path: Path) -> None:

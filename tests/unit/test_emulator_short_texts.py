@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from emulator.short_texts import LONGEST_KEPT, remembered
+from orgcal_emulator.lru import LONGEST_KEPT, remembered
 
 
 @pytest.mark.parametrize(("length", "calls"), [(LONGEST_KEPT, 1), (LONGEST_KEPT + 1, 2)])

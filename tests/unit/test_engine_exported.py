@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from orgcal.engine.exported import place_in, unfinished_in
+from orgcal.stack.exported import place_in, unfinished_in
 
 PROVIDER = "urn:pulumi:dev::orgcal::pulumi:providers:azuread::entra"
 PRINCIPAL = "azuread:index/servicePrincipal:ServicePrincipal"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orgcal.engine.drive import explain
-from orgcal.engine.hints import hint
+from orgcal.stack.errors import hint
+from orgcal.stack.runner import explain
 
 
 @pytest.mark.parametrize(

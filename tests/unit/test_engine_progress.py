@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from orgcal.engine.child import Ended
+from orgcal.engine.child import ProcessResult
+from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
-from orgcal.engine.troubles import trouble_in
 
 
 class _Terminal(io.StringIO):
@@ -73,8 +73,8 @@ def test_in_words_durations_read_as_a_person_says_them(seconds: float, words: st
     assert in_words(seconds) == words
 
 
-def _ended(*lines: str, timed_out: bool = False) -> Ended:
-    return Ended(1, lines, timed_out, 301.0)
+def _ended(*lines: str, timed_out: bool = False) -> ProcessResult:
+    return ProcessResult(1, lines, timed_out, 301.0)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from orgcal.cli.env import set_script, unset_script
-from orgcal.engine.environment import StackEnvironment, original_environment
+from orgcal.stack.environment import StackEnvironment, original_environment
 
 SHELL = "/bin/sh"
 
@@ -19,7 +19,7 @@ def prepared(tmp_path: Path, **variables: str) -> StackEnvironment:
         cloud="emulator",
         stack_dir=tmp_path,
         backend_url="file:///state",
-        world=None,
+        endpoints=None,
         variables=variables,
         path_first=(tmp_path / "tools with space",),
         removed=("ARM_CLIENT_SECRET",),

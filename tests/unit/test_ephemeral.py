@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from orgcal.errors import UsageError
-from orgcal.upkeep.abandoned import _is_older
-from orgcal.upkeep.ephemeral import create, is_ephemeral, origin_notes, origin_of
-from orgcal.upkeep.for_good import refuse_purge
-from provisioning.settings import parse_settings
+from orgcal.operations.ephemeral import create, is_ephemeral, origin_notes, origin_of
+from orgcal.operations.orphaned_previews import _is_older
+from orgcal.operations.purge_stack import refuse_purge
+from orgcal.settings.model import parse_settings
 
 DEV = Path(__file__).resolve().parents[2] / "Pulumi.dev.yaml"
 NOW = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)

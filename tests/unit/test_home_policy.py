@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from orgcal.home.policy import CredentialPolicy, parse_duration, parse_policy
-from orgcal.home.preflight import Intent, check_policy
-from orgcal.home.rights import GRANT, LOOK_UP, MANAGE, Operator, read_operator
+from orgcal.entra.home.policy import CredentialPolicy, parse_duration, parse_policy
+from orgcal.entra.home.preflight import Intent, check_policy
+from orgcal.entra.home.rights import GRANT, LOOK_UP, MANAGE, Operator, read_operator
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -8,19 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.connector.ledger import NEVER, Entry, Ledger, Refused, Wanted, end_date, record
+from orgcal.provider.connector.ledger import NEVER, DesiredGenerations, Ledger, LedgerEntry, Refused, end_date, record
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
-def wanted(*generations: int, active: int | None = None, lifetime: str = "180d", rollback: int | None = None) -> Wanted:
-    return Wanted(generations, generations[0] if active is None else active, lifetime, rollback)
+def wanted(
+    *generations: int, active: int | None = None, lifetime: str = "180d", rollback: int | None = None
+) -> DesiredGenerations:
+    return DesiredGenerations(generations, generations[0] if active is None else active, lifetime, rollback)
 
 
-def history(*steps: Wanted) -> tuple[Ledger, Wanted]:
+def history(*steps: DesiredGenerations) -> tuple[Ledger, DesiredGenerations]:
     """The ledger after these configs, a day apart, and the last config."""
     ledger: Ledger = {}
-    before: Wanted | None = None
+    before: DesiredGenerations | None = None
     for day, step in enumerate(steps):
         ledger = record(step, ledger, before, START + timedelta(days=day))
         before = step
@@ -28,7 +30,7 @@ def history(*steps: Wanted) -> tuple[Ledger, Wanted]:
     return ledger, before
 
 
-def refusal(step: Wanted, *steps: Wanted) -> Refused:
+def refusal(step: DesiredGenerations, *steps: DesiredGenerations) -> Refused:
     ledger, before = history(*steps)
     with pytest.raises(Refused) as refused:
         record(step, ledger, before, START + timedelta(days=100))
@@ -37,7 +39,7 @@ def refusal(step: Wanted, *steps: Wanted) -> Refused:
 
 def test_record_first_generation_freezes_its_end_date() -> None:
     ledger, _ = history(wanted(1))
-    assert ledger == {1: Entry("2026-11-23T12:00:00Z", "2027-05-22T12:00:00Z")}
+    assert ledger == {1: LedgerEntry("2026-11-23T12:00:00Z", "2027-05-22T12:00:00Z")}
 
 
 def test_record_same_config_later_changes_nothing() -> None:
@@ -50,7 +52,7 @@ def test_record_second_generation_keeps_the_first() -> None:
     before, _ = history(wanted(1))
     ledger, _ = history(wanted(1), wanted(1, 2, active=1))
     assert ledger[1] == before[1]
-    assert ledger[2] == Entry("2026-11-24T12:00:00Z", "2027-05-23T12:00:00Z")
+    assert ledger[2] == LedgerEntry("2026-11-24T12:00:00Z", "2027-05-23T12:00:00Z")
 
 
 def test_record_activation_supersedes_the_old_one() -> None:
@@ -133,17 +135,17 @@ def test_record_new_generation_below_a_recorded_one_is_refused() -> None:
 @pytest.mark.parametrize(
     ("step", "setting"),
     [
-        (Wanted((), 1, "180d"), "generations"),
-        (Wanted((1, 1), 1, "180d"), "generations"),
-        (Wanted((0,), 0, "180d"), "generations"),
-        (Wanted((1,), 2, "180d"), "active"),
-        (Wanted((1,), 1, "180"), "lifetime"),
-        (Wanted((1,), 1, "0d"), "lifetime"),
-        (Wanted((1,), 1, "3651d"), "lifetime"),
-        (Wanted((1, 2), 1, "180d", rollback_to=2), "rollbackTo"),
+        (DesiredGenerations((), 1, "180d"), "generations"),
+        (DesiredGenerations((1, 1), 1, "180d"), "generations"),
+        (DesiredGenerations((0,), 0, "180d"), "generations"),
+        (DesiredGenerations((1,), 2, "180d"), "active"),
+        (DesiredGenerations((1,), 1, "180"), "lifetime"),
+        (DesiredGenerations((1,), 1, "0d"), "lifetime"),
+        (DesiredGenerations((1,), 1, "3651d"), "lifetime"),
+        (DesiredGenerations((1, 2), 1, "180d", rollback_to=2), "rollbackTo"),
     ],
 )
-def test_record_nonsense_is_refused_by_setting(step: Wanted, setting: str) -> None:
+def test_record_nonsense_is_refused_by_setting(step: DesiredGenerations, setting: str) -> None:
     with pytest.raises(Refused) as refused:
         record(step, {}, None, START)
     assert refused.value.setting == setting
@@ -155,23 +157,25 @@ def test_end_date_is_in_utc_whatever_the_clock_says() -> None:
 
 
 def test_entry_survives_the_wire() -> None:
-    entry = Entry("2026-11-23T12:00:00Z", NEVER, retired="2026-11-24T12:00:00Z")
-    assert Entry.from_wire(entry.to_wire()) == entry
+    entry = LedgerEntry("2026-11-23T12:00:00Z", NEVER, retired="2026-11-24T12:00:00Z")
+    assert LedgerEntry.from_wire(entry.to_wire()) == entry
     assert "superseded" not in entry.to_wire()
 
 
 @st.composite
-def configs(draw: st.DrawFn) -> Wanted:
+def configs(draw: st.DrawFn) -> DesiredGenerations:
     """Configs of up to three live generations, right and wrong ones."""
     live = sorted(draw(st.sets(st.integers(1, 5), min_size=1, max_size=3)))
     active = draw(st.sampled_from(live))
-    return Wanted(tuple(live), active, "180d", draw(st.sampled_from([None, active])))
+    return DesiredGenerations(tuple(live), active, "180d", draw(st.sampled_from([None, active])))
 
 
 @given(st.lists(configs(), min_size=1, max_size=8))
-def test_record_whatever_is_tried_retired_generations_stay_retired_and_dates_frozen(tried: list[Wanted]) -> None:
+def test_record_whatever_is_tried_retired_generations_stay_retired_and_dates_frozen(
+    tried: list[DesiredGenerations],
+) -> None:
     ledger: Ledger = {}
-    before: Wanted | None = None
+    before: DesiredGenerations | None = None
     for day, config in enumerate(tried):
         try:
             after = record(config, ledger, before, START + timedelta(days=day))

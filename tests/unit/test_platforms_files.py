@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgcal.errors import ConfigError, PlatformError
-from orgcal.platforms import capabilities_of, dotenv, open_platform, place_of, yaml_edit
+from orgcal.files import dotenv, yaml_edit
+from orgcal.platforms import capabilities_of, open_platform, place_of
 from tests.support.platform_cases import NYLAS, SETTINGS
 
 YAML = """\

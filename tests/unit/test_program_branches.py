@@ -19,15 +19,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from orgcal.entra.permissions import APP_ROLE_IDS, application_permissions
 from orgcal.errors import ConfigError
-from orgcal.msgraph.permissions import APP_ROLE_IDS, application_permissions
+from orgcal.settings.model import Settings, parse_settings
 from provisioning.application import EntraApplication
 from provisioning.connector import CredentialLedger
+from provisioning.connector_resources import ConnectorEntries
 from provisioning.credentials import ApplicationCredentials, push
-from provisioning.entries import ConnectorEntries
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
-from provisioning.settings import Settings, parse_settings
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
 GRAPH_PRINCIPAL = "bbbbbbbb-0000-4000-8000-000000000001"

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from orgcal.errors import ConfigError
+from orgcal.settings.credential_section import CertificateFiles
 from provisioning.application import _redirect_uris
-from provisioning.brought_along import read_certificate
-from provisioning.credential_section import CertificateFiles
-from provisioning.issued import differing_end_dates
+from provisioning.byo_certificate import read_certificate
+from provisioning.end_dates import differing_end_dates
 from provisioning.logo import MAX_BYTES, logo_image
 
 

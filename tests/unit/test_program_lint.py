@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orgcal.msgraph.pinned_roles import APP_ROLE_IDS
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from provisioning.lint import ENOUGH_FOR, INCLUDED, Purpose, lint
 
 

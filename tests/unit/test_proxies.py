@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.engine.checkup_stack import check_proxy
-from orgcal.engine.environment import stack_environment
 from orgcal.engine.proxies import loopback_variables, proxies_of_loopback
+from orgcal.operations.doctor_stack import check_proxy
+from orgcal.stack.environment import stack_environment
 
 PROXY = "http://user:s3cr3t@proxy.example:3128"
 NAMES = ["https_proxy", "http_proxy", "all_proxy", "grpc_proxy"]
@@ -71,7 +71,7 @@ def test_proxies_of_loopback_are_none_in_a_childs_environment(tmp_path: Path) ->
     for exceptions in ({}, {"no_proxy": "corp.example"}, {"no_proxy": "*"}):
         environ = {"PATH": "/bin", "https_proxy": PROXY, "HTTP_PROXY": PROXY, **exceptions}
 
-        child = stack_environment(tmp_path, "dev", environ).applied_to(environ)
+        child = stack_environment(tmp_path, "dev", environ).to_environ(environ)
 
         assert proxies_of_loopback(child) == ()
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from orgcal.engine.environment import StackEnvironment
 from orgcal.errors import UsageError
 from orgcal.rotation.checks import check_asked, check_new_generation, check_place, has_nothing_to_rotate
-from orgcal.rotation.settings_file import CredentialSection
-from orgcal.rotation.state import Entry, Named, StackState, read_state
-from orgcal.rotation.steps import Asked
+from orgcal.rotation.steps import RotationRequest
+from orgcal.settings.credential_file import CredentialSection
+from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.state import GenerationRecord, GenerationSet, StackState, read_state
 from tests.support.stack_exports import TRUST, exported, password, resource
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -34,34 +34,34 @@ def trusting() -> StackState:
 
 
 def section(**changed: Any) -> CredentialSection:
-    return dataclasses.replace(CredentialSection(Named((3,), 3), "secret", {}, {}), **changed)
+    return dataclasses.replace(CredentialSection(GenerationSet((3,), 3), "secret", {}, {}), **changed)
 
 
 def test_rollback_without_an_old_generation_is_refused() -> None:
     with pytest.raises(UsageError, match="generation 3 is the only live one"):
-        check_asked(one(), section(), Asked(rollback=True), NOW)
+        check_asked(one(), section(), RotationRequest(rollback=True), NOW)
 
 
 def test_rollback_repeated_after_it_was_done_is_fine() -> None:
     state = one()
-    withdrawn = {**state.entries, 4: Entry(NOW, NOW, NOW, NOW)}
+    withdrawn = {**state.entries, 4: GenerationRecord(NOW, NOW, NOW, NOW)}
 
-    check_asked(dataclasses.replace(state, entries=withdrawn), section(), Asked(rollback=True), NOW)
+    check_asked(dataclasses.replace(state, entries=withdrawn), section(), RotationRequest(rollback=True), NOW)
 
 
 def test_rollback_to_an_expired_generation_is_refused() -> None:
-    check_asked(two(), section(), Asked(rollback=True), NOW)
+    check_asked(two(), section(), RotationRequest(rollback=True), NOW)
     with pytest.raises(UsageError, match="generation 3 has expired"):
-        check_asked(two(), section(), Asked(rollback=True), datetime(2030, 1, 1, tzinfo=UTC))
+        check_asked(two(), section(), RotationRequest(rollback=True), datetime(2030, 1, 1, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("asked", [Asked(now=True), Asked(revoke=True)], ids=["now", "revoke"])
-def test_rotation_of_a_federated_credential_is_refused_in_one_sentence(asked: Asked) -> None:
+@pytest.mark.parametrize("asked", [RotationRequest(now=True), RotationRequest(revoke=True)], ids=["now", "revoke"])
+def test_rotation_of_a_federated_credential_is_refused_in_one_sentence(asked: RotationRequest) -> None:
     federated = section(kind="federated")
 
     assert has_nothing_to_rotate(trusting(), federated)
     assert not has_nothing_to_rotate(trusting(), section(kinds={3: "federated"})), "a secret is to take over"
-    check_asked(trusting(), federated, Asked(), NOW)
+    check_asked(trusting(), federated, RotationRequest(), NOW)
     with pytest.raises(UsageError, match="tokens of its own, so there is nothing to rotate"):
         check_asked(trusting(), federated, asked, NOW)
 

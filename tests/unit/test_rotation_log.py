@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from orgcal.engine.environment import StackEnvironment
-from orgcal.engine.tools import Prepared
+from orgcal.operations.sweep import Orphan
 from orgcal.rotation.log import RotationLog
 from orgcal.rotation.proof import Proof
-from orgcal.rotation.steps import Do, Step
+from orgcal.rotation.steps import Action, RotationStep
+from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.prepare import OpenStack
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import FILE_NAME, open_stack_registry
-from orgcal.upkeep.sweep import Orphan
 
 
-def prepared(folder: Path, **environ: str) -> Prepared:
+def prepared(folder: Path, **environ: str) -> OpenStack:
     environment = StackEnvironment(folder, "prod", "public", folder, folder.as_uri(), None)
     unused: Any = None
-    return Prepared(unused, unused, environment, environ, guarded=True)
+    return OpenStack(unused, unused, environment, environ, guarded=True)
 
 
 def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
     registry = open_stack_registry(tmp_path, "prod", {"ORGCAL_OPERATOR": "ada"})
     log = RotationLog(prepared(tmp_path, ORGCAL_OPERATOR="ada"), told.append)
 
-    log.step(Step(Do.ADD, 4, "asked for"))
+    log.step(RotationStep(Action.ADD, 4, "asked for"))
     log.proof(4, Proof(True, "3 fresh tokens", "stack's credential", ("Contoso",)))
     log.proof(4, Proof(False, "no token", "platform's tokens"))
     log.removed([Orphan("secret", "orgcal:orgcal/prod generation 4", "key", "object")])
@@ -47,7 +47,7 @@ def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
 def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> None:
     log = RotationLog(prepared(tmp_path), print)
 
-    log.step(Step(Do.ADD, 4, "asked for"))
+    log.step(RotationStep(Action.ADD, 4, "asked for"))
 
     assert log.sample("seed") == []
     assert not (tmp_path / FILE_NAME).exists()
@@ -68,7 +68,7 @@ def test_log_that_cannot_be_written_stops_no_rotation(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     log = RotationLog(prepared(tmp_path, ORGCAL_REGISTRY_URL=f"sqlite:///{tmp_path}/file/tenants.sqlite"), told.append)
 
-    log.step(Step(Do.ADD, 4, "asked for"))
+    log.step(RotationStep(Action.ADD, 4, "asked for"))
 
     assert log.sample("seed") == []
     assert told[0].startswith("the log could not be written: ")

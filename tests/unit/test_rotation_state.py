@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from orgcal.durations import in_words, parse_duration
+from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import UsageError
-from orgcal.msgraph.credentials import ClientCertificate, ClientSecret
-from orgcal.rotation.state import Named, StackState, read_state
+from orgcal.stack.state import GenerationSet, StackState, read_state
 from tests.support.stack_exports import CERTIFICATE, PASSWORD, TRUST, URN, exported, password, record, resource, secret
 
 
@@ -22,7 +22,7 @@ def test_state_tells_ledger_credentials_and_what_is_pushed() -> None:
     state = read(exported([3, 4], 3, password(3), password(4), pushed=3))
 
     assert state.complete
-    assert state.ledger == Named((3, 4), 3)
+    assert state.ledger == GenerationSet((3, 4), 3)
     assert {number: item.key_id for number, item in state.held.items()} == {3: "key-3", 4: "key-4"}
     assert state.held[4].credential == ClientSecret("secret-4")
     assert state.pushed == {3}

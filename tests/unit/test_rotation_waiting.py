@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.engine.drive import Drive
-from orgcal.engine.environment import StackEnvironment
 from orgcal.errors import StackLocked
-from orgcal.rotation.waiting import Turn
+from orgcal.rotation.lock import UpdateLock
+from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.runner import StackRunner
 
 
 class Holders:
@@ -41,8 +41,8 @@ class Time:
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
 
-    def turn(self, wait: timedelta, told: list[str]) -> Turn:
-        return Turn("prod", wait, told.append, sleep=self.sleep, monotonic=lambda: self.now_s)
+    def turn(self, wait: timedelta, told: list[str]) -> UpdateLock:
+        return UpdateLock("prod", wait, told.append, sleep=self.sleep, monotonic=lambda: self.now_s)
 
 
 def test_turn_waits_for_a_living_update_and_says_whose_it_is_once() -> None:
@@ -82,11 +82,11 @@ def test_turn_removes_the_lock_of_the_dead_without_waiting() -> None:
 def test_two_turns_at_once_one_refuses_and_names_the_other(tmp_path: Path) -> None:
     told: list[str] = []
 
-    with Turn("prod", timedelta(0), told.append).alone(tmp_path):
-        second = Turn("prod", timedelta(0), told.append)
+    with UpdateLock("prod", timedelta(0), told.append).alone(tmp_path):
+        second = UpdateLock("prod", timedelta(0), told.append)
         with pytest.raises(StackLocked, match=rf"another orgcal rotate \(pid {os.getpid()}\)"), second.alone(tmp_path):
             pytest.fail("two at once")
-    with Turn("prod", timedelta(0), told.append).alone(tmp_path):
+    with UpdateLock("prod", timedelta(0), told.append).alone(tmp_path):
         pass
 
     assert second.waited
@@ -94,22 +94,22 @@ def test_two_turns_at_once_one_refuses_and_names_the_other(tmp_path: Path) -> No
 
 
 def test_turn_that_fails_inside_lets_the_next_one_in(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), Turn("prod", timedelta(0), print).alone(tmp_path):
+    with pytest.raises(ZeroDivisionError), UpdateLock("prod", timedelta(0), print).alone(tmp_path):
         raise ZeroDivisionError
 
-    with Turn("prod", timedelta(0), print).alone(tmp_path):
+    with UpdateLock("prod", timedelta(0), print).alone(tmp_path):
         pass
 
 
 # Locks of a backend in local files ------------------------------------------------------------------------------------
 
 
-def drive_with_lock(folder: Path, **holder: object) -> tuple[Drive, Path]:
-    """A drive whose backend holds a lock; `Drive` needs no engine to read it."""
+def drive_with_lock(folder: Path, **holder: object) -> tuple[StackRunner, Path]:
+    """A drive whose backend holds a lock; `StackRunner` needs no engine to read it."""
     lock = folder / ".pulumi" / "locks" / "organization" / "orgcal" / "prod" / "1.json"
     lock.parent.mkdir(parents=True)
     lock.write_text(json.dumps({"username": "ada", **holder}))
-    drive = Drive.__new__(Drive)
+    drive = StackRunner.__new__(StackRunner)
     drive._environment = StackEnvironment(folder, "prod", "public", folder, folder.as_uri(), None)
     drive._stack_name = "prod"
     return drive, lock

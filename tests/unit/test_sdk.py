@@ -13,7 +13,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from orgcal.errors import OrgcalError, PlatformError
-from providers._sdk import (
+from orgcal.provider._sdk import (
     UNKNOWN,
     Call,
     Created,
@@ -31,8 +31,8 @@ from providers._sdk import (
     has_unknown,
     reveal,
 )
-from providers._server import Servicer
-from providers._values import decode, encode
+from orgcal.provider._server import Servicer
+from orgcal.provider._values import decode, encode
 
 MARKER = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 URN = "urn:pulumi:dev::shop::my:index:Box$demo:index:Note::note"

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from orgcal.errors import ConfigError
-from provisioning.schema import SCHEMA_FILE, schema_text, stack_schema
-from provisioning.settings import Settings, parse_settings
+from orgcal.settings.model import Settings, parse_settings
+from orgcal.settings.schema import SCHEMA_FILE, schema_text, stack_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,7 +58,7 @@ def test_settings_minimal_config_gets_sensible_defaults() -> None:
 
 
 @pytest.mark.parametrize(("cloud", "ephemeral", "protected"), [("public", False, True), ("public", True, False)])
-def test_settings_protection_follows_world_and_ephemeral(cloud: str, ephemeral: bool, protected: bool) -> None:
+def test_settings_protection_follows_cloud_and_ephemeral(cloud: str, ephemeral: bool, protected: bool) -> None:
     settings = parse_settings(with_changes(entra={"cloud": cloud}, ephemeral=ephemeral), stack="prod")
 
     assert settings.protected is protected
@@ -218,7 +218,7 @@ def test_settings_every_field_explains_itself() -> None:
 
 
 def test_settings_schema_for_editors_is_in_step() -> None:
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run: .venv/bin/python -m provisioning.schema"
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run: .venv/bin/python -m orgcal.settings.schema"
 
 
 def test_settings_schema_explains_every_setting() -> None:
@@ -263,7 +263,7 @@ def test_settings_stack_dev_of_the_checkout_parses() -> None:
 
 
 @pytest.mark.parametrize(("protect", "expected"), [(True, True), (False, False), (None, False)])
-def test_settings_protect_decides_over_world_and_ephemeral(protect: bool | None, expected: bool) -> None:
+def test_settings_protect_decides_over_cloud_and_ephemeral(protect: bool | None, expected: bool) -> None:
     changes: dict[str, Any] = {} if protect is None else {"protect": protect}
 
     assert parse_settings(with_changes(ephemeral=True, **changes), stack="dev").protected is expected

@@ -1,4 +1,4 @@
-"""Surroundings of a stack: directories, passphrase, variables, what must not leak between worlds."""
+"""Surroundings of a stack: directories, passphrase, variables, what must not leak between clouds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.engine.environment import stack_environment
-from orgcal.engine.passphrase import DEV_PASSPHRASE_FILE
-from orgcal.engine.stacks import stack_cloud, stack_dir
 from orgcal.errors import UsageError
+from orgcal.stack.environment import stack_environment
+from orgcal.stack.files import stack_cloud, stack_dir
+from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def test_environment_of_dev_stays_in_the_checkout(project: Path, environ: dict[s
     assert prepared.stack_dir == project / ".local" / "dev"
     assert prepared.variables["PULUMI_BACKEND_URL"] == (project / ".local/dev/state").as_uri()
     assert prepared.variables["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(DEV_PASSPHRASE_FILE)
-    assert prepared.world is None
+    assert prepared.endpoints is None
     assert not (project / "data").exists()
 
 
 def test_environment_of_dev_takes_the_login_of_a_real_tenant_away(project: Path, environ: dict[str, str]) -> None:
     environ |= {"ARM_CLIENT_SECRET": "real", "ARM_TENANT_ID": "real", "ARM_USE_CLI": "true"}
 
-    applied = stack_environment(project, "dev", environ).applied_to(environ)
+    applied = stack_environment(project, "dev", environ).to_environ(environ)
 
     assert not any(name.startswith("ARM_") for name in applied)
 
@@ -87,8 +87,8 @@ def test_environment_of_an_own_stack_leaves_backend_trust_and_login_alone(
         "PULUMI_CONFIG_PASSPHRASE_FILE",
         "ORGCAL_PROJECT_DIR",
     }
-    assert prepared.world is not None
-    assert prepared.world.login_url == "https://login.microsoftonline.com"
+    assert prepared.endpoints is not None
+    assert prepared.endpoints.login_url == "https://login.microsoftonline.com"
 
 
 @pytest.mark.parametrize("name", ["../dev", "a/b", "", "x" * 101])

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers._sdk import UNKNOWN
-from providers.azuread.application import Application
-from providers.azuread.application_fields import APPLICATION
-from providers.azuread.arguments import changed, filled, imported, problems, refreshed
-from providers.azuread.certificate import ApplicationCertificate
-from providers.azuread.federated import ApplicationFederatedIdentityCredential
-from providers.azuread.fields import DEFAULTS
-from providers.azuread.password import ApplicationPassword
-from providers.azuread.service_principal import ServicePrincipal
-from providers.azuread.states import meta
+from orgcal.provider._sdk import UNKNOWN
+from orgcal.provider.azuread.application import Application
+from orgcal.provider.azuread.application_fields import APPLICATION
+from orgcal.provider.azuread.arguments import changed, filled, imported, problems, refreshed
+from orgcal.provider.azuread.certificate import ApplicationCertificate
+from orgcal.provider.azuread.federated import ApplicationFederatedIdentityCredential
+from orgcal.provider.azuread.fields import DEFAULTS
+from orgcal.provider.azuread.password import ApplicationPassword
+from orgcal.provider.azuread.service_principal import ServicePrincipal
+from orgcal.provider.azuread.states import meta
 
 APP_ID = "/applications/00000000-0000-0000-0000-000000000001"
 ROLE = "7ab1d382-f21e-4acd-a863-ba3e13f7da61"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orgcal.errors import UsageError
-from providers.azuread import ids
+from orgcal.provider.azuread import ids
 
 GUID = "00000000-0000-0000-0000-00000000000a"
 OTHER = "11111111-1111-1111-1111-11111111111b"

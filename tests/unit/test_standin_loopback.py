@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import requests
 
-from orgcal.errors import WorldMismatch
-from providers.azuread.guard import Guard
-from providers.azuread.loopback import is_loopback, require_loopback
+from orgcal.errors import CloudMismatch
+from orgcal.provider.azuread.guard import Guard
+from orgcal.provider.azuread.loopback import is_loopback, require_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.8.7", "::1", "[::1]"])
@@ -24,7 +24,7 @@ def test_is_loopback_everything_else_is_not(host: str) -> None:
 
 
 def test_require_loopback_other_host_names_where_it_came_from() -> None:
-    with pytest.raises(WorldMismatch, match=r"ARM_METADATA_HOSTNAME names 'graph\.microsoft\.com'"):
+    with pytest.raises(CloudMismatch, match=r"ARM_METADATA_HOSTNAME names 'graph\.microsoft\.com'"):
         require_loopback("graph.microsoft.com", named_by="ARM_METADATA_HOSTNAME")
 
 
@@ -33,5 +33,5 @@ def test_guard_request_to_another_machine_is_refused_before_it_is_sent(url: str)
     with requests.Session() as session:
         for scheme in ("https://", "http://"):
             session.mount(scheme, Guard(1))
-        with pytest.raises(WorldMismatch):
+        with pytest.raises(CloudMismatch):
             session.post(url, data={"client_secret": "s"}, timeout=1)

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from orgcal.entra.graph import Clock
 from orgcal.errors import GraphError, OrgcalError, Unreachable
-from orgcal.msgraph.graph import Clock
-from providers._sdk import UNKNOWN, Call, Incomplete, Secret, State
-from providers.azuread.application import Application
-from providers.azuread.certificate import ApplicationCertificate
-from providers.azuread.connection import Connection
-from providers.azuread.directory import Directory
-from providers.azuread.fields import DEFAULTS
-from providers.azuread.password import ApplicationPassword
+from orgcal.provider._sdk import UNKNOWN, Call, Incomplete, Secret, State
+from orgcal.provider.azuread.application import Application
+from orgcal.provider.azuread.certificate import ApplicationCertificate
+from orgcal.provider.azuread.connection import Connection
+from orgcal.provider.azuread.directory import Directory
+from orgcal.provider.azuread.fields import DEFAULTS
+from orgcal.provider.azuread.password import ApplicationPassword
 
 APP = "00000000-0000-0000-0000-00000000000a"
 KEY = "00000000-0000-0000-0000-00000000000b"

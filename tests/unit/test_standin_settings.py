@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from orgcal.entra.credentials import ClientCertificate, ClientSecret, FederatedToken
 from orgcal.errors import ConfigError
-from orgcal.msgraph.credentials import ClientCertificate, ClientSecret, FederatedToken
-from providers._sdk import UNKNOWN, Secret
-from providers.azuread.settings import read_settings
+from orgcal.provider._sdk import UNKNOWN, Secret
+from orgcal.provider.azuread.settings import read_settings
 
 BASE = {"ARM_TENANT_ID": "t", "ARM_CLIENT_ID": "c", "ARM_METADATA_HOSTNAME": "localhost:8443"}
 SECRET = {**BASE, "ARM_CLIENT_SECRET": "s"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orgcal.engine.state_files import remove_empty_sidecars
+from orgcal.stack.state_files import remove_empty_sidecars
 
 
 def test_remove_empty_sidecars_leaves_whatever_says_something(tmp_path: Path) -> None:

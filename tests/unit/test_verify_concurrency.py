@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verify.concurrency import Gate, Window
+from verify.context import RunContext
 from verify.latency import Latencies
 from verify.models import Connector, Options, Pace, SecretReference
-from verify.shared import Shared
 
 
 def answers(window: Window, count: int, *, throttled: bool = False) -> None:
@@ -69,7 +69,7 @@ def test_window_takes_a_throttled_page_of_users_as_news_too() -> None:
 
 
 def test_connections_are_shared_evenly_and_what_others_leave_unused_is_taken() -> None:
-    shared = Shared(Options(Connector("public", "c", ("Calendars.Read",), SecretReference("file", "f"))))
+    shared = RunContext(Options(Connector("public", "c", ("Calendars.Read",), SecretReference("file", "f"))))
     for _ in range(4):
         shared.entered()
     assert shared.may_send(40), "the others have nothing in flight"

@@ -9,7 +9,7 @@ import pytest
 from orgcal.errors import EntraError, GraphError, OrgcalError, Unreachable
 from tests.scripted_graph import GivenTokens
 from verify.access import TOKEN_ATTEMPTS, Access, PatientTokens
-from verify.judging import Outcome
+from verify.classification import ReadingStats
 from verify.models import Mailbox, MailboxClass, Verdict
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
@@ -18,9 +18,9 @@ REQUIRED = frozenset({"Calendars.Read", "Directory.Read.All"})
 OK, RESTRICTED, FAILED = MailboxClass.OK, MailboxClass.RESTRICTED, MailboxClass.FAILED
 
 
-def outcome(*classes: MailboxClass, undecided: bool = False, **fields: Any) -> Outcome:
+def outcome(*classes: MailboxClass, undecided: bool = False, **fields: Any) -> ReadingStats:
     """An outcome with a mailbox of each of `classes`."""
-    found = Outcome(**{"listed": len(classes), "listing_complete": True, "complete": True, **fields})
+    found = ReadingStats(**{"listed": len(classes), "listing_complete": True, "complete": True, **fields})
     for number, mailbox_class in enumerate(classes):
         calendars = 1 if mailbox_class is OK else 0
         found.tally.add(Mailbox(f"u{number}", mailbox_class, calendars, "reason", f"r{number}", undecided=undecided))
@@ -101,7 +101,7 @@ def test_calendars_verdict_where_everybody_is_denied_fails_and_tells_role_from_p
     ],
 )
 def test_calendars_verdict_fails_for_the_organisation_and_errs_where_nobody_can_tell(
-    found: Outcome, verdict: Verdict
+    found: ReadingStats, verdict: Verdict
 ) -> None:
     assert calendars_verdict(found).verdict is verdict
 
@@ -119,7 +119,7 @@ def test_calendars_verdict_fails_for_the_organisation_and_errs_where_nobody_can_
         (outcome(listing_error=Unreachable("circle")), Verdict.ERROR, "circle"),
     ],
 )
-def test_users_verdict_says_how_far_listing_came(found: Outcome, verdict: Verdict, says: str) -> None:
+def test_users_verdict_says_how_far_listing_came(found: ReadingStats, verdict: Verdict, says: str) -> None:
     result = users_verdict(found)
 
     assert (result.verdict, says in result.sentence) == (verdict, True), result.sentence

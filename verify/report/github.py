@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from verify.models import CheckResult, MailboxClass, Verdict
-from verify.report import Silent
+from verify.report.base import Silent
 from verify.summary import PROOFS, OrganisationSummary, Summary, conclusion
 
 MAX_ANNOTATIONS = 10

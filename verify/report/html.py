@@ -15,7 +15,7 @@ import jinja2
 
 from verify.latency import BUCKET_RATIO
 from verify.models import MailboxClass, Verdict
-from verify.report import Silent
+from verify.report.base import Silent
 from verify.report.files import check_writable, write_whole
 from verify.summary import OrganisationSummary, Summary, conclusion
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from verify.models import CheckResult, Verdict
-from verify.report import Silent
+from verify.report.base import Silent
 from verify.report.files import check_writable, write_whole
 from verify.summary import Summary
 

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
-from verify.report import Silent
+from verify.report.base import Silent
 from verify.summary import Summary
 
 

@@ -1,0 +1,37 @@
+"""Errors that Exchange gives through Graph.
+
+Sources: https://learn.microsoft.com/en-us/graph/errors and reports of the bodies that tenants see.
+"""
+
+from __future__ import annotations
+
+from orgcal_emulator.graph.errors import GraphFailure
+
+
+def access_denied() -> GraphFailure:
+    """403: the token lacks the permission, or the tenant's Exchange policy keeps the application off this mailbox."""
+    return GraphFailure(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+
+
+def no_mailbox() -> GraphFailure:
+    """404: no mailbox here: none at all, inactive, or on premises."""
+    return GraphFailure(
+        404,
+        "MailboxNotEnabledForRESTAPI",
+        "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+    )
+
+
+def invalid_user(name: str) -> GraphFailure:
+    """404: Exchange does not know this user (a guest, or nobody at all)."""
+    return GraphFailure(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
+
+
+def no_item() -> GraphFailure:
+    """404: no calendar or event has this id."""
+    return GraphFailure(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+
+
+def only_with_a_user() -> GraphFailure:
+    """400: `/me` means nothing to an application."""
+    return GraphFailure(400, "BadRequest", "/me request is only valid with delegated authentication flow.")

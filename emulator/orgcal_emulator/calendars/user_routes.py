@@ -1,0 +1,117 @@
+"""Graph routes of users."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from orgcal_emulator.calendars.errors import only_with_a_user
+from orgcal_emulator.calendars.models import Users
+from orgcal_emulator.calendars.users import DEFAULT_PROPERTIES, PROPERTIES, TenantUsers, User, user_shape
+from orgcal_emulator.graph import odata
+from orgcal_emulator.graph.errors import bad_request, not_found
+from orgcal_emulator.graph.filters import directory_filter
+from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
+from orgcal_emulator.graph.routing import Needs, Route, needs
+
+READ_USERS = needs("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+"""https://learn.microsoft.com/en-us/graph/api/user-list; `User.ReadBasic.All` is refused here, as callers report."""
+
+FILTERABLE = ("accountEnabled", "companyName", "department", "displayName", "givenName", "id", "jobTitle", "mail",
+              "mailNickname", "surname", "userPrincipalName", "userType")  # fmt: skip
+DEFAULT_PAGE = 100
+LARGEST_PAGE = 999
+_ANYBODY = Needs(frozenset(), frozenset(), only_with_a_user)
+_BY_NAME = re.compile(r"\s*(?:id|userPrincipalName)\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
+
+
+class UserRoutes:
+    """`/users`."""
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+
+    def routes(self) -> list[Route]:
+        """Every route."""
+        return [
+            Route("GET", "users", self.index, READ_USERS),
+            Route("GET", "users/$count", self.count, READ_USERS),
+            Route("GET", "users/{}", self.get, READ_USERS),
+            Route("GET", "me", self.get, _ANYBODY),
+            Route("GET", "me/calendars", self.get, _ANYBODY),
+        ]
+
+    def index(self, request: GraphRequest) -> GraphResponse:
+        """The tenant's users by pages."""
+        odata.check_options(request, "select", "filter", "top", "skiptoken", "count")
+        names = odata.selected(request, "user", PROPERTIES) or list(DEFAULT_PROPERTIES)
+        size = odata.page_size(request, DEFAULT_PAGE, LARGEST_PAGE)
+        start = odata.page_start(request)
+        users = self._users.of(request.caller.tenant_id)
+        shapes: list[dict[str, Any]] = []
+        next_start = 0
+        for number, shape in self._found(users, request, start):
+            if len(shapes) == size:
+                next_start = number
+                break
+            shapes.append({name: shape[name] for name in names})
+        total = self._count(users, request) if odata.wants_count(request) else None
+        return odata.collection(
+            request,
+            "users" + (f"({','.join(names)})" if "select" in request.options else ""),
+            shapes,
+            next_link=odata.next_link(request, next_start) if next_start else "",
+            count=total,
+        )
+
+    def count(self, request: GraphRequest) -> GraphResponse:
+        """The number of users, as text."""
+        odata.check_options(request, "filter")
+        if not odata.is_eventual(request):
+            raise bad_request("$count is not currently supported.")
+        number = self._count(self._users.of(request.caller.tenant_id), request)
+        return GraphResponse(200, str(number).encode(), {"Content-Type": "text/plain"})
+
+    def get(self, request: GraphRequest) -> GraphResponse:
+        """One user by id or principal name."""
+        odata.check_options(request, "select")
+        names = odata.selected(request, "user", PROPERTIES)
+        user = self._users.of(request.caller.tenant_id).find(request.keys[0])
+        if user is None or user.mailbox == "vanished":
+            raise not_found(request.keys[0])
+        response = odata.entity(request, "users", user_shape(user), names or DEFAULT_PROPERTIES)
+        if names is None:
+            response.body["@odata.context"] = f"{request.root}/$metadata#users/$entity"
+        return response
+
+    @staticmethod
+    def _found(users: TenantUsers, request: GraphRequest, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Users from number `start` on that pass the request's filter."""
+        text = request.options.get("filter")
+        if text is None:
+            for number in range(start, users.count):
+                yield number, user_shape(users.at(number))
+            return
+        test = directory_filter(request, "user", FILTERABLE)
+        for number in _candidates(users, text, start):
+            shape = user_shape(users.at(number))
+            if test(shape):
+                yield number, shape
+
+    @staticmethod
+    def _count(users: TenantUsers, request: GraphRequest) -> int:
+        text = request.options.get("filter")
+        if text is None:
+            return users.count
+        test = directory_filter(request, "user", FILTERABLE)
+        return sum(test(user_shape(users.at(number))) for number in _candidates(users, text, 0))
+
+
+def _candidates(users: TenantUsers, text: str, start: int) -> range:
+    """Numbers of users that a filter may let through: one where it names an id, else all of them."""
+    match = _BY_NAME.fullmatch(text)
+    if match is None:
+        return range(start, users.count)
+    user: User | None = users.find(match.group(1))
+    return range(user.number, user.number + 1) if user is not None and user.number >= start else range(0)

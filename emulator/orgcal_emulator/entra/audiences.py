@@ -1,0 +1,26 @@
+"""Which application a resource's name means, in scopes and in `resource`."""
+
+from __future__ import annotations
+
+from orgcal_emulator.addresses import OwnAddresses
+from orgcal_emulator.directory.models import Directory
+from orgcal_emulator.directory.objects import is_guid
+from orgcal_emulator.directory.serializers import GRAPH_ADDRESSES
+from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
+
+
+def client_of(directory: Directory, addresses: OwnAddresses, audience: str) -> str:
+    """The client id of the application that an audience names: Graph, by its id, or by an identifier URI; else empty.
+
+    Args:
+        addresses: this emulator's own, each of which means Graph.
+    """
+    if audience in GRAPH_ADDRESSES or audience.removesuffix("/") in addresses.urls:
+        return GRAPH_CLIENT_ID
+    named = audience.removeprefix("api://")
+    if is_guid(named):
+        return named
+    for application in directory.applications.newest():
+        if application.deleted_at is None and audience in application.properties["identifierUris"]:
+            return application.client_id
+    return ""

@@ -1,0 +1,173 @@
+"""The table of Graph's routes: found by walking the path's segments, checked against the caller's permissions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from orgcal_emulator.graph.errors import GraphFailure, denied, not_emulated
+from orgcal_emulator.graph.messages import Caller, GraphRequest, GraphResponse
+
+Handler = Callable[[GraphRequest], GraphResponse]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The permissions of a route, any one of which suffices.
+
+    Attributes:
+        any_of: application permissions that open the route for every object.
+        owned: permissions that open it for objects the caller owns.
+        refusal: makes the error for callers without any of them.
+    """
+
+    any_of: frozenset[str]
+    owned: frozenset[str] = frozenset()
+    refusal: Callable[[], GraphFailure] = denied
+
+    def check(self, caller: Caller) -> bool:
+        """Whether the caller is held to what it owns.
+
+        Raises:
+            GraphFailure: 403, the token has none of the permissions.
+        """
+        if not caller.roles.isdisjoint(self.any_of):
+            return False
+        if not caller.roles.isdisjoint(self.owned):
+            return True
+        raise self.refusal()
+
+
+def needs(*any_of: str, owned: tuple[str, ...] = ()) -> Needs:
+    """Permissions of a directory route."""
+    return Needs(frozenset(any_of), frozenset(owned))
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route.
+
+    Attributes:
+        method: HTTP method.
+        path: segments after the version, `{}` for a key: `applications/{}/owners`.
+        handler: answers it.
+        needs: permissions; checked before the handler runs.
+        group: service whose limits the route falls under: `identity` or `outlook`.
+        lists: it answers a collection, which costs more.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Needs
+    group: str = "identity"
+
+    @property
+    def lists(self) -> bool:
+        """Whether it answers a whole collection."""
+        return self.method == "GET" and not self.path.endswith(("{}", "$count"))
+
+
+_NO_KEYS = frozenset({"delta"})
+"""Functions that stand where a key could."""
+
+_NAMED_KEY = re.compile(r"\(\s*\w+\s*=\s*[^)\s]")
+"""`(appId='x')`, but neither `('x=')` nor `(x=)`: ids of calendars end with an equals sign."""
+
+_KEY_NAMES = {name.lower(): name for name in ("id", "appId", "uniqueName", "name")}
+
+
+@dataclass
+class _Node:
+    children: dict[str, _Node] = field(default_factory=dict)
+    key: _Node | None = None
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class RouteTable:
+    """Every route, as a tree over path segments. Literal segments match whatever their case, as Graph's do."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = list(routes)
+        self._root = _Node()
+        for route in self.routes:
+            node = self._root
+            for segment in route.path.split("/"):
+                if segment == "{}":
+                    node.key = node.key or _Node()
+                    node = node.key
+                else:
+                    node = node.children.setdefault(segment.lower(), _Node())
+            node.routes[route.method] = route
+
+    def find(self, request: GraphRequest) -> tuple[Route, tuple[str, ...]]:
+        """The route of `request` and its keys.
+
+        Raises:
+            GraphFailure: 501 for a path or method that is not modelled.
+        """
+        node: _Node | None = self._root
+        keys: list[str] = []
+        for segment in request.segments:
+            assert node is not None
+            lower = segment.lower()
+            if lower.startswith("graph."):  # short for it, and what Microsoft's SDKs write
+                lower = f"microsoft.{lower}"
+            found = node.children.get(lower)
+            if found is None:
+                if _is_no_key(lower):
+                    raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+                found = node.key
+                keys.append(segment)
+            node = found
+            if node is None:
+                break
+        if node is None or not node.routes:
+            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+        route = node.routes.get(request.method)
+        if route is None:
+            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+        return route, tuple(keys)
+
+
+def _is_no_key(segment: str) -> bool:
+    """Whether a segment in lower case, at the place of a key, is something that is not modelled: a function, say."""
+    if segment[:1] == "(":
+        return segment[1:].partition("=")[0].strip() not in _KEY_NAMES
+    return segment[:1] == "$" or segment in _NO_KEYS or segment.startswith("microsoft.graph.")
+
+
+def split_segments(path: list[str]) -> list[str]:
+    """Path segments with OData keys in parentheses made segments of their own.
+
+    `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`, and `["users('x')"]`,
+    whose key has no name, or the name `id`, `["users", "x"]`.
+    """
+    found: list[str] = []
+    for segment in path:
+        opening = segment.find("(")
+        if opening > 0 and segment.endswith(")"):
+            key = segment[opening:]
+            if _NAMED_KEY.match(key) is None:
+                key = _unquoted(key[1:-1])
+            elif parsed_key(key)[0] == "id":
+                key = parsed_key(key)[1]
+            found += [segment[:opening], key]
+        else:
+            found.append(segment)
+    return found
+
+
+def parsed_key(text: str) -> tuple[str, str]:
+    """Name and value of an alternate key: `(appId='x')` gives `("appId", "x")`, `x` gives `("id", "x")`."""
+    if not text.startswith("("):
+        return "id", text
+    name, _, value = text[1:-1].partition("=")
+    name = name.strip()
+    return _KEY_NAMES.get(name.lower(), name), _unquoted(value)
+
+
+def _unquoted(text: str) -> str:
+    """The value of an OData literal; a doubled quote stands for one."""
+    return text.strip().removeprefix("'").removesuffix("'").replace("''", "'")

@@ -1,0 +1,238 @@
+"""Reading a seed file and writing it into an empty directory."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orgcal_emulator.calendars.users import MAILBOX_CLASSES
+from orgcal_emulator.clock import rfc3339
+from orgcal_emulator.directory.credentials import hash_secret
+from orgcal_emulator.directory.models import Directory
+from orgcal_emulator.directory.objects import Application, ServicePrincipal, Tenant, new_guid
+from orgcal_emulator.directory.properties import APPLICATION_DEFAULTS, APPLICATION_NESTED, PRINCIPAL_DEFAULTS
+from orgcal_emulator.directory.service_principals import new_principal
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
+from orgcal_emulator.seed_errors import SeedError
+
+if TYPE_CHECKING:
+    from orgcal_emulator.yaml_located import Field
+
+DEFAULT_SEED = Path(__file__).parent / "seeds" / "default.yaml"
+
+_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True)
+class SeedTenant:
+    """A tenant as the seed describes it; `users` is the rule of `calendars.users.TenantUsers`."""
+
+    tenant_id: str
+    display_name: str
+    domain: str
+    home: bool
+    users: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SeedApplication:
+    """An application that exists from the start, with a service principal in its own tenant."""
+
+    domain: str
+    display_name: str
+    client_id: str
+    object_id: str
+    principal_id: str
+    permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What a seed file says."""
+
+    tenants: tuple[SeedTenant, ...]
+    operator: SeedApplication
+    applications: tuple[SeedApplication, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class SeedSource:
+    """The text of a seed, not yet read.
+
+    Attributes:
+        text: YAML.
+        name: file it came from, for errors.
+    """
+
+    text: str
+    name: str
+
+    def read(self) -> Seed:
+        """What the text says.
+
+        Raises:
+            SeedError: naming file, line and field.
+        """
+        # Imported here: an emulator that finds its state on disk needs no YAML, and starts faster without.
+        from orgcal_emulator.yaml_located import read_yaml
+
+        return _read(read_yaml(self.text, self.name))
+
+
+def seed_source(source: Path | str | None = None) -> SeedSource:
+    """The text of a seed file, by default of the built-in one.
+
+    Args:
+        source: a path, or the YAML text itself if it has more than one line.
+
+    Raises:
+        SeedError: the file cannot be read.
+    """
+    if isinstance(source, str) and "\n" in source:
+        return SeedSource(source, "seed")
+    path = Path(source) if source is not None else DEFAULT_SEED
+    try:
+        return SeedSource(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SeedError(f"{path}: the file cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _read(root: Field) -> Seed:
+    fields = root.fields(required=("tenants", "operator"), optional=("applications",))
+    tenants = tuple(_tenant(each) for each in fields["tenants"].entries())
+    for name, values in (("tenant_id", [t.tenant_id for t in tenants]), ("domain", [t.domain for t in tenants])):
+        if len(set(values)) != len(values):
+            raise fields["tenants"].error(f"two tenants have the same {name}")
+    if sum(each.home for each in tenants) != 1:
+        raise fields["tenants"].error("exactly one tenant must have `home: true`")
+    domains = tuple(each.domain for each in tenants)
+    applications = tuple(
+        _application(each, domains) for each in (fields["applications"].entries() if "applications" in fields else ())
+    )
+    operator = _application(fields["operator"], domains)
+    clients = [each.client_id for each in (operator, *applications)]
+    if len(set(clients)) != len(clients):
+        raise root.error("two applications have the same client_id")
+    return Seed(tenants, operator, applications)
+
+
+def _tenant(entry: Field) -> SeedTenant:
+    fields = entry.fields(required=("tenant_id", "display_name", "domain", "users"), optional=("home",))
+    return SeedTenant(
+        tenant_id=fields["tenant_id"].guid(),
+        display_name=fields["display_name"].text(),
+        domain=fields["domain"].checked(lambda text: _DOMAIN.fullmatch(text) is not None, "a domain name"),
+        home=fields["home"].flag() if "home" in fields else False,
+        users=_users(fields["users"]),
+    )
+
+
+def _users(entry: Field) -> dict[str, Any]:
+    fields = entry.fields(required=("count",), optional=("mailboxes", "named"))
+    named = [_named(each) for each in (fields["named"].entries() if "named" in fields else ())]
+    if not any(each.get("administrator") for each in named):
+        raise entry.error("one of the `named` users must have `administrator: true`")
+    if len({each["user"].lower() for each in named}) != len(named):
+        raise fields["named"].error("two users have the same name")
+    count = fields["count"].whole_number(smallest=1)
+    mailboxes: dict[str, int] = {}
+    for name, number in fields["mailboxes"].items() if "mailboxes" in fields else ():
+        if name not in MAILBOX_CLASSES:
+            raise number.error(f"there is no mailbox class {name!r}; known are {', '.join(MAILBOX_CLASSES)}")
+        mailboxes[name] = number.whole_number()
+    if len(named) + sum(mailboxes.values()) > count:
+        raise fields["count"].error(f"{count} users are fewer than the named and special ones together")
+    return {"count": count, "mailboxes": mailboxes, "named": named}
+
+
+def _named(entry: Field) -> dict[str, Any]:
+    fields = entry.fields(required=("user", "name"), optional=("mailbox", "administrator"))
+    found: dict[str, Any] = {
+        "user": fields["user"].checked(lambda text: _NAME.fullmatch(text) is not None, "letters, digits, . _ -"),
+        "name": fields["name"].text(),
+    }
+    if "mailbox" in fields:
+        found["mailbox"] = fields["mailbox"].one_of(MAILBOX_CLASSES)
+    if "administrator" in fields:
+        found["administrator"] = fields["administrator"].flag()
+    return found
+
+
+def _application(entry: Field, domains: tuple[str, ...]) -> SeedApplication:
+    fields = entry.fields(
+        required=("tenant", "display_name", "client_id", "permissions"),
+        optional=("application_object_id", "service_principal_id"),
+    )
+    permissions = tuple(each.one_of(tuple(APPLICATION_PERMISSIONS_BY_NAME)) for each in fields["permissions"].entries())
+    return SeedApplication(
+        domain=fields["tenant"].one_of(domains),
+        display_name=fields["display_name"].text(),
+        client_id=fields["client_id"].guid(),
+        object_id=fields["application_object_id"].guid() if "application_object_id" in fields else new_guid(),
+        principal_id=fields["service_principal_id"].guid() if "service_principal_id" in fields else new_guid(),
+        permissions=permissions,
+    )
+
+
+def load_seed(seed: Seed, directory: Directory, operator_secret: str) -> None:
+    """Write a seed into an empty directory.
+
+    Args:
+        operator_secret: the operator's client secret; only its hash is written.
+    """
+    now = directory.clock.now()
+    for each in seed.tenants:
+        directory.tenants.put(
+            each.tenant_id, Tenant(each.tenant_id, each.display_name, each.domain, each.home, now, each.users)
+        )
+        directory.put_principal(new_principal(each.tenant_id, GRAPH_CLIENT_ID))
+    load_application(seed.operator, directory, operator_secret)
+    for application in seed.applications:
+        load_application(application, directory, None)
+
+
+def load_application(
+    seed: SeedApplication, directory: Directory, secret: str | None, *, audience: str = "AzureADMyOrg"
+) -> None:
+    """Write an application, its service principal and its grants.
+
+    Args:
+        secret: its client secret, or None for an application without one.
+        audience: who may sign in: its `signInAudience`.
+    """
+    now = directory.clock.now()
+    tenant = directory.tenant(seed.domain)
+    assert tenant is not None
+    properties: dict[str, Any] = {
+        **APPLICATION_DEFAULTS,
+        **{name: nested.check(None, name, "Application") for name, nested in APPLICATION_NESTED.items()},
+        "createdDateTime": rfc3339(now),
+        "displayName": seed.display_name,
+        "signInAudience": audience,
+        "publisherDomain": tenant.default_domain,
+        "passwordCredentials": [],
+    }
+    application = Application(tenant.tenant_id, seed.object_id, seed.client_id, properties, [])
+    if secret is not None:
+        key_id = new_guid()
+        properties["passwordCredentials"] = [
+            {
+                "customKeyIdentifier": None, "displayName": "made at first start", "hint": secret[:3],
+                "startDateTime": rfc3339(now), "endDateTime": "2299-12-31T00:00:00Z", "keyId": key_id,
+                "secretText": None,
+            }
+        ]  # fmt: skip
+        application.secret_hashes[key_id] = hash_secret(secret)
+    directory.put_application(application)
+    principal = ServicePrincipal(
+        tenant.tenant_id, seed.principal_id, seed.client_id,
+        {**PRINCIPAL_DEFAULTS, "displayName": None, "appRoles": []}, [],
+    )  # fmt: skip
+    directory.put_principal(principal)
+    graph = directory.principal_by_client(tenant.tenant_id, GRAPH_CLIENT_ID)
+    assert graph is not None
+    for name in seed.permissions:
+        directory.grant(principal, graph, APPLICATION_PERMISSIONS_BY_NAME[name].permission_id)

@@ -1,0 +1,276 @@
+"""One emulated cloud: every part and the state they share. Nothing of it belongs to a module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orgcal_emulator.addresses import OwnAddresses
+from orgcal_emulator.calendars.models import Users
+from orgcal_emulator.calendars.routes import calendar_routes
+from orgcal_emulator.clock import Clock
+from orgcal_emulator.directory.credentials import new_secret, with_certificate
+from orgcal_emulator.directory.models import Directory
+from orgcal_emulator.directory.objects import new_guid
+from orgcal_emulator.directory.routes import directory_routes
+from orgcal_emulator.entra.assertions import AssertionChecker
+from orgcal_emulator.entra.issuers import IssuerKeys
+from orgcal_emulator.entra.keys import SigningKey
+from orgcal_emulator.entra.models import TokenService
+from orgcal_emulator.entra.token_reader import TokenReader
+from orgcal_emulator.graph.asgi import GraphFront
+from orgcal_emulator.graph.dispatcher import Dispatcher
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME
+from orgcal_emulator.integration.models import Platform
+from orgcal_emulator.integration.nango_models import Nango
+from orgcal_emulator.journal import Journal
+from orgcal_emulator.seed import SeedApplication, SeedSource, load_application, load_seed, seed_source
+from orgcal_emulator.seed_errors import SeedError
+from orgcal_emulator.state_versions import VERSION, migrated
+from orgcal_emulator.store import Database, Table
+from orgcal_emulator.throttling.models import Traffic
+from orgcal_emulator.throttling.settings import set_lag
+
+
+@dataclass
+class Setting:
+    """A single value that outlives the process."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What this emulator's own clients log in with. Kept in files (0600), never in the database.
+
+    Attributes:
+        operator_certificate: PEM text; its key is in the bundle beside it, and never here.
+    """
+
+    operator_secret: str
+    operator_certificate: str
+    platform_api_key: str
+    control_token: str
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+@dataclass(frozen=True)
+class Client:
+    """An application that can log in."""
+
+    tenant_id: str
+    client_id: str
+    principal_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Client(tenant_id={self.tenant_id!r}, client_id={self.client_id!r}, secret=…)"
+
+
+class EmulatedCloud:
+    """Entra ID, Microsoft Graph and integration platforms with their state.
+
+    Args:
+        seed: what it holds when it is new, and again after `reset`; None for the seed that its state was made from,
+            or the built-in one.
+        database_file: where its state lives, or None for memory.
+        key: signs tokens.
+        own: secrets of its own clients.
+
+    Raises:
+        SeedError: the seed is wrong, or not the one that the state was made from.
+        StateError: another emulator uses the state, or a newer one wrote it.
+    """
+
+    def __init__(self, seed: SeedSource | None, database_file: Path | None, key: SigningKey, own: Secrets) -> None:
+        self.key = key
+        self.own = own
+        self.clock = Clock()
+        self.journal = Journal()
+        self.database = Database(database_file)
+        self._facts: Table[Setting] = Table("fact", Setting, self.database, self.clock)
+        self.clock.offset_s = float(self._fact("clock_offset_s", "0"))
+        self.directory_id = self._fact("directory_id", new_guid())
+        self.directory = Directory(self.database, self.clock)
+        self.platform = Platform(self.database, self.clock)
+        self.nango = Nango(self.database, self.clock)
+        self.users = Users(self.directory)
+        self.issuer_keys = IssuerKeys()
+        self.addresses = OwnAddresses()
+        assertions = AssertionChecker(self.clock, self.issuer_keys)
+        self.tokens = TokenService(self.directory, self.clock, key, assertions, self.directory_id, self.addresses)
+        self.callers = TokenReader(self.directory, self.clock, key, self.directory_id, self.addresses)
+        self.traffic = Traffic(self.clock)
+        self.dispatcher = Dispatcher(
+            [
+                *directory_routes(self.directory, self.users.is_user, self.users.shape),
+                *calendar_routes(self.users, self.clock),
+            ],
+            self.clock,
+            self.traffic.limits,
+            lambda tenant_id: self.users.of(tenant_id).count,
+        )
+        self.graph = GraphFront(
+            self.dispatcher, self.callers, self.clock, self.journal, self.traffic, self.database.commit
+        )
+        made_from = self._facts.get("seed")
+        if made_from is None:
+            self._plant(seed or seed_source())
+        elif seed is not None and seed.text != made_from.value:
+            self.database.close()
+            raise SeedError(
+                f"{seed.name}: the state was made from another seed; leave the seed out, or use another state folder"
+            )
+        self._trust_operator_certificate()
+        self.database.commit()
+
+    def _plant(self, source: SeedSource) -> None:
+        """Fill the empty directory from a seed, and remember which."""
+        seed = source.read()
+        load_seed(seed, self.directory, self.own.operator_secret)
+        operator = self.directory.application_by_client(seed.operator.client_id)
+        assert operator is not None
+        self._facts.put("seed", Setting(source.text))
+        self._facts.put("operator_tenant_id", Setting(operator.tenant_id))
+        self._facts.put("operator_client_id", Setting(operator.client_id))
+
+    def _trust_operator_certificate(self) -> None:
+        """Register the operator's certificate with its application, unless that has it.
+
+        States that an older version wrote and imported ones lack it.
+        """
+        operator = self.directory.application_by_client(self.operator[1])
+        if operator is not None:
+            trusting = with_certificate(operator, self.own.operator_certificate, self.clock.now())
+            if trusting is not operator:
+                self.directory.put_application(trusting)
+
+    @property
+    def operator(self) -> tuple[str, str]:
+        """Tenant id and client id of the operator's application."""
+        return self._fact("operator_tenant_id", ""), self._fact("operator_client_id", "")
+
+    def _fact(self, name: str, default: str) -> str:
+        found = self._facts.get(name)
+        if found is None:
+            found = Setting(default)
+            self._facts.put(name, found)
+        return found.value
+
+    def move_clock(self, seconds: float) -> float:
+        """Move the emulated time forward and return it.
+
+        Raises:
+            ValueError: `seconds` is negative or absurdly large.
+        """
+        now = self.clock.advance(seconds)
+        self._facts.put("clock_offset_s", Setting(repr(self.clock.offset_s)))
+        self.database.commit()
+        return now
+
+    def add_client(self, tenant: str, *permissions: str, audience: str = "AzureADMyOrg") -> Client:
+        """An application in `tenant` (id or domain) with a secret and these application permissions on Graph.
+
+        Raises:
+            KeyError: there is no such tenant or permission.
+        """
+        found = self.directory.tenant(tenant)
+        if found is None:
+            raise KeyError(tenant)
+        secret = new_secret()
+        roles = tuple(APPLICATION_PERMISSIONS_BY_NAME[name].name for name in permissions)
+        client = Client(found.tenant_id, new_guid(), new_guid(), secret)
+        application = SeedApplication(
+            found.default_domain, "test client", client.client_id, new_guid(), client.principal_id, roles
+        )
+        load_application(application, self.directory, secret, audience=audience)
+        self.database.commit()
+        return client
+
+    def export(self) -> dict[str, Any]:
+        """Everything it holds, as JSON can hold it; secrets of the directory only as hashes."""
+        return {
+            "version": VERSION,
+            "directory_id": self.directory_id,
+            "clock_offset_s": self.clock.offset_s,
+            "objects": {table.kind: table.export() for table in self._tables()},
+        }
+
+    def import_state(self, exported: dict[str, Any]) -> None:
+        """Replace everything it holds by what `export` gave.
+
+        Raises:
+            ValueError: this is no export of this version or an older one; nothing was changed.
+        """
+        objects, version = exported.get("objects"), exported.get("version")
+        if type(version) is not int or not 1 <= version <= VERSION or not isinstance(objects, dict):
+            raise ValueError(f"this is no export of version {VERSION} or older")
+        offset_s = exported.get("clock_offset_s", 0.0)
+        if isinstance(offset_s, bool) or not isinstance(offset_s, int | float):
+            raise ValueError("`clock_offset_s` must be a number of seconds")
+        made: list[tuple[Table[Any], str, Any]] = []
+        for kind, documents in objects.items():
+            if not isinstance(documents, dict) or not all(isinstance(each, dict) for each in documents.values()):
+                raise ValueError(f"{kind} of the export must be an object of objects")
+        try:
+            objects = migrated(objects, version)
+        except (KeyError, AttributeError) as error:
+            raise ValueError(f"this is no export of version {version}: {error}") from error
+        for table in self._tables():
+            for key, document in objects.get(table.kind, {}).items():
+                try:
+                    made.append((table, key, table.model(**document)))
+                except TypeError as error:
+                    raise ValueError(f"{table.kind} {key!r} is not one of this version: {error}") from error
+        before = [(table, key, table.get(key)) for table in self._tables() for key in table.export()]
+        offset_before_s = self.clock.offset_s
+        self.clock.set_offset(offset_s)
+        try:
+            self._hold(made)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            self.clock.set_offset(offset_before_s)
+            self._hold(before)
+            raise ValueError(f"the export does not hold together: {error}") from error
+
+    def _hold(self, objects: list[tuple[Table[Any], str, Any]]) -> None:
+        """Hold these objects and no others."""
+        self._clear()
+        self._keep_facts()
+        for table, key, value in objects:
+            table.put(key, value)
+        self.directory.index()
+        self._trust_operator_certificate()
+        self.database.commit()
+
+    def _tables(self) -> list[Table[Any]]:
+        return [*self.directory.tables(), self.platform.connectors, self.nango.integrations]
+
+    def _clear(self) -> None:
+        self.database.clear()
+        self.directory.clear()
+        self.platform.clear()
+        self.nango.integrations.clear()
+        self.users.clear()
+        self.callers.forget()
+        self.issuer_keys.clear()
+        self.journal.clear()
+        self.traffic.clear()
+        set_lag(self.directory, {})
+
+    def _keep_facts(self) -> None:
+        """Write the facts again after the database was cleared."""
+        for fact in self._facts.export():
+            self._facts.put(fact, Setting(self._fact(fact, "")))
+        self._facts.put("clock_offset_s", Setting(repr(self.clock.offset_s)))
+
+    def reset(self) -> None:
+        """Back to the seed: same ids, keys, addresses and secrets; the time is the machine's again."""
+        self._clear()
+        self.clock.offset_s = 0.0
+        self._keep_facts()
+        self._plant(SeedSource(self._fact("seed", ""), "the seed of this state"))
+        self._trust_operator_certificate()
+        self.database.commit()

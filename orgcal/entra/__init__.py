@@ -1,0 +1,1 @@
+"""Clients of Entra ID and Microsoft Graph: clouds (addresses), tokens, requests."""

@@ -1,0 +1,167 @@
+"""Worlds: where Entra ID and Microsoft Graph live, for each cloud and for the emulator.
+
+Sources: https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud and
+https://learn.microsoft.com/en-us/graph/deployments
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from orgcal.errors import CloudMismatch, UsageError
+
+Cloud = Literal["emulator", "public", "usgov", "china"]
+CLOUDS: tuple[str, ...] = get_args(Cloud)
+
+EMULATOR_FILE_VARIABLE = "ORGCAL_EMULATOR_FILE"
+"""Names the `ready.json` that a running emulator keeps in its state directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorEndpoints:
+    """What only the emulator has, from its `ready.json`.
+
+    Paths name files with secrets; the secrets themselves are never held here.
+    """
+
+    directory_id: str
+    ca_file: Path
+    operator_tenant_id: str
+    operator_client_id: str
+    operator_client_secret_file: Path
+    operator_client_certificate_file: Path
+    platform_url: str
+    platform_api_key_file: Path
+    control_url: str
+    control_token_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEndpoints:
+    """Addresses of one cloud.
+
+    Attributes:
+        login_url: Entra ID, without a slash at the end.
+        graph_url: Microsoft Graph, without version and without a slash at the end.
+        azuread_environment: the name pulumi-azuread gives this cloud (`environment`); for the
+            emulator "public", as its plugin then reads every address from `metadata_host`.
+        metadata_host: `localhost:PORT` of the emulator, otherwise empty.
+        emulated: set on the emulator only.
+    """
+
+    cloud: Cloud
+    login_url: str
+    graph_url: str
+    azuread_environment: str
+    metadata_host: str = ""
+    emulated: EmulatorEndpoints | None = None
+
+    @property
+    def graph_scope(self) -> str:
+        """The scope that asks for every application permission granted on Microsoft Graph."""
+        return f"{self.graph_url}/.default"
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificate authority to trust instead of the public ones, or None."""
+        return self.emulated.ca_file if self.emulated else None
+
+
+_PUBLISHED: dict[str, CloudEndpoints] = {
+    "public": CloudEndpoints("public", "https://login.microsoftonline.com", "https://graph.microsoft.com", "public"),
+    "usgov": CloudEndpoints("usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us", "usgovernment"),
+    "china": CloudEndpoints(
+        "china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", "china"
+    ),
+}
+
+
+def load_endpoints(cloud: str, environ: Mapping[str, str]) -> CloudEndpoints:
+    """The addresses of `cloud`.
+
+    Args:
+        cloud: one of `CLOUDS`.
+        environ: the process environment; only the emulator reads it.
+
+    Raises:
+        UsageError: `cloud` is unknown, or no emulator is named by the environment.
+        CloudMismatch: the emulator's file names an address that is not this machine's.
+    """
+    if cloud in _PUBLISHED:
+        return _PUBLISHED[cloud]
+    if cloud != "emulator":
+        raise UsageError(
+            f"there is no cloud {cloud!r}; known are {', '.join(CLOUDS)}",
+            where="orgcal:entra.cloud",
+            repair="pulumi config set --path orgcal:entra.cloud public",
+        )
+    named = environ.get(EMULATOR_FILE_VARIABLE, "")
+    if not named:
+        raise UsageError(
+            "this stack lives on the emulator, and the environment names no emulator",
+            where=EMULATOR_FILE_VARIABLE,
+            repair="make up, or for another stack than dev: .venv/bin/orgcal emulator start --stack STACK; before "
+            'pulumi by hand also: eval "$(.venv/bin/orgcal env --stack STACK)"',
+        )
+    return read_emulator_file(Path(named))
+
+
+def read_emulator_file(path: Path) -> CloudEndpoints:
+    """The cloud of the emulator that keeps `path` (its `ready.json`).
+
+    Raises:
+        UsageError: the file is missing or not one of ours.
+        CloudMismatch: it names an address that is not this machine's.
+    """
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        port = int(said["port"])
+        base_url = str(said["base_url"])
+        endpoints = CloudEndpoints(
+            cloud="emulator",
+            login_url=base_url,
+            graph_url=base_url,
+            azuread_environment="public",
+            metadata_host=f"localhost:{port}",
+            emulated=EmulatorEndpoints(
+                directory_id=said["directory_id"],
+                ca_file=Path(said["ca_file"]),
+                operator_tenant_id=said["operator"]["tenant_id"],
+                operator_client_id=said["operator"]["client_id"],
+                operator_client_secret_file=Path(said["operator"]["client_secret_file"]),
+                operator_client_certificate_file=Path(said["operator"]["client_certificate_file"]),
+                platform_url=said["platform"]["url"],
+                platform_api_key_file=Path(said["platform"]["api_key_file"]),
+                control_url=said["control"]["url"],
+                control_token_file=Path(said["control"]["token_file"]),
+            ),
+        )
+    except FileNotFoundError:
+        raise UsageError(
+            "the emulator is not running",
+            where=str(path),
+            repair=".venv/bin/orgcal emulator start",
+        ) from None
+    except KeyError as error:
+        raise UsageError(
+            f"the emulator that runs is of another version than this orgcal (its file lacks {error})",
+            where=str(path),
+            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"this is not the file of a running emulator ({type(error).__name__}: {error})",
+            where=str(path),
+            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
+        ) from error
+    if base_url != f"https://localhost:{port}":
+        raise CloudMismatch(
+            f"the emulator's file names {base_url}, which is not an address of this machine",
+            where=str(path),
+            repair="remove the file and start the emulator again",
+        )
+    return endpoints

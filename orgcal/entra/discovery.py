@@ -1,0 +1,76 @@
+"""Which tenant a domain belongs to, by Entra ID's own public description of it.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from orgcal.entra.answers import parse_object
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.errors import Unreachable, UsageError
+
+if TYPE_CHECKING:
+    import requests
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+
+
+def is_guid(text: str) -> bool:
+    """Whether `text` is a GUID as Entra ID writes them, in any case."""
+    return bool(_GUID.fullmatch(text.lower()))
+
+
+def is_domain(text: str) -> bool:
+    """Whether `text` could be a tenant's domain."""
+    return bool(_DOMAIN.fullmatch(text.lower()))
+
+
+def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Session) -> str:
+    """The tenant id of `name`, and the proof that there is such a tenant.
+
+    Args:
+        endpoints: the cloud to ask.
+        name: a tenant id or one of the tenant's domains.
+        session: of `new_session(endpoints)`.
+
+    Raises:
+        UsageError: `name` is neither, or there is no such tenant in this cloud.
+        Unreachable: Entra ID gave no usable answer.
+    """
+    import requests
+
+    lowered = name.strip().lower()
+    if not is_guid(lowered) and not is_domain(lowered):
+        raise UsageError(
+            f"{name!r} is neither a tenant id nor a domain",
+            where="TENANT",
+            repair="name one, such as contoso.com",
+        )
+    url = f"{endpoints.login_url}/{quote(lowered)}/v2.0/.well-known/openid-configuration"
+    try:
+        response = session.get(url)
+    except requests.exceptions.RequestException as error:
+        raise Unreachable(
+            f"Entra ID cannot be reached ({type(error).__name__})",
+            where=endpoints.login_url,
+            repair="check the network",
+        ) from error
+    if response.status_code in (400, 404):
+        raise UsageError(
+            f"there is no tenant {name!r} in the {endpoints.cloud} cloud",
+            where="TENANT",
+            repair="check the spelling, and the stack's cloud",
+        )
+    if response.status_code != 200:
+        raise Unreachable(f"Entra ID answered {response.status_code}", where=url, repair="try again")
+    described = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))
+    # The issuer's path begins with the tenant id, whatever name the tenant was asked for by.
+    found = urlsplit(str(described.get("issuer") or "")).path.strip("/").split("/")[0].lower()
+    if not is_guid(found):
+        raise Unreachable("Entra ID's description of the tenant names no tenant id", where=url)
+    return found

@@ -1,0 +1,242 @@
+"""A small client of Microsoft Graph: get, post, patch, delete, pages.
+
+    graph = GraphClient(endpoints, token_source, new_session(endpoints))
+    graph.get("/organization")
+    for user in graph.pages("/users", {"$select": "id", "$top": "999"}): ...
+
+It does what Microsoft asks of clients: waits for `Retry-After` and repeats 429, 503 and 504 within a budget, renews
+the token once on 401, and follows `@odata.nextLink` as a whole, but never to another host, where the token must not go.
+
+Sources: https://learn.microsoft.com/en-us/graph/throttling, https://learn.microsoft.com/en-us/graph/paging
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.tokens import Tokens
+from orgcal.errors import Unreachable
+
+if TYPE_CHECKING:
+    import requests
+
+DEFAULT_BUDGET_S = 120.0
+FIRST_BACKOFF_S = 0.5
+MAX_BACKOFF_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time as the clients see it; tests hand in one that does not wait."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class GraphClient:
+    """Requests to Microsoft Graph as one application in one tenant; safe to share between threads.
+
+    Args:
+        endpoints: where Graph is.
+        token_source: gives the tokens.
+        session: of `new_session(endpoints)`.
+        version: `v1.0` or `beta`; a path may name another one, as in `/beta/applications`.
+        budget_s: seconds that one call may wait for retries in all.
+        clock: for tests.
+    """
+
+    def __init__(
+        self,
+        endpoints: CloudEndpoints,
+        token_source: Tokens,
+        session: requests.Session,
+        *,
+        version: str = "v1.0",
+        budget_s: float = DEFAULT_BUDGET_S,
+        clock: Clock | None = None,
+    ) -> None:
+        self.endpoints = endpoints
+        self.token_source = token_source
+        self.budget_s = budget_s
+        self._session = session
+        self._version = version
+        self._clock = clock or Clock()
+
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The object at `path`.
+
+        Args:
+            path: beginning with a slash, without the version.
+            params: query options, such as `{"$select": "id"}`.
+            headers: further headers, such as `{"ConsistencyLevel": "eventual"}`.
+
+        Raises:
+            GraphError: Graph answered with an error.
+            EntraError: no token.
+            Unreachable: no usable answer.
+        """
+        return self._object("GET", path, self._send("GET", path, params=params, headers=headers))
+
+    def get_text(
+        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> str:
+        """The plain text at `path`, such as a `$count`; raises as `get` does."""
+        return self._send("GET", path, params=params, headers=headers).text.lstrip("\ufeff").strip()
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What Graph answers to `body` posted at `path`; an empty dict for an empty answer; raises as `get` does.
+
+        A post is repeated only where Graph said that it did nothing (429, 503, 504), never after a lost connection.
+        """
+        return self._object("POST", path, self._send("POST", path, body=body))
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the object at `path`; an empty dict for an empty answer; raises as `get` does."""
+        return self._object("PATCH", path, self._send("PATCH", path, body=body))
+
+    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace the object at `path`; an empty dict for an empty answer; raises as `get` does."""
+        return self._object("PUT", path, self._send("PUT", path, body=body))
+
+    def upload(self, path: str, content: bytes, content_type: str) -> None:
+        """Put bytes that are no JSON, such as a logo, at `path`; raises as `get` does."""
+        self._send("PUT", path, headers={"Content-Type": content_type}, content=content)
+
+    def delete(self, path: str) -> None:
+        """Delete the object at `path`; raises as `get` does."""
+        self._send("DELETE", path)
+
+    def pages(
+        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Every item of the collection at `path`, a page in memory at a time; raises as `get` does.
+
+        Raises:
+            Unreachable: also for a `nextLink` that was followed before or points elsewhere.
+        """
+        followed: set[str] = set()
+        answer = self.get(path, params, headers)
+        while True:
+            values = answer.get("value")
+            if not isinstance(values, list):
+                raise Unreachable("Microsoft Graph's answer has no list of values", where=f"GET {path}")
+            yield from (item for item in values if isinstance(item, dict))
+            link = answer.get("@odata.nextLink")
+            if not link:
+                return
+            link = checked_next_link(self.endpoints, str(link), where=f"GET {path}")
+            if link in followed:
+                raise Unreachable("the pages of this collection lead in a circle", where=f"GET {path}")
+            followed.add(link)
+            answer = self._object("GET", path, self._send("GET", path, url=link, headers=headers))
+
+    def url_of(self, path: str) -> str:
+        """The address of `path`, with the version unless the path names one."""
+        if path.startswith(("/v1.0/", "/beta/")):
+            return f"{self.endpoints.graph_url}{path}"
+        return f"{self.endpoints.graph_url}/{self._version}{path}"
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        url: str = "",
+    ) -> requests.Response:
+        import requests
+
+        where = f"{method} {path.split('?')[0]}"
+        address = url or self.url_of(path)
+        deadline = self._clock.monotonic() + self.budget_s
+        attempt, renewed = 0, False
+        token = self.token_source.token()
+        while True:
+            attempt += 1
+            all_headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **(headers or {})}
+            data: str | bytes | None = content
+            if body is not None:
+                data = json.dumps(body)
+                all_headers["Content-Type"] = "application/json"
+            try:
+                response = self._session.request(method, address, params=params, data=data, headers=all_headers)
+            except requests.exceptions.RequestException as error:
+                repeatable = method in ("GET", "DELETE") and not isinstance(error, requests.exceptions.SSLError)
+                if repeatable and self._waited(backoff_s(attempt), deadline):
+                    continue
+                raise Unreachable(
+                    f"Microsoft Graph cannot be reached ({type(error).__name__})",
+                    where=f"{where} at {self.endpoints.graph_url}",
+                    repair="check the network, then try again",
+                ) from error
+            if response.status_code < 400:
+                return response
+            if response.status_code == 401 and not renewed:
+                renewed = True
+                token = self.token_source.renewed(token)
+                continue
+            if response.status_code in RETRIED_STATUSES:
+                asked = retry_after_s(response.headers)
+                if self._waited(backoff_s(attempt) if asked is None else asked, deadline):
+                    continue
+            raise graph_error(response.status_code, _object_or_none(response), headers=response.headers, where=where)
+
+    def _waited(self, seconds: float, deadline: float) -> bool:
+        """Wait `seconds` if that ends before `deadline`; False where it would not."""
+        if self._clock.monotonic() + seconds > deadline:
+            return False
+        self._clock.sleep(seconds)
+        return True
+
+    @staticmethod
+    def _object(method: str, path: str, response: requests.Response) -> dict[str, Any]:
+        if response.status_code == 204 or not response.content:
+            return {}
+        return parse_object(
+            response.content,
+            where=f"{method} {path.split('?')[0]}",
+            content_type=response.headers.get("Content-Type", ""),
+        )
+
+
+def checked_next_link(endpoints: CloudEndpoints, link: str, *, where: str) -> str:
+    """`link` if it leads to the same Microsoft Graph that sent it.
+
+    Raises:
+        Unreachable: it leads to another scheme, host or port; following it would hand our token to a stranger.
+    """
+    here, there = urlsplit(endpoints.graph_url), urlsplit(link)
+    if (there.scheme, there.netloc.lower()) != (here.scheme, here.netloc.lower()):
+        raise Unreachable(
+            f"Microsoft Graph's next page leads to {there.scheme or 'no scheme'}://{there.hostname or 'no host'}, "
+            f"not to {here.hostname}; it was not followed, as the token would have gone there",
+            where=where,
+            repair="something between here and Microsoft Graph changes its answers; find out what",
+        )
+    return link
+
+
+def backoff_s(attempt: int) -> float:
+    """Seconds to wait after the `attempt`-th try (from 1) where the server names none: doubling, with jitter."""
+    ceiling = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(attempt - 1, 10))
+    return ceiling * (0.5 + random.random() / 2)  # noqa: S311  # jitter, not a secret
+
+
+def _object_or_none(response: requests.Response) -> dict[str, Any] | None:
+    try:
+        return parse_object(response.content, where="")
+    except Unreachable:
+        return None

@@ -1,0 +1,190 @@
+"""Applications of the home tenant: by tag, by name, by client id, also those in the recycle bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orgcal.entra.graph import GraphClient
+from orgcal.errors import GraphError, UsageError
+
+_SELECT = (
+    "id,appId,displayName,notes,tags,signInAudience,createdDateTime,web,info,requiredResourceAccess,"
+    "passwordCredentials,keyCredentials,verifiedPublisher"
+)
+_BIN = "/directory/deletedItems"
+_DELETED = f"{_BIN}/microsoft.graph.application"
+_COUNTED = {"ConsistencyLevel": "eventual"}
+"""Filters over deleted items need it: https://learn.microsoft.com/en-us/graph/aad-advanced-queries"""
+
+
+APPLICATION_TYPE = "azuread:index/application:Application"
+"""Its type in a Pulumi state."""
+
+
+def deployment_tag(project: str, stack: str) -> str:
+    """The tag on whatever a stack has made, so that `orgcal sweep` finds what no state holds."""
+    return f"orgcal:{project}/{stack}"
+
+
+EPHEMERAL_TAG = "orgcal:ephemeral"
+"""Beside the deployment tag on what a short-lived stack has made: only this may be removed for good."""
+
+
+def origin_tag(origin: str) -> str:
+    """The tag that tells which stack an ephemeral one is a copy of."""
+    return f"orgcal:origin:{origin}"
+
+
+def credential_name(tag: str, generation: int) -> str:
+    """Name of a credential that a stack has made; Graph shows it, while the secret is never shown again."""
+    return f"{tag} generation {generation}"
+
+
+def certificate_subject(tag: str, generation: int) -> str:
+    """Common name of a certificate that a stack has made; Graph shows it too, and X.509 allows 64 characters."""
+    return credential_name(tag, generation)[-64:]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundApplication:
+    """An application as Graph describes it.
+
+    Attributes:
+        deleted: whether it is in the recycle bin.
+        raw: every property that was asked for.
+    """
+
+    application_object_id: str
+    client_id: str
+    display_name: str
+    tags: tuple[str, ...]
+    created_at: str
+    deleted: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def verified_publisher(self) -> str:
+        """Name of the verified publisher; empty where there is none."""
+        return str((self.raw.get("verifiedPublisher") or {}).get("displayName") or "")
+
+    def credentials(self) -> list[dict[str, Any]]:
+        """Secrets and certificates, as Graph lists them."""
+        return [*(self.raw.get("passwordCredentials") or []), *(self.raw.get("keyCredentials") or [])]
+
+
+def tagged(graph: GraphClient, tag: str) -> list[FoundApplication]:
+    """Live applications with this tag; needs the right to list applications, and raises as `GraphClient.get` does."""
+    return _listed(graph, f"tags/any(t:t eq {quoted(tag)})")
+
+
+def named(graph: GraphClient, display_name: str) -> list[FoundApplication]:
+    """Live applications of this name; raises as `tagged` does."""
+    return _listed(graph, f"displayName eq {quoted(display_name)}")
+
+
+def deleted_named(graph: GraphClient, display_name: str) -> list[FoundApplication]:
+    """Applications of this name in the recycle bin, from which they can be restored for 30 days; raises as `tagged`."""
+    params = {"$filter": f"displayName eq {quoted(display_name)}", "$count": "true"}
+    return [_found(item, deleted=True) for item in graph.pages(_DELETED, params, _COUNTED)]
+
+
+def deleted_tagged(graph: GraphClient, tag: str) -> list[FoundApplication]:
+    """Applications with this tag in the recycle bin; raises as `tagged`.
+
+    The whole bin is listed, since Graph documents no filter over the tags of deleted items.
+    """
+    listed = graph.pages(_DELETED, {"$select": "id,appId,displayName,tags,createdDateTime", "$top": "999"})
+    found = [_found(item, deleted=True) for item in listed]
+    return [application for application in found if tag in application.tags]
+
+
+def deleted_principals_of(graph: GraphClient, client_id: str) -> list[str]:
+    """Object ids of an application's service principals in the recycle bin; raises as `tagged`."""
+    params = {"$filter": f"appId eq {quoted(client_id)}", "$count": "true"}
+    return [str(item["id"]) for item in graph.pages(f"{_BIN}/microsoft.graph.servicePrincipal", params, _COUNTED)]
+
+
+def purge(graph: GraphClient, object_id: str) -> bool:
+    """Remove an application or service principal from the recycle bin, for good; False where the bin lacks it.
+
+    Needs `Application.ReadWrite.OwnedBy`: https://learn.microsoft.com/en-us/graph/api/directory-deleteditems-delete
+    """
+    try:
+        graph.delete(f"{_BIN}/{object_id}")
+    except GraphError as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
+
+
+def by_client_id(graph: GraphClient, client_id: str) -> FoundApplication:
+    """The application with this client id, also from the recycle bin.
+
+    Raises:
+        UsageError: the tenant has none.
+    """
+    live = _listed(graph, f"appId eq {quoted(client_id)}")
+    if live:
+        return live[0]
+    params = {"$filter": f"appId eq {quoted(client_id)}", "$count": "true"}
+    deleted = [_found(item, deleted=True) for item in graph.pages(_DELETED, params, _COUNTED)]
+    if deleted:
+        return deleted[0]
+    raise UsageError(
+        "the home tenant has no application with this client id", where=client_id, repair="orgcal status, or the portal"
+    )
+
+
+def by_object_id(graph: GraphClient, application_object_id: str) -> FoundApplication | None:
+    """The live application with this object id, or None where it is gone."""
+    try:
+        return _found(graph.get(f"/applications/{application_object_id}", {"$select": _SELECT}))
+    except GraphError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def whole(graph: GraphClient, application_object_id: str) -> FoundApplication:
+    """A live application with every property that Graph tells by itself; raises as `GraphClient.get` does."""
+    return _found(graph.get(f"/applications/{application_object_id}"))
+
+
+def restore(graph: GraphClient, application_object_id: str) -> None:
+    """Bring an application back from the recycle bin, under its old ids; raises as `GraphClient.post` does."""
+    graph.post(f"/directory/deletedItems/{application_object_id}/restore")
+
+
+def service_principal_of(graph: GraphClient, client_id: str) -> dict[str, Any] | None:
+    """The service principal of an application in the home tenant, or None."""
+    params = {"$filter": f"appId eq {quoted(client_id)}", "$select": "id,appId,displayName,tags"}
+    return next(iter(graph.pages("/servicePrincipals", params)), None)
+
+
+def owners_of(graph: GraphClient, application_object_id: str) -> list[str]:
+    """Object ids of the application's owners."""
+    return [str(item["id"]) for item in graph.pages(f"/applications/{application_object_id}/owners")]
+
+
+def quoted(text: str) -> str:
+    """`text` as a string in a `$filter`."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _listed(graph: GraphClient, condition: str) -> list[FoundApplication]:
+    return [_found(item) for item in graph.pages("/applications", {"$filter": condition, "$select": _SELECT})]
+
+
+def _found(item: Mapping[str, Any], *, deleted: bool = False) -> FoundApplication:
+    return FoundApplication(
+        application_object_id=str(item["id"]),
+        client_id=str(item.get("appId") or ""),
+        display_name=str(item.get("displayName") or ""),
+        tags=tuple(map(str, item.get("tags") or ())),
+        created_at=str(item.get("createdDateTime") or ""),
+        deleted=deleted,
+        raw=item,
+    )

@@ -1,0 +1,275 @@
+"""Looks before a stack is deployed: would the home tenant allow what its settings ask for?
+
+Every check tells what to do. None writes, and none is needed for `pulumi up`, which asks Entra itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Literal
+
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home import applications
+from orgcal.entra.home.policy import CredentialPolicy, read_policy
+from orgcal.entra.home.rights import GRANT, LOOK_UP, MANAGE, Operator, read_operator
+from orgcal.errors import GraphError, OrgcalError
+
+MAX_FEDERATED = 20
+"""https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation-considerations"""
+MAX_ENTRIES = 1200
+"""Of an application's collections together; redirect URIs, permissions and credentials count.
+
+https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions
+"""
+FEWEST_OWNERS = 2
+NEVER_DAYS = 365_000
+"""A life that no policy allows; stands for `never`."""
+
+Verdict = Literal["ok", "warning", "bad", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightCheck:
+    """What one check found.
+
+    Attributes:
+        says: one sentence.
+        repair: what to do; empty where nothing is to be done.
+    """
+
+    name: str
+    verdict: Verdict
+    says: str
+    repair: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a stack's settings ask of the home tenant.
+
+    Attributes:
+        tag: of the stack (`deployment_tag`).
+        kind: of the credential.
+        lifetime: of a new generation; None for `never`.
+        further_owners: besides the deploying principal.
+        looks_up: whether names of permissions are looked up in the home tenant.
+    """
+
+    stack: str
+    tag: str
+    display_name: str
+    kind: Literal["secret", "certificate", "federated"]
+    lifetime: timedelta | None
+    home_grants: bool = False
+    further_owners: int = 0
+    looks_up: bool = True
+
+
+def preflight(graph: GraphClient, intent: Intent, application_object_id: str = "") -> list[PreflightCheck]:
+    """All findings, in the order in which they matter; a check that cannot be made is `unknown`.
+
+    Args:
+        graph: as the operator.
+        intent: of the stack.
+        application_object_id: of the application that the stack's state holds; empty where none is known.
+
+    Raises:
+        EntraError: the operator cannot log in, so nothing can be checked.
+        Unreachable: Entra ID gave no usable answer.
+    """
+    operator = read_operator(graph.token_source.token())
+    findings = check_rights(operator, intent)
+    findings += _looked("policy", lambda: check_policy(read_policy(graph, application_object_id), intent))
+    findings += _looked("application", lambda: _check_application(graph, intent, application_object_id))
+    return findings
+
+
+def check_rights(operator: Operator | None, intent: Intent) -> list[PreflightCheck]:
+    """Has the operator every right that a deployment needs?"""
+    if operator is None:
+        return [PreflightCheck("rights", "unknown", "the operator's token cannot be read, so its rights are not known")]
+    findings = []
+    needed = [MANAGE, *([LOOK_UP] if intent.looks_up else []), *([GRANT] if intent.home_grants else [])]
+    for right in needed:
+        if operator.has(right):
+            continue
+        found = f"Application permission {right.any_of[0]} of Microsoft Graph"
+        findings.append(
+            PreflightCheck(
+                "rights",
+                "warning" if operator.person else "bad",
+                f"the operator lacks what is needed to {right.purpose}",
+                f"give a person the role {right.least_role}; give a service principal that role or the {found}",
+            )
+        )
+    return findings or [PreflightCheck("rights", "ok", "the operator has every right that a deployment needs")]
+
+
+def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[PreflightCheck]:
+    """Does the app management policy allow the application and its credential?"""
+    if policy is None:
+        return [
+            PreflightCheck(
+                "policy",
+                "unknown",
+                "the operator may not read the tenant's app management policy",
+                "to have lifetimes fitted to it, grant the operator Policy.Read.All (a person: the role Global Reader)",
+            )
+        ]
+    findings = []
+    if not policy.multitenant:
+        findings.append(
+            PreflightCheck(
+                "policy",
+                "bad",
+                f"{policy.name} forbids applications for other organisations",
+                AUDIENCE_BLOCKED,
+            )
+        )
+    if intent.kind == "secret" and not policy.secrets:
+        findings.append(
+            PreflightCheck(
+                "policy", "bad", f"{policy.name} forbids client secrets", OTHER_KINDS.format(stack=intent.stack)
+            )
+        )
+    longest = policy.longest(intent.kind)
+    wanted = intent.lifetime or timedelta(days=NEVER_DAYS)
+    if longest is not None and wanted > longest:
+        findings.append(
+            PreflightCheck(
+                "policy",
+                "warning",
+                f"{policy.name} allows a {intent.kind} to live {longest.days} days at most; new generations will",
+                f"pulumi config set --stack {intent.stack} --path orgcal:credential.lifetime {longest.days}d",
+            )
+        )
+    return findings or [PreflightCheck("policy", "ok", f"{policy.name} allows this")]
+
+
+AUDIENCE_BLOCKED = (
+    "ask its administrator to exempt the operator from `audiences.azureAdMultipleOrgs` (excludeActors), or to switch "
+    "that restriction off while the application is created"
+)
+OTHER_KINDS = (
+    "pulumi config set --stack {stack} --path orgcal:credential.kind certificate (or federated, if the platform "
+    "issues tokens of its own)"
+)
+
+
+def check_name(graph: GraphClient, intent: Intent) -> list[PreflightCheck]:
+    """Before the application is created: is its name free, and does one wait in the recycle bin?
+
+    Raises:
+        OrgcalError: Graph could not be asked.
+    """
+    findings = []
+    for other in applications.named(graph, intent.display_name):
+        if intent.tag in other.tags:
+            findings.append(
+                PreflightCheck(
+                    "name",
+                    "warning",
+                    f"this stack has made the application {other.client_id} before, and its state does not hold it",
+                    f"use it: orgcal adopt --stack {intent.stack} --client-id {other.client_id}; "
+                    f"remove it: orgcal sweep --stack {intent.stack}",
+                )
+            )
+        else:
+            findings.append(
+                PreflightCheck(
+                    "name",
+                    "bad",
+                    f"the tenant has another application called {other.display_name!r}, client id {other.client_id}",
+                    f"take it over: orgcal adopt --stack {intent.stack} --client-id {other.client_id}; or have both: "
+                    f"pulumi config set --stack {intent.stack} --path orgcal:application.same_name true",
+                )
+            )
+    return [*findings, *map(partial(_restorable, intent), applications.deleted_named(graph, intent.display_name))]
+
+
+def _restorable(intent: Intent, gone: applications.FoundApplication) -> PreflightCheck:
+    return PreflightCheck(
+        "recycle bin",
+        "warning",
+        f"an application called {gone.display_name!r}, client id {gone.client_id}, can still be restored; "
+        "organisations that consented to it would have to consent to a new one again",
+        f"restore it: orgcal adopt --stack {intent.stack} --client-id {gone.client_id} --restore",
+    )
+
+
+def _check_application(graph: GraphClient, intent: Intent, application_object_id: str) -> list[PreflightCheck]:
+    deployed = applications.by_object_id(graph, application_object_id) if application_object_id else None
+    ours = [deployed] if deployed is not None else applications.tagged(graph, intent.tag)
+    if not ours:
+        found = check_name(graph, intent)
+        free = [PreflightCheck("name", "ok", f"no other application is called {intent.display_name!r}")]
+        return [*(found or free), _check_owners(1 + intent.further_owners, intent)]
+    return [finding for application in ours for finding in _check_ours(graph, application, intent)]
+
+
+def _check_ours(graph: GraphClient, application: applications.FoundApplication, intent: Intent) -> list[PreflightCheck]:
+    """Room for another credential, owners, and the verified publisher."""
+    raw = application.raw
+    path = f"/applications/{application.application_object_id}/federatedIdentityCredentials"
+    federated = sum(1 for _ in graph.pages(path))
+    collections = [
+        application.credentials(),
+        (raw.get("web") or {}).get("redirectUris") or [],
+        [item for access in raw.get("requiredResourceAccess") or [] for item in access.get("resourceAccess") or []],
+        application.tags,
+    ]
+    entries = sum(map(len, collections))
+    full = entries >= MAX_ENTRIES or (intent.kind == "federated" and federated >= MAX_FEDERATED)
+    said = f"{len(application.credentials())} secrets and certificates, {federated} federated credentials"
+    room = PreflightCheck(
+        "room",
+        "bad" if full else "ok",
+        f"the application has {said}, and " + ("no room for another" if full else "room for another"),
+        "remove what nobody uses; orgcal sweep finds what is ours" if full else "",
+    )
+    present = len(applications.owners_of(graph, application.application_object_id))
+    found = [room, _check_owners(max(present, 1 + intent.further_owners), intent)]
+    if application.verified_publisher:
+        return [
+            *found,
+            PreflightCheck("publisher", "ok", f"the publisher is verified: {application.verified_publisher}"),
+        ]
+    return [*found, PreflightCheck("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)]
+
+
+def _check_owners(count: int, intent: Intent) -> PreflightCheck:
+    """Can somebody step in if the deploying principal is lost?
+
+    Source: https://learn.microsoft.com/en-us/entra/identity-platform/security-best-practices-for-app-registration
+    """
+    if count >= FEWEST_OWNERS:
+        return PreflightCheck("owners", "ok", f"the application has {count} owners")
+    return PreflightCheck(
+        "owners",
+        "warning",
+        "the deploying principal is the application's only owner; if it is lost, nobody can step in",
+        f"name a person by object id: pulumi config set --stack {intent.stack} --path "
+        "'orgcal:application.owners[0]' OBJECT-ID",
+    )
+
+
+UNVERIFIED = "the application has no verified publisher; consent pages of other organisations say `unverified`"
+VERIFY_PUBLISHER = (
+    "a person does it in the portal (Branding & properties) with your Partner ID, once "
+    "https://YOUR-DOMAIN/.well-known/microsoft-identity-association.json names the client id; no application can"
+)
+
+
+def _looked(name: str, look: Callable[[], list[PreflightCheck]]) -> list[PreflightCheck]:
+    """What `look` finds, or that it could not look."""
+    try:
+        return look()
+    except GraphError as error:
+        denied = error.status == 403
+        says = "the operator may not look" if denied else error.what
+        return [PreflightCheck(name, "unknown", f"this could not be checked: {says}")]
+    except OrgcalError as error:
+        return [PreflightCheck(name, "unknown", f"this could not be checked: {error.what}", error.repair)]

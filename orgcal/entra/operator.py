@@ -1,0 +1,207 @@
+"""The operator's own login: whoever deploys and looks after the application, not the connector.
+
+`orgcal.entra.login` reads who that is; here it becomes tokens. On the emulator it is the emulator's operator,
+who has a secret, or a runner with a token of its own issuer, where the variables name that very emulator.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orgcal.entra.auth import TokenSource, refusal_in
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
+from orgcal.entra.login import Login, no_login, read_login, variable
+from orgcal.entra.tokens import Tokens
+from orgcal.errors import OrgcalError, Unreachable, UsageError
+
+if TYPE_CHECKING:
+    import requests
+
+AUDIENCE = "api://AzureADTokenExchange"
+"""Of a token that Entra ID takes for a secret."""
+_ISSUER = ("ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN", "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID")
+"""A runner's issuer, the job's key to it, and the service connection that Azure Pipelines want named."""
+_RETRIES = 2
+"""azure-identity would try ten times, for a minute, where a network is not there."""
+
+
+def operator_tokens(
+    endpoints: CloudEndpoints, environ: Mapping[str, str], tenant_id: str, session: requests.Session
+) -> Tokens:
+    """Tokens of the operator in the home tenant; nobody is asked before the first one is needed.
+
+    Args:
+        endpoints: where Entra ID is.
+        environ: the process environment.
+        tenant_id: the home tenant.
+        session: of `new_session(endpoints)`; its trust and proxies are used.
+
+    Raises:
+        UsageError: a variable is missing, or a file that one names cannot be used.
+        EntraError: there is no login.
+    """
+    if endpoints.emulated is not None and not federated_login(endpoints, environ):
+        secret = ClientSecret(_read(endpoints.emulated.operator_client_secret_file))
+        return TokenSource(endpoints, tenant_id, endpoints.emulated.operator_client_id, secret, session)
+    login = read_login(environ)
+    return OperatorTokens(endpoints, tenant_id, _credential(endpoints, login, tenant_id, session), login)
+
+
+def federated_login(endpoints: CloudEndpoints, environ: Mapping[str, str]) -> bool:
+    """Whether the variables log a runner in at this emulator by a token of another issuer.
+
+    They must name its address (`ARM_METADATA_HOSTNAME`): a shell or runner that is set up for a real tenant does not,
+    and its tokens never reach an emulator.
+    """
+    if not endpoints.metadata_host or environ.get("ARM_METADATA_HOSTNAME", "") != endpoints.metadata_host:
+        return False
+    try:
+        return read_login(environ).kind == "federated token"
+    except OrgcalError:  # no login, or half of one: then it is not this runner's
+        return False
+
+
+class OperatorTokens:
+    """Tokens of an azure-identity credential, with its errors in our words.
+
+    Args:
+        credential: any `azure.core.credentials.TokenCredential`.
+        login: where it comes from.
+    """
+
+    def __init__(self, endpoints: CloudEndpoints, tenant_id: str, credential: Any, login: Login) -> None:
+        who = login.kind if login.kind == "az login" else f"{login.kind} of {login.client_id or 'this machine'}"
+        self._scope = endpoints.graph_scope
+        self._tenant_id = tenant_id
+        self._credential = credential
+        self._login = login
+        self._where = f"{who}, in tenant {tenant_id}"
+
+    def __repr__(self) -> str:
+        return f"OperatorTokens({self._where!r})"
+
+    def token(self) -> str:
+        """A token; azure-identity keeps it while it lasts.
+
+        Raises:
+            EntraError: nobody is logged in, or Entra ID refused.
+            Unreachable: Entra ID gave no usable answer.
+        """
+        from azure.core.exceptions import (
+            AzureError,
+            ClientAuthenticationError,
+            ServiceRequestError,
+            ServiceResponseError,
+        )
+        from azure.identity import CredentialUnavailableError
+
+        try:
+            return str(self._credential.get_token(self._scope).token)
+        except CredentialUnavailableError as error:
+            raise no_login(self._where, self._login.environ, self._tenant_id) from error
+        except ClientAuthenticationError as error:
+            # Whatever fails on the way to a token arrives wrapped in this one.
+            if isinstance(error.__cause__, OrgcalError):
+                raise error.__cause__ from None
+            if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
+                raise Unreachable(
+                    "Entra ID cannot be reached", where=self._where, repair="check the network, then try again"
+                ) from error
+            raise refusal_in(str(error.message), self._where) from error
+        except AzureError as error:
+            raise Unreachable(f"Entra ID gave no usable answer ({type(error).__name__})", where=self._where) from error
+
+    def renewed(self, refused: str) -> str:  # noqa: ARG002  # azure-identity decides what is current
+        """A current token; raises as `token` does."""
+        return self.token()
+
+
+def _credential(endpoints: CloudEndpoints, login: Login, tenant_id: str, session: requests.Session) -> Any:
+    """The azure-identity credential of a login."""
+    from azure import identity
+
+    logger = logging.getLogger("azure")
+    if not logger.handlers:  # its warnings repeat what our errors say, and would reach the terminal
+        logger.addHandler(logging.NullHandler())
+    if login.kind == "az login":
+        return identity.AzureCliCredential(tenant_id=tenant_id)
+    if login.kind == "managed identity":
+        return identity.ManagedIdentityCredential(client_id=login.client_id or None)
+    options = _options(endpoints, session)
+    if login.kind == "certificate":
+        data, password = login.bundle(), login.value("ARM_CLIENT_CERTIFICATE_PASSWORD")
+        try:
+            return identity.CertificateCredential(
+                tenant_id, login.client_id, certificate_data=data, password=password or None, **options
+            )
+        except ValueError as error:
+            raise UsageError(
+                "this is no certificate with a private key that ARM_CLIENT_CERTIFICATE_PASSWORD opens",
+                where=login.form.variables[0],
+            ) from error
+    if login.kind == "federated token":
+        return identity.ClientAssertionCredential(
+            tenant_id,
+            login.client_id,
+            lambda: login.token() or request_token(login.environ, session, AUDIENCE),  # such tokens live for minutes
+            **options,
+        )
+    return identity.ClientSecretCredential(tenant_id, login.client_id, login.secret(), **options)
+
+
+def _options(endpoints: CloudEndpoints, session: requests.Session) -> dict[str, Any]:
+    """Our own session carries the requests, so that trust and proxies are those of every other client of ours."""
+    from azure.core.pipeline.transport import RequestsTransport
+
+    transport: Any = RequestsTransport(session=session, session_owner=False, connection_verify=session.verify)
+    return {
+        "authority": endpoints.login_url,
+        # It would ask Microsoft whether the address is one of theirs; a cloud's addresses are pinned here.
+        "disable_instance_discovery": True,
+        "transport": transport,
+        "retry_total": _RETRIES,
+    }
+
+
+def request_token(environ: Mapping[str, str], session: requests.Session, audience: str) -> str:
+    """A new token of the runner's own issuer, as GitHub's and Azure's pipelines hand them out.
+
+    Args:
+        environ: names the issuer's address and the job's key to it.
+        session: of `new_session`.
+        audience: whom the token is for.
+
+    Raises:
+        UsageError: the environment names no issuer.
+        OrgcalError: it gave no token.
+    """
+    url, key, connection = (variable(environ, name) for name in _ISSUER)
+    if not url or not key:
+        raise UsageError(
+            "a token of another issuer is to be used, and none is named",
+            where="ARM_USE_OIDC",
+            repair="set ARM_OIDC_TOKEN_FILE_PATH; in a GitHub workflow: permissions: id-token: write",
+        )
+    headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+    try:
+        if connection:
+            # Source: sdk/auth/ado_pipeline_oidc_authorizer.go of hashicorp/go-azure-sdk
+            asked = {"api-version": "7.1", "serviceConnectionId": connection, "audience": audience}
+            answer = session.post(url, params=asked, headers={**headers, "Content-Type": "application/json"})
+            return str(answer.json()["oidcToken"])
+        return str(session.get(url, params={"audience": audience}, headers=headers).json()["value"])
+    except (OSError, ValueError, KeyError, TypeError) as error:  # requests' errors are OSErrors
+        raise OrgcalError(
+            f"the issuer gave no token ({type(error).__name__})", where="ARM_OIDC_REQUEST_URL"
+        ) from None  # the error's text may quote the request's key
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error

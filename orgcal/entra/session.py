@@ -1,0 +1,83 @@
+"""One `requests.Session` as every client of ours uses it: pinned trust, enforced timeouts, known proxies.
+
+Traps that this module takes away:
+
+- `REQUESTS_CA_BUNDLE` in the environment overrides `Session.verify` when requests reads the environment for each call;
+  a netrc file would even replace our Authorization header. So nothing is read per call (`trust_env=False`), which also
+  saves time, and what a user may rightly set (proxies, a company's authority) is read once, here.
+- requests waits for ever unless each call names a timeout; the adapter adds it.
+- A redirect of a token request would carry a client secret to wherever the answer points: redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from orgcal.entra.clouds import CloudEndpoints
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+"""Silence between two packets, not the length of an answer."""
+
+USER_AGENT = "orgcal/0.1.0"
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _Adapter(HTTPAdapter):
+    """Adds timeouts, and proxies by host: loopback addresses are never sent through one."""
+
+    def __init__(self, pool_size: int) -> None:
+        self._proxies_by_host: dict[str, dict[str, str]] = {}
+        super().__init__(pool_connections=8, pool_maxsize=pool_size)
+
+    def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
+        self, request: PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
+    ) -> Response:
+        url = request.url or ""
+        host = urlsplit(url).hostname or ""
+        proxies = self._proxies_by_host.get(host)
+        if proxies is None:
+            proxies = {} if host in _LOOPBACK else dict(get_environ_proxies(url))
+            self._proxies_by_host[host] = proxies
+        options["proxies"] = proxies
+        return super().send(request, stream=stream, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)
+
+
+def new_session(
+    endpoints: CloudEndpoints, *, pool_size: int = 10, environ: Mapping[str, str] | None = None
+) -> requests.Session:
+    """A session for the servers of `endpoints`; it may be shared by threads that leave its headers alone.
+
+    Args:
+        endpoints: its certificate authority, if it has one of its own, is the only one trusted.
+        pool_size: connections kept open to one host; requests beyond it open connections that are then thrown away.
+        environ: the process environment unless given. In real clouds `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`
+            (a company's inspecting proxy) adds its authority as requests users expect.
+
+    Returns:
+        A session with `trust_env` off, without redirects, with timeouts of 10 s to connect and 60 s of silence.
+    """
+    environ = os.environ if environ is None else environ
+    session = requests.Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    session.headers["User-Agent"] = USER_AGENT
+    if endpoints.ca_file is not None:
+        session.verify = str(endpoints.ca_file)
+    else:
+        session.verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
+    adapter = _Adapter(pool_size)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session

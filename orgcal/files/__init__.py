@@ -1,0 +1,1 @@
+"""Files written whole and in private, and YAML and dotenv files edited in place."""

@@ -1,1 +1,0 @@
-"""Clients of Entra ID and Microsoft Graph: worlds (addresses), tokens, requests."""

@@ -1,0 +1,190 @@
+"""What `orgcal doctor` looks at, one function a part; none changes, installs or starts anything that stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from orgcal.engine.child import ProcessResult, run_child
+from orgcal.engine.find import Engine, EngineMissing, look_for_engine
+from orgcal.engine.plugins import PLUGIN_VARIABLE, PROGRAM, installed_azuread, kept_choice, standin_dir
+from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
+from orgcal.errors import OrgcalError
+from orgcal.stack.environment import StackEnvironment
+
+MAKE_ENGINE = ".venv/bin/python -m orgcal.engine ensure"
+START_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorCheck:
+    """What one check found.
+
+    Attributes:
+        name: the part that was looked at.
+        ok: whether it is as it should be.
+        says: half a sentence: what was found.
+        repair: a command or an action; empty where all is well.
+    """
+
+    name: str
+    ok: bool
+    says: str
+    repair: str = ""
+
+
+def checked(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
+    """What `check` finds, or the error it ended with as a finding."""
+    try:
+        return check()
+    except OrgcalError as error:
+        where = f"{error.where}: " if error.where else ""
+        return DoctorCheck(name, False, f"{where}{error.what}", error.repair)
+    except OSError as error:
+        return DoctorCheck(
+            name, False, f"{error.filename or name}: {error.strerror or error}", "see who owns that file"
+        )
+
+
+def check_python(
+    project_dir: Path, *, prefix: str = sys.prefix, found: tuple[int, ...] = tuple(sys.version_info[:3])
+) -> DoctorCheck:
+    """This Python is new enough, is the project's own, and has the locked packages."""
+    shown = ".".join(map(str, found))
+    if found < (3, 11):
+        return DoctorCheck(
+            "python", False, f"Python {shown}, and 3.11 or newer is needed", "make setup PYTHON=python3.11"
+        )
+    venv = project_dir / ".venv"
+    if Path(prefix).resolve() != venv.resolve():
+        return DoctorCheck(
+            "python", False, f"Python {shown} of {prefix}, not of {venv}", "make setup, then .venv/bin/orgcal"
+        )
+    try:
+        stamp = json.loads((venv / "orgcal-setup.json").read_text(encoding="utf-8"))
+        locked = stamp["lock"] == sha256((project_dir / "requirements.lock").read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, TypeError):
+        return DoctorCheck("python", False, f"{venv} was not finished by make setup", "make setup")
+    if not locked:
+        return DoctorCheck("python", False, "requirements.lock has changed since make setup", "make setup")
+    try:
+        sdk = version("pulumi")
+    except PackageNotFoundError:
+        sdk = "none"
+    if sdk != PULUMI_VERSION:
+        return DoctorCheck("python", False, f"package pulumi is {sdk}, not {PULUMI_VERSION}", "rm -r .venv; make setup")
+    return DoctorCheck("python", True, f"Python {shown}, packages as locked")
+
+
+def check_engine(environ: Mapping[str, str]) -> tuple[DoctorCheck, Engine | None]:
+    """There is an engine, and it is unchanged since it was made; also the engine itself."""
+    found: list[Engine] = []
+
+    def look() -> DoctorCheck:
+        engine = look_for_engine(environ)
+        if isinstance(engine, EngineMissing):
+            return DoctorCheck("engine", False, f"no Pulumi engine: {engine.reason}", MAKE_ENGINE)
+        found.append(engine)
+        return DoctorCheck("engine", True, f"{engine.reason} ({engine.bin_dir})")
+
+    finding = checked("engine", look)
+    return finding, found[0] if found else None
+
+
+def check_language_host(engine: Engine | None, environ: Mapping[str, str]) -> DoctorCheck:
+    """The engine's Python language host starts."""
+    name = "language host"
+    if engine is None:
+        return DoctorCheck(name, False, "not looked at without an engine", MAKE_ENGINE)
+    path = os.pathsep.join([str(engine.bin_dir), environ.get("PATH", "")])
+    trouble = serving_trouble([str(engine.language_host), "127.0.0.1:1"], {**environ, "PATH": path})
+    if trouble:
+        return DoctorCheck(
+            name, False, f"{engine.language_host} does not start: {trouble}", f"ENGINE=build {MAKE_ENGINE}"
+        )
+    return DoctorCheck(name, True, f"{engine.language_host.name} starts")
+
+
+def check_our_plugin(project_dir: Path, environ: Mapping[str, str]) -> DoctorCheck:
+    """The plugin of our own resources starts."""
+    program = project_dir / "orgcal" / "provider" / "connector" / "pulumi-resource-orgcal"
+    trouble = serving_trouble([str(program), "127.0.0.1:1"], environ)
+    if trouble:
+        return DoctorCheck("plugin orgcal", False, f"{program} does not start: {trouble}", "make setup; git status")
+    return DoctorCheck("plugin orgcal", True, "starts")
+
+
+def check_azuread(
+    engine: Engine | None,
+    project_dir: Path,
+    surroundings: StackEnvironment,
+    environ: Mapping[str, str],
+    tenant_id: str,
+) -> DoctorCheck:
+    """The azuread plugin that the stack uses, or would use, is there, and logs in.
+
+    Args:
+        engine: finds the plugin; None if there is none.
+        project_dir: the checkout.
+        surroundings: of the stack.
+        environ: the stack's environment, as its engine has it.
+        tenant_id: the home tenant; empty for the emulator's own.
+    """
+    from orgcal.engine.plugin_login import login_trouble
+
+    name, cloud = "plugin azuread", surroundings.cloud
+    if engine is None:
+        return DoctorCheck(name, False, "not looked at without an engine", MAKE_ENGINE)
+    asked = environ.get(PLUGIN_VARIABLE) or kept_choice(surroundings.stack_dir) or "auto"
+    if cloud != "emulator" and asked == "standin":
+        return DoctorCheck(name, False, f"the stand-in is chosen, and cloud {cloud} is real", f"{PLUGIN_VARIABLE}=real")
+    real = asked != "standin" and (cloud != "emulator" or sys.platform != "darwin")
+    found = real and (shutil.which(PROGRAM, path=environ.get("PATH", "")) or installed_azuread(engine, environ))
+    if real and not found and (asked == "real" or cloud != "emulator"):
+        repair = f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
+        repair += f", or {PLUGIN_VARIABLE}=standin" if cloud == "emulator" else ""
+        return DoctorCheck(name, False, f"the real one, {AZUREAD_PLUGIN_VERSION}, is not installed", repair)
+    which = f"real, {AZUREAD_PLUGIN_VERSION}" if found else "our stand-in"
+    if isinstance(found, str):
+        which = f"{found}, which the engine takes first"
+    elif found and asked == "auto":
+        which += "; not yet used by this stack"
+    if not found:
+        environ = {**environ, "PATH": os.pathsep.join([str(standin_dir(project_dir)), environ.get("PATH", "")])}
+    endpoints = surroundings.endpoints
+    if endpoints is None:
+        return DoctorCheck(name, True, f"{which}; its login is not tried while the emulator does not run")
+    home = tenant_id or (endpoints.emulated.operator_tenant_id if endpoints.emulated else "")
+    trouble, repair = login_trouble(engine, environ, endpoints, home)
+    if trouble:
+        return DoctorCheck(name, False, f"{which}: {trouble}", repair)
+    return DoctorCheck(name, True, f"{which}, logs in")
+
+
+class _Serving(Exception):  # no error: it ends the wait
+    pass
+
+
+def serving_trouble(command: list[str], environ: Mapping[str, str], limit_s: float = START_LIMIT_S) -> str:
+    """Why a plugin or language host does not come up, in a few words; empty if it does.
+
+    All of them print the port they serve on as their first line and then wait for the engine. What was
+    started is ended.
+    """
+
+    def stop_at_port(line: str) -> None:
+        if line.strip().isdigit():
+            raise _Serving
+
+    try:
+        ended: ProcessResult = run_child(command, env=environ, cwd=Path("/"), limit_s=limit_s, on_line=stop_at_port)
+    except _Serving:
+        return ""
+    return f"no port after {limit_s:g} s" if ended.timed_out else ended.last_words[:200]

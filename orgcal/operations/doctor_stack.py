@@ -1,0 +1,214 @@
+"""What `orgcal doctor` looks at in a stack's surroundings: emulator, trust, backend, settings, cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from orgcal.engine.plugins import PROGRAM, standin_dir
+from orgcal.engine.proxies import proxies_of_loopback
+from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints
+from orgcal.operations.doctor import DoctorCheck
+from orgcal.stack.emulator import EmulatorOfStack
+from orgcal.stack.environment import CHANGED_VARIABLE, StackEnvironment
+from orgcal.stack.files import DEV_STACK, stack_file
+from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, missing_passphrase, passphrase_fits
+
+if TYPE_CHECKING:
+    import requests
+
+_METADATA_HOSTS = ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")
+
+
+def check_emulator(surroundings: StackEnvironment) -> DoctorCheck:
+    """The stack's emulator runs; nothing to look at outside its cloud."""
+    if surroundings.cloud != "emulator":
+        return DoctorCheck("emulator", True, f"not needed in cloud {surroundings.cloud}")
+    running = EmulatorOfStack(surroundings.emulator_home or surroundings.stack_dir).running()
+    if running is None:
+        return DoctorCheck(
+            "emulator", False, "not running", f".venv/bin/orgcal emulator start --stack {surroundings.stack}"
+        )
+    return DoctorCheck("emulator", True, f"running at {running.base_url} (pid {running.pid})")
+
+
+def check_trust(endpoints: CloudEndpoints | None, variables: Mapping[str, str]) -> DoctorCheck:
+    """The servers of the cloud answer, and their certificates are trusted by us and by the plugins."""
+    from orgcal.entra.session import new_session
+
+    if endpoints is None:
+        return DoctorCheck(
+            "trust", False, "not looked at while the emulator does not run", ".venv/bin/orgcal emulator start"
+        )
+    session = new_session(endpoints)
+    if endpoints.emulated is None:
+        addresses = [
+            f"{endpoints.login_url}/common/v2.0/.well-known/openid-configuration",
+            f"{endpoints.graph_url}/v1.0/",
+        ]
+    else:
+        addresses = [f"{endpoints.login_url}/metadata/endpoints?api-version=2022-09-01"]
+        bundle = Path(variables.get("SSL_CERT_FILE", ""))
+        authority = endpoints.emulated.ca_file.read_text(encoding="utf-8").strip()
+        if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8"):
+            return DoctorCheck(
+                "trust", False, f"{bundle} does not hold the emulator's authority", 'eval "$(.venv/bin/orgcal env)"'
+            )
+    for address in addresses:
+        trouble = _trouble_with(session, address)
+        if trouble:
+            return DoctorCheck("trust", False, trouble, _trust_repair(endpoints))
+    hosts = " and ".join(sorted({urlsplit(address).netloc for address in addresses}))
+    return DoctorCheck("trust", True, f"certificates of {hosts} are trusted")
+
+
+def _trust_repair(endpoints: CloudEndpoints) -> str:
+    if endpoints.emulated is not None:
+        return ".venv/bin/orgcal emulator stop, then .venv/bin/orgcal emulator start"
+    return "connect to the network; behind a proxy set HTTPS_PROXY, and its authority in REQUESTS_CA_BUNDLE"
+
+
+def _trouble_with(session: requests.Session, address: str) -> str:
+    """Why `address` gives no answer that can be trusted, in a few words; any HTTP status is an answer."""
+    import requests
+
+    host = urlsplit(address).netloc
+    try:
+        session.get(address, timeout=10.0, stream=True).close()
+    except requests.exceptions.SSLError:
+        return f"the certificate of {host} is not trusted"
+    except requests.exceptions.RequestException as error:
+        return f"{host} does not answer ({type(error).__name__})"
+    return ""
+
+
+def check_proxy(stack: str, environ: Mapping[str, str]) -> DoctorCheck:
+    """No proxy of the shell takes what the engine and the program say to each other.
+
+    Our own commands except loopback addresses by themselves, and so does `orgcal env`.
+
+    Args:
+        stack: for the repair.
+        environ: the process environment, as the shell has it.
+    """
+    taken = proxies_of_loopback(environ)
+    if not taken:
+        return DoctorCheck("proxy", True, "none takes what stays on this machine")
+    return DoctorCheck(
+        "proxy",
+        False,
+        f"{' and '.join(taken)} would take what pulumi, typed in this shell, says to its program on 127.0.0.1",
+        f'eval "$(.venv/bin/orgcal env --stack {stack})"',
+    )
+
+
+def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None) -> DoctorCheck:
+    """The stack's state can be written, and its passphrase fits.
+
+    Args:
+        surroundings: of the stack.
+        environ: the process environment, for a passphrase that the user set there.
+        salt: `encryptionsalt` of the stack's file; None where there is none (yet) or a key service is used.
+    """
+    url = surroundings.backend_url
+    if not url:
+        where = "Pulumi's own login decides"
+    elif urlsplit(url).scheme == "file":
+        folder = Path(unquote(urlsplit(url).path)).expanduser()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return DoctorCheck(
+                "backend", False, f"{folder} cannot be written", f"mkdir -p {folder}; chmod u+rwx {folder}"
+            )
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            return DoctorCheck("backend", False, f"{folder} is open to other users", f"chmod 700 {folder}")
+        where = str(folder)
+    else:
+        where = url
+    problem = _passphrase_problem(surroundings, environ, salt)
+    if problem is not None:
+        return problem
+    fits = salt and surroundings.to_environ(environ).keys() & {FILE_VARIABLE, "PULUMI_CONFIG_PASSPHRASE"}
+    return DoctorCheck("backend", True, f"{where}{', passphrase fits' if fits else ''}")
+
+
+def _passphrase_problem(
+    surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None
+) -> DoctorCheck | None:
+    """What is wrong with the stack's passphrase, if there is one; arguments as of `check_backend`."""
+    known, stack = surroundings.to_environ(environ), surroundings.stack
+    passphrase, named = known.get("PULUMI_CONFIG_PASSPHRASE"), known.get(FILE_VARIABLE, "")  # Pulumi's own order
+    if passphrase is None and named:
+        path = Path(named)
+        if not path.is_file():
+            if not salt and FILE_VARIABLE in surroundings.variables:
+                return None  # a new stack's passphrase is made when it is first needed
+            missing = missing_passphrase(surroundings.project_dir, stack, path, environ)
+            if missing is not None:
+                return DoctorCheck("backend", False, f"{missing.where}: {missing.what}", missing.repair)
+            repair = f"name the right file in {FILE_VARIABLE}"
+            return DoctorCheck("backend", False, f"{path}: the passphrase's file is missing", repair)
+        if stack != DEV_STACK and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            return DoctorCheck("backend", False, f"{path} is open to other users", f"chmod 600 {path}")
+        passphrase = path.read_text(encoding="utf-8").strip()
+    if not salt or passphrase is None or passphrase_fits(salt, passphrase):
+        return None
+    copied = copied_salt(surroundings.project_dir, stack, environ)
+    if copied is not None:
+        return DoctorCheck("backend", False, f"{copied.where}: {copied.what}", copied.repair)
+    return DoctorCheck(
+        "backend",
+        False,
+        f"the passphrase does not fit encryptionsalt in Pulumi.{stack}.yaml",
+        f"set {FILE_VARIABLE} to the file of this stack's passphrase",
+    )
+
+
+def check_settings(project_dir: Path, stack: str) -> DoctorCheck:
+    """The stack's settings are right, as the program's own reader says in a process of its own."""
+    path = stack_file(project_dir, stack)
+    command = [sys.executable, "-m", "provisioning.check_file", str(path)]
+    ended = subprocess.run(command, cwd=project_dir, capture_output=True, text=True, timeout=30.0, check=False)
+    if ended.returncode:
+        return DoctorCheck("settings", False, f"{path.name} cannot be read", f"pulumi config --stack {stack}")
+    problems = json.loads(ended.stdout)
+    if problems:
+        count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
+        return DoctorCheck("settings", False, f"{path.name}: {count}", "; ".join(problems))
+    return DoctorCheck("settings", True, f"{path.name} is as the program wants it")
+
+
+def check_cloud(surroundings: StackEnvironment, environ: Mapping[str, str]) -> DoctorCheck:
+    """This shell and the stack speak of the same cloud.
+
+    Args:
+        surroundings: of the stack.
+        environ: the process environment, as the shell has it.
+    """
+    cloud = surroundings.cloud
+    unset = 'eval "$(.venv/bin/orgcal env --unset)"'
+    if cloud != "emulator":
+        host = next((name for name in _METADATA_HOSTS if environ.get(name)), None)
+        if host or environ.get(EMULATOR_FILE_VARIABLE):
+            name = host or EMULATOR_FILE_VARIABLE
+            return DoctorCheck("cloud", False, f"{name} is set for the emulator, and the stack lives in {cloud}", unset)
+        standin = standin_dir(surroundings.project_dir) / PROGRAM
+        if str(standin.parent) in environ.get("PATH", "").split(os.pathsep):
+            return DoctorCheck(
+                "cloud", False, f"the azuread stand-in is on PATH, and the stack lives in {cloud}", unset
+            )
+        return DoctorCheck("cloud", True, f"stack {surroundings.stack} lives in cloud {cloud}")
+    if environ.get(CHANGED_VARIABLE):
+        stale = sorted(name for name, value in surroundings.variables.items() if environ.get(name) != value)
+        if stale:
+            again = f'eval "$(.venv/bin/orgcal env --stack {surroundings.stack})"'
+            return DoctorCheck(
+                "cloud", False, f"this shell is set up for another stack or run ({', '.join(stale)})", again
+            )
+    return DoctorCheck("cloud", True, f"stack {surroundings.stack} lives on the emulator")

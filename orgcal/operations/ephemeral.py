@@ -1,0 +1,245 @@
+"""Short-lived copies of a stack, such as one for each pull request: their files, and what their names tell.
+
+A copy has an application and a connector entry of its own. Its file says `ephemeral: true` and whose copy it is, so
+that the program tags what it makes; only what has these tags is ever removed for good.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orgcal.errors import ConfigError, UsageError
+from orgcal.platforms import capabilities_of
+from orgcal.stack.files import holds_secure, read_stack_file, stack_file
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+_KEY_LENGTH, _NAME_LENGTH = 64, 120
+"""Of the settings `connector.key` and of both names (`orgcal/settings/sections.py`)."""
+_OWN_SECRETS = ("encryptionsalt", "encryptedkey")
+"""What Pulumi writes for one stack alone."""
+_KEYED_KINDS = frozenset({"local", "nango"})
+"""Platforms that keep entries apart by their key, whatever else is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class EphemeralStack:
+    """A copy that was made.
+
+    Attributes:
+        path: of its file.
+    """
+
+    stack: str
+    origin: str
+    path: Path
+    display_name: str
+    connector_key: str
+
+    def as_json(self) -> dict[str, str]:
+        """As a JSON object."""
+        return {
+            "stack": self.stack,
+            "origin": self.origin,
+            "file": str(self.path),
+            "display_name": self.display_name,
+            "connector_key": self.connector_key,
+        }
+
+
+def is_ephemeral(said: Mapping[str, Any]) -> bool:
+    """Whether a stack's file (`read_stack_file`) marks it as short-lived."""
+    return _config(said).get("orgcal:ephemeral") in (True, "true")
+
+
+def origin_of(said: Mapping[str, Any]) -> str:
+    """The stack that this one is a copy of by its file; empty where it is none."""
+    return str(_config(said).get("orgcal:origin") or "")
+
+
+def key_of_copy(connector_key: str, stack: str) -> str:
+    """Key of a copy's connector in the platform.
+
+    Raises:
+        UsageError: it would be too long.
+    """
+    key = f"{connector_key}-{stack}"
+    if len(key) > _KEY_LENGTH:
+        raise UsageError(f"the connector's key would be {key}: {len(key)} of {_KEY_LENGTH} characters", where=stack)
+    return key
+
+
+def create(
+    project_dir: Path, stack: str, origin: str, *, changes: Sequence[str] = (), notes: str = ""
+) -> EphemeralStack:
+    """Write the file of a short-lived copy of `origin`; an earlier copy's file is written anew.
+
+    Args:
+        project_dir: the checkout.
+        stack: name of the copy.
+        origin: name of the stack that it is a copy of.
+        changes: settings that differ, each as `connector.platform.environment=preview`; values are YAML.
+        notes: where it came from, for the application's internal notes.
+
+    Raises:
+        UsageError: the name cannot be used, the file is another stack's, or both would write to the same place.
+    """
+    if not _NAME.fullmatch(stack) or stack == origin:
+        raise UsageError(
+            f"{stack!r} cannot name a copy of {origin}",
+            where="orgcal ephemeral create",
+            repair="small letters, digits and dashes, at most 30, such as pr-123",
+        )
+    said = read_stack_file(project_dir, origin)
+    if is_ephemeral(said):
+        raise UsageError("this stack is a copy itself", where=f"--from {origin}", repair=f"--from {origin_of(said)}")
+    path = stack_file(project_dir, stack)
+    kept = _kept_of_earlier(project_dir, stack) if path.exists() else {}
+    copied = _copied(said, stack, origin, notes)
+    for change in changes:
+        _apply(copied["config"], change)
+    _refuse_same_place(_config(said), copied["config"], origin)
+    path.write_text(
+        f"# Made by `orgcal ephemeral create --from {origin} {stack}`; `orgcal destroy --purge` removes it.\n"
+        + yaml.safe_dump({**copied, **kept}, sort_keys=False, allow_unicode=True),
+        encoding="utf-8",
+    )
+    config = copied["config"]
+    return EphemeralStack(
+        stack, origin, path, config["orgcal:application"]["display_name"], config["orgcal:connector"]["key"]
+    )
+
+
+def origin_notes(stack: str, origin: str, environ: Mapping[str, str]) -> str:
+    """Where a copy came from, for the application's notes; in GitHub's runners with repository and reference.
+
+    Nothing in it changes from run to run, or each run would update the application.
+    """
+    told = f"Ephemeral copy {stack} of stack {origin}"
+    server, repository = environ.get("GITHUB_SERVER_URL"), environ.get("GITHUB_REPOSITORY")
+    if server and repository:
+        reference = environ.get("GITHUB_REF")
+        told += f", made by {server}/{repository}" + (f" at {reference}" if reference else "")
+    return told
+
+
+def _copied(said: Mapping[str, Any], stack: str, origin: str, notes: str) -> dict[str, Any]:
+    """The origin's file with names and keys of its own, one generation, and the marks of a copy."""
+    made = {name: value for name, value in copy.deepcopy(dict(said)).items() if name not in _OWN_SECRETS}
+    config = dict(_config(made))
+    if holds_secure(config):
+        raise UsageError(
+            "its file holds an encrypted setting, which no other stack can read",
+            where=f"--from {origin}",
+            repair="name files or variables in settings instead of secret values",
+        )
+    application, connector = _section(config, "application", origin), _section(config, "connector", origin)
+    connector.pop("also_push_to", None)  # those places are the origin's own
+    credential = dict(config.get("orgcal:credential") or {})
+    for name in ("rollback_to", "certificates"):
+        credential.pop(name, None)
+    trusts = credential.get("trusts")
+    if isinstance(trusts, Mapping):
+        newest = max(trusts, key=int)
+        credential["trusts"] = {1: trusts[newest]}
+    kinds = credential.pop("kinds", None)
+    if isinstance(kinds, Mapping) and (active := credential.get("active")) in kinds:
+        credential["kind"] = kinds[active]
+    config.pop("orgcal:protect", None)
+    config.update(
+        {
+            "orgcal:application": {
+                **application,
+                "display_name": _named(application.get("display_name"), stack),
+                **({"notes": notes[:1024]} if notes else {}),
+            },
+            "orgcal:connector": {
+                **connector,
+                "key": key_of_copy(str(connector.get("key")), stack),
+                "name": _named(connector.get("name"), stack),
+                **({"published": False} if _can_hide(connector) else {}),
+            },
+            "orgcal:credential": {**credential, "generations": [1], "active": 1},
+            "orgcal:ephemeral": True,
+            "orgcal:origin": origin,
+        }
+    )
+    return {**made, "config": config}
+
+
+def _can_hide(connector: Mapping[str, Any]) -> bool:
+    """Whether the platform can keep a connector out of its catalog; one that cannot would refuse the setting."""
+    try:
+        return "published" in capabilities_of(dict(connector.get("platform") or {})).catalog
+    except ConfigError:  # the program tells what is wrong
+        return True
+
+
+def _named(name: object, stack: str) -> str:
+    suffix = f" ({stack})"
+    return f"{str(name)[: _NAME_LENGTH - len(suffix)]}{suffix}"
+
+
+def _section(config: Mapping[str, Any], name: str, origin: str) -> dict[str, Any]:
+    found = config.get(f"orgcal:{name}")
+    if not isinstance(found, Mapping):
+        raise UsageError(f"its file has no section orgcal:{name}", where=f"--from {origin}")
+    return dict(found)
+
+
+def _config(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = said.get("config")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _kept_of_earlier(project_dir: Path, stack: str) -> dict[str, Any]:
+    """What Pulumi wrote into an earlier file of this copy."""
+    earlier = read_stack_file(project_dir, stack)
+    if not is_ephemeral(earlier) or not origin_of(earlier):
+        raise UsageError(
+            "there is a stack of this name, and it is no ephemeral copy",
+            where=str(stack_file(project_dir, stack)),
+            repair="choose another name",
+        )
+    return {name: earlier[name] for name in _OWN_SECRETS if name in earlier}
+
+
+def _apply(config: dict[str, Any], change: str) -> None:
+    """Change one setting; `change` is `section.name=value`."""
+    path, equals, text = change.partition("=")
+    words = path.split(".")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    if not equals or len(words) < 2 or not all(words):
+        raise UsageError(f"found {change!r}", where="--set", repair="--set connector.platform.environment=preview")
+    place: dict[str, Any] = config
+    for word in (f"orgcal:{words[0]}", *words[1:-1]):
+        inner = place.get(word)
+        place[word] = dict(inner) if isinstance(inner, Mapping) else {}
+        place = place[word]
+    place[words[-1]] = value
+
+
+def _refuse_same_place(before: Mapping[str, Any], after: Mapping[str, Any], origin: str) -> None:
+    """A platform that does not tell connectors apart would give the origin's users the copy's credentials."""
+    platforms = [dict(config["orgcal:connector"].get("platform") or {}) for config in (before, after)]
+    platform = platforms[1]
+    keyed = platform.get("kind") in _KEYED_KINDS or "{key}" in json.dumps(platform)
+    if platform.get("kind") == "file" and "at" not in platform:
+        path = str(platform.get("path") or "")
+        keyed = platform.get("format", "") != "dotenv" and not path.endswith(".env")
+    if platforms[0] == platform and not keyed:
+        raise UsageError(
+            f"the copy would write its credentials where {origin} keeps its own: this platform has no keys",
+            where=f"platform {platform.get('kind')}",
+            repair="give the copy a place of its own: --set connector.platform.NAME=VALUE",
+        )

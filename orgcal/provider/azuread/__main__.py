@@ -1,0 +1,15 @@
+"""`python -P -m orgcal.provider.azuread ENGINE_ADDRESS`: started by the engine through `pulumi-resource-azuread`."""
+
+from __future__ import annotations
+
+from orgcal.provider.azuread.plugin import new_provider
+from orgcal.provider.azuread.server import serve
+
+
+def main() -> None:
+    """Serve the stand-in."""
+    serve(new_provider())
+
+
+if __name__ == "__main__":
+    main()

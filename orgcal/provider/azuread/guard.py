@@ -1,0 +1,63 @@
+"""The adapter through which every request of the stand-in goes, whatever made it.
+
+MSAL, for one, follows the addresses in Entra's description of itself.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+
+from orgcal.entra.session import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from orgcal.provider.azuread.loopback import require_loopback
+
+
+class Guard(HTTPAdapter):
+    """Sends requests to loopback addresses, straight and with a timeout, and refuses all others.
+
+    Args:
+        pool_size: connections kept open to one host.
+    """
+
+    def __init__(self, pool_size: int) -> None:
+        super().__init__(pool_maxsize=pool_size)
+        self._known: set[str] = set()
+
+    def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
+        self, request: PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
+    ) -> Response:
+        """Send `request` if it stays on this machine.
+
+        Raises:
+            CloudMismatch: it would not.
+        """
+        host = urlsplit(request.url or "").hostname or ""
+        if host not in self._known:
+            require_loopback(host, named_by="an address it was told to call")
+            for entry in _resolved(host):
+                require_loopback(entry, named_by=f"this machine's name service for {host!r}")
+            self._known.add(host)
+        options["proxies"] = {}  # a proxy would be another machine
+        return super().send(request, stream=stream, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)
+
+
+def guarded_session(pool_size: int = 1) -> Session:
+    """A session that stays on this machine, reads nothing from the surroundings and follows no redirect."""
+    session = Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Guard(pool_size))
+    return session
+
+
+def _resolved(host: str) -> list[str]:
+    try:
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, None)]
+        return [address for address in found if not address.endswith("%lo0")]  # macOS: the loopback device itself
+    except OSError:
+        return []  # then the connection fails too, and says why

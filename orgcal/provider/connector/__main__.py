@@ -1,0 +1,22 @@
+"""`python -P -m orgcal.provider.connector ENGINE_ADDRESS`: started by the engine through `pulumi-resource-orgcal`."""
+
+from __future__ import annotations
+
+from orgcal.provider._sdk import Provider
+from orgcal.provider._server import serve
+from orgcal.provider.connector.certificates import CertificateKey
+from orgcal.provider.connector.connectors import Connector
+from orgcal.provider.connector.credentials import ConnectorCredentials
+from orgcal.provider.connector.ledgers import CredentialLedger
+
+VERSION = "0.1.0"
+
+
+def main() -> None:
+    """Serve the package `orgcal`."""
+    resources = [Connector(), CredentialLedger(), ConnectorCredentials(), CertificateKey()]
+    serve(Provider("orgcal", VERSION, resources))
+
+
+if __name__ == "__main__":
+    main()

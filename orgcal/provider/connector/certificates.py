@@ -1,0 +1,99 @@
+"""`orgcal:index:CertificateKey`: a key pair and its self-signed certificate, for a connector without secrets."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from orgcal.errors import UsageError
+from orgcal.provider._sdk import (
+    Call,
+    Created,
+    Diff,
+    Found,
+    InvalidInputs,
+    Prop,
+    Properties,
+    Resource,
+    Secret,
+    State,
+    has_unknown,
+    reveal,
+)
+
+
+class CertificateKey(Resource):
+    """A key pair and certificate in the stack's state; made anew only when its keepers change."""
+
+    token = "orgcal:index:CertificateKey"  # noqa: S105
+    inputs: ClassVar[Mapping[str, Prop]] = {
+        "commonName": Prop(required=True, description="Subject of the certificate; nobody checks it."),
+        "endDate": Prop(required=True, description="End of its validity, RFC 3339; from the ledger."),
+        "keepers": Prop("object", description="Any values; another value makes another key."),
+    }
+    outputs: ClassVar[Mapping[str, Prop]] = {
+        "certificatePem": Prop(description="X.509 certificate."),
+        "privateKeyPem": Prop(secret=True, description="PKCS #8 private key."),
+        "thumbprint": Prop(description="SHA-1 of the certificate, as Entra ID's portal shows it."),
+        "notAfter": Prop(description="End of the certificate's validity, RFC 3339 in UTC."),
+    }
+
+    def check(self, call: Call, news: Properties, olds: Properties) -> Properties:  # noqa: ARG002
+        if not has_unknown(news["commonName"]) and not 1 <= len(news["commonName"]) <= 64:
+            raise InvalidInputs({"commonName": "expected 1 to 64 characters"})
+        if not has_unknown(news["endDate"]):
+            try:
+                _moment(news["endDate"])
+            except ValueError:
+                raise InvalidInputs({"endDate": f"found {news['endDate']!r}, expected 2027-05-22T12:00:00Z"}) from None
+        return {"keepers": {}, **news}
+
+    def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
+        """Replaced with its keepers; other inputs wait for the next key, since a live key must not change."""
+        found = self.compared(old.inputs, news)
+        if "keepers" in found.changed:
+            return Diff(found.changed, frozenset({"keepers"}))
+        if found.changed:
+            call.tell("info", f"{', '.join(sorted(found.changed))} takes effect with the next key only")
+        return found
+
+    def create(self, call: Call, news: Properties) -> Created:  # noqa: ARG002
+        from orgcal.platforms.certificate import make_certificate
+
+        made = make_certificate(news["commonName"], _moment(news["endDate"]))
+        return Created(
+            f"key-{uuid.uuid4()}",
+            {
+                "certificatePem": made.certificate_pem,
+                "privateKeyPem": Secret(made.private_key_pem),
+                "thumbprint": made.thumbprint,
+                "notAfter": made.not_after,
+            },
+        )
+
+    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+        """What the state has: the key is nowhere else."""
+        if not old.outputs:
+            raise UsageError(
+                "a private key exists in the stack's state only and cannot be imported",
+                where=call.name,
+                repair="let pulumi up make a new generation",
+            )
+        return Found(resource_id, old.inputs, self._kept(old))
+
+    def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
+        return self._kept(old)
+
+    def delete(self, call: Call, resource_id: str, old: State) -> None:
+        """Nothing: who holds the certificate forgets it on his own."""
+
+    def _kept(self, old: State) -> Properties:
+        kept = {name: old.outputs[name] for name in self.outputs}
+        return {**kept, "privateKeyPem": Secret(reveal(kept["privateKeyPem"]))}
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,182 @@
+"""`orgcal:index:ConnectorCredentials`: the credential in the connector's settings (step 4)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from orgcal.platforms import (
+    Credential,
+    Platform,
+    StoredCredential,
+    kind_refusal,
+    open_platform,
+    push_credentials,
+)
+from orgcal.platforms.model import NOT_SHOWN
+from orgcal.provider._sdk import (
+    UNKNOWN,
+    Call,
+    Created,
+    Diff,
+    Found,
+    InvalidInputs,
+    Prop,
+    Properties,
+    Resource,
+    Secret,
+    State,
+    has_unknown,
+    reveal,
+)
+from orgcal.provider.connector import naming
+
+CHANGED_ELSEWHERE = "changed elsewhere"
+"""The fingerprint of a credential that is not ours; no digest looks like it."""
+
+_MATERIAL = ("clientSecret", "certificatePem", "privateKeyPem")
+
+
+class ConnectorCredentials(Resource):
+    """A connector's credential. Only a keyed fingerprint of what the platform holds is kept to find drift."""
+
+    token = "orgcal:index:ConnectorCredentials"  # noqa: S105
+    inputs: ClassVar[Mapping[str, Prop]] = {
+        "platform": Prop("object", required=True, description="Kind and settings of the platform, without secrets."),
+        "connectorKey": Prop(required=True, replaces=True, description="Key of the connector's entry."),
+        "clientId": Prop(required=True, description="Application (client) id."),
+        "clientSecret": Prop(secret=True, description="Either this, or a certificate with its private key."),
+        "certificatePem": Prop(description="X.509 certificate."),
+        "privateKeyPem": Prop(secret=True, description="Its private key."),
+        "generation": Prop("integer", required=True, description="Which generation of the credential this is."),
+        "scopes": Prop("array", description="The connector's scopes, for platforms that keep them beside the secret."),
+    }
+    outputs: ClassVar[Mapping[str, Prop]] = {
+        "fingerprint": Prop(volatile=True, description="HMAC of what the platform was last seen to hold."),
+        "fingerprintKey": Prop(secret=True, description="Its random key."),
+        "pushedAt": Prop(volatile=True, description="When the platform last took it, RFC 3339 in UTC."),
+    }
+
+    def check(self, call: Call, news: Properties, olds: Properties) -> Properties:  # noqa: ARG002
+        able = naming.checked_platform(news["platform"])
+        has_secret = "clientSecret" in news
+        has_pair = "certificatePem" in news and "privateKeyPem" in news
+        if has_secret == has_pair or (has_secret and ("certificatePem" in news or "privateKeyPem" in news)):
+            sentence = "give either clientSecret, or certificatePem and privateKeyPem"
+            raise InvalidInputs({"clientSecret": sentence})
+        refusal = kind_refusal(able, "secret" if has_secret else "certificate")
+        if refusal:
+            raise InvalidInputs({"clientSecret" if has_secret else "certificatePem": refusal})
+        empty = [name for name in _MATERIAL if name in news and reveal(news[name]) == ""]
+        if empty:
+            raise InvalidInputs(dict.fromkeys(empty, "is empty"))
+        return news
+
+    def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
+        """Changed inputs, and a secret that the platform does not hold any more."""
+        found = self.compared(old.inputs, news)
+        changed, replaced = set(found.changed), set(found.replaced)
+        material = "clientSecret" if "clientSecret" in news else "privateKeyPem"
+        if not has_unknown(news) and old.outputs.get("fingerprint") != _expected(old, news):
+            changed.add(material)
+        if naming.moved(old.inputs, news):
+            replaced.add("platform")
+        return Diff(frozenset(changed), frozenset(replaced))
+
+    def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
+        if old is None or has_unknown(news):
+            return {"fingerprint": UNKNOWN}
+        return {"fingerprint": _expected(old, news)}
+
+    def create(self, call: Call, news: Properties) -> Created:
+        platform = open_platform(news["platform"], os.environ)
+        key = news["connectorKey"]
+        held = platform.read_credentials(key)
+        if held is not None and held.client_id not in (None, "", news["clientId"]):
+            call.tell(
+                "warning", f"the connector {key!r} held a credential of the application {held.client_id}; replaced"
+            )
+        salt = secrets.token_hex(32)
+        return Created(naming.resource_id(news["platform"], key), _push(platform, news, salt))
+
+    def read(self, call: Call, resource_id: str, old: State) -> Found | None:  # noqa: ARG002
+        """What the platform holds; a secret that is not ours is never taken into the state."""
+        settings, key = naming.parse_id(resource_id, old.inputs)
+        held = open_platform(settings, os.environ).read_credentials(key)
+        if held is None:
+            return None
+        salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
+        inputs: Properties = {**old.inputs, "platform": settings, "connectorKey": key}
+        if held.client_id is not None:
+            inputs["clientId"] = held.client_id
+        if held.generation is not None:
+            inputs["generation"] = held.generation
+        if held.credential is not None and held.credential.scopes:
+            kept = list(held.credential.scopes)
+            inputs["scopes"] = old.inputs["scopes"] if set(kept) == set(old.inputs.get("scopes", ())) else kept
+        if not old.inputs and held.credential is not None:  # an import starts with what is there
+            inputs |= _material_of(held.credential)
+        outputs: Properties = {
+            "fingerprint": _seen(held, old, salt),
+            "fingerprintKey": Secret(salt),
+            "pushedAt": old.outputs.get("pushedAt") or held.updated_at or "",
+        }
+        return Found(naming.resource_id(settings, key), inputs, outputs)
+
+    def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
+        salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
+        return _push(open_platform(news["platform"], os.environ), news, salt)
+
+    def delete(self, call: Call, resource_id: str, old: State) -> None:  # noqa: ARG002
+        open_platform(old.inputs["platform"], os.environ).remove_credentials(old.inputs["connectorKey"])
+
+
+def _push(platform: Platform, news: Properties, salt: str) -> Properties:
+    credential = _credential(news)
+    held = push_credentials(platform, news["connectorKey"], credential)
+    return {
+        "fingerprint": credential.fingerprint(salt.encode()),
+        "fingerprintKey": Secret(salt),
+        "pushedAt": held.updated_at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _credential(inputs: Properties) -> Credential:
+    plain: dict[str, Any] = reveal(inputs)
+    return Credential(
+        client_id=plain["clientId"],
+        generation=plain["generation"],
+        client_secret=plain.get("clientSecret", ""),
+        certificate_pem=plain.get("certificatePem", ""),
+        private_key_pem=plain.get("privateKeyPem", ""),
+        scopes=tuple(plain.get("scopes", ())),
+    )
+
+
+def _material_of(credential: Credential) -> Properties:
+    if credential.kind == "certificate":
+        return {"certificatePem": credential.certificate_pem, "privateKeyPem": Secret(credential.private_key_pem)}
+    return {"clientSecret": Secret(credential.client_secret)}
+
+
+def _expected(old: State, news: Properties) -> str:
+    """The fingerprint that the platform's credential has if it is the one declared."""
+    material = news["clientSecret" if "clientSecret" in news else "privateKeyPem"]
+    if reveal(material) == NOT_SHOWN and old.outputs.get("fingerprint") != CHANGED_ELSEWHERE:
+        return str(old.outputs.get("fingerprint"))
+    salt = str(reveal(old.outputs.get("fingerprintKey")) or "")
+    return _credential(news).fingerprint(salt.encode())
+
+
+def _seen(held: StoredCredential, old: State, salt: str) -> str:
+    """The fingerprint of what the platform holds, as far as it lets us look."""
+    if not held.intact:
+        return CHANGED_ELSEWHERE
+    if held.credential is not None:
+        return held.credential.fingerprint(salt.encode())
+    if held.updated_at is not None and held.updated_at != old.outputs.get("pushedAt"):
+        return CHANGED_ELSEWHERE
+    return str(old.outputs.get("fingerprint") or CHANGED_ELSEWHERE)

@@ -1,0 +1,193 @@
+"""The rules of the credential ledger, without any engine around them.
+
+A *generation* is one secret or certificate of the application, numbered from 1. The stack's config
+says which are live and which one is active; the ledger remembers every generation there ever was and
+refuses configs that go backwards, which in practice means an old checkout: following it would delete
+the live credential, or make a retired one again.
+
+Times are UTC and RFC 3339 with seconds, as Entra ID writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+NEVER = "2299-12-31T23:59:59Z"
+"""The end date that stands for `never`: Entra ID knows no credential without one. Azure's own tools use this date."""
+
+MAX_LIFETIME_DAYS = 3650
+
+Ledger = dict[int, "LedgerEntry"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What is remembered of one generation.
+
+    Attributes:
+        created: when the ledger first recorded it.
+        expires: its end date, frozen then.
+        superseded: when another generation became the active one, None while it is active or was never.
+        retired: when it left the live ones; its credential is gone and never comes back.
+    """
+
+    created: str
+    expires: str
+    superseded: str | None = None
+    retired: str | None = None
+
+    def to_wire(self) -> dict[str, str]:
+        """As an object of the engine; events that did not happen are left out, since the engine drops nulls."""
+        events = {"superseded": self.superseded, "retired": self.retired}
+        happened = {name: when for name, when in events.items() if when is not None}
+        return {"created": self.created, "expires": self.expires, **happened}
+
+    @classmethod
+    def from_wire(cls, said: Mapping[str, str]) -> LedgerEntry:
+        """The entry that `to_wire` gave."""
+        return cls(said["created"], said["expires"], said.get("superseded"), said.get("retired"))
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredGenerations:
+    """What the stack's config wants.
+
+    Attributes:
+        generations: the live ones.
+        active: the one that the connector uses.
+        lifetime: of generations that are new: `180d` or `never`.
+        rollback_to: the one number that the active and the highest live generation may fall to.
+    """
+
+    generations: tuple[int, ...]
+    active: int
+    lifetime: str
+    rollback_to: int | None = None
+
+
+class Refused(Exception):
+    """The ledger says no: which setting, and one sentence with the repair."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(reason)
+        self.setting = setting
+        self.reason = reason
+
+
+def record(wanted: DesiredGenerations, known: Ledger, before: DesiredGenerations | None, now: datetime) -> Ledger:
+    """The ledger after `wanted`.
+
+    Args:
+        wanted: what config says now.
+        known: every generation recorded so far.
+        before: what config said the last time, None for a new ledger.
+        now: the time new events get, UTC.
+
+    Returns:
+        A new ledger; entries of generations that were known keep their dates.
+
+    Raises:
+        Refused: `wanted` makes no sense in itself, or goes backwards.
+    """
+    _refuse_nonsense(wanted)
+    if before is not None:
+        _refuse_backwards(wanted, known, before)
+    _refuse_reuse(wanted, known)
+    stamp = _text(now)
+    ledger = dict(known)
+    for generation in wanted.generations:
+        if generation not in ledger:
+            ledger[generation] = LedgerEntry(created=stamp, expires=end_date(wanted.lifetime, now))
+    for generation, entry in ledger.items():
+        if generation not in wanted.generations and entry.retired is None:
+            entry = replace(entry, retired=stamp)  # noqa: PLW2901
+        if generation == wanted.active:
+            entry = replace(entry, superseded=None)  # noqa: PLW2901
+        elif before is not None and generation == before.active:
+            entry = replace(entry, superseded=entry.superseded or stamp)  # noqa: PLW2901
+        ledger[generation] = entry
+    return dict(sorted(ledger.items()))
+
+
+def end_date(lifetime: str, now: datetime) -> str:
+    """The absolute end date of a generation that is recorded at `now`.
+
+    Raises:
+        Refused: `lifetime` is neither `never` nor a number of days from 1d to 3650d.
+    """
+    if lifetime == "never":
+        return NEVER
+    match = re.fullmatch(r"([1-9]\d{0,3})d", lifetime)
+    days = int(match[1]) if match else 0
+    if not 1 <= days <= MAX_LIFETIME_DAYS:
+        raise Refused("lifetime", f"found {lifetime!r}, expected 1d to {MAX_LIFETIME_DAYS}d, or never")
+    return _text(now + timedelta(days=days))
+
+
+def _refuse_nonsense(wanted: DesiredGenerations) -> None:
+    live = wanted.generations
+    if not live or len(set(live)) != len(live) or min(live) < 1:
+        raise Refused("generations", f"found {list(live)}, expected different numbers from 1, such as [1]")
+    if wanted.active not in live:
+        raise Refused("active", f"generation {wanted.active} is not among the live ones {list(live)}")
+    if wanted.rollback_to is not None and wanted.rollback_to != wanted.active:
+        raise Refused(
+            "rollbackTo",
+            f"rollback_to is {wanted.rollback_to} while generation {wanted.active} is active; "
+            "repair: remove it, or make that generation active",
+        )
+    end_date(wanted.lifetime, datetime.now(UTC))
+
+
+def _refuse_backwards(wanted: DesiredGenerations, known: Ledger, before: DesiredGenerations) -> None:
+    falls = [
+        ("generations", "lowest live", min(before.generations), min(wanted.generations)),
+        ("generations", "highest live", max(before.generations), max(wanted.generations)),
+        ("active", "active", before.active, wanted.active),
+    ]
+    for setting, what, old, new in falls:
+        if new >= old:
+            continue
+        retired = known[new].retired if new in known else None
+        if retired is not None:
+            raise Refused(setting, _retired(new, retired, what, old))
+        if what != "lowest live" and wanted.rollback_to == new:
+            continue
+        raise Refused(
+            setting,
+            f"the {what} generation would fall from {old} to {new}, as happens with an old checkout; nothing was "
+            f"changed; repair: git pull, or keep generation {old}{_way_back(what, new)}",
+        )
+
+
+def _refuse_reuse(wanted: DesiredGenerations, known: Ledger) -> None:
+    highest = max(known, default=0)
+    for generation in wanted.generations:
+        entry = known.get(generation)
+        if entry is not None and entry.retired is not None:
+            raise Refused("generations", _retired(generation, entry.retired, "highest recorded", highest))
+        if entry is None and generation < highest:
+            raise Refused(
+                "generations",
+                f"generation {generation} is new, but generation {highest} was recorded before; "
+                f"repair: use {highest + 1}",
+            )
+
+
+def _way_back(what: str, generation: int) -> str:
+    return "" if what == "lowest live" else f", or, if you mean to go back, set rollback_to: {generation}"
+
+
+def _retired(generation: int, retired: str, what: str, number: int) -> str:
+    return (
+        f"generation {generation} was retired at {retired} (the {what} one is {number}) and its credential is gone, as "
+        f"happens with an old checkout; nothing was changed; repair: git pull, or, for another credential, use a "
+        f"number that was never used"
+    )
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,119 @@
+"""One rotation at a time, and never beside another update: whose turn it is, and how long to wait for it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from orgcal.durations import in_words
+from orgcal.errors import StackLocked
+from orgcal.stack.runner import StackRunner
+
+WAIT = timedelta(minutes=10)
+_PAUSE_S = 0.5
+
+
+class UpdateLock:
+    """Waits for others, all in all not longer than it may.
+
+    Args:
+        stack: the stack's name, for messages.
+        wait: how long.
+        tell: is told once who is waited for.
+        sleep, monotonic: for tests.
+    """
+
+    def __init__(
+        self,
+        stack: str,
+        wait: timedelta,
+        tell: Callable[[str], object],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stack = stack
+        self._wait = wait
+        self._tell = tell
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._deadline = monotonic() + wait.total_seconds()
+        self._told = ""
+        self.waited = False
+        """Whether there was anybody to wait for."""
+
+    @contextmanager
+    def alone(self, folder: Path) -> Iterator[None]:
+        """The only rotation of this stack on this machine; a killed one leaves no lock.
+
+        Args:
+            folder: the stack's own directory.
+
+        Raises:
+            StackLocked: another one is still at work after the wait.
+        """
+        lock, named = FileLock(folder / "rotate.lock", mode=0o600), folder / "rotate.pid"
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            holder = f"another orgcal rotate (pid {_text(named)})"
+            self._say(holder)
+            try:
+                lock.acquire(timeout=max(0.0, self._deadline - self._monotonic()))
+            except Timeout:
+                raise self._given_up(holder) from None
+        try:
+            named.write_text(str(os.getpid()), encoding="ascii")
+            yield
+        finally:
+            lock.release()
+
+    def until_free(self, drive: StackRunner) -> None:
+        """Return once no update of the stack runs, as far as its backend tells; a dead process' lock is removed.
+
+        Raises:
+            StackLocked: one still runs after the wait.
+        """
+        if drive.release_dead_lock():
+            self._tell("the lock of an update that died is removed")
+        while holder := drive.lock_holder():
+            self.pause(f"an update of {holder}")
+            drive.release_dead_lock()
+
+    def pause(self, holder: str) -> None:
+        """Wait a moment for somebody.
+
+        Raises:
+            StackLocked: there has been enough waiting.
+        """
+        if self._monotonic() >= self._deadline:
+            raise self._given_up(holder)
+        self._say(holder)
+        self._sleep(_PAUSE_S)
+
+    def _say(self, holder: str) -> None:
+        self.waited = True
+        if holder != self._told:
+            self._told = holder
+            self._tell(f"waiting for {holder}, at most {in_words(self._wait)}")
+
+    def _given_up(self, holder: str) -> StackLocked:
+        return StackLocked(
+            f"{holder} is still at work after {in_words(self._wait)}; nothing was changed",
+            where=f"stack {self._stack}",
+            repair=f"try again later, or wait longer: --wait 30m; if nobody works on it: pulumi cancel --stack "
+            f"{self._stack}",
+        )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip() or "unknown"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,146 @@
+"""The two proofs of a rotation, with what they share: one session, one sample of organisations, one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import Credential
+from orgcal.entra.session import new_session
+from orgcal.errors import EntraError, UsageError
+from orgcal.rotation.log import RotationLog
+from orgcal.rotation.platform_proof import PlatformProver, platforms_of
+from orgcal.rotation.proof import ClockSkew, CredentialProber, Organisation, Proof
+from orgcal.settings.credential_file import SettingsFile
+from orgcal.stack.outputs import StackOutputs
+from orgcal.stack.state import StackState
+
+if TYPE_CHECKING:
+    import requests
+
+STACKS_OWN = "stack's credential"
+
+
+class Proofs:
+    """Proves generations of one stack's credential; a context manager, as it holds connections.
+
+    Args:
+        endpoints: the stack's.
+        outputs: of the stack.
+        environ: the environment that the stack lives in.
+        file: tells of certificates that were brought along.
+        log: gets a row for each proof, and knows the organisations.
+        patience: how long a new credential may take to be accepted everywhere.
+        tell: is told what is proved, and what is waited for.
+        now: the time, UTC.
+    """
+
+    def __init__(
+        self,
+        endpoints: CloudEndpoints,
+        outputs: StackOutputs,
+        environ: Mapping[str, str],
+        file: SettingsFile,
+        log: RotationLog,
+        *,
+        patience: timedelta,
+        tell: Callable[[str], object],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._endpoints = endpoints
+        self._outputs = outputs
+        self._environ = environ
+        self._file = file
+        self._log = log
+        self._tell = tell
+        self._clock = ClockSkew(now)
+        self._session: requests.Session = new_session(endpoints, environ=environ)
+        self._session.hooks["response"].append(self._clock)
+        self._prover = CredentialProber(endpoints, outputs.client_id, self._session, patience=patience, tell=tell)
+        self._home = Organisation(outputs.tenant_id, "the home tenant")
+        self._sample: list[Organisation] | None = None
+        self._proved_in_use: int | None = None
+        self.made: list[Proof] = []
+
+    def __enter__(self) -> Proofs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def before_use(self, generation: int, state: StackState) -> bool:
+        """Prove a generation straight from the stack's secret; whether it passed.
+
+        Raises:
+            UsageError: nobody here can prove it.
+        """
+        credential = self._credential(generation, state)
+        if credential is None:
+            raise UsageError(
+                f"generation {generation} is a trust in the platform's own tokens, and only the platform can prove it",
+                where=f"stack {self._outputs.stack}",
+                repair=f"orgcal:credential.active: {generation}, then orgcal up: docs/credentials.md",
+            )
+        proof = self._prover.prove(credential, self._organisations(generation), self._home, way=STACKS_OWN)
+        return self._noted(generation, proof)
+
+    def in_use(self, state: StackState) -> bool:
+        """Prove through each platform that the connector works with the active generation, once; whether all passed.
+
+        A superseded generation must not go while any of them still has it.
+        """
+        active = state.ledger.active
+        if self._proved_in_use == active:
+            return True
+        held = state.held.get(active)
+        pushed = active if held is None or held.kind != "federated" else None
+        credential, sample = self._credential(active, state), self._organisations(active)
+        for name, settings in platforms_of(state.outputs):
+            if name and pushed is None:  # it was told nothing
+                continue
+            through = PlatformProver(self._prover, state.outputs, self._environ, settings)
+            proof = through.prove(pushed, credential, sample, self._home)
+            if not self._noted(active, replace(proof, platform=name)):
+                return False
+        self._proved_in_use = active
+        return True
+
+    def check_clock(self, state: StackState) -> None:
+        """Compare this machine's clock with Entra ID's; one refusal more or less of the old credential is no matter.
+
+        Raises:
+            UsageError: it is off by minutes.
+            Unreachable: Entra ID cannot be asked, so nothing could be proved either.
+        """
+        credential = self._credential(state.ledger.active, state)
+        if credential is None or self._endpoints.emulated is not None:  # the emulator's time is moved on purpose
+            return
+        source = TokenSource(
+            self._endpoints, self._outputs.tenant_id, self._outputs.client_id, credential, self._session
+        )
+        with suppress(EntraError):
+            source.fresh_token()
+        self._clock.check()
+
+    def _noted(self, generation: int, proof: Proof) -> bool:
+        self.made.append(proof)
+        self._log.proof(generation, proof)
+        said = "proved" if proof.passed else "NOT proved"
+        self._tell(f"  generation {generation} {said} ({proof.way}): {proof.words()}")
+        return proof.passed
+
+    def _credential(self, generation: int, state: StackState) -> Credential | None:
+        held = state.held.get(generation)
+        if held is None or held.kind == "federated":
+            return None
+        return held.credential or self._file.brought_along(generation)
+
+    def _organisations(self, generation: int) -> list[Organisation]:
+        if self._sample is None:
+            self._sample = self._log.sample(f"{self._outputs.client_id} {generation}")
+        return self._sample

@@ -1,0 +1,1 @@
+"""A stack's settings: read once, with one meaning for the program and every command."""

@@ -1,0 +1,127 @@
+"""The section `orgcal:credential`: kinds, lifetimes and generations of what the connector authenticates with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import model_validator
+
+from orgcal.settings.fields import LIFETIME, Section, setting
+
+CredentialKind = Literal["secret", "certificate", "federated"]
+
+
+class CertificateFiles(Section):
+    """A certificate that you bring along, as two PEM files; the key's file must be yours alone (0600)."""
+
+    certificate_file: str = setting(
+        expected="path of a PEM file", example="/run/keys/connector.pem", about="The certificate.", min_length=1
+    )
+    private_key_file: str = setting(
+        expected="path of a PEM file", example="/run/keys/connector.key", about="Its private key.", min_length=1
+    )
+
+
+class FederatedTrust(Section):
+    """Whose tokens the application accepts instead of a secret."""
+
+    issuer: str = setting(
+        expected="an https address of at most 600 characters",
+        example="https://token.example.com",
+        about="Issuer of the connector's own tokens (`iss`).",
+        pattern=r"^https://\S+$",
+        max_length=600,
+    )
+    subject: str = setting(
+        expected="1 to 600 characters",
+        example="connector:outlook-calendar",
+        about="Subject of the connector's own tokens (`sub`), exactly.",
+        min_length=1,
+        max_length=600,
+    )
+    audience: str = setting(
+        "api://AzureADTokenExchange",
+        expected="1 to 600 characters",
+        example="api://AzureADTokenExchange",
+        about="Audience of those tokens (`aud`); Entra recommends the default.",
+        min_length=1,
+        max_length=600,
+    )
+
+
+class CredentialSettings(Section):
+    """What the connector authenticates with (steps 3 and 4), by generations."""
+
+    kind: CredentialKind = setting(
+        "secret",
+        expected="secret, certificate or federated",
+        example="secret",
+        about="A client secret; a certificate with a private key; or trust in tokens that the platform itself issues.",
+    )
+    kinds: Mapping[int, CredentialKind] = setting(
+        {},
+        expected="generation -> secret, certificate or federated",
+        example="{1: secret}",
+        about="Generations of another kind than `kind`, while one kind takes over from the other.",
+    )
+    lifetime: str = setting(
+        "180d",
+        expected="1d to 3650d, or never",
+        example="180d",
+        about="How long a generation lives; frozen when the generation is made.",
+        pattern=LIFETIME,
+    )
+    generations: tuple[int, ...] = setting(
+        (1,),
+        expected="one or two ascending numbers from 1",
+        example="[1]",
+        about="Live generations of the credential.",
+        min_length=1,
+        max_length=2,
+    )
+    active: int = setting(
+        1, expected="one of the generations", example="1", about="Generation that the connector uses.", ge=1
+    )
+    rollback_to: int | None = setting(
+        None,
+        expected="one of the generations, or absent",
+        example="1",
+        about="Allows the active generation to fall to this one number.",
+        ge=1,
+    )
+    certificates: Mapping[int, CertificateFiles] = setting(
+        {},
+        expected="generation -> certificate_file and private_key_file, of generations of kind certificate",
+        example="{1: {certificate_file: cert.pem, private_key_file: key.pem}}",
+        about="Certificates that you bring along; a live generation without one gets a certificate of our making.",
+    )
+    trusts: Mapping[int, FederatedTrust] = setting(
+        {},
+        expected="generation -> issuer and subject, for each live generation of kind federated and no other",
+        example='{1: {issuer: "https://token.example.com", subject: "connector:outlook"}}',
+        about="Whose tokens are accepted, by generation.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CredentialSettings:
+        """The name in each ValueError is the guilty field's (`config_errors`)."""
+        if list(self.generations) != sorted(set(self.generations)) or self.generations[0] < 1:
+            raise ValueError("generations")
+        if self.active not in self.generations:
+            raise ValueError("active")
+        for number in self.generations:
+            if number in self.certificates and self.kind_of(number) != "certificate":
+                raise ValueError("certificates")
+            if (number in self.trusts) != (self.kind_of(number) == "federated"):
+                raise ValueError("trusts")
+        return self
+
+    def kind_of(self, generation: int) -> CredentialKind:
+        """Kind of one generation."""
+        return self.kinds.get(generation, self.kind)
+
+    @property
+    def newest_kind(self) -> CredentialKind:
+        """Kind of the newest live generation."""
+        return self.kind_of(self.generations[-1])

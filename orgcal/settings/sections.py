@@ -1,0 +1,198 @@
+"""The sections of a stack's settings. `settings.py` puts them together; these are their reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from orgcal.entra.clouds import Cloud
+from orgcal.settings.fields import (
+    GUID,
+    LINK,
+    MAX_REDIRECT_URIS,
+    REDIRECT_URI,
+    REDIRECT_URI_LENGTH,
+    Section,
+    setting,
+)
+
+_REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"
+
+
+class EntraSettings(Section):
+    """In which cloud, and in which home tenant, the application lives."""
+
+    cloud: Cloud = setting(
+        expected="emulator, public, usgov or china", example="public", about="World that the stack lives in."
+    )
+    tenant_id: str = setting(
+        "",
+        expected="the home tenant's id, a GUID",
+        example="00000000-1111-2222-3333-444444444444",
+        about="Home tenant of the application. The emulator has its own; elsewhere it must be given.",
+        pattern=f"^$|{GUID}",
+    )
+    lookup: Literal["directory", "pinned"] = setting(
+        "directory",
+        expected="directory or pinned",
+        example="pinned",
+        about="Where names of permissions are looked up: in the home tenant, for which the operator needs "
+        "Application.Read.All, or in orgcal's own table.",
+    )
+
+
+class Links(Section):
+    """Addresses that administrators find on the consent page and users in their list of applications."""
+
+    homepage: str = setting(
+        "", expected="a web address", example="https://example.com", about="Home page.", pattern=f"^$|{LINK}"
+    )
+    privacy: str = setting(
+        "",
+        expected="a web address",
+        example="https://example.com/privacy",
+        about="Privacy statement.",
+        pattern=f"^$|{LINK}",
+    )
+    terms: str = setting(
+        "",
+        expected="a web address",
+        example="https://example.com/terms",
+        about="Terms of service.",
+        pattern=f"^$|{LINK}",
+    )
+    support: str = setting(
+        "", expected="a web address", example="https://example.com/help", about="Support.", pattern=f"^$|{LINK}"
+    )
+    marketing: str = setting(
+        "", expected="a web address", example="https://example.com/product", about="Marketing.", pattern=f"^$|{LINK}"
+    )
+
+
+class ApplicationSettings(Section):
+    """The app registration (steps 2 and 7)."""
+
+    display_name: str = setting(
+        expected="1 to 120 characters",
+        example='"Contoso Calendar Sync"',
+        about="Name that administrators see on the consent page.",
+        min_length=1,
+        max_length=120,
+    )
+    same_name: bool = setting(
+        False,
+        expected="true or false",
+        example="true",
+        about="Whether it may be created although the tenant has another application of this name.",
+    )
+    notes: str = setting(
+        "", expected="at most 1024 characters", example='"Run by team X"', about="Internal notes.", max_length=1024
+    )
+    owners: tuple[Annotated[str, Field(pattern=GUID)], ...] = setting(
+        (),
+        expected="object ids (GUIDs) of users or service principals",
+        example="[00000000-1111-2222-3333-444444444444]",
+        about="Owners besides the deploying principal, who always is one.",
+        max_length=99,
+    )
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=256, pattern=r"^\S.*$")], ...] = setting(
+        (),
+        expected="texts of 1 to 256 characters",
+        example="[calendar]",
+        about="Tags besides the one that names project and stack.",
+        max_length=50,
+    )
+    logo: str = setting(
+        "",
+        expected="a PNG, JPEG or GIF file of at most 100 KB, by its path from the project's folder",
+        example="logo.png",
+        about="Picture on the consent page; 215 by 215 pixels look best.",
+    )
+    links: Links = setting(
+        Links(), expected="a mapping", example="{privacy: https://example.com/privacy}", about=Links.__doc__ or ""
+    )
+    redirect_uris: tuple[Annotated[str, Field(pattern=REDIRECT_URI, max_length=REDIRECT_URI_LENGTH)], ...] = setting(
+        (),
+        expected=_REDIRECT_EXPECTED,
+        example="[https://app.example.com/callback]",
+        about="Redirect URIs besides the platform's callback and our consent callback.",
+        max_length=MAX_REDIRECT_URIS - 2,
+    )
+    home_grants: bool = setting(
+        False,
+        expected="true or false",
+        example="true",
+        about="Whether the home tenant grants the permissions too. The deploying principal then needs "
+        "AppRoleAssignment.ReadWrite.All; the consent link for a person is the normal way.",
+    )
+
+
+class ConnectorSettings(Section):
+    """The entry in the integration platform (steps 1, 5, 6)."""
+
+    platform: Mapping[str, Any] = setting(
+        expected="a mapping with `kind` and that platform's settings",
+        example="{kind: local}",
+        about="Integration platform that holds the connector.",
+    )
+    also_push_to: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")], Mapping[str, Any]] = setting(
+        {},
+        expected="a name (lower-case letters, digits and dashes) -> a mapping as `platform`",
+        example="{app: {kind: file, path: app.yaml, callback_url: https://app.example.com/callback}}",
+        about="Further platforms that hold the connector and its credential too, each under a name of your choice; "
+        "organisations connect, and proofs are made, through `platform`.",
+    )
+    key: str = setting(
+        expected="lower-case letters, digits and dashes, at most 64",
+        example="outlook-calendar-admin",
+        about="The connector's key in the platform.",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,63}$",
+    )
+    name: str = setting(
+        expected="1 to 120 characters",
+        example='"Outlook Calendar Admin"',
+        about="Name in the catalog.",
+        min_length=1,
+        max_length=120,
+    )
+    description: str = setting(
+        "",
+        expected="at most 1000 characters",
+        example='"Calendars of your whole organisation"',
+        about="Text in the catalog (step 5, optional).",
+        max_length=1000,
+    )
+    scopes: tuple[str, ...] = setting(
+        expected="names of Microsoft Graph application permissions",
+        example="[Calendars.Read]",
+        about="What the connector may do (step 6); decides the application's permissions (step 7).",
+        min_length=1,
+    )
+    purpose: Literal["availability", "read", "write"] | None = setting(
+        None,
+        expected="availability, read or write, or absent",
+        example="read",
+        about="What the connector does with calendars: sees when people are busy, reads events, or writes them. "
+        "A preview warns of scopes that go beyond it.",
+    )
+    published: bool = setting(True, expected="true or false", example="true", about="Shown to your users (step 8).")
+    delete_connected: bool = setting(
+        False,
+        expected="true or false",
+        example="false",
+        about="Whether destroy may delete the connector while organisations are connected.",
+    )
+
+
+class ConsentSettings(Section):
+    """Where customers' administrators come back to after consenting."""
+
+    public_url: str = setting(
+        expected=_REDIRECT_EXPECTED,
+        example="https://app.example.com/consent/callback",
+        about="Address of our consent callback, registered as a redirect URI.",
+        pattern=REDIRECT_URI,
+        max_length=REDIRECT_URI_LENGTH,
+    )

@@ -1,0 +1,1 @@
+"""A stack: where it lives, what it gave out, what its state holds."""

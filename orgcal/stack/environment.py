@@ -1,0 +1,210 @@
+"""What a stack needs in the environment: one place decides it, for `orgcal env` and for our own calls.
+
+Stack `dev` keeps everything in the checkout under `.local/dev/`, every other stack under the user's data
+directory. No value is a secret: secrets are named by the path of a file.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from orgcal.engine.proxies import loopback_variables
+from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints, load_endpoints, read_emulator_file
+from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
+from orgcal.entra.operator import federated_login
+from orgcal.errors import UsageError
+from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
+from orgcal.stack.emulator import EmulatorOfStack
+from orgcal.stack.files import (
+    DEV_STACK,
+    data_dir,
+    emulator_home,
+    private_dir,
+    stack_cloud,
+    stack_dir,
+)
+from orgcal.stack.passphrase import passphrase_variables
+
+KEPT_PREFIX = "ORGCAL_OLD_"
+"""A shell that `orgcal env` has set up keeps the old value of each changed variable under this prefix."""
+CHANGED_VARIABLE = "ORGCAL_ENV"
+"""Names of the variables that `orgcal env` has changed in this shell, PATH among them."""
+
+# Who deploys, and where: on stacks on the emulator each of these is ours to set or to take away,
+# so that a shell that is set up for a real tenant cannot leak into the emulator or the other way.
+_PLACE_VARIABLES = ("ARM_ENVIRONMENT", "ARM_METADATA_HOST", "ARM_METADATA_HOSTNAME", "ARM_TENANT_ID")
+
+HIDDEN_VARIABLES = SECRET_VARIABLES | {"PULUMI_CONFIG_PASSPHRASE"}
+"""Of these a shell keeps the old value to itself: a real tenant's secret has no business on the emulator."""
+
+
+@dataclass(frozen=True)
+class StackEnvironment:
+    """Surroundings of one stack.
+
+    Attributes:
+        cloud: the stack's cloud.
+        stack_dir: what belongs to this stack alone.
+        backend_url: where its state is; empty where Pulumi's own login decides.
+        endpoints: addresses; None where the stack lives on the emulator and none runs.
+        variables: to be set; no value is a secret.
+        path_first: directories to put first on PATH, in this order.
+        removed: variables to unset, since they would contradict the stack's cloud.
+        emulator_home: directory whose emulator the stack lives on; another stack's where it is a copy of that.
+    """
+
+    project_dir: Path
+    stack: str
+    cloud: str
+    stack_dir: Path
+    backend_url: str
+    endpoints: CloudEndpoints | None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    path_first: tuple[Path, ...] = ()
+    removed: tuple[str, ...] = ()
+    emulator_home: Path | None = None
+
+    def running_endpoints(self) -> CloudEndpoints:
+        """Addresses of the stack's cloud.
+
+        Raises:
+            UsageError: the stack lives on an emulator that does not run.
+        """
+        if self.endpoints is None:
+            raise UsageError(
+                "the stack's emulator does not run",
+                where=f"stack {self.stack}",
+                repair=f"orgcal emulator start --stack {self.stack}",
+            )
+        return self.endpoints
+
+    def to_environ(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """A copy of `environ` for a child process."""
+        kept = {name: value for name, value in environ.items() if name not in self.removed}
+        path = os.pathsep.join([*map(str, self.path_first), environ.get("PATH", os.defpath)])
+        return {**kept, **self.variables, "PATH": path}
+
+
+def original_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment as it was before `orgcal env` changed it, so that settings never build on settings."""
+    changed = environ.get(CHANGED_VARIABLE, "").split()
+    kept = {name: value for name, value in environ.items() if name not in (*changed, CHANGED_VARIABLE)}
+    for name in changed:
+        old = kept.pop(f"{KEPT_PREFIX}{name}", None)
+        if old is not None:
+            kept[name] = old
+    return kept
+
+
+def stack_environment(
+    project_dir: Path, stack: str, environ: Mapping[str, str], *, tools: tuple[Path, ...] = ()
+) -> StackEnvironment:
+    """Surroundings of `stack`, making the directories that they name, and the emulator's trust.
+
+    Args:
+        project_dir: the checkout.
+        stack: name of a stack with a `Pulumi.<stack>.yaml`.
+        environ: the environment that the stack would be run in, as `original_environment` gives it.
+        tools: directories for PATH: the azuread stand-in's where it is used, then, last, the engine's.
+
+    Raises:
+        UsageError: there is no such stack, or its file names no cloud.
+    """
+    cloud = stack_cloud(project_dir, stack)
+    own_dir = private_dir(stack_dir(project_dir, stack, environ))
+    shared_dir = emulator_home(project_dir, stack, environ)
+    beside_proxies, proxies = loopback_variables(environ)
+    variables = {
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        PROJECT_DIR_VARIABLE: str(project_dir),
+        **passphrase_variables(project_dir, stack, own_dir, environ),
+        **beside_proxies,
+    }
+    backend_url = environ.get("PULUMI_BACKEND_URL", "")
+    if stack == DEV_STACK or not backend_url:
+        kept_in = own_dir if stack == DEV_STACK else data_dir(environ)
+        backend_url = private_dir(kept_in / "state").as_uri()
+        variables["PULUMI_BACKEND_URL"] = backend_url
+    endpoints: CloudEndpoints | None
+    # Pulumi looks at the passphrase itself before the file.
+    removed = (*(["PULUMI_CONFIG_PASSPHRASE"] if stack == DEV_STACK else []), *proxies)
+    if cloud == "emulator":
+        emulator = EmulatorOfStack(shared_dir)
+        endpoints = read_emulator_file(emulator.ready_file) if emulator.running() else None
+        if endpoints is not None:
+            variables |= _emulator_variables(endpoints, emulator.ready_file, own_dir, environ)
+        runner = endpoints is not None and federated_login(endpoints, environ)
+        foreign = () if runner else LOGIN_VARIABLES
+        removed += tuple(name for name in (*_PLACE_VARIABLES, *foreign) if name not in variables)
+    else:
+        endpoints = load_endpoints(cloud, environ)
+    return StackEnvironment(
+        project_dir=project_dir,
+        stack=stack,
+        cloud=cloud,
+        stack_dir=own_dir,
+        backend_url=backend_url,
+        endpoints=endpoints,
+        variables=variables,
+        # The language host runs the `python3` that it finds first.
+        path_first=(*tools[:-1], project_dir / ".venv" / "bin", *tools[-1:]) if tools else (),
+        removed=removed,
+        emulator_home=shared_dir,
+    )
+
+
+def of_own_stacks(environment: StackEnvironment, environ: Mapping[str, str]) -> StackEnvironment:
+    """The same surroundings for stacks of the user's own, whose states are elsewhere than that of `dev`.
+
+    Args:
+        environment: of any stack of the project.
+        environ: as `stack_environment` takes it.
+    """
+    if environ.get("PULUMI_BACKEND_URL"):
+        variables = {name: value for name, value in environment.variables.items() if name != "PULUMI_BACKEND_URL"}
+        return replace(environment, backend_url=environ["PULUMI_BACKEND_URL"], variables=variables)
+    backend_url = private_dir(data_dir(environ) / "state").as_uri()
+    return replace(
+        environment,
+        backend_url=backend_url,
+        variables={**environment.variables, "PULUMI_BACKEND_URL": backend_url},
+    )
+
+
+def _emulator_variables(
+    endpoints: CloudEndpoints, ready_file: Path, own_dir: Path, environ: Mapping[str, str]
+) -> dict[str, str]:
+    assert endpoints.emulated is not None
+    variables = {
+        EMULATOR_FILE_VARIABLE: str(ready_file),
+        "ARM_METADATA_HOSTNAME": endpoints.metadata_host,
+        "ARM_TENANT_ID": endpoints.emulated.operator_tenant_id,
+        "SSL_CERT_FILE": str(_trust_bundle(endpoints.emulated.ca_file, own_dir / "trust.pem", environ)),
+    }
+    if not federated_login(endpoints, environ):
+        variables["ARM_CLIENT_ID"] = endpoints.emulated.operator_client_id
+        variables["ARM_CLIENT_CERTIFICATE_PATH"] = str(endpoints.emulated.operator_client_certificate_file)
+    return variables
+
+
+def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:
+    """Public roots and the emulator's: SSL_CERT_FILE replaces the system's roots, so both must be in it."""
+    found = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
+    roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
+    text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
+    if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
+        staging = bundle.with_suffix(f".{os.getpid()}-{threading.get_ident()}")  # others may write it at the same time
+        staging.write_text(text, encoding="utf-8")
+        staging.replace(bundle)
+    return bundle
+
+
+def _certifi_roots() -> str:
+    import certifi
+
+    return certifi.contents()

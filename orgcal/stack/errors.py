@@ -1,0 +1,144 @@
+"""What the engine printed about a stack, as one sentence with its repair."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from orgcal.engine.errors import MARKUP, sentence_of
+from orgcal.errors import EngineError, StackLocked, UsageError
+from orgcal.stack.files import DEV_STACK, project_dir
+from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, foreign_values
+
+_PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted\s+because it is protected')
+"""What the engine says of each, besides advice to edit the state; type and name."""
+_OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's cloud is")
+"""Sentences of our program about settings and surroundings; they end a command as wrong usage does."""
+
+_RAISED = re.compile(r"^(?:\s*pulumi:pulumi:Stack \S+)?\s*[A-Za-z_][\w.]*(?:Error|Exception): ([^<\s].*)", re.MULTILINE)
+"""The last line of a Python traceback, in the engine's frame or without it; gRPC's own errors go on for lines."""
+
+_DESTROY = (
+    "if customers shall lose it: pulumi config set --stack {stack} orgcal:protect false, then orgcal up --stack "
+    "{stack}, then this again"
+)
+_RIGHTS = "orgcal preflight --stack {stack} names the right that the operator lacks, and who has it"
+_POLICY = (
+    "orgcal preflight --stack {stack} tells what the tenant's policy allows; certificates and federated credentials "
+    "are other kinds (pulumi config set --stack {stack} --path orgcal:credential.kind certificate)"
+)
+_AUDIENCE = (
+    "the tenant forbids applications for other organisations: orgcal preflight --stack {stack} tells what to ask its "
+    "administrator for"
+)
+_GONE = "pulumi refresh --stack {stack}; a deleted application can be restored: orgcal preflight --stack {stack}"
+
+_LEFT_OVER = "orgcal up --stack {stack} once more; what no state holds: orgcal sweep --stack {stack}"
+_AGAIN = "orgcal up --stack {stack} once more (no refresh, which would not see it yet)"
+_LOGIN = "log in as docs/create.md says (az login, or ARM_ variables); orgcal doctor --stack {stack} tries the login"
+
+PROTECTED = "is protected"
+
+# The first that is in the text; in lower case.
+_HINTS = (
+    (PROTECTED, _DESTROY),
+    ("protected resource", _DESTROY),
+    ("authorization_requestdenied", _RIGHTS),
+    ("insufficient privileges", _RIGHTS),
+    ("credentialtypenotallowed", _POLICY),
+    ("credentialinvalidlifetime", _POLICY),
+    ("signinaudiencenotallowed", _AUDIENCE),
+    ("asperapppolicy", _POLICY),
+    ("to be replicated", _AGAIN),
+    ("request_resourcenotfound", _GONE),
+    ("no password credential found", _GONE),
+    ("already exists, and the state does not hold it", _LEFT_OVER),
+    ("could not follow what it made", _LEFT_OVER),
+    ("aadsts", _LOGIN),
+    ("failed to load azure credentials", _LOGIN),
+    ("no authorizer could be configured", _LOGIN),
+)
+
+
+def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
+    """One sentence out of what the engine printed.
+
+    Args:
+        transcript: the command's whole output.
+        diagnostics: the engine's own error diagnostics, best first; may be empty.
+    """
+    plain = MARKUP.sub("", transcript)
+    where = f"stack {stack}"
+    if "incorrect passphrase" in plain:
+        return _wrong_passphrase(stack, where)
+    foreign = foreign_values(project_dir(), stack) if "message authentication failed" in plain else None
+    if foreign is not None:
+        return EngineError(foreign.what, where=foreign.where, repair=foreign.repair)
+    if "the stack is currently locked" in plain or "Another update is currently in progress" in plain:
+        return StackLocked(
+            "another update of this stack is running, or one was killed elsewhere",
+            where=where,
+            repair=f"wait for it; if none runs any more: pulumi cancel --stack {stack}",
+        )
+    if "no space left on device" in plain:
+        return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
+    protected = dict.fromkeys(" ".join(found) for text in (*diagnostics, plain) for found in _PROTECTED.findall(text))
+    if protected:
+        what = f"protected against deletion: {', '.join(protected)}"
+        return EngineError(what, where=where, repair=hint(PROTECTED, stack))
+    sentences = _without_repeats(map(sentence_of, diagnostics))
+    if not sentences:
+        sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]
+    # Our own program and plugins end a sentence with its repair; the engine's only tell what happened.
+    parted = [text.partition("\n  repair: ") for text in sentences]
+    what = "\n".join(dict.fromkeys(part[0] for part in parted))
+    repair = "; ".join(dict.fromkeys(part[2] for part in parted if part[2]))
+    if stack == DEV_STACK and "generation would fall" in what:
+        repair += "; or make the stack anew: make clean, then make up"
+    error = EngineError(what or _last_line(plain), where=where, repair=repair or hint(what, stack))
+    if _OF_THE_SETTINGS.search(what):
+        error.exit_code = UsageError.exit_code
+    return error
+
+
+def _without_repeats(sentences: Iterable[str]) -> list[str]:
+    """The sentences that say something that no longer one of them says."""
+    told = dict.fromkeys(text for text in sentences if text)
+    return [text for text in told if not any(text in other for other in told if other != text)]
+
+
+def _wrong_passphrase(stack: str, where: str) -> EngineError:
+    copied = copied_salt(project_dir(), stack, os.environ)
+    if copied is not None:
+        return EngineError(copied.what, where=copied.where, repair=copied.repair)
+    return EngineError(
+        "the passphrase is not the one that the stack's secrets were encrypted with",
+        where=where,
+        repair="git checkout Pulumi.dev.yaml orgcal/stack/dev_passphrase.txt"
+        if stack == DEV_STACK
+        else f"name the right file in {FILE_VARIABLE}",
+    )
+
+
+def _last_line(transcript: str) -> str:
+    """What an engine says that names no error: its last complaint, or else what its program last raised."""
+    parts = re.split(r"^\s*stderr:", transcript, flags=re.MULTILINE)  # as the Automation API labels them
+    complaints = [line for line in map(_unlabelled, parts[-1].splitlines()) if line]
+    return (complaints or _RAISED.findall(transcript) or ["the engine failed without saying why"])[-1]
+
+
+def _unlabelled(line: str) -> str:
+    """A line without the label that the Automation API puts before exit code and standard output, or the engine's."""
+    return re.sub(r"^(code: \d+|stdout:|error:)", "", line.strip()).strip()
+
+
+def hint(text: str, stack: str) -> str:
+    """What to do about `text`; empty where nothing is known.
+
+    Args:
+        text: what the engine, a plugin or Graph said.
+        stack: name of the stack, for the commands.
+    """
+    lowered = text.lower()
+    return next((repair.format(stack=stack) for needle, repair in _HINTS if needle in lowered), "")

@@ -1,0 +1,119 @@
+"""What a deployed stack tells the rest of the program: one typed record, the stack output `orgcal`.
+
+The Pulumi program writes it, everything else (`verify`, consent, rotation, status) reads only it.
+`pulumi stack output orgcal` prints it, with the secret hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from orgcal.entra.clouds import Cloud
+from orgcal.errors import UsageError
+
+OUTPUT_NAME = "orgcal"
+SCHEMA_VERSION = 1
+
+CredentialKind = Literal["secret", "certificate", "federated"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GraphPermission(_Record):
+    """A Microsoft Graph application permission that the application declares."""
+
+    name: str
+    role_id: str
+
+
+class CredentialGeneration(_Record):
+    """One live generation of the connector's credential. Times are UTC.
+
+    Attributes:
+        kind: kinds may differ while one takes over from another.
+        key_id: Entra's key id; of a federated credential its id.
+    """
+
+    generation: int
+    kind: CredentialKind = "secret"
+    key_id: str
+    created_at: datetime
+    expires_at: datetime
+    superseded_at: datetime | None = None
+
+
+class StackOutputs(_Record):
+    """The record.
+
+    Attributes:
+        cloud: the stack's cloud.
+        directory_id: the emulator's directory, empty elsewhere; it tells two emulators apart.
+        tenant_id: the home tenant, where the application is registered.
+        consent_redirect_uri: our consent callback among `redirect_uris`; empty where the stack has none.
+        permission_hash: SHA-256 over the declared permissions; consents to another hash are out of date.
+        platform: settings of the integration platform, as in `orgcal:connector.platform`, without secrets.
+        also_pushed_to: name -> settings of a further platform that holds the connector and its credential too.
+        credential_kind: of the active generation.
+        active_generation: the generation that the connector uses.
+        credentials: the live generations.
+        client_secret: the active secret; None if the credential is of another kind or was not read.
+    """
+
+    schema_version: Literal[1]
+    project: str
+    stack: str
+    cloud: Cloud
+    directory_id: str
+    tenant_id: str
+    client_id: str
+    application_object_id: str
+    service_principal_id: str
+    display_name: str
+    callback_url: str
+    consent_redirect_uri: str
+    redirect_uris: tuple[str, ...]
+    scopes: tuple[str, ...]
+    permissions: tuple[GraphPermission, ...]
+    permission_hash: str
+    platform: Mapping[str, Any]
+    also_pushed_to: Mapping[str, Mapping[str, Any]] = {}
+    connector_key: str
+    connector_name: str
+    credential_kind: CredentialKind
+    active_generation: int
+    credentials: tuple[CredentialGeneration, ...]
+    client_secret: SecretStr | None = None
+
+
+def read_outputs(values: Mapping[str, Any], *, where: str) -> StackOutputs:
+    """The record among a stack's outputs.
+
+    Args:
+        values: all outputs of the stack, by name.
+        where: stack or file they come from, for the error.
+
+    Raises:
+        UsageError: there is no record, or one of another schema version.
+    """
+    record = values.get(OUTPUT_NAME)
+    if not isinstance(record, Mapping):
+        raise UsageError("the stack has not been deployed yet", where=where, repair="orgcal up, with the same --stack")
+    version = record.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UsageError(
+            f"its outputs have schema version {version!r}, this orgcal reads version {SCHEMA_VERSION}",
+            where=where,
+            repair="run the orgcal that deployed the stack, or deploy again with this one: pulumi up",
+        )
+    try:
+        return StackOutputs.model_validate(record)
+    except ValidationError as error:
+        wrong = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
+        # `from None`: pydantic's own text quotes the values it was given, the secret among them.
+        raise UsageError(f"its outputs are not readable: {wrong}", where=where, repair="pulumi up") from None

@@ -1,0 +1,221 @@
+"""The passphrase that encrypts a stack's secrets: which file holds it, when one is made, and why one does not fit.
+
+Pulumi keeps its salt, with a word encrypted by the passphrase, as `encryptionsalt` in the stack's file. So a stack with
+a salt has a passphrase already, and another one beside it could open nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from orgcal.errors import UsageError
+from orgcal.stack.files import DEV_STACK, read_stack_file, stack_dir
+
+FILE_VARIABLE = "PULUMI_CONFIG_PASSPHRASE_FILE"
+DEV_PASSPHRASE_FILE = Path(__file__).with_name("dev_passphrase.txt")
+_OWN = (FILE_VARIABLE, "PULUMI_CONFIG_PASSPHRASE")
+_NAME = "passphrase"
+_ITERATIONS = 1_000_000
+"""Rounds of PBKDF2 in Pulumi's passphrase secrets manager; a salt names none.
+Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/config/crypt.go"""
+
+
+def passphrase_variables(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variable that names the passphrase's file; nothing where a key service or the user's own variable decides.
+
+    Args:
+        own_dir: the stack's own directory; the file need not exist yet.
+        environ: the environment that the stack would be run in.
+    """
+    if stack == DEV_STACK:
+        return {FILE_VARIABLE: str(DEV_PASSPHRASE_FILE)}
+    if any(name in environ for name in _OWN) or read_stack_file(project_dir, stack).get("secretsprovider"):
+        return {}
+    return {FILE_VARIABLE: str(own_dir / _NAME)}
+
+
+def ensure_passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[str, str]) -> None:
+    """Make the passphrase of a new stack, in a file for this user only; an existing stack's is never made anew.
+
+    Raises:
+        UsageError: the stack has a salt and its passphrase is not here, the user's variable names no file, or the
+            passphrase would be gone after this job of CI.
+    """
+    named = passphrase_variables(project_dir, stack, own_dir, environ).get(FILE_VARIABLE)
+    if named is None:
+        _refuse_missing_of_user(project_dir, stack, environ)
+    if named is None or Path(named).exists():
+        return
+    problem = missing_passphrase(project_dir, stack, Path(named), environ)
+    if problem is not None:
+        raise problem
+    _refuse_in_ci(stack, environ)
+    _write_once(Path(named), secrets.token_urlsafe(32))
+
+
+def missing_passphrase(project_dir: Path, stack: str, path: Path, environ: Mapping[str, str]) -> UsageError | None:
+    """Why there is no passphrase at `path` although the stack has a salt; None for a stack that has no salt yet."""
+    salt = _read(project_dir, stack).get("encryptionsalt")
+    if not salt:
+        return None
+    return copied_salt(project_dir, stack, environ) or UsageError(
+        f"the passphrase of stack {stack}'s secrets is missing, and no other one opens them",
+        where=str(path),
+        repair=f"bring the file back from your backup, or name it in {FILE_VARIABLE}; if it is lost for good, see "
+        "docs/destroy-and-restore.md#a-lost-passphrase",
+    )
+
+
+def copied_salt(project_dir: Path, stack: str, environ: Mapping[str, str]) -> UsageError | None:
+    """That the stack's salt was copied from another stack's file, whose passphrase it needs; None if it was not.
+
+    The other stack's passphrase is tried, since equal salts alone do not tell which of two files is the copy.
+    """
+    said = _read(project_dir, stack)
+    salt = str(said.get("encryptionsalt") or "")
+    others = _others_with(salt, project_dir, stack) if salt else ()
+    for other in others:
+        if not _opens(salt, project_dir, other, environ):
+            continue
+        repair = f"remove that line from Pulumi.{stack}.yaml"
+        encrypted = list(_encrypted(said.get("config")))
+        if encrypted:
+            repair += f", then pulumi stack init {stack}, then set anew what only stack {other} can decrypt: "
+            repair += _set_anew(stack, encrypted)
+        else:
+            repair += f"; the first orgcal up --stack {stack} writes one of its own"
+        return UsageError(
+            f"the line encryptionsalt was copied from Pulumi.{other}.yaml, and belongs to that stack's passphrase",
+            where=f"Pulumi.{stack}.yaml",
+            repair=repair,
+        )
+    return None
+
+
+def foreign_values(project_dir: Path, stack: str) -> UsageError | None:
+    """That the stack's encrypted settings were encrypted for another stack; None where it has none.
+
+    To be asked where Pulumi could not decrypt a setting although the passphrase fits.
+    """
+    encrypted = list(_encrypted(_read(project_dir, stack).get("config")))
+    if not encrypted:
+        return None
+    return UsageError(
+        f"a value was encrypted for another stack and cannot be decrypted here: {' or '.join(encrypted)}",
+        where=f"Pulumi.{stack}.yaml",
+        repair=_set_anew(stack, encrypted),
+    )
+
+
+def passphrase_fits(salt: str, passphrase: str) -> bool:
+    """Whether `passphrase` is the one that Pulumi made `encryptionsalt` with.
+
+    Args:
+        salt: `v1:<salt>:v1:<nonce>:<box>`, each in base64; the box holds a known word under a key that PBKDF2
+            (HMAC-SHA-256) makes from passphrase and salt.
+        passphrase: never kept, never shown.
+    """
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+    try:
+        _, salted, _, nonce, box = salt.split(":")
+        key = PBKDF2HMAC(SHA256(), 32, base64.b64decode(salted), _ITERATIONS).derive(passphrase.encode())
+        AESGCM(key).decrypt(base64.b64decode(nonce), base64.b64decode(box), None)
+    except (InvalidTag, ValueError, binascii.Error):
+        return False
+    return True
+
+
+def _refuse_missing_of_user(project_dir: Path, stack: str, environ: Mapping[str, str]) -> None:
+    """Where the user names the file. Pulumi Cloud and key services need none, so they let a stale variable be.
+
+    Raises:
+        UsageError: it is not there, and the stack needs it.
+    """
+    said, path = _read(project_dir, stack), environ.get(FILE_VARIABLE, "")
+    of_pulumi = environ.get("PULUMI_BACKEND_URL", "").startswith(("https:", "http:")) and not said.get("encryptionsalt")
+    unneeded = "PULUMI_CONFIG_PASSPHRASE" in environ or said.get("secretsprovider") or of_pulumi
+    if path and not unneeded and not Path(path).is_file():
+        raise UsageError(
+            f"there is no file {path} to read the passphrase from",
+            where=FILE_VARIABLE,
+            repair=f"name the right file, or unset {FILE_VARIABLE} to have orgcal keep the passphrase",
+        )
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a private file whole, unless another process was faster; a kill leaves no half of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".passphrase-", encoding="ascii") as staging:
+        staging.write(text)  # made for this user only
+        staging.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(staging.name, path)
+
+
+def _refuse_in_ci(stack: str, environ: Mapping[str, str]) -> None:
+    """A passphrase made on a runner is gone with it, while the state that it encrypts stays in the backend.
+
+    Raises:
+        UsageError: that would happen.
+    """
+    scheme = environ.get("PULUMI_BACKEND_URL", "").partition("://")[0]
+    if environ.get("CI") and scheme not in ("", "file", "https", "http"):  # Pulumi Cloud has a key of its own
+        raise UsageError(
+            "the stack's secrets would be encrypted by a passphrase that is gone after this job",
+            where=f"Pulumi.{stack}.yaml",
+            repair=f"pulumi stack init {stack} --secrets-provider URL (or change-secrets-provider), then commit it",
+        )
+
+
+def _others_with(salt: str, project_dir: Path, stack: str) -> Iterator[str]:
+    """Names of other stacks whose file has the same salt."""
+    for path in sorted(project_dir.glob("Pulumi.*.yaml")):
+        other = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        if other != stack and _read(project_dir, other).get("encryptionsalt") == salt:
+            yield other
+
+
+def _opens(salt: str, project_dir: Path, stack: str, environ: Mapping[str, str]) -> bool:
+    """Whether the passphrase that is kept for `stack` fits the salt."""
+    path = DEV_PASSPHRASE_FILE if stack == DEV_STACK else stack_dir(project_dir, stack, environ) / _NAME
+    try:
+        return passphrase_fits(salt, path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _read(project_dir: Path, stack: str) -> dict[str, Any]:
+    """What a stack's file says; nothing where it cannot be read, which others tell."""
+    try:
+        return read_stack_file(project_dir, stack)
+    except (UsageError, OSError, UnicodeDecodeError):
+        return {}
+
+
+def _set_anew(stack: str, encrypted: list[str]) -> str:
+    further = f" (and so {', '.join(encrypted[1:])})" if encrypted[1:] else ""
+    return f"pulumi config set --stack {stack} --secret --path '{encrypted[0]}'{further}"
+
+
+def _encrypted(setting: object, path: str = "") -> Iterator[str]:
+    """Paths of the settings that Pulumi encrypted, as `pulumi config set --path` takes them."""
+    if isinstance(setting, dict):
+        if "secure" in setting:
+            yield path
+            return
+        for name, item in setting.items():
+            yield from _encrypted(item, f"{path}.{name}" if path else str(name))
+    elif isinstance(setting, list):
+        for number, item in enumerate(setting):
+            yield from _encrypted(item, f"{path}[{number}]")

@@ -1,0 +1,119 @@
+"""The program's configuration, typed: which identities, with which rights, trusted by whose tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pydantic import ValidationError, model_validator
+
+from orgcal.entra.home.federation import Trust, problem_with
+from orgcal.entra.home.preflight import MAX_FEDERATED
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
+from orgcal.errors import ConfigError
+from orgcal.settings.fields import Section, setting
+from orgcal.settings.problems import describe_problems
+from orgcal.settings.sections import EntraSettings
+
+NAMESPACE = "orgcal"
+
+
+class TrustSettings(Section):
+    """One federated credential."""
+
+    name: str = setting(
+        expected="3 to 120 letters, digits and dashes",
+        example="github-classic-1",
+        about="Name of the credential.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{2,119}$",
+    )
+    issuer: str = setting(
+        expected="an https address", example="https://token.actions.githubusercontent.com", about="The tokens' `iss`."
+    )
+    subject: str = setting(
+        expected="the exact subject of an environment's tokens",
+        example="repo:acme/app:environment:production",
+        about="The tokens' `sub`.",
+    )
+
+    @model_validator(mode="after")
+    def _fit(self) -> TrustSettings:
+        if problem_with(Trust(self.name, self.issuer, self.subject)):
+            raise ValueError("subject")
+        return self
+
+
+class IdentitySettings(Section):
+    """One identity."""
+
+    display_name: str = setting(
+        expected="a name", example="orgcal deploy", about="Shown in the tenant.", max_length=120
+    )
+    permissions: list[str] = setting(
+        expected="names of Microsoft Graph application permissions",
+        example="[Application.Read.All]",
+        about="What it may do in the home tenant.",
+        min_length=1,
+    )
+    trusts: list[TrustSettings] = setting(
+        expected=f"1 to {MAX_FEDERATED} federated credentials",
+        example="[{name: github-classic-1, issuer: ..., subject: ...}]",
+        about="Whose tokens it accepts.",
+        min_length=1,
+        max_length=MAX_FEDERATED,
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> IdentitySettings:
+        if not set(self.permissions) <= APP_ROLE_IDS.keys():
+            raise ValueError("permissions")
+        return self
+
+
+class Settings(Section):
+    """All settings of the program."""
+
+    entra: EntraSettings = setting(
+        expected="a mapping with `cloud`", example="{cloud: public}", about=EntraSettings.__doc__ or ""
+    )
+    identities: dict[str, IdentitySettings] = setting(
+        expected="a mapping of identities",
+        example="{deploy: {display_name: ..., permissions: [...], trusts: [...]}}",
+        about="By role: deploy, preview, ephemeral.",
+        min_length=1,
+    )
+    grant: bool = setting(
+        False,
+        expected="true or false",
+        example="true",
+        about="Whether the permissions are granted here; needs AppRoleAssignment.ReadWrite.All.",
+    )
+
+
+def load_settings() -> Settings:
+    """The settings of the stack that is being deployed.
+
+    Raises:
+        ConfigError: with every problem at once.
+    """
+    config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
+    return parse_settings(config, stack=pulumi.get_stack())
+
+
+def parse_settings(config: Mapping[str, str], *, stack: str) -> Settings:
+    """Settings out of Pulumi's flat config map; raises as `load_settings` does."""
+    raw: dict[str, Any] = {}
+    for key, text in config.items():
+        namespace, _, name = key.partition(":")
+        if namespace == NAMESPACE:
+            try:
+                raw[name] = json.loads(text)
+            except ValueError:
+                raw[name] = text
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        problems = describe_problems(error, Settings, namespace=NAMESPACE)
+        raise ConfigError(problems, where=f"provisioning/ci_identity/Pulumi.{stack}.yaml") from None

@@ -1,0 +1,192 @@
+"""Counts each user once, by what the batches said: read, to be asked again, or in one of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orgcal.entra.batch import BatchAnswer, BatchResponse
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.graph import checked_next_link
+from orgcal.errors import EntraError, OrgcalError, Unreachable
+from verify.batching import Read, ReadQueue
+from verify.classify import Answer, classify
+from verify.latency import Latencies
+from verify.models import Mailbox, MailboxClass, Tally
+
+MAX_CALENDAR_PAGES = 50
+"""Of 100 calendars each; more is a circle."""
+
+
+MAX_UNDECIDED_IN_A_ROW = 400
+"""Users for whom Graph had no answer after every attempt, with no other answer between: it is out of order, and each
+further user would cost as many attempts. Refusals are answers, and cost no more than a success: they never end a run,
+as a policy may leave out thousands of mailboxes before the first that it lets in."""
+
+
+@dataclass(slots=True)
+class ReadingStats:
+    """What reading one organisation came to.
+
+    Attributes:
+        listed: users listed, each once.
+        repeated: users that Graph listed again.
+        users_request_id: Graph's, of the last answer about users.
+        expected: Graph's own count, which lags behind; None where it gave none.
+        requests: requests for users and calendars, without those for tokens.
+        strange: entries of batches that were doubled, unknown or unreadable.
+        concurrency: batches in flight at most.
+        waited_s: seconds that Graph made us wait.
+        listing_error: why listing ended early.
+        reading_error: why reading ended early: the token was refused, or the time for waiting is used up.
+        listing_complete: every user was listed.
+        complete: every user was listed and read, or left out on purpose.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    latencies: Latencies = field(default_factory=Latencies)
+    listed: int = 0
+    repeated: int = 0
+    users_request_id: str = ""
+    expected: int | None = None
+    requests: int = 0
+    strange: int = 0
+    retries: int = 0
+    concurrency: int = 0
+    throttles: int = 0
+    waited_s: float = 0.0
+    listing_error: OrgcalError | None = None
+    reading_error: OrgcalError | None = None
+    listing_complete: bool = False
+    complete: bool = False
+
+
+class MailboxClassifier:
+    """Turns answers into classes; used by one thread.
+
+    Args:
+        endpoints: links must lead to its Graph.
+        work: takes what has to be asked again.
+        outcome: counts.
+        attempts: how often one read is tried.
+        told: called with each user that is done.
+    """
+
+    def __init__(
+        self,
+        endpoints: CloudEndpoints,
+        work: ReadQueue,
+        outcome: ReadingStats,
+        attempts: int,
+        told: Callable[[Mailbox], None] | None,
+    ) -> None:
+        self._endpoints = endpoints
+        self._work = work
+        self._outcome = outcome
+        self._attempts = attempts
+        self._told = told
+        self._undecided_in_a_row = 0
+
+    def judge(self, reads: list[Read], answer: BatchAnswer) -> OrgcalError | None:
+        """Count the answers to `reads`; an error where going on makes no sense."""
+        self._outcome.strange += answer.strange
+        self._outcome.latencies.add(answer.elapsed_s)
+        refused: OrgcalError | None = None
+        entries = answer.entries if answer.status == 200 else [None] * len(reads)
+        for read, entry in zip(reads, entries, strict=True):
+            if entry is not None and entry.status == 200:
+                self._succeeded(read, entry)
+                continue
+            refused = self._failed(read, self._reason(answer, entry)) or refused
+        return refused
+
+    def done(
+        self,
+        read: Read,
+        mailbox_class: MailboxClass,
+        reason: str = "",
+        request_id: str = "",
+        *,
+        undecided: bool = False,
+    ) -> None:
+        """Count `read` in its class, for good."""
+        self._undecided_in_a_row = self._undecided_in_a_row + 1 if undecided else 0
+        if mailbox_class is MailboxClass.OK and self._told is None:
+            self._outcome.tally.add_read(read.user_id, read.calendars)
+            return
+        calendars = read.calendars if mailbox_class is MailboxClass.OK else 0
+        mailbox = Mailbox(read.user_id, mailbox_class, calendars, reason, request_id, read.name, undecided)
+        self._outcome.tally.add(mailbox)
+        if self._told:
+            self._told(mailbox)
+
+    def _reason(self, answer: BatchAnswer, entry: BatchResponse | None) -> Answer:
+        """Why there is no success for one read: by its own entry, or by the fate of the whole batch."""
+        if entry is not None:
+            return classify(entry.status, entry.body, entry.headers)
+        if answer.status == 200:
+            return Answer(MailboxClass.FAILED, "no answer in the batch", answer.request_id, retry=True)
+        return Answer(
+            MailboxClass.FAILED,
+            answer.reason,
+            answer.request_id,
+            retry=answer.status == 0 or answer.throttled,
+            unauthorised=answer.status == 401,
+        )
+
+    def _succeeded(self, read: Read, entry: BatchResponse) -> None:
+        body = entry.body or {}
+        values = body.get("value")
+        if not isinstance(values, list):
+            self._failed(read, Answer(MailboxClass.FAILED, "200 without a list of calendars", retry=True))
+            return
+        read.calendars += len(values)
+        link = body.get("@odata.nextLink")
+        if link:
+            self._follow(read, str(link))
+        else:
+            self.done(read, MailboxClass.OK)
+
+    def _follow(self, read: Read, link: str) -> None:
+        """Ask for the next page of calendars in a later batch; never two pages of one mailbox at once."""
+        base = f"{self._endpoints.graph_url}/v1.0"
+        try:
+            path = checked_next_link(self._endpoints, link, where="calendars").removeprefix(base)
+        except Unreachable:
+            self.done(read, MailboxClass.FAILED, "the next page of calendars leads to another host")
+            return
+        read.pages += 1
+        if not path.startswith("/users/") or path == read.path or read.pages >= MAX_CALENDAR_PAGES:
+            self.done(read, MailboxClass.FAILED, "the pages of calendars lead nowhere")
+            return
+        read.path = path
+        read.attempts = 0
+        self._work.again(read)
+
+    def _failed(self, read: Read, answer: Answer) -> OrgcalError | None:
+        if answer.unauthorised:
+            read.refused_tokens += 1
+            self._work.again(read)
+            if read.refused_tokens == 1:
+                return None
+            return EntraError(  # a token fresh from Entra ID was refused too
+                "Microsoft Graph does not accept the token",
+                where="POST /$batch",
+                repair="check the stack's cloud, and the clock of this machine",
+            )
+        if not answer.retry:
+            self.done(read, answer.mailbox_class, answer.reason, answer.request_id)
+            return None
+        read.attempts += 1
+        if read.attempts < self._attempts:
+            self._outcome.retries += 1
+            self._work.again(read)
+            return None
+        self.done(read, MailboxClass.FAILED, answer.reason, answer.request_id, undecided=True)
+        if self._undecided_in_a_row < MAX_UNDECIDED_IN_A_ROW:
+            return None
+        return Unreachable(
+            f"Microsoft Graph gave no answer for {self._undecided_in_a_row} users in a row ({answer.reason})",
+            where="POST /$batch",
+            repair="verify again later",
+        )
