@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from orgcal.consent import ConsentService, ConsentOutcome
+from orgcal.consent import ConsentOutcome, ConsentService
 from orgcal.consent.pages import PAGES, Renderer
 from orgcal.consent.server import serving
 from orgcal.entra.clouds import CloudEndpoints

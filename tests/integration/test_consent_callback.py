@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from orgcal.consent import ConsentService, ConsentOutcome
+from orgcal.consent import ConsentOutcome, ConsentService
 from orgcal.consent.server import HEADERS, config_of, make_app, serve_here, serving
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import UsageError

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from orgcal.consent import ConsentService, ConsentOutcome
+from orgcal.consent import ConsentOutcome, ConsentService
 from orgcal.consent.server import serving
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.platforms import open_platform

@@ -131,9 +131,9 @@ def test_lock_holds_every_dependency_of_the_project() -> None:
 
 
 def test_lock_of_the_emulator_has_the_versions_of_the_common_one() -> None:
-    common = {(name, version, marker) for name, version, marker, _ in _locked(LOCK)}
+    common = {(name, version) for name, version, _, _ in _locked(LOCK)}
 
-    assert {(name, version, marker) for name, version, marker, _ in _locked(EMULATOR)} <= common
+    assert {(name, version) for name, version, _, _ in _locked(EMULATOR)} <= common
 
 
 def test_lock_witnesses_are_installed_on_top_without_changing_a_version() -> None:
