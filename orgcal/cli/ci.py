@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from orgcal.cli.common import open_stack, progress_lines
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def setup(
     from orgcal.ci.setup import set_up_generic, set_up_github
     from orgcal.cli.ci_text import as_lines, as_object, generic_lines
     from orgcal.cli.progress import StepPrinter
-    from orgcal.operations.home_graph import home_graph
-    from orgcal.stack.prepare import prepare
 
     chosen = _kind(kind, kind_option)
     _require({"--stack": stack, "--backend": backend, "--secrets-provider": secrets_provider, "--registry": registry})
@@ -87,25 +85,24 @@ def setup(
         wanted.check()
     else:
         _require({"--issuer": issuer})
-    tell = _silent if as_json else typer.echo
-    prepared = prepare(stack, os.environ, tell=tell)
-    environ = prepared.environment.to_environ(prepared.environ)
-    graph = partial(home_graph, prepared.environment.running_endpoints(), facts.tenant_id, environ)
+    tell = progress_lines(as_json)
+    opened = open_stack(stack)
+    opened.choose_plugin(tell)
+    opened.environment.running_endpoints()
     with StepPrinter(quiet=as_json) as printer:
         if wanted is not None:
             outcome = set_up_github(
                 wanted,
                 facts,
-                prepared,
-                graph,
-                environ,
+                opened,
+                opened.environ,
                 platform_key=_platform_key(facts.key_variable),
                 on_step=printer,
                 tell=tell,
             )
         else:
             subjects = {"deploy": subject or [], "preview": preview_subject or []}
-            outcome = set_up_generic(issuer, subjects, places, facts, prepared, graph, on_step=printer, tell=tell)
+            outcome = set_up_generic(issuer, subjects, places, facts, opened, on_step=printer, tell=tell)
     if as_json:
         typer.echo(json.dumps(as_object(outcome)))
     else:
@@ -140,12 +137,12 @@ def preview(
     from dataclasses import asdict
 
     from orgcal.ci.preview import as_markdown
-    from orgcal.stack.prepare import prepare
     from orgcal.stack.preview_redacted import preview_without_secrets
 
-    prepared = prepare(stack, os.environ)
-    prepared.environment.running_endpoints()
-    found = preview_without_secrets(prepared.engine, prepared.environment, prepared.environ)
+    opened = open_stack(stack)
+    opened.choose_plugin()
+    opened.environment.running_endpoints()
+    found = preview_without_secrets(opened)
     text = as_markdown(stack, found)
     if output is not None:
         output.write_text(text, encoding="utf-8")
@@ -235,7 +232,3 @@ def _summarise(text: str) -> None:
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text + "\n")
-
-
-def _silent(line: str) -> None:
-    """Where JSON is asked for, nothing else is printed."""

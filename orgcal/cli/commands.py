@@ -8,25 +8,25 @@ from typing import Annotated
 
 import typer
 
-# name -> (module of this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
+# name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
 COMMANDS = {
-    "doctor": ("doctor", "doctor", "Check this machine; say how to repair it"),
-    "env": ("env", "env", "Print shell settings for pulumi by hand"),
-    "emulator": ("emulator", "app", "Start, stop and find the local emulator"),
-    "up": ("stack", "up", "Bring a stack up, as pulumi up does"),
-    "destroy": ("stack", "destroy", "Remove everything that a stack made"),
-    "ephemeral": ("ephemeral", "app", "Short-lived copies of a stack, as for pull requests"),
-    "tenants": ("tenants", "app", "Customer organisations of a connector"),
-    "log": ("tenants", "log", "Everything that was done about organisations"),
-    "consent": ("consent", "app", "Links, callback and proof of consent"),
-    "verify": ("verify", "verify", "Prove that users and calendars can be read"),
-    "preflight": ("preflight", "preflight", "Would the home tenant allow it?"),
-    "status": ("status", "status", "Permissions, credentials, drift of a stack"),
-    "adopt": ("adopt", "adopt", "Take an existing application over"),
-    "ci": ("ci", "app", "CI without a stored secret"),
-    "sweep": ("sweep", "sweep", "Find and remove what killed runs left behind"),
-    "rotate": ("rotate", "rotate", "Replace the credential without an outage"),
-    "demo": ("demo", "demo", "The whole job against the emulator"),
+    "doctor": (".doctor", "doctor", "Check this machine; say how to repair it"),
+    "env": (".env", "env", "Print shell settings for pulumi by hand"),
+    "emulator": (".emulator", "app", "Start, stop and find the local emulator"),
+    "up": (".stack", "up", "Bring a stack up, as pulumi up does"),
+    "destroy": (".stack", "destroy", "Remove everything that a stack made"),
+    "ephemeral": (".ephemeral", "app", "Short-lived copies of a stack, as for pull requests"),
+    "tenants": (".tenants", "app", "Customer organisations of a connector"),
+    "log": (".tenants", "log", "Everything that was done about organisations"),
+    "consent": (".consent", "app", "Links, callback and proof of consent"),
+    "verify": ("verify.command", "verify", "Prove that users and calendars can be read"),
+    "preflight": (".preflight", "preflight", "Would the home tenant allow it?"),
+    "status": (".status", "status", "Permissions, credentials, drift of a stack"),
+    "adopt": (".adopt", "adopt", "Take an existing application over"),
+    "ci": (".ci", "app", "CI without a stored secret"),
+    "sweep": (".sweep", "sweep", "Find and remove what killed runs left behind"),
+    "rotate": (".rotate", "rotate", "Replace the credential without an outage"),
+    "demo": (".demo", "demo", "The whole job against the emulator"),
 }
 
 
@@ -37,11 +37,11 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     called = next((word for word in arguments if not word.startswith("-")), "")
     for name in [called] if called in COMMANDS else COMMANDS:
         module, attribute, short_help = COMMANDS[name]
-        found = getattr(importlib.import_module(f"orgcal.cli.{module}"), attribute)
-        if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name, short_help=short_help)
+        command = getattr(importlib.import_module(module, __package__), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, short_help=short_help)
         else:
-            app.command(name, short_help=short_help)(found)
+            app.command(name, short_help=short_help)(command)
     return app
 
 

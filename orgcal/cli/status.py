@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 
 if TYPE_CHECKING:
     from orgcal.operations.status import Status, TenantStatus
 
 
 def status(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
 ) -> None:
     """Tell where a stack stands; exit 1 on drift, or if a credential ends within 30 days."""
-    from orgcal.operations.status import look
-    from orgcal.stack.prepare import prepare
-    from orgcal.tenants.registry import open_stack_registry
+    from orgcal.operations.status import read_status
 
-    prepared = prepare(stack, os.environ, plugin=False)
-    prepared.environment.running_endpoints()
-    outputs = prepared.outputs()
-    registry = open_stack_registry(prepared.environment.stack_dir, stack, prepared.environ)
-    try:
-        tenants = list(registry.tenants())
-    finally:
-        registry.close()
-    found = look(outputs, tenants, prepared.environment.to_environ(prepared.environ))
-    typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(as_lines(found)))
+    with open_stack(stack) as opened:
+        found = read_status(opened)
+    print_result(found.as_json(), as_lines(found), as_json=as_json)
     if not found.ok:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""Where a stack stands: credentials, publisher, drift, and permissions of each organisation in three states.
+"""The status of a stack: credentials, publisher, drift, and permissions of each organisation in three states.
 
 *Declared* is what the application asks for, *granted* what an organisation has assigned to it, *effective* what a fresh
 token says. They differ in good order only while consents are under way.
@@ -6,7 +6,7 @@ token says. They differ in good order only while consents are under way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,10 @@ from orgcal.entra.home.applications import by_object_id
 from orgcal.entra.permissions import names_of
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
+from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import ACTIVE, Tenant
-from verify.agreement import check_agreement
+from verify.agreement import WARN_DAYS, check_agreement, credential_differences
 from verify.context import RunContext
 from verify.models import Options, Verdict
 from verify.sources import from_outputs
@@ -27,8 +28,6 @@ from verify.sources import from_outputs
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
 
-WARN_DAYS = 30
-"""Two weeks to notice and two to act."""
 _FOREVER_DAYS = 36_500
 
 
@@ -104,40 +103,45 @@ class Status:
         return {"ok": self.ok, **asdict(self)}
 
 
-def look(
-    outputs: StackOutputs, tenants: Sequence[Tenant], environ: Mapping[str, str], *, now: datetime | None = None
-) -> Status:
+def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
     """The status of a deployed stack; nothing is written.
 
     Args:
-        outputs: of the stack, secret included.
-        tenants: organisations of its registry.
-        environ: the environment that the stack lives in.
+        stack: with a registry of organisations.
         now: the time that lifetimes are compared with.
+
+    Raises:
+        UsageError: the stack has not been deployed, or its emulator does not run.
     """
+    stack.environment.running_endpoints()
+    outputs, environ = stack.outputs, stack.environ
     connector, given = from_outputs(outputs)
-    shared = RunContext(Options(connector, environ=environ, given_credentials=given))
+    context = RunContext(Options(connector, environ=environ, given_credentials=given))
     try:
-        agreement = check_agreement(outputs, shared)
-        seen = tuple(_tenants(outputs, tenants, shared))
-        publisher = _publisher(outputs, shared, environ)
+        agreement = check_agreement(outputs, context)
+        organisations = tuple(_organisations(outputs, stack.registry.tenants(), context))
+        publisher = _publisher(outputs, context, environ)
     finally:
-        shared.close()
+        context.close()
     differences = [str(item) for item in agreement.evidence.get("differences") or ()]
     unknown = [str(item) for item in agreement.evidence.get("unknown") or ()]
     pushed_to = outputs.also_pushed_to if outputs.credential_kind != "federated" else {}
     for name, platform in pushed_to.items():
+        repair = f"repair: pulumi up --refresh --stack {outputs.stack}"
         try:
-            differences += _differences_in(outputs, name, platform, environ)
+            stored = open_platform(platform, environ).read_credentials(outputs.connector_key)
+            differences += [
+                f"also_push_to.{name}: {item}; {repair}" for item in credential_differences(outputs, stored)
+            ]
         except OrgcalError as error:
             unknown.append(f"also_push_to.{name}: {error}")
     if agreement.verdict is Verdict.ERROR:
         unknown.append(agreement.sentence)
     grants = [
-        f"{tenant.name}: {', '.join(tenant.missing)} declared, but not permitted there; "
-        f"repair: orgcal consent link {tenant.tenant_id} --stack {outputs.stack}"
-        for tenant in seen
-        if tenant.missing
+        f"{item.name}: {', '.join(item.missing)} declared, but not permitted there; "
+        f"repair: orgcal consent link {item.tenant_id} --stack {outputs.stack}"
+        for item in organisations
+        if item.missing
     ]
     return Status(
         stack=outputs.stack,
@@ -145,28 +149,10 @@ def look(
         declared=tuple(item.name for item in outputs.permissions),
         publisher=publisher,
         credentials=tuple(_credentials(outputs, now or datetime.now(UTC))),
-        tenants=seen,
+        tenants=organisations,
         drift=(*differences, *grants),
         unknown=tuple(unknown),
     )
-
-
-def _differences_in(
-    outputs: StackOutputs, name: str, platform: Mapping[str, Any], environ: Mapping[str, str]
-) -> Iterator[str]:
-    """How the credential in a further platform differs from the stack's, as far as that platform tells."""
-    held = open_platform(platform, environ).read_credentials(outputs.connector_key)
-    where, repair = f"also_push_to.{name}", f"repair: pulumi up --refresh --stack {outputs.stack}"
-    if held is None:
-        yield f"{where}: no credential is there; {repair}"
-        return
-    secret = outputs.client_secret.get_secret_value() if outputs.client_secret is not None else ""
-    if held.client_id is not None and held.client_id != outputs.client_id:
-        yield f"{where}: client id {held.client_id} instead of {outputs.client_id}; {repair}"
-    if held.generation is not None and held.generation != outputs.active_generation:
-        yield f"{where}: generation {held.generation} instead of {outputs.active_generation}; {repair}"
-    elif held.credential is not None and secret and held.credential.client_secret != secret:
-        yield f"{where}: another secret than the stack's; {repair}"
 
 
 def _credentials(outputs: StackOutputs, now: datetime) -> Iterator[CredentialStatus]:
@@ -181,22 +167,23 @@ def _credentials(outputs: StackOutputs, now: datetime) -> Iterator[CredentialSta
         )
 
 
-def _publisher(outputs: StackOutputs, shared: RunContext, environ: Mapping[str, str]) -> str | None:
+def _publisher(outputs: StackOutputs, context: RunContext, environ: Mapping[str, str]) -> str | None:
     from orgcal.entra.operator import operator_tokens
 
     try:
-        tokens = operator_tokens(shared.endpoints, environ, outputs.tenant_id, shared.session)
-        found = by_object_id(GraphClient(shared.endpoints, tokens, shared.session), outputs.application_object_id)
+        tokens = operator_tokens(context.endpoints, environ, outputs.tenant_id, context.session)
+        graph = GraphClient(context.endpoints, tokens, context.session)
+        application = by_object_id(graph, outputs.application_object_id)
     except OrgcalError:
         return None
-    return found.verified_publisher if found is not None else None
+    return application.verified_publisher if application is not None else None
 
 
-def _tenants(outputs: StackOutputs, tenants: Sequence[Tenant], shared: RunContext) -> Iterator[TenantStatus]:
+def _organisations(outputs: StackOutputs, tenants: Iterable[Tenant], context: RunContext) -> Iterator[TenantStatus]:
     credential: Credential | None = None
     problem = ""
     try:
-        credential = shared.credential().credential
+        credential = context.credential().credential
     except OrgcalError as error:
         problem = error.what
     declared = {item.name for item in outputs.permissions}
@@ -204,13 +191,13 @@ def _tenants(outputs: StackOutputs, tenants: Sequence[Tenant], shared: RunContex
         if tenant.state not in ACTIVE or credential is None:
             yield TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, note=problem or tenant.reason)
             continue
-        yield _tenant(outputs, tenant, credential, declared, shared)
+        yield _organisation(outputs, tenant, credential, declared, context)
 
 
-def _tenant(
-    outputs: StackOutputs, tenant: Tenant, credential: Credential, declared: set[str], shared: RunContext
+def _organisation(
+    outputs: StackOutputs, tenant: Tenant, credential: Credential, declared: set[str], context: RunContext
 ) -> TenantStatus:
-    tokens = TokenSource(shared.endpoints, tenant.tenant_id, outputs.client_id, credential, shared.session)
+    tokens = TokenSource(context.endpoints, tenant.tenant_id, outputs.client_id, credential, context.session)
     try:
         effective = roles_of(tokens.fresh_token())
     except OrgcalError as error:
@@ -219,7 +206,7 @@ def _tenant(
     granted: frozenset[str] | None
     try:
         path = f"/servicePrincipals(appId='{outputs.client_id}')/appRoleAssignments"
-        pages = GraphClient(shared.endpoints, tokens, shared.session, budget_s=30.0).pages(path)
+        pages = GraphClient(context.endpoints, tokens, context.session, budget_s=30.0).pages(path)
         granted, note = names_of(str(item.get("appRoleId") or "") for item in pages), ""
     except OrgcalError as error:
         granted, note = None, f"grants: {error.what}"

@@ -1,4 +1,4 @@
-"""One rotation at a time, and never beside another update: whose turn it is, and how long to wait for it."""
+"""One rotation at a time, and never beside another update: locks, and how long to wait for them."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ class UpdateLock:
         finally:
             lock.release()
 
-    def until_free(self, drive: StackRunner) -> None:
+    def until_free(self, runner: StackRunner) -> None:
         """Return once no update of the stack runs, as far as its backend tells; a dead process' lock is removed.
 
         Raises:
             StackLocked: one still runs after the wait.
         """
-        if drive.release_dead_lock():
+        if runner.release_dead_lock():
             self._tell("the lock of an update that died is removed")
-        while holder := drive.lock_holder():
+        while holder := runner.lock_holder():
             self.pause(f"an update of {holder}")
-            drive.release_dead_lock()
+            runner.release_dead_lock()
 
     def pause(self, holder: str) -> None:
         """Wait a moment for somebody.

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
     "orgcal.errors",
     "orgcal.durations",
+    "orgcal.resource_types",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
@@ -29,10 +30,12 @@ ORDER = [
     "orgcal.ci",
     "orgcal.cli",
 ]
-FOUNDATION = {"orgcal.errors", "orgcal.durations", "orgcal.files", "orgcal.entra", "orgcal.platforms"}
+FOUNDATION = {*ORDER[: ORDER.index("orgcal.platforms") + 1]}
 MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enumerate(ORDER)}
 MAY_IMPORT |= {
     "orgcal": set(),
+    # An opened stack tells its settings; of the stack, settings know the file and types only.
+    "orgcal.stack": {*MAY_IMPORT["orgcal.stack"], "orgcal.settings"},
     "orgcal.provider": {"orgcal.provider", *FOUNDATION},
     "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", *FOUNDATION},
     "orgcal_emulator": {"orgcal_emulator"},
