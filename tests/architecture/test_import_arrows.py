@@ -18,10 +18,10 @@ ORDER = [
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
+    "orgcal.settings",
     "orgcal.tenants",
     "orgcal.engine",
     "orgcal.stack",
-    "orgcal.settings",
     "verify",
     "orgcal.consent",
     "orgcal.operations",
@@ -99,7 +99,7 @@ def test_pulumi_is_imported_by_engine_stack_provisioning_and_plugins_only() -> N
             if any(name.split(".")[0] in ("pulumi", "pulumi_azuread") for name in names):
                 importers.add(part_of(module))
 
-    assert importers <= {"orgcal.engine", "orgcal.stack", "orgcal.settings", "provisioning", "orgcal.provider"}
+    assert importers <= {"orgcal.engine", "orgcal.stack", "provisioning", "orgcal.provider"}
 
 
 def test_program_tells_its_story_in_forty_lines() -> None:
