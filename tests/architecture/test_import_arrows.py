@@ -34,7 +34,7 @@ MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enu
 MAY_IMPORT |= {
     "orgcal": set(),
     "orgcal.provider": {"orgcal.provider", *FOUNDATION},
-    "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", *FOUNDATION},
+    "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", "orgcal.provider", *FOUNDATION},
     "orgcal_emulator": {"orgcal_emulator"},
     "__main__": {"provisioning", "orgcal.settings"},
 }
