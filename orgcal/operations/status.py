@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from orgcal.entra.auth import TokenSource, roles_of
+from orgcal.entra.auth import TokenSource
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
-from orgcal.entra.permissions import names_of
+from orgcal.entra.probe import granted_roles, probe_tenant
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
 from orgcal.stack.outputs import StackOutputs
@@ -211,16 +211,14 @@ def _tenant(
     outputs: StackOutputs, tenant: Tenant, credential: Credential, declared: set[str], shared: RunContext
 ) -> TenantStatus:
     tokens = TokenSource(shared.endpoints, tenant.tenant_id, outputs.client_id, credential, shared.session)
-    try:
-        effective = roles_of(tokens.fresh_token())
-    except OrgcalError as error:
+    access = probe_tenant(shared.endpoints, tokens, shared.session, outputs.client_id, frozenset(declared))
+    if access.error is not None:
         missing = tuple(sorted(declared))
-        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=error.what)
+        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=access.sentence)
+    effective = access.effective if access.source == "token" else None
     granted: frozenset[str] | None
     try:
-        path = f"/servicePrincipals(appId='{outputs.client_id}')/appRoleAssignments"
-        pages = GraphClient(shared.endpoints, tokens, shared.session, budget_s=30.0).pages(path)
-        granted, note = names_of(str(item.get("appRoleId") or "") for item in pages), ""
+        granted, note = granted_roles(shared.endpoints, tokens, shared.session, outputs.client_id), ""
     except OrgcalError as error:
         granted, note = None, f"grants: {error.what}"
     has = effective if effective is not None else granted

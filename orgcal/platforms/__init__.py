@@ -36,7 +36,7 @@ from orgcal.platforms.model import (
 from orgcal.platforms.settings import PREFIX
 
 if TYPE_CHECKING:
-    from orgcal.entra.graph import Clock
+    from orgcal.patience import Clock
 
 __all__ = [
     "KINDS",

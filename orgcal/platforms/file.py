@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
 from orgcal.files import dotenv, private, yaml_edit
+from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.model import (
     Capabilities,

@@ -23,8 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
+from orgcal.patience import Clock
 from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues
 from orgcal.platforms.model import (

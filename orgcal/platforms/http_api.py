@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
+from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.access import read_key_file, session_for
 from orgcal.platforms.http_settings import CATALOG, HttpSettings, PartTemplate, capabilities_of, read_settings

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orgcal.entra.clouds import load_endpoints
-from orgcal.entra.graph import Clock
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, UsageError
+from orgcal.patience import Clock
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,

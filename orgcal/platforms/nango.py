@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError
+from orgcal.patience import Clock
 from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.model import (
     Capabilities,

@@ -18,6 +18,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
+from orgcal.patience import Clock
 from orgcal.platforms import Credential, open_platform
 from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
@@ -69,8 +70,7 @@ class Bench:
             self.session,
             patience=timedelta(seconds=patience_s),
             tell=self.told.append,
-            sleep=self.sleep,
-            monotonic=lambda: self.slept_s,
+            clock=Clock(lambda: self.slept_s, self.sleep),
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import trustme
 import yaml
 from orgcal_emulator.server import RunningEmulator
 
-from orgcal.entra.graph import Clock
 from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
+from tests.support.fake_time import FakeTime
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi, XkitApi
 from tests.support.strict_server import StrictServer
@@ -114,21 +114,6 @@ GITHUB: dict[str, Any] = {
     "environment": "production",
     "callback_url": CALLBACK,
 }
-
-
-@dataclass
-class FakeTime:
-    """A clock that never waits; `waits` lists what it was asked to."""
-
-    now_s: float = 0.0
-    waits: list[float] = field(default_factory=list)
-
-    def clock(self) -> Clock:
-        return Clock(monotonic=lambda: self.now_s, sleep=self._sleep)
-
-    def _sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now_s += seconds
 
 
 @dataclass
