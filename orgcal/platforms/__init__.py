@@ -28,9 +28,9 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
     CredentialKind,
     Platform,
+    PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.settings import PREFIX
@@ -45,10 +45,10 @@ __all__ = [
     "CatalogField",
     "ConnectorEntry",
     "ConnectorSettings",
-    "Credential",
     "CredentialKind",
     "Ensured",
     "Platform",
+    "PlatformCredential",
     "StoredCredential",
     "capabilities_of",
     "catalog_refusals",

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import EPHEMERAL_TAG, deployment_tag
 from orgcal.entra.session import new_session
 from orgcal.operations.orphaned_previews import Leftovers, find_abandoned, own_connector, remove_abandoned
 from orgcal.operations.purge import PATIENCE_S, purge_deleted
 from orgcal.patience import Clock
-from orgcal.platforms import ConnectorSettings, Credential, open_platform
+from orgcal.platforms import ConnectorSettings, PlatformCredential, open_platform
 from orgcal.stack.held import Held
 from tests.support.deployed_connector import operator_graph
 
@@ -96,8 +97,10 @@ def test_abandoned_application_is_removed_for_good_with_its_connector(
     for key in (ORIGIN_KEY, f"{ORIGIN_KEY}-pr-1", f"{ORIGIN_KEY}-pr-2"):
         platform.create_connector(ConnectorSettings(key, "Calendars", "", ("Calendars.Read",), False))
     first, binned = make(graph, "pr-1", EPHEMERAL_TAG), make(graph, "pr-2", EPHEMERAL_TAG)
-    platform.push_credentials(f"{ORIGIN_KEY}-pr-1", Credential(first["appId"], 1, "s"))
-    platform.push_credentials(f"{ORIGIN_KEY}-pr-2", Credential("11111111-0000-4000-8000-000000000009", 1, "s"))
+    platform.push_credentials(f"{ORIGIN_KEY}-pr-1", PlatformCredential(first["appId"], 1, ClientSecret("s")))
+    platform.push_credentials(
+        f"{ORIGIN_KEY}-pr-2", PlatformCredential("11111111-0000-4000-8000-000000000009", 1, ClientSecret("s"))
+    )
     platform.register_connection(f"{ORIGIN_KEY}-pr-1", "22222222-2222-2222-2222-222222222222")
     graph.delete(f"/applications/{binned['id']}")
 

@@ -17,7 +17,7 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import application_permissions, permission_hash
 from orgcal.entra.session import new_session
-from orgcal.platforms import Credential, open_platform
+from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.stack.outputs import GraphPermission, StackOutputs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
@@ -155,7 +155,7 @@ def test_check_with_a_wrong_credential_of_our_own_changes_no_state(
     consent(endpoints, outputs)
     checked(service)
     platform = open_platform(outputs.platform, emulator_environ)
-    platform.push_credentials(outputs.connector_key, Credential(outputs.client_id, 1, "wrong"))
+    platform.push_credentials(outputs.connector_key, PlatformCredential(outputs.client_id, 1, ClientSecret("wrong")))
 
     result = check(service, "Contoso")
 

@@ -13,6 +13,7 @@ import trustme
 import yaml
 from orgcal_emulator.server import RunningEmulator
 
+from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
 from tests.support.fake_time import FakeTime
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
@@ -208,7 +209,7 @@ def _emulator(name: str, stack: ExitStack, keys: Any) -> Case:
         held = platform.read_credentials("outlook")
         assert held is not None
         assert held.credential is not None
-        platform.push_credentials("outlook", replace(held.credential, client_secret="typed-in"))
+        platform.push_credentials("outlook", replace(held.credential, credential=ClientSecret("typed-in")))
 
     return Case(name, settings, environ, platform, time, meddle=meddle, forgets=name == "local")
 
