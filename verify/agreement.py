@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import operator_tokens
 from orgcal.entra.permissions import GRAPH_APP_ID
@@ -118,7 +119,7 @@ def credential_differences(outputs: StackOutputs, stored: StoredCredential | Non
         outputs.credential_kind == "secret"
         and outputs.client_secret is not None
         and stored.credential is not None
-        and stored.credential.client_secret != outputs.client_secret.get_secret_value()
+        and stored.credential.credential != ClientSecret(outputs.client_secret.get_secret_value())
     ):
         yield "its secret is not the stack's"
 

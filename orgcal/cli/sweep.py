@@ -53,7 +53,7 @@ def _sweep_own(stack: OpenStack, yes: bool, as_json: bool) -> bool:
     stack.runner.select()
     state = stack.runner.state()
     with stack.home_graph() as graph:
-        used = connector_client_id(stack.platform(), stack.settings.connector_key)
+        used = connector_client_id(stack.platform(), stack.settings.connector.key)
         orphans = find_orphans(graph, stack.settings.tag, state, used)
         removable = [orphan for orphan in orphans if not orphan.kept]
         for orphan in removable if yes else []:
@@ -88,7 +88,7 @@ def _sweep_previews(stack: OpenStack, age: timedelta, yes: bool, as_json: bool) 
             previews.states_of_copies(stack),
             older_than=age,
             now=datetime.now(UTC),
-            connector_of=previews.own_connector(platform, settings.connector_key),
+            connector_of=previews.own_connector(platform, settings.connector.key),
         )
         for item in stacks.orphaned if yes else []:
             try:

@@ -21,7 +21,7 @@ from orgcal.errors import UsageError
 from orgcal.files.yaml_edit import edit
 from orgcal.platforms import ConnectorEntry
 from orgcal.resource_types import APPLICATION, CONNECTOR, ENTRA_APPLICATION, SERVICE_PRINCIPAL
-from orgcal.settings.declared import DeclaredStack
+from orgcal.settings import Settings
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.state import StackState
 
@@ -118,14 +118,14 @@ def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) ->
     settings = stack.settings
     whole = applications.whole(graph, application.application_object_id)
     owners = applications.owners_of(graph, application.application_object_id)
-    entry = stack.platform().read_connector(settings.connector_key)
+    entry = stack.platform().read_connector(settings.connector.key)
     adoption = plan_adoption(
         whole,
         tag=settings.tag,
         owners=owners,
         operator_id=operator.object_id,
         callback_url=(entry.callback_url or "") if entry else "",
-        consent_url=str(settings.section("consent").get("public_url") or ""),
+        consent_url=settings.consent.public_url if settings.consent else "",
     )
     patch = {**adoption.patch, "connector": {**adoption.patch.get("connector", {}), **_catalog(entry)}}
     adoption = replace(adoption, patch={section: values for section, values in patch.items() if values})
@@ -276,7 +276,7 @@ def carry_out(graph: GraphClient, plan: Plan, stack: OpenStack, state: StackStat
     )
     # The engine imports with a provider that it knows only.
     stack.runner.up(preview_first=False, targets=[provider])
-    stack.runner.import_existing(resources, names, protect=stack.protected)
+    stack.runner.import_existing(resources, names, protect=settings.protected)
 
 
 def import_list(
@@ -320,8 +320,8 @@ def _own(graph: GraphClient, path: str, principal_id: str) -> None:
     graph.post(f"{path}/owners/$ref", {"@odata.id": reference})
 
 
-def _connector_id(settings: DeclaredStack) -> str:
+def _connector_id(settings: Settings) -> str:
     """The id of the connector's resource as our plugin imports it."""
-    if settings.platform == {"kind": "local"}:
-        return settings.connector_key
-    return f"{json.dumps(settings.platform)}/{settings.connector_key}"
+    if settings.platform() == {"kind": "local"}:
+        return settings.connector.key
+    return f"{json.dumps(settings.platform())}/{settings.connector.key}"

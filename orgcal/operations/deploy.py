@@ -41,7 +41,7 @@ def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
         pushed |= step.type == CONNECTOR_CREDENTIALS and step.done and step.operation != "same"
         on_step(step)
 
-    result = _interrupted_runs(stack, tell).up(state, preview_first=stack.protected, on_step=watch)
+    result = _interrupted_runs(stack, tell).up(state, preview_first=stack.core.protected, on_step=watch)
     stack.outputs = runner.outputs()
     if result.changed:
         _tell_registry(stack, pushed=pushed, tell=tell)
@@ -63,11 +63,11 @@ def destroy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
     stack.environment.running_endpoints()
     stack.runner.release_dead_lock()
     runs = _interrupted_runs(stack, tell)
-    return runs.destroy(stack.runner.state(), preview_first=stack.protected, on_step=on_step)
+    return runs.destroy(stack.runner.state(), preview_first=stack.core.protected, on_step=on_step)
 
 
 def _interrupted_runs(stack: OpenStack, tell: Tell) -> InterruptedRuns:
-    return InterruptedRuns(stack.runner, stack.settings.tag, stack.home_graph, tell)
+    return InterruptedRuns(stack.runner, stack.core.tag, stack.home_graph, tell)
 
 
 def _tell_registry(stack: OpenStack, *, pushed: bool, tell: Tell) -> None:

@@ -7,7 +7,6 @@ would stay for 30 days, only objects with the stack's own tag are removed, and t
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,9 +15,9 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.errors import UsageError
 from orgcal.operations.deploy import destroy
-from orgcal.operations.ephemeral import is_ephemeral, origin_of
 from orgcal.operations.sweep import find_orphans, remove_orphan
-from orgcal.stack.files import DEV_STACK, read_stack_file
+from orgcal.patience import Clock, Patience
+from orgcal.stack.files import DEV_STACK
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.state import StackState
 from orgcal.tenants import links
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0
 """A deleted object appears in the bin within seconds; Microsoft promises no time."""
-_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 4.0
 
 
 @dataclass(slots=True)
@@ -66,8 +65,7 @@ def purge_deleted(
     tag: str,
     before: StackState,
     *,
-    sleep: Callable[[float], None] = time.sleep,
-    monotonic: Callable[[], float] = time.monotonic,
+    clock: Clock | None = None,
 ) -> Purged:
     """Remove the deleted applications with `tag`, and their service principals, for good.
 
@@ -76,9 +74,9 @@ def purge_deleted(
         tag: of the stack.
         before: the stack's state before it was destroyed; what was in it is waited for, as deletions need time to be
             seen.
-        sleep, monotonic: for tests.
+        clock: for tests.
     """
-    deadline = monotonic() + PATIENCE_S
+    patience = Patience(PATIENCE_S, clock, longest_s=LONGEST_PAUSE_S)
     done = Purged()
     while True:
         for application in applications.deleted_tagged(graph, tag):
@@ -89,9 +87,8 @@ def purge_deleted(
         done.missing = sorted(
             (before.application_ids - set(done.applications)) | (before.principal_ids - set(done.principals))
         )
-        if not done.missing or monotonic() + _PAUSE_S > deadline:
+        if not done.missing or not patience.wait():
             return done
-        sleep(_PAUSE_S)
 
 
 def purge_application(graph: GraphClient, client_id: str, application_object_id: str, done: Purged) -> None:
@@ -109,11 +106,11 @@ def refuse_purge(stack: OpenStack) -> None:
     Raises:
         UsageError: the stack is protected, or neither ephemeral nor of the emulator.
     """
-    if stack.protected:
+    if stack.core.protected:
         raise UsageError(
             "a protected stack is never removed for good", where=stack.where, repair="see docs/destroy-and-restore.md"
         )
-    if stack.cloud != "emulator" and not is_ephemeral(read_stack_file(stack.project_dir, stack.name)):
+    if stack.cloud != "emulator" and not stack.core.ephemeral:
         raise UsageError(
             "this stack is not ephemeral, and only from the recycle bin could its application come back without new "
             "consents of all customers",
@@ -132,7 +129,7 @@ def destroy_for_good(stack: OpenStack, *, on_step: OnStep, tell: Callable[[str],
         EngineError: the engine refused; nothing was purged.
         GraphError: the directory refused to purge.
     """
-    runner, tag = stack.runner, stack.settings.tag
+    runner, tag = stack.runner, stack.core.tag
     runner.release_dead_lock()
     runner.select()
     before = runner.state()
@@ -141,8 +138,7 @@ def destroy_for_good(stack: OpenStack, *, on_step: OnStep, tell: Callable[[str],
         for orphan in find_orphans(graph, tag, runner.state(), ""):
             remove_orphan(graph, orphan)
         purged = purge_deleted(graph, tag, before)
-    settings = read_stack_file(stack.project_dir, stack.name)
-    is_copy = is_ephemeral(settings) and bool(origin_of(settings)) and stack.name != DEV_STACK
+    is_copy = stack.core.ephemeral and bool(stack.core.origin) and stack.name != DEV_STACK
     if is_copy:
         _off_board(stack)
         runner.remove()

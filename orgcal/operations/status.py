@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orgcal.entra.auth import TokenSource, roles_of
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.credentials import Credential
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
-from orgcal.entra.permissions import names_of
+from orgcal.entra.probe import granted_roles, probe_tenant
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
 from orgcal.stack.open_stack import OpenStack
@@ -24,9 +25,6 @@ from verify.agreement import WARN_DAYS, check_agreement, credential_differences
 from verify.context import RunContext
 from verify.models import Options, Verdict
 from verify.sources import from_outputs
-
-if TYPE_CHECKING:
-    from orgcal.entra.credentials import Credential
 
 _FOREVER_DAYS = 36_500
 
@@ -198,16 +196,14 @@ def _organisation(
     outputs: StackOutputs, tenant: Tenant, credential: Credential, declared: set[str], context: RunContext
 ) -> TenantStatus:
     tokens = TokenSource(context.endpoints, tenant.tenant_id, outputs.client_id, credential, context.session)
-    try:
-        effective = roles_of(tokens.fresh_token())
-    except OrgcalError as error:
+    probe = probe_tenant(context.endpoints, tokens, context.session, outputs.client_id, frozenset(declared))
+    if probe.error is not None:
         missing = tuple(sorted(declared))
-        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=error.what)
+        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=probe.sentence)
+    effective = probe.effective if probe.source == "token" else None
     granted: frozenset[str] | None
     try:
-        path = f"/servicePrincipals(appId='{outputs.client_id}')/appRoleAssignments"
-        pages = GraphClient(context.endpoints, tokens, context.session, budget_s=30.0).pages(path)
-        granted, note = names_of(str(item.get("appRoleId") or "") for item in pages), ""
+        granted, note = granted_roles(context.endpoints, tokens, context.session, outputs.client_id), ""
     except OrgcalError as error:
         granted, note = None, f"grants: {error.what}"
     has = effective if effective is not None else granted

@@ -111,7 +111,7 @@ class TrackedFile:
             )
         if self.text == committed:
             return
-        if self._file.edited(f"{committed}\n", self._file.read().named).removesuffix("\n") != self.text:
+        if self._file.edited(f"{committed}\n", self._file.read().generation_set).removesuffix("\n") != self.text:
             raise UsageError(
                 "the stack's file has changes that are not committed", where=name, repair=f"commit them, {OTHERWISE}"
             )

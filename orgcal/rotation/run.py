@@ -19,11 +19,12 @@ from orgcal.rotation.proof_session import Proofs
 from orgcal.rotation.record import Record
 from orgcal.rotation.status import RotationResult, rotation_state, status_of
 from orgcal.rotation.steps import Action, RotationRequest, RotationStep, next_step
+from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.runner import OnStep
-from orgcal.stack.state import CREDENTIAL_TYPES, CredentialState, GenerationSet
+from orgcal.stack.state import CREDENTIAL_TYPES, CredentialState
 
 Tell = Callable[[str], object]
 _MOST_STEPS = 12
@@ -201,7 +202,7 @@ class Rotation:
             step: that this is, for record and log.
             afterwards: what stays written, if something else.
         """
-        before = self._file.read().named
+        before = self._file.read().generation_set
         self._file.write(named)
         try:
             self._up()
@@ -224,7 +225,7 @@ class Rotation:
 
     def _up(self) -> None:
         if self._deployed:
-            self._stack.runner.up(preview_first=self._stack.protected, on_step=self._on_step)
+            self._stack.runner.up(preview_first=self._stack.core.protected, on_step=self._on_step)
         else:
             deploy(self._stack, on_step=self._on_step, tell=self._tell)
             self._deployed = True
@@ -233,7 +234,7 @@ class Rotation:
         """Write the file where the state is ahead of it; record what an interrupted run wrote and did not record."""
         if state.interrupted_creation:  # what it has made is found by its name, at the end
             self._stack.runner.forget_creations(CREDENTIAL_TYPES)
-        ledger, named = state.ledger, self._file.read().named
+        ledger, named = state.ledger, self._file.read().generation_set
         if max(named.generations) > max(state.entries):
             return  # the file begins a rotation
         if named.rollback_to == named.active != ledger.active and named.active in ledger.generations:

@@ -10,7 +10,8 @@ from typing import Any
 from orgcal.rotation import checks
 from orgcal.rotation.proof import Proof
 from orgcal.rotation.steps import Action, RotationRequest, RotationState, RotationStep, next_step
-from orgcal.settings.credential_file import CredentialSection, SettingsFile
+from orgcal.settings import CredentialSettings
+from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.state import CredentialState, GenerationRecord
 
@@ -142,17 +143,17 @@ def read_status(stack: OpenStack, file: SettingsFile, request: RotationRequest, 
 
 
 def status_of(
-    state: CredentialState, section: CredentialSection, request: RotationRequest, now: datetime
+    state: CredentialState, section: CredentialSettings, request: RotationRequest, now: datetime
 ) -> RotationStatus:
     """The status of a credential by the stack's state and file, and what is next."""
-    agrees = section.named.same_as(state.ledger)
+    agrees = section.generation_set.same_as(state.ledger)
     step = next_step(rotation_state(state, section), request, now)
     return RotationStatus(state.outputs.stack, state, step, agrees, now)
 
 
-def rotation_state(state: CredentialState, section: CredentialSection, *, may_begin: bool = True) -> RotationState:
+def rotation_state(state: CredentialState, section: CredentialSettings, *, may_begin: bool = True) -> RotationState:
     """What `next_step` decides by, out of the stack's state and file."""
-    newest = max(section.named.generations)
+    newest = max(section.generation_set.generations)
     return RotationState(
         live=state.ledger.generations,
         active=state.ledger.active,

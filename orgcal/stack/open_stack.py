@@ -19,15 +19,15 @@ from orgcal.engine.find import Engine, EngineMissing, find_engine, look_for_engi
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import EngineError, OrgcalError, UsageError
+from orgcal.settings import CoreSettings, Settings, load_stack_file, read_core_settings, read_settings, stack_file
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
-from orgcal.stack.files import project_dir, read_stack_file, stack_cloud, stack_file
+from orgcal.stack.files import project_dir
 from orgcal.stack.local_backend import remove_empty_sidecars
 from orgcal.stack.passphrase import ensure_passphrase
 
 if TYPE_CHECKING:
     from orgcal.entra.graph import GraphClient
     from orgcal.platforms import Platform
-    from orgcal.settings.declared import DeclaredStack
     from orgcal.stack.outputs import StackOutputs
     from orgcal.stack.runner import StackRunner
     from orgcal.tenants.registry import Registry
@@ -79,16 +79,14 @@ class OpenStack:
         return stack_file(self.project_dir, self.name)
 
     @cached_property
-    def settings(self) -> DeclaredStack:
-        """Its settings; raises `UsageError` where they cannot be read."""
-        from orgcal.settings.declared import declared_stack
-
-        return declared_stack(self.project_dir, self.name)
+    def settings(self) -> Settings:
+        """All its settings; raises `ConfigError` where any of them is wrong."""
+        return read_settings(self.project_dir, self.name)
 
     @cached_property
-    def protected(self) -> bool:
-        """Whether everything but credentials is protected, so that nothing may be written without a preview."""
-        return protected(self.cloud, read_stack_file(self.project_dir, self.name))
+    def core(self) -> CoreSettings:
+        """Where it lives and whether it is protected, whatever else is wrong in its settings."""
+        return read_core_settings(self.project_dir, self.name)
 
     # --- where it lives ---
 
@@ -107,10 +105,10 @@ class OpenStack:
         """The directory that belongs to this stack alone."""
         return self.environment.stack_dir
 
-    @cached_property
+    @property
     def cloud(self) -> str:
-        """The stack's cloud, such as `public`; raises `UsageError` where its file names none."""
-        return stack_cloud(self.project_dir, self.name)
+        """The stack's cloud, such as `public`."""
+        return self.core.entra.cloud
 
     @property
     def endpoints(self) -> CloudEndpoints:
@@ -129,7 +127,7 @@ class OpenStack:
         from orgcal.entra.session import new_session
 
         endpoints = self.endpoints
-        home = self.settings.tenant_id or (endpoints.emulated.operator_tenant_id if endpoints.emulated else "")
+        home = self.core.entra.tenant_id or (endpoints.emulated.operator_tenant_id if endpoints.emulated else "")
         if not home:
             raise UsageError(
                 "the stack names no home tenant",
@@ -144,7 +142,7 @@ class OpenStack:
         """The integration platform that the stack's settings name; raises as `open_platform` does."""
         from orgcal.platforms import open_platform
 
-        return open_platform(self.settings.platform, self.environ)
+        return open_platform(self.settings.platform(), self.environ)
 
     # --- customer organisations ---
 
@@ -249,7 +247,7 @@ class OpenStack:
             self.shell_environ,
             with_plugin=lambda: self.engine_environment(plugin=True),
             # A copy's file names the key service that is to encrypt its state.
-            secrets_provider=read_stack_file(self.project_dir, self.name).get("secretsprovider"),
+            secrets_provider=load_stack_file(self.project_dir, self.name).values.get("secretsprovider"),
         )
 
     @cached_property
@@ -301,12 +299,3 @@ class OpenStack:
         ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=self.environ)
         found = StackState(json.loads(ended.out)).application_ids if ended.code == 0 else frozenset()
         return next(iter(found)) if len(found) == 1 else ""
-
-
-def protected(cloud: str, stack_file: Mapping[str, object]) -> bool:
-    """Whether everything but credentials is protected; as the program decides it (`Settings.protected`)."""
-    config = stack_file.get("config")
-    settings = config if isinstance(config, dict) else {}
-    if settings.get("orgcal:protect") is not None:
-        return settings["orgcal:protect"] in (True, "true")
-    return cloud != "emulator" and settings.get("orgcal:ephemeral") not in (True, "true")

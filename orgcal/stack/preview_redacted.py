@@ -21,8 +21,8 @@ import yaml
 
 from orgcal.errors import UsageError
 from orgcal.platforms.model import NOT_SHOWN
+from orgcal.settings import load_stack_file
 from orgcal.stack.errors import explain
-from orgcal.stack.files import holds_secure, read_stack_file
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.stack.runner import STAND_IN_WARNING, ExactEnvironment
@@ -69,8 +69,8 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
         UsageError: the stack's settings hold secrets of their own.
         EngineError: the backend or the program refused.
     """
-    settings = read_stack_file(stack.project_dir, stack.name)
-    if holds_secure(settings.get("config")):
+    settings = load_stack_file(stack.project_dir, stack.name)
+    if settings.encrypted:
         raise UsageError(
             "the settings hold encrypted values, which a preview without secrets cannot read",
             where=stack.file.name,
@@ -82,7 +82,7 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
     with tempfile.TemporaryDirectory(prefix="orgcal-preview-") as temporary:
         folder = Path(temporary)
         file = folder / stack.file.name
-        plain = {name: value for name, value in settings.items() if name not in _ENCRYPTION}
+        plain = {name: value for name, value in settings.values.items() if name not in _ENCRYPTION}
         file.write_text(yaml.safe_dump(plain), encoding="utf-8")
         (folder / "state").mkdir()
         environ = dataclasses.replace(

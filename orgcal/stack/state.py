@@ -26,7 +26,8 @@ from orgcal.resource_types import (
     SIGNATURE_KEY,
     STACK,
 )
-from orgcal.stack.outputs import OUTPUT_NAME, CredentialKind, StackOutputs, read_outputs
+from orgcal.settings import CredentialKind, GenerationSet
+from orgcal.stack.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 Resource = Mapping[str, Any]
 """A resource as an export lists it: `urn`, `type`, `inputs`, `outputs`, …"""
@@ -89,25 +90,6 @@ class GenerationRecord:
     expires: datetime
     superseded: datetime | None = None
     retired: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationSet:
-    """The generations that a stack's file, or its ledger, names.
-
-    Attributes:
-        generations: the live ones, ascending.
-        active: the one that the connector uses.
-        rollback_to: the one number that the active generation may fall to.
-    """
-
-    generations: tuple[int, ...]
-    active: int
-    rollback_to: int | None = None
-
-    def same_as(self, other: GenerationSet) -> bool:
-        """Whether both name the same generations; the permission to go back changes nothing by itself."""
-        return (self.generations, self.active) == (other.generations, other.active)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,15 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
     "orgcal.errors",
     "orgcal.durations",
+    "orgcal.patience",
     "orgcal.resource_types",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
+    "orgcal.settings",
     "orgcal.tenants",
     "orgcal.engine",
     "orgcal.stack",
-    "orgcal.settings",
     "verify",
     "orgcal.consent",
     "orgcal.operations",
@@ -34,10 +35,8 @@ FOUNDATION = {*ORDER[: ORDER.index("orgcal.platforms") + 1]}
 MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enumerate(ORDER)}
 MAY_IMPORT |= {
     "orgcal": set(),
-    # An opened stack tells its settings; of the stack, settings know the file and types only.
-    "orgcal.stack": {*MAY_IMPORT["orgcal.stack"], "orgcal.settings"},
     "orgcal.provider": {"orgcal.provider", *FOUNDATION},
-    "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", *FOUNDATION},
+    "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", "orgcal.provider", *FOUNDATION},
     "orgcal_emulator": {"orgcal_emulator"},
     "__main__": {"provisioning", "orgcal.settings"},
 }
@@ -102,7 +101,7 @@ def test_pulumi_is_imported_by_engine_stack_provisioning_and_plugins_only() -> N
             if any(name.split(".")[0] in ("pulumi", "pulumi_azuread") for name in names):
                 importers.add(part_of(module))
 
-    assert importers <= {"orgcal.engine", "orgcal.stack", "orgcal.settings", "provisioning", "orgcal.provider"}
+    assert importers <= {"orgcal.engine", "orgcal.stack", "provisioning", "orgcal.provider"}
 
 
 def test_program_tells_its_story_in_forty_lines() -> None:

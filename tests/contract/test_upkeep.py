@@ -14,6 +14,7 @@ import pytest
 from orgcal.cli.status import as_lines
 from orgcal.consent.links import consent_url
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.operator import operator_tokens
@@ -23,7 +24,7 @@ from orgcal.errors import UsageError
 from orgcal.operations.adopt import live_application, patched, plan_adoption
 from orgcal.operations.status import Status, read_status
 from orgcal.operations.sweep import _is_ours, find_orphans, remove_orphan
-from orgcal.platforms import Credential, open_platform
+from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
@@ -64,7 +65,7 @@ def look(
     outputs: StackOutputs, tenants: list[Tenant], environ: Mapping[str, str], *, now: datetime | None = None
 ) -> Status:
     registry = SimpleNamespace(tenants=lambda: iter(tenants))
-    known = {"endpoints": load_endpoints("emulator", environ), "outputs": outputs, "registry": registry}
+    known: dict[str, Any] = {"endpoints": load_endpoints("emulator", environ), "outputs": outputs, "registry": registry}
     return read_status(open_stack(Path(__file__).parent, cloud="emulator", environ=environ, **known), now=now)
 
 
@@ -126,7 +127,7 @@ def test_status_compares_the_credential_in_each_further_platform(
     environ = {**emulator_environ, "ORGCAL_PROJECT_DIR": str(tmp_path)}
     platform = open_platform(app, environ)
     assert outputs.client_secret is not None
-    ours = Credential(outputs.client_id, 1, client_secret=outputs.client_secret.get_secret_value())
+    ours = PlatformCredential(outputs.client_id, 1, ClientSecret(outputs.client_secret.get_secret_value()))
 
     def drift() -> str:
         found = look(in_both, [], environ)
@@ -136,7 +137,7 @@ def test_status_compares_the_credential_in_each_further_platform(
     assert drift().startswith("also_push_to.app: it has no credential; repair: pulumi up --refresh")
     platform.push_credentials(outputs.connector_key, ours)
     assert drift() == ""
-    platform.push_credentials(outputs.connector_key, replace(ours, client_secret="typed-in"))
+    platform.push_credentials(outputs.connector_key, replace(ours, credential=ClientSecret("typed-in")))
     assert drift().startswith("also_push_to.app: its secret is not the stack's")
     platform.push_credentials(outputs.connector_key, replace(ours, client_id="other", generation=7))
     assert "client id other instead of" in drift()

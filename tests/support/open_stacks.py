@@ -20,5 +20,5 @@ def open_stack(
     """
     stack = OpenStack(name, environ or {}, project=folder)
     environment = StackEnvironment(folder, name, cloud, folder, folder.as_uri(), known.pop("endpoints", None))
-    vars(stack).update({"environment": environment, "cloud": cloud, "environ": dict(environ or {}), **known})
+    vars(stack).update({"environment": environment, "environ": dict(environ or {}), **known})
     return stack

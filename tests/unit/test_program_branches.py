@@ -5,7 +5,6 @@ Each test returns an `Output`, so that none passes before its values are known.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,13 +20,15 @@ from cryptography.x509.oid import NameOID
 
 from orgcal.entra.permissions import APP_ROLE_IDS, application_permissions
 from orgcal.errors import ConfigError
-from orgcal.settings.model import Settings, parse_settings
+from orgcal.settings import Settings, parse_settings
 from provisioning.application import EntraApplication
 from provisioning.connector import CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.credentials import ApplicationCredentials, push
 from provisioning.home import HomeTenant
+from provisioning.inputs import ledger_inputs
 from provisioning.permissions import Declared
+from tests.support.program_mocks import use_mocks
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
 GRAPH_PRINCIPAL = "bbbbbbbb-0000-4000-8000-000000000001"
@@ -78,12 +79,7 @@ class QuietHome(HomeTenant):
 @pytest.fixture
 def registered() -> Registered:
     mocks = Registered()
-    try:
-        asyncio.get_event_loop_policy().get_event_loop()
-    except RuntimeError:
-        # Pulumi takes the thread's event loop, and a test that called `asyncio.run` before has left none.
-        asyncio.set_event_loop(asyncio.new_event_loop())
-    pulumi.runtime.set_mocks(mocks, project="orgcal", stack="prod", preview=False)
+    use_mocks(mocks)
     return mocks
 
 
@@ -101,7 +97,7 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     """The program without its looks at the home tenant; an output that is known once everything is registered."""
     provider = azuread.Provider("entra")
     declared = Declared(application_permissions(settings.connector.scopes), GRAPH_PRINCIPAL)
-    ledger = CredentialLedger("c", **settings.ledger_inputs(settings.credential.lifetime))
+    ledger = CredentialLedger("c", **ledger_inputs(settings, settings.credential.lifetime))
     connector = ConnectorEntries("c", settings, after=ledger)
     application = EntraApplication("c", settings, connector.callback_urls, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
