@@ -118,11 +118,11 @@ def lint(
     from orgcal.ci.lint import lint_stack
     from orgcal.stack.files import project_dir
 
-    found = lint_stack(project_dir(), stack)
-    text = found.as_markdown(stack)
-    typer.echo(json.dumps({"problems": found.problems, "advice": found.advice}) if as_json else text)
+    result = lint_stack(project_dir(), stack)
+    text = result.as_markdown(stack)
+    typer.echo(json.dumps({"problems": result.problems, "advice": result.advice}) if as_json else text)
     _summarise(text)
-    if found.problems:
+    if result.problems:
         raise typer.Exit(1)
 
 
@@ -141,11 +141,11 @@ def preview(
     opened = open_stack(stack)
     opened.choose_plugin()
     opened.environment.running_endpoints()
-    found = preview_without_secrets(opened)
-    text = as_markdown(stack, found)
+    result = preview_without_secrets(opened)
+    text = as_markdown(stack, result)
     if output is not None:
         output.write_text(text, encoding="utf-8")
-    typer.echo(json.dumps(asdict(found)) if as_json else text)
+    typer.echo(json.dumps(asdict(result)) if as_json else text)
     _summarise(text)
 
 

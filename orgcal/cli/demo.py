@@ -20,7 +20,7 @@ from orgcal.errors import OrgcalError, UsageError
 from orgcal.stack.files import DEV_STACK
 
 if TYPE_CHECKING:
-    from orgcal.cli.demo_ending import Invited
+    from orgcal.cli.demo_result import Invited
     from orgcal.cli.demo_story import Story
     from orgcal.consent.service import ConsentService
     from orgcal.stack.emulator import EmulatorProcess
@@ -56,7 +56,7 @@ def demo(
 
 
 def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, stopping: bool) -> bool:
-    """The job; whether it ended as a demo should.
+    """The job; whether it did what a demo should.
 
     Args:
         story: is told what happens.
@@ -65,7 +65,7 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
         keep: whether the user wants to look around afterwards.
         stopping: whether the emulator stops with the demo.
     """
-    from orgcal.cli.demo_ending import judge_ending
+    from orgcal.cli.demo_result import judge_demo
 
     with open_stack(DEV_STACK) as stack:
         stack.choose_plugin(story.line)
@@ -81,14 +81,14 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
     story.organisations(registered, summary)
     if invited.link:
         story.invitation(invited, stopping=stopping)
-    ending = judge_ending(summary, proven=proven, second=invited.tenant, consented=not invited.link)
-    # Of a demo that ended badly the last lines say why.
-    if keep and not ending.well:
+    result = judge_demo(summary, proven=proven, second=invited.tenant, consented=not invited.link)
+    # Of a demo that failed the last lines say why.
+    if keep and not result.ok:
         story.where_to_look(process, outputs, report=report, link=invited.link)
-    story.ending(ending)
-    if keep and ending.well:
+    story.result(result)
+    if keep and result.ok:
         story.where_to_look(process, outputs, report=report, link=invited.link)
-    return ending.well
+    return result.ok
 
 
 def _deploy(story: Story, stack: OpenStack) -> None:
@@ -157,7 +157,7 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
 
     Where it has not consented, it gets a new link; earlier ones that nobody used are useless then.
     """
-    from orgcal.cli.demo_ending import Invited
+    from orgcal.cli.demo_result import Invited
     from orgcal.consent.check import check_tenants
     from orgcal.consent.outcomes import ConsentOutcome
     from orgcal.tenants import links

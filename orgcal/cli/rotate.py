@@ -65,8 +65,8 @@ def rotate(
     with open_stack(stack) as opened:
         file = SettingsFile(opened.project_dir, stack, emulated=opened.cloud == "emulator", overlay=mode == "file")
         if status:
-            found = read_status(opened, file, request, datetime.now(UTC))
-            print_result(found.as_json(), found.lines(), as_json=as_json)
+            current = read_status(opened, file, request, datetime.now(UTC))
+            print_result(current.as_json(), current.lines(), as_json=as_json)
             return
         opened.choose_plugin()
         kept = open_record(mode, file, stack, opened.shell_environ, tell)
@@ -93,7 +93,7 @@ def _lines(result: RotationResult) -> Iterator[str]:
         yield from result.status.lines()
 
 
-def _only_one(**asked: bool) -> None:
-    named = [f"--{name}" for name, given in asked.items() if given]
+def _only_one(**options: bool) -> None:
+    named = [f"--{name}" for name, given in options.items() if given]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} ask for different things", where="orgcal rotate", repair=named[0])

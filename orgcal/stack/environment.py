@@ -190,8 +190,8 @@ def _emulator_variables(
 
 def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:
     """Public roots and the emulator's: SSL_CERT_FILE replaces the system's roots, so both must be in it."""
-    found = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
-    roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
+    path = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
+    roots = Path(path).read_text(encoding="utf-8") if path and Path(path).exists() else _certifi_roots()
     text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
         staging = bundle.with_suffix(f".{os.getpid()}-{threading.get_ident()}")  # others may write it at the same time

@@ -227,9 +227,10 @@ class OpenStack:
             warn(error)
         self.engine = self._find_engine()
         if self.cloud != "emulator":  # there is only the real plugin, which the engine finds or installs by itself
-            found = self.engine_environment(plugin=False)
-            # A shell for a real tenant keeps the order of its own tools.
-            return replace(found, path_first=found.path_first[:-1]) if self.engine.source == "path" else found
+            environment = self.engine_environment(plugin=False)
+            if self.engine.source == "path":  # a shell for a real tenant keeps the order of its own tools
+                environment = replace(environment, path_first=environment.path_first[:-1])
+            return environment
         try:
             return self.engine_environment(plugin=True)
         except EngineError as error:
@@ -297,5 +298,5 @@ class OpenStack:
             return ""
         words = ["stack", "export", "--stack", self.name]
         ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=self.environ)
-        found = StackState(json.loads(ended.out)).application_ids if ended.code == 0 else frozenset()
-        return next(iter(found)) if len(found) == 1 else ""
+        known = StackState(json.loads(ended.out)).application_ids if ended.code == 0 else frozenset()
+        return next(iter(known)) if len(known) == 1 else ""

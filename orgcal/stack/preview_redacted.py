@@ -63,7 +63,7 @@ class Preview:
 
 
 def preview_without_secrets(stack: OpenStack) -> Preview:
-    """What `up` would do, found without decrypting anything; nothing is written, in the backend least of all.
+    """What `up` would do, without decrypting anything; nothing is written, least of all in the backend.
 
     Raises:
         UsageError: the stack's settings hold secrets of their own.
