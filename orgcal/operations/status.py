@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from orgcal.durations import days_left
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.credentials import Credential
 from orgcal.entra.graph import GraphClient
@@ -25,8 +26,6 @@ from verify.agreement import WARN_DAYS, check_agreement, credential_differences
 from verify.context import RunContext
 from verify.models import Options, Verdict
 from verify.sources import from_outputs
-
-_FOREVER_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +154,12 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
 
 def _credentials(outputs: StackOutputs, now: datetime) -> Iterator[CredentialStatus]:
     for item in outputs.credentials:
-        days = (item.expires_at - now).days
         yield CredentialStatus(
             generation=item.generation,
             active=item.generation == outputs.active_generation,
             key_id=item.key_id,
             expires_at=item.expires_at.isoformat(),
-            days_left=None if days > _FOREVER_DAYS else days,
+            days_left=days_left(item.expires_at, now),
         )
 
 

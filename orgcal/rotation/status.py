@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from orgcal.durations import days_left
 from orgcal.rotation import checks
 from orgcal.rotation.proof import Proof
 from orgcal.rotation.steps import Action, RotationRequest, RotationState, RotationStep, next_step
@@ -14,8 +15,6 @@ from orgcal.settings import CredentialSettings
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.state import CredentialState, GenerationRecord
-
-_FOREVER_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,6 @@ class RotationStatus:
     def _generation(self, number: int, entry: GenerationRecord) -> dict[str, Any]:
         live = self.state.credentials.get(number)
         moments = {"superseded_at": entry.superseded, "retired_at": entry.retired}
-        days = (entry.expires - self.now).days
         return {
             "generation": number,
             "role": self._role(number, entry),
@@ -83,7 +81,7 @@ class RotationStatus:
             "key_id": live.key_id if live else None,
             "created_at": entry.created.isoformat(),
             "expires_at": entry.expires.isoformat(),
-            "days_left": None if days > _FOREVER_DAYS else days,
+            "days_left": days_left(entry.expires, self.now),
             **{name: None if when is None else when.isoformat() for name, when in moments.items()},
         }
 
@@ -95,8 +93,8 @@ class RotationStatus:
         return "superseded" if entry.superseded else "new"
 
     def _left(self, entry: GenerationRecord) -> str:
-        days = (entry.expires - self.now).days
-        return "does not end" if days > _FOREVER_DAYS else f"{days} days left"
+        days = days_left(entry.expires, self.now)
+        return "does not end" if days is None else f"{days} days left"
 
 
 @dataclass

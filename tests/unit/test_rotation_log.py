@@ -11,7 +11,6 @@ from orgcal.rotation.steps import Action, RotationStep
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import FILE_NAME, open_stack_registry
 from tests.support.open_stacks import open_stack
-from tests.support.open_stacks import open_stack
 
 
 def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:

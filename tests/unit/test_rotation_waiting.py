@@ -11,6 +11,7 @@ import pytest
 
 from orgcal.errors import StackLocked
 from orgcal.rotation.lock import UpdateLock
+from tests.support.fake_time import FakeTime
 
 
 class Holders:
@@ -27,24 +28,15 @@ class Holders:
         return self.holders.pop(0) if self.holders else ""
 
 
-class Time:
-    """Passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-
-    def lock(self, wait: timedelta, told: list[str]) -> UpdateLock:
-        return UpdateLock("prod", wait, told.append, sleep=self.sleep, monotonic=lambda: self.now_s)
+def lock_of(time: FakeTime, wait: timedelta, told: list[str]) -> UpdateLock:
+    return UpdateLock("prod", wait, told.append, clock=time.clock())
 
 
 def test_lock_waits_for_a_living_update_and_says_whose_it_is_once() -> None:
     told: list[str] = []
-    time = Time()
+    time = FakeTime()
 
-    time.lock(timedelta(minutes=10), told).until_free(Holders(["ada on host (pid 7)"] * 9))  # type: ignore[arg-type]
+    lock_of(time, timedelta(minutes=10), told).until_free(Holders(["ada on host (pid 7)"] * 9))  # type: ignore[arg-type]
 
     assert told == ["waiting for an update of ada on host (pid 7), at most 10 minutes"]
     assert 0 < time.now_s < 60
@@ -52,10 +44,10 @@ def test_lock_waits_for_a_living_update_and_says_whose_it_is_once() -> None:
 
 def test_lock_gives_up_after_the_wait_and_says_how_to_go_on() -> None:
     told: list[str] = []
-    time = Time()
+    time = FakeTime()
 
     with pytest.raises(StackLocked, match="still at work after 30 seconds; nothing was changed") as refused:
-        time.lock(timedelta(seconds=30), told).until_free(Holders(["ada"] * 1000))  # type: ignore[arg-type]
+        lock_of(time, timedelta(seconds=30), told).until_free(Holders(["ada"] * 1000))  # type: ignore[arg-type]
 
     assert "--wait" in refused.value.repair
     assert "pulumi cancel --stack prod" in refused.value.repair
@@ -64,9 +56,9 @@ def test_lock_gives_up_after_the_wait_and_says_how_to_go_on() -> None:
 
 def test_lock_removes_the_lock_of_the_dead_without_waiting() -> None:
     told: list[str] = []
-    time = Time()
+    time = FakeTime()
 
-    lock = time.lock(timedelta(minutes=10), told)
+    lock = lock_of(time, timedelta(minutes=10), told)
     lock.until_free(Holders([], dead=True))  # type: ignore[arg-type]
 
     assert told == ["the lock of an update that died is removed"]
