@@ -124,7 +124,7 @@ def failures(answer: Any) -> dict[str, str]:
 def refused(call: Callable[[], Any]) -> str:
     with pytest.raises(grpc.RpcError) as error:
         call()
-    details: str = error.value.details()  # type: ignore[attr-defined]
+    details: str = error.value.details()
     return details
 
 
@@ -221,8 +221,8 @@ def test_create_incomplete_keeps_the_resource_in_the_state(stub: Any, note: Note
     request = provider_pb2.CreateRequest(urn=URN, properties=encode({"path": "p", "text": "hush"}))
     with pytest.raises(grpc.RpcError) as error:
         stub.Create(request)
-    assert error.value.details() == "the last step failed\n  repair: again"  # type: ignore[attr-defined]
-    trailing = dict(error.value.trailing_metadata())  # type: ignore[attr-defined]
+    assert error.value.details() == "the last step failed\n  repair: again"
+    trailing = dict(error.value.trailing_metadata())
     assert b"id-7" in trailing["grpc-status-details-bin"]
     assert b"ErrorResourceInitFailed" in trailing["grpc-status-details-bin"]
 
