@@ -5,8 +5,8 @@ They follow each other by their data alone: callback URL, redirect URI, applicat
 
 import os
 
-from orgcal.settings.model import Settings
-from provisioning import permissions, stack_output
+from orgcal.settings import Settings
+from provisioning import inputs, permissions, stack_output
 from provisioning.application import EntraApplication
 from provisioning.clouds import entra_endpoints, entra_provider
 from provisioning.connector import CredentialLedger
@@ -24,7 +24,7 @@ def story(settings: Settings) -> None:
     entra = entra_provider(settings, endpoints)
     declared = permissions.declare(settings, provider=entra)
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
-    ledger = CredentialLedger(NAME, **settings.ledger_inputs(home.lifetime))
+    ledger = CredentialLedger(NAME, **inputs.ledger_inputs(settings, home.lifetime))
     # Steps 1, 5, 6, 8: the connector, its catalog text, its scopes, saved; it tells its callback URL.
     connector = ConnectorEntries(NAME, settings, after=ledger)
     # Steps 2 and 7: the multitenant application, with that redirect URI and the permissions of those scopes.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pulumi
 
 from orgcal.errors import OrgcalError
-from orgcal.settings.model import Settings, load_settings
+from orgcal.settings import Settings, parse_settings
+from orgcal.settings.model import read_overlay
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
@@ -20,6 +21,13 @@ def run_program(story: Callable[[Settings], None]) -> None:
         pulumi.RunError: whatever we can explain, without a stack trace; nothing has been written then.
     """
     try:
-        story(load_settings(PROJECT_DIR))
+        stack = pulumi.get_stack()
+        overlay = read_overlay(PROJECT_DIR, stack)
+        story(parse_settings(engine_config(), stack=stack, project=pulumi.get_project(), generations=overlay))
     except OrgcalError as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def engine_config() -> dict[str, str]:
+    """The settings of the stack that is being deployed, as the engine hands them over: full keys to texts."""
+    return {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}

@@ -9,7 +9,7 @@ import pulumi
 
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.permissions import permission_hash
-from orgcal.settings.model import Settings
+from orgcal.settings import Settings
 from orgcal.stack.outputs import OUTPUT_NAME, SCHEMA_VERSION
 from provisioning.application import EntraApplication
 from provisioning.clouds import home_tenant_id
@@ -37,8 +37,8 @@ def export(
         OUTPUT_NAME,
         {
             "schema_version": SCHEMA_VERSION,
-            "project": pulumi.get_project(),
-            "stack": pulumi.get_stack(),
+            "project": settings.project,
+            "stack": settings.stack,
             "cloud": endpoints.cloud,
             "directory_id": endpoints.emulated.directory_id if endpoints.emulated else "",
             "tenant_id": home_tenant_id(settings, endpoints),

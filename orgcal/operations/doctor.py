@@ -16,7 +16,7 @@ from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.find import Engine, EngineMissing, look_for_engine
 from orgcal.engine.plugins import PLUGIN_VARIABLE, PROGRAM, installed_azuread, kept_choice, standin_dir
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
-from orgcal.errors import OrgcalError
+from orgcal.errors import ConfigError, OrgcalError
 from orgcal.stack.environment import StackEnvironment
 
 MAKE_ENGINE = ".venv/bin/python -m orgcal.engine ensure"
@@ -45,12 +45,19 @@ def checked(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
     try:
         return check()
     except OrgcalError as error:
-        where = f"{error.where}: " if error.where else ""
-        return DoctorCheck(name, False, f"{where}{error.what}", error.repair)
+        return failed(name, error)
     except OSError as error:
         return DoctorCheck(
             name, False, f"{error.filename or name}: {error.strerror or error}", "see who owns that file"
         )
+
+
+def failed(name: str, error: OrgcalError) -> DoctorCheck:
+    """An error as a finding; wrong settings are a repair each."""
+    where = f"{error.where}: " if error.where else ""
+    if isinstance(error, ConfigError):
+        return DoctorCheck(name, False, f"{where}{error.summary}", "; ".join(error.problems))
+    return DoctorCheck(name, False, f"{where}{error.what}", error.repair)
 
 
 def check_python(

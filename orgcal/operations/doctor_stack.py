@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +13,10 @@ from orgcal.engine.plugins import PROGRAM, standin_dir
 from orgcal.engine.proxies import proxies_of_loopback
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints
 from orgcal.operations.doctor import DoctorCheck
+from orgcal.settings import read_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.environment import CHANGED_VARIABLE, StackEnvironment
-from orgcal.stack.files import DEV_STACK, stack_file
+from orgcal.stack.files import DEV_STACK
 from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, missing_passphrase, passphrase_fits
 
 if TYPE_CHECKING:
@@ -171,17 +169,9 @@ def _passphrase_problem(
 
 
 def check_settings(project_dir: Path, stack: str) -> DoctorCheck:
-    """The stack's settings are right, as the program's own reader says in a process of its own."""
-    path = stack_file(project_dir, stack)
-    command = [sys.executable, "-m", "provisioning.check_file", str(path)]
-    ended = subprocess.run(command, cwd=project_dir, capture_output=True, text=True, timeout=30.0, check=False)
-    if ended.returncode:
-        return DoctorCheck("settings", False, f"{path.name} cannot be read", f"pulumi config --stack {stack}")
-    problems = json.loads(ended.stdout)
-    if problems:
-        count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
-        return DoctorCheck("settings", False, f"{path.name}: {count}", "; ".join(problems))
-    return DoctorCheck("settings", True, f"{path.name} is as the program wants it")
+    """The stack's settings are right; raises as `read_settings` does."""
+    read_settings(project_dir, stack)
+    return DoctorCheck("settings", True, f"Pulumi.{stack}.yaml is as the program wants it")
 
 
 def check_cloud(surroundings: StackEnvironment, environ: Mapping[str, str]) -> DoctorCheck:

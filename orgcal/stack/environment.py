@@ -19,13 +19,13 @@ from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
 from orgcal.entra.operator import federated_login
 from orgcal.errors import UsageError
 from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
+from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.files import (
     DEV_STACK,
     data_dir,
     emulator_home,
     private_dir,
-    stack_cloud,
     stack_dir,
 )
 from orgcal.stack.passphrase import passphrase_variables
@@ -115,9 +115,10 @@ def stack_environment(
     Raises:
         UsageError: there is no such stack, or its file names no cloud.
     """
-    cloud = stack_cloud(project_dir, stack)
+    core = read_core_settings(project_dir, stack)
+    cloud = core.entra.cloud
     own_dir = private_dir(stack_dir(project_dir, stack, environ))
-    shared_dir = emulator_home(project_dir, stack, environ)
+    shared_dir = emulator_home(project_dir, core, environ)
     beside_proxies, proxies = loopback_variables(environ)
     variables = {
         "PULUMI_SKIP_UPDATE_CHECK": "true",

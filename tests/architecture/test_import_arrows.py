@@ -15,13 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
     "orgcal.errors",
     "orgcal.durations",
+    "orgcal.patience",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
+    "orgcal.settings",
     "orgcal.tenants",
     "orgcal.engine",
     "orgcal.stack",
-    "orgcal.settings",
     "verify",
     "orgcal.consent",
     "orgcal.operations",
@@ -29,7 +30,14 @@ ORDER = [
     "orgcal.ci",
     "orgcal.cli",
 ]
-FOUNDATION = {"orgcal.errors", "orgcal.durations", "orgcal.files", "orgcal.entra", "orgcal.platforms"}
+FOUNDATION = {
+    "orgcal.errors",
+    "orgcal.durations",
+    "orgcal.patience",
+    "orgcal.files",
+    "orgcal.entra",
+    "orgcal.platforms",
+}
 MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enumerate(ORDER)}
 MAY_IMPORT |= {
     "orgcal": set(),
@@ -99,7 +107,7 @@ def test_pulumi_is_imported_by_engine_stack_provisioning_and_plugins_only() -> N
             if any(name.split(".")[0] in ("pulumi", "pulumi_azuread") for name in names):
                 importers.add(part_of(module))
 
-    assert importers <= {"orgcal.engine", "orgcal.stack", "orgcal.settings", "provisioning", "orgcal.provider"}
+    assert importers <= {"orgcal.engine", "orgcal.stack", "provisioning", "orgcal.provider"}
 
 
 def test_program_tells_its_story_in_forty_lines() -> None:

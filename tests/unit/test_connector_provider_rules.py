@@ -11,6 +11,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import UsageError
 from orgcal.platforms.certificate import make_certificate
 from orgcal.provider._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, reveal
@@ -119,9 +120,9 @@ def test_credentials_check_empty_secret_and_kind_that_is_not_taken_are_refused()
 
 
 def held(secret: str, salt: str = "00" * 32) -> Properties:
-    from orgcal.platforms import Credential
+    from orgcal.platforms import PlatformCredential
 
-    fingerprint = Credential("c", 1, client_secret=secret).fingerprint(salt.encode())
+    fingerprint = PlatformCredential("c", 1, ClientSecret(secret)).fingerprint(salt.encode())
     return {"fingerprint": fingerprint, "fingerprintKey": Secret(salt), "pushedAt": "2026-01-01T00:00:00Z"}
 
 
