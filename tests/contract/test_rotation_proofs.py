@@ -400,4 +400,4 @@ def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(ben
         check_new_generation(4, state, brought, bench.environ)
     assert refused.value.where == "orgcal:credential.certificates.4"
 
-    check_new_generation(4, state, replace(brought, certificates={3: files, 4: files}), bench.environ)
+    check_new_generation(4, state, brought.model_copy(update={"certificates": {3: files, 4: files}}), bench.environ)

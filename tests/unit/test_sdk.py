@@ -298,7 +298,7 @@ def test_unexpected_error_shows_type_and_place_but_no_text(stub: Any, note: Note
 
 def test_unknown_type_is_named_with_the_known_ones(stub: Any) -> None:
     text = refused(lambda: stub.Check(provider_pb2.CheckRequest(urn="urn:pulumi:a::b::demo:index:Noet::n")))
-    assert text == "the plugin 'demo' has no resource type 'demo:index:Noet'; known are demo:index:Note"
+    assert text == "the plugin 'demo' has no type 'demo:index:Noet'; known are demo:index:Note"
 
 
 def test_invoke_answers_and_checks_arguments(stub: Any) -> None:
