@@ -162,7 +162,8 @@ def _without_encrypted(value: Any, path: str, encrypted: list[str]) -> Any:
         if list(value) == ["secure"] and isinstance(value["secure"], str):
             encrypted.append(path)
             return ENCRYPTED
-        return {name: _without_encrypted(item, f"{path}.{name}", encrypted) for name, item in sorted(value.items())}
+        plain = {name: _without_encrypted(item, f"{path}.{name}", encrypted) for name, item in value.items()}
+        return dict(sorted(plain.items()))
     if isinstance(value, list):
         return [_without_encrypted(item, f"{path}[{number}]", encrypted) for number, item in enumerate(value)]
     return value
