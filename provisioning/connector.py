@@ -14,8 +14,7 @@ from typing import Any
 
 import pulumi
 
-VERSION = "0.1.0"
-"""Of the package; `plugins.providers` in Pulumi.yaml names the same."""
+from orgcal import __version__
 
 
 class _Resource(pulumi.CustomResource):
@@ -334,4 +333,4 @@ class CertificateKey(_Resource):
 
 
 def _with_version(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=VERSION), opts)
+    return pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=__version__), opts)

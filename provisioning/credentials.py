@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 import pulumi_azuread as azuread
 
+from orgcal.durations import NEVER
 from orgcal.entra.home.applications import certificate_subject, credential_name
 from orgcal.settings.model import Settings
 from provisioning.application import EntraApplication, stack_tag
@@ -20,9 +21,6 @@ from provisioning.byo_certificate import read_certificate
 from provisioning.connector import CertificateKey, ConnectorCredentials, CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.end_dates import compare_end_dates
-
-NEVER = "2299-12-31T23:59:59Z"
-"""The end date of what does not end, as in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orgcal import __version__
 from orgcal.provider._sdk import Provider
 from orgcal.provider._server import serve
 from orgcal.provider.connector.certificates import CertificateKey
@@ -9,13 +10,11 @@ from orgcal.provider.connector.connectors import Connector
 from orgcal.provider.connector.credentials import ConnectorCredentials
 from orgcal.provider.connector.ledgers import CredentialLedger
 
-VERSION = "0.1.0"
-
 
 def main() -> None:
     """Serve the package `orgcal`."""
     resources = [Connector(), CredentialLedger(), ConnectorCredentials(), CertificateKey()]
-    serve(Provider("orgcal", VERSION, resources))
+    serve(Provider("orgcal", __version__, resources))
 
 
 if __name__ == "__main__":
