@@ -8,8 +8,8 @@ import jwt
 import pytest
 import requests
 
-from orgcal.consent.next_state import next_state
 from orgcal.consent.outcomes import ConsentOutcome, read_answer
+from orgcal.consent.recording import next_state
 from orgcal.entra.aadsts import SEND_LINK, Kind, meaning_of, number_in
 from orgcal.entra.auth import refusal_in
 from orgcal.entra.clouds import load_endpoints
