@@ -18,7 +18,8 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.platforms import Credential, open_platform
+from orgcal.patience import Clock
+from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.log import RotationLog
@@ -70,8 +71,7 @@ class Bench:
             self.session,
             patience=timedelta(seconds=patience_s),
             tell=self.told.append,
-            sleep=self.sleep,
-            monotonic=lambda: self.slept_s,
+            clock=Clock(lambda: self.slept_s, self.sleep),
         )
 
     @property
@@ -241,14 +241,14 @@ def test_platform_that_shows_nothing_is_said_to_prove_nothing(bench: Bench) -> N
 @pytest.mark.parametrize(
     ("held", "says"),
     [
-        (Credential("", 1, "not the one"), "is not generation 1 of the stack"),
-        (Credential("", 2, "not the one"), "has generation 2, not 1"),
+        (PlatformCredential("", 1, ClientSecret("not the one")), "is not generation 1 of the stack"),
+        (PlatformCredential("", 2, ClientSecret("not the one")), "has generation 2, not 1"),
         (None, "has no credential"),
     ],
     ids=["other secret", "other generation", "none"],
 )
 def test_platform_with_another_credential_than_the_stacks_fails_the_proof(
-    bench: Bench, held: Credential | None, says: str
+    bench: Bench, held: PlatformCredential | None, says: str
 ) -> None:
     platform = open_platform({"kind": "local"}, bench.environ)
     if held is None:
@@ -279,7 +279,9 @@ class Further:
 
     def push(self, generation: int, value: str) -> None:
         key, client_id = self.outputs.connector_key, self.outputs.client_id
-        self.platform.push_credentials(key, Credential(client_id, generation, value, scopes=self.outputs.scopes))
+        self.platform.push_credentials(
+            key, PlatformCredential(client_id, generation, ClientSecret(value), scopes=self.outputs.scopes)
+        )
 
     def in_use(self) -> Proofs:
         with self.proofs() as proofs:

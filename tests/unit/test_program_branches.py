@@ -5,7 +5,6 @@ Each test returns an `Output`, so that none passes before its values are known.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +28,7 @@ from provisioning.credentials import ApplicationCredentials, push
 from provisioning.home import HomeTenant
 from provisioning.inputs import ledger_inputs
 from provisioning.permissions import Declared
+from tests.support.program_mocks import use_mocks
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
 GRAPH_PRINCIPAL = "bbbbbbbb-0000-4000-8000-000000000001"
@@ -79,12 +79,7 @@ class QuietHome(HomeTenant):
 @pytest.fixture
 def registered() -> Registered:
     mocks = Registered()
-    try:
-        asyncio.get_event_loop_policy().get_event_loop()
-    except RuntimeError:
-        # Pulumi takes the thread's event loop, and a test that called `asyncio.run` before has left none.
-        asyncio.set_event_loop(asyncio.new_event_loop())
-    pulumi.runtime.set_mocks(mocks, project="orgcal", stack="prod", preview=False)
+    use_mocks(mocks)
     return mocks
 
 

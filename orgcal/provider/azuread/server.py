@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 
 from orgcal.errors import OrgcalError
 from orgcal.provider import _server
