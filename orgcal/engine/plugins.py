@@ -24,7 +24,8 @@ from orgcal.engine.find import Engine
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import AZUREAD_PROGRAM, azuread_on_path, refuse_standin_on_path
-from orgcal.errors import CloudMismatch, EngineError, UsageError
+from orgcal.errors import CloudMismatch, EngineError, PlatformError, UsageError
+from orgcal.files.whole import write_whole
 
 PLUGIN_VARIABLE = "AZUREAD_PLUGIN"
 INSTALL_LIMIT_S = 180.0
@@ -232,9 +233,8 @@ def _remembered(failed: Path) -> str:
 
 
 def _remember(failed: Path, why: str) -> None:
-    with contextlib.suppress(OSError):  # not remembered: the next run tries again, that is all
-        failed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        failed.write_text(json.dumps({"at": time.time(), "why": why}) + "\n", encoding="utf-8")
+    with contextlib.suppress(PlatformError):  # the next run tries again
+        write_whole(failed, json.dumps({"at": time.time(), "why": why}) + "\n")
 
 
 def _asked(environ: Mapping[str, str]) -> str | None:
@@ -249,7 +249,4 @@ def _asked(environ: Mapping[str, str]) -> str | None:
 
 
 def _keep(stack_dir: Path, kind: Kind) -> None:
-    stack_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    staging = stack_dir / f"{_KEPT}.new"
-    staging.write_text(json.dumps({"plugin": kind}) + "\n", encoding="utf-8")
-    staging.replace(stack_dir / _KEPT)
+    write_whole(stack_dir / _KEPT, json.dumps({"plugin": kind}) + "\n")
