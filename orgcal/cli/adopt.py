@@ -9,6 +9,7 @@ import typer
 
 from orgcal.cli.common import JsonOption, open_stack, print_result
 from orgcal.errors import UsageError
+from orgcal.files.whole import write_whole
 
 if TYPE_CHECKING:
     from orgcal.operations.adopt import Plan
@@ -41,7 +42,7 @@ def adopt(
             if not as_json:
                 _show(planned, before)
             if yes:
-                opened.file.write_text(planned.new_settings, encoding="utf-8")
+                write_whole(opened.file.resolve(), planned.new_settings, private=False)
                 carry_out(graph, planned, opened, state)
     if yes:
         next_step = f"adopted; next: pulumi preview --stack {stack}, which shows the new generation of the credential"

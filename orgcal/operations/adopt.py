@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orgcal import __version__
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
@@ -311,7 +312,9 @@ def import_list(
     if component not in known_urns:
         resources.insert(0, {"type": ENTRA_APPLICATION, "name": "application", "component": True, **logical})
     if f"{urn_prefix}{CONNECTOR}::{RESOURCE_NAME}" not in known_urns:
-        resources.append({"type": CONNECTOR, "name": "connector", "id": connector_id, "version": "0.1.0", **logical})
+        resources.append(
+            {"type": CONNECTOR, "name": "connector", "id": connector_id, "version": __version__, **logical}
+        )
     return [item for item in resources if item.get("component") or item["id"]], names
 
 

@@ -127,7 +127,7 @@ class OpenStack:
         from orgcal.entra.session import new_session
 
         endpoints = self.endpoints
-        home = self.core.entra.tenant_id or (endpoints.emulated.operator_tenant_id if endpoints.emulated else "")
+        home = endpoints.home_tenant_id(self.core.entra.tenant_id)
         if not home:
             raise UsageError(
                 "the stack names no home tenant",

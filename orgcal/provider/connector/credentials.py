@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from orgcal import resource_types
+from orgcal.durations import rfc3339
 from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 from orgcal.platforms import (
     Platform,
@@ -142,7 +143,7 @@ def _push(platform: Platform, news: Properties, salt: str) -> Properties:
     return {
         "fingerprint": credential.fingerprint(salt.encode()),
         "fingerprintKey": Secret(salt),
-        "pushedAt": held.updated_at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "pushedAt": held.updated_at or rfc3339(datetime.now(UTC)),
     }
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from orgcal import resource_types
+from orgcal.durations import NEVER
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
     Call,
@@ -27,7 +28,7 @@ from orgcal.provider._sdk import (
     State,
     has_unknown,
 )
-from orgcal.provider.connector.ledger import NEVER, DesiredGenerations, Ledger, LedgerEntry, Refused, record
+from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerEntry, Refused, record
 
 
 class CredentialLedger(Resource):
