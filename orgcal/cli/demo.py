@@ -56,7 +56,7 @@ def demo(
 
 
 def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, stopping: bool) -> bool:
-    """The job; whether it did what a demo should.
+    """Run the job; whether it did what a demo should.
 
     Args:
         story: is told what happens.

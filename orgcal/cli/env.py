@@ -34,7 +34,7 @@ def env(
 
 
 def _warn(missing: OrgcalError) -> None:
-    """Says on standard error, which `eval` leaves to the terminal, what the shell is set up without."""
+    """Print what the shell is set up without; on standard error, which `eval` leaves to the terminal."""
     typer.echo(f"orgcal env: {missing}", err=True)
 
 

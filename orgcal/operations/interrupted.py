@@ -119,7 +119,7 @@ class InterruptedRuns:
         return changed
 
     def _arrives(self, graph: GraphClient, resource_id: str) -> bool:
-        """Wait until reads show an object that the state holds as incomplete; whether they do.
+        """Wait until reads show an object that is incomplete in the state; whether they do.
 
         The azuread plugin changes a new service principal once, and takes "not found" for a failure, although the
         object only has not reached every replica yet (https://github.com/hashicorp/terraform-provider-azuread/issues/1811).
@@ -153,7 +153,7 @@ class InterruptedRuns:
         return bool(made_id)
 
     def _remove_lost(self, graph: GraphClient, application_object_id: str, state: StackState) -> bool:
-        """Remove credentials of the stack that no state holds; whether there were any."""
+        """Remove credentials of the stack that are in no state; whether there were any."""
         application = applications.by_object_id(graph, application_object_id) if application_object_id else None
         lost = list(credentials_of(graph, application, self._tag)) if application else []
         removed = [

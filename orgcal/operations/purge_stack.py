@@ -47,7 +47,7 @@ class Purged:
 
 @dataclass(frozen=True, slots=True)
 class StackPurged:
-    """How it ended.
+    """What a purge of a stack removed.
 
     Attributes:
         result: of the engine.
@@ -101,7 +101,7 @@ def purge_application(graph: GraphClient, client_id: str, application_object_id:
 
 
 def refuse_purge(stack: OpenStack) -> None:
-    """Refuse where customers may depend on what is in the recycle bin; before any engine or server is asked.
+    """Refuse where customers may depend on what is in the recycle bin; looks at the settings alone.
 
     Raises:
         UsageError: the stack is protected, or neither ephemeral nor of the emulator.

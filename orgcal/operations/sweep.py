@@ -1,4 +1,4 @@
-"""Objects that a stack has made and that are not in its state: what a killed run leaves behind.
+"""Finds and removes what a stack has made and is not in its state: what a killed run leaves behind.
 
 Found by the stack's tag on applications, and by its names on credentials. Somebody else's are never touched, nor is an
 application that the connector uses.

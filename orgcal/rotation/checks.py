@@ -1,4 +1,4 @@
-"""Refusals before the first write, one sentence each."""
+"""Refuses, before the first write, what a rotation cannot do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def has_nothing_to_rotate(state: CredentialState, section: CredentialSettings) -
 
 
 def check_request(state: CredentialState, section: CredentialSettings, request: RotationRequest, now: datetime) -> None:
-    """Find out whether what was asked for is possible.
+    """Refuse a request that is not possible now.
 
     Raises:
         UsageError: it is not.
@@ -48,7 +48,7 @@ def check_request(state: CredentialState, section: CredentialSettings, request: 
 
 
 def check_place(state: CredentialState, environment: StackEnvironment) -> None:
-    """Find out whether the stack's directory can be asked, and is the one it was deployed to.
+    """Refuse where the stack's directory cannot be reached, or is not the one that it was deployed to.
 
     Raises:
         UsageError: the stack lives on an emulator that does not run, or that is another one.
@@ -67,7 +67,7 @@ def check_place(state: CredentialState, environment: StackEnvironment) -> None:
 def check_new_generation(
     number: int, state: CredentialState, section: CredentialSettings, environ: Mapping[str, str]
 ) -> None:
-    """Find out whether a new generation could take over once it is made.
+    """Refuse a new generation that could not take over once it is made.
 
     Raises:
         UsageError: it could not.

@@ -1,4 +1,4 @@
-"""The stack's file in a working copy of git: what a rotation asks of it, and how a commit of it is made."""
+"""The stack's file in a working copy of git: questions to git, and commits of the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class GitRefused(OrgcalError):
 
 
 class TrackedFile:
-    """The stack's file and the working copy that it lies in; nothing is ever asked of a person.
+    """The stack's file in its working copy; git never asks a person.
 
     Args:
         file: the stack's file.

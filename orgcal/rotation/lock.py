@@ -1,4 +1,4 @@
-"""One rotation at a time, and never beside another update: locks, and how long to wait for them."""
+"""Keeps rotations of a stack apart from each other and from other updates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_PAUSE_S = 2.0
 
 
 class UpdateLock:
-    """Waits for others, all in all not longer than it may.
+    """Waits for others that work on a stack, all in all for a limited time.
 
     Args:
         stack: the stack's name, for messages.
@@ -81,7 +81,7 @@ class UpdateLock:
             runner.release_dead_lock()
 
     def pause(self, holder: str) -> None:
-        """Wait a moment for somebody.
+        """Wait a moment for whoever works on the stack.
 
         Raises:
             StackLocked: there has been enough waiting.

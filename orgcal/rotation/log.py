@@ -1,4 +1,4 @@
-"""Rows in the registry's log, where the stack has a registry; and the organisations it knows."""
+"""Writes a rotation into the registry's log, and samples the registry's organisations, where there is a registry."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class RotationLog:
         self._tell = tell
 
     def step(self, step: RotationStep) -> None:
-        """A step was done."""
+        """Log a step that was done."""
         self._write(step.generation, step.do.value, why=step.why)
 
     def proof(self, generation: int, proof: Proof) -> None:
-        """A proof was made."""
+        """Log a proof."""
         result = "proved" if proof.passed else "not proved"
         self._write(generation, result, way=proof.way, organisations=list(proof.organisations), said=proof.words())
 
     def removed(self, orphans: Iterable[Orphan]) -> None:
-        """Left-over credentials were removed."""
+        """Log left-over credentials that were removed."""
         for orphan in orphans:
             number = int(orphan.name.rpartition(" ")[2])
             self._write(number, "left-over removed", name=orphan.name, key_id=orphan.object_id)

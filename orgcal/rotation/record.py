@@ -1,4 +1,4 @@
-"""How the stack's file is kept: left in the working copy, committed to the branch, or proposed in a pull request.
+"""Records the stack's file: left in the working copy, committed to the branch, or proposed in a pull request.
 
 A rotation whose record is lost leaves checkouts that the ledger refuses to deploy; so it is found out before the first
 write whether a record can be pushed, and each step is recorded right after its update.

@@ -1,1 +1,1 @@
-"""A stack: where it lives, what it gave out, what its state holds."""
+"""A stack, opened: its environment, its outputs, its state, and the engine that runs on it."""

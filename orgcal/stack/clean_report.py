@@ -1,4 +1,4 @@
-"""`python -m orgcal.stack.clean_report`: says what `make clean` leaves, and where; removes nothing."""
+"""`python -m orgcal.stack.clean_report`: prints what `make clean` leaves, and where; removes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stack needs in the environment: one place decides it, for `orgcal env` and for our own calls.
+"""Decides what a stack needs in an environment, for `orgcal env` and for our own calls.
 
 Stack `dev` keeps everything in the checkout under `.local/dev/`, every other stack under the user's data
 directory. No value is a secret: secrets are named by the path of a file.

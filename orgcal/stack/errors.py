@@ -1,4 +1,4 @@
-"""What the engine printed about a stack, as one sentence with its repair."""
+"""Makes one sentence with its repair out of what the engine printed about a stack."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
 
 
 def _without_repeats(sentences: Iterable[str]) -> list[str]:
-    """The sentences that say something that no longer one of them says."""
+    """The sentences without those that are part of a longer one."""
     told = dict.fromkeys(text for text in sentences if text)
     return [text for text in told if not any(text in other for other in told if other != text)]
 
@@ -122,7 +122,7 @@ def _wrong_passphrase(stack: str, where: str) -> EngineError:
 
 
 def _last_line(transcript: str) -> str:
-    """What an engine says that names no error: its last complaint, or else what its program last raised."""
+    """Of an output without an error: the last line on standard error, or else what the program last raised."""
     parts = re.split(r"^\s*stderr:", transcript, flags=re.MULTILINE)  # as the Automation API labels them
     complaints = [line for line in map(_unlabelled, parts[-1].splitlines()) if line]
     return (complaints or _RAISED.findall(transcript) or ["the engine failed without saying why"])[-1]

@@ -1,6 +1,6 @@
-"""A Pulumi backend in local files, after an engine was killed in it: locks of the dead, empty descriptions.
+"""Repairs a Pulumi backend in local files after an engine was killed: locks of dead processes, empty descriptions.
 
-Of other backends nothing can be told here, and nothing is done to them.
+Other backends are left alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A stack of this checkout, opened for one command: whatever belongs to it, found or made when it is first needed.
+"""Opens a stack of this checkout for one command: whatever belongs to it is found when it is first needed.
 
-Imports that take long are made where they are needed: `orgcal env` and `orgcal tenants` shall start at once.
+Imports that take long are made where they are needed: `orgcal env` and `orgcal tenants` have to start at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a deployed stack tells the rest of the program: one typed record, the stack output `orgcal`.
+"""The outputs of a deployed stack: one typed record, the stack output `orgcal`.
 
 The Pulumi program writes it, everything else (`verify`, consent, rotation, status) reads only it.
 `pulumi stack output orgcal` prints it, with the secret hidden.

@@ -1,4 +1,4 @@
-"""A preview by somebody who may not see the stack's secrets: a reviewer's runner, for one.
+"""Previews an update for somebody who may not see the stack's secrets, such as a reviewer's runner.
 
 Pulumi decrypts a whole state before it previews. So the state is taken as the backend keeps it, each secret in it is
 replaced by a placeholder, and the preview runs on that copy, in a directory that is gone afterwards. Equal
