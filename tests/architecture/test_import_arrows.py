@@ -16,6 +16,7 @@ ORDER = [
     "orgcal.errors",
     "orgcal.durations",
     "orgcal.patience",
+    "orgcal.resource_types",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
