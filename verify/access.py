@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import shlex
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from orgcal.entra.auth import TokenSource
-from orgcal.entra.graph import backoff_s
-from orgcal.entra.roles import EffectiveRoles, effective_roles
-from orgcal.entra.tokens import Tokens
+from orgcal.entra.aadsts import SEND_LINK
+from orgcal.entra.auth import Tokens, TokenSource
+from orgcal.entra.probe import TenantAccess, probe_tenant
 from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
+from orgcal.patience import Clock, Patience
 from verify.context import RunContext
 from verify.credentials import CannotTell, NoCredential
 from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
 
-NO_SUCH_TENANT = frozenset({90002, 90038})
-"""Source: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes"""
-
 TOKEN_ATTEMPTS = 3
-
-NOT_CONSENTED = frozenset({700016, 7000229})
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What was found out; `tokens` is None where there is no token.
+    """The access to one organisation; `tokens` is None where there is no token.
 
     Attributes:
         results: of the checks `tenant` and `token`.
@@ -75,13 +68,13 @@ class PlatformTokens:
 
 
 class PatientTokens:
-    """Tokens that are asked for again where no answer came: a lost connection is not an organisation that refuses.
+    """Tokens that are requested again where no answer came: a lost connection is not an organisation that refuses.
 
     Args:
         tokens: where they come from.
-        budget_s: seconds that one wait may take.
+        budget_s: seconds that the waits for one token may take in all.
         stopped: true ends a wait at once.
-        sleep: for tests.
+        clock: for tests.
     """
 
     def __init__(
@@ -89,12 +82,12 @@ class PatientTokens:
         tokens: Tokens,
         budget_s: float,
         stopped: Callable[[], bool] = never,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock | None = None,
     ) -> None:
         self._tokens = tokens
         self._budget_s = budget_s
         self._stopped = stopped
-        self._sleep = sleep
+        self._clock = clock or Clock()
 
     def token(self) -> str:
         """As `Tokens.token`."""
@@ -105,38 +98,36 @@ class PatientTokens:
         return self._patiently(lambda: self._tokens.renewed(refused))
 
     def _patiently(self, ask: Callable[[], str]) -> str:
-        for attempt in range(1, TOKEN_ATTEMPTS):
+        patience = Patience(self._budget_s, Clock(self._clock.monotonic, self._sleep))
+        while True:
             try:
                 return ask()
             except Unreachable as error:
-                wait_s = backoff_s(attempt) if error.retry_after_s is None else error.retry_after_s
-                if wait_s > self._budget_s or self._stopped():
+                if patience.tries == TOKEN_ATTEMPTS or self._stopped() or not patience.wait(error.retry_after_s):
                     raise
-                self._wait(wait_s)
-        return ask()
 
-    def _wait(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         while seconds > 0 and not self._stopped():
             part = min(seconds, 0.25)
-            self._sleep(part)
+            self._clock.sleep(part)
             seconds -= part
 
 
 def gain_access(target: Target, shared: RunContext) -> Access:
     """Ask for a token of `target`, in the way the options say."""
     options = shared.options
+    connector = options.connector
     try:
         source = _source(target, shared)
-        tokens = PatientTokens(source.tokens, options.pace.budget_s, options.stop)
-        tokens.token()
     except OrgcalError as error:
-        return Access(_refused(target, error))
+        return Access(_undecided(error))
+    tokens = PatientTokens(source.tokens, options.pace.budget_s, options.stop)
+    declared = frozenset(connector.permissions)
+    access = probe_tenant(shared.endpoints, tokens, shared.session, connector.client_id, declared)
+    if access.error is not None:
+        return Access(_refused(target, access, access.error))
     exists = CheckResult("tenant", Verdict.PASS, "the tenant exists")
-    try:
-        found = effective_roles(shared.endpoints, tokens, shared.session, options.connector.client_id)
-    except OrgcalError:
-        found = EffectiveRoles(None, "")
-    return Access((exists, _granted(source)), tokens, found.names, found.source)
+    return Access((exists, _granted(source)), tokens, access.effective, access.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,27 +174,32 @@ def _granted(source: _Source) -> CheckResult:
     )
 
 
-def _refused(target: Target, error: OrgcalError) -> tuple[CheckResult, ...]:
-    """The results of `tenant` and `token` where there is no token."""
-    evidence: dict[str, Any] = {}
-    if isinstance(error, EntraError):
-        evidence = {"error": error.error, "aadsts": error.aadsts, "correlation_id": error.correlation_id}
-        if error.aadsts in NO_SUCH_TENANT:
-            return (
-                CheckResult("tenant", Verdict.FAIL, error.what, error.repair, evidence=evidence),
-                CheckResult("token", Verdict.SKIP, "there is no tenant to ask for a token"),
-            )
-        repair = error.repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
-        if error.aadsts in NOT_CONSENTED and target.consent_link:
-            repair = f"send this link to the organisation's administrator: {target.consent_link}"
+def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[CheckResult, ...]:
+    """The results of `tenant` and `token` where a token was requested and there is none."""
+    if not isinstance(error, EntraError):
+        return _undecided(error)
+    evidence = {"error": error.error, "aadsts": error.aadsts, "correlation_id": error.correlation_id}
+    if access.access == "no tenant":
         return (
-            CheckResult("tenant", Verdict.PASS, "the tenant exists"),
-            CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),
+            CheckResult("tenant", Verdict.FAIL, error.what, error.repair, evidence=evidence),
+            CheckResult("token", Verdict.SKIP, "there is no tenant to ask for a token"),
         )
-    undecided = isinstance(error, Unreachable | UsageError) and not isinstance(error, NoCredential)
-    verdict = Verdict.ERROR if undecided else Verdict.FAIL
+    if target.consent_link:
+        link = f"send this link to the organisation's administrator: {target.consent_link}"
+        repair = error.repair.replace(SEND_LINK, link)
+    else:
+        repair = error.repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
+    return (
+        CheckResult("tenant", Verdict.PASS, "the tenant exists"),
+        CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),
+    )
+
+
+def _undecided(error: OrgcalError) -> tuple[CheckResult, ...]:
+    """The results of `tenant` and `token` where Entra ID did not answer, or could not be asked."""
+    unknown = isinstance(error, Unreachable | UsageError) and not isinstance(error, NoCredential)
     where = f"{error.where}: " if error.where else ""
     return (
         CheckResult("tenant", Verdict.SKIP, "nobody could be asked"),
-        CheckResult("token", verdict, f"{where}{error.what}", error.repair),
+        CheckResult("token", Verdict.ERROR if unknown else Verdict.FAIL, f"{where}{error.what}", error.repair),
     )

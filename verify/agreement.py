@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import operator_tokens
 from orgcal.entra.permissions import GRAPH_APP_ID
@@ -104,13 +105,10 @@ def _connector(outputs: StackOutputs, shared: RunContext) -> list[str]:
         said.append(f"connector: client id {held.client_id} instead of {outputs.client_id}")
     if held.generation is not None and held.generation != outputs.active_generation:
         said.append(f"connector: credential {held.generation} instead of {outputs.active_generation}")
-    if held.credential is not None and outputs.client_secret is not None and outputs.credential_kind == "secret":
-        from orgcal.platforms.model import Credential
-
-        ours = Credential(outputs.client_id, outputs.active_generation, outputs.client_secret.get_secret_value())
-        theirs = Credential(outputs.client_id, outputs.active_generation, held.credential.client_secret)
-        if not ours.same_as(theirs):
-            said.append("connector: its secret is not the stack's")
+    ours = outputs.client_secret
+    if held.credential is not None and ours is not None and outputs.credential_kind == "secret":
+        same = held.credential.credential == ClientSecret(ours.get_secret_value())
+        said += [] if same else ["connector: its secret is not the stack's"]
     return said
 
 

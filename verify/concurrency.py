@@ -10,9 +10,9 @@ Source: https://learn.microsoft.com/en-us/graph/throttling-limits and https://le
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
+from orgcal.patience import Clock
 from verify.models import Pace
 
 NEARLY_THROTTLED = 0.9
@@ -78,21 +78,18 @@ class Gate:
     Args:
         budget_s: seconds that may be spent waiting in all.
         stopped: true ends a wait at once.
-        monotonic: the clock; a wall clock that jumps would let requests out early.
-        sleep: for tests.
+        clock: for tests.
     """
 
     def __init__(
         self,
         budget_s: float,
         stopped: Callable[[], bool] = lambda: False,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._stopped = stopped
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._clock = clock or Clock()
         self._open_at = 0.0
         self._budget_s = budget_s
         self.waited_s = 0.0
@@ -101,10 +98,10 @@ class Gate:
     def hold(self, seconds: float) -> None:
         """No request before `seconds` from now, or before an earlier hold ends, whichever is later."""
         with self._lock:
-            until = self._monotonic() + seconds
+            until = self._clock.monotonic() + seconds
             if until <= self._open_at:
                 return
-            added = until - max(self._open_at, self._monotonic())
+            added = until - max(self._open_at, self._clock.monotonic())
             if self.waited_s + added > self._budget_s:
                 self.exhausted = True
                 return
@@ -121,7 +118,7 @@ class Gate:
         while True:
             if self.shut:
                 return False
-            left = self._open_at - self._monotonic()
+            left = self._open_at - self._clock.monotonic()
             if left <= 0:
                 return True
-            self._sleep(min(left, 0.25))
+            self._clock.sleep(min(left, 0.25))

@@ -82,11 +82,7 @@ def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Fo
         )
     if held.credential is None:
         raise CannotTell("the platform does not show this credential", where=platform.place, repair=_INSTEAD)
-    if held.credential.kind == "certificate":
-        credential: Credential = ClientCertificate(held.credential.private_key_pem, held.credential.certificate_pem)
-    else:
-        credential = ClientSecret(held.credential.client_secret)
-    return Found(credential, "read back from the connector", "connector")
+    return Found(held.credential.credential, "read back from the connector", "connector")
 
 
 def _from_file(path: Path) -> Credential:

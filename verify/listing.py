@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object
+from orgcal.entra.auth import Tokens
 from orgcal.entra.batch import limit_share
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.entra.graph import backoff_s, checked_next_link
-from orgcal.entra.tokens import Tokens
+from orgcal.entra.graph import checked_next_link
 from orgcal.errors import GraphError, OrgcalError, Unreachable
+from orgcal.patience import backoff_s
 from verify.batching import PAGE_SIZE
 from verify.concurrency import NEARLY_THROTTLED, Gate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from orgcal.entra.tokens import Tokens
+from orgcal.entra.auth import Tokens
 from orgcal.errors import OrgcalError
 from verify.access import gain_access
 from verify.classification import ReadingStats

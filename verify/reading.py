@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from orgcal.entra.auth import Tokens
 from orgcal.entra.batch import BatchAnswer, BatchSender
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.entra.graph import backoff_s
-from orgcal.entra.tokens import Tokens
 from orgcal.errors import OrgcalError, Unreachable
+from orgcal.patience import backoff_s
 from verify.batching import Read, ReadQueue, User
 from verify.classification import MailboxClassifier, ReadingStats
 from verify.concurrency import NEARLY_THROTTLED, Gate, Window

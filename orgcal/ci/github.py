@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orgcal.ci.roles import Environment
-from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError, UsageError
+from orgcal.patience import Clock
 from orgcal.platforms.access import read_address, session_for
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues, repository_path
 from orgcal.platforms.rest import RestClient, segment

@@ -98,13 +98,13 @@ def check(
         wanted = [found.registry.current(tenant)] if tenant else found.registry.tenants()
         undecided = 0
         for checked in check_tenants(service, wanted):
-            undecided += checked.finding.access == "unknown"
+            undecided += not checked.probe.decided
             if as_json:
                 typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
             else:
                 print_tenant(checked.tenant)
-                if checked.finding.access == "unknown":
-                    typer.echo(f"  could not be checked: {checked.finding.sentence}")
+                if not checked.probe.decided:
+                    typer.echo(f"  could not be checked: {checked.probe.sentence}")
                 elif checked.tenant.state is State.RECONSENT_NEEDED:
                     typer.echo(f"  next: orgcal consent link {checked.tenant.tenant_id} --stack {stack}")
     if undecided:

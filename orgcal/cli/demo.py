@@ -148,7 +148,7 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
 
     known = service.registry.wanted(tenant.tenant_id)
     # What the registry knows may be of an application that is gone; a fresh token is not.
-    if known.state in (State.CONSENTED, State.VERIFIED) and service.prover.look(tenant.tenant_id).access == "granted":
+    if known.state in (State.CONSENTED, State.VERIFIED) and service.prober.probe(tenant.tenant_id).access == "granted":
         story.line(f"{tenant.name}: its administrator has consented before")
         return
     administrator = _administrator(process, tenant.tenant_id)
@@ -178,12 +178,12 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
     Where it has not consented, it gets a new link; earlier ones that nobody used are useless then.
     """
     from orgcal.cli.demo_ending import Invited
-    from orgcal.consent.check import check_tenant
+    from orgcal.consent.check import check_tenants
     from orgcal.consent.outcomes import ConsentOutcome
     from orgcal.tenants import links
 
-    checked = check_tenant(service, tenant)
-    if checked.finding.access == "granted":
+    checked = next(check_tenants(service, [tenant]))
+    if checked.probe.access == "granted":
         return Invited(checked.tenant)
     answers = [entry.result for entry in service.registry.log(tenant.tenant_id) if entry.action == "consent"]
     links.revoke(service.registry, tenant.tenant_id)

@@ -104,12 +104,12 @@ def remove(
         access, named = "none", "the application"
         if known.state in ACTIVE:
             with outputs_asked(stack) as asked, service_of(found, asked) as service:
-                access = service.prover.look(known.tenant_id).access
+                access = service.prober.probe(known.tenant_id).access
                 named = f"{service.outputs.display_name} (application id {service.outputs.client_id})"
-        if access in ("granted", "partial", "unknown") and not force:
+        if access not in ("none", "no tenant") and not force:
             raise UsageError(
                 f"{known.name} has not revoked its consent"
-                if access != "unknown"
+                if access in ("granted", "partial")
                 else f"nobody can tell whether {known.name} has revoked its consent",
                 where=known.tenant_id,
                 repair=(

@@ -1,17 +1,17 @@
-"""Keeps the registry true: what fresh tokens say about every organisation becomes its state."""
+"""Keeps the registry true: what a probe says about every organisation becomes its state."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orgcal.consent.next_state import next_state
-from orgcal.consent.proof import ConsentProbe
 from orgcal.consent.service import AT_ONCE, ConsentService
+from orgcal.entra.probe import TenantAccess
+from orgcal.patience import Clock
 from orgcal.tenants.model import State, Tenant
 
 if TYPE_CHECKING:
@@ -32,32 +32,32 @@ class CheckedTenant:
 
     tenant: Tenant
     before: State
-    finding: ConsentProbe
+    probe: TenantAccess
 
     def as_json(self) -> dict[str, Any]:
-        """What was found, as a JSON object."""
+        """The probe, as a JSON object."""
         return {
             "before": self.before.value,
-            "access": self.finding.access,
-            "missing": list(self.finding.missing),
-            "surplus": list(self.finding.surplus),
-            "sentence": self.finding.sentence,
+            "access": self.probe.access,
+            "missing": list(self.probe.missing),
+            "surplus": list(self.probe.surplus),
+            "sentence": self.probe.sentence,
         }
 
 
 def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterator[CheckedTenant]:
-    """Look at `tenants` with fresh tokens and write down what is true; in the order in which answers come.
+    """Probe `tenants` and write the result into the registry; in the order in which answers come.
 
     Where nobody can tell (no network, our own credential refused), the state stays as it is. Only the caller's thread
     writes: dozens of writers at once would make a SQLite file wait longer than it may.
     """
-    prover = service.new_prover(_Remembered(service.credential))
+    prober = service.new_prober(RememberedCredential(service.credential))
     waiting = iter(tenants)
-    running: dict[Future[ConsentProbe], Tenant] = {}
+    running: dict[Future[TenantAccess], Tenant] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
         while True:
             while len(running) < 2 * AT_ONCE and (tenant := next(waiting, None)) is not None:
-                running[pool.submit(prover.look, tenant.tenant_id)] = tenant
+                running[pool.submit(prober.probe, tenant.tenant_id)] = tenant
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -65,31 +65,26 @@ def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterato
                 yield write_down(service, running.pop(future), future.result())
 
 
-def check_tenant(service: ConsentService, tenant: Tenant) -> CheckedTenant:
-    """Look at one organisation, and write down what is true."""
-    return write_down(service, tenant, service.prover.look(tenant.tenant_id))
-
-
-def write_down(service: ConsentService, tenant: Tenant, finding: ConsentProbe) -> CheckedTenant:
-    """Bring the registry up to a finding."""
-    if _change(service, tenant, finding) is None:
-        return CheckedTenant(tenant, tenant.state, finding)
-    # Something else may have been found meanwhile, such as a consent that was just proved: decide by what is known now.
+def write_down(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> CheckedTenant:
+    """Bring the registry up to a probe."""
+    if _change(service, tenant, probe) is None:
+        return CheckedTenant(tenant, tenant.state, probe)
+    # The registry may have changed meanwhile, as by a consent that was just proved: decide by its state now.
     known = service.registry.get(tenant.tenant_id) or tenant
-    change = _change(service, known, finding)
+    change = _change(service, known, probe)
     if known.state is State.REMOVED or change is None:
-        return CheckedTenant(known, tenant.state, finding)
+        return CheckedTenant(known, tenant.state, probe)
     state, reason, changed = change
     return CheckedTenant(
-        service.registry.set_state(known.tenant_id, state, reason=reason, **changed), tenant.state, finding
+        service.registry.set_state(known.tenant_id, state, reason=reason, **changed), tenant.state, probe
     )
 
 
-def _change(service: ConsentService, tenant: Tenant, finding: ConsentProbe) -> tuple[State, str, dict[str, Any]] | None:
-    """State, reason and fields that follow from a finding; None where all is as it was."""
-    state, reason = next_state(tenant, finding)
+def _change(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> tuple[State, str, dict[str, Any]] | None:
+    """State, reason and fields that follow from a probe; None where all is as it was."""
+    state, reason = next_state(tenant, probe)
     changed: dict[str, Any] = {}
-    if finding.access == "granted":
+    if probe.access == "granted":
         if tenant.permission_hash != service.outputs.permission_hash:
             changed["permission_hash"] = service.outputs.permission_hash
         if tenant.consented_at is None:
@@ -99,18 +94,19 @@ def _change(service: ConsentService, tenant: Tenant, finding: ConsentProbe) -> t
     return state, reason, changed
 
 
-class _Remembered:
+class RememberedCredential:
     """A credential that is read anew after `REMEMBERED_S`, by one thread while the others wait."""
 
-    def __init__(self, read: Callable[[], Credential]) -> None:
+    def __init__(self, read: Callable[[], Credential], clock: Clock | None = None) -> None:
         self._read = read
+        self._monotonic = (clock or Clock()).monotonic
         self._lock = threading.Lock()
-        self._held: Credential | None = None
+        self._credential: Credential | None = None
         self._until = 0.0
 
     def __call__(self) -> Credential:
         with self._lock:
-            if self._held is None or time.monotonic() >= self._until:
-                self._held = self._read()
-                self._until = time.monotonic() + REMEMBERED_S
-            return self._held
+            if self._credential is None or self._monotonic() >= self._until:
+                self._credential = self._read()
+                self._until = self._monotonic() + REMEMBERED_S
+            return self._credential

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orgcal.entra.aadsts import Kind, meaning_of, number_in
 from orgcal.entra.discovery import is_guid
 
 
@@ -34,7 +35,7 @@ class ConsentOutcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallbackAnswer:
-    """What Entra ID's answer says, before anything of it is believed.
+    """Entra ID's answer, before anything of it is believed.
 
     Attributes:
         state: from the link; empty if the answer has none, or more than one.
@@ -50,9 +51,11 @@ class CallbackAnswer:
 
 
 MAX_STATE = 200
-_DECLINED = frozenset({"AADSTS65004"})
-_NOT_ADMINISTRATOR = frozenset({"AADSTS65001", "AADSTS90093", "AADSTS90094", "AADSTS90095", "AADSTS50105"})
-_WRONG_ORGANISATION = frozenset({"AADSTS50020", "AADSTS90072", "AADSTS50177", "AADSTS500212", "AADSTS500213"})
+_OUTCOMES = {
+    Kind.DECLINED: ConsentOutcome.DECLINED,
+    Kind.NOT_ADMINISTRATOR: ConsentOutcome.NOT_ADMINISTRATOR,
+    Kind.WRONG_ORGANISATION: ConsentOutcome.WRONG_ORGANISATION,
+}
 
 
 def read_answer(query: Sequence[tuple[str, str]]) -> CallbackAnswer:
@@ -84,13 +87,9 @@ def read_answer(query: Sequence[tuple[str, str]]) -> CallbackAnswer:
 
 def _read_error(error: str, description: str, subcode: str) -> tuple[ConsentOutcome, str]:
     """The outcome of a refusal. The number only chooses the page; every one of these is a refusal."""
-    found = re.search(r"AADSTS\d{3,9}", description)
-    number = found[0] if found else ""
-    code = number or (error if re.fullmatch(r"[a-z_]{1,40}", error) else "error")
-    if number in _NOT_ADMINISTRATOR:
-        return ConsentOutcome.NOT_ADMINISTRATOR, code
-    if number in _WRONG_ORGANISATION:
-        return ConsentOutcome.WRONG_ORGANISATION, code
-    if number in _DECLINED or subcode == "cancel" or error == "access_denied":
-        return ConsentOutcome.DECLINED, code
-    return ConsentOutcome.FAILED, code
+    number = number_in(description)
+    code = f"AADSTS{number}" if number else error if re.fullmatch(r"[a-z_]{1,40}", error) else "error"
+    outcome = _OUTCOMES.get(meaning_of(number, error).kind)
+    if outcome is None:
+        outcome = ConsentOutcome.DECLINED if subcode == "cancel" else ConsentOutcome.FAILED
+    return outcome, code

@@ -1,4 +1,4 @@
-"""Writes down what a proof found: the organisation's state, and its connection in the platform."""
+"""Records the result of a proof: the organisation's state, and its connection in the platform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from orgcal.consent.next_state import state_after_consent
 from orgcal.consent.outcomes import ConsentOutcome
-from orgcal.consent.proof import ConsentProbe
+from orgcal.entra.probe import TenantAccess
 from orgcal.errors import OrgcalError
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import Link, State
@@ -27,14 +27,14 @@ class Recorder:
         self._outputs = outputs
         self._environ = environ
 
-    def record(self, link: Link, finding: ConsentProbe) -> tuple[ConsentOutcome, str]:
+    def record(self, link: Link, probe: TenantAccess) -> tuple[ConsentOutcome, str]:
         """Write down the proof that followed the use of `link`; how it ended, and why if it did not end well."""
         tenant = self._registry.wanted(link.tenant_id)
-        state, reason = state_after_consent(tenant, finding)
-        if finding.access != "granted":
+        state, reason = state_after_consent(tenant, probe)
+        if probe.access != "granted":
             if (state, reason) != (tenant.state, tenant.reason):
                 self._registry.set_state(link.tenant_id, state, reason=reason, action="consent")
-            return ConsentOutcome.NOT_ARRIVED, finding.sentence
+            return ConsentOutcome.NOT_ARRIVED, probe.sentence
         self._registry.set_state(
             link.tenant_id,
             state,

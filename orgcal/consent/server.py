@@ -32,7 +32,7 @@ from orgcal.tenants.registry import RegistryUnavailable
 
 _LOG = logging.getLogger("orgcal.consent")
 
-FIRST_LOOK_S = 0.8
+FIRST_WAIT_S = 0.8
 """The result page waits so long for a proof that is nearly there, instead of showing "working on it" for a blink."""
 
 MAX_QUERY = 8192
@@ -106,13 +106,13 @@ def make_app(service: ConsentService) -> Starlette:
     async def show_result(request: Request) -> Response:
         handle = request.path_params["handle"]
         try:
-            found = await run_in_threadpool(service.wait_until_ended, handle, FIRST_LOOK_S)
+            result = await run_in_threadpool(service.wait_until_ended, handle, FIRST_WAIT_S)
         except RegistryUnavailable:
             return shown(ConsentOutcome.UNAVAILABLE, "../style.css")
-        if found is None or found.outcome is None:
+        if result is None or result.outcome is None:
             return shown(ConsentOutcome.NOT_OURS, "../style.css")
-        code = found.detail if found.outcome is ConsentOutcome.FAILED else ""
-        return shown(found.outcome, "../style.css", code)
+        code = result.detail if result.outcome is ConsentOutcome.FAILED else ""
+        return shown(result.outcome, "../style.css", code)
 
     async def show_style(request: Request) -> Response:  # noqa: ARG001  # Starlette's signature
         return Response(renderer.stylesheet, media_type="text/css")

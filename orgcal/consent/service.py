@@ -1,10 +1,10 @@
-"""Everything about consent in one object: makes links, judges callbacks, proves, and keeps the registry true."""
+"""Consent for one connector in one object: makes links, takes callbacks, proves, and keeps the registry true."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 from orgcal.consent import links as consent_links
 from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome
-from orgcal.consent.proof import PATIENCE_S, ConsentProber, pauses
+from orgcal.consent.proof import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S, ConsentProber
 from orgcal.consent.recording import Recorder
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
+from orgcal.patience import Clock, Patience
 from orgcal.platforms import capabilities_of, open_platform
 from orgcal.platforms.model import StartsConsent
 from orgcal.stack.outputs import StackOutputs
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
 
 _LOG = logging.getLogger("orgcal.consent")
-_PROVERS = 16
+_PROBERS = 16
 AT_ONCE = 32
-"""Organisations looked at together. Each needs two requests to Entra ID one after the other, so never more are in
+"""Organisations probed together. Each needs two requests to Entra ID one after the other, so never more are in
 flight; 64 would be polite too, but more threads than this gain nothing in one process."""
 
 
@@ -110,12 +111,13 @@ class ConsentService:
         self.endpoints = endpoints
         self._environ = environ
         self._patience_s = patience_s
-        self._session = new_session(endpoints, pool_size=max(_PROVERS, AT_ONCE))
+        self._session = new_session(endpoints, pool_size=max(_PROBERS, AT_ONCE))
         self._redirect_uri = ""
         self._closing = threading.Event()
-        self.prover = self.new_prover(self.credential)
+        self._clock = Clock(sleep=self._pause)
+        self.prober = self.new_prober(self.credential)
         self._recorder = Recorder(registry, outputs, environ)
-        self._pool = ThreadPoolExecutor(_PROVERS, thread_name_prefix="proof")
+        self._pool = ThreadPoolExecutor(_PROBERS, thread_name_prefix="proof")
         self._ended = threading.Condition()
 
     def close(self) -> None:
@@ -124,11 +126,11 @@ class ConsentService:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._session.close()
 
-    def new_prover(self, credential: Callable[[], Credential]) -> ConsentProber:
-        """A prover of this connector that takes its credential from `credential`."""
+    def new_prober(self, credential: Callable[[], Credential]) -> ConsentProber:
+        """A prober of this connector that takes its credential from `credential`."""
         declared = frozenset(permission.name for permission in self.outputs.permissions)
         return ConsentProber(
-            self.endpoints, self.outputs.client_id, declared, credential, self._session, sleep=self._pause
+            self.endpoints, self.outputs.client_id, declared, credential, self._session, clock=self._clock
         )
 
     def credential(self) -> Credential:
@@ -265,35 +267,38 @@ class ConsentService:
         Raises:
             UsageError: there is no such link.
         """
-        deadline = time.monotonic() + timeout_s
-        while True:
+
+        def look_up() -> ConsentResult:
             link = links.look_up(self.registry, handle)
             if link is None:
                 raise UsageError("there is no such consent link", where=handle)
-            result = _result(link)
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or (result.outcome is not None and result.outcome is not ConsentOutcome.PROVING):
-                return result
-            with self._ended:
-                self._ended.wait(min(left_s, 0.25))
+            return _result(link)
+
+        return self._until_ended(timeout_s).until(
+            lambda result: result.outcome not in (None, ConsentOutcome.PROVING), look_up
+        )
 
     def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
-        """As `result`, but waits a little while the proof goes on."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            found = self.result(handle)
-            left_s = deadline - time.monotonic()
-            if found is None or found.outcome is not ConsentOutcome.PROVING or left_s <= 0:
-                return found
+        """As `result`, but waits up to `timeout_s` while the proof goes on."""
+        return self._until_ended(timeout_s).until(
+            lambda result: result is None or result.outcome is not ConsentOutcome.PROVING, lambda: self.result(handle)
+        )
+
+    def _until_ended(self, timeout_s: float) -> Patience:
+        """Pauses that end early when a proof ends in this process; short, as it may be another that proves."""
+
+        def sleep(seconds: float) -> None:
             with self._ended:
-                self._ended.wait(min(left_s, 0.1))
+                self._ended.wait(seconds)
+
+        return Patience(timeout_s, Clock(sleep=sleep), first_s=0.1, longest_s=0.25)
 
     # --- the proof ---
 
     def _prove(self, link: Link) -> None:
         try:
-            finding = self.prover.prove(link.tenant_id, patience_s=self._patience_s)
-            self._write_down(lambda: self._finish(link, *self._recorder.record(link, finding)))
+            probe = self.prober.prove(link.tenant_id, patience_s=self._patience_s)
+            self._write_down(lambda: self._finish(link, *self._recorder.record(link, probe)))
         except _Closed:
             return  # the link stays unfinished, and the next service goes on with it
         except Exception:  # noqa: BLE001  # nobody else would see it
@@ -316,13 +321,14 @@ class ConsentService:
 
     def _write_down(self, write: Callable[[], None]) -> None:
         """Write, however long the database is away: what was proved must not be lost."""
-        for pause_s in pauses():
+        patience = Patience(math.inf, self._clock, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+        while True:
             try:
                 write()
                 break
             except RegistryUnavailable:
-                _LOG.warning("the registry cannot be asked; trying again in %.0f s", pause_s)
-                self._pause(pause_s)
+                _LOG.warning("the registry cannot be asked; trying again")
+                patience.wait()
 
     def _pause(self, seconds: float) -> None:
         if self._closing.wait(seconds):

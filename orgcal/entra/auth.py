@@ -1,64 +1,44 @@
 """Tokens of an application for Microsoft Graph in one tenant, through MSAL.
 
     source = TokenSource(endpoints, tenant_id, client_id, ClientSecret(value))
-    source.token()         # from memory while it lasts
-    source.fresh_token()   # asked from Entra ID now, whatever any cache says: the proof after a consent or a rotation
+    source.token()         # from memory while it lasts; the first one of a new source always comes from Entra ID
+    source.fresh_token()   # from Entra ID, whatever any cache says: the proof after a consent or a rotation
     roles_of(token)        # application permissions in it, for reports
 
-MSAL's own traps, taken away here: constructing its application object already asks the network; failures come as
-dicts, as ValueError or as exceptions of requests; it answers a repeated 400 from memory for 60 s, so that waiting for
-a consent with the same object would see the old answer; and eight threads with an empty cache ask eight times.
+What MSAL does and callers here need not know: constructing its application object already uses the network; failures
+come as dicts, as ValueError or as exceptions of requests; it answers a repeated 400 from memory for 60 s, so that
+waiting for a consent with the same object would see the old answer; eight threads with an empty cache ask eight times.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from orgcal.entra.aadsts import meaning_of, number_in
 from orgcal.entra.answers import RETRIED_STATUSES, retry_after_s, shorten
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken, msal_credential
+from orgcal.entra.credentials import Credential, msal_credential
 from orgcal.errors import EntraError, Unreachable
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["ClientCertificate", "ClientSecret", "Credential", "FederatedToken", "TokenSource", "roles_of"]
-
 RENEW_BEFORE_S = 300.0
 """A token with less left is renewed, as MSAL does itself."""
 
-# The numbers choose a hint and nothing else: Microsoft changes them
-# (https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes).
-_CONSENT = "send the organisation's administrator the link of `orgcal consent link TENANT`, and check the tenant id"
-_HINTS: dict[int, tuple[str, str]] = {
-    700016: ("the application is not known in this tenant", _CONSENT),
-    7000229: ("the application has no service principal in this tenant", _CONSENT),
-    7000215: ("the client secret is wrong", "set the secret's value, not its id; `pulumi up` pushes the current one"),
-    7000222: ("the client secret has expired", "orgcal rotate"),
-    700027: ("the certificate is not one of the application's", "pulumi up"),
-    700024: (
-        "the token of the other issuer is not valid now",
-        "set this machine's clock (tokens live for minutes), and let each run ask for a new one",
-    ),
-    700213: (
-        "the application trusts no token with this subject",
-        "compare subjects: the job runs in another environment, or the repository makes its own subjects (docs/ci.md)",
-    ),
-    700211: ("the application trusts no token of this issuer", "compare issuers, letter by letter"),
-    70021: ("no federated credential matches the token", "compare issuer, subject and audience; new ones need minutes"),
-    90002: ("there is no such tenant in this cloud", "check the tenant id and the stack's cloud"),
-    90038: ("the tenant lives in another national cloud", "set orgcal:entra.cloud to the tenant's cloud"),
-    650052: ("the organisation lacks a service that the application needs", "Exchange Online must be enabled there"),
-    53003: ("Conditional Access of this tenant blocks the application", "ask for a workload identity exception there"),
-    50196: ("Entra ID saw a loop of token requests", "wait some minutes"),
-    90055: ("Entra ID received too many token requests", "wait some minutes"),
-}
+
+class Tokens(Protocol):
+    """Access tokens for one tenant, wherever they come from; `TokenSource` is the usual implementation."""
+
+    def token(self) -> str:
+        """A token that should still be good."""
+
+    def renewed(self, refused: str) -> str:
+        """A token other than `refused`, which a server answered with 401."""
 
 
 class TokenSource:
@@ -133,7 +113,7 @@ class TokenSource:
 
     def _ask(self) -> None:
         """Ask Entra ID, with an MSAL application made for this one request, so that it can remember nothing."""
-        import msal  # type: ignore[import-untyped]  # imported here: a tenth of a second that most commands never need
+        import msal  # imported here: a tenth of a second that most commands never need
         import requests
 
         if self._session is None:
@@ -141,7 +121,7 @@ class TokenSource:
 
             self._session = new_session(self.endpoints)
         self._token = ""
-        heard = _Heard(self._session)
+        http_client = _ObservedSession(self._session)
         where = f"token for client {self.client_id} in tenant {self.tenant_id}"
         try:
             application = msal.ConfidentialClientApplication(
@@ -149,7 +129,7 @@ class TokenSource:
                 client_credential=msal_credential(self._credential),
                 authority=f"{self.endpoints.login_url}/{self.tenant_id}",
                 instance_discovery=False,  # clouds are pinned; the check would ask the public cloud about every other
-                http_client=heard,
+                http_client=http_client,
                 http_cache={},
             )
             answer: dict[str, Any] = application.acquire_token_for_client([self._scope])
@@ -165,20 +145,20 @@ class TokenSource:
                 f"Entra ID's answer cannot be understood ({type(error).__name__})", where=where, repair="try again"
             ) from error
         if "access_token" not in answer:
-            if heard.status in RETRIED_STATUSES:
+            if http_client.status in RETRIED_STATUSES:
                 raise Unreachable(
-                    f"Entra ID cannot answer now ({heard.status})",
+                    f"Entra ID cannot answer now ({http_client.status})",
                     where=where,
                     repair="try again",
-                    retry_after_s=heard.retry_after_s,
+                    retry_after_s=http_client.retry_after_s,
                 )
             raise _refused_token(answer, where)
         self._token = str(answer["access_token"])
         self._renew_at = time.monotonic() + float(answer.get("expires_in") or 0) - RENEW_BEFORE_S
 
 
-class _Heard:
-    """The session as MSAL sees it; keeps what MSAL does not tell: the last answer's status, and how long to wait."""
+class _ObservedSession:
+    """The session as MSAL uses it; keeps what MSAL does not report: the last answer's status, and how long to wait."""
 
     def __init__(self, session: requests.Session) -> None:
         self._session = session
@@ -187,40 +167,42 @@ class _Heard:
 
     def get(self, url: str, **options: Any) -> requests.Response:
         """As `Session.get`."""
-        return self._noted(self._session.get(url, **options))
+        return self._observed(self._session.get(url, **options))
 
     def post(self, url: str, **options: Any) -> requests.Response:
         """As `Session.post`."""
-        return self._noted(self._session.post(url, **options))
+        return self._observed(self._session.post(url, **options))
 
     def close(self) -> None:
         """Nothing: the session belongs to whoever made it."""
 
-    def _noted(self, response: requests.Response) -> requests.Response:
+    def _observed(self, response: requests.Response) -> requests.Response:
         self.status = response.status_code
         self.retry_after_s = retry_after_s(response.headers)
         return response
 
 
-def roles_of(token: str) -> frozenset[str] | None:
-    """The application permissions in `token`, for reports; None if it cannot be read.
+def claims_of(token: str) -> dict[str, Any] | None:
+    """The claims in `token`, for reports; None if it cannot be read.
 
-    Graph's tokens are opaque to clients, says Microsoft, so that None is a case to live with and never an error. The
-    signature is not checked: nothing is decided by this that a server would not decide again.
+    Microsoft calls Graph's tokens opaque to clients, so None is a case to live with and never an error. The signature
+    is not checked: nothing is decided by this that a server would not decide again.
 
     Source: https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens
     """
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
+    import jwt  # imported here: most commands never need it
+
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
+        return jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, RecursionError):
         return None
-    if not isinstance(claims, dict):
-        return None
-    roles = claims.get("roles", [])
-    return frozenset(str(role) for role in roles) if isinstance(roles, list) else None
+
+
+def roles_of(token: str) -> frozenset[str] | None:
+    """The application permissions in `token`; None if it cannot be read."""
+    claims = claims_of(token)
+    roles = None if claims is None else claims.get("roles", [])
+    return frozenset(map(str, roles)) if isinstance(roles, list) else None
 
 
 def refusal_in(text: str, where: str) -> EntraError:
@@ -231,38 +213,37 @@ def refusal_in(text: str, where: str) -> EntraError:
         where: what was tried.
     """
     named = re.search(r"\b(invalid_\w+|unauthorized_client|interaction_required)\b", text)
-    return _entra_error(named[1] if named else "refused", _aadsts(text), text, "", where)
+    return _entra_error(named[1] if named else "refused", number_in(text), text, "", where)
 
 
 def _refused_token(answer: dict[str, Any], where: str) -> EntraError:
     codes = answer.get("error_codes")
     text = str(answer.get("error_description") or "")
-    number = codes[0] if isinstance(codes, list) and codes and isinstance(codes[0], int) else _aadsts(text)
+    number = codes[0] if isinstance(codes, list) and codes and isinstance(codes[0], int) else number_in(text)
     return _entra_error(
         str(answer.get("error") or "unknown"), number, text, str(answer.get("correlation_id") or ""), where
     )
 
 
 def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachable:
-    """MSAL meets an unknown tenant before it asks for a token; the server's words hang on the error's context."""
-    said = str(error.__context__ or error)
+    """The refusal of a tenant that MSAL meets before it asks for a token; the answer hangs on the error's context."""
+    text = str(error.__context__ or error)
     if isinstance(error, json.JSONDecodeError) or isinstance(error.__context__, json.JSONDecodeError):
         return Unreachable(
             "Entra ID's answer is not JSON; something between here and the server answered",
             where=where,
             repair="check HTTPS_PROXY and NO_PROXY",
         )
-    status = re.search(r"HTTP status: (\d{3})", said)
-    number = _aadsts(said)
+    status = re.search(r"HTTP status: (\d{3})", text)
+    number = number_in(text)
     if status and (number or status[1] in ("400", "404")):
         return _entra_error("invalid_request", number or 90002, "", "", where, int(status[1]))
-    return Unreachable(f"Entra ID's description of the tenant cannot be used: {shorten(said, 160)}", where=where)
+    return Unreachable(f"Entra ID's description of the tenant cannot be used: {shorten(text, 160)}", where=where)
 
 
 def _entra_error(error: str, number: int, text: str, correlation_id: str, where: str, status: int = 0) -> EntraError:
-    what, repair = _HINTS.get(number, ("", ""))
-    if not what:
-        what = f"Entra ID refused: {shorten(text.split('Trace ID')[0], 160) or error}"
+    meaning = meaning_of(number, error)
+    what = meaning.sentence or f"Entra ID refused: {shorten(text.split('Trace ID')[0], 160) or error}"
     return EntraError(
         f"{what} ({error}{f', AADSTS{number}' if number else ''})",
         error=error,
@@ -270,13 +251,8 @@ def _entra_error(error: str, number: int, text: str, correlation_id: str, where:
         status=status,
         correlation_id=correlation_id,
         where=where,
-        repair=repair,
+        repair=meaning.repair,
     )
-
-
-def _aadsts(text: str) -> int:
-    found = re.search(r"AADSTS(\d{3,9})", text)
-    return int(found[1]) if found else 0
 
 
 def _unreachable(error: Exception, url: str) -> Unreachable:

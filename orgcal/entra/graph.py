@@ -13,32 +13,20 @@ Sources: https://learn.microsoft.com/en-us/graph/throttling, https://learn.micro
 from __future__ import annotations
 
 import json
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
+from orgcal.entra.auth import Tokens
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.entra.tokens import Tokens
 from orgcal.errors import Unreachable
+from orgcal.patience import Clock, Patience
 
 if TYPE_CHECKING:
     import requests
 
 DEFAULT_BUDGET_S = 120.0
-FIRST_BACKOFF_S = 0.5
-MAX_BACKOFF_S = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time as the clients see it; tests hand in one that does not wait."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 class GraphClient:
@@ -68,7 +56,7 @@ class GraphClient:
         self.budget_s = budget_s
         self._session = session
         self._version = version
-        self._clock = clock or Clock()
+        self._clock = clock
 
     def get(
         self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
@@ -86,12 +74,6 @@ class GraphClient:
             Unreachable: no usable answer.
         """
         return self._object("GET", path, self._send("GET", path, params=params, headers=headers))
-
-    def get_text(
-        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> str:
-        """The plain text at `path`, such as a `$count`; raises as `get` does."""
-        return self._send("GET", path, params=params, headers=headers).text.lstrip("\ufeff").strip()
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What Graph answers to `body` posted at `path`; an empty dict for an empty answer; raises as `get` does.
@@ -161,11 +143,9 @@ class GraphClient:
 
         where = f"{method} {path.split('?')[0]}"
         address = url or self.url_of(path)
-        deadline = self._clock.monotonic() + self.budget_s
-        attempt, renewed = 0, False
+        patience, renewed = Patience(self.budget_s, self._clock), False
         token = self.token_source.token()
         while True:
-            attempt += 1
             all_headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **(headers or {})}
             data: str | bytes | None = content
             if body is not None:
@@ -175,7 +155,7 @@ class GraphClient:
                 response = self._session.request(method, address, params=params, data=data, headers=all_headers)
             except requests.exceptions.RequestException as error:
                 repeatable = method in ("GET", "DELETE") and not isinstance(error, requests.exceptions.SSLError)
-                if repeatable and self._waited(backoff_s(attempt), deadline):
+                if repeatable and patience.wait():
                     continue
                 raise Unreachable(
                     f"Microsoft Graph cannot be reached ({type(error).__name__})",
@@ -188,18 +168,9 @@ class GraphClient:
                 renewed = True
                 token = self.token_source.renewed(token)
                 continue
-            if response.status_code in RETRIED_STATUSES:
-                asked = retry_after_s(response.headers)
-                if self._waited(backoff_s(attempt) if asked is None else asked, deadline):
-                    continue
+            if response.status_code in RETRIED_STATUSES and patience.wait(retry_after_s(response.headers)):
+                continue
             raise graph_error(response.status_code, _object_or_none(response), headers=response.headers, where=where)
-
-    def _waited(self, seconds: float, deadline: float) -> bool:
-        """Wait `seconds` if that ends before `deadline`; False where it would not."""
-        if self._clock.monotonic() + seconds > deadline:
-            return False
-        self._clock.sleep(seconds)
-        return True
 
     @staticmethod
     def _object(method: str, path: str, response: requests.Response) -> dict[str, Any]:
@@ -227,12 +198,6 @@ def checked_next_link(endpoints: CloudEndpoints, link: str, *, where: str) -> st
             repair="something between here and Microsoft Graph changes its answers; find out what",
         )
     return link
-
-
-def backoff_s(attempt: int) -> float:
-    """Seconds to wait after the `attempt`-th try (from 1) where the server names none: doubling, with jitter."""
-    ceiling = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(attempt - 1, 10))
-    return ceiling * (0.5 + random.random() / 2)  # noqa: S311  # jitter, not a secret
 
 
 def _object_or_none(response: requests.Response) -> dict[str, Any] | None:

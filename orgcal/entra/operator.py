@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orgcal.entra.auth import TokenSource, refusal_in
+from orgcal.entra.auth import Tokens, TokenSource, refusal_in
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.login import Login, no_login, read_login, variable
-from orgcal.entra.tokens import Tokens
 from orgcal.errors import OrgcalError, Unreachable, UsageError
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.errors import GraphError
 from orgcal.operations.sweep import credentials_of, remove_orphan
+from orgcal.patience import Patience
 from orgcal.stack.exported import Unfinished, UpdateFailed, unfinished_in
 from orgcal.stack.held import Held, read_state
 from orgcal.stack.runner import OnStep, StackRunner, UpdateResult
@@ -37,7 +37,7 @@ Tell = Callable[[str], object]
 _MOST_TRIES = 5
 """Each of them settles something; more would go in circles."""
 _ARRIVAL_S = 120.0
-_ARRIVAL_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 2.0
 _SEEN_IN_A_ROW = 2
 _SKEW = timedelta(minutes=5)
 """Between this machine's clock and Entra's."""
@@ -122,8 +122,8 @@ class Settling:
         The azuread plugin changes a new service principal once, and takes "not found" for a failure, although the
         object only has not reached every replica yet (https://github.com/hashicorp/terraform-provider-azuread/issues/1811).
         """
-        deadline, seen = time.monotonic() + _ARRIVAL_S, 0
-        while seen < _SEEN_IN_A_ROW and time.monotonic() < deadline:
+        patience, seen = Patience(_ARRIVAL_S, longest_s=_LONGEST_PAUSE_S), 0
+        while seen < _SEEN_IN_A_ROW:
             try:
                 graph.get(resource_id)
                 seen += 1
@@ -131,7 +131,8 @@ class Settling:
                 if error.status != 404:
                     raise
                 seen = 0
-                time.sleep(_ARRIVAL_PAUSE_S)
+                if not patience.wait():
+                    break
         if seen:
             self._tell("the service principal was slow to appear in the directory: completing it")
         return seen > 0

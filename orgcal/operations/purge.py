@@ -5,17 +5,16 @@ Only objects with the stack's own tag, and the service principals of these, are 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
+from orgcal.patience import Clock, Patience
 from orgcal.stack.held import Held
 
 PATIENCE_S = 30.0
 """A deleted object appears in the bin within seconds; Microsoft promises no time."""
-_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 4.0
 
 
 @dataclass(slots=True)
@@ -37,8 +36,7 @@ def purge_deleted(
     tag: str,
     held: Held,
     *,
-    sleep: Callable[[float], None] = time.sleep,
-    monotonic: Callable[[], float] = time.monotonic,
+    clock: Clock | None = None,
 ) -> Purged:
     """Remove the deleted applications with `tag`, and their service principals, for good.
 
@@ -46,9 +44,9 @@ def purge_deleted(
         graph: as the operator.
         tag: of the stack.
         held: what the stack's state held before it was destroyed: waited for, as deletions need time to be seen.
-        sleep, monotonic: for tests.
+        clock: for tests.
     """
-    deadline = monotonic() + PATIENCE_S
+    patience = Patience(PATIENCE_S, clock, longest_s=LONGEST_PAUSE_S)
     done = Purged()
     while True:
         for application in applications.deleted_tagged(graph, tag):
@@ -57,9 +55,8 @@ def purge_deleted(
             if applications.purge(graph, principal_id):  # it came into the bin after its application had left it
                 done.principals.append(principal_id)
         done.missing = sorted((held.applications - set(done.applications)) | (held.principals - set(done.principals)))
-        if not done.missing or monotonic() + _PAUSE_S > deadline:
+        if not done.missing or not patience.wait():
             return done
-        sleep(_PAUSE_S)
 
 
 def purge_application(graph: GraphClient, client_id: str, application_object_id: str, done: Purged) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orgcal.entra.auth import TokenSource, roles_of
+from orgcal.entra.auth import TokenSource
+from orgcal.entra.credentials import ClientSecret, Credential
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
-from orgcal.entra.permissions import names_of
+from orgcal.entra.probe import granted_roles, probe_tenant
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
 from orgcal.stack.outputs import StackOutputs
@@ -23,9 +24,6 @@ from verify.agreement import check_agreement
 from verify.context import RunContext
 from verify.models import Options, Verdict
 from verify.sources import from_outputs
-
-if TYPE_CHECKING:
-    from orgcal.entra.credentials import Credential
 
 WARN_DAYS = 30
 """Two weeks to notice and two to act."""
@@ -160,12 +158,12 @@ def _differences_in(
     if held is None:
         yield f"{where}: no credential is there; {repair}"
         return
-    secret = outputs.client_secret.get_secret_value() if outputs.client_secret is not None else ""
+    secret = outputs.client_secret
     if held.client_id is not None and held.client_id != outputs.client_id:
         yield f"{where}: client id {held.client_id} instead of {outputs.client_id}; {repair}"
     if held.generation is not None and held.generation != outputs.active_generation:
         yield f"{where}: generation {held.generation} instead of {outputs.active_generation}; {repair}"
-    elif held.credential is not None and secret and held.credential.client_secret != secret:
+    elif held.credential and secret and held.credential.credential != ClientSecret(secret.get_secret_value()):
         yield f"{where}: another secret than the stack's; {repair}"
 
 
@@ -211,16 +209,14 @@ def _tenant(
     outputs: StackOutputs, tenant: Tenant, credential: Credential, declared: set[str], shared: RunContext
 ) -> TenantStatus:
     tokens = TokenSource(shared.endpoints, tenant.tenant_id, outputs.client_id, credential, shared.session)
-    try:
-        effective = roles_of(tokens.fresh_token())
-    except OrgcalError as error:
+    access = probe_tenant(shared.endpoints, tokens, shared.session, outputs.client_id, frozenset(declared))
+    if access.error is not None:
         missing = tuple(sorted(declared))
-        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=error.what)
+        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=access.sentence)
+    effective = access.effective if access.source == "token" else None
     granted: frozenset[str] | None
     try:
-        path = f"/servicePrincipals(appId='{outputs.client_id}')/appRoleAssignments"
-        pages = GraphClient(shared.endpoints, tokens, shared.session, budget_s=30.0).pages(path)
-        granted, note = names_of(str(item.get("appRoleId") or "") for item in pages), ""
+        granted, note = granted_roles(shared.endpoints, tokens, shared.session, outputs.client_id), ""
     except OrgcalError as error:
         granted, note = None, f"grants: {error.what}"
     has = effective if effective is not None else granted

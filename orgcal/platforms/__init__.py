@@ -28,15 +28,15 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
     CredentialKind,
     Platform,
+    PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.settings import PREFIX
 
 if TYPE_CHECKING:
-    from orgcal.entra.graph import Clock
+    from orgcal.patience import Clock
 
 __all__ = [
     "KINDS",
@@ -45,10 +45,10 @@ __all__ = [
     "CatalogField",
     "ConnectorEntry",
     "ConnectorSettings",
-    "Credential",
     "CredentialKind",
     "Ensured",
     "Platform",
+    "PlatformCredential",
     "StoredCredential",
     "capabilities_of",
     "catalog_refusals",

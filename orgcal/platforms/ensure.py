@@ -11,9 +11,9 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
     CredentialKind,
     Platform,
+    PlatformCredential,
     StoredCredential,
 )
 
@@ -68,14 +68,14 @@ def update_connector(platform: Platform, declared: ConnectorSettings) -> Connect
     return ensure_connector(platform, declared).entry
 
 
-def push_credentials(platform: Platform, key: str, credential: Credential) -> StoredCredential:
+def push_credentials(platform: Platform, key: str, credential: PlatformCredential) -> StoredCredential:
     """Store the credential and, where the platform lets us, look whether it did.
 
     Raises:
         PlatformError: the platform cannot take it, refused it, or holds something else afterwards.
         Unreachable: no answer.
     """
-    refusal = kind_refusal(platform.capabilities, credential.kind)
+    refusal = kind_refusal(platform.capabilities, credential.credential.kind)
     if refusal:
         raise PlatformError(refusal, where=platform.place)
     pushed = platform.push_credentials(key, credential)

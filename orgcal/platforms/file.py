@@ -24,22 +24,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from orgcal.entra.graph import Clock
+from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
 from orgcal.files import dotenv, private, yaml_edit
+from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
+    PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.settings import PROJECT_DIR_VARIABLE, SettingsReader
 
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
-CREDENTIAL = ("client_id", "client_secret", "certificate_pem", "private_key_pem", "generation")
+CREDENTIAL = ("client_id", *FIELDS, "generation")
 _SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".env": "dotenv"}
 
 
@@ -151,26 +152,17 @@ class FilePlatform:
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - nobody connects
         self._change(key, {}, CATALOG)
 
-    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
-        values = {field: getattr(credential, field) for field in CREDENTIAL}
-        given = {field: value for field, value in values.items() if value != ""}
+    def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
+        given = credential.fields()
         self._change(key, given, [field for field in CREDENTIAL if field not in given])
         return StoredCredential(credential.client_id, credential.generation)
 
     def read_credentials(self, key: str) -> StoredCredential | None:
-        found = {field: str(value) for field, value in self._fields(key).items() if field in CREDENTIAL}
-        if not found:
+        fields = {field: value for field, value in self._fields(key).items() if field in CREDENTIAL}
+        if not fields:
             return None
-        number = found.get("generation", "")
-        generation = int(number) if number.isdigit() else 0
-        credential = Credential(
-            client_id=found.get("client_id", ""),
-            generation=generation,
-            client_secret=found.get("client_secret", ""),
-            certificate_pem=found.get("certificate_pem", ""),
-            private_key_pem=found.get("private_key_pem", ""),
-        )
-        known = generation if "generation" in self._names else None
+        credential = PlatformCredential.from_fields(fields)
+        known = credential.generation if "generation" in self._names else None
         return StoredCredential(credential.client_id, known, credential=credential)
 
     def remove_credentials(self, key: str) -> None:

@@ -23,8 +23,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orgcal.entra.graph import Clock
+from orgcal.entra.credentials import FIELDS, fields_of
 from orgcal.errors import PlatformError
+from orgcal.patience import Clock
 from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues
 from orgcal.platforms.model import (
@@ -32,7 +33,7 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
+    PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.rest import RestClient
@@ -43,7 +44,7 @@ MAX_VARIABLE = 48 * 1024
 
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 VARIABLES = ("CLIENT_ID", "CREDENTIAL_GENERATION")
-SECRETS = {"CLIENT_SECRET": "client_secret", "CERTIFICATE_PEM": "certificate_pem", "PRIVATE_KEY_PEM": "private_key_pem"}
+SECRETS = {field.upper(): field for field in FIELDS}
 
 CAPABILITIES = Capabilities(
     callback="configured",
@@ -157,9 +158,10 @@ class GithubEnvironment:
         for field in CATALOG:
             self._values.remove_variable(f"{self._settings.prefix}{field.upper()}")
 
-    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:  # noqa: ARG002 - one a prefix
+    def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:  # noqa: ARG002 - one a prefix
+        texts = fields_of(credential.credential)
         self._values.set_secrets(
-            {f"{self._settings.prefix}{name}": str(getattr(credential, field)) for name, field in SECRETS.items()}
+            {f"{self._settings.prefix}{name}": texts.get(field, "") for name, field in SECRETS.items()}
         )
         self._set_variable("CLIENT_ID", credential.client_id)
         self._set_variable("CREDENTIAL_GENERATION", str(credential.generation))

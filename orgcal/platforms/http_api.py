@@ -12,10 +12,12 @@ Only what the platform's own documentation says goes into the description: paths
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from orgcal.entra.graph import Clock
+from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
+from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.access import read_key_file, session_for
 from orgcal.platforms.http_settings import CATALOG, HttpSettings, PartTemplate, capabilities_of, read_settings
@@ -24,7 +26,7 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
+    PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.rest import RestClient
@@ -96,16 +98,13 @@ class HttpPlatform:
         if "delete" in self._settings.entry.operations:
             self._ask(self._settings.entry, "delete", {"key": key})
 
-    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
+    def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
         part = self._settings.credentials
         values = {
+            **dict.fromkeys(FIELDS, ""),  # a template may name those of the other kind
+            **credential.fields(),
             "key": key,
-            "client_id": credential.client_id,
-            "generation": credential.generation,
             "scopes": credential.scopes,
-            "client_secret": credential.client_secret,
-            "certificate_pem": credential.certificate_pem,
-            "private_key_pem": credential.private_key_pem,
         }
         first = "create" in part.operations and self.read_credentials(key) is None
         self._ask(part, "create" if first else "push", values, absent=_NEVER_ABSENT)
@@ -127,16 +126,10 @@ class HttpPlatform:
             return None  # the entry is there, and nothing was ever stored in it
         credential = None
         if self.capabilities.reads_back == "value":
-            credential = Credential(
-                client_id=client_id or "",
-                generation=generation or 0,
-                client_secret=str(held.get("client_secret") or ""),
-                certificate_pem=str(held.get("certificate_pem") or ""),
-                private_key_pem=str(held.get("private_key_pem") or ""),
-                scopes=tuple(templates.as_list(held.get("scopes"))),
-            )
-            if not client_id and not credential.client_secret and not credential.private_key_pem:
+            if not client_id and not held.get("client_secret") and not held.get("private_key_pem"):
                 return None
+            scopes = tuple(templates.as_list(held.get("scopes")))
+            credential = replace(PlatformCredential.from_fields(held), scopes=scopes)
         return StoredCredential(client_id, generation, updated_at, credential)
 
     def remove_credentials(self, key: str) -> None:

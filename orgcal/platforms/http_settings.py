@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from orgcal.entra.credentials import FIELDS
 from orgcal.platforms import templates
 from orgcal.platforms.access import read_address
 from orgcal.platforms.model import Capabilities, CatalogField, CredentialKind
@@ -16,7 +17,7 @@ _OF_A_CREDENTIAL = ("read", "create", "push", "remove")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 ENTRY_NAMES = frozenset({"key", *CATALOG})
-MATERIAL = frozenset({"client_secret", "certificate_pem", "private_key_pem"})
+MATERIAL = frozenset(FIELDS)
 CREDENTIAL_NAMES = frozenset({"key", "client_id", "generation", "scopes", *MATERIAL})
 
 

@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orgcal.entra.clouds import load_endpoints
-from orgcal.entra.graph import Clock
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, UsageError
+from orgcal.patience import Clock
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
+    PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.rest import RestClient, segment
@@ -121,13 +121,8 @@ class LocalPlatform:
                 repair="disconnect them, or set `delete_connected=True` on the connector and run pulumi up first",
             ) from error
 
-    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
-        body: dict[str, Any] = {"client_id": credential.client_id, "generation": credential.generation}
-        if credential.kind == "certificate":
-            body |= {"certificate_pem": credential.certificate_pem, "private_key_pem": credential.private_key_pem}
-        else:
-            body["client_secret"] = credential.client_secret
-        found = self._client.call("PUT", f"{_connector(key)}/credentials", body)
+    def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
+        found = self._client.call("PUT", f"{_connector(key)}/credentials", credential.fields())
         if found is None:
             raise _no_entry(self.place, key)
         return StoredCredential(credential.client_id, credential.generation, found.get("updated_at"))
@@ -136,13 +131,7 @@ class LocalPlatform:
         found = self._client.call("GET", f"{_connector(key)}/credentials")
         if found is None:
             return None
-        credential = Credential(
-            client_id=str(found.get("client_id", "")),
-            generation=int(found.get("generation") or 0),
-            client_secret=found.get("client_secret") or "",
-            certificate_pem=found.get("certificate_pem") or "",
-            private_key_pem=found.get("private_key_pem") or "",
-        )
+        credential = PlatformCredential.from_fields(found)
         return StoredCredential(credential.client_id, credential.generation, found.get("updated_at"), credential)
 
     def remove_credentials(self, key: str) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 
 CatalogField = Literal["display_name", "description", "scopes", "published"]
 CredentialKind = Literal["secret", "certificate"]
@@ -99,8 +101,8 @@ class ConnectorEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
-    """What the connector authenticates with; either a secret or a certificate with its private key.
+class PlatformCredential:
+    """A credential as a platform stores it: whose it is, and which generation.
 
     Attributes:
         generation: number of the credential (`orgcal:credential.active`).
@@ -109,15 +111,22 @@ class Credential:
 
     client_id: str
     generation: int
-    client_secret: str = field(default="", repr=False)
-    certificate_pem: str = field(default="", repr=False)
-    private_key_pem: str = field(default="", repr=False)
+    credential: StorableCredential
     scopes: tuple[str, ...] = ()
 
-    @property
-    def kind(self) -> CredentialKind:
-        """`secret` or `certificate`."""
-        return "certificate" if self.certificate_pem else "secret"
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> PlatformCredential:
+        """The credential that a platform shows as flat fields, named as `fields` does; what is missing is empty."""
+        generation = str(fields.get("generation") or "")
+        return cls(
+            client_id=str(fields.get("client_id") or ""),
+            generation=int(generation) if generation.isdigit() else 0,
+            credential=from_fields(fields),
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Everything but the scopes as flat fields; only those that the credential's kind has."""
+        return {"client_id": self.client_id, "generation": self.generation, **fields_of(self.credential)}
 
     def fingerprint(self, key: bytes) -> str:
         """A value that tells two credentials apart and, without `key`, tells nothing about either.
@@ -125,14 +134,13 @@ class Credential:
         Args:
             key: random bytes of the resource's own, kept as a secret.
         """
-        return "hmac-sha256:" + hmac.new(key, json.dumps(self._material()).encode(), hashlib.sha256).hexdigest()
+        texts = fields_of(self.credential)
+        material = [texts.get("client_secret", ""), *(texts.get(name, "").strip() for name in FIELDS[1:])]
+        return "hmac-sha256:" + hmac.new(key, json.dumps(material).encode(), hashlib.sha256).hexdigest()
 
-    def same_as(self, other: Credential) -> bool:
+    def same_as(self, other: PlatformCredential) -> bool:
         """Whether both authenticate the same client with the same material, whatever their generations."""
-        return self.client_id == other.client_id and self._material() == other._material()
-
-    def _material(self) -> list[str]:
-        return [self.client_secret, self.certificate_pem.strip(), self.private_key_pem.strip()]
+        return (self.client_id, self.credential) == (other.client_id, other.credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ class StoredCredential:
     client_id: str | None = None
     generation: int | None = None
     updated_at: str | None = None
-    credential: Credential | None = None
+    credential: PlatformCredential | None = None
     intact: bool = True
 
 
@@ -180,7 +188,7 @@ class Platform(Protocol):
             connected_too: also when organisations are connected; else that is a `PlatformError`.
         """
 
-    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
+    def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
         """Store the credential, replacing any other; repeating it does no harm."""
 
     def read_credentials(self, key: str) -> StoredCredential | None:

@@ -21,15 +21,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orgcal.entra.graph import Clock
+from orgcal.entra.credentials import fields_of
 from orgcal.errors import PlatformError
+from orgcal.patience import Clock
 from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    Credential,
+    PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.rest import RestClient, segment
@@ -138,14 +139,14 @@ class NangoPlatform:
             )
         self._client.call("DELETE", _integration(key))
 
-    def push_credentials(self, key: str, credential: Credential) -> StoredCredential:
+    def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
         if not 1 <= len(credential.client_id) <= MAX_CLIENT_ID:
             raise PlatformError(f"Nango takes client ids of 1 to {MAX_CLIENT_ID} characters", where=self.place)
         body = {
             "credentials": {
                 "type": "OAUTH2",
                 "client_id": credential.client_id,
-                "client_secret": credential.client_secret,
+                **fields_of(credential.credential),
                 "scopes": ",".join(self._settings.token_scopes),
             }
         }
@@ -159,7 +160,7 @@ class NangoPlatform:
         held = None if found is None else found["data"].get("credentials")
         if not held or not held.get("client_id"):
             return None
-        credential = Credential(str(held["client_id"]), 0, client_secret=str(held.get("client_secret") or ""))
+        credential = PlatformCredential.from_fields(held)
         scopes = tuple(str(held.get("scopes") or "").split(","))
         return StoredCredential(
             credential.client_id,

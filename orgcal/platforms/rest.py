@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from orgcal.entra.answers import retry_after_s, shorten
-from orgcal.entra.graph import Clock
 from orgcal.errors import PlatformError, Unreachable
+from orgcal.patience import Clock, Patience
 
 if TYPE_CHECKING:
     import requests
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET_S = 60.0
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 30.0
-FIRST_BACKOFF_S = 0.5
-MAX_BACKOFF_S = 10.0
+LONGEST_PAUSE_S = 10.0
 
 _NOTHING_DONE = frozenset({429, 503})
 """Answers that say that nothing was done, so that even a POST may be repeated; so does 403 with `Retry-After`.
@@ -65,7 +63,7 @@ class RestClient:
         self._key_hint = key_hint
         self._budget_s = budget_s
         self._timeouts_s = (CONNECT_TIMEOUT_S, silence_s)
-        self._clock = clock or Clock()
+        self._clock = clock
 
     def call(
         self,
@@ -106,10 +104,8 @@ class RestClient:
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        deadline = self._clock.monotonic() + self._budget_s
-        attempt = 0
+        patience = Patience(self._budget_s, self._clock, longest_s=LONGEST_PAUSE_S)
         while True:
-            attempt += 1
             try:
                 response = self._session.request(
                     method,
@@ -126,23 +122,15 @@ class RestClient:
                 return error.response
             except requests.exceptions.RequestException as error:
                 trusted = not isinstance(error, requests.exceptions.SSLError)
-                if trusted and method in _SAFE_METHODS and self._waited(None, attempt, deadline):
+                if trusted and method in _SAFE_METHODS and patience.wait():
                     continue
                 raise self._unreachable(method, path, error) from None  # its text may hold the URL's credentials
             status = response.status_code
             limited = status in _NOTHING_DONE or (status == 403 and "Retry-After" in response.headers)
             repeated = limited or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
-            if repeated and self._waited(retry_after_s(response.headers), attempt, deadline):
+            if repeated and patience.wait(retry_after_s(response.headers)):
                 continue
             return response
-
-    def _waited(self, asked_s: float | None, attempt: int, deadline: float) -> bool:
-        backoff_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
-        wait_s = backoff_s if asked_s is None else asked_s
-        if self._clock.monotonic() + wait_s > deadline:
-            return False
-        self._clock.sleep(wait_s)
-        return True
 
     def _refused(self, method: str, path: str, response: requests.Response) -> PlatformError:
         status = response.status_code

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
+from orgcal.entra.credentials import Credential
 from orgcal.errors import OrgcalError, UsageError
-from orgcal.platforms import Credential as PlatformCredential
 from orgcal.platforms import CredentialKind, Platform, StoredCredential, kind_refusal, open_platform
 from orgcal.rotation.proof import CredentialProber, Organisation, Proof
 from orgcal.stack.outputs import StackOutputs
@@ -64,7 +63,7 @@ class PlatformProver:
         if able.reads_back == "value":
             held = self._held()
             if held is not None and held.credential is not None:
-                return _with_way_back(self._prover.prove(_for_entra(held.credential), sample, home, way=READ_BACK))
+                return _with_way_back(self._prover.prove(held.credential.credential, sample, home, way=READ_BACK))
         told = "it trusts tokens" if generation is None else f"it was given generation {generation}"
         sentence = f"{self._platform.place} shows neither tokens nor credentials; {told}"
         return Proof(True, sentence, NEITHER)
@@ -101,8 +100,9 @@ class PlatformProver:
             return f"the connector has generation {held.generation}, not {generation}"
         if held.credential is None or credential is None:
             return ""
-        same = _for_entra(held.credential) == _stripped(credential)
-        return "" if same else f"the connector's credential is not generation {generation} of the stack"
+        if held.credential.credential == credential:
+            return ""
+        return f"the connector's credential is not generation {generation} of the stack"
 
     def _held(self) -> StoredCredential | None:
         return self._platform.read_credentials(self._outputs.connector_key)
@@ -124,18 +124,6 @@ def check_kind(outputs: StackOutputs, environ: Mapping[str, str], kind: Credenti
 
 
 _REPAIR = "orgcal rotate tries again; orgcal rotate --rollback goes back to the old one while it lives"
-
-
-def _for_entra(held: PlatformCredential) -> Credential:
-    if held.kind == "certificate":
-        return ClientCertificate(held.private_key_pem.strip(), held.certificate_pem.strip())
-    return ClientSecret(held.client_secret)
-
-
-def _stripped(credential: Credential) -> Credential:
-    if isinstance(credential, ClientCertificate):
-        return ClientCertificate(credential.private_key_pem.strip(), credential.certificate_pem.strip())
-    return credential
 
 
 def _with_way_back(proof: Proof) -> Proof:

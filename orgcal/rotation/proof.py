@@ -8,8 +8,7 @@ from memory for a minute.
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import Credential
-from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
+from orgcal.entra.probe import TenantAccess, token_refusal
+from orgcal.errors import Unreachable, UsageError
+from orgcal.patience import Clock, Patience
 from orgcal.tenants.model import ACTIVE, Tenant
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ IN_A_ROW = 3
 SAMPLE = 5
 """Organisations asked at most. They share the credential: more of them only reach more of Entra ID's servers."""
 PATIENCE = timedelta(minutes=5)
-FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 
 MOST_CLOCK_OFFSET_S = 300.0
@@ -95,11 +95,11 @@ class ClockSkew:
     def __call__(self, answer: requests.Response, *_: Any, **__: Any) -> None:
         """A response hook of a session."""
         try:
-            told = parsedate_to_datetime(answer.headers["Date"])
+            date = parsedate_to_datetime(answer.headers["Date"])
         except (KeyError, TypeError, ValueError):
             return
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)
-        self.offset_s = (told - self._now()).total_seconds()
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        self.offset_s = (date - self._now()).total_seconds()
 
     def check(self) -> None:
         """Refuse where this machine's clock is off by minutes: the ledger dates credentials by it.
@@ -128,7 +128,7 @@ class CredentialProber:
         session: of `new_session(endpoints)`.
         patience: how long a credential may take to be accepted everywhere.
         tell: is told in one line what is waited for.
-        sleep, monotonic: for tests.
+        clock: for tests.
     """
 
     def __init__(
@@ -139,16 +139,14 @@ class CredentialProber:
         *,
         patience: timedelta = PATIENCE,
         tell: Callable[[str], object] = lambda _: None,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
     ) -> None:
         self.patience_s = patience.total_seconds()
         self._endpoints = endpoints
         self._client_id = client_id
         self._session = session
         self._tell = tell
-        self._sleep = sleep
-        self._monotonic = monotonic
+        self._clock = clock
 
     def prove(self, credential: Credential, sample: Sequence[Organisation], home: Organisation, *, way: str) -> Proof:
         """Prove `credential` in the organisations of `sample`, or in `home` where none of them can tell.
@@ -159,64 +157,58 @@ class CredentialProber:
             home: the home tenant.
             way: where the credential comes from, for the sentence.
         """
-        deadline = self._monotonic() + self.patience_s
+        patience = self._patience()
         proved: list[str] = []
         for organisation in [*sample, home]:
             if organisation is home and proved:
                 break
-            refusal = self._tokens(credential, organisation, deadline)
+            refusal = self._last_refusal(credential, organisation, patience)
             if refusal is None:
                 proved.append(organisation.name)
-            elif _is_about_the_credential(refusal) or organisation is home:
-                waited = f" for {self.patience_s:.0f} s" if _may_come(refusal) else ""
+            elif organisation is home or refusal.access == "credential refused" or _no_answer(refusal):
+                waited = f" for {self.patience_s:.0f} s" if refusal.may_change else ""
                 return Proof(
                     False,
-                    f"{organisation.name} gave no tokens{waited}: {refusal.what}",
+                    f"{organisation.name} gave no tokens{waited}: {refusal.sentence}",
                     way,
                     tuple(proved),
                     "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"
-                    if _may_come(refusal)
+                    if refusal.may_change
                     else refusal.repair,
                 )
             else:
-                self._tell(f"  {organisation.name} cannot tell: {refusal.what}")
+                self._tell(f"  {organisation.name} cannot tell: {refusal.sentence}")
         return Proof(True, f"{IN_A_ROW} fresh tokens in a row in {', '.join(proved)}", way, tuple(proved))
 
-    def settle(self, look: Callable[[], str]) -> str:
-        """What `look` is not content with in the end: asked again with growing pauses until it is, or patience is over.
+    def settle(self, problem: Callable[[], str]) -> str:
+        """The problem that stays until patience is over; empty as soon as there is none.
 
         Args:
-            look: gives one sentence of what is wrong; empty if nothing is.
+            problem: gives one sentence of what is wrong; empty if nothing is. Asked again with growing pauses.
         """
-        deadline = self._monotonic() + self.patience_s
-        for pause_s in _pauses():
-            wrong = look()
-            if not wrong or self._monotonic() + pause_s > deadline:
-                return wrong
-            self._sleep(pause_s)
-        raise AssertionError("pauses never end")
+        return self._patience().until(lambda sentence: not sentence, problem)
 
-    def _tokens(self, credential: Credential, organisation: Organisation, deadline: float) -> OrgcalError | None:
+    def _last_refusal(
+        self, credential: Credential, organisation: Organisation, patience: Patience
+    ) -> TenantAccess | None:
         """The refusal that stayed until the end; None if the tokens came."""
-        pauses, told, count = _pauses(), False, 0
-        while True:
-            try:
-                TokenSource(
-                    self._endpoints, organisation.tenant_id, self._client_id, credential, self._session
-                ).fresh_token()
-            except (EntraError, Unreachable) as error:
-                pause_s = next(pauses)
-                if not _may_come(error) or self._monotonic() + pause_s > deadline:
-                    return error
-                if not told:
-                    self._tell(f"  waiting for {organisation.name}: {error.what}")
-                    told = True
-                count = 0
-                self._sleep(pause_s)
+        tenant_id, in_a_row, told = organisation.tenant_id, 0, False
+        patience.tries = 1
+        while in_a_row < IN_A_ROW:
+            refusal = token_refusal(TokenSource(self._endpoints, tenant_id, self._client_id, credential, self._session))
+            if refusal is None:
+                in_a_row += 1
                 continue
-            count += 1
-            if count == IN_A_ROW:
-                return None
+            if refusal.may_change and not told:
+                self._tell(f"  waiting for {organisation.name}: {refusal.sentence}")
+                told = True
+            if not refusal.may_change or not patience.wait():
+                return refusal
+            in_a_row = 0
+        return None
+
+    def _patience(self) -> Patience:
+        return Patience(self.patience_s, self._clock, longest_s=LONGEST_PAUSE_S)
 
 
 def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
@@ -230,28 +222,13 @@ def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
     dice = random.Random(seed)  # noqa: S311  # a sample is no secret
     active = (tenant for tenant in tenants if tenant.state in ACTIVE)
     for count, tenant in enumerate(active, start=1):
-        found = Organisation(tenant.tenant_id, tenant.name)
+        organisation = Organisation(tenant.tenant_id, tenant.name)
         if len(chosen) < SAMPLE:
-            chosen.append(found)
+            chosen.append(organisation)
         elif (place := dice.randrange(count)) < SAMPLE:
-            chosen[place] = found
+            chosen[place] = organisation
     return chosen
 
 
-def _is_about_the_credential(error: OrgcalError) -> bool:
-    """Entra ID refused the credential itself, whatever the organisation; or nobody answered."""
-    return isinstance(error, Unreachable) or (isinstance(error, EntraError) and error.error == "invalid_client")
-
-
-def _may_come(error: OrgcalError) -> bool:
-    """Whether the same question may be answered otherwise a little later."""
-    return _is_about_the_credential(error) or (
-        isinstance(error, EntraError) and error.error == "temporarily_unavailable"
-    )
-
-
-def _pauses() -> Iterator[float]:
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield pause_s
-        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+def _no_answer(refusal: TenantAccess) -> bool:
+    return isinstance(refusal.error, Unreachable)

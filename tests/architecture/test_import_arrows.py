@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
     "orgcal.errors",
     "orgcal.durations",
+    "orgcal.patience",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
@@ -29,12 +30,19 @@ ORDER = [
     "orgcal.ci",
     "orgcal.cli",
 ]
-FOUNDATION = {"orgcal.errors", "orgcal.durations", "orgcal.files", "orgcal.entra", "orgcal.platforms"}
+FOUNDATION = {
+    "orgcal.errors",
+    "orgcal.durations",
+    "orgcal.patience",
+    "orgcal.files",
+    "orgcal.entra",
+    "orgcal.platforms",
+}
 MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enumerate(ORDER)}
 MAY_IMPORT |= {
     "orgcal": set(),
     "orgcal.provider": {"orgcal.provider", *FOUNDATION},
-    "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", *FOUNDATION},
+    "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", "orgcal.provider", *FOUNDATION},
     "orgcal_emulator": {"orgcal_emulator"},
     "__main__": {"provisioning", "orgcal.settings"},
 }

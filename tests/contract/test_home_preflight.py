@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.auth import ClientSecret, TokenSource
+from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_client_id, deleted_named, named, tagged
 from orgcal.entra.home.policy import POLICY_PATH, CredentialPolicy, read_policy

@@ -17,18 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from orgcal.entra.auth import roles_of
+from orgcal.entra.auth import Tokens, roles_of
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import AUDIENCE, federated_login, operator_tokens
 from orgcal.entra.session import new_session
-from orgcal.entra.tokens import Tokens
 from orgcal.errors import EntraError, Unreachable, UsageError
 from tests.support.deployed_connector import HOME
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.strict_server import StrictServer
 
-RIGHTS = {"Application.ReadWrite.OwnedBy", "Application.Read.All"}
+RIGHTS = frozenset({"Application.ReadWrite.OwnedBy", "Application.Read.All"})
 
 
 @pytest.fixture

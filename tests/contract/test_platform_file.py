@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
+from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import PlatformError
 from orgcal.files import private as safe
-from orgcal.platforms import ConnectorSettings, Credential, ensure_connector, open_platform
+from orgcal.platforms import ConnectorSettings, PlatformCredential, ensure_connector, open_platform
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 CALLBACK = "https://app.example.com/oauth/callback"
 DECLARED = ConnectorSettings("outlook", "Outlook", "text", ("Calendars.Read",))
-CREDENTIAL = Credential("cid", 1, client_secret="hush-1")
+CREDENTIAL = PlatformCredential("cid", 1, ClientSecret("hush-1"))
 
 
 def settings_of(path: Path, **more: Any) -> dict[str, Any]:
@@ -41,7 +42,9 @@ def test_file_is_private_even_if_it_was_not(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     path.chmod(0o644)
-    open_platform(settings_of(path), {}).push_credentials("outlook", Credential("cid", 2, client_secret="hush-2"))
+    open_platform(settings_of(path), {}).push_credentials(
+        "outlook", PlatformCredential("cid", 2, ClientSecret("hush-2"))
+    )
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -87,7 +90,7 @@ def test_file_with_ends_of_lines_of_windows_keeps_them(tmp_path: Path, name: str
     held = platform.read_credentials("outlook")
     assert held is not None
     assert held.credential is not None
-    assert held.credential.client_secret == "hush-1"
+    assert held.credential.credential == ClientSecret("hush-1")
 
 
 def test_file_json_keeps_foreign_keys(tmp_path: Path) -> None:
@@ -173,11 +176,13 @@ def test_file_several_writers_lose_nothing(tmp_path: Path) -> None:
     path.write_text("# keep me\n")
     script = """
 import json, sys
-from orgcal.platforms import Credential, open_platform
+from orgcal.entra.credentials import ClientSecret
+from orgcal.platforms import PlatformCredential, open_platform
 settings, number = json.loads(sys.argv[1]), sys.argv[2]
 platform = open_platform(settings, {})
 for each in range(5):
-    platform.push_credentials(f"connector-{number}-{each}", Credential("cid", 1, client_secret=f"hush-{number}-{each}"))
+    credential = PlatformCredential("cid", 1, ClientSecret(f"hush-{number}-{each}"))
+    platform.push_credentials(f"connector-{number}-{each}", credential)
 """
     command = [sys.executable, "-P", "-c", script, json.dumps(settings_of(path))]
     environ = {"PYTHONPATH": str(PROJECT_ROOT), "PATH": "/usr/bin:/bin"}
@@ -189,6 +194,6 @@ for each in range(5):
             found = platform.read_credentials(f"connector-{number}-{each}")
             assert found is not None
             assert found.credential is not None
-            assert found.credential.client_secret == f"hush-{number}-{each}"
+            assert found.credential.credential == ClientSecret(f"hush-{number}-{each}")
     assert path.read_text().startswith("# keep me\n")
     assert [each.name for each in tmp_path.iterdir()] == ["settings.yaml"]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import ConfigError, PlatformError
-from orgcal.platforms import ConnectorSettings, Credential, Platform, ensure_connector, open_platform, place_of
+from orgcal.platforms import ConnectorSettings, Platform, PlatformCredential, ensure_connector, open_platform, place_of
 from orgcal.platforms.model import StartsConsent
 from tests.support.platform_apis import API_KEY, NangoApi
 from tests.support.strict_server import StrictServer
@@ -72,7 +73,9 @@ def test_consent_link_is_a_session_for_this_integration_and_organisation(nango: 
 
 def test_push_sends_id_secret_and_scopes_together(nango: Nango) -> None:
     ensure_connector(nango.platform, DECLARED)
-    nango.platform.push_credentials("outlook", Credential("cid", 1, client_secret="hush", scopes=DECLARED.scopes))
+    nango.platform.push_credentials(
+        "outlook", PlatformCredential("cid", 1, ClientSecret("hush"), scopes=DECLARED.scopes)
+    )
     assert nango.server.seen[-1].body == {
         "credentials": {
             "type": "OAUTH2",
@@ -85,7 +88,7 @@ def test_push_sends_id_secret_and_scopes_together(nango: Nango) -> None:
 
 def test_scopes_changed_by_hand_are_drift(nango: Nango) -> None:
     ensure_connector(nango.platform, DECLARED)
-    credential = Credential("cid", 1, client_secret="hush")
+    credential = PlatformCredential("cid", 1, ClientSecret("hush"))
     nango.platform.push_credentials("outlook", credential)
     before = nango.platform.read_credentials("outlook")
     assert before is not None

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from orgcal.entra.credentials import ClientSecret
-from orgcal.platforms import ConnectorSettings, Credential, ensure_connector, push_credentials
+from orgcal.platforms import ConnectorSettings, PlatformCredential, ensure_connector, push_credentials
 from tests.support.platform_cases import NAMES, open_case
 from verify.credentials import find_credential
 from verify.models import Connector, Options, SecretReference
@@ -23,7 +23,7 @@ def test_credential_is_read_back_where_the_platform_can_show_it_and_said_to_be_t
 ) -> None:
     with open_case(name, tmp_path, trustme.CA(), emulator_keys) as case:
         ensure_connector(case.platform, ConnectorSettings("outlook", "Outlook"))
-        push_credentials(case.platform, "outlook", Credential(CLIENT_ID, 1, client_secret="hush-1"))
+        push_credentials(case.platform, "outlook", PlatformCredential(CLIENT_ID, 1, ClientSecret("hush-1")))
         place = SecretReference("platform", "outlook", case.settings)
         connector = Connector("public", CLIENT_ID, (), place, SecretReference("given", "stack"))
         stacks_own = {"stack": ClientSecret("hush-1")}

@@ -14,8 +14,8 @@ from orgcal.entra.session import new_session
 from orgcal.errors import ConfigError, PlatformError, Unreachable, UsageError
 from orgcal.platforms import open_platform, place_of
 from orgcal.platforms.rest import RestClient, segment
+from tests.support.fake_time import FakeTime
 from tests.support.platform_apis import API_KEY, NangoApi
-from tests.support.platform_cases import FakeTime
 from tests.support.strict_server import Reply, Request, StrictServer, bundle_of
 
 

@@ -9,8 +9,9 @@ from orgcal_emulator.server import RunningEmulator
 
 from benchmarks.rotation_prober import Prober
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.session import new_session
-from orgcal.platforms import Credential, open_platform
+from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.stack.outputs import StackOutputs
 from tests.support.deployed_connector import HOME, deploy, environ_of, operator_graph
 
@@ -50,7 +51,9 @@ def test_prober_counts_a_secret_that_entra_does_not_know_yet_and_a_connector_wit
 ) -> None:
     probing, outputs = prober
     platform = open_platform({"kind": "local"}, environ_of(emulator_environ))
-    platform.push_credentials(outputs.connector_key, Credential(outputs.client_id, 2, "not known yet"))
+    platform.push_credentials(
+        outputs.connector_key, PlatformCredential(outputs.client_id, 2, ClientSecret("not known yet"))
+    )
     probing.probe()
     platform.remove_credentials(outputs.connector_key)
     probing.probe()

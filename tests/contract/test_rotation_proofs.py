@@ -18,7 +18,8 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.platforms import Credential, open_platform
+from orgcal.patience import Clock
+from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.log import RotationLog
@@ -27,6 +28,7 @@ from orgcal.rotation.proof import IN_A_ROW, SAMPLE, ClockSkew, CredentialProber,
 from orgcal.rotation.proof_session import Proofs
 from orgcal.settings import CredentialSettings
 from orgcal.settings.credential_file import SettingsFile
+from orgcal.settings.credential_section import CertificateFiles
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.prepare import OpenStack
@@ -70,8 +72,7 @@ class Bench:
             self.session,
             patience=timedelta(seconds=patience_s),
             tell=self.told.append,
-            sleep=self.sleep,
-            monotonic=lambda: self.slept_s,
+            clock=Clock(lambda: self.slept_s, self.sleep),
         )
 
     @property
@@ -241,14 +242,14 @@ def test_platform_that_shows_nothing_is_said_to_prove_nothing(bench: Bench) -> N
 @pytest.mark.parametrize(
     ("held", "says"),
     [
-        (Credential("", 1, "not the one"), "is not generation 1 of the stack"),
-        (Credential("", 2, "not the one"), "has generation 2, not 1"),
+        (PlatformCredential("", 1, ClientSecret("not the one")), "is not generation 1 of the stack"),
+        (PlatformCredential("", 2, ClientSecret("not the one")), "has generation 2, not 1"),
         (None, "has no credential"),
     ],
     ids=["other secret", "other generation", "none"],
 )
 def test_platform_with_another_credential_than_the_stacks_fails_the_proof(
-    bench: Bench, held: Credential | None, says: str
+    bench: Bench, held: PlatformCredential | None, says: str
 ) -> None:
     platform = open_platform({"kind": "local"}, bench.environ)
     if held is None:
@@ -279,7 +280,9 @@ class Further:
 
     def push(self, generation: int, value: str) -> None:
         key, client_id = self.outputs.connector_key, self.outputs.client_id
-        self.platform.push_credentials(key, Credential(client_id, generation, value, scopes=self.outputs.scopes))
+        self.platform.push_credentials(
+            key, PlatformCredential(client_id, generation, ClientSecret(value), scopes=self.outputs.scopes)
+        )
 
     def in_use(self) -> Proofs:
         with self.proofs() as proofs:
@@ -391,14 +394,11 @@ def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
 
 def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(bench: Bench) -> None:
     state = read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
-
-    def brought_along(*numbers: int) -> CredentialSettings:
-        files = {number: {"certificate_file": "a.pem", "private_key_file": "a.key"} for number in numbers}
-        kind = {"generations": (3,), "active": 3, "kind": "certificate"}
-        return CredentialSettings.model_validate({**kind, "certificates": files})
+    files = CertificateFiles(certificate_file="a.pem", private_key_file="a.key")
+    brought = CredentialSettings(generations=(3,), active=3, kind="certificate", certificates={3: files})
 
     with pytest.raises(UsageError, match="there are no files for generation 4") as refused:
-        check_new_generation(4, state, brought_along(3), bench.environ)
+        check_new_generation(4, state, brought, bench.environ)
     assert refused.value.where == "orgcal:credential.certificates.4"
 
-    check_new_generation(4, state, brought_along(3, 4), bench.environ)
+    check_new_generation(4, state, brought.model_copy(update={"certificates": {3: files, 4: files}}), bench.environ)

@@ -13,17 +13,19 @@ import pytest
 from orgcal.cli.status import as_lines
 from orgcal.consent.links import consent_url
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.operator import operator_tokens
-from orgcal.entra.permissions import APP_ROLE_IDS, GRAPH_APP_ID
+from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
 from orgcal.operations.adopt import live_application, patched
 from orgcal.operations.adoption import plan_adoption
 from orgcal.operations.status import look
 from orgcal.operations.sweep import _is_ours, find_orphans, remove_orphan
-from orgcal.platforms import Credential, open_platform
+from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.stack.held import read_state
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State, Tenant
@@ -117,7 +119,7 @@ def test_status_compares_the_credential_in_each_further_platform(
     environ = {**emulator_environ, "ORGCAL_PROJECT_DIR": str(tmp_path)}
     platform = open_platform(app, environ)
     assert outputs.client_secret is not None
-    ours = Credential(outputs.client_id, 1, client_secret=outputs.client_secret.get_secret_value())
+    ours = PlatformCredential(outputs.client_id, 1, ClientSecret(outputs.client_secret.get_secret_value()))
 
     def drift() -> str:
         found = look(in_both, [], environ)
@@ -127,7 +129,7 @@ def test_status_compares_the_credential_in_each_further_platform(
     assert drift().startswith("also_push_to.app: no credential is there; repair: pulumi up --refresh")
     platform.push_credentials(outputs.connector_key, ours)
     assert drift() == ""
-    platform.push_credentials(outputs.connector_key, replace(ours, client_secret="typed-in"))
+    platform.push_credentials(outputs.connector_key, replace(ours, credential=ClientSecret("typed-in")))
     assert drift().startswith("also_push_to.app: another secret than the stack's")
     platform.push_credentials(outputs.connector_key, replace(ours, client_id="other", generation=7))
     assert "client id other instead of" in drift()

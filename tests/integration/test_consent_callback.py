@@ -85,7 +85,7 @@ def state_in(url: str) -> str:
 
 
 def everything(registry: Registry) -> list[dict[str, Any]]:
-    return [item.as_json() for item in (*registry.log(), *registry.tenants())]
+    return [*(link.as_json() for link in registry.log()), *(tenant.as_json() for tenant in registry.tenants())]
 
 
 def agreed(service: ConsentService, registry: Registry) -> bytes:
@@ -311,14 +311,14 @@ def test_proof_that_ends_while_postgresql_is_down_is_written_down_when_it_is_bac
 ) -> None:
     registry = open_registry(server.new_database(f"away-{secrets.token_hex(6)}"))
     service = ConsentService(registry, outputs, endpoints, emulator_environ)
-    prove = service.prover.prove
+    prove = service.prober.prove
 
     def prove_and_lose_the_database(tenant_id: str, *, patience_s: float) -> Any:
         finding = prove(tenant_id, patience_s=patience_s)
         server.stop()
         return finding
 
-    monkeypatch.setattr(service.prover, "prove", prove_and_lose_the_database)
+    monkeypatch.setattr(service.prober, "prove", prove_and_lose_the_database)
     with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
         page = answer(endpoints, link.url, "admin@contoso.example")

@@ -9,7 +9,7 @@ import pytest
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.consent import ConsentService
-from orgcal.consent.check import check_tenant, check_tenants
+from orgcal.consent.check import CheckedTenant, check_tenants
 from orgcal.consent.links import consent_url
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
@@ -17,7 +17,7 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import application_permissions, permission_hash
 from orgcal.entra.session import new_session
-from orgcal.platforms import Credential, open_platform
+from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.stack.outputs import GraphPermission, StackOutputs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
@@ -64,7 +64,11 @@ def customer(emulator: RunningEmulator, endpoints: CloudEndpoints) -> Iterator[G
 
 
 def checked(service: ConsentService, name: str = "Contoso") -> Tenant:
-    return check_tenant(service, service.registry.wanted(name)).tenant
+    return check(service, name).tenant
+
+
+def check(service: ConsentService, name: str) -> CheckedTenant:
+    return next(check_tenants(service, [service.registry.wanted(name)]))
 
 
 def test_check_finds_consent_that_was_given_without_us(
@@ -151,12 +155,12 @@ def test_check_with_a_wrong_credential_of_our_own_changes_no_state(
     consent(endpoints, outputs)
     checked(service)
     platform = open_platform(outputs.platform, emulator_environ)
-    platform.push_credentials(outputs.connector_key, Credential(outputs.client_id, 1, "wrong"))
+    platform.push_credentials(outputs.connector_key, PlatformCredential(outputs.client_id, 1, ClientSecret("wrong")))
 
-    result = check_tenant(service, service.registry.wanted("Contoso"))
+    result = check(service, "Contoso")
 
-    assert (result.finding.access, result.tenant.state) == ("unknown", State.CONSENTED)
-    assert "secret is wrong" in result.finding.sentence
+    assert (result.probe.access, result.tenant.state) == ("credential refused", State.CONSENTED)
+    assert "secret is wrong" in result.probe.sentence
 
 
 def test_check_of_all_takes_a_fresh_token_of_each(

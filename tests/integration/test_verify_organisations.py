@@ -20,9 +20,10 @@ from orgcal_emulator.server import RunningEmulator
 
 from orgcal.consent.links import consent_url
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.platforms import ConnectorSettings, Credential, open_platform
+from orgcal.platforms import ConnectorSettings, PlatformCredential, open_platform
 from orgcal.stack.outputs import StackOutputs
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, deploy, operator_graph
@@ -165,7 +166,9 @@ def test_run_with_a_wrong_secret_in_the_connector_fails_though_the_stack_has_the
 ) -> None:
     consent(CONTOSO, "admin@contoso.example")
     platform = open_platform(outputs.platform, emulator_environ)
-    platform.push_credentials(outputs.connector_key, Credential(outputs.client_id, 1, "not the secret"))
+    platform.push_credentials(
+        outputs.connector_key, PlatformCredential(outputs.client_id, 1, ClientSecret("not the secret"))
+    )
 
     summary = summarised(TARGETS, options)
 

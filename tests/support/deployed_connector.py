@@ -16,7 +16,7 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import operator_tokens
 from orgcal.entra.permissions import GRAPH_APP_ID, application_permissions, permission_hash
 from orgcal.entra.session import new_session
-from orgcal.platforms import ConnectorSettings, Credential, open_platform
+from orgcal.platforms import ConnectorSettings, PlatformCredential, open_platform
 from orgcal.stack.outputs import StackOutputs
 
 CONSENT_URI = "http://localhost:8400/consent/callback"
@@ -56,7 +56,9 @@ def deploy(
             {"passwordCredential": {"displayName": "orgcal 1", "endDateTime": ends.isoformat().replace("+00:00", "Z")}},
         )
         principal = graph.post("/servicePrincipals", {"appId": application["appId"]})
-    platform.push_credentials(settings.key, Credential(application["appId"], 1, secret["secretText"], scopes=scopes))
+    platform.push_credentials(
+        settings.key, PlatformCredential(application["appId"], 1, ClientSecret(secret["secretText"]), scopes=scopes)
+    )
     return StackOutputs.model_validate(
         {
             "schema_version": 1,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orgcal.entra.auth import ClientSecret, TokenSource
+from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import read_emulator_file
+from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.session import new_session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import trustme
 import yaml
 from orgcal_emulator.server import RunningEmulator
 
-from orgcal.entra.graph import Clock
+from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
+from tests.support.fake_time import FakeTime
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi, XkitApi
 from tests.support.strict_server import StrictServer
@@ -117,21 +118,6 @@ GITHUB: dict[str, Any] = {
 
 
 @dataclass
-class FakeTime:
-    """A clock that never waits; `waits` lists what it was asked to."""
-
-    now_s: float = 0.0
-    waits: list[float] = field(default_factory=list)
-
-    def clock(self) -> Clock:
-        return Clock(monotonic=lambda: self.now_s, sleep=self._sleep)
-
-    def _sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now_s += seconds
-
-
-@dataclass
 class Case:
     """One platform under test.
 
@@ -223,7 +209,7 @@ def _emulator(name: str, stack: ExitStack, keys: Any) -> Case:
         held = platform.read_credentials("outlook")
         assert held is not None
         assert held.credential is not None
-        platform.push_credentials("outlook", replace(held.credential, client_secret="typed-in"))
+        platform.push_credentials("outlook", replace(held.credential, credential=ClientSecret("typed-in")))
 
     return Case(name, settings, environ, platform, time, meddle=meddle, forgets=name == "local")
 

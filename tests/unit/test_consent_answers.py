@@ -14,8 +14,8 @@ from orgcal.consent.links import consent_url, message, with_port
 from orgcal.consent.next_state import next_state
 from orgcal.consent.outcomes import MAX_STATE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, REFRESH_S, Renderer
-from orgcal.consent.proof import ConsentProbe
 from orgcal.entra.clouds import load_endpoints
+from orgcal.entra.probe import TenantAccess
 from orgcal.tenants.model import State, Tenant
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
@@ -49,6 +49,16 @@ def test_answer_that_says_yes_claims_it_and_names_the_tenant() -> None:
             {"error": "invalid_request", "error_description": "AADSTS50020: x"},
             ConsentOutcome.WRONG_ORGANISATION,
             "AADSTS50020",
+        ),
+        (
+            {"error": "access_denied", "error_description": "AADSTS900941: admin"},
+            ConsentOutcome.NOT_ADMINISTRATOR,
+            "AADSTS900941",
+        ),
+        (
+            {"error": "access_denied", "error_description": "AADSTS650052: no such service"},
+            ConsentOutcome.FAILED,
+            "AADSTS650052",
         ),
         ({"error": "server_error", "error_description": "AADSTS99999999: x"}, ConsentOutcome.FAILED, "AADSTS99999999"),
         ({"error": "<script>"}, ConsentOutcome.FAILED, "error"),
@@ -152,16 +162,17 @@ def test_port_of_a_loopback_redirect_uri_can_be_another() -> None:
     assert with_port("http://localhost:8400/consent/callback", 9) == "http://localhost:9/consent/callback"
 
 
-GRANTED = ConsentProbe("granted", "every declared permission is effective")
-SURPLUS = ConsentProbe("granted", "more than declared: X", surplus=("X",))
-PARTIAL = ConsentProbe("partial", "not effective: X", missing=("X",))
-NONE = ConsentProbe("none", "the application is not known in this tenant")
-GONE = ConsentProbe("no tenant", "there is no such tenant")
-UNKNOWN = ConsentProbe("unknown", "Entra ID cannot be reached")
+GRANTED = TenantAccess("granted", "every declared permission is effective")
+SURPLUS = TenantAccess("granted", "more than declared: X", surplus=("X",))
+PARTIAL = TenantAccess("partial", "not effective: X", missing=("X",))
+NONE = TenantAccess("none", "the application is not known in this tenant")
+GONE = TenantAccess("no tenant", "there is no such tenant")
+REFUSED = TenantAccess("credential refused", "the client secret is wrong")
+UNKNOWN = TenantAccess("unknown", "Entra ID cannot be reached")
 
 
 @pytest.mark.parametrize(
-    ("before", "finding", "after"),
+    ("before", "probe", "after"),
     [
         (State.INVITED, GRANTED, State.CONSENTED),
         (State.VERIFIED, GRANTED, State.VERIFIED),
@@ -177,8 +188,9 @@ UNKNOWN = ConsentProbe("unknown", "Entra ID cannot be reached")
         (State.CONSENTED, GONE, State.FAILED),
         (State.VERIFIED, UNKNOWN, State.VERIFIED),
         (State.INVITED, UNKNOWN, State.INVITED),
+        (State.VERIFIED, REFUSED, State.VERIFIED),
     ],
 )
-def test_state_follows_from_what_a_fresh_token_says(before: State, finding: ConsentProbe, after: State) -> None:
+def test_state_follows_from_what_a_fresh_token_says(before: State, probe: TenantAccess, after: State) -> None:
     tenant = Tenant(CONTOSO, "Contoso", "contoso.com", before, NOW, NOW)
-    assert next_state(tenant, finding)[0] is after
+    assert next_state(tenant, probe)[0] is after

@@ -87,7 +87,7 @@ replacements = st.one_of(
 @st.composite
 def files(draw: st.DrawFn) -> dict[str, Any]:
     """Sections with some settings spelled otherwise, of another type, missing, or unknown, and some keys flat."""
-    made = leaves(SECTIONS)
+    made: dict[str, Any] = leaves(SECTIONS)
     for path in draw(st.lists(st.sampled_from(PLACES), max_size=4)):
         change(made, path, draw(replacements))
     if draw(st.booleans()):
@@ -99,7 +99,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-def change(made: Any, path: tuple[str | int, ...], new: Any) -> None:
+def change(made: Any, path: tuple[Any, ...], new: Any) -> None:
     """Replace what stands at `path`, or remove it; nothing where an earlier change has taken the path away."""
     *parents, last = path
     try:

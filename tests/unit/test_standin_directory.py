@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.graph import Clock
 from orgcal.errors import GraphError, Unreachable
+from orgcal.patience import Clock
 from orgcal.provider.azuread.directory import LAG_S, REFUSED_LAG_S, Directory
 
 MINE = "00000000-0000-0000-0000-00000000000a"

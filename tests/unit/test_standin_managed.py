@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.graph import Clock
 from orgcal.errors import GraphError, OrgcalError, Unreachable
+from orgcal.patience import Clock
 from orgcal.provider._sdk import UNKNOWN, Call, Incomplete, Secret, State
 from orgcal.provider.azuread.application import Application
 from orgcal.provider.azuread.certificate import ApplicationCertificate

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orgcal.patience import Clock
+from tests.support.fake_time import FakeTime
 from verify.concurrency import Gate, Window
 from verify.context import RunContext
 from verify.latency import Latencies
@@ -92,45 +92,33 @@ def test_window_stays_within_its_bounds_whatever_comes(events: list[tuple[int, b
         assert 1 <= window.limit <= 64
 
 
-@dataclass
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    now: float = 100.0
-    slept: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def time() -> FakeTime:
+    return FakeTime(now_s=100.0)
 
 
-def gate(clock: Clock, budget_s: float = 100.0) -> Gate:
-    return Gate(budget_s, monotonic=lambda: clock.now, sleep=clock.sleep)
+def gate(time: FakeTime, budget_s: float = 100.0) -> Gate:
+    return Gate(budget_s, clock=time.clock())
 
 
-def test_gate_that_was_never_held_lets_everything_pass(clock: Clock) -> None:
-    assert gate(clock).wait()
-    assert clock.slept == []
+def test_gate_that_was_never_held_lets_everything_pass(time: FakeTime) -> None:
+    assert gate(time).wait()
+    assert time.waits == []
 
 
-def test_gate_holds_for_the_longest_wait(clock: Clock) -> None:
-    held = gate(clock)
+def test_gate_holds_for_the_longest_wait(time: FakeTime) -> None:
+    held = gate(time)
     held.hold(5.0)
     held.hold(2.0)
     held.hold(7.0)
 
     assert held.wait()
-    assert clock.now == pytest.approx(107.0)
+    assert time.now_s == pytest.approx(107.0)
     assert held.waited_s == pytest.approx(7.0)
 
 
-def test_gate_beyond_its_budget_shuts(clock: Clock) -> None:
-    held = gate(clock, budget_s=10.0)
+def test_gate_beyond_its_budget_shuts(time: FakeTime) -> None:
+    held = gate(time, budget_s=10.0)
     held.hold(6.0)
     assert held.wait()
     held.hold(5.0)
@@ -139,9 +127,9 @@ def test_gate_beyond_its_budget_shuts(clock: Clock) -> None:
     assert not held.wait()
 
 
-def test_gate_of_a_stopped_run_lets_nobody_pass(clock: Clock) -> None:
+def test_gate_of_a_stopped_run_lets_nobody_pass(time: FakeTime) -> None:
     stopped = [False]
-    held = Gate(100.0, lambda: stopped[0], lambda: clock.now, lambda seconds: stopped.__setitem__(0, True))
+    held = Gate(100.0, lambda: stopped[0], Clock(lambda: time.now_s, lambda _: stopped.__setitem__(0, True)))
     held.hold(50.0)
 
     assert not held.wait()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orgcal.errors import EntraError, GraphError, OrgcalError, Unreachable
+from orgcal.patience import Clock
 from tests.scripted_graph import GivenTokens
 from verify.access import TOKEN_ATTEMPTS, Access, PatientTokens
 from verify.classification import ReadingStats
@@ -145,9 +146,8 @@ class Flaky:
 @pytest.mark.parametrize("method", ["token", "renewed"])
 def test_tokens_after_a_lost_connection_are_asked_for_again(method: str) -> None:
     slept: list[float] = []
-    tokens = PatientTokens(
-        Flaky(Unreachable("lost"), Unreachable("busy", retry_after_s=7.0)), 900.0, sleep=slept.append
-    )
+    source = Flaky(Unreachable("lost"), Unreachable("busy", retry_after_s=7.0))
+    tokens = PatientTokens(source, 900.0, clock=Clock(sleep=slept.append))
 
     assert (tokens.token() if method == "token" else tokens.renewed("old")) == "t"
     assert 7.0 < sum(slept) < 9.0, "the wait that Entra ID asked for, and a moment before"
@@ -159,6 +159,6 @@ def test_tokens_that_never_come_end_after_a_few_tries_and_a_refusal_at_once() ->
     too_long = Flaky(Unreachable("busy", retry_after_s=86_400.0))
     for source, error in ((lost, Unreachable), (refused, EntraError), (too_long, Unreachable)):
         with pytest.raises(error):
-            PatientTokens(source, 900.0, sleep=lambda seconds: None).token()
+            PatientTokens(source, 900.0, clock=Clock(sleep=lambda seconds: None)).token()
 
     assert (lost.asked, refused.asked, too_long.asked) == (TOKEN_ATTEMPTS, 1, 1)

@@ -5,13 +5,11 @@ Nothing is asked before the first resource or function needs it: an update witho
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from orgcal.entra.auth import claims_of
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import OrgcalError, Unreachable
 from orgcal.provider.azuread.settings import Settings
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from orgcal.provider.azuread.directory import Directory
 
 POOL_SIZE = 16
-"""Connections kept open: as many as the engine's calls are answered at a time (`providers._server.WORKERS`)."""
+"""Connections kept open: as many as the engine's calls are answered at a time (`orgcal.provider._server.WORKERS`)."""
 
 METADATA_PATH = "/metadata/endpoints?api-version=2022-09-01"
 """What the real plugin 6.11.1 asks for when a metadata host is set."""
@@ -133,9 +131,4 @@ def _endpoints(settings: Settings, session: requests.Session) -> CloudEndpoints:
 
 def object_id_in(token: str) -> str:
     """The object id of the principal that `token` was issued to, or an empty text where it cannot be read."""
-    parts = token.split(".")
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return str(claims["oid"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error, RecursionError):
-        return ""
+    return str((claims_of(token) or {}).get("oid") or "")

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from orgcal.entra.graph import Clock, GraphClient
+from orgcal.entra.graph import GraphClient
 from orgcal.errors import GraphError, OrgcalError, Unreachable
+from orgcal.patience import Clock
 
 NOT_YET = frozenset({403, 404, 409})
 """Answers that can mean "not everywhere yet" about a new object."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from orgcal.provider._sdk import Provider
 from orgcal.provider._server import serve
+from orgcal.provider.connector import VERSION
 from orgcal.provider.connector.certificates import CertificateKey
 from orgcal.provider.connector.connectors import Connector
 from orgcal.provider.connector.credentials import ConnectorCredentials
 from orgcal.provider.connector.ledgers import CredentialLedger
-
-VERSION = "0.1.0"
 
 
 def main() -> None:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 from orgcal.platforms import (
-    Credential,
     Platform,
+    PlatformCredential,
     StoredCredential,
     kind_refusal,
     open_platform,
@@ -37,7 +38,7 @@ from orgcal.provider.connector import naming
 CHANGED_ELSEWHERE = "changed elsewhere"
 """The fingerprint of a credential that is not ours; no digest looks like it."""
 
-_MATERIAL = ("clientSecret", "certificatePem", "privateKeyPem")
+_MATERIAL = dict(zip(("clientSecret", "certificatePem", "privateKeyPem"), FIELDS, strict=True))
 
 
 class ConnectorCredentials(Resource):
@@ -118,7 +119,7 @@ class ConnectorCredentials(Resource):
             kept = list(held.credential.scopes)
             inputs["scopes"] = old.inputs["scopes"] if set(kept) == set(old.inputs.get("scopes", ())) else kept
         if not old.inputs and held.credential is not None:  # an import starts with what is there
-            inputs |= _material_of(held.credential)
+            inputs |= _material_of(held.credential.credential)
         outputs: Properties = {
             "fingerprint": _seen(held, old, salt),
             "fingerprintKey": Secret(salt),
@@ -144,22 +145,20 @@ def _push(platform: Platform, news: Properties, salt: str) -> Properties:
     }
 
 
-def _credential(inputs: Properties) -> Credential:
+def _credential(inputs: Properties) -> PlatformCredential:
     plain: dict[str, Any] = reveal(inputs)
-    return Credential(
+    return PlatformCredential(
         client_id=plain["clientId"],
         generation=plain["generation"],
-        client_secret=plain.get("clientSecret", ""),
-        certificate_pem=plain.get("certificatePem", ""),
-        private_key_pem=plain.get("privateKeyPem", ""),
+        credential=from_fields({field: plain.get(name) for name, field in _MATERIAL.items()}),
         scopes=tuple(plain.get("scopes", ())),
     )
 
 
-def _material_of(credential: Credential) -> Properties:
-    if credential.kind == "certificate":
-        return {"certificatePem": credential.certificate_pem, "privateKeyPem": Secret(credential.private_key_pem)}
-    return {"clientSecret": Secret(credential.client_secret)}
+def _material_of(credential: StorableCredential) -> Properties:
+    texts = fields_of(credential)
+    named = {name: texts[field] for name, field in _MATERIAL.items() if field in texts}
+    return {name: Secret(text) if ConnectorCredentials.inputs[name].secret else text for name, text in named.items()}
 
 
 def _expected(old: State, news: Properties) -> str:
