@@ -68,7 +68,7 @@ def verify(
         options = Options(
             source.options.connector,
             environ=source.options.environ,
-            given_credentials=source.options.given_credentials,
+            given_credential=source.options.given_credential,
             strict=strict,
             sample=sample,
             seed=seed,
@@ -228,7 +228,7 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         connector, given = sources.from_outputs(prepared.outputs())
         registry = open_stack_registry(prepared.environment.stack_dir, stack, os.environ)
         try:
-            yield _Source(Options(connector, environ=environ, given_credentials=given), (), registry)
+            yield _Source(Options(connector, environ=environ, given_credential=given), (), registry)
         finally:
             registry.close()
 

@@ -206,7 +206,7 @@ def _verify(story: Story, registry: Registry, outputs: StackOutputs, prepared: O
     targets = [Target(item.tenant_id, item.name, invited=item.state is State.INVITED) for item in registry.tenants()]
     summary = Summary()
     with Reports([HtmlReport(report)]) as reports, story.working("verifying users and calendars"):
-        for result in run(targets, Options(connector, environ=environ, given_credentials=given, listener=reports)):
+        for result in run(targets, Options(connector, environ=environ, given_credential=given, listener=reports)):
             summary.add(result)
             reports.result(result)
         reports.end(summary)

@@ -142,7 +142,7 @@ class ConsentService:
             Unreachable: the platform gave no answer.
         """
         connector, given = from_outputs(self.outputs)
-        return find_credential(Options(connector, environ=self._environ, given_credentials=given)).credential
+        return find_credential(Options(connector, environ=self._environ, given_credential=given)).credential
 
     # --- links ---
 

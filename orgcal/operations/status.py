@@ -114,7 +114,7 @@ def look(
         now: the time that lifetimes are compared with.
     """
     connector, given = from_outputs(outputs)
-    shared = RunContext(Options(connector, environ=environ, given_credentials=given))
+    shared = RunContext(Options(connector, environ=environ, given_credential=given))
     try:
         agreement = check_agreement(outputs, shared)
         seen = tuple(_tenants(outputs, tenants, shared))
