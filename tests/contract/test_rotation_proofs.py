@@ -23,7 +23,7 @@ from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.log import RotationLog
-from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
+from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProber, check_kind
 from orgcal.rotation.proof import IN_A_ROW, SAMPLE, ClockSkew, CredentialProber, Organisation, sample_of
 from orgcal.rotation.proof_session import Proofs
 from orgcal.settings.credential_file import CredentialSection, SettingsFile
@@ -206,8 +206,8 @@ def test_clock_that_is_right_is_no_matter(bench: Bench) -> None:
 # Through the platform ----------------------------------------------------------------------------------------------
 
 
-def through(bench: Bench, **changed: Any) -> PlatformProver:
-    return PlatformProver(bench.prover(20), bench.outputs.model_copy(update=changed), bench.environ)
+def through(bench: Bench, **changed: Any) -> PlatformProber:
+    return PlatformProber(bench.prover(20), bench.outputs.model_copy(update=changed), bench.environ)
 
 
 def test_platform_that_takes_tokens_itself_is_asked_for_them(bench: Bench) -> None:
@@ -234,7 +234,7 @@ def test_platform_that_shows_nothing_is_said_to_prove_nothing(bench: Bench) -> N
     proof = through(bench, platform=silent).prove(1, bench.current, [], AT_HOME)
 
     assert (proof.passed, proof.way) == (True, NEITHER)
-    assert "shows neither tokens nor credentials; it was given generation 1" in proof.sentence
+    assert "shows neither tokens nor credentials; the connector uses generation 1" in proof.sentence
 
 
 @pytest.mark.parametrize(
