@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 
-import msal  # type: ignore[import-untyped]  # noqa: F401  # imports are not measured, here as with the peers
+import msal  # noqa: F401  # imports are not measured, here as with the peers
 import requests  # noqa: F401
 
 from benchmarks.verify_peak import peak_mib

@@ -54,13 +54,16 @@ class ConfigError(UsageError):
 
     Args:
         problems: one line a setting, each with key, found, expected and repair.
+
+    Attributes:
+        summary: how many there are, in words.
     """
 
     def __init__(self, problems: Sequence[str], *, where: str = "") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        head = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
-        super().__init__("\n".join([f"{head}:", *(f"  - {line}" for line in self.problems)]), where=where)
+        self.summary = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
+        super().__init__("\n".join([f"{self.summary}:", *(f"  - {line}" for line in self.problems)]), where=where)
 
 
 class CloudMismatch(UsageError):

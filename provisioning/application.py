@@ -9,20 +9,15 @@ from typing import Any
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.entra.home.applications import EPHEMERAL_TAG, deployment_tag, origin_tag
+from orgcal.entra.home.applications import EPHEMERAL_TAG, origin_tag
 from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.settings import Settings
 from orgcal.settings.fields import MAX_REDIRECT_URIS, redirect_problem
-from orgcal.settings.model import Settings
 from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.logo import logo_image
 from provisioning.permissions import Declared
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-
-
-def stack_tag() -> str:
-    """Marks what this stack made."""
-    return deployment_tag(pulumi.get_project(), pulumi.get_stack())
 
 
 class EntraApplication(pulumi.ComponentResource):
@@ -113,7 +108,7 @@ def _catalog_inputs(settings: Settings) -> dict[str, Any]:
     return {
         "display_name": said.display_name,
         "notes": said.notes or None,
-        "tags": list(dict.fromkeys([stack_tag(), *_ephemeral_tags(settings), *said.tags])),
+        "tags": list(dict.fromkeys([settings.tag, *_ephemeral_tags(settings), *said.tags])),
         "logo_image": logo_image(PROJECT_DIR / said.logo) if said.logo else None,
         "marketing_url": said.links.marketing or None,
         "privacy_statement_url": said.links.privacy or None,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import pulumi
 
-from orgcal.settings.model import Settings
+from orgcal.settings import Settings
 from provisioning.connector import Connector
+from provisioning.inputs import connector_inputs
 
 
 class ConnectorEntries:
@@ -29,9 +30,9 @@ class ConnectorEntries:
     callback_urls: pulumi.Output[list[str]]
 
     def __init__(self, name: str, settings: Settings, *, after: pulumi.Resource) -> None:
-        self.main = Connector(name, **settings.connector_inputs(after=after))
+        self.main = Connector(name, **connector_inputs(settings, after=after))
         self.further = {
-            other: Connector(f"{name}-{other}", **settings.connector_inputs(other, after=after))
+            other: Connector(f"{name}-{other}", **connector_inputs(settings, other, after=after))
             for other in settings.connector.also_push_to
         }
         urls = [entry.callback_url for entry in (self.main, *self.further.values())]

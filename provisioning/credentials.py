@@ -15,12 +15,13 @@ import pulumi_azuread as azuread
 
 from orgcal.durations import NEVER
 from orgcal.entra.home.applications import certificate_subject, credential_name
-from orgcal.settings.model import Settings
-from provisioning.application import EntraApplication, stack_tag
+from orgcal.settings import Settings
+from provisioning.application import EntraApplication
 from provisioning.byo_certificate import read_certificate
 from provisioning.connector import CertificateKey, ConnectorCredentials, CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.end_dates import compare_end_dates
+from provisioning.inputs import push_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class ApplicationCredentials(pulumi.ComponentResource):
         password = azuread.ApplicationPassword(
             name,
             application_id=self._application.resource_id,
-            display_name=credential_name(stack_tag(), number),
+            display_name=credential_name(self._settings.tag, number),
             end_date=self._ledger.end_dates[str(number)],
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -100,7 +101,7 @@ class ApplicationCredentials(pulumi.ComponentResource):
         else:
             key = CertificateKey(
                 name,
-                common_name=certificate_subject(stack_tag(), number),
+                common_name=certificate_subject(self._settings.tag, number),
                 end_date=recorded,
                 keepers={"generation": str(number)},
                 opts=pulumi.ResourceOptions(parent=self),
@@ -119,7 +120,7 @@ class ApplicationCredentials(pulumi.ComponentResource):
 
     def _trust(self, name: str, number: int) -> Material:
         trust = self._settings.credential.trusts[number]
-        said = credential_name(stack_tag(), number)
+        said = credential_name(self._settings.tag, number)
         federated = azuread.ApplicationFederatedIdentityCredential(
             name,
             application_id=self._application.resource_id,
@@ -159,7 +160,7 @@ def push(
             connector_key=entry.key,
             client_id=application.client_id,
             **credentials.active.pushed,
-            **settings.push_inputs(other),
+            **push_inputs(settings, other),
         )
         for resource_name, (entry, other) in places.items()
     ]

@@ -14,13 +14,11 @@ import pulumi
 
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import GraphClient
-from orgcal.entra.home.applications import deployment_tag
 from orgcal.entra.home.policy import CredentialPolicy, read_policy
 from orgcal.entra.home.preflight import Intent, PreflightCheck, check_name, preflight
 from orgcal.errors import OrgcalError
+from orgcal.settings import Settings
 from orgcal.settings.fields import lifetime_of
-from orgcal.settings.model import Settings
-from provisioning.clouds import home_tenant_id
 from provisioning.own_state import application_in_state
 
 DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
@@ -44,7 +42,7 @@ class HomeTenant:
         self._environ = environ
         pool = ThreadPoolExecutor(1)
         preview, deployed = pulumi.runtime.is_dry_run(), application_in_state()
-        self._looked = pool.submit(self._look, preview, _intent(settings), deployed)
+        self._looked = pool.submit(self._look, preview, settings.intent(), deployed)
         pool.shutdown(wait=False)
 
     @property
@@ -75,7 +73,7 @@ class HomeTenant:
 
         An application in the recycle bin, or one of this stack that no state holds, is a warning.
         """
-        intent = _intent(self._settings)
+        intent = self._settings.intent()
 
         def look(_: pulumi.ResourceHookArgs) -> None:
             try:
@@ -111,23 +109,10 @@ class HomeTenant:
         from orgcal.entra.operator import operator_tokens
         from orgcal.entra.session import new_session
 
-        tenant_id = home_tenant_id(self._settings, self._endpoints)
+        tenant_id = self._endpoints.home_tenant_id(self._settings.entra.tenant_id)
         with new_session(self._endpoints) as session:
             tokens = operator_tokens(self._endpoints, self._environ, tenant_id, session)
             yield GraphClient(self._endpoints, tokens, session, budget_s=_BUDGET_S)
-
-
-def _intent(settings: Settings) -> Intent:
-    return Intent(
-        stack=pulumi.get_stack(),
-        tag=deployment_tag(pulumi.get_project(), pulumi.get_stack()),
-        display_name=settings.application.display_name,
-        kind=settings.credential.newest_kind,
-        lifetime=lifetime_of(settings.credential.lifetime),
-        home_grants=settings.application.home_grants,
-        further_owners=len(settings.application.owners),
-        looks_up=settings.entra.lookup == "directory",
-    )
 
 
 def _sentence(finding: PreflightCheck) -> str:

@@ -8,9 +8,9 @@ import pulumi
 import pulumi_azuread as azuread
 
 from orgcal.entra.permissions import GRAPH_APP_ID, AppRole, application_permissions, published_roles
+from orgcal.entra.scope_advice import scope_advice
 from orgcal.errors import ConfigError, OrgcalError
-from orgcal.settings.model import Settings
-from provisioning.lint import lint
+from orgcal.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
         _from_the_table(settings) if settings.entra.lookup == "pinned" else _from_the_directory(settings, provider)
     )
     if pulumi.runtime.is_dry_run():
-        for sentence in lint(connector.scopes, connector.purpose):
+        for sentence in scope_advice(connector.scopes, connector.purpose):
             pulumi.log.warn(sentence)
     return declared
 

@@ -9,10 +9,9 @@ import pulumi
 
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.permissions import permission_hash
-from orgcal.settings.model import Settings
+from orgcal.settings import Settings
 from orgcal.stack.outputs import OUTPUT_NAME, SCHEMA_VERSION
 from provisioning.application import EntraApplication
-from provisioning.clouds import home_tenant_id
 from provisioning.connector import CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.credentials import ApplicationCredentials
@@ -37,11 +36,11 @@ def export(
         OUTPUT_NAME,
         {
             "schema_version": SCHEMA_VERSION,
-            "project": pulumi.get_project(),
-            "stack": pulumi.get_stack(),
+            "project": settings.project,
+            "stack": settings.stack,
             "cloud": endpoints.cloud,
             "directory_id": endpoints.emulated.directory_id if endpoints.emulated else "",
-            "tenant_id": home_tenant_id(settings, endpoints),
+            "tenant_id": endpoints.home_tenant_id(settings.entra.tenant_id),
             "client_id": application.client_id,
             "application_object_id": application.object_id,
             "service_principal_id": application.service_principal_id,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgcal.errors import OrgcalError, UsageError
-from orgcal.stack.files import stack_file
+from orgcal.entra.permissions import application_permissions
+from orgcal.entra.scope_advice import scope_advice
+from orgcal.errors import ConfigError, UsageError
+from orgcal.settings import read_settings, stack_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,25 @@ class Lint:
 
 
 def lint_stack(project_dir: Path, stack: str) -> Lint:
-    """The program's own judgement, in a process of its own, as the program imports what commands do not.
+    """Judges a stack's settings and scopes; whether the directory has a scope, only a preview can tell.
 
     Raises:
-        UsageError: there is no such stack.
-        OrgcalError: the judgement itself failed.
+        UsageError: there is no such stack, or its file cannot be read.
     """
     path = stack_file(project_dir, stack)
     if not path.exists():
         raise UsageError(f"there is no stack {stack!r} here", where=str(path), repair=f"git add --force {path.name}")
-    command = [sys.executable, "-m", "provisioning.check_file", "--lint", str(path)]
-    done = subprocess.run(command, cwd=project_dir, capture_output=True, text=True, check=False)
     try:
-        said = json.loads(done.stdout)
-        return Lint(tuple(said["problems"]), tuple(said["advice"]))
-    except (ValueError, KeyError, TypeError):
-        raise OrgcalError("the settings cannot be read", where=str(path), repair="is it YAML?") from None
+        connector = read_settings(project_dir, stack).connector
+    except ConfigError as error:
+        return Lint(error.problems, ())
+    return Lint((), (*_unknown_scopes(connector.scopes), *scope_advice(connector.scopes, connector.purpose)))
+
+
+def _unknown_scopes(scopes: Sequence[str]) -> Sequence[str]:
+    """Scopes that the pinned table does not have."""
+    try:
+        application_permissions(scopes)
+    except ConfigError as error:
+        return error.problems
+    return ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orgcal.errors import UsageError
+from orgcal.files.whole import write_whole
 
 if TYPE_CHECKING:
     from orgcal.operations.adopt import Plan
@@ -25,13 +26,13 @@ def adopt(
     """Show what taking an application over means; with --yes write the settings and import it."""
     from orgcal.operations.adopt import carry_out, live_application, plan
     from orgcal.operations.home_graph import home_graph
-    from orgcal.settings.declared import declared_stack
-    from orgcal.stack.files import project_dir, stack_file
+    from orgcal.settings import read_settings, stack_file
+    from orgcal.stack.files import project_dir
     from orgcal.stack.held import read_state
     from orgcal.stack.prepare import prepare
 
     prepared = prepare(stack, os.environ)
-    declared = declared_stack(project_dir(), stack)
+    settings = read_settings(project_dir(), stack)
     drive = prepared.drive()
     drive.select()
     held = read_state(drive.export())
@@ -44,14 +45,14 @@ def adopt(
     settings_file = stack_file(project_dir(), stack)
     before = settings_file.read_text(encoding="utf-8")
     environ = prepared.environment.to_environ(prepared.environ)
-    with home_graph(prepared.environment.running_endpoints(), declared.tenant_id, environ) as graph:
+    with home_graph(prepared.environment.running_endpoints(), settings.entra.tenant_id, environ) as graph:
         application = live_application(graph, client_id, restore=restore and yes, stack=stack)
-        planned = plan(graph, application, declared, settings_file, environ)
+        planned = plan(graph, application, settings, settings_file, environ)
         if not as_json:
             _show(planned, before)
         if yes:
-            settings_file.write_text(planned.new_settings, encoding="utf-8")
-            carry_out(graph, drive, planned, declared, held, protect=prepared.guarded)
+            write_whole(settings_file.resolve(), planned.new_settings, private=False)
+            carry_out(graph, drive, planned, settings, held, protect=prepared.guarded)
     if as_json:
         typer.echo(json.dumps(_as_object(planned, adopted=yes)))
     elif yes:

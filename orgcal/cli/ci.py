@@ -7,14 +7,11 @@ import os
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
 from orgcal.errors import UsageError
-
-if TYPE_CHECKING:
-    from orgcal.ci.plan import StackFacts
 
 app = typer.Typer(help="CI without a stored secret: set it up, and what its jobs run.", no_args_is_help=True)
 
@@ -54,11 +51,14 @@ def setup(
 ) -> None:
     """Make the identities that CI acts as, set its environments up, and write its workflows."""
     from orgcal.ci.backends import check_places, read_password
+    from orgcal.ci.plan import stack_facts
     from orgcal.ci.request import SetupRequest
     from orgcal.ci.setup import set_up_generic, set_up_github
     from orgcal.cli.ci_text import as_lines, as_object, generic_lines
     from orgcal.cli.progress import StepPrinter
     from orgcal.operations.home_graph import home_graph
+    from orgcal.settings import load_stack_file
+    from orgcal.stack.files import project_dir
     from orgcal.stack.prepare import prepare
 
     chosen = _kind(kind, kind_option)
@@ -66,7 +66,7 @@ def setup(
     if record not in ("commit", "pull-request"):
         raise UsageError(f"found {record!r}, expected commit or pull-request", where="--record")
     places = check_places(backend, secrets_provider, registry, read_password(registry_password_file, os.environ))
-    facts = _facts(stack)
+    facts = stack_facts(load_stack_file(project_dir(), stack))
     wanted = None
     if chosen == "github":
         _require({"--repo": repo, "--environment": environment})
@@ -191,36 +191,6 @@ def _branch(branch: str) -> str:
     if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
         raise UsageError(f"found {branch!r}, expected the name of a branch", where="--branch")
     return branch
-
-
-def _facts(stack: str) -> StackFacts:
-    from orgcal.ci.plan import StackFacts
-    from orgcal.settings.declared import declared_stack
-    from orgcal.stack.files import project_dir, read_stack_file
-
-    declared = declared_stack(project_dir(), stack)
-    owners = declared.section("application").get("owners") or ()
-    return StackFacts(
-        stack=stack,
-        tenant_id=declared.tenant_id,
-        key_variable=_key_variable(declared.platform),
-        secrets_provider=str(read_stack_file(project_dir(), stack).get("secretsprovider") or ""),
-        owners=tuple(map(str, owners)),
-        pinned=declared.section("entra").get("lookup") == "pinned",
-    )
-
-
-def _key_variable(platform: dict[str, object]) -> str:
-    """Names the file with the platform's API key, as each kind reads it; empty where a kind needs none."""
-    defaults = {
-        "nango": "NANGO_API_KEY_FILE",
-        "http": "ORGCAL_PLATFORM_KEY_FILE",
-        "github-environment": "GITHUB_TOKEN_FILE",
-    }
-    name = str(platform.get("key_file_variable") or defaults.get(str(platform.get("kind")), ""))
-    if name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError(f"found {name!r}, expected the name of a variable", where="orgcal:connector.platform")
-    return name
 
 
 def _platform_key(variable: str) -> str:

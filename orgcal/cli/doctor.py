@@ -35,8 +35,9 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
     from orgcal.errors import OrgcalError
     from orgcal.operations import doctor as checkup
     from orgcal.operations import doctor_stack as checkup_stack
+    from orgcal.settings import core_settings_of, load_stack_file
     from orgcal.stack.environment import original_environment, stack_environment
-    from orgcal.stack.files import home_tenant, project_dir, read_stack_file
+    from orgcal.stack.files import project_dir
 
     project = project_dir()
     before = original_environment(environ)
@@ -50,24 +51,25 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
     ]
     try:
         surroundings = stack_environment(project, stack, before)
-        said = read_stack_file(project, stack)
+        file = load_stack_file(project, stack)
+        tenant_id = core_settings_of(file).entra.tenant_id
     except OrgcalError as error:
-        return [*findings, checkup.DoctorCheck("cloud", False, f"{error.where}: {error.what}", error.repair)]
+        return [*findings, checkup.failed("cloud", error)]
     child = surroundings.to_environ(before)
     return [
         *findings,
         checkup.checked(
             "plugin azuread",
-            lambda: checkup.check_azuread(engine, project, surroundings, child, home_tenant(said)),
+            lambda: checkup.check_azuread(engine, project, surroundings, child, tenant_id),
         ),
         checkup.checked("emulator", lambda: checkup_stack.check_emulator(surroundings)),
         checkup.checked("trust", lambda: checkup_stack.check_trust(surroundings.endpoints, surroundings.variables)),
         checkup.checked("proxy", lambda: checkup_stack.check_proxy(stack, environ)),
         checkup.checked(
-            "backend", lambda: checkup_stack.check_backend(surroundings, before, said.get("encryptionsalt"))
+            "backend", lambda: checkup_stack.check_backend(surroundings, before, file.values.get("encryptionsalt"))
         ),
         checkup.checked("settings", lambda: checkup_stack.check_settings(project, stack)),
-        checkup.checked("cloud", lambda: checkup_stack.check_cloud(surroundings, environ)),
+        checkup.checked("cloud", lambda: checkup_stack.check_cloud(surroundings, tenant_id, environ)),
     ]
 
 

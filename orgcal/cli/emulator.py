@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from orgcal.errors import CloudMismatch
+from orgcal.files.whole import private_dir
+from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack, EmulatorProcess
-from orgcal.stack.files import DEV_STACK, emulator_home, private_dir, project_dir, stack_cloud
+from orgcal.stack.files import DEV_STACK, emulator_home, project_dir
 
 app = typer.Typer(
     help="The local emulator of Entra ID, Microsoft Graph and an integration platform.", no_args_is_help=True
@@ -62,10 +64,11 @@ def emulator_of(stack: str) -> EmulatorOfStack:
         CloudMismatch: the stack lives in a real cloud.
     """
     project = project_dir()
-    cloud = stack_cloud(project, stack)
+    core = read_core_settings(project, stack)
+    cloud = core.entra.cloud
     if cloud != "emulator":
         raise CloudMismatch(f"stack {stack!r} lives in the {cloud} cloud and has no emulator", where=f"--stack {stack}")
-    return EmulatorOfStack(private_dir(emulator_home(project, stack, os.environ)))
+    return EmulatorOfStack(private_dir(emulator_home(project, core, os.environ)))
 
 
 def _tell(process: EmulatorProcess, state: str, as_json: bool) -> None:

@@ -22,17 +22,17 @@ def preflight(
     """Check rights, policy, name, room, owners, publisher before deploying; exit 1 if something stands in the way."""
     from orgcal.entra.home import preflight as home
     from orgcal.operations.home_graph import home_graph
-    from orgcal.settings.declared import declared_stack
+    from orgcal.settings import read_settings
     from orgcal.stack.environment import original_environment, stack_environment
     from orgcal.stack.files import project_dir
     from orgcal.stack.held import deployed_application
 
-    declared = declared_stack(project_dir(), stack)
+    settings = read_settings(project_dir(), stack)
     before = original_environment(os.environ)
     environment = stack_environment(project_dir(), stack, before)
-    endpoints, intent = environment.running_endpoints(), declared.intent()
+    endpoints, intent = environment.running_endpoints(), settings.intent()
     deployed = deployed_application(environment, before)
-    with home_graph(endpoints, declared.tenant_id, environment.to_environ(before)) as graph:
+    with home_graph(endpoints, settings.entra.tenant_id, environment.to_environ(before)) as graph:
         findings = home.preflight(graph, intent, deployed)
     ok = not any(finding.verdict == "bad" for finding in findings)
     if as_json:

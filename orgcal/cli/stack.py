@@ -90,12 +90,12 @@ def _destroy(prepared: OpenStack, as_json: bool) -> dict[str, object]:
 def _destroy_for_good(prepared: OpenStack, as_json: bool) -> dict[str, object]:
     from orgcal.cli.progress import StepPrinter
     from orgcal.operations.purge_stack import destroy_for_good
-    from orgcal.settings.declared import declared_stack
+    from orgcal.settings import read_core_settings
 
     environment = prepared.environment
-    declared = declared_stack(environment.project_dir, environment.stack)
+    core = read_core_settings(environment.project_dir, environment.stack)
     with StepPrinter(quiet=as_json) as printer:
-        ended = destroy_for_good(prepared, declared, on_step=printer, tell=_silent if as_json else typer.echo)
+        ended = destroy_for_good(prepared, core, on_step=printer, tell=_silent if as_json else typer.echo)
     if not as_json:
         purged = f"{ended.purged.count} purged from the recycle bin"
         typer.echo(f"stack {environment.stack}: {ended.result.changed} removed, {purged}")

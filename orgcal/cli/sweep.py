@@ -54,18 +54,18 @@ def _sweep_own(prepared: OpenStack, yes: bool, as_json: bool) -> None:
     from orgcal.operations.connector_usage import connector_client_id
     from orgcal.operations.home_graph import home_graph
     from orgcal.operations.sweep import find_orphans, remove_orphan
-    from orgcal.settings.declared import declared_stack
+    from orgcal.settings import read_settings
     from orgcal.stack.held import read_state
 
     stack = prepared.environment.stack
-    declared = declared_stack(prepared.environment.project_dir, stack)
+    settings = read_settings(prepared.environment.project_dir, stack)
     drive = prepared.drive()
     drive.select()
     held = read_state(drive.export())
     environ = prepared.environment.to_environ(prepared.environ)
-    with home_graph(prepared.environment.running_endpoints(), declared.tenant_id, environ) as graph:
-        used = connector_client_id(declared.platform, declared.connector_key, environ)
-        orphans = find_orphans(graph, declared.tag, held, used)
+    with home_graph(prepared.environment.running_endpoints(), settings.entra.tenant_id, environ) as graph:
+        used = connector_client_id(settings.platform(), settings.connector.key, environ)
+        orphans = find_orphans(graph, settings.tag, held, used)
         removable = [orphan for orphan in orphans if not orphan.kept]
         for orphan in removable if yes else []:
             remove_orphan(graph, orphan)
@@ -90,24 +90,24 @@ def _sweep_abandoned(prepared: OpenStack, age: timedelta, yes: bool, as_json: bo
     """What ephemeral stacks left whose state is gone; those that are still deployed are told, and left alone."""
     from orgcal.operations.home_graph import home_graph
     from orgcal.operations.orphaned_previews import find_abandoned, own_connector, remove_abandoned
-    from orgcal.settings.declared import declared_stack
+    from orgcal.settings import read_settings
 
     environment = prepared.environment
-    declared = declared_stack(environment.project_dir, environment.stack)
+    settings = read_settings(environment.project_dir, environment.stack)
     environ = environment.to_environ(prepared.environ)
-    with home_graph(environment.running_endpoints(), declared.tenant_id, environ) as graph:
+    with home_graph(environment.running_endpoints(), settings.entra.tenant_id, environ) as graph:
         leftovers = find_abandoned(
             graph,
-            declared.project,
+            settings.project,
             _backend(prepared),
             older_than=age,
             now=datetime.now(UTC),
-            connector_of=own_connector(declared.platform, declared.connector_key, environ),
+            connector_of=own_connector(settings.platform(), settings.connector.key, environ),
         )
         found, kept = leftovers.abandoned, {}
         for item in found if yes else []:
             try:
-                remove_abandoned(graph, item, declared.platform, environ)
+                remove_abandoned(graph, item, settings.platform(), environ)
             except OrgcalError as error:  # somebody else's, perhaps; the others must not wait for it
                 kept[item.application.application_object_id] = error.what
     said = [{**item.as_json(), "kept": kept.get(item.application.application_object_id, "")} for item in found]

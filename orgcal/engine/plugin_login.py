@@ -69,8 +69,8 @@ def login_trouble(
 
 def _ask(port: int, arguments: Mapping[str, str]) -> str:
     """Configure the plugin that serves on `port` and ask it who it is; what it refused, empty if nothing."""
-    import grpc  # type: ignore[import-untyped]
-    from google.protobuf.struct_pb2 import Struct  # type: ignore[import-untyped]
+    import grpc
+    from google.protobuf.struct_pb2 import Struct
     from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
     given: Any = Struct()

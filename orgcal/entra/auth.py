@@ -113,7 +113,7 @@ class TokenSource:
 
     def _ask(self) -> None:
         """Ask Entra ID, with an MSAL application made for this one request, so that it can remember nothing."""
-        import msal  # type: ignore[import-untyped]  # imported here: a tenth of a second that most commands never need
+        import msal  # imported here: a tenth of a second that most commands never need
         import requests
 
         if self._session is None:

@@ -66,6 +66,10 @@ class CloudEndpoints:
         """The scope that asks for every application permission granted on Microsoft Graph."""
         return f"{self.graph_url}/.default"
 
+    def home_tenant_id(self, named: str) -> str:
+        """The home tenant: the one that the settings name, or the emulator's own; empty where there is neither."""
+        return named or (self.emulated.operator_tenant_id if self.emulated else "")
+
     @property
     def ca_file(self) -> Path | None:
         """Certificate authority to trust instead of the public ones, or None."""

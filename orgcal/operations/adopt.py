@@ -17,7 +17,7 @@ from orgcal.errors import UsageError
 from orgcal.files.yaml_edit import edit
 from orgcal.operations.adoption import Adoption, import_file, plan_adoption, provider_urn
 from orgcal.platforms import ConnectorEntry, open_platform
-from orgcal.settings.declared import DeclaredStack
+from orgcal.settings import Settings
 from orgcal.stack.held import Held
 from orgcal.stack.runner import StackRunner
 
@@ -70,7 +70,7 @@ def live_application(graph: GraphClient, client_id: str, *, restore: bool, stack
 def plan(
     graph: GraphClient,
     application: FoundApplication,
-    declared: DeclaredStack,
+    settings: Settings,
     settings_file: Path,
     environ: Mapping[str, str],
 ) -> Plan:
@@ -88,14 +88,14 @@ def plan(
         )
     found = applications.whole(graph, application.application_object_id)
     owners = applications.owners_of(graph, application.application_object_id)
-    entry = open_platform(declared.platform, environ).read_connector(declared.connector_key)
+    entry = open_platform(settings.platform(), environ).read_connector(settings.connector.key)
     adoption = plan_adoption(
         found,
-        tag=declared.tag,
+        tag=settings.tag,
         owners=owners,
         operator_id=operator.object_id,
         callback_url=(entry.callback_url or "") if entry else "",
-        consent_url=str(declared.section("consent").get("public_url") or ""),
+        consent_url=settings.consent.public_url if settings.consent else "",
     )
     patch = {**adoption.patch, "connector": {**adoption.patch.get("connector", {}), **_catalog(entry)}}
     adoption = replace(adoption, patch={section: values for section, values in patch.items() if values})
@@ -131,7 +131,7 @@ def patched(text: str, patch: Mapping[str, Mapping[str, Any]], *, where: str) ->
 
 
 def carry_out(
-    graph: GraphClient, drive: StackRunner, plan: Plan, declared: DeclaredStack, held: Held, *, protect: bool
+    graph: GraphClient, drive: StackRunner, plan: Plan, settings: Settings, held: Held, *, protect: bool
 ) -> None:
     """Tags the application, makes the operator an owner, and imports what exists; no credential is touched.
 
@@ -141,26 +141,26 @@ def carry_out(
         graph: as the operator.
         drive: of the stack.
         plan: what to do.
-        declared: the stack by its file.
+        settings: of the stack.
         held: what its state holds.
         protect: whether the imported resources are protected.
     """
     object_id = plan.application.application_object_id
-    if declared.tag not in plan.application.tags:
-        graph.patch(f"/applications/{object_id}", {"tags": [*plan.application.tags, declared.tag]})
+    if settings.tag not in plan.application.tags:
+        graph.patch(f"/applications/{object_id}", {"tags": [*plan.application.tags, settings.tag]})
     if plan.operator_id not in plan.owners:
         _own(graph, f"/applications/{object_id}", plan.operator_id)
     if plan.service_principal_id:
         path = f"/servicePrincipals/{plan.service_principal_id}"
         if plan.operator_id not in [str(item["id"]) for item in graph.pages(f"{path}/owners")]:
             _own(graph, path, plan.operator_id)
-    urn_prefix = f"urn:pulumi:{declared.stack}::{declared.project}::"
+    urn_prefix = f"urn:pulumi:{settings.stack}::{settings.project}::"
     described = import_file(
         name=RESOURCE_NAME,
         urn_prefix=urn_prefix,
         application_object_id=object_id,
         service_principal_id=plan.service_principal_id,
-        connector_id=_connector_id(declared) if plan.has_connector else "",
+        connector_id=_connector_id(settings) if plan.has_connector else "",
         held=held.urns,
     )
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
@@ -174,8 +174,8 @@ def _own(graph: GraphClient, path: str, principal_id: str) -> None:
     graph.post(f"{path}/owners/$ref", {"@odata.id": reference})
 
 
-def _connector_id(declared: DeclaredStack) -> str:
+def _connector_id(settings: Settings) -> str:
     """The id of the connector's resource as our plugin imports it."""
-    if declared.platform == {"kind": "local"}:
-        return declared.connector_key
-    return f"{json.dumps(declared.platform)}/{declared.connector_key}"
+    if settings.platform() == {"kind": "local"}:
+        return settings.connector.key
+    return f"{json.dumps(settings.platform())}/{settings.connector.key}"

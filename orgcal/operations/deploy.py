@@ -11,7 +11,7 @@ from orgcal.entra.graph import GraphClient
 from orgcal.errors import CloudMismatch, OrgcalError
 from orgcal.operations.home_graph import home_graph
 from orgcal.operations.interrupted import Settling
-from orgcal.settings.declared import declared_stack
+from orgcal.settings import read_core_settings
 from orgcal.stack.exported import DeploymentPlace, place_in
 from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.prepare import OpenStack
@@ -76,13 +76,13 @@ def destroy(prepared: OpenStack, *, on_step: OnStep, tell: Callable[[str], objec
 
 def _settling(prepared: OpenStack, drive: StackRunner, tell: Callable[[str], object]) -> Settling:
     environment = prepared.environment
-    declared = declared_stack(environment.project_dir, environment.stack)
+    core = read_core_settings(environment.project_dir, environment.stack)
 
     def graph() -> AbstractContextManager[GraphClient]:
         environ = environment.to_environ(prepared.environ)
-        return home_graph(environment.running_endpoints(), declared.tenant_id, environ)
+        return home_graph(environment.running_endpoints(), core.entra.tenant_id, environ)
 
-    return Settling(drive, declared.tag, graph, tell)
+    return Settling(drive, core.tag, graph, tell)
 
 
 def _tell_registry(prepared: OpenStack, outputs: StackOutputs, *, pushed: bool, tell: Callable[[str], object]) -> None:

@@ -6,7 +6,6 @@ that the program tags what it makes; only what has these tags is ever removed fo
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,11 @@ from typing import Any
 import yaml
 
 from orgcal.errors import ConfigError, UsageError
+from orgcal.files.whole import write_whole
 from orgcal.platforms import capabilities_of
-from orgcal.stack.files import holds_secure, read_stack_file, stack_file
+from orgcal.settings import StackFile, core_settings_of, load_stack_file, stack_file
+from orgcal.settings.model import sections_of
+from orgcal.settings.stack_file import NAMESPACE
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 _KEY_LENGTH, _NAME_LENGTH = 64, 120
@@ -54,16 +56,6 @@ class EphemeralStack:
         }
 
 
-def is_ephemeral(said: Mapping[str, Any]) -> bool:
-    """Whether a stack's file (`read_stack_file`) marks it as short-lived."""
-    return _config(said).get("orgcal:ephemeral") in (True, "true")
-
-
-def origin_of(said: Mapping[str, Any]) -> str:
-    """The stack that this one is a copy of by its file; empty where it is none."""
-    return str(_config(said).get("orgcal:origin") or "")
-
-
 def key_of_copy(connector_key: str, stack: str) -> str:
     """Key of a copy's connector in the platform.
 
@@ -97,24 +89,27 @@ def create(
             where="orgcal ephemeral create",
             repair="small letters, digits and dashes, at most 30, such as pr-123",
         )
-    said = read_stack_file(project_dir, origin)
-    if is_ephemeral(said):
-        raise UsageError("this stack is a copy itself", where=f"--from {origin}", repair=f"--from {origin_of(said)}")
+    file = load_stack_file(project_dir, origin)
+    core = core_settings_of(file)
+    if core.ephemeral:
+        raise UsageError("this stack is a copy itself", where=f"--from {origin}", repair=f"--from {core.origin}")
     path = stack_file(project_dir, stack)
     kept = _kept_of_earlier(project_dir, stack) if path.exists() else {}
-    copied = _copied(said, stack, origin, notes)
+    before, _ = sections_of(file.config)
+    after = _copied(file, before, stack, notes)
     for change in changes:
-        _apply(copied["config"], change)
-    _refuse_same_place(_config(said), copied["config"], origin)
-    path.write_text(
+        _apply(after, change)
+    _refuse_same_place(before, after, origin)
+    others = {key: value for key, value in file.config.items() if not key.startswith(f"{NAMESPACE}:")}
+    top = {name: value for name, value in file.values.items() if name not in _OWN_SECRETS}
+    copied = {**top, "config": {**{f"{NAMESPACE}:{name}": value for name, value in after.items()}, **others}}
+    write_whole(
+        path,
         f"# Made by `orgcal ephemeral create --from {origin} {stack}`; `orgcal destroy --purge` removes it.\n"
         + yaml.safe_dump({**copied, **kept}, sort_keys=False, allow_unicode=True),
-        encoding="utf-8",
+        private=False,
     )
-    config = copied["config"]
-    return EphemeralStack(
-        stack, origin, path, config["orgcal:application"]["display_name"], config["orgcal:connector"]["key"]
-    )
+    return EphemeralStack(stack, origin, path, after["application"]["display_name"], after["connector"]["key"])
 
 
 def origin_notes(stack: str, origin: str, environ: Mapping[str, str]) -> str:
@@ -130,48 +125,44 @@ def origin_notes(stack: str, origin: str, environ: Mapping[str, str]) -> str:
     return told
 
 
-def _copied(said: Mapping[str, Any], stack: str, origin: str, notes: str) -> dict[str, Any]:
-    """The origin's file with names and keys of its own, one generation, and the marks of a copy."""
-    made = {name: value for name, value in copy.deepcopy(dict(said)).items() if name not in _OWN_SECRETS}
-    config = dict(_config(made))
-    if holds_secure(config):
+def _copied(file: StackFile, sections: Mapping[str, Any], stack: str, notes: str) -> dict[str, Any]:
+    """The origin's sections with names and keys of their own, one generation, and the marks of a copy."""
+    origin = file.stack
+    if file.encrypted:
         raise UsageError(
             "its file holds an encrypted setting, which no other stack can read",
             where=f"--from {origin}",
             repair="name files or variables in settings instead of secret values",
         )
-    application, connector = _section(config, "application", origin), _section(config, "connector", origin)
+    application, connector = _section(sections, "application", origin), _section(sections, "connector", origin)
     connector.pop("also_push_to", None)  # those places are the origin's own
-    credential = dict(config.get("orgcal:credential") or {})
+    credential = dict(sections.get("credential") or {})
     for name in ("rollback_to", "certificates"):
         credential.pop(name, None)
     trusts = credential.get("trusts")
     if isinstance(trusts, Mapping):
         newest = max(trusts, key=int)
-        credential["trusts"] = {1: trusts[newest]}
+        credential["trusts"] = {"1": trusts[newest]}
     kinds = credential.pop("kinds", None)
-    if isinstance(kinds, Mapping) and (active := credential.get("active")) in kinds:
+    if isinstance(kinds, Mapping) and (active := str(credential.get("active"))) in kinds:
         credential["kind"] = kinds[active]
-    config.pop("orgcal:protect", None)
-    config.update(
-        {
-            "orgcal:application": {
-                **application,
-                "display_name": _named(application.get("display_name"), stack),
-                **({"notes": notes[:1024]} if notes else {}),
-            },
-            "orgcal:connector": {
-                **connector,
-                "key": key_of_copy(str(connector.get("key")), stack),
-                "name": _named(connector.get("name"), stack),
-                **({"published": False} if _can_hide(connector) else {}),
-            },
-            "orgcal:credential": {**credential, "generations": [1], "active": 1},
-            "orgcal:ephemeral": True,
-            "orgcal:origin": origin,
-        }
-    )
-    return {**made, "config": config}
+    return {
+        **{name: value for name, value in sections.items() if name != "protect"},
+        "application": {
+            **application,
+            "display_name": _named(application.get("display_name"), stack),
+            **({"notes": notes[:1024]} if notes else {}),
+        },
+        "connector": {
+            **connector,
+            "key": key_of_copy(str(connector.get("key")), stack),
+            "name": _named(connector.get("name"), stack),
+            **({"published": False} if _can_hide(connector) else {}),
+        },
+        "credential": {**credential, "generations": [1], "active": 1},
+        "ephemeral": True,
+        "origin": origin,
+    }
 
 
 def _can_hide(connector: Mapping[str, Any]) -> bool:
@@ -187,31 +178,27 @@ def _named(name: object, stack: str) -> str:
     return f"{str(name)[: _NAME_LENGTH - len(suffix)]}{suffix}"
 
 
-def _section(config: Mapping[str, Any], name: str, origin: str) -> dict[str, Any]:
-    found = config.get(f"orgcal:{name}")
+def _section(sections: Mapping[str, Any], name: str, origin: str) -> dict[str, Any]:
+    found = sections.get(name)
     if not isinstance(found, Mapping):
         raise UsageError(f"its file has no section orgcal:{name}", where=f"--from {origin}")
     return dict(found)
 
 
-def _config(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = said.get("config")
-    return found if isinstance(found, Mapping) else {}
-
-
 def _kept_of_earlier(project_dir: Path, stack: str) -> dict[str, Any]:
     """What Pulumi wrote into an earlier file of this copy."""
-    earlier = read_stack_file(project_dir, stack)
-    if not is_ephemeral(earlier) or not origin_of(earlier):
+    earlier = load_stack_file(project_dir, stack)
+    core = core_settings_of(earlier)
+    if not core.ephemeral or not core.origin:
         raise UsageError(
-            "there is a stack of this name, and it is no ephemeral copy",
-            where=str(stack_file(project_dir, stack)),
+            "there is a stack of this name, and it is not an ephemeral copy",
+            where=str(earlier.path),
             repair="choose another name",
         )
-    return {name: earlier[name] for name in _OWN_SECRETS if name in earlier}
+    return {name: earlier.values[name] for name in _OWN_SECRETS if name in earlier.values}
 
 
-def _apply(config: dict[str, Any], change: str) -> None:
+def _apply(sections: dict[str, Any], change: str) -> None:
     """Change one setting; `change` is `section.name=value`."""
     path, equals, text = change.partition("=")
     words = path.split(".")
@@ -221,8 +208,8 @@ def _apply(config: dict[str, Any], change: str) -> None:
         value = text
     if not equals or len(words) < 2 or not all(words):
         raise UsageError(f"found {change!r}", where="--set", repair="--set connector.platform.environment=preview")
-    place: dict[str, Any] = config
-    for word in (f"orgcal:{words[0]}", *words[1:-1]):
+    place = sections
+    for word in words[:-1]:
         inner = place.get(word)
         place[word] = dict(inner) if isinstance(inner, Mapping) else {}
         place = place[word]
@@ -231,7 +218,7 @@ def _apply(config: dict[str, Any], change: str) -> None:
 
 def _refuse_same_place(before: Mapping[str, Any], after: Mapping[str, Any], origin: str) -> None:
     """A platform that does not tell connectors apart would give the origin's users the copy's credentials."""
-    platforms = [dict(config["orgcal:connector"].get("platform") or {}) for config in (before, after)]
+    platforms = [dict(sections["connector"].get("platform") or {}) for sections in (before, after)]
     platform = platforms[1]
     keyed = platform.get("kind") in _KEYED_KINDS or "{key}" in json.dumps(platform)
     if platform.get("kind") == "file" and "at" not in platform:

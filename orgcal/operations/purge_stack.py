@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING
 
 from orgcal.errors import UsageError
 from orgcal.operations.deploy import destroy
-from orgcal.operations.ephemeral import is_ephemeral, origin_of
 from orgcal.operations.home_graph import home_graph
 from orgcal.operations.purge import Purged, purge_deleted
 from orgcal.operations.sweep import find_orphans, remove_orphan
-from orgcal.stack.files import DEV_STACK, read_stack_file, stack_cloud, stack_file
+from orgcal.settings import CoreSettings, read_core_settings, stack_file
+from orgcal.stack.files import DEV_STACK
 from orgcal.stack.held import read_state
-from orgcal.stack.prepare import protected
 from orgcal.tenants import links
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import open_stack_registry
 
 if TYPE_CHECKING:
-    from orgcal.settings.declared import DeclaredStack
     from orgcal.stack.prepare import OpenStack
     from orgcal.stack.runner import OnStep, UpdateResult
 
@@ -51,14 +49,14 @@ def refuse_purge(project_dir: Path, stack: str) -> None:
     Raises:
         UsageError: the stack is protected, or neither ephemeral nor of the emulator.
     """
-    said, cloud = read_stack_file(project_dir, stack), stack_cloud(project_dir, stack)
-    if protected(cloud, said):
+    core = read_core_settings(project_dir, stack)
+    if core.protected:
         raise UsageError(
             "a protected stack is never removed for good",
             where=f"stack {stack}",
             repair="see docs/destroy-and-restore.md",
         )
-    if cloud != "emulator" and not is_ephemeral(said):
+    if core.entra.cloud != "emulator" and not core.ephemeral:
         raise UsageError(
             "this stack is not ephemeral, and only from the recycle bin could its application come back without new "
             "consents of all customers",
@@ -68,7 +66,7 @@ def refuse_purge(project_dir: Path, stack: str) -> None:
 
 
 def destroy_for_good(
-    prepared: OpenStack, declared: DeclaredStack, *, on_step: OnStep, tell: Callable[[str], object]
+    prepared: OpenStack, core: CoreSettings, *, on_step: OnStep, tell: Callable[[str], object]
 ) -> StackPurged:
     """Destroy a stack that `refuse_purge` lets pass, then remove what that left in the recycle bin.
 
@@ -85,12 +83,11 @@ def destroy_for_good(
     held = read_state(drive.export())
     result = destroy(prepared, on_step=on_step, tell=tell)
     environ = prepared.environment.to_environ(prepared.environ)
-    with home_graph(prepared.environment.running_endpoints(), declared.tenant_id, environ) as graph:
-        for orphan in find_orphans(graph, declared.tag, read_state(drive.export()), ""):
+    with home_graph(prepared.environment.running_endpoints(), core.entra.tenant_id, environ) as graph:
+        for orphan in find_orphans(graph, core.tag, read_state(drive.export()), ""):
             remove_orphan(graph, orphan)
-        purged = purge_deleted(graph, declared.tag, held)
-    said = read_stack_file(prepared.environment.project_dir, declared.stack)
-    is_copy = is_ephemeral(said) and bool(origin_of(said)) and declared.stack != DEV_STACK
+        purged = purge_deleted(graph, core.tag, held)
+    is_copy = core.ephemeral and bool(core.origin) and core.stack != DEV_STACK
     if is_copy:
         _close_registry(prepared)
         drive.remove()

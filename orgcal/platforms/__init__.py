@@ -148,8 +148,8 @@ def _elsewhere() -> list[str]:
 
 def _module(settings: Mapping[str, Any]) -> Any:
     kind = settings.get("kind")
-    if kind in KINDS:
-        return importlib.import_module(f"orgcal.platforms.{KINDS[str(kind)]}")
+    if isinstance(kind, str) and kind in KINDS:
+        return importlib.import_module(f"orgcal.platforms.{KINDS[kind]}")
     near = difflib.get_close_matches(str(kind), KINDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(KINDS))}"
     raise ConfigError([f"{PREFIX}.kind: found {kind!r}; {hint}"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, final
 
-from google.protobuf import struct_pb2  # type: ignore[import-untyped]
+from google.protobuf import struct_pb2
 
 Properties = dict[str, Any]
 """Property name -> None, bool, int, float, str, list, dict, `Secret` or `UNKNOWN`, nested at will."""

@@ -8,21 +8,21 @@ from datetime import datetime
 from orgcal.errors import UsageError
 from orgcal.rotation.platform_proof import check_kind
 from orgcal.rotation.steps import RotationRequest
-from orgcal.settings.credential_file import CredentialSection
+from orgcal.settings import CredentialSettings
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.state import StackState
 
 NO_SECRET = "the platform proves itself with tokens of its own, so there is nothing to rotate"  # noqa: S105
 
 
-def has_nothing_to_rotate(state: StackState, section: CredentialSection) -> bool:
+def has_nothing_to_rotate(state: StackState, section: CredentialSettings) -> bool:
     """Whether the connector trusts tokens, and its next generation would too."""
     live = state.ledger.generations
     only = state.held.get(state.ledger.active)
     return len(live) == 1 and only is not None and only.kind == "federated" and section.kind == "federated"
 
 
-def check_asked(state: StackState, section: CredentialSection, asked: RotationRequest, now: datetime) -> None:
+def check_asked(state: StackState, section: CredentialSettings, asked: RotationRequest, now: datetime) -> None:
     """Find out whether what was asked for is possible.
 
     Raises:
@@ -65,7 +65,7 @@ def check_place(state: StackState, environment: StackEnvironment) -> None:
 
 
 def check_new_generation(
-    number: int, state: StackState, section: CredentialSection, environ: Mapping[str, str]
+    number: int, state: StackState, section: CredentialSettings, environ: Mapping[str, str]
 ) -> None:
     """Find out whether a new generation could take over once it is made.
 

@@ -29,7 +29,7 @@ def check_file(git: Git, file: SettingsFile) -> None:
     now = file.path.read_text(encoding="utf-8")
     if now.removesuffix("\n") == committed:
         return
-    if file.edited(f"{committed}\n", file.read().named).removesuffix("\n") != now.removesuffix("\n"):
+    if file.edited(f"{committed}\n", file.read().generation_set).removesuffix("\n") != now.removesuffix("\n"):
         raise UsageError(
             "the stack's file has changes that are not committed", where=name, repair=f"commit them, {OTHERWISE}"
         )

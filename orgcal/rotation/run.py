@@ -19,10 +19,11 @@ from orgcal.rotation.record import Record
 from orgcal.rotation.report import RotationResult
 from orgcal.rotation.status import position_of, standing_of
 from orgcal.rotation.steps import Action, RotationRequest, RotationStep, next_step
+from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.prepare import OpenStack
 from orgcal.stack.runner import OnStep
-from orgcal.stack.state import CREDENTIAL_TYPES, GenerationSet, StackState, read_state
+from orgcal.stack.state import CREDENTIAL_TYPES, StackState, read_state
 
 Tell = Callable[[str], object]
 _MOST_STEPS = 12
@@ -208,7 +209,7 @@ class Rotation:
             step: that this is, for record and log.
             afterwards: what stays written, if something else.
         """
-        file, before = self._around.file, self._around.file.read().named
+        file, before = self._around.file, self._around.file.read().generation_set
         file.write(named)
         try:
             self._up()
@@ -242,7 +243,7 @@ class Rotation:
         if state.interrupted_creation:  # what it has made is found by its name, at the end
             self._drive.forget_creations(CREDENTIAL_TYPES)
         file, ledger = self._around.file, state.ledger
-        named = file.read().named
+        named = file.read().generation_set
         if max(named.generations) > max(state.entries):
             return  # the file begins a rotation
         if named.rollback_to == named.active != ledger.active and named.active in ledger.generations:

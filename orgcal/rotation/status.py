@@ -9,7 +9,8 @@ from typing import Any
 
 from orgcal.rotation import checks
 from orgcal.rotation.steps import Action, RotationRequest, RotationState, RotationStep, next_step
-from orgcal.settings.credential_file import CredentialSection, SettingsFile
+from orgcal.settings import CredentialSettings
+from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.prepare import OpenStack
 from orgcal.stack.state import GenerationRecord, StackState, read_state
 
@@ -103,15 +104,17 @@ def look(prepared: OpenStack, file: SettingsFile, asked: RotationRequest, now: d
     return standing_of(read_state(exported, where=f"stack {prepared.environment.stack}"), file.read(), asked, now)
 
 
-def standing_of(state: StackState, section: CredentialSection, asked: RotationRequest, now: datetime) -> RotationStatus:
+def standing_of(
+    state: StackState, section: CredentialSettings, asked: RotationRequest, now: datetime
+) -> RotationStatus:
     """Where a stack stands by its state and its file, and what is next."""
-    agrees = section.named.same_as(state.ledger)
+    agrees = section.generation_set.same_as(state.ledger)
     return RotationStatus(state.outputs.stack, state, next_step(position_of(state, section), asked, now), agrees, now)
 
 
-def position_of(state: StackState, section: CredentialSection, *, may_begin: bool = True) -> RotationState:
+def position_of(state: StackState, section: CredentialSettings, *, may_begin: bool = True) -> RotationState:
     """Where a stack stands, by its state and its file."""
-    newest = max(section.named.generations)
+    newest = max(section.generation_set.generations)
     return RotationState(
         live=state.ledger.generations,
         active=state.ledger.active,

@@ -1,1 +1,37 @@
-"""A stack's settings: read once, with one meaning for the program and every command."""
+"""A stack's settings: read once, with one meaning for the Pulumi program and for every command.
+
+    settings = read_settings(project_dir, "prod")     # all of them, or a ConfigError that names all problems
+    core = read_core_settings(project_dir, "prod")    # cloud, home tenant, protection; other settings may be wrong
+
+Both are frozen pydantic models. `load_stack_file` gives the file itself, for what is not a setting.
+"""
+
+from orgcal.settings.credential_section import CredentialKind, CredentialSettings, GenerationSet
+from orgcal.settings.model import (
+    CoreSettings,
+    Settings,
+    core_settings_of,
+    parse_settings,
+    read_core_settings,
+    read_credential,
+    read_settings,
+    settings_of,
+)
+from orgcal.settings.stack_file import StackFile, load_stack_file, stack_file
+
+__all__ = [
+    "CoreSettings",
+    "CredentialKind",
+    "CredentialSettings",
+    "GenerationSet",
+    "Settings",
+    "StackFile",
+    "core_settings_of",
+    "load_stack_file",
+    "parse_settings",
+    "read_core_settings",
+    "read_credential",
+    "read_settings",
+    "settings_of",
+    "stack_file",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import model_validator
@@ -10,6 +11,25 @@ from pydantic import model_validator
 from orgcal.settings.fields import LIFETIME, Section, setting
 
 CredentialKind = Literal["secret", "certificate", "federated"]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSet:
+    """Live generations of a credential, as a stack's settings or its ledger name them.
+
+    Attributes:
+        generations: the live ones, ascending.
+        active: the one that the connector uses.
+        rollback_to: the one number that the active generation may fall to.
+    """
+
+    generations: tuple[int, ...]
+    active: int
+    rollback_to: int | None = None
+
+    def same_as(self, other: GenerationSet) -> bool:
+        """Whether both name the same generations; the permission to go back changes nothing by itself."""
+        return (self.generations, self.active) == (other.generations, other.active)
 
 
 class CertificateFiles(Section):
@@ -120,6 +140,11 @@ class CredentialSettings(Section):
     def kind_of(self, generation: int) -> CredentialKind:
         """Kind of one generation."""
         return self.kinds.get(generation, self.kind)
+
+    @property
+    def generation_set(self) -> GenerationSet:
+        """The live generations."""
+        return GenerationSet(self.generations, self.active, self.rollback_to)
 
     @property
     def newest_kind(self) -> CredentialKind:

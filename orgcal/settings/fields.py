@@ -28,7 +28,14 @@ LINK = r"^https?://[^\s/]+(/\S*)?$"
 class Section(BaseModel):
     """A mapping of settings; unknown names in it are errors, and it never changes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=False,
+        str_strip_whitespace=True,
+        # `pulumi config set --path` writes what looks like a number without quotes.
+        coerce_numbers_to_str=True,
+    )
 
 
 def setting(default: Any = ..., *, expected: str, example: str, about: str, **rules: Any) -> Any:

@@ -1,23 +1,24 @@
-"""The stack's configuration, typed. The only reader of Pulumi's config.
+"""A stack's settings, typed: one meaning for the Pulumi program and for every command.
 
-Every setting lives under `orgcal:` in `Pulumi.<stack>.yaml`; `Settings` below is their reference.
-Whatever is wrong is said at once, each with key, what was found, what is expected, and the repair.
+Every setting lives under `orgcal:` in `Pulumi.<stack>.yaml`; `Settings` is their reference. Whatever is wrong is said
+at once, each with line, key, what was found, what is expected, and the repair.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pulumi
-from pydantic import ValidationError
+from pydantic import ConfigDict, PrivateAttr, ValidationError
 
-from orgcal.errors import ConfigError
+from orgcal.entra.home.applications import deployment_tag
+from orgcal.errors import ConfigError, UsageError
 from orgcal.settings.credential_section import CredentialSettings
-from orgcal.settings.fields import Section, setting
-from orgcal.settings.platform_rules import declared_connector, validate, wrong_platforms
+from orgcal.settings.fields import Section, lifetime_of, setting
+from orgcal.settings.platform_rules import validate, wrong_platforms
 from orgcal.settings.problems import describe_problems
 from orgcal.settings.sections import (
     ApplicationSettings,
@@ -25,16 +26,76 @@ from orgcal.settings.sections import (
     ConsentSettings,
     EntraSettings,
 )
+from orgcal.settings.stack_file import NAMESPACE, StackFile, load_stack_file
 
-NAMESPACE = "orgcal"
+if TYPE_CHECKING:
+    from orgcal.entra.home.preflight import Intent
+
+_M = TypeVar("_M", bound=Section)
+_S = TypeVar("_S", bound="CoreSettings")
+_KEY = re.compile(r"[^:\s]+:[^:\s]+?(?=: )")
 
 
-class Settings(Section):
-    """All settings of a stack."""
+class CoreSettings(Section):
+    """Where a stack lives and whether it is protected: what commands need that work whatever else is wrong."""
+
+    model_config = ConfigDict(extra="ignore")
+    _stack: str = PrivateAttr(default="")
+    _project: str = PrivateAttr(default=NAMESPACE)
 
     entra: EntraSettings = setting(
         expected="a mapping with `cloud`", example="{cloud: public}", about=EntraSettings.__doc__ or ""
     )
+    ephemeral: bool = setting(
+        False,
+        expected="true or false",
+        example="true",
+        about="A short-lived stack: nothing is protected, connected organisations do not stop a destroy.",
+    )
+    origin: str = setting(
+        "",
+        expected="name of a stack, or absent",
+        example="dev",
+        about="Stack that an ephemeral stack is a copy of, as `orgcal ephemeral create` writes it. In the cloud "
+        "`emulator` both use the same emulator.",
+        pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})?$",
+    )
+    protect: bool | None = setting(
+        None,
+        expected="true or false, or absent",
+        example="true",
+        about="Whether everything that customers use is protected against deletion. Absent: yes, except in the "
+        "emulator and on ephemeral stacks.",
+    )
+
+    @property
+    def stack(self) -> str:
+        """Name of the stack."""
+        return self._stack
+
+    @property
+    def project(self) -> str:
+        """Name of the Pulumi project."""
+        return self._project
+
+    @property
+    def tag(self) -> str:
+        """The tag on what this stack makes."""
+        return deployment_tag(self._project, self._stack)
+
+    @property
+    def protected(self) -> bool:
+        """Whether everything that customers use is protected against deletion."""
+        if self.protect is not None:
+            return self.protect
+        return self.entra.cloud != "emulator" and not self.ephemeral
+
+
+class Settings(CoreSettings):
+    """All settings of a stack."""
+
+    model_config = ConfigDict(extra="forbid")
+
     application: ApplicationSettings = setting(
         expected="a mapping with `display_name`",
         example='{display_name: "Calendar Sync"}',
@@ -54,143 +115,217 @@ class Settings(Section):
         example='{public_url: "https://app.example.com/consent/callback"}',
         about=ConsentSettings.__doc__ or "",
     )
-    ephemeral: bool = setting(
-        False,
-        expected="true or false",
-        example="true",
-        about="A short-lived stack: nothing is protected, connected organisations do not stop a destroy.",
-    )
-    origin: str = setting(
-        "",
-        expected="name of a stack, or absent",
-        example="dev",
-        about="Stack that an ephemeral stack is a copy of, as `orgcal ephemeral create` writes it. In the emulator's "
-        "world both use the same emulator.",
-        pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})?$",
-    )
-    protect: bool | None = setting(
-        None,
-        expected="true or false, or absent",
-        example="true",
-        about="Whether everything that customers use is protected against deletion. Absent: yes, except in the "
-        "emulator and on ephemeral stacks.",
-    )
 
-    @property
-    def protected(self) -> bool:
-        """Whether everything that customers use is protected against deletion."""
-        if self.protect is not None:
-            return self.protect
-        return self.entra.cloud != "emulator" and not self.ephemeral
+    def intent(self) -> Intent:
+        """What the stack asks of its home tenant."""
+        from orgcal.entra.home.preflight import Intent  # only few commands ask the home tenant
 
-    @property
-    def guard(self) -> pulumi.ResourceOptions:
-        """Resource options of whatever customers depend on."""
-        return pulumi.ResourceOptions(protect=self.protected)
+        return Intent(
+            stack=self.stack,
+            tag=self.tag,
+            display_name=self.application.display_name,
+            kind=self.credential.newest_kind,
+            lifetime=lifetime_of(self.credential.lifetime),
+            home_grants=self.application.home_grants,
+            further_owners=len(self.application.owners),
+            looks_up=self.entra.lookup == "directory",
+        )
 
     def platform(self, other: str = "") -> dict[str, Any]:
         """Settings of the platform, or of the one that `also_push_to` calls `other`."""
         return dict(self.connector.also_push_to[other] if other else self.connector.platform)
 
-    def connector_inputs(self, other: str = "", *, after: pulumi.Resource) -> dict[str, Any]:
-        """Arguments of the `Connector` resource.
 
-        Args:
-            other: name of a further platform (`also_push_to`); the main one without it.
-            after: the ledger. Nothing leads from it to the connector by data, but a stale checkout must be refused
-                before the connector's catalog text is written too; everything else follows the connector.
-        """
-        declared = declared_connector(self.connector, other)
-        return {
-            "platform": self.platform(other),
-            "key": declared.key,
-            "display_name": declared.display_name,
-            "description": declared.description,
-            "scopes": list(declared.scopes),
-            "published": declared.published,
-            "delete_connected": self.connector.delete_connected or self.ephemeral,
-            "opts": pulumi.ResourceOptions.merge(self.guard, pulumi.ResourceOptions(depends_on=[after])),
-        }
-
-    def ledger_inputs(self, lifetime: str) -> dict[str, Any]:
-        """Arguments of the `CredentialLedger` resource; `lifetime` is what new generations get."""
-        return {
-            "generations": list(self.credential.generations),
-            "active": self.credential.active,
-            "lifetime": lifetime,
-            "world": self.entra.cloud,
-            "rollback_to": self.credential.rollback_to,
-            "opts": self.guard,
-        }
-
-    def push_inputs(self, other: str = "") -> dict[str, Any]:
-        """Arguments of the `ConnectorCredentials` resource, besides connector and credential."""
-        return {
-            "platform": self.platform(other),
-            "scopes": list(self.connector.scopes),
-            "generation": self.credential.active,
-            "opts": self.guard,
-        }
+class _CredentialSettings(CoreSettings):
+    credential: CredentialSettings = CredentialSettings()
 
 
-def load_settings(project_dir: Path) -> Settings:
-    """The settings of the stack that is being deployed.
-
-    Args:
-        project_dir: the checkout; on stacks on the emulator the live generations are read from
-            `.local/<stack>/credential.json` there, if rotation wrote one, so that git stays clean.
+def read_settings(project_dir: Path, stack: str) -> Settings:
+    """All settings of a stack, from its file.
 
     Raises:
-        ConfigError: with every problem at once.
+        UsageError: there is no such stack, or Pulumi could not read its file either.
+        ConfigError: settings are wrong; every problem at once.
     """
-    config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-    overlay = project_dir / ".local" / pulumi.get_stack() / "credential.json"
-    generations = json.loads(overlay.read_text(encoding="utf-8")) if overlay.exists() else {}
-    return parse_settings(config, stack=pulumi.get_stack(), generations=generations)
+    return settings_of(load_stack_file(project_dir, stack))
 
 
-def parse_settings(config: Mapping[str, str], *, stack: str, generations: Mapping[str, Any] | None = None) -> Settings:
-    """Settings out of Pulumi's flat config map.
+def read_core_settings(project_dir: Path, stack: str) -> CoreSettings:
+    """Where a stack lives and whether it is protected; raises as `read_settings` does, for these settings alone."""
+    return core_settings_of(load_stack_file(project_dir, stack))
+
+
+def read_credential(project_dir: Path, stack: str) -> CredentialSettings:
+    """The section `orgcal:credential`; raises as `read_settings` does, for core settings and this section."""
+    return _of_file(_CredentialSettings, load_stack_file(project_dir, stack)).credential
+
+
+def settings_of(file: StackFile) -> Settings:
+    """All settings in a file that is read already; raises as `read_settings` does."""
+    return _of_file(Settings, file)
+
+
+def core_settings_of(file: StackFile) -> CoreSettings:
+    """The core settings in a file that is read already; raises as `read_core_settings` does."""
+    return _of_file(CoreSettings, file)
+
+
+def parse_settings(
+    config: Mapping[str, Any], *, stack: str, project: str = NAMESPACE, generations: Mapping[str, Any] | None = None
+) -> Settings:
+    """Settings out of Pulumi's config map.
 
     Args:
-        config: full keys (`orgcal:entra`) to values; structured values are JSON text.
-        stack: name of the stack, for the errors.
+        config: full keys (`orgcal:entra`) to values; a text that is a JSON mapping or list counts as that.
+        stack: name of the stack.
+        project: name of the Pulumi project.
         generations: replaces `generations`, `active` and `rollback_to` on stacks on the emulator.
 
     Raises:
         ConfigError: with every problem at once.
     """
-    raw: dict[str, Any] = {}
-    foreign: list[str] = []
-    for key, text in config.items():
-        namespace, _, name = key.partition(":")
-        if namespace == NAMESPACE:
-            raw[name] = _decoded(text)
-        elif namespace == "azuread":
-            foreign.append(key)
-    entra = raw.get("entra")
-    if generations and isinstance(entra, dict) and entra.get("cloud") == "emulator":
-        credential = raw.get("credential")
-        raw["credential"] = {**(credential if isinstance(credential, dict) else {}), **generations}
-    problems = [
-        f"{key}: found a setting of the azuread plugin; expected none, as the stack's cloud decides them; "
-        f"repair: pulumi config rm {key}"
-        for key in sorted(foreign)
-    ]
+    return _parsed(Settings, config, stack, project, generations or {}, {})
+
+
+def overlay_file(project_dir: Path, stack: str) -> Path:
+    """Where rotation keeps the live generations of a stack on the emulator, so that git stays clean."""
+    return project_dir / ".local" / stack / "credential.json"
+
+
+def read_overlay(project_dir: Path, stack: str) -> dict[str, Any]:
+    """`generations`, `active` and `rollback_to` as rotation keeps them beside the file; empty where it does not.
+
+    Raises:
+        UsageError: the file is not as rotation writes it.
+    """
+    path = overlay_file(project_dir, stack)
     try:
-        settings = Settings.model_validate(raw)
-        problems += validate(settings.connector, settings.credential, emulator=settings.entra.cloud == "emulator")
-    except ValidationError as error:
-        problems += describe_problems(error, Settings, namespace=NAMESPACE)
-        problems += wrong_platforms(raw.get("connector"))
-    if problems:
-        raise ConfigError(problems, where=f"Pulumi.{stack}.yaml") from None
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        kept = None
+    if not isinstance(kept, dict):
+        raise UsageError("this is not what orgcal rotate wrote", where=str(path), repair=f"rm {path}")
+    return kept
+
+
+def sections_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What stands under `orgcal:` in Pulumi's config map, by section, and what is wrong with the keys themselves.
+
+    `pulumi config set orgcal:entra.cloud public` without `--path` writes a key with a dot: it counts as the setting.
+    An empty text counts as absent, since it is what Pulumi makes of null.
+    """
+    ours = {
+        key.partition(":")[2]: _decoded(value)
+        for key, value in config.items()
+        if key.startswith(f"{NAMESPACE}:") and value != ""
+    }
+    sections = {name: value for name, value in ours.items() if "." not in name}
+    problems = []
+    for name in sorted(ours.keys() - sections.keys()):
+        *parents, last = name.split(".")
+        place: Any = sections
+        for parent in parents:
+            if isinstance(place, dict):
+                place[parent] = dict(inner) if isinstance(inner := place.get(parent, {}), dict) else inner
+                place = place[parent]
+        if isinstance(place, dict) and last not in place:
+            place[last] = ours[name]
+        else:
+            problems.append(
+                f"{NAMESPACE}:{name}: found this key beside the same setting in {NAMESPACE}:{parents[0]}; expected "
+                f"one of them; repair: pulumi config rm {NAMESPACE}:{name}"
+            )
+    return sections, problems
+
+
+def _of_file(model: type[_S], file: StackFile) -> _S:
+    overlay = read_overlay(file.path.parent, file.stack)
+    return _parsed(model, file.config, file.stack, file.project, overlay, file.lines)
+
+
+def _parsed(
+    model: type[_S],
+    config: Mapping[str, Any],
+    stack: str,
+    project: str,
+    generations: Mapping[str, Any],
+    lines: Mapping[str, int],
+) -> _S:
+    sections, problems = sections_of(config)
+    if generations and _mapping(sections.get("entra")).get("cloud") == "emulator":
+        sections["credential"] = {**_mapping(sections.get("credential")), **generations}
+    if model is Settings:
+        problems += _settings_of_the_plugin(config)
+    settings = parse_sections(model, (sections, problems), stack=stack, where=f"Pulumi.{stack}.yaml", lines=lines)
+    settings._stack, settings._project = stack, project
     return settings
 
 
-def _decoded(text: str) -> Any:
-    """Pulumi hands every value over as text; mappings, lists, numbers and booleans as JSON."""
+def parse_sections(
+    model: type[_M],
+    read: tuple[Mapping[str, Any], list[str]],
+    *,
+    stack: str,
+    where: str,
+    lines: Mapping[str, int] | None = None,
+) -> _M:
+    """Settings of a model out of the sections, and the problems, that `sections_of` gives.
+
+    Args:
+        model: the settings; its fields explain themselves (`setting`).
+        read: what `sections_of` gives.
+        stack: name of the stack, for the repairs.
+        where: the file, for the error.
+        lines: setting to its line in the stack's file.
+
+    Raises:
+        ConfigError: with every problem at once.
+    """
+    sections, problems = read
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        settings = model.model_validate(sections)
+        if isinstance(settings, Settings):
+            emulator = settings.entra.cloud == "emulator"
+            problems += validate(settings.connector, settings.credential, emulator=emulator)
+    except ValidationError as error:
+        problems += describe_problems(error, model, namespace=NAMESPACE)
+        if model is Settings:
+            problems += wrong_platforms(sections.get("connector"))
+    if problems:
+        raise ConfigError([_with_place(problem, stack, lines or {}) for problem in problems], where=where) from None
+    return settings
+
+
+def _settings_of_the_plugin(config: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}: found a setting of the azuread plugin; expected none, as the stack's cloud decides them; "
+        f"repair: pulumi config rm {key}"
+        for key in sorted(config)
+        if key.startswith("azuread:")
+    ]
+
+
+def _with_place(problem: str, stack: str, lines: Mapping[str, int]) -> str:
+    """A problem with its line in the file, where there is a file, and with the stack in its repair."""
+    problem = re.sub(r"\bpulumi config (set|rm) ", rf"pulumi config \1 --stack {stack} ", problem)
+    found = _KEY.match(problem)
+    key = found.group() if found else ""
+    while key and key not in lines:  # a missing setting has the line of its section
+        key = re.sub(r"(\[\d+\]|\.[^.\[]*|^[^.\[]*)$", "", key)
+    return f"line {lines[key]}: {problem}" if key else problem
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _decoded(value: Any) -> Any:
+    """Mappings and lists reach the program as JSON; whatever else is a text means itself."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orgcal.settings.model import NAMESPACE, Settings
+from orgcal.settings.model import Settings
+from orgcal.settings.stack_file import NAMESPACE
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schema" / "stack.schema.json"
 _OF_PULUMI = {

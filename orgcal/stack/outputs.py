@@ -14,11 +14,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from orgcal.entra.clouds import Cloud
 from orgcal.errors import UsageError
+from orgcal.settings import CredentialKind
 
 OUTPUT_NAME = "orgcal"
 SCHEMA_VERSION = 1
-
-CredentialKind = Literal["secret", "certificate", "federated"]
 
 
 class _Record(BaseModel):

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from orgcal.errors import UsageError
-from orgcal.stack.files import DEV_STACK, read_stack_file, stack_dir
+from orgcal.files.whole import edit_whole, read_text
+from orgcal.settings import StackFile, load_stack_file
+from orgcal.stack.files import DEV_STACK, stack_dir
 
 FILE_VARIABLE = "PULUMI_CONFIG_PASSPHRASE_FILE"
 DEV_PASSPHRASE_FILE = Path(__file__).with_name("dev_passphrase.txt")
@@ -37,7 +35,7 @@ def passphrase_variables(project_dir: Path, stack: str, own_dir: Path, environ: 
     """
     if stack == DEV_STACK:
         return {FILE_VARIABLE: str(DEV_PASSPHRASE_FILE)}
-    if any(name in environ for name in _OWN) or read_stack_file(project_dir, stack).get("secretsprovider"):
+    if any(name in environ for name in _OWN) or load_stack_file(project_dir, stack).values.get("secretsprovider"):
         return {}
     return {FILE_VARIABLE: str(own_dir / _NAME)}
 
@@ -58,12 +56,12 @@ def ensure_passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Map
     if problem is not None:
         raise problem
     _refuse_in_ci(stack, environ)
-    _write_once(Path(named), secrets.token_urlsafe(32))
+    edit_whole(Path(named), lambda: read_text(Path(named)) or secrets.token_urlsafe(32))  # another run may be faster
 
 
 def missing_passphrase(project_dir: Path, stack: str, path: Path, environ: Mapping[str, str]) -> UsageError | None:
     """Why there is no passphrase at `path` although the stack has a salt; None for a stack that has no salt yet."""
-    salt = _read(project_dir, stack).get("encryptionsalt")
+    salt = _read(project_dir, stack).values.get("encryptionsalt")
     if not salt:
         return None
     return copied_salt(project_dir, stack, environ) or UsageError(
@@ -79,14 +77,13 @@ def copied_salt(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Us
 
     The other stack's passphrase is tried, since equal salts alone do not tell which of two files is the copy.
     """
-    said = _read(project_dir, stack)
-    salt = str(said.get("encryptionsalt") or "")
+    salt = str(_read(project_dir, stack).values.get("encryptionsalt") or "")
     others = _others_with(salt, project_dir, stack) if salt else ()
     for other in others:
         if not _opens(salt, project_dir, other, environ):
             continue
         repair = f"remove that line from Pulumi.{stack}.yaml"
-        encrypted = list(_encrypted(said.get("config")))
+        encrypted = _read(project_dir, stack).encrypted
         if encrypted:
             repair += f", then pulumi stack init {stack}, then set anew what only stack {other} can decrypt: "
             repair += _set_anew(stack, encrypted)
@@ -105,7 +102,7 @@ def foreign_values(project_dir: Path, stack: str) -> UsageError | None:
 
     To be asked where Pulumi could not decrypt a setting although the passphrase fits.
     """
-    encrypted = list(_encrypted(_read(project_dir, stack).get("config")))
+    encrypted = _read(project_dir, stack).encrypted
     if not encrypted:
         return None
     return UsageError(
@@ -143,24 +140,17 @@ def _refuse_missing_of_user(project_dir: Path, stack: str, environ: Mapping[str,
     Raises:
         UsageError: it is not there, and the stack needs it.
     """
-    said, path = _read(project_dir, stack), environ.get(FILE_VARIABLE, "")
-    of_pulumi = environ.get("PULUMI_BACKEND_URL", "").startswith(("https:", "http:")) and not said.get("encryptionsalt")
-    unneeded = "PULUMI_CONFIG_PASSPHRASE" in environ or said.get("secretsprovider") or of_pulumi
+    path, salt = environ.get(FILE_VARIABLE, ""), _read(project_dir, stack).values.get("encryptionsalt")
+    of_pulumi = environ.get("PULUMI_BACKEND_URL", "").startswith(("https:", "http:")) and not salt
+    unneeded = (
+        "PULUMI_CONFIG_PASSPHRASE" in environ or _read(project_dir, stack).values.get("secretsprovider") or of_pulumi
+    )
     if path and not unneeded and not Path(path).is_file():
         raise UsageError(
             f"there is no file {path} to read the passphrase from",
             where=FILE_VARIABLE,
             repair=f"name the right file, or unset {FILE_VARIABLE} to have orgcal keep the passphrase",
         )
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Write a private file whole, unless another process was faster; a kill leaves no half of it."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".passphrase-", encoding="ascii") as staging:
-        staging.write(text)  # made for this user only
-        staging.flush()
-        with contextlib.suppress(FileExistsError):
-            os.link(staging.name, path)
 
 
 def _refuse_in_ci(stack: str, environ: Mapping[str, str]) -> None:
@@ -182,7 +172,7 @@ def _others_with(salt: str, project_dir: Path, stack: str) -> Iterator[str]:
     """Names of other stacks whose file has the same salt."""
     for path in sorted(project_dir.glob("Pulumi.*.yaml")):
         other = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
-        if other != stack and _read(project_dir, other).get("encryptionsalt") == salt:
+        if other != stack and _read(project_dir, other).values.get("encryptionsalt") == salt:
             yield other
 
 
@@ -195,27 +185,14 @@ def _opens(salt: str, project_dir: Path, stack: str, environ: Mapping[str, str])
         return False
 
 
-def _read(project_dir: Path, stack: str) -> dict[str, Any]:
-    """What a stack's file says; nothing where it cannot be read, which others tell."""
+def _read(project_dir: Path, stack: str) -> StackFile:
+    """A stack's file; an empty one where it cannot be read, which others tell."""
     try:
-        return read_stack_file(project_dir, stack)
-    except (UsageError, OSError, UnicodeDecodeError):
-        return {}
+        return load_stack_file(project_dir, stack)
+    except UsageError:
+        return StackFile(project_dir, stack)
 
 
-def _set_anew(stack: str, encrypted: list[str]) -> str:
+def _set_anew(stack: str, encrypted: tuple[str, ...]) -> str:
     further = f" (and so {', '.join(encrypted[1:])})" if encrypted[1:] else ""
     return f"pulumi config set --stack {stack} --secret --path '{encrypted[0]}'{further}"
-
-
-def _encrypted(setting: object, path: str = "") -> Iterator[str]:
-    """Paths of the settings that Pulumi encrypted, as `pulumi config set --path` takes them."""
-    if isinstance(setting, dict):
-        if "secure" in setting:
-            yield path
-            return
-        for name, item in setting.items():
-            yield from _encrypted(item, f"{path}.{name}" if path else str(name))
-    elif isinstance(setting, list):
-        for number, item in enumerate(setting):
-            yield from _encrypted(item, f"{path}[{number}]")

@@ -12,8 +12,10 @@ from orgcal.engine.command import run_engine
 from orgcal.engine.find import Engine, find_engine
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.errors import EngineError, OrgcalError, UsageError
+from orgcal.files.whole import private_dir
+from orgcal.settings import load_stack_file, read_core_settings
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
-from orgcal.stack.files import private_dir, project_dir, read_stack_file, stack_cloud, stack_dir
+from orgcal.stack.files import project_dir, stack_dir
 from orgcal.stack.passphrase import ensure_passphrase
 from orgcal.stack.state_files import remove_empty_sidecars
 
@@ -42,8 +44,9 @@ class OpenStack:
         from orgcal.stack.runner import StackRunner  # pulumi is slow to import, and `orgcal env` does not need it
 
         # A copy's file names the key service that is to encrypt its state.
-        said = read_stack_file(self.environment.project_dir, self.environment.stack)
-        return StackRunner(self.engine, self.environment, self.environ, secrets_provider=said.get("secretsprovider"))
+        file = load_stack_file(self.environment.project_dir, self.environment.stack)
+        secrets_provider = file.values.get("secretsprovider")
+        return StackRunner(self.engine, self.environment, self.environ, secrets_provider=secrets_provider)
 
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included; raises as `StackRunner.outputs` does.
@@ -83,7 +86,8 @@ def prepare(
     """
     environ = original_environment(environ)
     project = project_dir()
-    cloud = stack_cloud(project, stack)
+    core = read_core_settings(project, stack)
+    cloud = core.entra.cloud
     own_dir = private_dir(stack_dir(project, stack, environ))
     ensure_passphrase(project, stack, own_dir, environ)
     engine = find_engine(environ)
@@ -97,7 +101,7 @@ def prepare(
         plugin=chosen,
         environment=environment,
         environ=environ,
-        guarded=protected(cloud, read_stack_file(project, stack)),
+        guarded=core.protected,
     )
 
 
@@ -117,7 +121,7 @@ def shell_environment(
     """
     environ = original_environment(environ)
     project = project_dir()
-    cloud = stack_cloud(project, stack)
+    cloud = read_core_settings(project, stack).entra.cloud
     try:
         ensure_passphrase(project, stack, private_dir(stack_dir(project, stack, environ)), environ)
     except UsageError as error:
@@ -152,12 +156,3 @@ def _on_path(engine: Engine, plugin: AzureadPlugin | None) -> tuple[Path, ...]:
     """Directories for PATH, as `stack_environment` takes them."""
     standin = plugin.path_dir if plugin is not None else None
     return (*([standin] if standin else []), engine.bin_dir)
-
-
-def protected(cloud: str, said: Mapping[str, object]) -> bool:
-    """Whether everything but credentials is protected; as the program decides it (`Settings.protected`)."""
-    config = said.get("config")
-    settings = config if isinstance(config, dict) else {}
-    if settings.get("orgcal:protect") is not None:
-        return settings["orgcal:protect"] in (True, "true")
-    return cloud != "emulator" and settings.get("orgcal:ephemeral") not in (True, "true")

@@ -22,9 +22,9 @@ import yaml
 from orgcal.engine.find import Engine
 from orgcal.errors import UsageError
 from orgcal.platforms.model import NOT_SHOWN
+from orgcal.settings import load_stack_file
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.errors import explain
-from orgcal.stack.files import holds_secure, read_stack_file
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.stack.runner import STAND_IN_WARNING, ExactEnvironment
 
@@ -79,8 +79,8 @@ def preview_without_secrets(engine: Engine, surroundings: StackEnvironment, envi
         UsageError: the stack's settings hold secrets of their own.
         EngineError: the backend or the program refused.
     """
-    said = read_stack_file(surroundings.project_dir, surroundings.stack)
-    if holds_secure(said.get("config")):
+    file = load_stack_file(surroundings.project_dir, surroundings.stack)
+    if file.encrypted:
         raise UsageError(
             "the settings hold encrypted values, which a preview without secrets cannot read",
             where=f"Pulumi.{surroundings.stack}.yaml",
@@ -92,7 +92,7 @@ def preview_without_secrets(engine: Engine, surroundings: StackEnvironment, envi
     with tempfile.TemporaryDirectory(prefix="orgcal-preview-") as temporary:
         folder = Path(temporary)
         settings = folder / f"Pulumi.{stack}.yaml"
-        plain = {name: value for name, value in said.items() if name not in _ENCRYPTION}
+        plain = {name: value for name, value in file.values.items() if name not in _ENCRYPTION}
         settings.write_text(yaml.safe_dump(plain), encoding="utf-8")
         (folder / "state").mkdir()
         copied = dataclasses.replace(

@@ -13,7 +13,8 @@ from typing import Any
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
 from orgcal.errors import UsageError
-from orgcal.stack.outputs import CredentialKind, StackOutputs, read_outputs
+from orgcal.settings import CredentialKind, GenerationSet
+from orgcal.stack.outputs import StackOutputs, read_outputs
 
 _LEDGER = "orgcal:index:CredentialLedger"
 _PUSHED = "orgcal:index:ConnectorCredentials"
@@ -44,25 +45,6 @@ class GenerationRecord:
     expires: datetime
     superseded: datetime | None = None
     retired: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationSet:
-    """What a stack's file, or its ledger, names.
-
-    Attributes:
-        generations: the live ones, ascending.
-        active: the one that the connector uses.
-        rollback_to: the one number that the active generation may fall to.
-    """
-
-    generations: tuple[int, ...]
-    active: int
-    rollback_to: int | None = None
-
-    def same_as(self, other: GenerationSet) -> bool:
-        """Whether both name the same generations; the permission to go back changes nothing by itself."""
-        return (self.generations, self.active) == (other.generations, other.active)
 
 
 @dataclass(frozen=True, slots=True)

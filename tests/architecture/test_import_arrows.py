@@ -19,10 +19,10 @@ ORDER = [
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
+    "orgcal.settings",
     "orgcal.tenants",
     "orgcal.engine",
     "orgcal.stack",
-    "orgcal.settings",
     "verify",
     "orgcal.consent",
     "orgcal.operations",
@@ -35,7 +35,7 @@ MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enu
 MAY_IMPORT |= {
     "orgcal": set(),
     "orgcal.provider": {"orgcal", "orgcal.provider", *FOUNDATION},
-    "provisioning": {"orgcal", "provisioning", "orgcal.settings", "orgcal.stack", *FOUNDATION},
+    "provisioning": {"orgcal", "provisioning", "orgcal.provider", "orgcal.settings", "orgcal.stack", *FOUNDATION},
     "orgcal_emulator": {"orgcal_emulator"},
     "__main__": {"provisioning", "orgcal.settings"},
 }
@@ -100,7 +100,7 @@ def test_pulumi_is_imported_by_engine_stack_provisioning_and_plugins_only() -> N
             if any(name.split(".")[0] in ("pulumi", "pulumi_azuread") for name in names):
                 importers.add(part_of(module))
 
-    assert importers <= {"orgcal.engine", "orgcal.stack", "orgcal.settings", "provisioning", "orgcal.provider"}
+    assert importers <= {"orgcal.engine", "orgcal.stack", "provisioning", "orgcal.provider"}
 
 
 def test_program_tells_its_story_in_forty_lines() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trustme
+from emulator_testing.azuread_replay import RECORDED, Replay, seed_with_rights
 from orgcal_emulator.calendars.routes import CalendarRoutes
 from orgcal_emulator.calendars.user_routes import UserRoutes
 from orgcal_emulator.calendars.users import PROPERTIES as USER_PROPERTIES
@@ -19,7 +20,6 @@ from orgcal_emulator.directory.service_principals import READABLE as PRINCIPAL_P
 from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
 from orgcal_emulator.server import RunningEmulator
 
-from tests.contract.test_emulator_azuread_replay import RECORDED, Replay, seed_with_rights
 from tests.support.graph_models import problems_of_answer
 
 ROLE = APPLICATION_PERMISSIONS_BY_NAME["Calendars.Read"].permission_id

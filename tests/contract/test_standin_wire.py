@@ -5,30 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from emulator_testing.azuread_replay import RECORDED
 
 from benchmarks.azuread_recorder import Exchange
 from benchmarks.azuread_wire import NORMALISATION, differences, normalised
 
 ROOT = Path(__file__).resolve().parents[2]
-RECORDING: dict[str, list[dict[str, Any]]] = json.loads(
-    (ROOT / "tests" / "contract" / "data" / "azuread-requests.json").read_text(encoding="utf-8")
-)
 
 
 def recorded(name: str) -> list[Exchange]:
-    return [
-        Exchange(item["method"], item["path"], item["status"], item.get("body") or None) for item in RECORDING[name]
-    ]
+    return [Exchange(item["method"], item["path"], item["status"], item.get("body") or None) for item in RECORDED[name]]
 
 
 def compared(name: str, found: list[Exchange]) -> list[str]:
     return differences(recorded(name), found, base="https://nowhere")
 
 
-@pytest.mark.parametrize("name", list(RECORDING))
+@pytest.mark.parametrize("name", list(RECORDED))
 def test_differences_recording_with_itself_has_none(name: str) -> None:
     assert compared(name, recorded(name)) == []
 
@@ -51,7 +46,7 @@ def test_normalised_create_is_what_the_program_means() -> None:
 
 
 def test_differences_renamed_ids_are_none() -> None:
-    text = json.dumps(RECORDING["update"]).replace("{id3}", "33333333-3333-3333-3333-333333333333")
+    text = json.dumps(RECORDED["update"]).replace("{id3}", "33333333-3333-3333-3333-333333333333")
     found = [
         Exchange(item["method"], item["path"], item["status"], item.get("body") or None) for item in json.loads(text)
     ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from emulator_testing.azuread_replay import RECORDED
 from orgcal_emulator.server import RunningEmulator
 from orgcal_emulator.store import Lag
 
@@ -20,8 +20,6 @@ from benchmarks.azuread_wire import differences, normalised
 from benchmarks.compare_azuread import scenarios
 
 pytestmark = pytest.mark.timeout(300)
-
-RECORDING = json.loads((ROOT / "tests" / "contract" / "data" / "azuread-requests.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def test_standin_requests_equal_the_recorded_ones_in_every_scenario(
     tmp_path: Path, engine_bin: Path, emulator: RunningEmulator
 ) -> None:
     plan = Plan.first()
-    substitutes = plan.substitutes(RECORDING)
+    substitutes = plan.substitutes(RECORDED)
     told: dict[str, list[str]] = {}
     with Recorder(emulator.ready["port"], Path(emulator.ready["ca_file"]), tmp_path) as recorder:
         environ = arm_variables(emulator.ready, host=recorder.host, ca_file=recorder.ca_file)
@@ -60,12 +58,12 @@ def test_standin_requests_equal_the_recorded_ones_in_every_scenario(
             run()
             expected = [
                 Exchange(entry["method"], entry["path"], entry["status"], entry.get("body") or None)
-                for entry in RECORDING[name]
+                for entry in RECORDED[name]
             ]
             made = recorder.take()
             told[name] = differences(expected, made, base=f"https://{recorder.host}", substitutes=substitutes)
             assert len(normalised(made)[0]) == len(normalised(expected)[0])
-    assert told == {name: [] for name in RECORDING}
+    assert told == {name: [] for name in RECORDED}
 
 
 @pytest.mark.parametrize("lag", [Lag(reads=3), Lag(seconds=0.7)], ids=["reads", "seconds"])

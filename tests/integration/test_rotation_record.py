@@ -14,8 +14,8 @@ import pytest
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.rotation.git import GitRefused
 from orgcal.rotation.record import PullRequestRecord, Record, open_record
+from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
-from orgcal.stack.state import GenerationSet
 
 SETTINGS = """\
 config:
@@ -389,16 +389,18 @@ def test_settings_file_of_an_emulated_stack_is_kept_beside_it_so_that_git_stays_
     assert (tmp_path / "Pulumi.dev.yaml").read_text() == text
     overlay = json.loads((tmp_path / ".local/dev/credential.json").read_text())
     assert overlay == {"generations": [3, 4], "active": 3, "rollback_to": 3}
-    assert file.read().named == GenerationSet((3, 4), 3, 3)
+    assert file.read().generation_set == GenerationSet((3, 4), 3, 3)
 
     SettingsFile(tmp_path, "dev", emulated=True, overlay=False).write(ACTIVATED)
 
     assert not (tmp_path / ".local/dev/credential.json").exists()
-    assert file.read().named == ACTIVATED
+    assert file.read().generation_set == ACTIVATED
 
 
 def test_settings_file_that_cannot_be_changed_in_place_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  orgcal:credential: {generations: [3], active: 3}\n")
+    (tmp_path / "Pulumi.prod.yaml").write_text(
+        "config:\n  orgcal:entra.cloud: public\n  orgcal:credential: {generations: [3], active: 3}\n"
+    )
     file = SettingsFile(tmp_path, "prod", emulated=False, overlay=False)
 
     with pytest.raises(OrgcalError, match="cannot be changed without touching the rest"):

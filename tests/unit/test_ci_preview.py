@@ -58,8 +58,6 @@ def test_lint_says_what_is_wrong_and_what_could_go(tmp_path: Path) -> None:
     good = (root / "Pulumi.dev.yaml").read_text()
 
     assert lint_stack(root, "dev").as_markdown("dev").endswith("Nothing to say.\n")
-    (tmp_path / "provisioning").symlink_to(root / "provisioning")
-    (tmp_path / "orgcal").symlink_to(root / "orgcal")
     (tmp_path / "Pulumi.a.yaml").write_text(good.replace("lifetime: 180d", "lifetime: 180 days"))
     (tmp_path / "Pulumi.b.yaml").write_text(
         good.replace("- Calendars.Read\n", "- Calendars.Read\n      - User.Read.All\n")

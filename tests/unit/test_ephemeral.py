@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ import pytest
 import yaml
 
 from orgcal.errors import UsageError
-from orgcal.operations.ephemeral import create, is_ephemeral, origin_notes, origin_of
+from orgcal.operations.ephemeral import create, origin_notes
 from orgcal.operations.orphaned_previews import _is_older
 from orgcal.operations.purge_stack import refuse_purge
-from orgcal.settings.model import parse_settings
+from orgcal.settings import read_core_settings, read_settings
 
 DEV = Path(__file__).resolve().parents[2] / "Pulumi.dev.yaml"
 NOW = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
@@ -37,8 +36,9 @@ def copied(folder: Path, **arguments: Any) -> dict[str, Any]:
     """The settings of a copy `pr-123` of stack `prod`."""
     made = create(folder, "pr-123", "prod", **arguments)
     said = yaml.safe_load(made.path.read_text())
-    assert is_ephemeral(said)
-    assert origin_of(said) == "prod"
+    core = read_core_settings(folder, "pr-123")
+    assert core.ephemeral
+    assert core.origin == "prod"
     assert "encryptionsalt" not in said, "secrets of one stack are no other's"
     config: dict[str, Any] = said["config"]
     return config
@@ -79,9 +79,9 @@ def test_copy_is_as_the_program_wants_it(tmp_path: Path, credential: dict[str, A
         platform = {"kind": "file", "path": "x.yaml", "callback_url": "https://app.example.com/cb"}
         write(tmp_path, credential=credential, platform=platform)
 
-    config = copied(tmp_path)
+    copied(tmp_path)
 
-    settings = parse_settings({key: json.dumps(value) for key, value in config.items()}, stack="pr-123")
+    settings = read_settings(tmp_path, "pr-123")
     assert settings.ephemeral
     assert settings.origin == "prod"
     assert not settings.protected
@@ -121,7 +121,7 @@ def test_copy_never_takes_the_place_of_a_stack(tmp_path: Path) -> None:
     write(tmp_path)
     write(tmp_path, "pr-123")
     before = (tmp_path / "Pulumi.pr-123.yaml").read_text()
-    with pytest.raises(UsageError, match="no ephemeral copy"):
+    with pytest.raises(UsageError, match="not an ephemeral copy"):
         create(tmp_path, "pr-123", "prod")
     assert (tmp_path / "Pulumi.pr-123.yaml").read_text() == before
 

@@ -12,12 +12,13 @@ import pytest
 from orgcal.errors import UsageError
 from orgcal.rotation.checks import check_asked, check_new_generation, check_place, has_nothing_to_rotate
 from orgcal.rotation.steps import RotationRequest
-from orgcal.settings.credential_file import CredentialSection
+from orgcal.settings import CredentialSettings
 from orgcal.stack.environment import StackEnvironment
-from orgcal.stack.state import GenerationRecord, GenerationSet, StackState, read_state
+from orgcal.stack.state import GenerationRecord, StackState, read_state
 from tests.support.stack_exports import TRUST, exported, password, resource
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
+TRUSTED = {"issuer": "https://token.example.com", "subject": "connector"}
 
 
 def one() -> StackState:
@@ -33,8 +34,8 @@ def trusting() -> StackState:
     return read_state(exported([3], 3, trust), where="stack prod")
 
 
-def section(**changed: Any) -> CredentialSection:
-    return dataclasses.replace(CredentialSection(GenerationSet((3,), 3), "secret", {}, {}), **changed)
+def section(**changed: Any) -> CredentialSettings:
+    return CredentialSettings.model_validate({"generations": (3,), "active": 3, **changed})
 
 
 def test_rollback_without_an_old_generation_is_refused() -> None:
@@ -57,10 +58,12 @@ def test_rollback_to_an_expired_generation_is_refused() -> None:
 
 @pytest.mark.parametrize("asked", [RotationRequest(now=True), RotationRequest(revoke=True)], ids=["now", "revoke"])
 def test_rotation_of_a_federated_credential_is_refused_in_one_sentence(asked: RotationRequest) -> None:
-    federated = section(kind="federated")
+    federated = section(kind="federated", trusts={3: TRUSTED})
 
     assert has_nothing_to_rotate(trusting(), federated)
-    assert not has_nothing_to_rotate(trusting(), section(kinds={3: "federated"})), "a secret is to take over"
+    assert not has_nothing_to_rotate(trusting(), section(kinds={3: "federated"}, trusts={3: TRUSTED})), (
+        "a secret is to take over"
+    )
     check_asked(trusting(), federated, RotationRequest(), NOW)
     with pytest.raises(UsageError, match="tokens of its own, so there is nothing to rotate"):
         check_asked(trusting(), federated, asked, NOW)

@@ -10,7 +10,8 @@ import pytest
 from orgcal.durations import in_words, parse_duration
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import UsageError
-from orgcal.stack.state import GenerationSet, StackState, read_state
+from orgcal.settings import GenerationSet
+from orgcal.stack.state import StackState, read_state
 from tests.support.stack_exports import CERTIFICATE, PASSWORD, TRUST, URN, exported, password, record, resource, secret
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from orgcal.errors import ConfigError
-from orgcal.settings.model import Settings, parse_settings
+from orgcal.settings import Settings, parse_settings
 from orgcal.settings.schema import SCHEMA_FILE, schema_text, stack_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +62,6 @@ def test_settings_protection_follows_cloud_and_ephemeral(cloud: str, ephemeral: 
     settings = parse_settings(with_changes(entra={"cloud": cloud}, ephemeral=ephemeral), stack="prod")
 
     assert settings.protected is protected
-    assert settings.guard.protect is protected
 
 
 def test_settings_unknown_key_is_named_with_nearest_and_repair() -> None:
@@ -71,7 +70,7 @@ def test_settings_unknown_key_is_named_with_nearest_and_repair() -> None:
     assert len(problems) == 1
     assert problems[0].startswith("orgcal:credential.lifetme: found a setting that does not exist")
     assert "did you mean lifetime?" in problems[0]
-    assert problems[0].endswith("repair: pulumi config rm --path orgcal:credential.lifetme")
+    assert problems[0].endswith("repair: pulumi config rm --stack prod --path orgcal:credential.lifetme")
 
 
 def test_settings_all_problems_are_said_at_once() -> None:
@@ -138,7 +137,7 @@ def test_settings_lifetime_out_of_range_is_refused(lifetime: str) -> None:
 
     assert problem == (
         f'orgcal:credential.lifetime: found "{lifetime}"; expected 1d to 3650d, or never; '
-        "repair: pulumi config set --path orgcal:credential.lifetime 180d"
+        "repair: pulumi config set --stack prod --path orgcal:credential.lifetime 180d"
     )
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from emulator_testing.raw_exchange import raw_exchange
 from orgcal_emulator.app import EmulatorApp
 from orgcal_emulator.entra.issuers import IssuerKeys
 from orgcal_emulator.request_body import LARGEST_BODY
 from orgcal_emulator.server import RunningEmulator
-
-from tests.support.raw_exchange import raw_exchange
-from tests.support.strict_server import Reply, StrictServer
 
 ISV = "11111111-1111-1111-1111-111111111111"
 
@@ -205,13 +206,34 @@ def test_resource_of_microsofts_that_is_not_modelled_is_named(operator: Any) -> 
     assert (answer.status_code, answer.json()["error"]) == (501, "NotEmulated.resource https://management.azure.com")
 
 
+@contextmanager
+def issuer_that_answers(status: int, **headers: str) -> Iterator[tuple[str, list[str]]]:
+    """The address of a server on this machine, and the paths that were asked for so far."""
+    asked: list[str] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
 def test_issuer_on_this_machine_cannot_send_the_emulator_elsewhere() -> None:
-    elsewhere = StrictServer(lambda _request: Reply(200, {"jwks_uri": "", "keys": []}))
-    with elsewhere.running():
-        away = Reply(302, headers={"Location": elsewhere.base_url})
-        with StrictServer(lambda _request: away).running() as issuer:
-            assert IssuerKeys()(issuer.base_url) is None
-    assert [len(server.seen) for server in (issuer, elsewhere)] == [1, 0]
+    with issuer_that_answers(200) as (elsewhere, seen), issuer_that_answers(302, Location=elsewhere) as (issuer, asked):
+        assert IssuerKeys()(issuer) is None
+    assert (len(asked), seen) == (1, [])
 
 
 def test_issuer_whose_name_is_no_address_has_no_keys() -> None:

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
+from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
 from orgcal_emulator.server import RunningEmulator
 
-from benchmarks.azuread_plan import CALENDARS_READ
-
+CALENDARS_READ = APPLICATION_PERMISSIONS_BY_NAME["Calendars.Read"].permission_id
 NO_ID = "00000000-0000-0000-0000-000000000000"
 REFERENCE = "https://graph.microsoft.com/v1.0/directoryObjects/"
 

@@ -11,12 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from emulator_testing.raw_exchange import raw_exchange
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS
 from orgcal_emulator.server import Keys, RunningEmulator
-
-from tests.support.raw_exchange import raw_exchange
 
 GENERATED = 10_000
 """Generated requests in all, shared by the tests below."""

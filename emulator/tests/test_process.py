@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from orgcal_emulator.seed import DEFAULT_SEED
 from orgcal_emulator.server import RunningEmulator
 
-ROOT = Path(__file__).parents[2]
 Start = Callable[..., "Process"]
 
 
@@ -218,11 +218,7 @@ def test_only_loopback_is_served(emulator: RunningEmulator) -> None:
 
 def test_state_remembers_its_seed_and_refuses_another(start: Start, tmp_path: Path) -> None:
     seed = tmp_path / "seed.yaml"
-    seed.write_text(
-        (ROOT / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml")
-        .read_text()
-        .replace("isv.example", "own.example")
-    )
+    seed.write_text(DEFAULT_SEED.read_text().replace("isv.example", "own.example"))
     state = str(tmp_path / "state")
     first = start("--state", state, "--seed", str(seed))
     assert first.ready["tenants"][0]["default_domain"] == "own.example"
@@ -231,8 +227,6 @@ def test_state_remembers_its_seed_and_refuses_another(start: Start, tmp_path: Pa
     assert again.ready["tenants"] == first.ready["tenants"]
     assert again.control("POST", "/reset").status_code == 200
     again.stop()
-    code, said = start(
-        "--state", state, "--seed", str(ROOT / "emulator" / "orgcal_emulator" / "seeds" / "default.yaml")
-    ).stop()
+    code, said = start("--state", state, "--seed", str(DEFAULT_SEED)).stop()
     assert code == 2
     assert "another seed" in said

@@ -41,7 +41,7 @@ _DOES: Mapping[Purpose, str] = MappingProxyType(
 )
 
 
-def lint(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str]:
+def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str]:
     """One sentence for each scope that could go.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
-from provisioning.lint import ENOUGH_FOR, INCLUDED, Purpose, lint
+from orgcal.entra.scope_advice import ENOUGH_FOR, INCLUDED, Purpose, scope_advice
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from provisioning.lint import ENOUGH_FOR, INCLUDED, Purpose, lint
     ],
 )
 def test_lint_says_what_could_go(scopes: list[str], purpose: Purpose | None, said: list[str]) -> None:
-    found = list(lint(scopes, purpose))
+    found = list(scope_advice(scopes, purpose))
 
     assert len(found) == len(said), found
     for sentence, beginning in zip(found, said, strict=True):
@@ -31,7 +31,7 @@ def test_lint_says_what_could_go(scopes: list[str], purpose: Purpose | None, sai
 
 
 def test_lint_never_advises_the_disputed_permission() -> None:
-    every = [sentence for purpose in ENOUGH_FOR for name in APP_ROLE_IDS for sentence in lint([name], purpose)]
+    every = [sentence for purpose in ENOUGH_FOR for name in APP_ROLE_IDS for sentence in scope_advice([name], purpose)]
 
     assert not any("User.ReadBasic.All suffices" in sentence for sentence in every)
     assert not any("add User.ReadBasic.All" in sentence for sentence in every)

@@ -44,8 +44,14 @@ class Browser:
         self.session = session
         self.base_url = base_url
 
-    def open(self, tenant: str, version: int = 2, **query: str) -> requests.Response:
-        path = f"/{tenant}/v2.0/adminconsent" if version == 2 else f"/{tenant}/adminconsent"
+    def open(self, tenant: str, /, **query: str) -> requests.Response:
+        """The page of version 2."""
+        return self._open(f"/{tenant}/v2.0/adminconsent", query)
+
+    def open_version_1(self, tenant: str, /, **query: str) -> requests.Response:
+        return self._open(f"/{tenant}/adminconsent", query)
+
+    def _open(self, path: str, query: dict[str, str]) -> requests.Response:
         return self.session.get(f"{self.base_url}{path}?{urlencode(query)}", allow_redirects=False)
 
     def answer(self, page: requests.Response, decision: str, account: str = "") -> requests.Response:
@@ -131,14 +137,14 @@ def test_cancelling_tells_admin_consent_true_beside_the_error(
     assert answer["error_description"].startswith("AADSTS65004")
     assert answer["state"] == "s&1"
     assert emulator.cloud.directory.principal_by_client(CONTOSO, application["appId"]) is None
-    older = told(browser.answer(browser.open(CONTOSO, 1, **query(application)), "cancel"))
+    older = told(browser.answer(browser.open_version_1(CONTOSO, **query(application)), "cancel"))
     assert (older["error"], older["error_subcode"]) == ("access_denied", "cancel")
 
 
 def test_version_1_needs_no_scope_and_grants_everything_declared(
     browser: Browser, application: dict[str, Any], emulator: RunningEmulator
 ) -> None:
-    page = browser.open(CONTOSO, 1, client_id=application["appId"], redirect_uri=REDIRECT)
+    page = browser.open_version_1(CONTOSO, client_id=application["appId"], redirect_uri=REDIRECT)
     answer = told(browser.answer(page, "accept", "admin@contoso.example"))
     assert answer == {"admin_consent": "True", "tenant": CONTOSO}
     principal = emulator.cloud.directory.principal_by_client(CONTOSO, application["appId"])

@@ -1,0 +1,1 @@
+"""What tests of the emulator share, and tests that drive it with other clients use too."""
