@@ -13,8 +13,7 @@ from orgcal.entra.home.federation import Trust, problem_with
 from orgcal.entra.home.preflight import MAX_FEDERATED
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.errors import ConfigError
-from orgcal.settings.fields import Section, setting
-from orgcal.settings.problems import describe_problems
+from orgcal.fields import Section, describe_problems, setting
 from orgcal.settings.sections import EntraSettings
 
 NAMESPACE = "orgcal"
