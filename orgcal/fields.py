@@ -15,6 +15,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+ENCRYPTED = "[encrypted]"
+"""Stands for a value that Pulumi encrypted, which only the program gets to see."""
+
 
 class Section(BaseModel):
     """A mapping of settings: frozen, and unknown names in it are errors."""
@@ -90,9 +93,15 @@ def _line(
     expected, example = extra.get("expected", "another value"), extra.get("example", "VALUE")
     if isinstance(value, dict) and isinstance(path[-1], str) and kind == "value_error":
         value = value.get(path[-1])
+    if kind == "literal_error" and field is not None:
+        choices = [choice for choice in typing.get_args(field.annotation) if isinstance(choice, str)]
+        example = next(iter(difflib.get_close_matches(str(value), choices, n=1)), example)
     shown = "nothing" if kind == "missing" or value is None else _shown(value)
     repaired = f"{prefix}{_dotted(path[:depth])}" if str(example).startswith("{") else key
-    return f"{key}: found {shown}; expected {expected}; repair: {_repair(repaired, str(example))}"
+    repair = _repair(repaired, str(example))
+    if value == ENCRYPTED:
+        shown, repair = "an encrypted value, which only the program can read", f"{repair} --plaintext"
+    return f"{key}: found {shown}; expected {expected}; repair: {repair}"
 
 
 def _repair(key: str, example: str) -> str:

@@ -7,6 +7,7 @@ It is strict where Microsoft is strict, refuses what it does not know (501), and
 docs/emulator.md says how to use it, docs/parity.md what it models and which test witnesses that.
 """
 
-from orgcal_emulator.server import CannotServeError, Keys, RunningEmulator
+from orgcal_emulator.errors import CannotServeError
+from orgcal_emulator.server import Keys, RunningEmulator
 
 __all__ = ["CannotServeError", "Keys", "RunningEmulator"]

@@ -36,9 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(given: argparse.Namespace, folder: Path, *, in_memory: bool) -> int:
-    from orgcal_emulator.http_server import CannotServeError
+    from orgcal_emulator.errors import CannotServeError, SeedError
     from orgcal_emulator.launch import Emulator, run
-    from orgcal_emulator.seed_errors import SeedError
     from orgcal_emulator.state_directory import StateDirectory
 
     try:

@@ -17,6 +17,8 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from orgcal_emulator.errors import CannotServeError
+
 
 class JoiningTransport:
     """A transport that gathers what is written until the event loop comes round, then writes it at once."""
@@ -72,10 +74,6 @@ class JoiningProtocol(H11Protocol):
             ):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
-
-
-class CannotServeError(Exception):
-    """The emulator cannot start; the message says why in one sentence."""
 
 
 def listen(port: int) -> socket.socket:

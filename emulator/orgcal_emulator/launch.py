@@ -15,12 +15,12 @@ from typing import Any
 import uvicorn
 
 from orgcal_emulator.app import EmulatorApp
+from orgcal_emulator.errors import CannotServeError, StateError
 from orgcal_emulator.files import write_private
-from orgcal_emulator.http_server import CannotServeError, JoiningProtocol, StoppableServer, listen
+from orgcal_emulator.http_server import JoiningProtocol, StoppableServer, listen
 from orgcal_emulator.seed import seed_source
 from orgcal_emulator.state import EmulatedCloud
 from orgcal_emulator.state_directory import OPERATOR_BUNDLE, Keys, StateDirectory
-from orgcal_emulator.state_versions import StateError
 from orgcal_emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 
 _COLLECTED_EVERY = 10_000

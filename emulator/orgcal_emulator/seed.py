@@ -14,8 +14,8 @@ from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Application, ServicePrincipal, Tenant, new_guid
 from orgcal_emulator.directory.properties import APPLICATION_DEFAULTS, APPLICATION_NESTED, PRINCIPAL_DEFAULTS
 from orgcal_emulator.directory.service_principals import new_principal
+from orgcal_emulator.errors import SeedError
 from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME, GRAPH_CLIENT_ID
-from orgcal_emulator.seed_errors import SeedError
 
 if TYPE_CHECKING:
     from orgcal_emulator.yaml_located import Field

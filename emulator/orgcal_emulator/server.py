@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from orgcal_emulator.errors import CannotServeError
 from orgcal_emulator.files import write_private
-from orgcal_emulator.http_server import CannotServeError
 from orgcal_emulator.journal import JournalEntry
 from orgcal_emulator.launch import Emulator
 from orgcal_emulator.state import Client

@@ -19,6 +19,7 @@ from orgcal_emulator.entra.issuers import IssuerKeys
 from orgcal_emulator.entra.keys import SigningKey
 from orgcal_emulator.entra.models import TokenService
 from orgcal_emulator.entra.token_reader import TokenReader
+from orgcal_emulator.errors import SeedError
 from orgcal_emulator.graph.asgi import GraphFront
 from orgcal_emulator.graph.dispatcher import Dispatcher
 from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME
@@ -26,7 +27,6 @@ from orgcal_emulator.integration.models import Platform
 from orgcal_emulator.integration.nango_models import Nango
 from orgcal_emulator.journal import Journal
 from orgcal_emulator.seed import SeedApplication, SeedSource, load_application, load_seed, seed_source
-from orgcal_emulator.seed_errors import SeedError
 from orgcal_emulator.state_versions import VERSION, migrated
 from orgcal_emulator.store import Database, Table
 from orgcal_emulator.throttling.models import Traffic

@@ -11,15 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from orgcal_emulator.errors import StateError
+
 VERSION = 2
 """Of the form of the documents in a state folder and in an export."""
 
 Objects = dict[str, dict[str, Any]]
 """Documents by key, by kind."""
-
-
-class StateError(Exception):
-    """A state cannot be used; the message says why, and what to do."""
 
 
 def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:

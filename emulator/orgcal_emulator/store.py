@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from orgcal_emulator.clock import Clock
-from orgcal_emulator.state_versions import StateError, bring_up_to_date
+from orgcal_emulator.errors import StateError
+from orgcal_emulator.state_versions import bring_up_to_date
 
 
 class StateInUseError(StateError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import yaml
 
-from orgcal_emulator.seed_errors import SeedError
+from orgcal_emulator.errors import SeedError
 
 
 class Field:

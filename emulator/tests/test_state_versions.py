@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from orgcal_emulator.errors import CannotServeError
 from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
-from orgcal_emulator.server import CannotServeError, Keys, RunningEmulator
+from orgcal_emulator.server import Keys, RunningEmulator
 from orgcal_emulator.state_versions import VERSION
 
 

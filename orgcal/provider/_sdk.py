@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -239,6 +239,8 @@ class Provider:
         config: arguments of the provider resource.
         configure: called once with those arguments before any resource is touched; in a preview
             values may be `UNKNOWN`.
+        title: what messages call the plugin; "the plugin 'NAME'" if empty.
+        repair: what to do about a type or function that the plugin does not have.
     """
 
     name: str
@@ -247,6 +249,13 @@ class Provider:
     functions: Sequence[Function] = ()
     config: Mapping[str, Prop] = field(default_factory=dict)
     configure: Callable[[Properties], None] | None = None
+    title: str = ""
+    repair: str = ""
+
+    def lacks(self, what: str, name: str, known: Iterable[str]) -> OrgcalError:
+        """The error for a type or function that the plugin does not have; `known` are those that it has."""
+        title = self.title or f"the plugin {self.name!r}"
+        return OrgcalError(f"{title} has no {what} {name!r}; known are {', '.join(sorted(known))}", repair=self.repair)
 
 
 def problems_of(declared: Mapping[str, Prop], given: Properties, olds: Properties) -> dict[str, str]:

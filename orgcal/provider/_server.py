@@ -1,4 +1,4 @@
-"""The engine's protocol (`pulumirpc.ResourceProvider`) for a `providers._sdk.Provider`.
+"""The engine's protocol (`pulumirpc.ResourceProvider`) for a `Provider`.
 
 Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto
 """
@@ -57,16 +57,11 @@ _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 
 
-def serve(provider: Provider, kind: type[Servicer] | None = None) -> None:
-    """Answer the engine until it ends this process or goes away itself.
-
-    Args:
-        provider: the plugin.
-        kind: answers in other words than `Servicer`, where a plugin needs them.
-    """
+def serve(provider: Provider) -> None:
+    """Answer the engine until it ends this process or goes away itself."""
     parent = os.getppid()
     server = grpc.server(ThreadPoolExecutor(WORKERS), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
-    servicer = (kind or Servicer)(provider, sys.argv[1] if len(sys.argv) > 1 else "")
+    servicer = Servicer(provider, sys.argv[1] if len(sys.argv) > 1 else "")
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -218,7 +213,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         function = self._functions.get(request.tok)
         if function is None:
-            raise OrgcalError(f"the plugin {self.provider.name!r} has no function {request.tok!r}")
+            raise self.provider.lacks("function", request.tok, self._functions)
         arguments = decode(request.args)
         failures = problems_of(function.inputs, arguments, {})
         if failures:
@@ -236,8 +231,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         token = urn.split("::")[-2].split("$")[-1] if "::" in urn else ""
         resource = self._resources.get(token)
         if resource is None:
-            known = ", ".join(sorted(self._resources))
-            raise OrgcalError(f"the plugin {self.provider.name!r} has no resource type {token!r}; known are {known}")
+            raise self.provider.lacks("type", token, self._resources)
         return resource
 
     def _config(self, struct: Any) -> Properties:

@@ -6,7 +6,7 @@ What the engine 3.258.0 hands to a program, measured with `pulumi config --json`
 - `true`, `True`, `TRUE` are booleans; `yes`, `on`, `"True"` are texts (YAML 1.1 and PyYAML say otherwise);
 - `017` is 15, `0x10` is 16, `1e3` is 1000, `1_000` is 1000, `1.0` is 1; `~` and nothing are null;
 - `2024-01-01` becomes the text `2024-01-01 00:00:00 +0000 UTC`;
-- mappings and lists arrive as JSON, so every key in them is a text; a scalar arrives as its text, null as an empty one;
+- mappings and lists arrive as JSON, whose keys are texts and sorted; a scalar as its text, null as an empty one;
 - a key without a namespace has the project's, and `orgcal:config:x` is `orgcal:x`;
 - of several documents only the first counts; a mapping's key must not come twice.
 """
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from orgcal.errors import UsageError
+from orgcal.fields import ENCRYPTED
 
 if TYPE_CHECKING:
     _Base = yaml.SafeLoader
@@ -41,8 +42,6 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
 """After aliases are followed: a few lines of them can stand for billions of values."""
-ENCRYPTED = "[encrypted]"
-"""Stands for a value that Pulumi encrypted, which only the program gets to see."""
 
 _STACK_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -162,7 +161,8 @@ def _without_encrypted(value: Any, path: str, encrypted: list[str]) -> Any:
         if list(value) == ["secure"] and isinstance(value["secure"], str):
             encrypted.append(path)
             return ENCRYPTED
-        return {name: _without_encrypted(item, f"{path}.{name}", encrypted) for name, item in value.items()}
+        plain = {name: _without_encrypted(item, f"{path}.{name}", encrypted) for name, item in value.items()}
+        return dict(sorted(plain.items()))
     if isinstance(value, list):
         return [_without_encrypted(item, f"{path}[{number}]", encrypted) for number, item in enumerate(value)]
     return value

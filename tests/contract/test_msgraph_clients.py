@@ -180,7 +180,7 @@ def test_token_with_an_unusable_answer_of_entra_is_explained(
 
 
 def test_roles_of_tokens_are_read_or_unknown(operator: TokenSource) -> None:
-    assert roles_of(operator.token()) == {"Application.ReadWrite.OwnedBy", "Application.Read.All"}
+    assert roles_of(operator.token()) == frozenset({"Application.ReadWrite.OwnedBy", "Application.Read.All"})
     assert roles_of("opaque") is None
     assert roles_of("a.b.c") is None
     assert roles_of("a.bm90IGpzb24.c") is None  # "not json"

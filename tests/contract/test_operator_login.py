@@ -27,7 +27,7 @@ from tests.support.deployed_connector import HOME
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.strict_server import StrictServer
 
-RIGHTS = {"Application.ReadWrite.OwnedBy", "Application.Read.All"}
+RIGHTS = frozenset({"Application.ReadWrite.OwnedBy", "Application.Read.All"})
 
 
 @pytest.fixture

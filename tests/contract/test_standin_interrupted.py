@@ -40,7 +40,7 @@ class Held:
     given: dict[str, Any]
     resource_id: str
     state: State
-    remove: Callable[[], None]
+    remove: Callable[[], object]
 
 
 @pytest.fixture
@@ -78,10 +78,7 @@ def held(trial: Trial) -> dict[str, Held]:
         AppRoleAssignment: lambda: graph.delete(made[AppRoleAssignment][0]),
     }
     trial.restart()
-    return {
-        kind.title: Held(kind, given[kind], *made[kind], lambda kind=kind: remove[kind]())  # type: ignore[misc]
-        for kind in given
-    }
+    return {kind.title: Held(kind, given[kind], *made[kind], remove[kind]) for kind in given}
 
 
 # Something exists already -----------------------------------------------------------------------------------------

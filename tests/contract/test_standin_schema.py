@@ -34,7 +34,7 @@ def sdk(kind: type[Managed]) -> Any:
 
 
 def test_version_is_that_of_the_package() -> None:
-    assert pulumi_azuread._utilities.get_version() == VERSION
+    assert pulumi_azuread._utilities.get_version() == VERSION  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.title)

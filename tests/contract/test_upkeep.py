@@ -17,7 +17,8 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.operator import operator_tokens
-from orgcal.entra.permissions import APP_ROLE_IDS, GRAPH_APP_ID
+from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
 from orgcal.operations.adopt import live_application, patched

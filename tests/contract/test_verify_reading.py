@@ -237,13 +237,14 @@ def mangled(graph: ScriptedGraph, mangle: str) -> None:
         first = len(graph.batches()) == 1
         if not first:
             return responses
-        return {
+        bent: dict[str, list[Any]] = {
             "missing": responses[:-3],
             "doubled": [*responses, *responses[:4]],
             "unknown": [*responses, {"id": "99", "status": 200, "body": {"value": []}}, {"id": "x", "status": 200}],
             "shuffled": responses[::-1],
             "no object": [*responses, 7],
-        }[mangle]
+        }
+        return bent[mangle]
 
     graph.bend = bend
 

@@ -45,7 +45,7 @@ async def opened(tenant: WitnessTenant) -> AsyncIterator[GraphServiceClient]:
         provider = AzureIdentityAuthenticationProvider(
             credential,
             scopes=["https://graph.microsoft.com/.default"],
-            allowed_hosts=[urlsplit(tenant.graph_url).hostname],
+            allowed_hosts=[str(urlsplit(tenant.graph_url).hostname)],
         )
         # Ours to close: the SDK's own transport, which goes around it, does not.
         async with httpx.AsyncHTTPTransport(verify=trust) as transport:

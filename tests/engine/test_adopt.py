@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.permissions import APP_ROLE_IDS, GRAPH_APP_ID
+from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 

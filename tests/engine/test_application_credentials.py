@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.permissions import APP_ROLE_IDS
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.outside import Outside
 

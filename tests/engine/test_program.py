@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.permissions import APP_ROLE_IDS
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
 

@@ -85,7 +85,7 @@ def state_in(url: str) -> str:
 
 
 def everything(registry: Registry) -> list[dict[str, Any]]:
-    return [item.as_json() for item in (*registry.log(), *registry.tenants())]
+    return [*(link.as_json() for link in registry.log()), *(tenant.as_json() for tenant in registry.tenants())]
 
 
 def agreed(service: ConsentService, registry: Registry) -> bytes:

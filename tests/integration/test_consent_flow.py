@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import requests
@@ -168,9 +168,7 @@ def test_callback_that_is_not_ours_changes_nothing(
     service: ConsentService, registry: Registry, query: dict[str, Any]
 ) -> None:
     before = len(list(registry.log()))
-    encoded = "&".join(
-        f"{name}={requests.utils.quote(value.encode('utf-8', 'surrogatepass'))}" for name, value in query.items()
-    )
+    encoded = "&".join(f"{name}={quote(value.encode('utf-8', 'surrogatepass'))}" for name, value in query.items())
 
     page = requests.get(f"{service.redirect_uri}?{encoded}", timeout=10)
 

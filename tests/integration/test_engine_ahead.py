@@ -194,7 +194,7 @@ def test_setup_killed_ends_both_and_the_next_one_makes_both(
     os.mkfifo(fifo)
     environ = build_environ(tmp_path, FAKE_GO_BUILD=endless_build(fifo))
     run = begin(checkout, f"echo $$ > {fifo}; exec sleep 600", environ)
-    both = []
+    both: list[psutil.Process] = []
     while len(both) < 2:  # each line is one program; they may come together
         both += [psutil.Process(int(line)) for line in fifo.read_text(encoding="utf-8").splitlines()]
     run.send_signal(how)

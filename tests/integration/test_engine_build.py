@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def test_find_engine_too_little_disk_is_said_before_anything_is_fetched(
 
 
 def test_ensure_disk_full_in_the_middle_is_one_sentence_and_leaves_nothing(tmp_path: Path, ensure: Ensure) -> None:
-    if build.shutil.disk_usage(tmp_path).free < 4_000_000_000:
+    if shutil.disk_usage(tmp_path).free < 4_000_000_000:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("needs 4 GB of free disk")
     environ = build_environ(tmp_path, FAKE_GO_BUILD='head -c 3000000 /dev/zero > "$2half" || exit 1')
     # No file of this process and its children may grow beyond 1 MB: the disk is full for them.

@@ -122,7 +122,7 @@ def test_choose_azuread_failed_try_is_remembered_for_a_day(machine: _Machine, mo
         (machine.stack / "azuread-plugin.json").unlink()
 
     now = 1_000_000.0
-    monkeypatch.setattr(plugins.time, "time", lambda: now)
+    monkeypatch.setattr("orgcal.engine.plugins.time.time", lambda: now)
     machine.choose()
     forget_choice()
     machine.choose()

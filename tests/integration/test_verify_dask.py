@@ -124,7 +124,7 @@ def test_organisation_whose_worker_is_killed_is_run_once_more_and_counted_once(
         while not any("/v1.0/users?" in entry["path"] for entry in emulator.journal(before)):
             if over.wait(0.02):
                 return
-        busy = [worker for worker, tasks in client.processing().items() if tasks]
+        busy = [worker for worker, tasks in client.processing().items() if tasks]  # type: ignore[no-untyped-call]
         killed.append(pids[busy[0]])
         os.kill(killed[0], signal.SIGKILL)
         set_latency()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def actionlint() -> Path:
 def _build(staging: Path) -> Path:
     found: Toolchain | str = go_on_path(os.environ)
     if isinstance(found, str):
-        found = fetch_go(staging, os.environ, Progress())
+        found = fetch_go(staging, os.environ, Progress(), python=Path(sys.executable))
     environ = go_environment(os.environ, staging, found)
     for name in ("GOMODCACHE", "GOCACHE", "GOTMPDIR", "GOPATH"):
         Path(environ[name]).mkdir(parents=True, exist_ok=True)

@@ -98,14 +98,16 @@ class PostgresqlServer:
         account = _account()
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [self.bin_dir / program, *arguments],
+                [str(self.bin_dir / program), *arguments],
                 cwd=self.folder,
                 env={"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **({"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}),
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
             )
 
 

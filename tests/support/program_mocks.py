@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 import pulumi
+
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+def program_test(function: Test) -> Test:
+    """Decorates a test that returns an output: it ends when that output is known."""
+    decorated: Test = pulumi.runtime.test(function)  # type: ignore[no-untyped-call]
+    return decorated
 
 
 def use_mocks(mocks: pulumi.runtime.Mocks) -> None:

@@ -132,6 +132,6 @@ def _asked(session: requests.Session, method: str, url: str, **arguments: Any) -
     except requests.RequestException as error:
         raise LiveRefused(f"{url.partition('?')[0]} cannot be asked: {type(error).__name__}") from error
     if not answer.ok:
-        error = body.get("error_description") or body.get("error", {}).get("message", "")
-        raise LiveRefused(f"{url.partition('?')[0]} answered {answer.status_code}: {str(error)[:200]}")
+        reason = body.get("error_description") or body.get("error", {}).get("message", "")
+        raise LiveRefused(f"{url.partition('?')[0]} answered {answer.status_code}: {str(reason)[:200]}")
     return body

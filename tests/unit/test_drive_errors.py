@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orgcal.stack.runner import explain
+from orgcal.stack.errors import explain
 
 UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code: 1"
 

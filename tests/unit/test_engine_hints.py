@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orgcal.stack.errors import hint
-from orgcal.stack.runner import explain
+from orgcal.stack.errors import explain, hint
 
 
 @pytest.mark.parametrize(

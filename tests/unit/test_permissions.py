@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +69,7 @@ def test_published_roles_with_another_id_than_pinned_are_refused() -> None:
 
 
 def test_published_roles_leave_out_disabled_and_delegated_entries() -> None:
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"value": "New.Read.All", "id": "A" * 8, "allowedMemberTypes": ["Application"], "isEnabled": True},
         {"value": "Old.Read.All", "id": "b", "allowedMemberTypes": ["Application"], "isEnabled": False},
         {"value": "User.Thing", "id": "c", "allowedMemberTypes": ["User"]},

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from orgcal.entra.permissions import APP_ROLE_IDS, application_permissions
+from orgcal.entra.permissions import application_permissions
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.errors import ConfigError
 from orgcal.settings import Settings, parse_settings
 from provisioning.application import EntraApplication
@@ -28,7 +29,7 @@ from provisioning.credentials import ApplicationCredentials, push
 from provisioning.home import HomeTenant
 from provisioning.inputs import ledger_inputs
 from provisioning.permissions import Declared
-from tests.support.program_mocks import use_mocks
+from tests.support.program_mocks import program_test, use_mocks
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
 GRAPH_PRINCIPAL = "bbbbbbbb-0000-4000-8000-000000000001"
@@ -62,8 +63,8 @@ class Registered(pulumi.runtime.Mocks):
         }.get(kind, {})
         return f"/{kind}/{args.name}", {**args.inputs, **filled}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
-        return {"objectId": DEPLOYER}
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        return {"objectId": DEPLOYER}, []
 
 
 class QuietHome(HomeTenant):
@@ -107,7 +108,7 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     return pulumi.Output.all(*ids, *last)
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_secret_takes_its_end_from_the_ledger_and_is_pushed(registered: Registered) -> Any:
     def look(_: Any) -> None:
         (password,) = registered.by_type["ApplicationPassword"].values()
@@ -121,7 +122,7 @@ def test_program_secret_takes_its_end_from_the_ledger_and_is_pushed(registered: 
     return deployed(settings_with()).apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_second_generation_is_made_and_only_the_active_one_pushed(registered: Registered) -> Any:
     def look(said: list[Any]) -> None:
         assert set(registered.by_type["ApplicationPassword"]) == {"c-3", "c-4"}
@@ -133,7 +134,7 @@ def test_program_second_generation_is_made_and_only_the_active_one_pushed(regist
     return deployed(settings_with(credential={"generations": [3, 4], "active": 3})).apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_certificate_of_our_making_is_registered_and_pushed_with_its_key(registered: Registered) -> Any:
     def look(_: Any) -> None:
         (key,) = registered.by_type["CertificateKey"].values()
@@ -150,7 +151,7 @@ def test_program_certificate_of_our_making_is_registered_and_pushed_with_its_key
     return deployed(settings_with(credential={"kind": "certificate"})).apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_certificate_brought_along_ends_when_it_ends(registered: Registered, tmp_path: Path) -> Any:
     certificate, key = write_certificate(tmp_path, days=10)
 
@@ -166,7 +167,7 @@ def test_program_certificate_brought_along_ends_when_it_ends(registered: Registe
     return deployed(settings_with(credential={"kind": "certificate", "certificates": {"1": files}})).apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_federated_trusts_tokens_and_pushes_nothing(registered: Registered) -> Any:
     def look(said: list[Any]) -> None:
         (made,) = registered.by_type["ApplicationFederatedIdentityCredential"].values()
@@ -182,7 +183,7 @@ def test_program_federated_trusts_tokens_and_pushes_nothing(registered: Register
     return deployed(settings_with(credential={"kind": "federated", "trusts": {"1": trust}})).apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_one_kind_takes_over_from_another_side_by_side(registered: Registered) -> Any:
     def look(_: Any) -> None:
         assert set(registered.by_type["ApplicationPassword"]) == {"c-1"}
@@ -198,7 +199,7 @@ APP_FILE = {"kind": "file", "path": "app.env", "callback_url": "https://app.exam
     "client_id": "ID", "client_secret": "SECRET", "display_name": "NAME"}}  # fmt: skip
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_further_platforms_get_an_entry_and_the_credential_each(registered: Registered) -> Any:
     def look(_: Any) -> None:
         entries = registered.by_type["Connector"]
@@ -256,7 +257,7 @@ def test_program_platform_is_checked_also_where_nothing_is_pushed() -> None:
         )
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_home_grants_assign_each_declared_permission(registered: Registered) -> Any:
     def look(_: Any) -> None:
         made = registered.by_type["AppRoleAssignment"].values()
@@ -270,12 +271,12 @@ def test_program_home_grants_assign_each_declared_permission(registered: Registe
     return deployed(settings_with(application={"home_grants": True})).apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_without_home_grants_assigns_nothing(registered: Registered) -> Any:
     return deployed(settings_with()).apply(lambda _: _none_of(registered, "AppRoleAssignment"))
 
 
-@pulumi.runtime.test
+@program_test
 def test_program_application_is_multitenant_owned_by_the_deployer_and_returns_to_known_places(
     registered: Registered,
 ) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from orgcal.provider.connector import certificates, connectors, credentials, ledgers
 from provisioning.connector import CertificateKey, Connector, ConnectorCredentials, CredentialLedger
-from tests.support.program_mocks import use_mocks
+from tests.support.program_mocks import program_test, use_mocks
 
 
 class Sent(pulumi.runtime.Mocks):
@@ -22,7 +22,7 @@ class Sent(pulumi.runtime.Mocks):
         self.inputs = args.inputs
         return "id", {**args.inputs, "certificatePem": "C", "privateKeyPem": "K", "callbackUrl": "https://back"}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         raise AssertionError("no function is called")
 
 
@@ -33,7 +33,7 @@ def sent() -> Sent:
     return mocks
 
 
-@pulumi.runtime.test
+@program_test
 def test_credentials_send_secrets_as_secrets_and_leave_absent_ones_out(sent: Sent) -> Any:
     made = ConnectorCredentials(
         "c", platform={"kind": "http", "callback_url": "u"}, connector_key="k", client_id="i", client_secret="s",
@@ -49,7 +49,7 @@ def test_credentials_send_secrets_as_secrets_and_leave_absent_ones_out(sent: Sen
     return made.urn.apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_outputs_have_python_names(sent: Sent) -> Any:
     entry = Connector("c", platform={"kind": "local"}, key="k", display_name="d", scopes=[])
     key = CertificateKey("k", common_name="n", end_date="2027-05-22T12:00:00Z")
@@ -61,7 +61,7 @@ def test_outputs_have_python_names(sent: Sent) -> Any:
     return outputs.apply(look)
 
 
-@pulumi.runtime.test
+@program_test
 def test_input_that_is_not_declared_reaches_the_plugin_which_refuses_it(sent: Sent) -> Any:
     entry = Connector("c", platform={"kind": "local"}, key="k", display_nam="d", scopes=[])
 

@@ -124,7 +124,7 @@ def failures(answer: Any) -> dict[str, str]:
 def refused(call: Callable[[], Any]) -> str:
     with pytest.raises(grpc.RpcError) as error:
         call()
-    details: str = error.value.details()  # type: ignore[attr-defined]
+    details: str = error.value.details()
     return details
 
 
@@ -221,8 +221,8 @@ def test_create_incomplete_keeps_the_resource_in_the_state(stub: Any, note: Note
     request = provider_pb2.CreateRequest(urn=URN, properties=encode({"path": "p", "text": "hush"}))
     with pytest.raises(grpc.RpcError) as error:
         stub.Create(request)
-    assert error.value.details() == "the last step failed\n  repair: again"  # type: ignore[attr-defined]
-    trailing = dict(error.value.trailing_metadata())  # type: ignore[attr-defined]
+    assert error.value.details() == "the last step failed\n  repair: again"
+    trailing = dict(error.value.trailing_metadata())
     assert b"id-7" in trailing["grpc-status-details-bin"]
     assert b"ErrorResourceInitFailed" in trailing["grpc-status-details-bin"]
 
@@ -298,7 +298,7 @@ def test_unexpected_error_shows_type_and_place_but_no_text(stub: Any, note: Note
 
 def test_unknown_type_is_named_with_the_known_ones(stub: Any) -> None:
     text = refused(lambda: stub.Check(provider_pb2.CheckRequest(urn="urn:pulumi:a::b::demo:index:Noet::n")))
-    assert text == "the plugin 'demo' has no resource type 'demo:index:Noet'; known are demo:index:Note"
+    assert text == "the plugin 'demo' has no type 'demo:index:Noet'; known are demo:index:Note"
 
 
 def test_invoke_answers_and_checks_arguments(stub: Any) -> None:

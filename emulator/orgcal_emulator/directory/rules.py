@@ -16,7 +16,6 @@ MOST_REDIRECTS = {True: 100, False: 256}
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
 """
 
-MOST_FOREIGN_RESOURCES = 10
 MOST_PERMISSIONS = 400
 """https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions"""
 

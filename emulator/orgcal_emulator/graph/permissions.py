@@ -95,6 +95,4 @@ DELEGATED_PERMISSIONS: tuple[Permission, ...] = (
                "Allows users to sign in to the app, and allows the app to read the profile of signed-in users."),
 )  # fmt: skip
 
-APPLICATION_PERMISSIONS_BY_ID = {permission.permission_id: permission for permission in APPLICATION_PERMISSIONS}
 APPLICATION_PERMISSIONS_BY_NAME = {permission.name: permission for permission in APPLICATION_PERMISSIONS}
-DELEGATED_PERMISSIONS_BY_ID = {permission.permission_id: permission for permission in DELEGATED_PERMISSIONS}

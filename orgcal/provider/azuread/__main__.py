@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orgcal.provider._server import serve
 from orgcal.provider.azuread.plugin import new_provider
-from orgcal.provider.azuread.server import serve
 
 
 def main() -> None:

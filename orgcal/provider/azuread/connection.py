@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orgcal.provider.azuread.directory import Directory
 
 POOL_SIZE = 16
-"""Connections kept open: as many as the engine's calls are answered at a time (`providers._server.WORKERS`)."""
+"""Connections kept open: as many as the engine's calls are answered at a time (`orgcal.provider._server.WORKERS`)."""
 
 METADATA_PATH = "/metadata/endpoints?api-version=2022-09-01"
 """What the real plugin 6.11.1 asks for when a metadata host is set."""

@@ -87,7 +87,7 @@ def output(kind: Kind = "string", *, secret: bool = False, volatile: bool = Fals
 
 
 def argument_props(fields: Fields) -> dict[str, Prop]:
-    """Declarations of the arguments for `providers._sdk`."""
+    """Declarations of the arguments for `orgcal.provider._sdk`."""
     props = {
         name: Prop(_PROP_KINDS.get(item.kind, item.kind), item.required, item.secret, item.replaces)
         for name, item in fields.items()

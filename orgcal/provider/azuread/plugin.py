@@ -13,6 +13,7 @@ from orgcal.provider.azuread.certificate import ApplicationCertificate
 from orgcal.provider.azuread.connection import Connection
 from orgcal.provider.azuread.federated import ApplicationFederatedIdentityCredential
 from orgcal.provider.azuread.functions import GetClientConfig, GetServicePrincipal
+from orgcal.provider.azuread.loopback import REAL_PLUGIN
 from orgcal.provider.azuread.managed import Managed
 from orgcal.provider.azuread.password import ApplicationPassword
 from orgcal.provider.azuread.service_principal import ServicePrincipal
@@ -43,4 +44,6 @@ def new_provider(environ: Mapping[str, str] | None = None) -> Provider:
         functions=[GetServicePrincipal(connection), GetClientConfig(connection)],
         config=CONFIG,
         configure=configure,
+        title="the azuread stand-in",
+        repair=REAL_PLUGIN,
     )
