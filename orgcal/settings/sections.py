@@ -8,14 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from orgcal.entra.clouds import Cloud
+from orgcal.fields import Section, setting
 from orgcal.settings.fields import (
     GUID,
     LINK,
     MAX_REDIRECT_URIS,
     REDIRECT_URI,
     REDIRECT_URI_LENGTH,
-    Section,
-    setting,
 )
 
 _REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"

@@ -228,7 +228,7 @@ def test_program_further_platforms_get_an_entry_and_the_credential_each(register
         (
             {"app": {"kind": "nagno"}},
             {},
-            "orgcal:connector.also_push_to.app.kind: found 'nagno'; did you mean 'nango'?",
+            'orgcal:connector.also_push_to.app.kind: found "nagno" (did you mean nango?)',
         ),
         ({"app": {"kind": "local"}}, {}, "orgcal:connector.also_push_to.app.kind: found 'local', the emulator's own"),
         ({"app": PLATFORM}, {}, "orgcal:connector.also_push_to.app: found the same place as orgcal:connector.platform"),
@@ -249,7 +249,7 @@ def test_program_further_platform_that_cannot_be_is_a_wrong_setting(
 
 def test_program_platform_is_checked_also_where_nothing_is_pushed() -> None:
     trust = {"issuer": "https://token.example.com", "subject": "connector:outlook"}
-    with pytest.raises(ConfigError, match="did you mean 'local'"):
+    with pytest.raises(ConfigError, match="did you mean local"):
         settings_with(
             connector={"platform": {"kind": "locl"}}, credential={"kind": "federated", "trusts": {"1": trust}}
         )
@@ -335,7 +335,7 @@ def _none_of(registered: Registered, kind: str) -> None:
 @pytest.mark.parametrize(
     ("platform", "credential", "said"),
     [
-        ({"kind": "locl"}, {}, "did you mean 'local'?"),
+        ({"kind": "locl"}, {}, "did you mean local?"),
         ({"kind": "nango"}, {"kind": "certificate"}, "orgcal:credential.kind: "),
     ],
 )

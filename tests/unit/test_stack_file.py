@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orgcal.errors import ConfigError, UsageError
+from orgcal.fields import ENCRYPTED
 from orgcal.settings import load_stack_file, read_core_settings, read_credential, read_settings
-from orgcal.settings.stack_file import ENCRYPTED
 
 ROOT = Path(__file__).resolve().parents[2]
 BOMB = "a: &a [1]\n" + "".join(
