@@ -13,15 +13,15 @@ from provisioning.connector import CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.credentials import ApplicationCredentials, push
 from provisioning.home import HomeTenant
-from provisioning.program import run_program
+from provisioning.program import load_settings, run_program
 
 NAME = "outlook-calendar"
 
 
 def story(settings: Settings) -> None:
-    endpoints = entra_endpoints(settings, os.environ)
+    endpoints = entra_endpoints(settings.entra, os.environ)
     home = HomeTenant(settings, endpoints, os.environ)
-    entra = entra_provider(settings, endpoints)
+    entra = entra_provider(settings.entra, endpoints)
     declared = permissions.declare(settings, provider=entra)
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
     ledger = CredentialLedger(NAME, **inputs.ledger_inputs(settings, home.lifetime))
@@ -37,4 +37,4 @@ def story(settings: Settings) -> None:
     stack_output.export(settings, endpoints, connector, application, declared, ledger, credentials)
 
 
-run_program(story)
+run_program(lambda: story(load_settings()))

@@ -24,8 +24,9 @@ from benchmarks.azuread_stack import STANDIN, Project, RunFailed, arm_variables,
 from benchmarks.azuread_states import state_differences
 from benchmarks.azuread_wire import differences
 from orgcal.engine.find import EngineMissing, look_for_engine
-from orgcal.engine.plugins import PROGRAM, installed_azuread
+from orgcal.engine.plugins import installed_azuread
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
+from orgcal.entra.cloud_guard import AZUREAD_PROGRAM as PROGRAM
 from orgcal.errors import EngineError, OrgcalError, UsageError
 
 FAILED, MISSING = 2, 5

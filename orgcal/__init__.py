@@ -1,5 +1,8 @@
 """orgcal: an Outlook Calendar (Admin) connector, from nothing to proven, in one `pulumi up`.
 
-This package holds what the Pulumi program (`provisioning`), the checks (`verify`), the plugins
-(`providers`) and the command (`orgcal.cli`) share. Nothing here but `orgcal.engine` imports pulumi.
+This package holds what the Pulumi program (`provisioning`), the checks (`verify`), the plugins (`orgcal.provider`) and
+the command (`orgcal.cli`) share. Only `orgcal.engine`, `orgcal.stack` and the plugins import pulumi.
 """
+
+__version__ = "0.1.0"
+"""Of the distribution and of the plugin `orgcal`; pyproject.toml has the same."""

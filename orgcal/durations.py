@@ -1,14 +1,32 @@
-"""Durations as people type them: `30d`, `12h`, `10m`, `0s`."""
+"""Durations as people type them (`30d`, `12h`, `10m`, `0s`), and moments as Entra ID writes them (RFC 3339)."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from orgcal.errors import UsageError
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _LONGEST = timedelta(days=3650)
+
+NEVER = "2299-12-31T23:59:59Z"
+"""The end date that stands for `never`: Entra ID knows no credential without one. Azure's own tools use this date."""
+
+
+def rfc3339(moment: datetime) -> str:
+    """`moment` in UTC with whole seconds, such as `2027-05-22T12:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_moment(text: str) -> datetime:
+    """The moment that `text` names; without a zone it counts as UTC.
+
+    Raises:
+        ValueError: it names none.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def parse_duration(text: str, option: str) -> timedelta:

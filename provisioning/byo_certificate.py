@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orgcal.durations import rfc3339
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
 
@@ -60,7 +61,7 @@ def read_certificate(files: CertificateFiles, generation: int) -> BroughtCertifi
     ends = certificate.not_valid_after_utc
     if ends <= datetime.now(UTC):
         raise _wrong(certificate_setting, f"one that ended at {ends:%Y-%m-%d}", "a valid one", "make a new one")
-    return BroughtCertificate(certificate_pem, private_key_pem, ends.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return BroughtCertificate(certificate_pem, private_key_pem, rfc3339(ends))
 
 
 def _public(key: object) -> bytes:

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 
 import pulumi
 
+from orgcal import __version__
 from orgcal.provider._sdk import Resource
-from orgcal.provider.connector import VERSION, certificates, connectors, credentials, ledgers
+from orgcal.provider.connector import certificates, connectors, credentials, ledgers
 
 
 class _Resource(pulumi.CustomResource):
@@ -38,7 +39,7 @@ class _Resource(pulumi.CustomResource):
         secrets = [name for name, prop in declared.items() if prop.secret]
         for name in given.keys() & set(secrets):
             given[name] = None if given[name] is None else pulumi.Output.secret(given[name])
-        ours = pulumi.ResourceOptions(version=VERSION, additional_secret_outputs=secrets or None)
+        ours = pulumi.ResourceOptions(version=__version__, additional_secret_outputs=secrets or None)
         super().__init__(
             self._declared.token,
             resource_name,

@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 import pulumi_azuread as azuread
 
+from orgcal.durations import NEVER
 from orgcal.entra.home.applications import certificate_subject, credential_name
 from orgcal.settings import Settings
 from provisioning.application import EntraApplication
@@ -21,9 +22,6 @@ from provisioning.connector import CertificateKey, ConnectorCredentials, Credent
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.end_dates import compare_end_dates
 from provisioning.inputs import push_inputs
-
-NEVER = "2299-12-31T23:59:59Z"
-"""The end date of what does not end, as in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

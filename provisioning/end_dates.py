@@ -7,11 +7,13 @@ It has happened that an end date was dropped on the way and a secret of two year
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import timedelta
 
 import pulumi
 
-_TOLERANCE_S = 60.0
+from orgcal.durations import parse_moment
+
+_TOLERANCE = timedelta(minutes=1)
 """Services round times; a minute is no lifetime."""
 
 
@@ -25,7 +27,7 @@ def differing_end_dates(recorded: Mapping[str, str], issued: Mapping[str, str]) 
     return [
         f"Entra issued generation {number} of the credential with the end {ends}, not {recorded[number]} as asked for"
         for number, ends in issued.items()
-        if number in recorded and abs((_moment(ends) - _moment(recorded[number])).total_seconds()) > _TOLERANCE_S
+        if number in recorded and abs(parse_moment(ends) - parse_moment(recorded[number])) > _TOLERANCE
     ]
 
 
@@ -33,7 +35,3 @@ def compare_end_dates(recorded: Mapping[str, str], issued: Mapping[str, str]) ->
     """Warns of each generation that Entra gave another end."""
     for sentence in differing_end_dates(recorded, issued):
         pulumi.log.warn(f"{sentence}\n  repair: orgcal rotate, and read the tenant's app management policy")
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

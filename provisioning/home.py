@@ -19,7 +19,6 @@ from orgcal.entra.home.preflight import Intent, PreflightCheck, check_name, pref
 from orgcal.errors import OrgcalError
 from orgcal.settings import Settings
 from orgcal.settings.fields import lifetime_of
-from provisioning.clouds import home_tenant_id
 from provisioning.own_state import application_in_state
 
 DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
@@ -110,7 +109,7 @@ class HomeTenant:
         from orgcal.entra.operator import operator_tokens
         from orgcal.entra.session import new_session
 
-        tenant_id = home_tenant_id(self._settings, self._endpoints)
+        tenant_id = self._endpoints.home_tenant_id(self._settings.entra.tenant_id)
         with new_session(self._endpoints) as session:
             tokens = operator_tokens(self._endpoints, self._environ, tenant_id, session)
             yield GraphClient(self._endpoints, tokens, session, budget_s=_BUDGET_S)

@@ -1,4 +1,4 @@
-"""Runs the program's story, and ends it with one clear sentence where it cannot go on."""
+"""Runs a Pulumi program with its stack's settings, and ends it with one sentence where it cannot go on."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ from orgcal.settings.model import read_overlay
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 
-def run_program(story: Callable[[Settings], None]) -> None:
-    """Reads the stack's settings and tells `story` with them.
+def run_program(story: Callable[[], None]) -> None:
+    """Tells `story`.
 
     Raises:
         pulumi.RunError: whatever we can explain, without a stack trace; nothing has been written then.
     """
     try:
-        stack = pulumi.get_stack()
-        overlay = read_overlay(PROJECT_DIR, stack)
-        story(parse_settings(engine_config(), stack=stack, project=pulumi.get_project(), generations=overlay))
+        story()
     except OrgcalError as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def load_settings() -> Settings:
+    """The settings of the stack that is being deployed.
+
+    Raises:
+        ConfigError: with every problem at once.
+    """
+    stack = pulumi.get_stack()
+    overlay = read_overlay(PROJECT_DIR, stack)
+    return parse_settings(engine_config(), stack=stack, project=pulumi.get_project(), generations=overlay)
 
 
 def engine_config() -> dict[str, str]:

@@ -12,7 +12,6 @@ from orgcal.entra.permissions import permission_hash
 from orgcal.settings import Settings
 from orgcal.stack.outputs import OUTPUT_NAME, SCHEMA_VERSION
 from provisioning.application import EntraApplication
-from provisioning.clouds import home_tenant_id
 from provisioning.connector import CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.credentials import ApplicationCredentials
@@ -41,7 +40,7 @@ def export(
             "stack": settings.stack,
             "cloud": endpoints.cloud,
             "directory_id": endpoints.emulated.directory_id if endpoints.emulated else "",
-            "tenant_id": home_tenant_id(settings, endpoints),
+            "tenant_id": endpoints.home_tenant_id(settings.entra.tenant_id),
             "client_id": application.client_id,
             "application_object_id": application.object_id,
             "service_principal_id": application.service_principal_id,

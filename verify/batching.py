@@ -7,21 +7,19 @@ retries as entries were in flight.
 from __future__ import annotations
 
 import random
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from orgcal.entra.batch import MAX_ENTRIES
+from orgcal.entra.discovery import is_guid
 
 PAGE_SIZE = 999
 """Users that Graph lists at once, at most. Source: https://learn.microsoft.com/en-us/graph/api/user-list"""
 
 CALENDARS = "/calendars?$select=id&$top=100"
 """Only ids are read: that a calendar can be read is the question, what it is called is nobody's business here."""
-
-_GUID = re.compile(r"[0-9a-fA-F-]{36}")
 
 User = tuple[str, str]
 """Object id, and user principal name where names were asked for."""
@@ -105,7 +103,7 @@ class ReadQueue:
         reads = [self._again.popleft() for _ in range(min(MAX_ENTRIES, len(self._again)))]
         while self._users and len(reads) < MAX_ENTRIES:
             user_id, name = self._users.popleft()
-            known = user_id if _GUID.fullmatch(user_id) else quote(user_id, safe="")
+            known = user_id if is_guid(user_id) else quote(user_id, safe="")
             reads.append(Read(user_id, name, f"/users/{known}{CALENDARS}"))
             if self._page_sizes:
                 self._one_of_page_left()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ def probe_events(shared: RunContext, access: Access, outcome: ReadingStats) -> C
     promised = bool(declared & READS_EVENTS)
     graph = GraphClient(shared.endpoints, access.tokens, shared.session, budget_s=30.0)
     evidence: dict[str, Any] = {"mailboxes": len(outcome.tally.readable), "events": 0}
+    result = partial(CheckResult, "events", evidence=evidence)
     for user_id in outcome.tally.readable:
         path = f"/users/{quote(user_id, safe='')}/events"
         try:
@@ -41,31 +43,18 @@ def probe_events(shared: RunContext, access: Access, outcome: ReadingStats) -> C
         except GraphError as error:
             evidence["request_id"] = error.request_id
             if error.status == 403 and error.code.lower() in DENIALS and not promised:
-                return CheckResult(
-                    "events", Verdict.PASS, "bodies of events are refused, as the scopes say", evidence=evidence
-                )
-            return CheckResult(
-                "events",
-                Verdict.FAIL if error.status == 403 else Verdict.ERROR,
-                f"an event cannot be read: {error.what}",
-                "compare the connector's scopes with what was consented to",
-                evidence=evidence,
-            )
+                return result(Verdict.PASS, "bodies of events are refused, as the scopes say")
+            verdict = Verdict.FAIL if error.status == 403 else Verdict.ERROR
+            repair = "compare the connector's scopes with what was consented to"
+            return result(verdict, f"an event cannot be read: {error.what}", repair)
         except OrgcalError as error:
-            return CheckResult("events", Verdict.ERROR, error.what, error.repair, evidence=evidence)
+            return result(Verdict.ERROR, error.what, error.repair)
         events = events if isinstance(events, list) else []
         evidence["events"] += len(events)
         if not promised and any(isinstance(event, dict) and event.get("body") for event in events):
-            return CheckResult(
-                "events",
-                Verdict.FAIL,
-                "bodies of events can be read, which the scopes do not promise",
-                "remove the surplus permission in the customer's tenant",
-                evidence=evidence,
-            )
+            sentence = "bodies of events can be read, which the scopes do not promise"
+            return result(Verdict.FAIL, sentence, "remove the surplus permission in the customer's tenant")
     if not evidence["events"]:
-        return CheckResult(
-            "events", Verdict.PASS, "events may be read; the mailboxes probed hold none", evidence=evidence
-        )
+        return result(Verdict.PASS, "events may be read; the mailboxes probed hold none")
     sentence = "an event was read with its body" if promised else "events are read without their bodies"
-    return CheckResult("events", Verdict.PASS, sentence, evidence=evidence)
+    return result(Verdict.PASS, sentence)

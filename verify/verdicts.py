@@ -1,7 +1,8 @@
-"""Verdicts on what reading an organisation came to: roles, users, calendars."""
+"""Verdicts on the reading of one organisation: roles, users, calendars."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from orgcal.entra.permissions import READS_CALENDARS, READS_USERS
@@ -26,12 +27,8 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], outcom
         outcome: what reading came to.
     """
     if access.roles is None:
-        return CheckResult(
-            "roles",
-            Verdict.WARN,
-            "the token cannot be read and neither can the grants; only the calls below prove what is permitted",
-            evidence={"declared": sorted(required)},
-        )
+        unread = "the token cannot be read and neither can the grants; only the calls below prove what is permitted"
+        return CheckResult("roles", Verdict.WARN, unread, evidence={"declared": sorted(required)})
     missing, surplus = required - access.roles, access.roles - required
     source = "" if access.roles_from == "token" else " (by the grants in the tenant, as the token cannot be read)"
     evidence: dict[str, Any] = {
@@ -41,31 +38,21 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], outcom
         "surplus": sorted(surplus),
         "read_from": access.roles_from,
     }
+    result = partial(CheckResult, "roles", evidence=evidence)
     if not missing and not surplus:
-        names = ", ".join(sorted(required))
-        return CheckResult("roles", Verdict.PASS, f"effective: {names}{source}", evidence=evidence)
+        return result(Verdict.PASS, f"effective: {', '.join(sorted(required))}{source}")
     if not missing:
-        return CheckResult(
-            "roles",
-            Verdict.WARN,
-            f"more is granted than declared: {', '.join(sorted(surplus))}{source}",
-            "remove the grant in the customer's tenant, or add the scope to the connector",
-            evidence=evidence,
-        )
+        sentence = f"more is granted than declared: {', '.join(sorted(surplus))}{source}"
+        repair = "remove the grant in the customer's tenant, or add the scope to the connector"
+        return result(Verdict.WARN, sentence, repair)
+    sentence = f"missing: {', '.join(sorted(missing))}"
     if missing <= _granted_elsewhere(access.roles, outcome):
-        return CheckResult(
-            "roles",
-            Verdict.WARN,
-            f"missing from the token: {', '.join(sorted(missing))}; the calls that need it succeed, so it is granted "
-            "elsewhere (RBAC for Applications)",
-            evidence=evidence,
-        )
+        names = sentence.replace("missing", "missing from the token", 1)
+        elsewhere = "the calls that need it succeed, so it is granted elsewhere (RBAC for Applications)"
+        return result(Verdict.WARN, f"{names}; {elsewhere}")
     if not access.roles:
         sentence = "no permission is effective: the consent is missing, or has not arrived everywhere yet"
-    else:
-        sentence = f"missing: {', '.join(sorted(missing))}"
-    repair = _RECONSENT.format(command=command)
-    return CheckResult("roles", Verdict.FAIL, f"{sentence}{source}", repair, evidence=evidence)
+    return result(Verdict.FAIL, f"{sentence}{source}", _RECONSENT.format(command=command))
 
 
 def _granted_elsewhere(roles: frozenset[str], outcome: ReadingStats | None) -> frozenset[str]:
@@ -89,31 +76,22 @@ def users_verdict(outcome: ReadingStats) -> CheckResult:
         "request_id": outcome.users_request_id,
         "repeated": outcome.repeated,
     }
+    result = partial(CheckResult, "users", evidence=evidence)
     error = outcome.listing_error
     if error is not None:
         return _refusal("users", error, f"listing users ended after {outcome.listed}: ", evidence)
+    users = plural(outcome.listed, "user")
     if not outcome.listing_complete:
-        sentence = f"the run ended when {plural(outcome.listed, 'user')} were listed, and there are more"
-        return CheckResult("users", Verdict.ERROR, sentence, evidence=evidence)
+        return result(Verdict.ERROR, f"the run ended when {users} were listed, and there are more")
     if outcome.listed == 0:
         evidence["nobody"] = True
-        return CheckResult(
-            "users",
-            Verdict.ERROR,
-            "no user was listed, so nothing is proved",
-            "check that this is the organisation you mean",
-            evidence=evidence,
-        )
-    users = plural(outcome.listed, "user")
+        repair = "check that this is the organisation you mean"
+        return result(Verdict.ERROR, "no user was listed, so nothing is proved", repair)
     if outcome.expected is not None and abs(outcome.expected - outcome.listed) > max(10, outcome.listed // 100):
-        return CheckResult(
-            "users",
-            Verdict.WARN,
-            f"{users} listed, while Microsoft Graph counts {outcome.expected}; its count lags behind",
-            "verify again later; if the difference stays, report it to Microsoft",
-            evidence=evidence,
-        )
-    return CheckResult("users", Verdict.PASS, f"{users} listed", evidence=evidence)
+        sentence = f"{users} listed, while Microsoft Graph counts {outcome.expected}; its count lags behind"
+        repair = "verify again later; if the difference stays, report it to Microsoft"
+        return result(Verdict.WARN, sentence, repair)
+    return result(Verdict.PASS, f"{users} listed")
 
 
 def calendars_verdict(outcome: ReadingStats, roles: frozenset[str] | None = None) -> CheckResult:
@@ -143,45 +121,29 @@ def calendars_verdict(outcome: ReadingStats, roles: frozenset[str] | None = None
             "buckets": [list(bucket) for bucket in outcome.latencies.buckets()],
         },
     }
+    result = partial(CheckResult, "calendars", evidence=evidence)
     ok, failed, restricted = counts[MailboxClass.OK], counts[MailboxClass.FAILED], counts[MailboxClass.RESTRICTED]
     read = tally.total - counts[MailboxClass.NOT_READ]
     summary = f"{plural(tally.calendars, 'calendar')} of {plural(ok, 'mailbox')} read{_others(outcome)}"
     if outcome.reading_error is not None:
         return _refusal("calendars", outcome.reading_error, f"{summary}; then: ", evidence)
     if read == 0 and outcome.listing_error is not None:
-        return CheckResult("calendars", Verdict.SKIP, "there are no users to read calendars of", evidence=evidence)
+        return result(Verdict.SKIP, "there are no users to read calendars of")
     if failed:
-        most = max((item for item in tally.reasons.items()), key=lambda item: item[1])[0]
-        first = tally.examples[0]["reason"] if tally.examples else most
-        decided = failed > tally.undecided
-        return CheckResult(
-            "calendars",
-            Verdict.FAIL if decided else Verdict.ERROR,
-            f"{plural(failed, 'mailbox')} of {read} failed ({first}); {summary}",
-            "see the reasons in the report" if decided else "Microsoft Graph could not answer; verify again",
-            evidence=evidence,
-        )
+        first = tally.examples[0]["reason"] if tally.examples else max(tally.reasons, key=tally.reasons.__getitem__)
+        sentence = f"{plural(failed, 'mailbox')} of {read} failed ({first}); {summary}"
+        if failed > tally.undecided:
+            return result(Verdict.FAIL, sentence, "see the reasons in the report")
+        return result(Verdict.ERROR, sentence, "Microsoft Graph could not answer; verify again")
     if not ok and restricted:
-        return CheckResult(
-            "calendars",
-            Verdict.FAIL,
-            f"access is denied for every mailbox ({restricted})",
-            _why_denied(roles),
-            evidence=evidence,
-        )
+        return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles))
     if not ok:
-        return CheckResult(
-            "calendars",
-            Verdict.ERROR,
-            f"no calendar was read, so nothing is proved{_others(outcome)}",
-            "check that users of this organisation have mailboxes in Exchange Online",
-            evidence=evidence,
-        )
+        sentence = f"no calendar was read, so nothing is proved{_others(outcome)}"
+        repair = "check that users of this organisation have mailboxes in Exchange Online"
+        return result(Verdict.ERROR, sentence, repair)
     if not outcome.complete:
-        return CheckResult(
-            "calendars", Verdict.ERROR, f"the run ended before all were read; {summary}", evidence=evidence
-        )
-    return CheckResult("calendars", Verdict.PASS, summary, evidence=evidence)
+        return result(Verdict.ERROR, f"the run ended before all were read; {summary}")
+    return result(Verdict.PASS, summary)
 
 
 def _why_denied(roles: frozenset[str] | None) -> str:
@@ -201,9 +163,8 @@ def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str
         evidence["request_id"] = error.request_id
         if error.status == 403:
             repair = "the permission to list users is missing: send a new consent link"
-    return CheckResult(
-        check, Verdict.FAIL if decided else Verdict.ERROR, prefix + error.what, repair, evidence=evidence
-    )
+    verdict = Verdict.FAIL if decided else Verdict.ERROR
+    return CheckResult(check, verdict, prefix + error.what, repair, evidence=evidence)
 
 
 def _others(outcome: ReadingStats) -> str:

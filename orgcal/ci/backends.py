@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
+from orgcal.entra.clouds import is_loopback
 from orgcal.errors import UsageError
 
 Cloud = Literal["azure", "aws", "google", "pulumi", "vault"]
@@ -33,7 +34,6 @@ _PROVIDER_REPAIR = (
     "default with Pulumi Cloud"
 )
 _REGISTRY_REPAIR = "--registry postgresql://USER@HOST/DATABASE"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _checked_registry(url: str) -> str:
         )
     if not parts.hostname or not parts.username or not parts.path.strip("/"):
         raise UsageError("the registry lacks user, host or database", where=url, repair=_REGISTRY_REPAIR)
-    if parts.hostname in _LOOPBACK:
+    if is_loopback(parts.hostname):
         raise UsageError(
             "the registry is on this machine, where no runner reaches it", where=url, repair=_REGISTRY_REPAIR
         )

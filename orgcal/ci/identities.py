@@ -19,6 +19,7 @@ from orgcal.entra.home.federation import Trust, refuse_unfit
 from orgcal.entra.home.rights import GRANT, read_operator
 from orgcal.entra.permissions import names_of
 from orgcal.errors import UsageError
+from orgcal.files.whole import write_whole
 from orgcal.operations.interrupted import Settling
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.stack.prepare import OpenStack
@@ -159,7 +160,7 @@ class IdentityProgram:
         config = {"orgcal:entra": entra, "orgcal:grant": grant, "orgcal:identities": identities}
         after = {**(before or {}), "config": config}
         if after != before:
-            path.write_text(yaml.safe_dump(after, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            write_whole(path.resolve(), yaml.safe_dump(after, sort_keys=False, allow_unicode=True), private=False)
 
 
 def check_room(graph: GraphClient, tag: str, trusts: Mapping[str, Sequence[Trust]]) -> bool:

@@ -12,6 +12,7 @@ import jinja2
 
 from orgcal.ci.action_versions import PINS
 from orgcal.errors import UsageError
+from orgcal.files.whole import write_whole
 
 FOLDER = Path(".github") / "workflows"
 _ALWAYS = ("orgcal-pull-request.yml", "orgcal-deploy.yml", "orgcal-nightly.yml", "orgcal-rotate.yml")
@@ -114,12 +115,6 @@ def difference(file: WorkflowFile, project_dir: Path) -> list[str]:
 
 def write(files: Sequence[WorkflowFile]) -> None:
     """Write what is new or different, each file whole or not at all."""
-    staged = []
     for file in files:
         if file.state != "unchanged":
-            file.path.parent.mkdir(parents=True, exist_ok=True)
-            staging = file.path.with_suffix(".yml.new")
-            staging.write_text(file.text, encoding="utf-8")
-            staged.append((staging, file.path))
-    for staging, path in staged:
-        staging.replace(path)
+            write_whole(file.path, file.text, private=False)

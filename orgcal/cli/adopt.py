@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orgcal.errors import UsageError
+from orgcal.files.whole import write_whole
 
 if TYPE_CHECKING:
     from orgcal.operations.adopt import Plan
@@ -50,7 +51,7 @@ def adopt(
         if not as_json:
             _show(planned, before)
         if yes:
-            settings_file.write_text(planned.new_settings, encoding="utf-8")
+            write_whole(settings_file.resolve(), planned.new_settings, private=False)
             carry_out(graph, drive, planned, settings, held, protect=prepared.guarded)
     if as_json:
         typer.echo(json.dumps(_as_object(planned, adopted=yes)))

@@ -69,7 +69,7 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
             "backend", lambda: checkup_stack.check_backend(surroundings, before, file.values.get("encryptionsalt"))
         ),
         checkup.checked("settings", lambda: checkup_stack.check_settings(project, stack)),
-        checkup.checked("cloud", lambda: checkup_stack.check_cloud(surroundings, environ)),
+        checkup.checked("cloud", lambda: checkup_stack.check_cloud(surroundings, tenant_id, environ)),
     ]
 
 

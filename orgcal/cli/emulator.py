@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from orgcal.errors import CloudMismatch
+from orgcal.files.whole import private_dir
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack, EmulatorProcess
-from orgcal.stack.files import DEV_STACK, emulator_home, private_dir, project_dir
+from orgcal.stack.files import DEV_STACK, emulator_home, project_dir
 
 app = typer.Typer(
     help="The local emulator of Entra ID, Microsoft Graph and an integration platform.", no_args_is_help=True

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orgcal.consent.next_state import next_state
+from orgcal.consent.recording import next_state
 from orgcal.consent.service import AT_ONCE, ConsentService
 from orgcal.entra.probe import TenantAccess
 from orgcal.patience import Clock

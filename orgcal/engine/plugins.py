@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -24,10 +23,11 @@ from orgcal.engine.errors import trouble_in
 from orgcal.engine.find import Engine
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
-from orgcal.errors import CloudMismatch, EngineError, UsageError
+from orgcal.entra.cloud_guard import AZUREAD_PROGRAM, azuread_on_path, refuse_standin_on_path
+from orgcal.errors import CloudMismatch, EngineError, PlatformError, UsageError
+from orgcal.files.whole import write_whole
 
 PLUGIN_VARIABLE = "AZUREAD_PLUGIN"
-PROGRAM = "pulumi-resource-azuread"
 INSTALL_LIMIT_S = 180.0
 _LIST_LIMIT_S = 30.0
 REMEMBER_FAILURE_S = 86_400.0
@@ -129,7 +129,7 @@ def choose_azuread(
     wanted = asked or kept or "auto"
     by = f"{PLUGIN_VARIABLE}={asked}" if asked in ("real", "standin") else "kept from this stack's first run"
     if cloud != "emulator":
-        _refuse_standin(wanted, by, project_dir, environ, cloud)
+        _refuse_standin(wanted, by, environ, cloud)
         plugin = _real(
             engine, cloud, environ, progress, again=asked is not None, why="the only one outside the emulator"
         )
@@ -156,33 +156,22 @@ def _auto(
         return _standin(project_dir, error.what.split(" (", 1)[0])
 
 
-def _refuse_standin(wanted: str, by: str, project_dir: Path, environ: Mapping[str, str], cloud: str) -> None:
-    where, repair = PLUGIN_VARIABLE, f"{PLUGIN_VARIABLE}=real"
+def _refuse_standin(wanted: str, by: str, environ: Mapping[str, str], cloud: str) -> None:
     if wanted == "standin":
         raise CloudMismatch(
             f"the azuread stand-in ({by}) serves the emulator only, and this stack lives in cloud {cloud}",
-            where=where,
-            repair=repair,
+            where=PLUGIN_VARIABLE,
+            repair=f"{PLUGIN_VARIABLE}=real",
         )
-    shadow = _shadow(environ)
-    if shadow and shadow.parent.resolve() == standin_dir(project_dir).resolve():
-        raise CloudMismatch(
-            f"the azuread stand-in is on PATH and would be used instead of the real one in cloud {cloud}",
-            where=str(shadow),
-            repair='eval "$(.venv/bin/orgcal env --unset)"',
-        )
-
-
-def _shadow(environ: Mapping[str, str]) -> Path | None:
-    """The plugin's program on PATH, which the engine takes before any installed one."""
-    found = shutil.which(PROGRAM, path=environ.get("PATH", ""))
-    return Path(found) if found else None
+    refuse_standin_on_path(cloud, environ)
 
 
 def _standin(project_dir: Path, why: str) -> AzureadPlugin:
     folder = standin_dir(project_dir)
-    if not os.access(folder / PROGRAM, os.X_OK):
-        raise EngineError("the azuread stand-in is missing", where=str(folder / PROGRAM), repair="git checkout .")
+    if not os.access(folder / AZUREAD_PROGRAM, os.X_OK):
+        raise EngineError(
+            "the azuread stand-in is missing", where=str(folder / AZUREAD_PROGRAM), repair="git checkout ."
+        )
     return AzureadPlugin("standin", folder, f"azuread plugin: our stand-in ({why})")
 
 
@@ -194,7 +183,7 @@ def _real(
     A failed try is remembered for a day, so that not every run on a closed network waits for it, unless
     the user asks for it by name (`again`).
     """
-    on_path = _shadow(environ)
+    on_path = azuread_on_path(environ)
     if on_path:
         return AzureadPlugin("real", None, f"azuread plugin: {on_path}, since the engine takes the one on PATH first")
     failed = cache_dir(environ) / f"azuread-{AZUREAD_PLUGIN_VERSION}.failed"
@@ -244,9 +233,8 @@ def _remembered(failed: Path) -> str:
 
 
 def _remember(failed: Path, why: str) -> None:
-    with contextlib.suppress(OSError):  # not remembered: the next run tries again, that is all
-        failed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        failed.write_text(json.dumps({"at": time.time(), "why": why}) + "\n", encoding="utf-8")
+    with contextlib.suppress(PlatformError):  # the next run tries again
+        write_whole(failed, json.dumps({"at": time.time(), "why": why}) + "\n")
 
 
 def _asked(environ: Mapping[str, str]) -> str | None:
@@ -261,7 +249,4 @@ def _asked(environ: Mapping[str, str]) -> str | None:
 
 
 def _keep(stack_dir: Path, kind: Kind) -> None:
-    stack_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    staging = stack_dir / f"{_KEPT}.new"
-    staging.write_text(json.dumps({"plugin": kind}) + "\n", encoding="utf-8")
-    staging.replace(stack_dir / _KEPT)
+    write_whole(stack_dir / _KEPT, json.dumps({"plugin": kind}) + "\n")

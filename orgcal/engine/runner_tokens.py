@@ -9,13 +9,13 @@ engine renews the file first.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
 from orgcal.errors import UsageError
+from orgcal.files.whole import write_whole
 
 Cloud = Literal["azure", "aws", "google"]
 GOOGLE_PROVIDER = "GOOGLE_WORKLOAD_IDENTITY_PROVIDER"
@@ -54,7 +54,7 @@ def write_token(cloud: Cloud, environ: Mapping[str, str]) -> tuple[str, Path]:
             "credential_source": {"file": str(path)},
         }
         variable, path = "GOOGLE_APPLICATION_CREDENTIALS", Path(folder) / "orgcal-google-login.json"
-        _write_private(path, json.dumps(login))
+        write_whole(path, json.dumps(login))
     if environ.get("GITHUB_ENV"):
         with Path(environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
             file.write(f"{variable}={path}\n")
@@ -97,7 +97,7 @@ def _ask(cloud: Cloud, folder: Path, environ: Mapping[str, str]) -> Path:
     with new_session(load_endpoints("public", environ), environ=environ) as session:
         token = request_token(environ, session, audience)
     path = _token_file(cloud, folder)
-    _write_private(path, token)
+    write_whole(path, token)
     return path
 
 
@@ -110,11 +110,3 @@ def _google_provider(environ: Mapping[str, str]) -> str:
             repair="projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
         )
     return provider
-
-
-def _write_private(path: Path, text: str) -> None:
-    staging = path.with_name(f"{path.name}.new")
-    staging.unlink(missing_ok=True)
-    with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    staging.replace(path)

@@ -58,82 +58,54 @@ class Meaning:
 
 
 SEND_LINK = "send the organisation's administrator the link of `orgcal consent link TENANT`, and check the tenant id"
-
-_CREDENTIAL, _CONSENT = Kind.CREDENTIAL, Kind.NOT_CONSENTED
-_ALL = (
-    Meaning(
-        90002, Kind.NO_TENANT, "there is no such tenant in this cloud", "check the tenant id and the stack's cloud"
-    ),
-    Meaning(
-        90038,
-        Kind.NO_TENANT,
-        "the tenant lives in another national cloud",
-        "set orgcal:entra.cloud to the tenant's cloud",
-    ),
-    Meaning(700016, _CONSENT, "the application is not known in this tenant", SEND_LINK),
-    Meaning(7000229, _CONSENT, "the application has no service principal in this tenant", SEND_LINK),
-    Meaning(
-        650052,
-        _CONSENT,
-        "the organisation lacks a service that the application needs",
-        f"Exchange Online must be enabled there; then {SEND_LINK}",
-    ),
-    Meaning(
-        7000215,
-        _CREDENTIAL,
-        "the client secret is wrong",
-        "set the secret's value, not its id; `pulumi up` pushes the current one",
-    ),
-    Meaning(7000222, _CREDENTIAL, "the client secret has expired", "orgcal rotate"),
-    Meaning(700027, _CREDENTIAL, "the certificate is not one of the application's", "pulumi up"),
-    Meaning(
-        700024,
-        _CREDENTIAL,
-        "the token of the other issuer is not valid now",
-        "set this machine's clock (tokens live for minutes), and let each run ask for a new one",
-    ),
-    Meaning(
-        700213,
-        _CREDENTIAL,
-        "the application trusts no token with this subject",
-        "compare subjects: the job runs in another environment, or the repository makes its own subjects (docs/ci.md)",
-    ),
-    Meaning(
-        700211,
-        _CREDENTIAL,
-        "the application trusts no token of this issuer",
-        "compare issuers, letter by letter",
-    ),
-    Meaning(
-        70021,
-        _CREDENTIAL,
-        "no federated credential matches the token",
-        "compare issuer, subject and audience; new ones need minutes",
-    ),
-    Meaning(
-        53003,
-        Kind.BLOCKED,
-        "Conditional Access of this tenant blocks the application",
-        "ask for a workload identity exception there",
-    ),
-    # The text is the same whether the customer disabled it or its owner did, so it is no consent that was taken back.
-    Meaning(
-        7000112,
-        Kind.BLOCKED,
-        "the application is disabled",
-        "an administrator of the organisation enables it under Enterprise applications, Properties; if every "
-        "organisation answers so, the home tenant's does",
-    ),
-    Meaning(50196, Kind.BUSY, "Entra ID saw a loop of token requests", "wait some minutes"),
-    Meaning(90055, Kind.BUSY, "Entra ID received too many token requests", "wait some minutes"),
-    # What the consent page answers; its own pages say what to do.
-    Meaning(65004, Kind.DECLINED),
-    *(Meaning(number, Kind.NOT_ADMINISTRATOR) for number in (65001, 90093, 90094, 90095, 50105, 900941)),
-    *(Meaning(number, Kind.WRONG_ORGANISATION) for number in (50020, 90072, 50177, 500212, 500213)),
-    # The application asks for what the organisation does not have.
-    *(Meaning(number, Kind.UNKNOWN) for number in (65005, 650054, 650056)),
+_OTHER_RUN = "the job runs in another environment, or the repository makes its own subjects (docs/ci.md)"
+# Entra ID's text is the same whether the customer or the owner disabled it, so it is no consent that was taken back.
+_ENABLE = (
+    "an administrator of the organisation enables it under Enterprise applications, Properties; if every organisation "
+    "answers so, the home tenant's does"
 )
-_MEANINGS = {meaning.number: meaning for meaning in _ALL}
+
+# fmt: off
+_TABLE: dict[Kind, dict[int, tuple[str, str]]] = {
+    Kind.NO_TENANT: {
+        90002: ("there is no such tenant in this cloud", "check the tenant id and the stack's cloud"),
+        90038: ("the tenant lives in another national cloud", "set orgcal:entra.cloud to the tenant's cloud"),
+    },
+    Kind.NOT_CONSENTED: {
+        700016: ("the application is not known in this tenant", SEND_LINK),
+        7000229: ("the application has no service principal in this tenant", SEND_LINK),
+        650052: ("the organisation lacks a service that the application needs",
+                 f"Exchange Online must be enabled there; then {SEND_LINK}"),
+    },
+    Kind.CREDENTIAL: {
+        7000215: ("the client secret is wrong",
+                  "set the secret's value, not its id; `pulumi up` pushes the current one"),
+        7000222: ("the client secret has expired", "orgcal rotate"),
+        700027: ("the certificate is not one of the application's", "pulumi up"),
+        700024: ("the token of the other issuer is not valid now",
+                 "set this machine's clock (tokens live for minutes), and let each run ask for a new one"),
+        700213: ("the application trusts no token with this subject", f"compare subjects: {_OTHER_RUN}"),
+        700211: ("the application trusts no token of this issuer", "compare issuers, letter by letter"),
+        70021: ("no federated credential matches the token",
+                "compare issuer, subject and audience; new ones need minutes"),
+    },
+    Kind.BLOCKED: {
+        53003: ("Conditional Access of this tenant blocks the application",
+                "ask for a workload identity exception there"),
+        7000112: ("the application is disabled", _ENABLE),
+    },
+    Kind.BUSY: {
+        50196: ("Entra ID saw a loop of token requests", "wait some minutes"),
+        90055: ("Entra ID received too many token requests", "wait some minutes"),
+    },
+    # Answers of the consent page, whose result pages say what to do.
+    Kind.DECLINED: {65004: ("", "")},
+    Kind.NOT_ADMINISTRATOR: dict.fromkeys((65001, 90093, 90094, 90095, 50105, 900941), ("", "")),
+    Kind.WRONG_ORGANISATION: dict.fromkeys((50020, 90072, 50177, 500212, 500213), ("", "")),
+    Kind.UNKNOWN: dict.fromkeys((65005, 650054, 650056), ("", "")),  # the application asks for what is not there
+}
+# fmt: on
+_MEANINGS = {n: Meaning(n, kind, *words) for kind, numbers in _TABLE.items() for n, words in numbers.items()}
 
 
 def meaning_of(number: int, error: str = "") -> Meaning:

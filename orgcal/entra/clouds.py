@@ -1,4 +1,4 @@
-"""Worlds: where Entra ID and Microsoft Graph live, for each cloud and for the emulator.
+"""Addresses of Entra ID and Microsoft Graph, for each cloud and for the emulator.
 
 Sources: https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud and
 https://learn.microsoft.com/en-us/graph/deployments
@@ -6,6 +6,7 @@ https://learn.microsoft.com/en-us/graph/deployments
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,6 +66,10 @@ class CloudEndpoints:
         """The scope that asks for every application permission granted on Microsoft Graph."""
         return f"{self.graph_url}/.default"
 
+    def home_tenant_id(self, named: str) -> str:
+        """The home tenant: the one that the settings name, or the emulator's own; empty where there is neither."""
+        return named or (self.emulated.operator_tenant_id if self.emulated else "")
+
     @property
     def ca_file(self) -> Path | None:
         """Certificate authority to trust instead of the public ones, or None."""
@@ -78,6 +83,14 @@ _PUBLISHED: dict[str, CloudEndpoints] = {
         "china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", "china"
     ),
 }
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether `host` is this machine: `localhost`, in 127.0.0.0/8, or ::1; other names are not, wherever they lead."""
+    try:
+        return (host or "").lower() == "localhost" or ipaddress.ip_address((host or "").strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def load_endpoints(cloud: str, environ: Mapping[str, str]) -> CloudEndpoints:
@@ -118,9 +131,9 @@ def read_emulator_file(path: Path) -> CloudEndpoints:
         CloudMismatch: it names an address that is not this machine's.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        port = int(said["port"])
-        base_url = str(said["base_url"])
+        ready = json.loads(path.read_text(encoding="utf-8"))
+        port = int(ready["port"])
+        base_url = str(ready["base_url"])
         endpoints = CloudEndpoints(
             cloud="emulator",
             login_url=base_url,
@@ -128,16 +141,16 @@ def read_emulator_file(path: Path) -> CloudEndpoints:
             azuread_environment="public",
             metadata_host=f"localhost:{port}",
             emulated=EmulatorEndpoints(
-                directory_id=said["directory_id"],
-                ca_file=Path(said["ca_file"]),
-                operator_tenant_id=said["operator"]["tenant_id"],
-                operator_client_id=said["operator"]["client_id"],
-                operator_client_secret_file=Path(said["operator"]["client_secret_file"]),
-                operator_client_certificate_file=Path(said["operator"]["client_certificate_file"]),
-                platform_url=said["platform"]["url"],
-                platform_api_key_file=Path(said["platform"]["api_key_file"]),
-                control_url=said["control"]["url"],
-                control_token_file=Path(said["control"]["token_file"]),
+                directory_id=ready["directory_id"],
+                ca_file=Path(ready["ca_file"]),
+                operator_tenant_id=ready["operator"]["tenant_id"],
+                operator_client_id=ready["operator"]["client_id"],
+                operator_client_secret_file=Path(ready["operator"]["client_secret_file"]),
+                operator_client_certificate_file=Path(ready["operator"]["client_certificate_file"]),
+                platform_url=ready["platform"]["url"],
+                platform_api_key_file=Path(ready["platform"]["api_key_file"]),
+                control_url=ready["control"]["url"],
+                control_token_file=Path(ready["control"]["token_file"]),
             ),
         )
     except FileNotFoundError:

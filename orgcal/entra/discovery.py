@@ -16,13 +16,15 @@ from orgcal.errors import Unreachable, UsageError
 if TYPE_CHECKING:
     import requests
 
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+"""A GUID as Entra ID writes them, as a regular expression."""
+_IS_GUID = re.compile(GUID).fullmatch
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 
 
 def is_guid(text: str) -> bool:
     """Whether `text` is a GUID as Entra ID writes them, in any case."""
-    return bool(_GUID.fullmatch(text.lower()))
+    return _IS_GUID(text) is not None
 
 
 def is_domain(text: str) -> bool:
@@ -70,7 +72,7 @@ def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Sessi
         raise Unreachable(f"Entra ID answered {response.status_code}", where=url, repair="try again")
     described = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))
     # The issuer's path begins with the tenant id, whatever name the tenant was asked for by.
-    found = urlsplit(str(described.get("issuer") or "")).path.strip("/").split("/")[0].lower()
-    if not is_guid(found):
+    tenant_id = urlsplit(str(described.get("issuer") or "")).path.strip("/").split("/")[0].lower()
+    if not is_guid(tenant_id):
         raise Unreachable("Entra ID's description of the tenant names no tenant id", where=url)
-    return found
+    return tenant_id

@@ -20,7 +20,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from orgcal.entra.clouds import CloudEndpoints
+from orgcal import __version__
+from orgcal.entra.clouds import CloudEndpoints, is_loopback
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -29,9 +30,7 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 """Silence between two packets, not the length of an answer."""
 
-USER_AGENT = "orgcal/0.1.0"
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+USER_AGENT = f"orgcal/{__version__}"
 
 
 class _Adapter(HTTPAdapter):
@@ -48,7 +47,7 @@ class _Adapter(HTTPAdapter):
         host = urlsplit(url).hostname or ""
         proxies = self._proxies_by_host.get(host)
         if proxies is None:
-            proxies = {} if host in _LOOPBACK else dict(get_environ_proxies(url))
+            proxies = {} if is_loopback(host) else dict(get_environ_proxies(url))
             self._proxies_by_host[host] = proxies
         options["proxies"] = proxies
         return super().send(request, stream=stream, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)

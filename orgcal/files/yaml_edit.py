@@ -1,23 +1,24 @@
-"""Changing values in a YAML text and leaving every other character of it as it is, comments included.
+"""YAML texts as a `TextFormat`: values change, and every other character stays, comments included.
 
-PyYAML reads YAML but forgets comments when it writes. Here its parser only says *where* things stand;
-the text is then changed at those places, one line a value (text and lists in JSON's form, which is
-YAML). Each edit is proved: the new text must parse to exactly what was meant, or nothing is written.
+PyYAML reads YAML but loses comments when it writes. So its parser only tells *where* each value stands; the text is
+then changed at those places, one line a value (text and lists in JSON's form, which is YAML). Each edit is checked:
+the new text must parse to exactly the intended data, or nothing is written.
 
-ruamel.yaml's round trip was tried in its place (0.19.1): it drops the comment that follows a list or key it
-replaces or removes, and rewrites lines nobody asked for (`- 1` indented anew, `---`, `~`, escapes, CRLF).
+ruamel.yaml was tried in its place: 0.19 round-trips `Pulumi.prod.yaml.example` byte for byte, but it drops the comment
+that follows a removed or replaced key, and indents some lists anew.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from orgcal.errors import PlatformError
+from orgcal.files.mapping import change, value_at, with_line_ends
 
 INDENT = 2
 
@@ -25,82 +26,58 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON leaves as they are and YAML wants escaped (https://yaml.org/spec/1.2.2/#51-character-set)."""
 
 
-def load(text: str, *, where: str) -> dict[str, Any]:
-    """The mapping in `text`; an empty text is an empty mapping.
+def read(text: str, trail: Sequence[str], *, where: str) -> dict[str, Any]:
+    """See `TextFormat.read`."""
+    mapping = value_at(_parsed(text, where), trail)
+    return mapping if isinstance(mapping, dict) else {}
+
+
+def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Sequence[str], *, where: str) -> str:
+    """See `TextFormat.edit`.
 
     Raises:
-        PlatformError: it is not YAML, or no mapping.
+        PlatformError: the file cannot be changed without touching the rest of it (it has an alias, or a mapping on
+            one line that would have to grow).
     """
+    intended: dict[str, Any] = _unshared(_parsed(text, where))
+    change(intended, trail, values, removed)
     try:
-        found = yaml.safe_load(text)
+        new = _edited(text, list(trail), values, removed)
+        as_intended = (yaml.safe_load(new) or {}) == intended
+    except yaml.YAMLError:
+        as_intended = False
+    if not as_intended:
+        raise PlatformError(
+            f"{'.'.join(trail)} is written in a way that cannot be changed without touching the rest of the file",
+            where=where,
+            repair="write it as a block (one key a line, no aliases), or remove it and run pulumi up again",
+        )
+    return with_line_ends(new, text)
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 1})" if mark is not None else ""
         raise PlatformError(f"this file is not YAML{place}", where=where, repair="repair it by hand") from None
-    if found is None:
+    if data is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(data, dict):
         raise PlatformError("this file holds no mapping", where=where, repair="move it away, or name another file")
-    return found
+    return data
 
 
-def edit(text: str, path: Sequence[str], values: dict[str, Any], removed: Sequence[str], *, where: str) -> str:
-    """`text` with some keys of the mapping at `path` set and others removed.
-
-    Args:
-        text: YAML whose root is a mapping, or empty.
-        path: keys that lead to the mapping; what is missing is made.
-        values: keys to set: text, numbers, booleans and lists of them.
-        removed: keys to remove; mappings that become empty are removed as well, up to the root.
-        where: for messages.
-
-    Raises:
-        PlatformError: the file is written in a way that cannot be changed without touching the rest
-            (an alias, a mapping on one line that would have to grow).
-    """
-    meant: dict[str, Any] = _unshared(load(text, where=where))
-    apply(meant, list(path), values, removed)
-    try:
-        new = _edited(text, list(path), values, removed)
-        proved = (yaml.safe_load(new) or {}) == meant
-    except yaml.YAMLError:
-        proved = False
-    if not proved:
-        raise PlatformError(
-            f"{'.'.join(path)} is written in a way that cannot be changed without touching the rest of the file",
-            where=where,
-            repair="write it as a block (one key a line, no aliases), or remove it and run pulumi up again",
-        )
-    return new
-
-
-def _edited(text: str, path: list[str], values: dict[str, Any], removed: Sequence[str]) -> str:
+def _edited(text: str, path: list[str], values: Mapping[str, Any], removed: Sequence[str]) -> str:
     for key in removed:
         text = _without(text, [*path, key])
     for depth in range(len(path), 0, -1):
-        if removed and not values and _at(yaml.safe_load(text), path[:depth]) in (None, {}):
+        if removed and not values and value_at(yaml.safe_load(text), path[:depth]) in (None, {}):
             text = _without(text, path[:depth])
     for key, value in values.items():
         text = _with(text, [*path, key], value)
     return text
-
-
-def apply(data: dict[str, Any], path: list[str], values: dict[str, Any], removed: Sequence[str]) -> None:
-    """The same change on parsed data, as `edit` makes it on text."""
-    trail = [data]
-    for key in path:
-        child = trail[-1].get(key)
-        if not isinstance(child, dict):
-            child = {}
-            if values:
-                trail[-1][key] = child
-        trail.append(child)
-    trail[-1].update(values)
-    for key in removed:
-        trail[-1].pop(key, None)
-    for parent, key, child in reversed(list(zip(trail, path, trail[1:], strict=False))):
-        if removed and not child and key in parent:
-            del parent[key]
 
 
 def _unshared(data: Any) -> Any:
@@ -108,12 +85,6 @@ def _unshared(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _unshared(value) for key, value in data.items()}
     return [_unshared(item) for item in data] if isinstance(data, list) else data
-
-
-def _at(data: Any, path: Sequence[str]) -> Any:
-    for key in path:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
 
 
 def _pair(node: Any, key: str) -> tuple[Any, Any] | None:
@@ -140,14 +111,14 @@ def _with(text: str, path: list[str], value: Any) -> str:
         pair = _pair(node, key)
         if pair is None:
             return _appended(text, node, _nested(path[depth:], value))
-        name, held = pair
-        before, after = text[: name.end_mark.index] + ":", text[max(_end(text, held), name.end_mark.index + 1) :]
+        name, current = pair
+        before, after = text[: name.end_mark.index] + ":", text[max(_end(text, current), name.end_mark.index + 1) :]
         if depth == len(path) - 1:
             return f"{before} {_flow(value)}{after}"
-        if _empty(held):
+        if _empty(current):
             indent = " " * (name.start_mark.column + INDENT)
             return before + "".join(f"\n{indent}{line}" for line in _nested(path[depth + 1 :], value)) + after
-        node = held
+        node = current
     return text
 
 
@@ -200,4 +171,4 @@ def _joined(head: str, lines: list[str], indent: str) -> str:
 def _flow(value: Any, *, key: bool = False) -> str:
     if key and isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum() and value[0].isalpha():
         return value
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orgcal import __version__
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.home.applications import FoundApplication
 from orgcal.entra.permissions import ALWAYS_ADDED, GRAPH_APP_ID, names_of
@@ -167,7 +168,7 @@ def import_file(
     if component not in held:
         resources.insert(0, {"type": _COMPONENT, "name": "application", "logicalName": name, "component": True})
     if f"{urn_prefix}{_CONNECTOR}::{name}" not in held:
-        entry = {"name": "connector", "logicalName": name, "id": connector_id, "version": "0.1.0"}
+        entry = {"name": "connector", "logicalName": name, "id": connector_id, "version": __version__}
         resources.append({"type": _CONNECTOR, **entry})
     return {"nameTable": known, "resources": [item for item in resources if item.get("component") or item["id"]]}
 

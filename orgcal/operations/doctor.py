@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from pathlib import Path
 
 from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.find import Engine, EngineMissing, look_for_engine
-from orgcal.engine.plugins import PLUGIN_VARIABLE, PROGRAM, installed_azuread, kept_choice, standin_dir
+from orgcal.engine.plugins import PLUGIN_VARIABLE, installed_azuread, kept_choice, standin_dir
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
+from orgcal.entra.cloud_guard import azuread_on_path
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.stack.environment import StackEnvironment
 
@@ -153,13 +153,13 @@ def check_azuread(
     if cloud != "emulator" and asked == "standin":
         return DoctorCheck(name, False, f"the stand-in is chosen, and cloud {cloud} is real", f"{PLUGIN_VARIABLE}=real")
     real = asked != "standin" and (cloud != "emulator" or sys.platform != "darwin")
-    found = real and (shutil.which(PROGRAM, path=environ.get("PATH", "")) or installed_azuread(engine, environ))
+    found = real and (azuread_on_path(environ) or installed_azuread(engine, environ))
     if real and not found and (asked == "real" or cloud != "emulator"):
         repair = f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"
         repair += f", or {PLUGIN_VARIABLE}=standin" if cloud == "emulator" else ""
         return DoctorCheck(name, False, f"the real one, {AZUREAD_PLUGIN_VERSION}, is not installed", repair)
     which = f"real, {AZUREAD_PLUGIN_VERSION}" if found else "our stand-in"
-    if isinstance(found, str):
+    if isinstance(found, Path):
         which = f"{found}, which the engine takes first"
     elif found and asked == "auto":
         which += "; not yet used by this stack"
@@ -168,8 +168,7 @@ def check_azuread(
     endpoints = surroundings.endpoints
     if endpoints is None:
         return DoctorCheck(name, True, f"{which}; its login is not tried while the emulator does not run")
-    home = tenant_id or (endpoints.emulated.operator_tenant_id if endpoints.emulated else "")
-    trouble, repair = login_trouble(engine, environ, endpoints, home)
+    trouble, repair = login_trouble(engine, environ, endpoints, endpoints.home_tenant_id(tenant_id))
     if trouble:
         return DoctorCheck(name, False, f"{which}: {trouble}", repair)
     return DoctorCheck(name, True, f"{which}, logs in")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from orgcal.engine.plugins import PROGRAM, standin_dir
 from orgcal.engine.proxies import proxies_of_loopback
-from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints
+from orgcal.entra.cloud_guard import refuse_other_cloud
+from orgcal.entra.clouds import CloudEndpoints, load_endpoints
 from orgcal.operations.doctor import DoctorCheck
 from orgcal.settings import read_settings
 from orgcal.stack.emulator import EmulatorOfStack
@@ -21,8 +21,6 @@ from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, missing_passphra
 
 if TYPE_CHECKING:
     import requests
-
-_METADATA_HOSTS = ("ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST")
 
 
 def check_emulator(surroundings: StackEnvironment) -> DoctorCheck:
@@ -174,31 +172,24 @@ def check_settings(project_dir: Path, stack: str) -> DoctorCheck:
     return DoctorCheck("settings", True, f"Pulumi.{stack}.yaml is as the program wants it")
 
 
-def check_cloud(surroundings: StackEnvironment, environ: Mapping[str, str]) -> DoctorCheck:
+def check_cloud(surroundings: StackEnvironment, tenant_id: str, environ: Mapping[str, str]) -> DoctorCheck:
     """This shell and the stack speak of the same cloud.
 
     Args:
         surroundings: of the stack.
+        tenant_id: the home tenant; empty for the emulator's own.
         environ: the process environment, as the shell has it.
+
+    Raises:
+        CloudMismatch: something in the shell belongs to another cloud.
     """
-    cloud = surroundings.cloud
-    unset = 'eval "$(.venv/bin/orgcal env --unset)"'
+    cloud, stack = surroundings.cloud, surroundings.stack
     if cloud != "emulator":
-        host = next((name for name in _METADATA_HOSTS if environ.get(name)), None)
-        if host or environ.get(EMULATOR_FILE_VARIABLE):
-            name = host or EMULATOR_FILE_VARIABLE
-            return DoctorCheck("cloud", False, f"{name} is set for the emulator, and the stack lives in {cloud}", unset)
-        standin = standin_dir(surroundings.project_dir) / PROGRAM
-        if str(standin.parent) in environ.get("PATH", "").split(os.pathsep):
-            return DoctorCheck(
-                "cloud", False, f"the azuread stand-in is on PATH, and the stack lives in {cloud}", unset
-            )
-        return DoctorCheck("cloud", True, f"stack {surroundings.stack} lives in cloud {cloud}")
-    if environ.get(CHANGED_VARIABLE):
-        stale = sorted(name for name, value in surroundings.variables.items() if environ.get(name) != value)
-        if stale:
-            again = f'eval "$(.venv/bin/orgcal env --stack {surroundings.stack})"'
-            return DoctorCheck(
-                "cloud", False, f"this shell is set up for another stack or run ({', '.join(stale)})", again
-            )
-    return DoctorCheck("cloud", True, f"stack {surroundings.stack} lives on the emulator")
+        refuse_other_cloud(load_endpoints(cloud, environ), tenant_id, environ)
+        return DoctorCheck("cloud", True, f"stack {stack} lives in cloud {cloud}")
+    changed = environ.get(CHANGED_VARIABLE)
+    stale = sorted(name for name, value in surroundings.variables.items() if changed and environ.get(name) != value)
+    if stale:
+        says = f"this shell is set up for another stack or run ({', '.join(stale)})"
+        return DoctorCheck("cloud", False, says, f'eval "$(.venv/bin/orgcal env --stack {stack})"')
+    return DoctorCheck("cloud", True, f"stack {stack} lives on the emulator")

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from orgcal.errors import ConfigError, UsageError
+from orgcal.files.whole import write_whole
 from orgcal.platforms import capabilities_of
 from orgcal.settings import StackFile, core_settings_of, load_stack_file, stack_file
 from orgcal.settings.model import sections_of
@@ -102,10 +103,11 @@ def create(
     others = {key: value for key, value in file.config.items() if not key.startswith(f"{NAMESPACE}:")}
     top = {name: value for name, value in file.values.items() if name not in _OWN_SECRETS}
     copied = {**top, "config": {**{f"{NAMESPACE}:{name}": value for name, value in after.items()}, **others}}
-    path.write_text(
+    write_whole(
+        path,
         f"# Made by `orgcal ephemeral create --from {origin} {stack}`; `orgcal destroy --purge` removes it.\n"
         + yaml.safe_dump({**copied, **kept}, sort_keys=False, allow_unicode=True),
-        encoding="utf-8",
+        private=False,
     )
     return EphemeralStack(stack, origin, path, after["application"]["display_name"], after["connector"]["key"])
 

@@ -26,7 +26,7 @@ def home_graph(endpoints: CloudEndpoints, tenant_id: str, environ: Mapping[str, 
     Raises:
         UsageError: no home tenant is named, or a login variable cannot be used.
     """
-    home = tenant_id or (endpoints.emulated.operator_tenant_id if endpoints.emulated else "")
+    home = endpoints.home_tenant_id(tenant_id)
     if not home:
         raise UsageError(
             "the stack names no home tenant",

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
+from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, is_loopback, load_endpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
 from orgcal.platforms.settings import SettingsReader
 
 if TYPE_CHECKING:
     import requests
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def read_address(reader: SettingsReader, name: str, *, default: str | None = None) -> str:
@@ -27,7 +25,7 @@ def read_address(reader: SettingsReader, name: str, *, default: str | None = Non
     parts = urlsplit(address)
     if parts.username or parts.password:
         reader.problem(name, "holds a name or password; the API key belongs in a file")
-    elif parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         reader.problem(name, f"found {address!r}, expected an https address (http only on this machine)")
     return address
 

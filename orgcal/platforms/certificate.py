@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from orgcal.durations import rfc3339
+
 KEY_BITS = 2048
 """What Microsoft's own guide uses; PS256 assertions of MSAL need no more."""
 
@@ -59,5 +61,5 @@ def make_certificate(common_name: str, not_after: datetime, *, now: datetime | N
         certificate_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         private_key_pem=private.decode(),
         thumbprint=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - Entra ID's name for it
-        not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        not_after=rfc3339(certificate.not_valid_after_utc),
     )

@@ -17,16 +17,17 @@ The file may hold anything else besides: comments and foreign keys of YAML and d
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
-from orgcal.files import dotenv, private, yaml_edit
+from orgcal.files import dotenv, json_edit, yaml_edit
+from orgcal.files.mapping import TextFormat
+from orgcal.files.whole import edit_whole, read_text, refuse_tracked
 from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.model import (
@@ -41,6 +42,7 @@ from orgcal.platforms.settings import PROJECT_DIR_VARIABLE, SettingsReader
 
 CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 CREDENTIAL = ("client_id", *FIELDS, "generation")
+_FORMATS: Mapping[str, TextFormat] = {"yaml": yaml_edit, "json": json_edit, "dotenv": dotenv}
 _SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".env": "dotenv"}
 
 
@@ -120,6 +122,7 @@ class FilePlatform:
         self._settings = settings
         self._path = Path(os.path.realpath(folder / Path(settings.path).expanduser()))
         self._names = settings.names
+        self._format = _FORMATS[settings.format]
 
     @property
     def place(self) -> str:
@@ -181,57 +184,22 @@ class FilePlatform:
         return PlatformError(f"a file does not know {what}", where=self.place)
 
     def _fields(self, key: str) -> dict[str, Any]:
-        """Field -> value, of what the file holds for this connector."""
-        text = private.read_text(self._path)
-        data: Any
-        if self._settings.format == "dotenv":
-            data = dotenv.load(text)
-        else:
-            data = self._parsed(text)
-            for step in self._trail(key):
-                data = data.get(step) if isinstance(data, dict) else None
-        held = data if isinstance(data, dict) else {}
-        return {field: held[name] for field, name in self._names.items() if held.get(name) is not None}
+        """Return the fields that the file has for this connector, with their values."""
+        mapping = self._format.read(read_text(self._path), self._trail(key), where=self.place)
+        return {field: mapping[name] for field, name in self._names.items() if mapping.get(name) is not None}
 
     def _change(self, key: str, values: Mapping[str, Any], removed: Sequence[str]) -> None:
-        """Set and remove fields in one step, while nobody else writes."""
+        """Set and remove fields in one step, while no other process writes the file."""
         named = {self._names[field]: _plain(value) for field, value in values.items() if field in self._names}
         gone = [self._names[field] for field in removed if field in self._names]
-        private.refuse_tracked(self._path)
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with private.one_writer(self._path):
-            old = private.read_text(self._path)
-            new = self._editor()(old, key, named, gone)
-            if "\r\n" in old:  # ours end as the others do
-                new = new.replace("\r\n", "\n").replace("\n", "\r\n")
-            if new != old:
-                private.write_text(self._path, new)
 
-    def _editor(self) -> Callable[[str, str, dict[str, Any], list[str]], str]:
-        return {"yaml": self._edit_yaml, "json": self._edit_json, "dotenv": self._edit_dotenv}[self._settings.format]
+        def changed() -> str | None:
+            old = read_text(self._path)
+            new = self._format.edit(old, self._trail(key), named, gone, where=self.place)
+            return new if new != old else None
 
-    def _edit_yaml(self, text: str, key: str, values: dict[str, Any], removed: list[str]) -> str:
-        return yaml_edit.edit(text, self._trail(key), values, removed, where=self.place)
-
-    def _edit_json(self, text: str, key: str, values: dict[str, Any], removed: list[str]) -> str:
-        data = self._parsed(text)
-        yaml_edit.apply(data, self._trail(key), values, removed)
-        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-
-    def _edit_dotenv(self, text: str, key: str, values: dict[str, Any], removed: list[str]) -> str:  # noqa: ARG002
-        texts = {name: ",".join(value) if isinstance(value, list) else _text(value) for name, value in values.items()}
-        return dotenv.edit(text, texts, set(removed))
-
-    def _parsed(self, text: str) -> dict[str, Any]:
-        if self._settings.format == "yaml":
-            return yaml_edit.load(text, where=self.place)
-        try:
-            found = json.loads(text or "{}")
-        except ValueError as error:
-            raise PlatformError(f"this file is not JSON ({error})", where=self.place) from None
-        if not isinstance(found, dict):
-            raise PlatformError("this file holds no JSON object", where=self.place)
-        return found
+        refuse_tracked(self._path)
+        edit_whole(self._path, changed)
 
     def _trail(self, key: str) -> list[str]:
         return [step.replace("{key}", key) for step in self._settings.at.split(".")]
@@ -239,7 +207,3 @@ class FilePlatform:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

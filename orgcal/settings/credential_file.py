@@ -7,13 +7,12 @@ program reads them too, so that git stays clean.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from orgcal.entra.credentials import ClientCertificate
 from orgcal.errors import UsageError
+from orgcal.files.whole import edit_whole, read_text, write_whole
 from orgcal.files.yaml_edit import edit
 from orgcal.settings.credential_section import CredentialSettings, GenerationSet
 from orgcal.settings.model import overlay_file, read_credential
@@ -57,7 +56,7 @@ class SettingsFile:
         """
         if not self._overlaid:
             named = self.read().generation_set
-            self.edited(self._text(), GenerationSet(named.generations, named.active, named.active))
+            self.edited(read_text(self.path), GenerationSet(named.generations, named.active, named.active))
 
     def write(self, named: GenerationSet) -> None:
         """Write `named` down, and leave everything else as it is, comments included."""
@@ -65,10 +64,9 @@ class SettingsFile:
             said: dict[str, Any] = {"generations": list(named.generations), "active": named.active}
             if named.rollback_to is not None:
                 said["rollback_to"] = named.rollback_to
-            self._overlay.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _replace(self._overlay, json.dumps(said) + "\n")
+            write_whole(self._overlay, json.dumps(said) + "\n")
             return
-        _replace(self.path, self.edited(self._text(), named))
+        edit_whole(self.path, lambda: self.edited(read_text(self.path), named), private=False)
         if self._emulated:  # it would win over the file
             self._overlay.unlink(missing_ok=True)
 
@@ -100,15 +98,3 @@ class SettingsFile:
                 repair="name the certificate's file and its private key's, both PEM",
             ) from None
         return ClientCertificate(key, certificate)
-
-    def _text(self) -> str:
-        return self.path.read_text(encoding="utf-8")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves the old text or the new one."""
-    staging = path.with_name(f".{path.name}.new")
-    staging.write_text(text, encoding="utf-8")
-    if path.exists():
-        shutil.copymode(path, staging)
-    os.replace(staging, path)

@@ -31,6 +31,7 @@ from orgcal.settings.stack_file import NAMESPACE, StackFile, load_stack_file
 if TYPE_CHECKING:
     from orgcal.entra.home.preflight import Intent
 
+_M = TypeVar("_M", bound=Section)
 _S = TypeVar("_S", bound="CoreSettings")
 _KEY = re.compile(r"[^:\s]+:[^:\s]+?(?=: )")
 
@@ -257,6 +258,32 @@ def _parsed(
         sections["credential"] = {**_mapping(sections.get("credential")), **generations}
     if model is Settings:
         problems += _settings_of_the_plugin(config)
+    settings = parse_sections(model, (sections, problems), stack=stack, where=f"Pulumi.{stack}.yaml", lines=lines)
+    settings._stack, settings._project = stack, project
+    return settings
+
+
+def parse_sections(
+    model: type[_M],
+    read: tuple[Mapping[str, Any], list[str]],
+    *,
+    stack: str,
+    where: str,
+    lines: Mapping[str, int] | None = None,
+) -> _M:
+    """Settings of a model out of the sections, and the problems, that `sections_of` gives.
+
+    Args:
+        model: the settings; its fields explain themselves (`setting`).
+        read: what `sections_of` gives.
+        stack: name of the stack, for the repairs.
+        where: the file, for the error.
+        lines: setting to its line in the stack's file.
+
+    Raises:
+        ConfigError: with every problem at once.
+    """
+    sections, problems = read
     try:
         settings = model.model_validate(sections)
         if isinstance(settings, Settings):
@@ -267,9 +294,7 @@ def _parsed(
         if model is Settings:
             problems += wrong_platforms(sections.get("connector"))
     if problems:
-        where = f"Pulumi.{stack}.yaml"
-        raise ConfigError([_with_place(problem, stack, lines) for problem in problems], where=where) from None
-    settings._stack, settings._project = stack, project
+        raise ConfigError([_with_place(problem, stack, lines or {}) for problem in problems], where=where) from None
     return settings
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from orgcal.settings.stack_file import ENCRYPTED
+
 
 def describe_problems(error: ValidationError, model: type[BaseModel], *, namespace: str) -> list[str]:
     """One line for each problem.
@@ -48,9 +50,15 @@ def _line(kind: str, path: list[str | int], found: Any, model: type[BaseModel], 
     expected, example = extra.get("expected", "another value"), extra.get("example", "VALUE")
     if isinstance(found, dict) and isinstance(path[-1], str):
         found = found.get(path[-1], found)
+    if kind == "literal_error" and field is not None:
+        choices = [choice for choice in typing.get_args(field.annotation) if isinstance(choice, str)]
+        example = next(iter(difflib.get_close_matches(str(found), choices, n=1)), example)
     said = "nothing" if kind == "missing" else _shown(found)
     repaired = f"{namespace}:{_dotted(path[:depth])}" if str(example).startswith("{") else key
-    return f"{key}: found {said}; expected {expected}; repair: {_repair(repaired, str(example))}"
+    repair = _repair(repaired, str(example))
+    if found == ENCRYPTED:
+        said, repair = "an encrypted value, which only the program can read", f"{repair} --plaintext"
+    return f"{key}: found {said}; expected {expected}; repair: {repair}"
 
 
 def _repair(key: str, example: str) -> str:

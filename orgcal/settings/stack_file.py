@@ -6,7 +6,7 @@ What the engine 3.258.0 hands to a program, measured with `pulumi config --json`
 - `true`, `True`, `TRUE` are booleans; `yes`, `on`, `"True"` are texts (YAML 1.1 and PyYAML say otherwise);
 - `017` is 15, `0x10` is 16, `1e3` is 1000, `1_000` is 1000, `1.0` is 1; `~` and nothing are null;
 - `2024-01-01` becomes the text `2024-01-01 00:00:00 +0000 UTC`;
-- mappings and lists arrive as JSON, so every key in them is a text; a scalar arrives as its text, null as an empty one;
+- mappings and lists arrive as JSON, whose keys are texts and sorted; a scalar as its text, null as an empty one;
 - a key without a namespace has the project's, and `orgcal:config:x` is `orgcal:x`;
 - of several documents only the first counts; a mapping's key must not come twice.
 """
@@ -162,7 +162,8 @@ def _without_encrypted(value: Any, path: str, encrypted: list[str]) -> Any:
         if list(value) == ["secure"] and isinstance(value["secure"], str):
             encrypted.append(path)
             return ENCRYPTED
-        return {name: _without_encrypted(item, f"{path}.{name}", encrypted) for name, item in value.items()}
+        plain = {name: _without_encrypted(item, f"{path}.{name}", encrypted) for name, item in value.items()}
+        return dict(sorted(plain.items()))
     if isinstance(value, list):
         return [_without_encrypted(item, f"{path}[{number}]", encrypted) for number, item in enumerate(value)]
     return value

@@ -20,7 +20,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from orgcal.errors import UsageError
-from orgcal.stack.files import private_dir
+from orgcal.files.whole import private_dir
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0

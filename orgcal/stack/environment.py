@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints, load_end
 from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
 from orgcal.entra.operator import federated_login
 from orgcal.errors import UsageError
+from orgcal.files.whole import private_dir, write_whole
 from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
@@ -25,7 +25,6 @@ from orgcal.stack.files import (
     DEV_STACK,
     data_dir,
     emulator_home,
-    private_dir,
     stack_dir,
 )
 from orgcal.stack.passphrase import passphrase_variables
@@ -199,9 +198,7 @@ def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -
     roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
     text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
-        staging = bundle.with_suffix(f".{os.getpid()}-{threading.get_ident()}")  # others may write it at the same time
-        staging.write_text(text, encoding="utf-8")
-        staging.replace(bundle)
+        write_whole(bundle, text)
     return bundle
 
 

@@ -36,13 +36,6 @@ def emulator_home(project_dir: Path, core: CoreSettings, environ: Mapping[str, s
     return stack_dir(project_dir, core.origin or core.stack, environ)
 
 
-def private_dir(path: Path) -> Path:
-    """`path`, made if need be, for this user only (0700)."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.chmod(0o700)
-    return path
-
-
 def project_dir() -> Path:
     """The checkout this package runs from: the folder with Pulumi.yaml."""
     found = Path(os.path.realpath(__file__)).parent.parent.parent

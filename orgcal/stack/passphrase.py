@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from orgcal.errors import UsageError
+from orgcal.files.whole import edit_whole, read_text
 from orgcal.settings import StackFile, load_stack_file
 from orgcal.stack.files import DEV_STACK, stack_dir
 
@@ -58,7 +56,7 @@ def ensure_passphrase(project_dir: Path, stack: str, own_dir: Path, environ: Map
     if problem is not None:
         raise problem
     _refuse_in_ci(stack, environ)
-    _write_once(Path(named), secrets.token_urlsafe(32))
+    edit_whole(Path(named), lambda: read_text(Path(named)) or secrets.token_urlsafe(32))  # another run may be faster
 
 
 def missing_passphrase(project_dir: Path, stack: str, path: Path, environ: Mapping[str, str]) -> UsageError | None:
@@ -153,15 +151,6 @@ def _refuse_missing_of_user(project_dir: Path, stack: str, environ: Mapping[str,
             where=FILE_VARIABLE,
             repair=f"name the right file, or unset {FILE_VARIABLE} to have orgcal keep the passphrase",
         )
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Write a private file whole, unless another process was faster; a kill leaves no half of it."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".passphrase-", encoding="ascii") as staging:
-        staging.write(text)  # made for this user only
-        staging.flush()
-        with contextlib.suppress(FileExistsError):
-            os.link(staging.name, path)
 
 
 def _refuse_in_ci(stack: str, environ: Mapping[str, str]) -> None:

@@ -12,9 +12,10 @@ from orgcal.engine.command import run_engine
 from orgcal.engine.find import Engine, find_engine
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.errors import EngineError, OrgcalError, UsageError
+from orgcal.files.whole import private_dir
 from orgcal.settings import load_stack_file, read_core_settings
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
-from orgcal.stack.files import private_dir, project_dir, stack_dir
+from orgcal.stack.files import project_dir, stack_dir
 from orgcal.stack.passphrase import ensure_passphrase
 from orgcal.stack.state_files import remove_empty_sidecars
 

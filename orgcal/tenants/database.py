@@ -1,4 +1,4 @@
-"""The registry's database: a SQLite file, or PostgreSQL; waiting is bounded, and errors hold no secret.
+"""The registry's database, a SQLite file or PostgreSQL, with the schema of this code; errors hold no secret.
 
 Nothing here waits for ever: a consent page must be able to say "try again" while the database is away.
 """
@@ -6,17 +6,19 @@ Nothing here waits for ever: a consent page must be able to say "try again" whil
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from orgcal.errors import OrgcalError, UsageError
+from orgcal.tenants.schema import HEAD
 
 URL_VARIABLE = "ORGCAL_REGISTRY_URL"
 
@@ -36,6 +38,10 @@ _SERVER_OPTIONS: dict[str, Any] = {
 """What libpq is told, unless the address says something else.
 
 Source: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps what it works on in its own module, so one thread of a process at a time."""
 
 
 class RegistryUnavailable(OrgcalError):
@@ -115,3 +121,40 @@ def available() -> Iterator[None]:
         ) from None
     except SQLAlchemyError as error:
         raise RegistryUnavailable(f"the registry refused ({type(error).__name__})", where="registry") from None
+
+
+def migrate(engine: Engine) -> None:
+    """Run the migrations that the database lacks; quick where it lacks none, as Alembic is then not even imported.
+
+    Raises:
+        UsageError: the database was made by a newer orgcal.
+    """
+    with engine.connect() as connection:
+        found = _revision(connection)
+    if found == HEAD:
+        return
+    if found > HEAD:
+        raise UsageError(
+            f"the registry has schema {found}, and this orgcal knows {HEAD}",
+            where=engine.url.render_as_string(hide_password=True),
+            repair="use the newer orgcal",
+        )
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    with _ALEMBIC, engine.begin() as connection:
+        # Two processes that start at once take turns; the second finds nothing to do.
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7215091)"))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""

@@ -9,9 +9,11 @@ Every change is one transaction with its row in the log.
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -21,11 +23,10 @@ from typing import Any
 from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
 
+from orgcal.entra.discovery import is_domain, is_guid
 from orgcal.errors import UsageError
-from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, open_database
-from orgcal.tenants.migrate import migrate
+from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, migrate, open_database
 from orgcal.tenants.model import LogEntry, State, Tenant
-from orgcal.tenants.naming import command_to_add, meant_by
 from orgcal.tenants.schema import LogRow, TenantRow
 
 __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
@@ -282,6 +283,24 @@ class Registry:
         with self.transaction() as session:
             for row in session.scalars(query.execution_options(yield_per=500)):
                 yield LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
+
+
+def meant_by(wanted: str, known: Sequence[str], connector: str) -> str:
+    """One that is called nearly so, or how to take a new one in.
+
+    Args:
+        wanted: what was named.
+        known: names and domains of the connector's organisations.
+        connector: `project/stack`.
+    """
+    near = difflib.get_close_matches(wanted, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else command_to_add(wanted, connector)
+
+
+def command_to_add(name: str, connector: str) -> str:
+    """The command that takes an organisation in; its domain is to be filled in where `name` is only a name."""
+    named = name if is_guid(name) or is_domain(name) else f"DOMAIN --name {shlex.quote(name)}"
+    return f"orgcal tenants add {named} --stack {connector.partition('/')[2]}"
 
 
 def _refuse_long(name: str, domain: str) -> None:

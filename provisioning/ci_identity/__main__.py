@@ -6,17 +6,16 @@ import pulumi
 import pulumi_azuread as azuread
 
 from orgcal.entra.permissions import GRAPH_APP_ID
-from orgcal.errors import OrgcalError
 from provisioning.ci_identity.identity import Identity
-from provisioning.ci_identity.settings import load_settings
-from provisioning.clouds import entra_endpoints, entra_provider, home_tenant_id
+from provisioning.ci_identity.settings import Settings, load_settings
+from provisioning.clouds import entra_endpoints, entra_provider
+from provisioning.program import run_program
 
 
-def story() -> None:
-    settings = load_settings()
+def story(settings: Settings) -> None:
     # The main program's rules: nothing that is made for one cloud can touch another.
-    endpoints = entra_endpoints(settings, os.environ)
-    entra = entra_provider(settings, endpoints)
+    endpoints = entra_endpoints(settings.entra, os.environ)
+    entra = entra_provider(settings.entra, endpoints)
     graph_principal_id = None
     if settings.grant:
         found = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=entra))
@@ -25,11 +24,8 @@ def story() -> None:
         role: Identity(role, identity, settings, graph_principal_id, provider=entra).output
         for role, identity in sorted(settings.identities.items())
     }
-    pulumi.export("tenant_id", home_tenant_id(settings, endpoints))
+    pulumi.export("tenant_id", endpoints.home_tenant_id(settings.entra.tenant_id))
     pulumi.export("identities", made)
 
 
-try:
-    story()
-except OrgcalError as error:
-    raise pulumi.RunError(str(error)) from error
+run_program(lambda: story(load_settings()))

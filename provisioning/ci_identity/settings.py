@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pulumi
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
 from orgcal.entra.home.federation import Trust, problem_with
 from orgcal.entra.home.preflight import MAX_FEDERATED
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
-from orgcal.errors import ConfigError
 from orgcal.settings.fields import Section, setting
-from orgcal.settings.problems import describe_problems
+from orgcal.settings.model import parse_sections, sections_of
 from orgcal.settings.sections import EntraSettings
-
-NAMESPACE = "orgcal"
+from provisioning.program import engine_config
 
 
 class TrustSettings(Section):
@@ -98,22 +92,6 @@ def load_settings() -> Settings:
     Raises:
         ConfigError: with every problem at once.
     """
-    config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-    return parse_settings(config, stack=pulumi.get_stack())
-
-
-def parse_settings(config: Mapping[str, str], *, stack: str) -> Settings:
-    """Settings out of Pulumi's flat config map; raises as `load_settings` does."""
-    raw: dict[str, Any] = {}
-    for key, text in config.items():
-        namespace, _, name = key.partition(":")
-        if namespace == NAMESPACE:
-            try:
-                raw[name] = json.loads(text)
-            except ValueError:
-                raw[name] = text
-    try:
-        return Settings.model_validate(raw)
-    except ValidationError as error:
-        problems = describe_problems(error, Settings, namespace=NAMESPACE)
-        raise ConfigError(problems, where=f"provisioning/ci_identity/Pulumi.{stack}.yaml") from None
+    stack = pulumi.get_stack()
+    where = f"provisioning/ci_identity/Pulumi.{stack}.yaml"
+    return parse_sections(Settings, sections_of(engine_config()), stack=stack, where=where)

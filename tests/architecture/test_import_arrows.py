@@ -30,19 +30,12 @@ ORDER = [
     "orgcal.ci",
     "orgcal.cli",
 ]
-FOUNDATION = {
-    "orgcal.errors",
-    "orgcal.durations",
-    "orgcal.patience",
-    "orgcal.files",
-    "orgcal.entra",
-    "orgcal.platforms",
-}
+FOUNDATION = set(ORDER[: ORDER.index("orgcal.platforms") + 1])
 MAY_IMPORT = {part: {"orgcal", *ORDER[: position + 1]} for position, part in enumerate(ORDER)}
 MAY_IMPORT |= {
     "orgcal": set(),
-    "orgcal.provider": {"orgcal.provider", *FOUNDATION},
-    "provisioning": {"provisioning", "orgcal.settings", "orgcal.stack", "orgcal.provider", *FOUNDATION},
+    "orgcal.provider": {"orgcal", "orgcal.provider", *FOUNDATION},
+    "provisioning": {"orgcal", "provisioning", "orgcal.provider", "orgcal.settings", "orgcal.stack", *FOUNDATION},
     "orgcal_emulator": {"orgcal_emulator"},
     "__main__": {"provisioning", "orgcal.settings"},
 }

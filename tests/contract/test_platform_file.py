@@ -12,7 +12,7 @@ import pytest
 
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import PlatformError
-from orgcal.files import private as safe
+from orgcal.files.whole import write_whole
 from orgcal.platforms import ConnectorSettings, PlatformCredential, ensure_connector, open_platform
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -153,7 +153,7 @@ def test_file_behind_a_link_is_changed_where_it_lies(tmp_path: Path) -> None:
     assert "hush-1" in (tmp_path / "real" / "settings.yaml").read_text()
 
 
-@pytest.mark.parametrize(("content", "sentence"), [(b"\xff\xfe", "no UTF-8 text"), (b"{", "is not JSON")])
+@pytest.mark.parametrize(("content", "sentence"), [(b"\xff\xfe", "not UTF-8 text"), (b"{", "is not JSON")])
 def test_file_of_another_kind_is_one_sentence_and_stays(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "settings.json"
     path.write_bytes(content)
@@ -166,7 +166,7 @@ def test_file_where_nothing_can_be_written_is_one_sentence_and_leaves_no_litter(
     path = tmp_path / "taken"
     path.mkdir()
     with pytest.raises(PlatformError, match="cannot be written"):
-        safe.write_text(path, "x")
+        write_whole(path, "x")
     assert [each.name for each in tmp_path.iterdir()] == ["taken"]
 
 

@@ -28,7 +28,6 @@ from orgcal.rotation.proof import IN_A_ROW, SAMPLE, ClockSkew, CredentialProber,
 from orgcal.rotation.proof_session import Proofs
 from orgcal.settings import CredentialSettings
 from orgcal.settings.credential_file import SettingsFile
-from orgcal.settings.credential_section import CertificateFiles
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.prepare import OpenStack
@@ -351,7 +350,8 @@ def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(b
         "kind": "certificate",
         "certificates": {2: files},
     }
-    (tmp_path / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": {"orgcal:credential": said}}))
+    config = {"orgcal:entra": {"cloud": "emulator"}, "orgcal:credential": said}
+    (tmp_path / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))
     graph = operator_graph(bench.endpoints, bench.environ, bench.session)
     body = "".join(line for line in made.certificate_pem.splitlines() if "-----" not in line)
     key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": body}
@@ -393,11 +393,14 @@ def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
 
 def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(bench: Bench) -> None:
     state = read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
-    files = CertificateFiles(certificate_file="a.pem", private_key_file="a.key")
-    brought = CredentialSettings(generations=(3,), active=3, kind="certificate", certificates={3: files})
+
+    def brought_along(*numbers: int) -> CredentialSettings:
+        files = {number: {"certificate_file": "a.pem", "private_key_file": "a.key"} for number in numbers}
+        kind = {"generations": (3,), "active": 3, "kind": "certificate"}
+        return CredentialSettings.model_validate({**kind, "certificates": files})
 
     with pytest.raises(UsageError, match="there are no files for generation 4") as refused:
-        check_new_generation(4, state, brought, bench.environ)
+        check_new_generation(4, state, brought_along(3), bench.environ)
     assert refused.value.where == "orgcal:credential.certificates.4"
 
-    check_new_generation(4, state, brought.model_copy(update={"certificates": {3: files, 4: files}}), bench.environ)
+    check_new_generation(4, state, brought_along(3, 4), bench.environ)

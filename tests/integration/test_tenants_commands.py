@@ -80,7 +80,7 @@ def test_group_without_a_command_prints_its_help_and_nothing_else(checkout: Chec
         (("show",), "repair: orgcal tenants show --help"),
         (("shwo",), "no such command 'shwo'. Did you mean 'show'?"),
         (("list", "--stack", "nowhere"), "there is no stack 'nowhere' here"),
-        (("list", "--stack", "../nowhere"), "'../nowhere' is no name for a stack"),
+        (("list", "--stack", "../nowhere"), "'../nowhere' is not a valid stack name"),
     ],
 )
 def test_tenant_command_that_cannot_be_done_says_what_to_do(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from orgcal import __version__
 from orgcal.entra.credentials import ClientSecret
+from orgcal.entra.session import USER_AGENT
 from orgcal.errors import UsageError
 from orgcal.platforms.certificate import make_certificate
 from orgcal.provider._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, reveal
-from orgcal.provider.connector import VERSION, naming
+from orgcal.provider.connector import naming
 from orgcal.provider.connector.certificates import CertificateKey
 from orgcal.provider.connector.connectors import Connector
 from orgcal.provider.connector.credentials import CHANGED_ELSEWHERE, ConnectorCredentials
@@ -193,10 +196,13 @@ def test_import_id_that_names_nothing_is_refused(given: str) -> None:
         naming.parse_id(given, {})
 
 
-def test_version_is_the_same_wherever_it_is_told() -> None:
-    project = yaml.safe_load((Path(__file__).resolve().parents[2] / "Pulumi.yaml").read_text())
+def test_version_is_the_same_wherever_it_is_written() -> None:
+    root = Path(__file__).resolve().parents[2]
+    project = yaml.safe_load((root / "Pulumi.yaml").read_text())
     plugins = {plugin["name"]: plugin for plugin in project["plugins"]["providers"]}
-    assert plugins["orgcal"].get("version", VERSION) == VERSION
+    distribution = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert plugins["orgcal"].get("version", __version__) == distribution["version"] == __version__
+    assert f"orgcal/{__version__}" == USER_AGENT
 
 
 def test_connector_check_text_longer_than_the_platform_takes_is_refused() -> None:

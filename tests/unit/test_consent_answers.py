@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgcal.consent.links import consent_url, message, with_port
-from orgcal.consent.next_state import next_state
 from orgcal.consent.outcomes import MAX_STATE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, REFRESH_S, Renderer
+from orgcal.consent.recording import next_state
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.probe import TenantAccess
 from orgcal.tenants.model import State, Tenant

@@ -180,7 +180,7 @@ def test_passphrase_fits_broken_salt_fits_nothing(salt: str) -> None:
 
 @pytest.mark.parametrize("name", ["ARM_METADATA_HOSTNAME", "ARM_METADATA_HOST", "ORGCAL_EMULATOR_FILE"])
 def test_check_cloud_emulator_variables_in_a_real_cloud_are_told(surroundings: StackEnvironment, name: str) -> None:
-    finding = check_cloud(surroundings, {name: "localhost:1"})
+    finding = checked("cloud", lambda: check_cloud(surroundings, "", {name: "localhost:1"}))
     assert not finding.ok
     assert name in finding.says
     assert "--unset" in finding.repair
@@ -188,17 +188,17 @@ def test_check_cloud_emulator_variables_in_a_real_cloud_are_told(surroundings: S
 
 def test_check_cloud_standin_on_path_in_a_real_cloud_is_told(surroundings: StackEnvironment) -> None:
     path = os.pathsep.join(["/usr/bin", str(ROOT / "orgcal" / "provider" / "azuread")])
-    assert not check_cloud(surroundings, {"PATH": path}).ok
+    assert not checked("cloud", lambda: check_cloud(surroundings, "", {"PATH": path})).ok
 
 
 def test_check_cloud_shell_of_an_older_emulator_is_told(surroundings: StackEnvironment) -> None:
     on_emulator = replace(surroundings, cloud="emulator", variables={"ARM_METADATA_HOSTNAME": "localhost:2"})
     shell = {"ORGCAL_ENV": "ARM_METADATA_HOSTNAME", "ARM_METADATA_HOSTNAME": "localhost:1"}
-    finding = check_cloud(on_emulator, shell)
+    finding = check_cloud(on_emulator, "", shell)
     assert not finding.ok
     assert "ARM_METADATA_HOSTNAME" in finding.says
-    assert check_cloud(on_emulator, {**shell, "ARM_METADATA_HOSTNAME": "localhost:2"}).ok
-    assert check_cloud(on_emulator, {}).ok
+    assert check_cloud(on_emulator, "", {**shell, "ARM_METADATA_HOSTNAME": "localhost:2"}).ok
+    assert check_cloud(on_emulator, "", {}).ok
 
 
 FINDINGS = [DoctorCheck("python", True, "fine", "unused"), DoctorCheck("language host", False, "gone", "make setup")]

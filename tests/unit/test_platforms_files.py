@@ -164,12 +164,12 @@ def test_yaml_edit_leaves_every_character_of_what_it_was_not_asked_to_change(
 DOTENV = "A=1\n# c\nexport B=\"x\ny\" # z\nC='q'\nD = bare # note\n"
 
 
-def test_dotenv_load_understands_quotes_lines_and_comments() -> None:
-    assert dotenv.load(DOTENV) == {"A": "1", "B": "x\ny", "C": "q", "D": "bare"}
+def test_dotenv_read_understands_quotes_lines_and_comments() -> None:
+    assert dotenv.read(DOTENV) == {"A": "1", "B": "x\ny", "C": "q", "D": "bare"}
 
 
 def test_dotenv_edit_changes_in_place_and_appends() -> None:
-    edited = dotenv.edit(DOTENV, {"B": 'new$ "q"\nline', "E": "5"}, {"A"})
+    edited = dotenv.edit(DOTENV, [], {"B": 'new$ "q"\nline', "E": "5"}, ["A"])
     assert edited == '# c\nexport B="new\\$ \\"q\\"\\nline"\nC=\'q\'\nD = bare # note\nE="5"\n'
 
 
@@ -179,8 +179,8 @@ def test_dotenv_edit_changes_in_place_and_appends() -> None:
     )
 )
 def test_dotenv_any_text_survives(values: dict[str, str]) -> None:
-    edited = dotenv.edit(DOTENV, values, set())
-    assert dotenv.load(edited) == {**dotenv.load(DOTENV), **values}
+    edited = dotenv.edit(DOTENV, [], values, [])
+    assert dotenv.read(edited) == {**dotenv.read(DOTENV), **values}
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import requests
 
+from orgcal.entra.clouds import is_loopback
 from orgcal.errors import CloudMismatch
 from orgcal.provider.azuread.guard import Guard
-from orgcal.provider.azuread.loopback import is_loopback, require_loopback
+from orgcal.provider.azuread.loopback import require_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.8.7", "::1", "[::1]"])

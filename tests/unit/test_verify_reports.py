@@ -17,7 +17,7 @@ from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, MailboxClass, Target, Verdict
 from verify.report import Reports
 from verify.report.console import ConsoleReport
-from verify.report.files import check_writable, write_whole
+from verify.report.files import check_writable, write_report
 from verify.report.github import MAX_SUMMARY_BYTES, annotation_lines, github_report, step_summary
 from verify.report.html import html
 from verify.report.junit import junit
@@ -283,10 +283,10 @@ def test_reports_tell_single_users_only_to_those_who_want_them(tmp_path: Path) -
         assert Reports([lines]).wants_mailboxes
 
 
-def test_write_whole_replaces_or_leaves(tmp_path: Path) -> None:
+def test_write_report_replaces_or_leaves(tmp_path: Path) -> None:
     path = tmp_path / "report"
-    write_whole(path, "one")
-    write_whole(path, "two")
+    write_report(path, "one")
+    write_report(path, "two")
 
     assert path.read_text() == "two"
     assert list(tmp_path.iterdir()) == [path]

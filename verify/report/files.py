@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
-from orgcal.errors import UsageError
+from orgcal.errors import PlatformError, UsageError
+from orgcal.files.whole import write_whole
 
 
 def check_writable(path: Path, option: str) -> None:
@@ -20,16 +20,13 @@ def check_writable(path: Path, option: str) -> None:
         raise UsageError(f"{path} cannot be written", where=option, repair="name a file in a directory that exists")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path`; a reader sees the old file or the new one, never a half.
+def write_report(path: Path, text: str) -> None:
+    """Write `text` to `path`, readable by its owner only; a reader sees the old file or the new one, never a half.
 
     Raises:
         UsageError: it cannot be written.
     """
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except OSError as error:
-        raise UsageError(f"the report cannot be written ({error.strerror})", where=str(path)) from error
+        write_whole(path, text)
+    except PlatformError as error:
+        raise UsageError(f"the report {error.what}", where=str(path)) from None

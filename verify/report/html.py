@@ -16,7 +16,7 @@ import jinja2
 from verify.latency import BUCKET_RATIO
 from verify.models import MailboxClass, Verdict
 from verify.report.base import Silent
-from verify.report.files import check_writable, write_whole
+from verify.report.files import check_writable, write_report
 from verify.summary import OrganisationSummary, Summary, conclusion
 
 MAX_ORGANISATIONS = 2000
@@ -57,7 +57,7 @@ class HtmlReport(Silent):
 
     def end(self, summary: Summary) -> None:
         """Write it."""
-        write_whole(self._path, html(summary, self._began))
+        write_report(self._path, html(summary, self._began))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from verify.models import CheckResult, Verdict
 from verify.report.base import Silent
-from verify.report.files import check_writable, write_whole
+from verify.report.files import check_writable, write_report
 from verify.summary import Summary
 
 MAX_USER_CASES = 100
@@ -37,7 +37,7 @@ class JunitReport(Silent):
 
     def end(self, summary: Summary) -> None:
         """Write it."""
-        write_whole(self._path, junit(summary, self._began))
+        write_report(self._path, junit(summary, self._began))
 
 
 def junit(summary: Summary, began: datetime) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from orgcal.entra.clouds import is_loopback
 from orgcal.entra.home.preflight import MAX_FEDERATED
 from orgcal.entra.operator import AUDIENCE
 from orgcal.errors import UsageError
@@ -22,8 +23,6 @@ MAX_LENGTH = 600
 """Characters of an issuer or a subject."""
 
 __all__ = ["AUDIENCE", "GITHUB_ISSUER", "MAX_LENGTH", "Trust", "github_trusts", "other_trusts", "refuse_unfit"]
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def refuse_unfit(trusts: Sequence[Trust], *, present: int = 0) -> None:
 def problem_with(trust: Trust) -> str:
     """What is wrong with a trust; empty if nothing is."""
     issuer = urlsplit(trust.issuer)
-    if issuer.scheme != "https" and not (issuer.scheme == "http" and issuer.hostname in _LOOPBACK):
+    if issuer.scheme != "https" and not (issuer.scheme == "http" and is_loopback(issuer.hostname)):
         return f"the issuer {trust.issuer!r} is no https address"
     for what, text in (("issuer", trust.issuer), ("subject", trust.subject)):
         if len(text) > MAX_LENGTH:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
+from orgcal.durations import parse_moment
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.errors import GraphError
@@ -148,10 +149,9 @@ def _applying(restrictions: Any, created: datetime) -> Iterator[Mapping[str, Any
 
 def _moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        return parse_moment(text)
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _shortest(restrictions: list[Mapping[str, Any]], kind: str) -> timedelta | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orgcal.durations import rfc3339
+
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
@@ -43,8 +45,7 @@ def seconds_of(text: str) -> float | None:
 def end_after(start: str | None, duration: str) -> str:
     """The moment `duration` after `start`, or after now, as Graph writes it."""
     begin = (parsed(start) if start else None) or datetime.now(UTC)
-    end = begin.astimezone(UTC) + timedelta(seconds=seconds_of(duration) or 0.0)
-    return end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(begin + timedelta(seconds=seconds_of(duration) or 0.0))
 
 
 def with_key_id(credentials: Iterable[Mapping[str, Any]] | None, key_id: str) -> Mapping[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from orgcal.entra.discovery import is_guid
 from orgcal.errors import GraphError, OrgcalError, UsageError
 from orgcal.provider._sdk import Function, Prop, Properties
 from orgcal.provider.azuread import ids
@@ -59,7 +60,7 @@ class GetServicePrincipal(Function):
 
 def _lookup(directory: Directory, key: str, value: str) -> dict[str, Any]:
     if key == "objectId":
-        found = directory.found(f"/servicePrincipals/{value}") if ids.is_guid(value) else None
+        found = directory.found(f"/servicePrincipals/{value}") if is_guid(value) else None
         matches = [found] if found else []
     else:
         name = "displayName" if key == "displayName" else "appId"

@@ -8,15 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from orgcal.entra.discovery import GUID, is_guid
 from orgcal.errors import UsageError
 
-_GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _EXAMPLE = "00000000-0000-0000-0000-000000000000"
-
-
-def is_guid(text: str) -> bool:
-    """Whether `text` is a GUID as Entra writes them."""
-    return re.fullmatch(_GUID, text) is not None
 
 
 def guid_rule(value: object) -> str | None:
@@ -26,7 +21,7 @@ def guid_rule(value: object) -> str | None:
 
 def application_id_rule(value: object) -> str | None:
     """What is wrong with `value` where the `id` of an `Application` is expected."""
-    if isinstance(value, str) and re.fullmatch(rf"/applications/{_GUID}", value):
+    if isinstance(value, str) and re.fullmatch(rf"/applications/{GUID}", value):
         return None
     return f"must be the id of an Application, such as /applications/{_EXAMPLE}"
 
@@ -42,7 +37,7 @@ def application_object_id(resource_id: str) -> str:
     Raises:
         UsageError: it is not one.
     """
-    return _parsed(rf"/applications/({_GUID})", resource_id, "Application", f"/applications/{_EXAMPLE}")[0]
+    return _parsed(rf"/applications/({GUID})", resource_id, "Application", f"/applications/{_EXAMPLE}")[0]
 
 
 def service_principal_id(object_id: str) -> str:
@@ -57,7 +52,7 @@ def service_principal_object_id(resource_id: str) -> str:
         UsageError: it is not one.
     """
     example = f"/servicePrincipals/{_EXAMPLE}"
-    return _parsed(rf"/servicePrincipals/({_GUID})", resource_id, "ServicePrincipal", example)[0]
+    return _parsed(rf"/servicePrincipals/({GUID})", resource_id, "ServicePrincipal", example)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class CredentialId:
             UsageError: it is not one of `kind`.
         """
         found = _parsed(
-            rf"({_GUID})/{kind}/({_GUID})",
+            rf"({GUID})/{kind}/({GUID})",
             resource_id,
             type_name,
             f"{_EXAMPLE}/{kind}/11111111-1111-1111-1111-111111111111",
@@ -110,7 +105,7 @@ class AssignmentId:
             UsageError: it is not one.
         """
         found = _parsed(
-            rf"/servicePrincipals/({_GUID})/appRoleAssignedTo/([\w-]+)",
+            rf"/servicePrincipals/({GUID})/appRoleAssignedTo/([\w-]+)",
             resource_id,
             "AppRoleAssignment",
             f"/servicePrincipals/{_EXAMPLE}/appRoleAssignedTo/aaBBcc",

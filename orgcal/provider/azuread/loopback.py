@@ -6,21 +6,10 @@ switch that off.
 
 from __future__ import annotations
 
-import ipaddress
-
+from orgcal.entra.clouds import is_loopback
 from orgcal.errors import CloudMismatch
 
 REAL_PLUGIN = "use the real azuread plugin (AZUREAD_PLUGIN=real)"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is `localhost`, in 127.0.0.0/8, or ::1; other names are not, wherever they lead."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def require_loopback(host: str, *, named_by: str) -> None:

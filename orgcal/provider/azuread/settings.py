@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orgcal.entra.clouds import is_loopback
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken
 from orgcal.entra.login import LOGIN_FORMS, Login, read_login
 from orgcal.errors import ConfigError, OrgcalError, UsageError
 from orgcal.provider._sdk import UNKNOWN, Prop, reveal
-from orgcal.provider.azuread.loopback import REAL_PLUGIN, is_loopback
+from orgcal.provider.azuread.loopback import REAL_PLUGIN
 
 VARIABLES: Mapping[str, str] = {
     "adoPipelineServiceConnectionId": "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from orgcal import __version__
 from orgcal.provider._sdk import Provider
 from orgcal.provider._server import serve
-from orgcal.provider.connector import VERSION
 from orgcal.provider.connector.certificates import CertificateKey
 from orgcal.provider.connector.connectors import Connector
 from orgcal.provider.connector.credentials import ConnectorCredentials
@@ -14,7 +14,7 @@ from orgcal.provider.connector.ledgers import CredentialLedger
 def main() -> None:
     """Serve the package `orgcal`."""
     resources = [Connector(), CredentialLedger(), ConnectorCredentials(), CertificateKey()]
-    serve(Provider("orgcal", VERSION, resources))
+    serve(Provider("orgcal", __version__, resources))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import ClassVar
 
+from orgcal.durations import parse_moment
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
     Call,
@@ -45,7 +45,7 @@ class CertificateKey(Resource):
             raise InvalidInputs({"commonName": "expected 1 to 64 characters"})
         if not has_unknown(news["endDate"]):
             try:
-                _moment(news["endDate"])
+                parse_moment(news["endDate"])
             except ValueError:
                 raise InvalidInputs({"endDate": f"found {news['endDate']!r}, expected 2027-05-22T12:00:00Z"}) from None
         return {"keepers": {}, **news}
@@ -62,7 +62,7 @@ class CertificateKey(Resource):
     def create(self, call: Call, news: Properties) -> Created:  # noqa: ARG002
         from orgcal.platforms.certificate import make_certificate
 
-        made = make_certificate(news["commonName"], _moment(news["endDate"]))
+        made = make_certificate(news["commonName"], parse_moment(news["endDate"]))
         return Created(
             f"key-{uuid.uuid4()}",
             {
@@ -92,8 +92,3 @@ class CertificateKey(Resource):
     def _kept(self, old: State) -> Properties:
         kept = {name: old.outputs[name] for name in self.outputs}
         return {**kept, "privateKeyPem": Secret(reveal(kept["privateKeyPem"]))}
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

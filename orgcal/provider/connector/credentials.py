@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from orgcal.durations import rfc3339
 from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 from orgcal.platforms import (
     Platform,
@@ -141,7 +142,7 @@ def _push(platform: Platform, news: Properties, salt: str) -> Properties:
     return {
         "fingerprint": credential.fingerprint(salt.encode()),
         "fingerprintKey": Secret(salt),
-        "pushedAt": held.updated_at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "pushedAt": held.updated_at or rfc3339(datetime.now(UTC)),
     }
 
 

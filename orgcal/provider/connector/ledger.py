@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-NEVER = "2299-12-31T23:59:59Z"
-"""The end date that stands for `never`: Entra ID knows no credential without one. Azure's own tools use this date."""
+from orgcal.durations import NEVER, rfc3339
 
 MAX_LIFETIME_DAYS = 3650
 
@@ -96,7 +95,7 @@ def record(wanted: DesiredGenerations, known: Ledger, before: DesiredGenerations
     if before is not None:
         _refuse_backwards(wanted, known, before)
     _refuse_reuse(wanted, known)
-    stamp = _text(now)
+    stamp = rfc3339(now)
     ledger = dict(known)
     for generation in wanted.generations:
         if generation not in ledger:
@@ -124,7 +123,7 @@ def end_date(lifetime: str, now: datetime) -> str:
     days = int(match[1]) if match else 0
     if not 1 <= days <= MAX_LIFETIME_DAYS:
         raise Refused("lifetime", f"found {lifetime!r}, expected 1d to {MAX_LIFETIME_DAYS}d, or never")
-    return _text(now + timedelta(days=days))
+    return rfc3339(now + timedelta(days=days))
 
 
 def _refuse_nonsense(wanted: DesiredGenerations) -> None:
@@ -187,7 +186,3 @@ def _retired(generation: int, retired: str, what: str, number: int) -> str:
         f"happens with an old checkout; nothing was changed; repair: git pull, or, for another credential, use a "
         f"number that was never used"
     )
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

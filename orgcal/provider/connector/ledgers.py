@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from orgcal.durations import NEVER
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
     Call,
@@ -26,7 +27,7 @@ from orgcal.provider._sdk import (
     State,
     has_unknown,
 )
-from orgcal.provider.connector.ledger import NEVER, DesiredGenerations, Ledger, LedgerEntry, Refused, record
+from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerEntry, Refused, record
 
 
 class CredentialLedger(Resource):

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `orgcal.tenants.migrate` hands in."""
+"""Alembic's entry: runs the migrations on the connection that `orgcal.tenants.database` hands in."""
 
 from __future__ import annotations
 

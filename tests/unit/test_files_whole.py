@@ -1,0 +1,171 @@
+"""Files that are written whole: modes, links, killed writers, and several writers at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orgcal.errors import PlatformError
+from orgcal.files.whole import edit_whole, write_whole
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from orgcal.files.whole import write_whole
+os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
+write_whole(Path(sys.argv[1]), "client_secret: hush-killed")
+"""
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from orgcal.files.whole import write_whole
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+write_whole(Path(sys.argv[1]), "x" * 2000)
+"""
+
+
+def run(script: str, path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", script, str(path)]
+    environ = {"PYTHONPATH": str(PROJECT_ROOT), "PATH": os.defpath}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
+def test_private_file_has_mode_0600_whatever_the_umask_and_the_old_mode(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "secret"
+    before = os.umask(0)
+    try:
+        write_whole(path, "one")
+        path.chmod(0o644)
+        write_whole(path, "two")
+    finally:
+        os.umask(before)
+
+    assert path.read_text() == "two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert names(path.parent) == ["secret"]
+
+
+def test_file_that_is_not_private_keeps_its_mode_and_a_new_one_follows_the_umask(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("one")
+    old.chmod(0o640)
+    before = os.umask(0o027)
+    try:
+        write_whole(old, "two", private=False)
+        write_whole(new, "two", private=False)
+    finally:
+        os.umask(before)
+
+    assert old.stat().st_mode & 0o777 == 0o640
+    assert new.stat().st_mode & 0o777 == 0o640
+
+
+def test_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("foreign")
+    link.symlink_to(target)
+
+    write_whole(link, "ours")
+
+    assert target.read_text() == "foreign"
+    assert not link.is_symlink()
+
+
+def test_edit_without_a_new_text_leaves_the_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    before = path.stat()
+
+    edit_whole(path, lambda: None)
+
+    assert path.stat().st_ino == before.st_ino
+    assert names(tmp_path) == ["file"]
+
+
+def test_killed_writer_leaves_the_old_file_and_git_does_not_see_the_new_text(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("/calendar.yaml\n")
+    path = tmp_path / "calendar.yaml"
+    write_whole(path, "old")
+
+    ended = run(KILLED, path)
+
+    assert ended.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    left = [each for each in tmp_path.rglob("*") if each.is_file() and each.parent.name == ".calendar.yaml.new"]
+    assert any("hush-killed" in each.read_text() for each in left), "the writer is killed with its text written"
+    status = ["git", "-C", str(tmp_path), "status", "--porcelain", "--untracked-files=all"]
+    assert subprocess.run(status, capture_output=True, text=True, check=True).stdout == "?? .gitignore\n"
+
+
+def test_next_write_removes_what_a_killed_writer_left(tmp_path: Path) -> None:
+    path = tmp_path / "calendar.yaml"
+    run(KILLED, path)
+    assert names(tmp_path) == [".calendar.yaml.new"]
+
+    write_whole(path, "new")
+
+    assert names(tmp_path) == ["calendar.yaml"]
+    assert path.read_text() == "new"
+
+
+def test_next_edit_removes_what_a_killed_writer_left_even_if_it_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "calendar.yaml"
+    write_whole(path, "old")
+    run(KILLED, path)
+
+    edit_whole(path, lambda: None)
+
+    assert names(tmp_path) == ["calendar.yaml"]
+    assert path.read_text() == "old"
+
+
+def test_planted_link_in_place_of_the_temporary_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".secret.new").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(PlatformError, match="belongs to another user"):
+        write_whole(tmp_path / "secret", "hush")
+
+    assert names(tmp_path / "elsewhere") == []
+
+
+def test_full_disk_is_one_sentence_and_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    ended = run(LIMITED, path)
+
+    assert "PlatformError" in ended.stderr
+    assert "cannot be written (File too large)" in ended.stderr
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_text_that_is_not_unicode_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="not valid Unicode"):
+        write_whole(tmp_path / "file", "\ud800")
+
+    assert names(tmp_path) == []
+
+
+def test_directory_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+
+    with pytest.raises(PlatformError, match="cannot be written"):
+        write_whole(tmp_path / "taken", "x")
+
+    assert names(tmp_path) == ["taken"]
