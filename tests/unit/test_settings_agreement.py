@@ -87,7 +87,7 @@ replacements = st.one_of(
 @st.composite
 def files(draw: st.DrawFn) -> dict[str, Any]:
     """Sections with some settings spelled otherwise, of another type, missing, or unknown, and some keys flat."""
-    made = leaves(SECTIONS)
+    made: dict[str, Any] = leaves(SECTIONS)
     for path in draw(st.lists(st.sampled_from(PLACES), max_size=4)):
         change(made, path, draw(replacements))
     if draw(st.booleans()):
@@ -108,7 +108,7 @@ def change(made: Any, path: tuple[str | int, ...], new: Any) -> None:
         if new is None:
             del made[last]
         elif isinstance(made, dict if isinstance(last, str) else list):
-            made[last] = new
+            made[last] = new  # type: ignore[index]
     except (KeyError, IndexError, TypeError):
         return
 
