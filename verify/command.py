@@ -219,7 +219,7 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         with OpenStack(stack or "dev", os.environ) as opened:
             opened.environment.running_endpoints()
             connector, given = sources.from_outputs(opened.outputs)
-            options = Options(connector, environ=opened.environ, given_credentials=given)
+            options = Options(connector, environ=opened.environ, given_credential=given)
             yield _Source(options, (), opened.registry)
 
 

@@ -190,7 +190,7 @@ def _branch(branch: str) -> str:
 
 
 def _platform_key(variable: str) -> str:
-    from orgcal.platforms.access import read_key_file
+    from orgcal.platforms.rest import read_key_file
 
     return read_key_file(os.environ, variable) if variable and os.environ.get(variable) else ""
 

@@ -184,7 +184,7 @@ def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
     targets = list(registered_targets(stack.registry))
     summary = Summary()
     with Reports([HtmlReport(report)]) as reports, story.working("verifying users and calendars"):
-        options = Options(connector, environ=stack.environ, given_credentials=given, listener=reports)
+        options = Options(connector, environ=stack.environ, given_credential=given, listener=reports)
         for result in run(targets, options):
             summary.add(result)
             reports.result(result)

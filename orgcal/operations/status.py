@@ -113,7 +113,7 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
     stack.environment.running_endpoints()
     outputs, environ = stack.outputs, stack.environ
     connector, given = from_outputs(outputs)
-    context = RunContext(Options(connector, environ=environ, given_credentials=given))
+    context = RunContext(Options(connector, environ=environ, given_credential=given))
     try:
         agreement = check_agreement(outputs, context)
         organisations = tuple(_organisations(outputs, stack.registry.tenants(), context))

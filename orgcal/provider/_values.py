@@ -88,8 +88,8 @@ def decode(struct: struct_pb2.Struct) -> Properties:
     Raises:
         ValueError: an asset or archive, which none of our resources takes.
     """
-    found = {name: _decode(value) for name, value in struct.fields.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    decoded = {name: _decode(value) for name, value in struct.fields.items()}
+    return {name: value for name, value in decoded.items() if value is not None}
 
 
 def encode(properties: Mapping[str, Any], *, secrets: Iterable[str] = ()) -> struct_pb2.Struct:

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir
+from orgcal.patience import Patience
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
@@ -170,15 +170,14 @@ class EmulatorOfStack:
             os.close(log)
         self._child = child
         self._pid_file.write_text(str(child.pid), encoding="ascii")
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
+        patience = Patience(START_TIMEOUT_S, first_s=0.02, longest_s=0.02)
+        while patience.wait():
             running = self.running()
             if running is not None and running.pid == child.pid:
                 self._port_file.write_text(str(running.ready["port"]), encoding="ascii")
                 return running
             if child.poll() is not None:
                 raise self._failure(child.returncode, port)
-            time.sleep(0.02)
         child.kill()
         raise UsageError(
             f"the emulator was not ready after {START_TIMEOUT_S:.0f} s", where="emulator", repair=f"see {self.log_file}"

@@ -18,7 +18,7 @@ from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
 from orgcal.entra.operator import federated_login
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir, write_whole
-from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
+from orgcal.platforms.model import PROJECT_DIR_VARIABLE
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.files import (

@@ -17,6 +17,7 @@ ORDER = [
     "orgcal.durations",
     "orgcal.patience",
     "orgcal.resource_types",
+    "orgcal.fields",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",

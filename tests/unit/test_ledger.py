@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgcal.provider.connector.ledger import NEVER, DesiredGenerations, Ledger, LedgerEntry, Refused, end_date, record
+from orgcal.durations import NEVER
+from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerEntry, Refused, end_date, record
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

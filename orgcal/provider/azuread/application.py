@@ -97,8 +97,8 @@ class Application(Managed):
 
     def _state(self, directory: Directory, object_id: str, known: Mapping[str, Any]) -> Properties | None:
         path = f"/applications/{object_id}"
-        found = directory.found(path)
-        if found is None:
+        application = directory.found(path)
+        if application is None:
             return None
         # Graph's v1.0 neither shows nor takes this one property.
         beta = directory.get(f"/beta{path}", {"$select": "oauth2RequirePostResponse"})
@@ -107,7 +107,7 @@ class Application(Managed):
             "preventDuplicateNames": bool(known.get("preventDuplicateNames")),
             "logoImage": known.get("logoImage") or "",  # as it was given: Graph shows it to browsers only
         }
-        return state_of(found, owners, bool(beta.get("oauth2RequirePostResponse"))) | plugins_own
+        return state_of(application, owners, bool(beta.get("oauth2RequirePostResponse"))) | plugins_own
 
     def _require_post(self, directory: Directory, object_id: str, news: Mapping[str, Any]) -> None:
         required = bool(news.get("oauth2PostResponseRequired"))

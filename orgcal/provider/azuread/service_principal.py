@@ -152,13 +152,13 @@ class ServicePrincipal(Managed):
 
     def _state(self, directory: Directory, object_id: str) -> Properties | None:
         path = f"/servicePrincipals/{object_id}"
-        found = directory.found(path)
-        if found is None:
+        principal = directory.found(path)
+        if principal is None:
             return None
         # Graph's v1.0 does not show this one property.
         beta = directory.get(f"/beta{path}", {"$select": "samlMetadataUrl"})
         owners = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
-        return state_of(found, str(beta.get("samlMetadataUrl") or "")) | {"owners": strings(owners)}
+        return state_of(principal, str(beta.get("samlMetadataUrl") or "")) | {"owners": strings(owners)}
 
 
 def state_of(principal: Mapping[str, Any], saml_metadata_url: str) -> Properties:
