@@ -18,7 +18,7 @@ from orgcal.rotation.platform_proof import PlatformProber, platforms_of
 from orgcal.rotation.proof import ClockSkew, CredentialProber, Organisation, Proof
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.outputs import StackOutputs
-from orgcal.stack.state import StackState
+from orgcal.stack.state import CredentialState
 
 if TYPE_CHECKING:
     import requests
@@ -73,7 +73,7 @@ class Proofs:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def before_use(self, generation: int, state: StackState) -> bool:
+    def before_use(self, generation: int, state: CredentialState) -> bool:
         """Prove a generation straight from the stack's secret; whether it passed.
 
         Raises:
@@ -89,7 +89,7 @@ class Proofs:
         proof = self._prober.prove(credential, self._organisations(generation), self._home, way=STACKS_OWN)
         return self._recorded(generation, proof)
 
-    def in_use(self, state: StackState) -> bool:
+    def in_use(self, state: CredentialState) -> bool:
         """Prove through each platform that the connector works with the active generation, once; whether all passed.
 
         A superseded generation must not go while any of them still has it.
@@ -97,7 +97,7 @@ class Proofs:
         active = state.ledger.active
         if self._proved_in_use == active:
             return True
-        live = state.held.get(active)
+        live = state.credentials.get(active)
         pushed = active if live is None or live.kind != "federated" else None
         credential, sample = self._credential(active, state), self._organisations(active)
         for name, settings in platforms_of(state.outputs):
@@ -110,7 +110,7 @@ class Proofs:
         self._proved_in_use = active
         return True
 
-    def check_clock(self, state: StackState) -> None:
+    def check_clock(self, state: CredentialState) -> None:
         """Compare this machine's clock with Entra ID's; one refusal more or less of the old credential is no matter.
 
         Raises:
@@ -134,8 +134,8 @@ class Proofs:
         self._tell(f"  generation {generation} {proved} ({proof.way}): {proof.words()}")
         return proof.passed
 
-    def _credential(self, generation: int, state: StackState) -> Credential | None:
-        live = state.held.get(generation)
+    def _credential(self, generation: int, state: CredentialState) -> Credential | None:
+        live = state.credentials.get(generation)
         if live is None or live.kind == "federated":
             return None
         return live.credential or self._file.brought_along(generation)

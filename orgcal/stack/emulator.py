@@ -1,4 +1,4 @@
-"""The emulator that a stack lives on: started, found, stopped as a child process of its own.
+"""Starts, finds and stops the emulator that a stack lives on, a child process of its own.
 
 It keeps its state under the stack's directory and its port between runs. Its `ready.json` says where it
 is; a process counts as ours only if its pid, start and command line fit, so nothing else is ever ended.
@@ -32,7 +32,7 @@ class EmulatorProcess:
     """A running emulator.
 
     Attributes:
-        ready: what it said of itself (addresses, names of files, tenants).
+        ready: what it wrote about itself (addresses, names of files, tenants).
     """
 
     pid: int

@@ -28,10 +28,8 @@ from orgcal.rotation.proof import IN_A_ROW, SAMPLE, ClockSkew, CredentialProber,
 from orgcal.rotation.proof_session import Proofs
 from orgcal.settings import CredentialSettings
 from orgcal.settings.credential_file import SettingsFile
-from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.outputs import StackOutputs
-from orgcal.stack.prepare import OpenStack
-from orgcal.stack.state import LiveCredential, StackState, read_state
+from orgcal.stack.state import CredentialState, LiveCredential, StackState
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
 from tests.support.deployed_connector import (
@@ -43,6 +41,7 @@ from tests.support.deployed_connector import (
     environ_of,
     operator_graph,
 )
+from tests.support.open_stacks import open_stack
 from tests.support.stack_exports import exported, password
 
 AT_HOME, AT_CONTOSO = Organisation(HOME, "the home tenant"), Organisation(CONTOSO, "Contoso")
@@ -290,10 +289,8 @@ class Further:
         return proofs
 
     def proofs(self) -> Proofs:
-        folder, unused = self.folder, None
-        environment = StackEnvironment(folder, "test", "emulator", folder, folder.as_uri(), None)
-        log = RotationLog(OpenStack(unused, unused, environment, {}, guarded=True), print)  # type: ignore[arg-type]
-        file = SettingsFile(folder, "test", emulated=True, overlay=False)
+        log = RotationLog(open_stack(self.folder, "test", "emulator"), print)
+        file = SettingsFile(self.folder, "test", emulated=True, overlay=False)
         return Proofs(
             self.bench.endpoints,
             self.bench.outputs,  # as they were when the run began
@@ -305,11 +302,10 @@ class Further:
             now=lambda: datetime.now(UTC),
         )
 
-    def state(self) -> StackState:
+    def state(self) -> CredentialState:
         held = {1: LiveCredential(1, "secret", "key-1", self.bench.current, None)}
-        return replace(
-            read_state(exported([1], 1, password(1), pushed=1), where="stack test"), outputs=self.outputs, held=held
-        )
+        state = StackState(exported([1], 1, password(1), pushed=1)).credential_state(where="stack test")
+        return replace(state, outputs=self.outputs, credentials=held)
 
 
 def test_credential_is_proved_through_each_further_platform_too(bench: Bench, tmp_path: Path) -> None:
@@ -358,7 +354,7 @@ def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(b
     graph.patch(f"/applications/{bench.outputs.application_object_id}", {"keyCredentials": [key]})
     further = Further(bench, tmp_path)
     own = LiveCredential(2, "certificate", "key-2", None, None)  # the state has no private key of the user's
-    state = replace(further.state(), held={2: own})
+    state = replace(further.state(), credentials={2: own})
 
     with further.proofs() as proofs:
         assert proofs.before_use(2, state)
@@ -392,7 +388,7 @@ def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
 
 
 def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(bench: Bench) -> None:
-    state = read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
+    state = StackState(exported([3], 3, password(3), pushed=3)).credential_state(where="stack prod")
 
     def brought_along(*numbers: int) -> CredentialSettings:
         files = {number: {"certificate_file": "a.pem", "private_key_file": "a.key"} for number in numbers}

@@ -87,7 +87,7 @@ replacements = st.one_of(
 @st.composite
 def files(draw: st.DrawFn) -> dict[str, Any]:
     """Sections with some settings spelled otherwise, of another type, missing, or unknown, and some keys flat."""
-    made = leaves(SECTIONS)
+    made: dict[str, Any] = leaves(SECTIONS)
     for path in draw(st.lists(st.sampled_from(PLACES), max_size=4)):
         change(made, path, draw(replacements))
     if draw(st.booleans()):
@@ -99,16 +99,18 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-def change(made: Any, path: tuple[str | int, ...], new: Any) -> None:
+def change(made: Any, path: tuple[Any, ...], new: Any) -> None:
     """Replace what stands at `path`, or remove it; nothing where an earlier change has taken the path away."""
+    place: Any = made
     *parents, last = path
     try:
         for key in parents:
-            made = made[key]
+            place = place[key]
+        fits = isinstance(place, dict if isinstance(last, str) else list)
         if new is None:
-            del made[last]
-        elif isinstance(made, dict if isinstance(last, str) else list):
-            made[last] = new
+            del place[last]
+        elif fits:
+            place[last] = new
     except (KeyError, IndexError, TypeError):
         return
 
