@@ -48,6 +48,7 @@ class Capabilities:
             proved through it.
         limits: longest accepted texts, in characters.
         emulated: whether it is part of the emulator, and so of no other cloud.
+        keyed: whether connectors with different keys have different entries and credentials here.
     """
 
     callback: Literal["created", "fixed", "configured"]
@@ -58,6 +59,7 @@ class Capabilities:
     tokens: bool
     limits: dict[CatalogField, int] = field(default_factory=dict)
     emulated: bool = False
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
