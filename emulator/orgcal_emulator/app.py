@@ -1,4 +1,4 @@
-"""The front door: checks host and size of every request, sends Graph's to Graph and the rest to its routes."""
+"""The ASGI application: checks host and size of every request, and routes it to Graph, Entra ID or a platform."""
 
 from __future__ import annotations
 

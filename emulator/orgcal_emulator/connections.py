@@ -1,4 +1,4 @@
-"""Cutting connections, for scripted faults. The one place that knows how uvicorn holds them."""
+"""Closes connections for scripted faults. Only this module reads uvicorn's connection objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Control routes, for tests and for whoever runs the emulator. They need the control token."""
+"""Control routes, for tests and for the user who runs the emulator. They need the control token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an emulator does not start. Each message is one sentence for whoever starts it."""
+"""Errors of a start. Each message is one sentence for the user who starts the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that only this user may read, written so that a killed process leaves no half of one."""
+"""Files that only this user may read, replaced as a whole, so that a killed process leaves none half written."""
 
 from __future__ import annotations
 

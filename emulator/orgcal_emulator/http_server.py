@@ -1,4 +1,4 @@
-"""uvicorn as the emulator needs it: one socket on 127.0.0.1, answers in one piece, a stop that does not wait.
+"""uvicorn with three changes: one socket on 127.0.0.1, each answer in one write, a stop that does not wait.
 
 uvicorn writes head and body of an answer separately: over TLS that is two records and two system calls.
 """

@@ -1,4 +1,4 @@
-"""What was asked and answered: a bounded list that holds no secrets."""
+"""The journal: the last requests and their answers, without secrets."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class Journal:
 
     def entries(self, after: int = 0) -> list[JournalEntry]:
         """Lines numbered higher than `after`, in the order in which they were answered."""
-        found = (line for line in self._lines if line.seq > after)
-        return [_public(line) for line in found]
+        lines = (line for line in self._lines if line.seq > after)
+        return [_public(line) for line in lines]
 
     @property
     def dropped(self) -> int:

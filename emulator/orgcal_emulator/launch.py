@@ -59,10 +59,10 @@ class Emulator:
             raise CannotServeError(f"another emulator (process {other}) runs on the state in {state.path}.")
         self.listener = listen(port)
         try:
-            found = state.keys(keys)
-            own = state.secrets(found)
+            own_keys = state.keys(keys)
+            own = state.secrets(own_keys)
             source = seed_source(seed) if seed is not None else None
-            self.cloud = EmulatedCloud(source, None if in_memory else state.database, found.signing, own)
+            self.cloud = EmulatedCloud(source, None if in_memory else state.database, own_keys.signing, own)
         except StateError as error:
             self.listener.close()
             raise CannotServeError(f"{error}.") from error
@@ -73,7 +73,7 @@ class Emulator:
         self.port: int = self.listener.getsockname()[1]
         self.app = EmulatorApp(self.cloud)
         hosts = own_hosts(("localhost", "127.0.0.1"), self.port)
-        self.context = server_context(found.leaf_pem)
+        self.context = server_context(own_keys.leaf_pem)
         if names:
             hosts |= own_hosts(MICROSOFT_NAMES, self.port) | set(MICROSOFT_NAMES)
             self._serve_names_too()

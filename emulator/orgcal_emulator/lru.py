@@ -1,4 +1,4 @@
-"""Remembering what was made of a text, but never of a long one: a client could fill the memory with those."""
+"""A cache of results by text. Long texts are not cached: a client could fill the memory with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the body of a request: whole, of bounded size, unpacked."""
+"""Reads the body of a request, up to a size, and unpacks it."""
 
 from __future__ import annotations
 
@@ -76,16 +76,16 @@ def _unpacked(body: bytes, encoding: str, unpacks: bool) -> bytes:
         raise BodyRefusedError(415, "UnsupportedMediaType", f"The content encoding '{encoding[:40]}' is not supported.")
     reader = zlib.decompressobj(_GZIP)
     try:
-        found = reader.decompress(body, LARGEST_BODY + 1)
+        unpacked = reader.decompress(body, LARGEST_BODY + 1)
     except zlib.error:
-        found = b""
-    if len(found) > LARGEST_BODY:
+        unpacked = b""
+    if len(unpacked) > LARGEST_BODY:
         raise _too_large()
     if not reader.eof or reader.unused_data:
         raise BodyRefusedError(
             400, "BadRequest", "The request body is not what its Content-Encoding header says: gzip."
         )
-    return found
+    return unpacked
 
 
 def _too_large() -> BodyRefusedError:

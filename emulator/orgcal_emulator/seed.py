@@ -150,15 +150,15 @@ def _users(entry: Field) -> dict[str, Any]:
 
 def _named(entry: Field) -> dict[str, Any]:
     fields = entry.fields(required=("user", "name"), optional=("mailbox", "administrator"))
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "user": fields["user"].checked(lambda text: _NAME.fullmatch(text) is not None, "letters, digits, . _ -"),
         "name": fields["name"].text(),
     }
     if "mailbox" in fields:
-        found["mailbox"] = fields["mailbox"].one_of(MAILBOX_CLASSES)
+        values["mailbox"] = fields["mailbox"].one_of(MAILBOX_CLASSES)
     if "administrator" in fields:
-        found["administrator"] = fields["administrator"].flag()
-    return found
+        values["administrator"] = fields["administrator"].flag()
+    return values
 
 
 def _application(entry: Field, domains: tuple[str, ...]) -> SeedApplication:

@@ -1,4 +1,4 @@
-"""One emulated cloud: every part and the state they share. Nothing of it belongs to a module."""
+"""One emulated cloud: its parts and the state that they share. No module holds state."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ class EmulatedCloud:
         self.clock = Clock()
         self.journal = Journal()
         self.database = Database(database_file)
-        self._facts: Table[Setting] = Table("fact", Setting, self.database, self.clock)
-        self.clock.offset_s = float(self._fact("clock_offset_s", "0"))
-        self.directory_id = self._fact("directory_id", new_guid())
+        self._settings: Table[Setting] = Table("fact", Setting, self.database, self.clock)
+        self.clock.offset_s = float(self._setting("clock_offset_s", "0"))
+        self.directory_id = self._setting("directory_id", new_guid())
         self.directory = Directory(self.database, self.clock)
         self.platform = Platform(self.database, self.clock)
         self.nango = Nango(self.database, self.clock)
@@ -116,7 +116,7 @@ class EmulatedCloud:
         self.graph = GraphFront(
             self.dispatcher, self.callers, self.clock, self.journal, self.traffic, self.database.commit
         )
-        made_from = self._facts.get("seed")
+        made_from = self._settings.get("seed")
         if made_from is None:
             self._plant(seed or seed_source())
         elif seed is not None and seed.text != made_from.value:
@@ -133,9 +133,9 @@ class EmulatedCloud:
         load_seed(seed, self.directory, self.own.operator_secret)
         operator = self.directory.application_by_client(seed.operator.client_id)
         assert operator is not None
-        self._facts.put("seed", Setting(source.text))
-        self._facts.put("operator_tenant_id", Setting(operator.tenant_id))
-        self._facts.put("operator_client_id", Setting(operator.client_id))
+        self._settings.put("seed", Setting(source.text))
+        self._settings.put("operator_tenant_id", Setting(operator.tenant_id))
+        self._settings.put("operator_client_id", Setting(operator.client_id))
 
     def _trust_operator_certificate(self) -> None:
         """Register the operator's certificate with its application, unless that has it.
@@ -151,14 +151,14 @@ class EmulatedCloud:
     @property
     def operator(self) -> tuple[str, str]:
         """Tenant id and client id of the operator's application."""
-        return self._fact("operator_tenant_id", ""), self._fact("operator_client_id", "")
+        return self._setting("operator_tenant_id", ""), self._setting("operator_client_id", "")
 
-    def _fact(self, name: str, default: str) -> str:
-        found = self._facts.get(name)
-        if found is None:
-            found = Setting(default)
-            self._facts.put(name, found)
-        return found.value
+    def _setting(self, name: str, default: str) -> str:
+        setting = self._settings.get(name)
+        if setting is None:
+            setting = Setting(default)
+            self._settings.put(name, setting)
+        return setting.value
 
     def move_clock(self, seconds: float) -> float:
         """Move the emulated time forward and return it.
@@ -167,7 +167,7 @@ class EmulatedCloud:
             ValueError: `seconds` is negative or absurdly large.
         """
         now = self.clock.advance(seconds)
-        self._facts.put("clock_offset_s", Setting(repr(self.clock.offset_s)))
+        self._settings.put("clock_offset_s", Setting(repr(self.clock.offset_s)))
         self.database.commit()
         return now
 
@@ -177,14 +177,14 @@ class EmulatedCloud:
         Raises:
             KeyError: there is no such tenant or permission.
         """
-        found = self.directory.tenant(tenant)
-        if found is None:
+        home = self.directory.tenant(tenant)
+        if home is None:
             raise KeyError(tenant)
         secret = new_secret()
         roles = tuple(APPLICATION_PERMISSIONS_BY_NAME[name].name for name in permissions)
-        client = Client(found.tenant_id, new_guid(), new_guid(), secret)
+        client = Client(home.tenant_id, new_guid(), new_guid(), secret)
         application = SeedApplication(
-            found.default_domain, "test client", client.client_id, new_guid(), client.principal_id, roles
+            home.default_domain, "test client", client.client_id, new_guid(), client.principal_id, roles
         )
         load_application(application, self.directory, secret, audience=audience)
         self.database.commit()
@@ -238,7 +238,7 @@ class EmulatedCloud:
     def _hold(self, objects: list[tuple[Table[Any], str, Any]]) -> None:
         """Hold these objects and no others."""
         self._clear()
-        self._keep_facts()
+        self._keep_settings()
         for table, key, value in objects:
             table.put(key, value)
         self.directory.index()
@@ -260,17 +260,17 @@ class EmulatedCloud:
         self.traffic.clear()
         set_lag(self.directory, {})
 
-    def _keep_facts(self) -> None:
+    def _keep_settings(self) -> None:
         """Write the facts again after the database was cleared."""
-        for fact in self._facts.export():
-            self._facts.put(fact, Setting(self._fact(fact, "")))
-        self._facts.put("clock_offset_s", Setting(repr(self.clock.offset_s)))
+        for name in self._settings.export():
+            self._settings.put(name, Setting(self._setting(name, "")))
+        self._settings.put("clock_offset_s", Setting(repr(self.clock.offset_s)))
 
     def reset(self) -> None:
         """Back to the seed: same ids, keys, addresses and secrets; the time is the machine's again."""
         self._clear()
         self.clock.offset_s = 0.0
-        self._keep_facts()
-        self._plant(SeedSource(self._fact("seed", ""), "the seed of this state"))
+        self._keep_settings()
+        self._plant(SeedSource(self._setting("seed", ""), "the seed of this state"))
         self._trust_operator_certificate()
         self.database.commit()

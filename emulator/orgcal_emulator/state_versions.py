@@ -1,4 +1,4 @@
-"""States and exports that an older version of this code wrote, brought to the form of today.
+"""Migrates states and exports that an older version of the emulator wrote.
 
 Whoever changes the form of what is kept counts `VERSION` up and adds a step; a state of a newer version is refused.
 """
@@ -29,19 +29,19 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         StateError: a newer version wrote it, or none.
     """
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found > VERSION:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
         raise StateError(
-            f"the state in {path.parent} is of version {found} and this emulator knows {VERSION}; "
+            f"the state in {path.parent} is of version {version} and this emulator knows {VERSION}; "
             "use the newer emulator, or another state folder"
         )
-    if found == VERSION:
+    if version == VERSION:
         return
     before: Objects = {}
     try:
         for kind, key, text in connection.execute("SELECT kind, key, document FROM objects"):
             before.setdefault(kind, {})[key] = json.loads(text)
-        now = migrated(before, found or 1)  # version 1 did not write its number
+        now = migrated(before, version or 1)  # version 1 did not write its number
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(
             f"the state in {path.parent} is of no version ({error!r}); use another state folder"

@@ -1,4 +1,4 @@
-"""Reading JSON that somebody sent: what is no JSON, or could not be written again, is refused."""
+"""Parses JSON of requests; refuses what is not JSON, or could not be written again."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def parse(raw: bytes, *, unique_names: bool = False) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         raise ValueError("a property is named twice")
-    return found
+    return value
 
 
 def _refuse_constant(name: str) -> Any:

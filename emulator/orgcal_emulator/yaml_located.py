@@ -1,4 +1,4 @@
-"""YAML whose every value remembers its line, so that a mistake can be named by line and field."""
+"""YAML whose values know their line, so that an error names line and field."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Field:
         Raises:
             SeedError: it is none, a field is missing, unknown or given twice.
         """
-        found = dict(self.items())
-        for name, field in found.items():
+        fields = dict(self.items())
+        for name, field in fields.items():
             if name not in required and name not in optional:
                 known = ", ".join((*required, *optional))
                 raise field.error(f"there is no field {name!r} here; known are {known}")
         for name in required:
-            if name not in found:
+            if name not in fields:
                 raise self.error(f"the field {name!r} is missing")
-        return found
+        return fields
 
     def items(self) -> Iterator[tuple[str, Field]]:
         """Names and values of a mapping."""
@@ -105,8 +105,8 @@ class Field:
 
     def _scalar(self, tag: str, expected: str) -> str:
         if not isinstance(self._node, yaml.ScalarNode) or self._node.tag != tag:
-            found = self._node.value if isinstance(self._node, yaml.ScalarNode) else "a structure"
-            raise self.error(f"expected {expected}, found {found!r}")
+            text = self._node.value if isinstance(self._node, yaml.ScalarNode) else "a structure"
+            raise self.error(f"expected {expected}, found {text!r}")
         return str(self._node.value)
 
 

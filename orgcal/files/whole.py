@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import lock_descriptor
-
 from orgcal.errors import PlatformError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -85,6 +83,8 @@ def _staged(path: Path, mode: int) -> Iterator[tuple[Path, int]]:
     It lies in a directory of its own with a `.gitignore`, since a line that ignores `path` does not match its name.
     The names are always the same, so that the next run overwrites and removes what a killed one left.
     """
+    from filelock import lock_descriptor  # not before the first write: plugins that never write start faster
+
     folder = path.with_name(f".{path.name}.new")
     staging = folder / "content"
     while True:

@@ -52,7 +52,7 @@ class Capabilities:
     """
 
     callback: Literal["created", "fixed", "configured"]
-    reads_back: Literal["value", "fingerprint", "timestamp", "nothing"]
+    reads_back: Literal["value", "timestamp", "nothing"]
     catalog: frozenset[CatalogField]
     credential_kinds: frozenset[CredentialKind]
     connections: Literal["own flow", "registered", "none"]

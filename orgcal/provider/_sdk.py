@@ -8,7 +8,7 @@ A plugin declares and decides; `orgcal/provider/_server.py` speaks the engine's 
         outputs = {"size": Prop("integer", volatile=True)}
 
         def create(self, call: Call, news: Properties) -> Created: ...
-        def read(self, call: Call, resource_id: str, old: State) -> Found | None: ...
+        def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None: ...
         def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties: ...
         def delete(self, call: Call, resource_id: str, old: State) -> None: ...
 
@@ -45,13 +45,13 @@ __all__ = [
     "Call",
     "Created",
     "Diff",
-    "Found",
     "Function",
     "Incomplete",
     "InvalidInputs",
     "Prop",
     "Properties",
     "Provider",
+    "ReadResult",
     "Resource",
     "Secret",
     "State",
@@ -126,7 +126,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ReadResult:
     """A resource as it is, for refresh and import; `outputs` need not repeat `inputs`."""
 
     resource_id: str
@@ -206,7 +206,7 @@ class Resource(ABC):
         """Make the resource, or adopt one that is the same."""
 
     @abstractmethod
-    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+    def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:
         """The resource as it is, or None if it is gone."""
 
     @abstractmethod

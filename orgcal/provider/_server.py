@@ -191,14 +191,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         resource = self.resource_of(request.urn)
         old = self._state(resource, request.inputs, request.properties)
-        found = resource.read(self._call(request), request.id, old)
-        if found is None:
+        current = resource.read(self._call(request), request.id, old)
+        if current is None:
             return provider_pb2.ReadResponse()
-        answers.refuse_undeclared(resource.token, found.inputs, resource.inputs)
+        answers.refuse_undeclared(resource.token, current.inputs, resource.inputs)
         return provider_pb2.ReadResponse(
-            id=found.resource_id,
-            inputs=encode(found.inputs, secrets=answers.secrets(resource.inputs)),
-            properties=answers.state(resource, found.inputs, found.outputs),
+            id=current.resource_id,
+            inputs=encode(current.inputs, secrets=answers.secrets(resource.inputs)),
+            properties=answers.state(resource, current.inputs, current.outputs),
         )
 
     @_guarded

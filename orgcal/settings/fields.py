@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+from orgcal.entra import discovery
+
+GUID = f"^{discovery.GUID}$"
 
 REDIRECT_URI = r"^(https://[^/?#*\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
 """Entra's rule: https, or http on this machine; no wildcard, fragment or unsupported character.

@@ -12,7 +12,7 @@ from tests.support.pulumi_project import PROJECT_ROOT, PulumiProject
 PLUGIN = """
 import pathlib
 from orgcal.errors import PlatformError
-from orgcal.provider._sdk import Created, Found, Incomplete, Prop, Provider, Resource
+from orgcal.provider._sdk import Created, ReadResult, Incomplete, Prop, Provider, Resource
 from orgcal.provider._server import serve
 
 BROKEN = pathlib.Path("broken")
@@ -29,7 +29,7 @@ class Box(Resource):
         return made
 
     def read(self, call, resource_id, old):
-        return Found(resource_id, old.inputs, {name: old.outputs[name] for name in self.outputs})
+        return ReadResult(resource_id, old.inputs, {name: old.outputs[name] for name in self.outputs})
 
     def update(self, call, resource_id, old, news):
         return {"address": "whole", "key": "hush-hush"}

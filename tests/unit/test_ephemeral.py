@@ -14,6 +14,7 @@ from orgcal.operations.ephemeral import create, origin_notes
 from orgcal.operations.orphaned_previews import _is_older
 from orgcal.operations.purge_stack import refuse_purge
 from orgcal.settings import read_core_settings, read_settings
+from orgcal.stack.open_stack import OpenStack
 from tests.support.platform_cases import SETTINGS
 
 DEV = Path(__file__).resolve().parents[2] / "Pulumi.dev.yaml"
@@ -220,7 +221,7 @@ def test_purge_is_refused_where_somebody_may_miss_it(
 ) -> None:
     write(tmp_path, entra={"cloud": cloud}, **settings)
     if not says:
-        refuse_purge(tmp_path, "prod")
+        refuse_purge(OpenStack("prod", {}, project=tmp_path))
         return
     with pytest.raises(UsageError, match=says):
-        refuse_purge(tmp_path, "prod")
+        refuse_purge(OpenStack("prod", {}, project=tmp_path))

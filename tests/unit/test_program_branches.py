@@ -23,11 +23,9 @@ from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.errors import ConfigError
 from orgcal.settings import Settings, parse_settings
 from provisioning.application import EntraApplication
-from provisioning.connector import CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
-from provisioning.credentials import ApplicationCredentials, push
+from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
-from provisioning.inputs import ledger_inputs
 from provisioning.permissions import Declared
 from tests.support.program_mocks import program_test, use_mocks
 
@@ -98,7 +96,7 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     """The program without its looks at the home tenant; an output that is known once everything is registered."""
     provider = azuread.Provider("entra")
     declared = Declared(application_permissions(settings.connector.scopes), GRAPH_PRINCIPAL)
-    ledger = CredentialLedger("c", **ledger_inputs(settings, settings.credential.lifetime))
+    ledger = declare_ledger("c", settings, settings.credential.lifetime)
     connector = ConnectorEntries("c", settings, after=ledger)
     application = EntraApplication("c", settings, connector.callback_urls, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)

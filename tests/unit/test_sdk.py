@@ -18,13 +18,13 @@ from orgcal.provider._sdk import (
     Call,
     Created,
     Diff,
-    Found,
     Function,
     Incomplete,
     InvalidInputs,
     Prop,
     Properties,
     Provider,
+    ReadResult,
     Resource,
     Secret,
     State,
@@ -67,9 +67,9 @@ class Note(Resource):
         self.asked.append(("create", news))
         return Created("id-1", self.answer())
 
-    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+    def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:
         self.asked.append(("read", old))
-        return None if resource_id == "gone" else Found(resource_id, {"path": "p"}, self.answer())
+        return None if resource_id == "gone" else ReadResult(resource_id, {"path": "p"}, self.answer())
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:
         self.asked.append(("update", old))

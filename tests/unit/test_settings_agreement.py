@@ -99,7 +99,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-def change(made: Any, path: tuple[str | int, ...], new: Any) -> None:
+def change(made: Any, path: tuple[Any, ...], new: Any) -> None:
     """Replace what stands at `path`, or remove it; nothing where an earlier change has taken the path away."""
     place: Any = made
     *parents, last = path

@@ -1,4 +1,4 @@
-"""Users of every tenant, found by tenant; their calendars and events, computed from the user."""
+"""Users by tenant, and their calendars and events, which are computed from the user."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Users:
 
     def of(self, tenant_id: str) -> TenantUsers:
         """The users of a tenant that exists."""
-        found = self._by_tenant.get(tenant_id)
-        if found is None:
+        users = self._by_tenant.get(tenant_id)
+        if users is None:
             tenant = self._directory.tenants.get(tenant_id)
             assert tenant is not None
-            found = TenantUsers(tenant_id, tenant.default_domain, tenant.users)
-            self._by_tenant[tenant_id] = found
-        return found
+            users = TenantUsers(tenant_id, tenant.default_domain, tenant.users)
+            self._by_tenant[tenant_id] = users
+        return users
 
     def is_user(self, tenant_id: str, object_id: str) -> bool:
         """Whether the tenant has this user."""

@@ -194,18 +194,18 @@ def _option(name: str) -> str:
 
 def _span(request: GraphRequest) -> tuple[float, float]:
     """Start and end of a calendar view."""
-    found = []
+    moments = []
     for name, shown in (("startdatetime", "startDateTime"), ("enddatetime", "endDateTime")):
         text = request.options.get(name)
         if not text:
             raise bad_request("This request requires a time window specified by the query string parameters "
                               "StartDateTime and EndDateTime.", "ErrorInvalidParameter")  # fmt: skip
         try:
-            found.append(parse_loosely(text))
+            moments.append(parse_loosely(text))
         except (ValueError, OverflowError):
             raise bad_request(f"The value '{text[:40]}' of parameter '{shown}' is invalid.",
                               "ErrorInvalidParameter") from None  # fmt: skip
-    return found[0], found[1]
+    return moments[0], moments[1]
 
 
 def _instant(moment: Mapping[str, str]) -> float:

@@ -45,14 +45,14 @@ def find_application(directory: Directory, request: GraphRequest, *, writing: bo
     name, value = parsed_key(request.keys[0])
     tenant_id = request.caller.tenant_id
     view: ViewName = "arrived" if writing else "graph"
-    found: Application | None
+    application: Application | None
     if name == "id":
-        found = in_view(directory.applications, value.lower(), view)
+        application = in_view(directory.applications, value.lower(), view)
     elif name == "appId":
-        found = directory.application_by_client(value, view)
+        application = directory.application_by_client(value, view)
     elif name == "uniqueName":
         rows = directory.applications.newest() if writing else directory.applications.all_seen()
-        found = next(
+        application = next(
             (
                 each
                 for each in rows
@@ -60,14 +60,14 @@ def find_application(directory: Directory, request: GraphRequest, *, writing: bo
             ),
             None,
         )
-        if writing and found is not None:
-            found = in_view(directory.applications, found.object_id, view)
+        if writing and application is not None:
+            application = in_view(directory.applications, application.object_id, view)
     else:
         raise not_emulated("route", f"applications({name}=...)")
-    if found is None or found.tenant_id != tenant_id or found.deleted_at is not None:
+    if application is None or application.tenant_id != tenant_id or application.deleted_at is not None:
         raise not_found(value)
-    require_owner(directory, request, found)
-    return found
+    require_owner(directory, request, application)
+    return application
 
 
 def find_principal(
@@ -84,15 +84,15 @@ def find_principal(
     name, value = parsed_key(request.keys[key])
     view: ViewName = "arrived" if writing else "graph"
     if name == "id":
-        found = in_view(directory.service_principals, value.lower(), view)
+        principal = in_view(directory.service_principals, value.lower(), view)
     elif name == "appId":
-        found = directory.principal_by_client(request.caller.tenant_id, value, view)
+        principal = directory.principal_by_client(request.caller.tenant_id, value, view)
     else:
         raise not_emulated("route", f"servicePrincipals({name}=...)")
-    if found is None or found.tenant_id != request.caller.tenant_id or found.deleted_at is not None:
+    if principal is None or principal.tenant_id != request.caller.tenant_id or principal.deleted_at is not None:
         raise not_found(value)
-    require_owner(directory, request, found)
-    return found
+    require_owner(directory, request, principal)
+    return principal
 
 
 def require_owner(directory: Directory, request: GraphRequest, found: Application | ServicePrincipal) -> None:

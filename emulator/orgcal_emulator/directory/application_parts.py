@@ -1,4 +1,4 @@
-"""Routes of what hangs on an application: federated credentials, logo, templates."""
+"""Routes below an application: federated credentials, logo, templates."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class ApplicationPartRoutes:
         """The application's federated credentials."""
         odata.check_options(request, "select", "filter", "top", "skiptoken")
         application = find_application(self._directory, request)
-        found = application.federated
+        credentials = application.federated
         if "filter" in request.options:
             test = directory_filter(request, "federatedIdentityCredential", _PROPERTIES[:4])
-            found = [each for each in found if test(each)]
+            credentials = [each for each in credentials if test(each)]
         names = odata.selected(request, "federatedIdentityCredential", _PROPERTIES)
-        return odata.page(request, self._context(application), found, names)
+        return odata.page(request, self._context(application), credentials, names)
 
     def create(self, request: GraphRequest) -> GraphResponse:
         """A new federated credential."""

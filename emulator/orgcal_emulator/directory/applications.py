@@ -69,16 +69,16 @@ class ApplicationRoutes:
         """Applications of the caller's tenant."""
         odata.check_options(request, "select", "filter", "top", "skiptoken", "count")
         names = self._selected(request)
-        found: Sequence[dict[str, Any]] = [
+        shapes: Sequence[dict[str, Any]] = [
             application_shape(each, with_keys="keyCredentials" in (names or ()))
             for each in self._directory.applications.all_seen()
             if each.tenant_id == request.caller.tenant_id and each.deleted_at is None
         ]
         if "filter" in request.options:
             test = directory_filter(request, "application", FILTERABLE)
-            found = [each for each in found if test(each)]
+            shapes = [each for each in shapes if test(each)]
         return odata.page(
-            request, "applications", [self._plain(each, names) for each in found], names,
+            request, "applications", [self._plain(each, names) for each in shapes], names,
             wants_count=odata.wants_count(request),
         )  # fmt: skip
 

@@ -151,13 +151,13 @@ def merge_keys(
         GraphFailure: 400.
     """
     known = {each["keyId"]: each for each in owner.properties["keyCredentials"]} if owner is not None else {}
-    found = []
+    keys = []
     for each in wanted:
         old = known.get(each["keyId"] or "")
-        found.append(old if old is not None and not each["key"] else _new_key(each, now, policy))
-    if len({each["keyId"] for each in found}) != len(found):
+        keys.append(old if old is not None and not each["key"] else _new_key(each, now, policy))
+    if len({each["keyId"] for each in keys}) != len(keys):
         raise bad_request("Request contains a property with duplicate values.")
-    return found
+    return keys
 
 
 def with_certificate(application: Application, pem: str, now: float) -> Application:

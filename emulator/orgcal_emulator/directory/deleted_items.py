@@ -70,18 +70,18 @@ class DeletedItemRoutes:
 
     def restore(self, request: GraphRequest) -> GraphResponse:
         """Bring a deleted object back under its old id; a service principal has its grants again."""
-        found = self._find(request)
+        deleted = self._find(request)
         restored: Application | ServicePrincipal
-        if isinstance(found, Application):
-            self._check_free(found)
-            restored = self._directory.restore_application(found)
+        if isinstance(deleted, Application):
+            self._check_free(deleted)
+            restored = self._directory.restore_application(deleted)
         else:
-            if self._directory.principal_by_client(found.tenant_id, found.client_id) is not None:
+            if self._directory.principal_by_client(deleted.tenant_id, deleted.client_id) is not None:
                 raise conflict(
                     "The service principal cannot be created, updated, or restored because the service principal "
-                    f"name {found.client_id} is already in use."
+                    f"name {deleted.client_id} is already in use."
                 )
-            restored = self._directory.put_principal(replace(found, deleted_at=None))
+            restored = self._directory.put_principal(replace(deleted, deleted_at=None))
         return odata.entity(request, "directoryObjects", self._shape(restored))
 
     def purge(self, request: GraphRequest) -> GraphResponse:
@@ -102,14 +102,14 @@ class DeletedItemRoutes:
     def _find(self, request: GraphRequest) -> Application | ServicePrincipal:
         self._directory.purge_expired()
         key = request.keys[0].lower()
-        found = self._directory.applications.get(key) or self._directory.service_principals.get(key)
-        if found is None or found.deleted_at is None or found.tenant_id != request.caller.tenant_id:
+        deleted = self._directory.applications.get(key) or self._directory.service_principals.get(key)
+        if deleted is None or deleted.deleted_at is None or deleted.tenant_id != request.caller.tenant_id:
             raise not_found(request.keys[0])
-        if request.owned_only and request.caller.principal_id not in found.owners:
+        if request.owned_only and request.caller.principal_id not in deleted.owners:
             raise denied()
-        return found
+        return deleted
 
-    def _shape(self, found: Application | ServicePrincipal) -> dict[str, Any]:
-        if isinstance(found, Application):
-            return {"@odata.type": "#microsoft.graph.application", **application_shape(found)}
-        return {"@odata.type": "#microsoft.graph.servicePrincipal", **principal_shape(self._directory, found)}
+    def _shape(self, deleted: Application | ServicePrincipal) -> dict[str, Any]:
+        if isinstance(deleted, Application):
+            return {"@odata.type": "#microsoft.graph.application", **application_shape(deleted)}
+        return {"@odata.type": "#microsoft.graph.servicePrincipal", **principal_shape(self._directory, deleted)}

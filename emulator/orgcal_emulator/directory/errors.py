@@ -1,4 +1,4 @@
-"""Errors that only the directory gives. The shapes they share with the rest of Graph are in `graph.errors`."""
+"""Errors of the directory. Errors that all of Graph shares are in `graph.errors`."""
 
 from __future__ import annotations
 

@@ -31,16 +31,16 @@ class GrantRoutes:
 
     def routes(self) -> list[Route]:
         """Every route."""
-        found = []
+        table = []
         for part in ("appRoleAssignedTo", "appRoleAssignments"):
             path = f"servicePrincipals/{{}}/{part}"
-            found += [
+            table += [
                 Route("GET", path, self.index, READ_GRANTS),
                 Route("POST", path, self.create, WRITE_GRANTS),
                 Route("GET", path + "/{}", self.get, READ_GRANTS),
                 Route("DELETE", path + "/{}", self.delete, WRITE_GRANTS),
             ]
-        return found
+        return table
 
     def index(self, request: GraphRequest) -> GraphResponse:
         """What was granted on, or to, a service principal."""
@@ -109,10 +109,10 @@ class GrantRoutes:
         return principal.object_id in (row.resource_id, row.principal_id) and self._directory.is_live(row)
 
     def _known(self, request: GraphRequest, principal_id: str) -> ServicePrincipal:
-        found = in_view(self._directory.service_principals, principal_id.lower(), "arrived")
-        if found is None or found.tenant_id != request.caller.tenant_id or found.deleted_at is not None:
+        principal = in_view(self._directory.service_principals, principal_id.lower(), "arrived")
+        if principal is None or principal.tenant_id != request.caller.tenant_id or principal.deleted_at is not None:
             raise not_found(principal_id)
-        return found
+        return principal
 
     def _rows(self, request: GraphRequest, principal: ServicePrincipal) -> list[AppRoleAssignment]:
         if self._on_resource(request):

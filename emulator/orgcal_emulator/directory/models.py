@@ -1,4 +1,4 @@
-"""The directory of every tenant, and how its objects find each other."""
+"""The directory of every tenant, and its lookups by client id, owner and grant."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class Directory:
     def tenant(self, named: str) -> Tenant | None:
         """The tenant with this id or domain."""
         lower = named.lower()
-        found = self.tenants.get(lower)
-        if found is None:
-            found = next((each for each in self.tenants.newest() if each.default_domain.lower() == lower), None)
-        return found
+        tenant = self.tenants.get(lower)
+        if tenant is None:
+            tenant = next((each for each in self.tenants.newest() if each.default_domain.lower() == lower), None)
+        return tenant
 
     # Applications ----------------------------------------------------------------------------------------------
 
     def application_by_client(self, client_id: str, view: ViewName = "newest") -> Application | None:
         """The application with this `appId` wherever it lives, if it is not deleted."""
-        found = in_view(self.applications, self._applications_by_client.get(client_id.lower(), ""), view)
-        return found if found is not None and found.deleted_at is None else None
+        application = in_view(self.applications, self._applications_by_client.get(client_id.lower(), ""), view)
+        return application if application is not None and application.deleted_at is None else None
 
     def put_application(self, application: Application) -> Application:
         """Write an application."""
@@ -74,9 +74,9 @@ class Directory:
     def principal_by_client(self, tenant_id: str, client_id: str, view: ViewName = "newest") -> ServicePrincipal | None:
         """The service principal of an application in a tenant, if there is one that is not deleted."""
         for key in self._principals_by_client.get((tenant_id, client_id.lower()), ()):
-            found = in_view(self.service_principals, key, view)
-            if found is not None and found.deleted_at is None:
-                return found
+            principal = in_view(self.service_principals, key, view)
+            if principal is not None and principal.deleted_at is None:
+                return principal
         return None
 
     def put_principal(self, principal: ServicePrincipal) -> ServicePrincipal:
@@ -169,9 +169,9 @@ class Directory:
     def purge_expired(self) -> None:
         """Remove what has been deleted for longer than it can be restored."""
         limit = self.clock.now() - SOFT_DELETED_FOR_S
-        for found in self.deleted():
-            if found.deleted_at is not None and found.deleted_at <= limit:
-                self.purge(found.object_id)
+        for deleted in self.deleted():
+            if deleted.deleted_at is not None and deleted.deleted_at <= limit:
+                self.purge(deleted.object_id)
 
     def deleted(self) -> Iterator[Application | ServicePrincipal]:
         """Every object that is deleted but not purged."""
@@ -198,5 +198,5 @@ def in_view(table: Table[Deletable], key: str, view: ViewName) -> Deletable | No
     return newest
 
 
-def _is_live(found: Application | ServicePrincipal) -> bool:
-    return found.deleted_at is None
+def _is_live(item: Application | ServicePrincipal) -> bool:
+    return item.deleted_at is None

@@ -48,20 +48,20 @@ class OwnerRoutes:
     def routes(self) -> list[Route]:
         """Every route."""
         read, write = READ_APPLICATIONS, WRITE_APPLICATIONS
-        found = [
+        table = [
             Route("GET", "servicePrincipals/{}/ownedObjects", self.owned, read),
             Route("GET", "directoryObjects/{}", self.object, read),
             Route("POST", "directoryObjects/getByIds", self.by_ids, read),
         ]
         for kind in ("applications", "servicePrincipals"):
             path = f"{kind}/{{}}/owners"
-            found += [
+            table += [
                 Route("GET", path, self.index, read),
                 Route("GET", path + "/$ref", self.references, read),
                 Route("POST", path + "/$ref", self.add, write),
                 Route("DELETE", path + "/{}/$ref", self.remove, write),
             ]
-        return found
+        return table
 
     def index(self, request: GraphRequest) -> GraphResponse:
         """Owners as objects."""
@@ -110,12 +110,12 @@ class OwnerRoutes:
             request.owned_only = False
         principal = find_principal(self._directory, request)
         tenant_id, key = principal.tenant_id, principal.object_id
-        found: list[Application | ServicePrincipal] = [
+        objects: list[Application | ServicePrincipal] = [
             *self._directory.applications.all_seen(), *self._directory.service_principals.all_seen(),
         ]  # fmt: skip
         shapes = [
             self._shape(tenant_id, each.object_id)
-            for each in found
+            for each in objects
             if each.tenant_id == tenant_id and each.deleted_at is None and key in each.owners
         ]
         return odata.collection(request, "directoryObjects", [each for each in shapes if each is not None])
@@ -138,15 +138,13 @@ class OwnerRoutes:
             raise invalid_value("ids", "directoryObject")
         types = _types(body.get("types"))
         shapes = [self._visible(request, each.lower()) for each in ids]
-        found = [each for each in shapes if each is not None and (not types or _type_of(each) in types)]
-        return odata.collection(request, "directoryObjects", found)
+        objects = [each for each in shapes if each is not None and (not types or _type_of(each) in types)]
+        return odata.collection(request, "directoryObjects", objects)
 
     def _visible(self, request: GraphRequest, key: str) -> dict[str, Any] | None:
         if request.owned_only:
-            found = self._directory.applications.seen(key) or self._directory.service_principals.seen(key)
-            if key != request.caller.principal_id and (
-                found is None or request.caller.principal_id not in found.owners
-            ):
+            item = self._directory.applications.seen(key) or self._directory.service_principals.seen(key)
+            if key != request.caller.principal_id and (item is None or request.caller.principal_id not in item.owners):
                 return None
         return self._shape(request.caller.tenant_id, key)
 
@@ -188,10 +186,10 @@ def _types(given: Any) -> set[str]:
         return set()
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise invalid_value("types", "directoryObject")
-    found = {each.lower().removeprefix("#").removeprefix("microsoft.graph.") for each in given}
-    if not found <= _TYPES | {"directoryobject"}:
+    types = {each.lower().removeprefix("#").removeprefix("microsoft.graph.") for each in given}
+    if not types <= _TYPES | {"directoryobject"}:
         raise invalid_value("types", "directoryObject")
-    return set() if "directoryobject" in found else found
+    return set() if "directoryobject" in types else types
 
 
 def _type_of(shape: dict[str, Any]) -> str:

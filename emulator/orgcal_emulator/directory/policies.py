@@ -1,4 +1,4 @@
-"""App management policies: what a tenant does not let applications carry.
+"""App management policies: which credentials a tenant forbids on applications.
 
 A policy that is assigned to an application takes the place of the tenant's, of which it then inherits nothing.
 
@@ -43,14 +43,14 @@ def effective_policy(tenant: Tenant, application: Application | None, now: float
                     if application.object_id in each["appliesTo"]), None)  # fmt: skip
     created = parse_rfc3339(application.properties["createdDateTime"]) if application is not None else now
     policy = tenant.app_management_policy if own is None else {"isEnabled": own["isEnabled"]}
-    said = (policy.get("applicationRestrictions") or {}) if own is None else {
+    restrictions = (policy.get("applicationRestrictions") or {}) if own is None else {
         **own["restrictions"], **(own["restrictions"].get("applicationRestrictions") or {})
     }  # fmt: skip
     holding: dict[str, Any] = {
-        group: [each for each in said.get(group) or [] if _holds(each, created)]
+        group: [each for each in restrictions.get(group) or [] if _holds(each, created)]
         for group in ("passwordCredentials", "keyCredentials")
     }
-    audiences = said.get("audiences") or {}
+    audiences = restrictions.get("audiences") or {}
     holding["audiences"] = {name: each for name, each in audiences.items() if each and _holds(each, created)}
     return {"isEnabled": bool(policy.get("isEnabled")), "applicationRestrictions": holding}
 
@@ -76,8 +76,8 @@ def check_audience(policy: dict[str, Any], audience: str) -> None:
 def _restrictions(policy: dict[str, Any], group: str) -> list[dict[str, Any]]:
     if not policy.get("isEnabled"):
         return []
-    found = (policy.get("applicationRestrictions") or {}).get(group) or []
-    return [each for each in found if each.get("state", "enabled") == "enabled"]
+    restrictions = (policy.get("applicationRestrictions") or {}).get(group) or []
+    return [each for each in restrictions if each.get("state", "enabled") == "enabled"]
 
 
 def check_password(policy: dict[str, Any], lifetime_s: float) -> None:

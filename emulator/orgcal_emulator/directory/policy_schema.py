@@ -1,4 +1,4 @@
-"""What an app management policy may say, in the words of v1.0 and of beta.
+"""Types of the properties of an app management policy, in v1.0 and in beta.
 
 Sources: https://learn.microsoft.com/en-us/graph/api/resources/appmanagementapplicationconfiguration and
 https://learn.microsoft.com/en-us/graph/api/resources/audiencesconfiguration (beta only).

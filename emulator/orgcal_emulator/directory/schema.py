@@ -146,15 +146,15 @@ class Nested:
 
     def given(self, value: Mapping[str, Any], name: str, resource: str) -> dict[str, Any]:
         """The checked properties that the client named, without defaults."""
-        found = {}
+        checked = {}
         for key, each in value.items():
             if "@" in key:
                 continue
             kind = self.fields.get(key)
             if kind is None:
                 raise not_emulated("property", f"{resource[0].lower()}{resource[1:]}.{name}.{key}")
-            found[key] = kind.check(each, key, resource)
-        return found
+            checked[key] = kind.check(each, key, resource)
+        return checked
 
 
 FLAG = Flag()

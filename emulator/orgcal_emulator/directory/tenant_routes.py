@@ -74,8 +74,8 @@ class TenantRoutes:
         """What the tenant's default app management policy restricts."""
         kept = {**_POLICY_DEFAULTS, **self._tenant(request).app_management_policy}
         if request.version != "beta":
-            said = kept["applicationRestrictions"]
-            kept["applicationRestrictions"] = {name: said[name] for name in _NO_RESTRICTIONS}
+            restrictions = kept["applicationRestrictions"]
+            kept["applicationRestrictions"] = {name: restrictions[name] for name in _NO_RESTRICTIONS}
         body = {"@odata.context": f"{request.root}/$metadata#policies/defaultAppManagementPolicy/$entity"}
         return GraphResponse(200, {**body, "id": POLICY_ID, "deletedDateTime": None, **kept})
 
@@ -87,9 +87,9 @@ class TenantRoutes:
             if "@" in name or (name == "id" and value == POLICY_ID):
                 continue
             if name == "applicationRestrictions":
-                said = _RESTRICTIONS[request.version].check(value, name, _RESOURCE)
-                check_lifetimes(said, _RESOURCE)
-                policy[name] = {**policy[name], **said}  # v1.0 leaves alone what it does not know
+                restrictions = _RESTRICTIONS[request.version].check(value, name, _RESOURCE)
+                check_lifetimes(restrictions, _RESOURCE)
+                policy[name] = {**policy[name], **restrictions}  # v1.0 leaves alone what it does not know
             elif name in _POLICY:
                 policy[name] = _POLICY[name].check(value, name, _RESOURCE)
             else:

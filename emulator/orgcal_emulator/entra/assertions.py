@@ -149,8 +149,8 @@ def _malformed() -> EntraFailure:
 
 
 def _audiences(claims: dict[str, Any]) -> list[Any]:
-    found = claims.get("aud")
-    return found if isinstance(found, list) else [found]
+    audience = claims.get("aud")
+    return audience if isinstance(audience, list) else [audience]
 
 
 def _seconds(value: Any) -> float:
@@ -185,12 +185,12 @@ def _find_certificate(
         thumbprint = certificate.fingerprint(hashes.SHA1())  # noqa: S303
         sha1 = _encode(thumbprint)
         if wanted_sha256:
-            found = wanted_sha256 == sha256
+            matches = wanted_sha256 == sha256
         elif wanted_sha1:
-            found = wanted_sha1 == sha1
+            matches = wanted_sha1 == sha1
         else:
-            found = key_id == sha1 or key_id.upper() == thumbprint.hex().upper()
-        if found:
+            matches = key_id == sha1 or key_id.upper() == thumbprint.hex().upper()
+        if matches:
             return credential, certificate
     return None, None
 

@@ -85,10 +85,10 @@ class ConsentRoutes:
             raise EntraFailure("consent_required", 65004, "User declined to consent to access the app.")
         if decision != "accept":
             return self._ask(consent, "Choose whether to accept or to cancel.", 400)
-        found = self._consent.account(consent, posted.get("account", ""))
-        if found is None:
+        account = self._consent.account(consent, posted.get("account", ""))
+        if account is None:
             return self._ask(consent, "Choose an account of the organisation.", 400)
-        tenant, user = found
+        tenant, user = account
         if not user.administrator:
             page = render(
                 "approval.html",

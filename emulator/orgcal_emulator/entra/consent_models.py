@@ -123,13 +123,13 @@ class ConsentService:
     def accounts(self, request: ConsentRequest) -> list[tuple[Tenant, User]]:
         """Who can sign in: administrators and some ordinary users of each tenant that may answer."""
         tenants = [request.tenant] if request.tenant is not None else self._directory.tenants.newest()
-        found = []
+        accounts = []
         for tenant in tenants:
             users = self._users.of(tenant.tenant_id)
             everyone = (users.at(number) for number in range(min(users.count, 50)))
             ordinary = [each for each in everyone if not each.administrator and each.mailbox == "mailbox"]
-            found += [(tenant, each) for each in (*users.administrators(), *ordinary[:_ORDINARY_SHOWN])]
-        return found
+            accounts += [(tenant, each) for each in (*users.administrators(), *ordinary[:_ORDINARY_SHOWN])]
+        return accounts
 
     def account(self, request: ConsentRequest, name: str) -> tuple[Tenant, User] | None:
         """The user with this principal name, if a tenant that may answer has one."""
@@ -142,11 +142,11 @@ class ConsentService:
 
     def asked(self, application: Application) -> list[AskedPermission]:
         """The declared permissions in words, those for the whole organisation first."""
-        found = []
+        texts = []
         for resource in application.properties["requiredResourceAccess"]:
             published = self._published(resource["resourceAppId"])
-            found += [_in_words(each, resource["resourceAppId"], published) for each in resource["resourceAccess"]]
-        return sorted(found, key=lambda each: (not each.everyone, each.title))
+            texts += [_in_words(each, resource["resourceAppId"], published) for each in resource["resourceAccess"]]
+        return sorted(texts, key=lambda each: (not each.everyone, each.title))
 
     def _published(self, client_id: str) -> dict[str, Any] | None:
         """A resource's permissions, from its service principal in any tenant."""

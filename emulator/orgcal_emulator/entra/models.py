@@ -1,4 +1,4 @@
-"""Issuing access tokens to applications."""
+"""Issues access tokens to applications."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class TokenService:
         """
         if named.lower() in _NOT_NAMED:
             raise errors.no_tenant()
-        found = self._directory.tenant(named)
-        if found is None:
+        tenant = self._directory.tenant(named)
+        if tenant is None:
             raise errors.unknown_tenant(named) if is_guid(named) or "." in named else errors.malformed_tenant(named)
-        return found
+        return tenant
 
     def issue(self, tenant_named: str, form: dict[str, str], base_url: str) -> dict[str, Any]:
         """The answer to a client_credentials request.
@@ -156,11 +156,11 @@ class TokenService:
         if len(asked) != 1 or not asked[0].endswith("/.default"):
             raise errors.wrong_scope(scope[:200])
         audience = asked[0].removesuffix("/.default")
-        found = self._directory.principal_by_client(
+        principal = self._directory.principal_by_client(
             tenant.tenant_id, client_of(self._directory, self._addresses, audience)
         )
-        if found is not None:
-            return audience, found
+        if principal is not None:
+            return audience, principal
         if _MICROSOFTS.fullmatch(audience):
             raise NotEmulatedError(f"resource {audience}"[:200])
         raise errors.unknown_resource(audience[:200], tenant.display_name, tenant.tenant_id)

@@ -1,4 +1,4 @@
-"""Reading access tokens: who calls Microsoft Graph."""
+"""Reads access tokens: who calls Microsoft Graph."""
 
 from __future__ import annotations
 

@@ -97,10 +97,10 @@ class _Parser:
         """The first operator that directory objects know in advanced queries only."""
 
     def parse(self) -> Predicate:
-        found = self._alternatives()
+        expression = self._alternatives()
         if self._at != len(self._tokens):
             raise self._unknown()
-        return found
+        return expression
 
     def _split(self, text: str) -> list[tuple[str, str]]:
         tokens = []

@@ -87,13 +87,13 @@ def _selected(text: str, resource: str, known: tuple[str, ...]) -> tuple[str, ..
     if "*" in names:
         return None
     lower = {name.lower(): name for name in known}
-    found = []
+    selected = []
     for name in names:
         canonical = lower.get(name.lower())
         if canonical is None:
             raise not_emulated("select", f"{resource}.{name}")
-        found.append(canonical)
-    return tuple(dict.fromkeys(found))
+        selected.append(canonical)
+    return tuple(dict.fromkeys(selected))
 
 
 def pick(item: Mapping[str, Any], names: Sequence[str] | None) -> dict[str, Any]:

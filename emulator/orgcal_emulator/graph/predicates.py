@@ -1,4 +1,4 @@
-"""Tests of one property, of which filters are made."""
+"""Predicates on one property; filters combine them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def _read(item: Mapping[str, Any], name: str) -> Any:
     """The property `name` of `item`; `start/dateTime` is a property of a property."""
     if "/" not in name:
         return item.get(name)
-    found: Any = item
+    value: Any = item
     for part in name.split("/"):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def equals(name: str, value: str | bool | int | None) -> Predicate:
@@ -32,8 +32,8 @@ def equals(name: str, value: str | bool | int | None) -> Predicate:
         wanted = value.lower()
 
         def same_text(item: Mapping[str, Any]) -> bool:
-            found = _read(item, name)
-            return isinstance(found, str) and found.lower() == wanted
+            text = _read(item, name)
+            return isinstance(text, str) and text.lower() == wanted
 
         return same_text
     return lambda item: _read(item, name) is value or (type(value) is int and _read(item, name) == value)
@@ -55,8 +55,8 @@ def ordered(name: str, text: str, comparison: str) -> Predicate:
         raise bad_request(f"Invalid filter clause: '{text[:40]}' is no date and time.", "BadRequest") from None
 
     def matches(item: Mapping[str, Any]) -> bool:
-        found = _read(item, name)
-        return isinstance(found, str) and holds(parse_loosely(found), wanted)
+        text = _read(item, name)
+        return isinstance(text, str) and holds(parse_loosely(text), wanted)
 
     return matches
 
@@ -66,9 +66,9 @@ def edge(name: str, value: object, *, at_start: bool) -> Predicate:
     wanted = str(value).lower()
 
     def matches(item: Mapping[str, Any]) -> bool:
-        found = _read(item, name)
-        if not isinstance(found, str):
+        text = _read(item, name)
+        if not isinstance(text, str):
             return False
-        return found.lower().startswith(wanted) if at_start else found.lower().endswith(wanted)
+        return text.lower().startswith(wanted) if at_start else text.lower().endswith(wanted)
 
     return matches

@@ -1,4 +1,4 @@
-"""What a client's `Prefer` and `Accept` headers ask for.
+"""Parses the headers `Prefer` and `Accept` of a request.
 
 Sources: https://learn.microsoft.com/en-us/graph/api/application-upsert and
 https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html (control information)

@@ -1,4 +1,4 @@
-"""The table of Graph's routes: found by walking the path's segments, checked against the caller's permissions."""
+"""The table of Graph's routes: looked up by the segments of the path, checked against the caller's permissions."""
 
 from __future__ import annotations
 
@@ -114,13 +114,13 @@ class RouteTable:
             lower = segment.lower()
             if lower.startswith("graph."):  # short for it, and what Microsoft's SDKs write
                 lower = f"microsoft.{lower}"
-            found = node.children.get(lower)
-            if found is None:
+            child = node.children.get(lower)
+            if child is None:
                 if _is_no_key(lower):
                     raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
-                found = node.key
+                child = node.key
                 keys.append(segment)
-            node = found
+            node = child
             if node is None:
                 break
         if node is None or not node.routes:
@@ -144,7 +144,7 @@ def split_segments(path: list[str]) -> list[str]:
     `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`, and `["users('x')"]`,
     whose key has no name, or the name `id`, `["users", "x"]`.
     """
-    found: list[str] = []
+    segments: list[str] = []
     for segment in path:
         opening = segment.find("(")
         if opening > 0 and segment.endswith(")"):
@@ -153,10 +153,10 @@ def split_segments(path: list[str]) -> list[str]:
                 key = _unquoted(key[1:-1])
             elif parsed_key(key)[0] == "id":
                 key = parsed_key(key)[1]
-            found += [segment[:opening], key]
+            segments += [segment[:opening], key]
         else:
-            found.append(segment)
-    return found
+            segments.append(segment)
+    return segments
 
 
 def parsed_key(text: str) -> tuple[str, str]:

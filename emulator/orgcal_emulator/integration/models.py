@@ -68,10 +68,10 @@ class Platform:
         Raises:
             PlatformFailure: 404.
         """
-        found = self.connectors.get(key)
-        if found is None:
+        connector = self.connectors.get(key)
+        if connector is None:
             raise unknown("connector", key)
-        return found
+        return connector
 
     def change(self, key: str, body: dict[str, Any]) -> Connector:
         """Change a connector's catalogue entry.

@@ -56,10 +56,10 @@ class Nango:
         """
         if _KEY.fullmatch(unique_key) is None:
             raise invalid_query("uniqueKey", "must match the pattern of keys")
-        found = self.integrations.get(unique_key)
-        if found is None:
+        integration = self.integrations.get(unique_key)
+        if integration is None:
             raise unknown_integration(unique_key)
-        return found
+        return integration
 
     def create(self, body: dict[str, Any]) -> Integration:
         """A new integration.
@@ -95,15 +95,15 @@ class Nango:
         Raises:
             NangoFailure: 400 or 404.
         """
-        found = self.find(unique_key)
+        integration = self.find(unique_key)
         _check_fields(body, (), ("unique_key", *_OPTIONAL))
         new_key = body.get("unique_key", unique_key)
         if new_key != unique_key and self.integrations.get(new_key) is not None:
             raise invalid_body("unique_key", "Unique key already exists")
         changes = {name: body[name] for name in (*_OPTIONAL, "unique_key") if name in body}
         if "credentials" in changes:
-            changes["credentials"] = _checked_credentials(changes["credentials"], PROVIDERS[found.provider][0])
-        changed = replace(found, **changes, updated_at=self._clock.now())
+            changes["credentials"] = _checked_credentials(changes["credentials"], PROVIDERS[integration.provider][0])
+        changed = replace(integration, **changes, updated_at=self._clock.now())
         if new_key != unique_key:
             self.integrations.remove(unique_key)
         self.integrations.put(new_key, changed)

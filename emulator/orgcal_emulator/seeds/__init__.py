@@ -1,1 +1,1 @@
-"""Seeds: what an emulator holds when it starts for the first time."""
+"""Seeds: the content of an emulator at its first start."""

@@ -1,1 +1,1 @@
-"""What stands between a request and its answer: limits, latency, scripted faults. All of it deterministic."""
+"""Limits, latency and scripted faults of requests, all of them deterministic."""

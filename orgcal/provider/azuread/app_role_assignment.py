@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orgcal import resource_types
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
 from orgcal.provider.azuread.directory import Directory
@@ -18,7 +19,7 @@ ODATA_TYPE = "#microsoft.graph.appRoleAssignment"
 class AppRoleAssignment(Managed):
     """An app role of a resource, given to a user, group or service principal."""
 
-    token = "azuread:index/appRoleAssignment:AppRoleAssignment"  # noqa: S105 - a type, no secret
+    token = resource_types.APP_ROLE_ASSIGNMENT
     fields = {
         name: Field(required=True, replaces=True, rule=ids.guid_rule)
         for name in ("appRoleId", "principalObjectId", "resourceObjectId")
@@ -36,11 +37,13 @@ class AppRoleAssignment(Managed):
             "resourceId": resource_object_id,
         }
         made = directory.post(f"/servicePrincipals/{resource_object_id}/appRoleAssignedTo", body)
-        found = ids.AssignmentId(resource_object_id, str(made["id"]))
-        directory.remember(found.assignment_id)
-        yield CreatedResource(str(found), _state(made))
-        listed = directory.until(lambda: directory.found(_path(found)), f"the assignment {found.assignment_id}")
-        yield CreatedResource(str(found), _state(listed))
+        assignment = ids.AssignmentId(resource_object_id, str(made["id"]))
+        directory.remember(assignment.assignment_id)
+        yield CreatedResource(str(assignment), _state(made))
+        listed = directory.until(
+            lambda: directory.found(_path(assignment)), f"the assignment {assignment.assignment_id}"
+        )
+        yield CreatedResource(str(assignment), _state(listed))
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
         """The assignment as it is."""
@@ -49,13 +52,13 @@ class AppRoleAssignment(Managed):
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:  # noqa: ARG002
         """Delete the assignment through the resource's service principal, as the real plugin does."""
-        found = ids.AssignmentId.parse(resource_id)
-        directory.delete(_path(found))
-        directory.forget(found.assignment_id)
+        assignment = ids.AssignmentId.parse(resource_id)
+        directory.delete(_path(assignment))
+        directory.forget(assignment.assignment_id)
 
 
-def _path(found: ids.AssignmentId) -> str:
-    return f"/servicePrincipals/{found.resource_object_id}/appRoleAssignedTo/{found.assignment_id}"
+def _path(assignment: ids.AssignmentId) -> str:
+    return f"/servicePrincipals/{assignment.resource_object_id}/appRoleAssignedTo/{assignment.assignment_id}"
 
 
 def _state(listed: Mapping[str, Any]) -> Properties:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orgcal import resource_types
 from orgcal.provider._sdk import Call, InvalidInputs, Properties, reveal
 from orgcal.provider.azuread import ids
 from orgcal.provider.azuread.application_body import api_of, body_of, tags_of
@@ -22,7 +23,7 @@ from orgcal.provider.azuread.states import CreatedResource, meta
 class Application(Managed):
     """An application registration."""
 
-    token = "azuread:index/application:Application"  # noqa: S105 - a type, no secret
+    token = resource_types.APPLICATION
     fields = APPLICATION
     state_meta = meta(2, create=10, delete=5, read=5, update=10)
 
@@ -96,8 +97,8 @@ class Application(Managed):
 
     def _state(self, directory: Directory, object_id: str, known: Mapping[str, Any]) -> Properties | None:
         path = f"/applications/{object_id}"
-        found = directory.found(path)
-        if found is None:
+        application = directory.found(path)
+        if application is None:
             return None
         # Graph's v1.0 neither shows nor takes this one property.
         beta = directory.get(f"/beta{path}", {"$select": "oauth2RequirePostResponse"})
@@ -106,7 +107,7 @@ class Application(Managed):
             "preventDuplicateNames": bool(known.get("preventDuplicateNames")),
             "logoImage": known.get("logoImage") or "",  # as it was given: Graph shows it to browsers only
         }
-        return state_of(found, owners, bool(beta.get("oauth2RequirePostResponse"))) | plugins_own
+        return state_of(application, owners, bool(beta.get("oauth2RequirePostResponse"))) | plugins_own
 
     def _require_post(self, directory: Directory, object_id: str, news: Mapping[str, Any]) -> None:
         required = bool(news.get("oauth2PostResponseRequired"))

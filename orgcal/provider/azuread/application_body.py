@@ -72,8 +72,8 @@ def tags_of(features: Iterable[Mapping[str, Any]] | None) -> list[str]:
 
 
 def _block(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = values.get(name)
-    return found if isinstance(found, Mapping) else {}
+    block = values.get(name)
+    return block if isinstance(block, Mapping) else {}
 
 
 def _role_of(role: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,29 +53,29 @@ def _filled_value(item: Field, value: Any) -> Any:
 
 def problems(fields: Fields, given: Mapping[str, Any], place: str = "") -> dict[str, str]:
     """What is wrong with `given`: top-level argument -> sentence. Unknown values are never wrong."""
-    found: dict[str, str] = {}
+    wrong: dict[str, str] = {}
     for name, item in fields.items():
         where = f"{place}{name}"
         value = given.get(name)
         if value is None:
             if item.required and place:
-                found[where] = f"{where!r} is missing"
+                wrong[where] = f"{where!r} is missing"
             continue
         problem = _problem_of(item, value, where)
         for other in item.conflicts:
             if given.get(other) is not None:
                 problem = f"{where!r} cannot be given together with {other!r}"
         if problem:
-            found[where] = problem
+            wrong[where] = problem
         elif item.nested:
             entries = value if isinstance(value, list) else [value]
             for entry in entries:
                 if isinstance(entry, dict):
-                    found.update(problems(item.nested, entry, f"{where}."))
+                    wrong.update(problems(item.nested, entry, f"{where}."))
     unexpected = sorted(given.keys() - fields.keys() - {DEFAULTS}) if place else []
     for name in unexpected:
-        found[f"{place}{name}"] = f"there is no argument {place + name!r}"
-    return found
+        wrong[f"{place}{name}"] = f"there is no argument {place + name!r}"
+    return wrong
 
 
 def _problem_of(item: Field, value: Any, where: str) -> str | None:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import GraphError, UsageError
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
@@ -24,7 +25,7 @@ from orgcal.provider.azuread.states import CreatedResource, meta
 class ApplicationCertificate(Managed):
     """A certificate (public key) with which an application proves itself."""
 
-    token = "azuread:index/applicationCertificate:ApplicationCertificate"  # noqa: S105 - a type, no secret
+    token = resource_types.CERTIFICATE
     fields: ClassVar[Fields] = {
         "applicationId": Field(required=True, replaces=True, rule=ids.application_id_rule),
         "encoding": Field(replaces=True, default="pem", one_of=("pem", "base64", "hex")),
@@ -75,21 +76,23 @@ class ApplicationCertificate(Managed):
         internal/services/applications/application_certificate_resource.go of terraform-provider-azuread 3.9.0 (commit
         f0169e0e).
         """
-        found = ids.CredentialId.parse(resource_id, "certificate", self.title)
-        listed = _find(_application(directory, found), found.key_id)
-        return _state(found.application_object_id, found.key_id, listed) if listed else None
+        credential = ids.CredentialId.parse(resource_id, "certificate", self.title)
+        listed = _find(_application(directory, credential), credential.key_id)
+        return _state(credential.application_object_id, credential.key_id, listed) if listed else None
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:  # noqa: ARG002
         """Write the list without the certificate, and wait until the application shows it so."""
-        found = ids.CredentialId.parse(resource_id, "certificate", self.title)
-        path = f"/applications/{found.application_object_id}"
-        with directory.locked(found.application_object_id):
-            present = _application(directory, found).get("keyCredentials") or []
-            kept = [entry for entry in present if str(entry.get("keyId") or "").lower() != found.key_id.lower()]
-            body = {"@odata.type": APPLICATION_TYPE, "id": found.application_object_id, "keyCredentials": kept}
+        credential = ids.CredentialId.parse(resource_id, "certificate", self.title)
+        path = f"/applications/{credential.application_object_id}"
+        with directory.locked(credential.application_object_id):
+            present = _application(directory, credential).get("keyCredentials") or []
+            kept = [entry for entry in present if str(entry.get("keyId") or "").lower() != credential.key_id.lower()]
+            body = {"@odata.type": APPLICATION_TYPE, "id": credential.application_object_id, "keyCredentials": kept}
             directory.patch(path, body)
-            directory.forget(found.key_id)
-            directory.gone(lambda: _find(directory.get(path), found.key_id), f"the certificate {found.key_id}")
+            directory.forget(credential.key_id)
+            directory.gone(
+                lambda: _find(directory.get(path), credential.key_id), f"the certificate {credential.key_id}"
+            )
 
 
 def _key_of(value: str, encoding: str) -> str:
@@ -106,9 +109,9 @@ def _key_of(value: str, encoding: str) -> str:
     return base64.b64encode(f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n".encode()).decode()
 
 
-def _application(directory: Directory, found: ids.CredentialId) -> dict[str, Any]:
+def _application(directory: Directory, credential: ids.CredentialId) -> dict[str, Any]:
     try:
-        return directory.get(f"/applications/{found.application_object_id}")
+        return directory.get(f"/applications/{credential.application_object_id}")
     except GraphError as error:
         if error.status == 404:
             error.repair = "pulumi state delete with its URN: its application is gone, and a refresh fails like this"

@@ -131,13 +131,13 @@ class Directory:
                 seen += 1
             return result
 
-        found = self.wait(seen_enough, LAG_S)
-        if found is None:
+        shown = self.wait(seen_enough, LAG_S)
+        if shown is None:
             raise Unreachable(
                 f"{what} was created, but cannot be seen after {LAG_S:.0f} s",
                 repair="pulumi up, which goes on from here",
             )
-        return found
+        return shown
 
     def gone(self, read: Callable[[], object | None], what: str) -> None:
         """Wait until `read` gives None.
@@ -230,8 +230,8 @@ def _subject(path: str) -> str:
 
     The removal of an owner is about both: the owner may be old and the application new.
     """
-    found = path.removeprefix("/beta").strip("/").split("/")[1::2]
-    return path if path.endswith("/$ref") or not found else found[-1]
+    names = path.removeprefix("/beta").strip("/").split("/")[1::2]
+    return path if path.endswith("/$ref") or not names else names[-1]
 
 
 def set_owners(directory: Directory, path: str, present: list[str], wanted: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
 from orgcal.provider.azuread.application_fields import not_empty
@@ -26,7 +27,7 @@ def name_rule(value: object) -> str | None:
 class ApplicationFederatedIdentityCredential(Managed):
     """A trust in tokens of another issuer."""
 
-    token = "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential"  # noqa: S105
+    token = resource_types.FEDERATED_CREDENTIAL
     fields: ClassVar[Fields] = {
         "applicationId": Field(required=True, replaces=True, rule=ids.application_id_rule),
         "audiences": Field("list", required=True, at_most=1, rule=not_empty),
@@ -55,24 +56,24 @@ class ApplicationFederatedIdentityCredential(Managed):
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
         """The credential as it is."""
-        found = ids.CredentialId.parse(resource_id, KIND, self.title)
-        listed = directory.found(_path(found.application_object_id, found.key_id))
-        return _state(found.application_object_id, listed) if listed else None
+        credential = ids.CredentialId.parse(resource_id, KIND, self.title)
+        listed = directory.found(_path(credential.application_object_id, credential.key_id))
+        return _state(credential.application_object_id, listed) if listed else None
 
     def change(self, directory: Directory, resource_id: str, old: Properties, news: Properties) -> None:  # noqa: ARG002
         """Send everything but the name, which cannot change."""
-        found = ids.CredentialId.parse(resource_id, KIND, self.title)
-        with directory.locked(found.application_object_id):
-            directory.patch(_path(found.application_object_id, found.key_id), _body(news))
+        credential = ids.CredentialId.parse(resource_id, KIND, self.title)
+        with directory.locked(credential.application_object_id):
+            directory.patch(_path(credential.application_object_id, credential.key_id), _body(news))
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:  # noqa: ARG002
         """Delete the credential, and wait until it is gone."""
-        found = ids.CredentialId.parse(resource_id, KIND, self.title)
-        path = _path(found.application_object_id, found.key_id)
-        with directory.locked(found.application_object_id):
+        credential = ids.CredentialId.parse(resource_id, KIND, self.title)
+        path = _path(credential.application_object_id, credential.key_id)
+        with directory.locked(credential.application_object_id):
             directory.delete(path)
-            directory.forget(found.key_id)
-            directory.gone(lambda: directory.shown(path), f"the federated credential {found.key_id}")
+            directory.forget(credential.key_id)
+            directory.gone(lambda: directory.shown(path), f"the federated credential {credential.key_id}")
 
 
 def _path(object_id: str, credential_id: str) -> str:

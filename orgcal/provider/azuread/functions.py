@@ -47,21 +47,21 @@ class GetServicePrincipal(Function):
             raise UsageError(f"getServicePrincipal takes exactly one of {', '.join(_KEYS)}")
         directory = self._connection.directory
         try:
-            found = _lookup(directory, given[0], str(arguments[given[0]]))
-            beta = directory.get(f"/beta/servicePrincipals/{found['id']}", {"$select": "samlMetadataUrl"})
+            principal = _lookup(directory, given[0], str(arguments[given[0]]))
+            beta = directory.get(f"/beta/servicePrincipals/{principal['id']}", {"$select": "samlMetadataUrl"})
         except GraphError as error:
             details = f"{error.where}, request id {error.request_id}" if error.request_id else error.where
             raise OrgcalError(f"getServicePrincipal: {error.what} ({details})", repair=error.repair) from error
-        state = state_of(found, str(beta.get("samlMetadataUrl") or ""))
+        state = state_of(principal, str(beta.get("samlMetadataUrl") or ""))
         saml = state.pop("samlSingleSignOn")
         state["samlSingleSignOns"] = [saml] if saml else []
-        return {**state, "id": ids.service_principal_id(str(found["id"]))}
+        return {**state, "id": ids.service_principal_id(str(principal["id"]))}
 
 
 def _lookup(directory: Directory, key: str, value: str) -> dict[str, Any]:
     if key == "objectId":
-        found = directory.found(f"/servicePrincipals/{value}") if is_guid(value) else None
-        matches = [found] if found else []
+        principal = directory.found(f"/servicePrincipals/{value}") if is_guid(value) else None
+        matches = [principal] if principal else []
     else:
         name = "displayName" if key == "displayName" else "appId"
         listed = directory.items("/servicePrincipals", {"$filter": f"{name} eq {quoted(value)}"})

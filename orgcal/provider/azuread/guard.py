@@ -57,7 +57,7 @@ def guarded_session(pool_size: int = 1) -> Session:
 
 def _resolved(host: str) -> list[str]:
     try:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, None)]
-        return [address for address in found if not address.endswith("%lo0")]  # macOS: the loopback device itself
+        addresses = [str(entry[4][0]) for entry in socket.getaddrinfo(host, None)]
+        return [address for address in addresses if not address.endswith("%lo0")]  # macOS: the loopback device itself
     except OSError:
         return []  # then the connection fails too, and says why

@@ -78,13 +78,13 @@ class CredentialId:
         Raises:
             UsageError: it is not one of `kind`.
         """
-        found = _parsed(
+        parts = _parsed(
             rf"({GUID})/{kind}/({GUID})",
             resource_id,
             type_name,
             f"{_EXAMPLE}/{kind}/11111111-1111-1111-1111-111111111111",
         )
-        return cls(found[0], kind, found[1])
+        return cls(parts[0], kind, parts[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +104,17 @@ class AssignmentId:
         Raises:
             UsageError: it is not one.
         """
-        found = _parsed(
+        parts = _parsed(
             rf"/servicePrincipals/({GUID})/appRoleAssignedTo/([\w-]+)",
             resource_id,
             "AppRoleAssignment",
             f"/servicePrincipals/{_EXAMPLE}/appRoleAssignedTo/aaBBcc",
         )
-        return cls(found[0], found[1])
+        return cls(parts[0], parts[1])
 
 
 def _parsed(pattern: str, resource_id: str, type_name: str, example: str) -> tuple[str, ...]:
-    found = re.fullmatch(pattern, resource_id)
-    if found is None:
+    match = re.fullmatch(pattern, resource_id)
+    if match is None:
         raise UsageError(f"{resource_id!r} is not the id of an {type_name}", repair=f"write it as {example}")
-    return found.groups()
+    return match.groups()

@@ -25,9 +25,9 @@ def upload_logo(directory: Directory, application_path: str, image: str) -> None
 
     Graph has no way to take a picture away, and the real plugin tries none.
     """
-    found = _picture(image)
-    if found:
-        content, media_type = found
+    picture = _picture(image)
+    if picture:
+        content, media_type = picture
         directory.upload(f"{application_path}/logo", content, media_type)
 
 

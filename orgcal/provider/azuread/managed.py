@@ -13,10 +13,10 @@ from orgcal.provider._sdk import (
     Call,
     Created,
     Diff,
-    Found,
     Incomplete,
     InvalidInputs,
     Properties,
+    ReadResult,
     Resource,
     State,
     reveal,
@@ -90,9 +90,9 @@ class Managed(Resource):
 
     def check(self, call: Call, news: Properties, olds: Properties) -> Properties:  # noqa: ARG002
         """Inputs with defaults; see `orgcal.provider.azuread.fields`."""
-        found = problems(self.fields, reveal(news))
-        if found:
-            raise InvalidInputs(found)
+        wrong = problems(self.fields, reveal(news))
+        if wrong:
+            raise InvalidInputs(wrong)
         return filled(self.fields, news, reveal(olds))
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
@@ -132,7 +132,7 @@ class Managed(Resource):
                 raise Incomplete(self._created(made, news), self._explained(call, error)) from error
         return self._created(made, news)
 
-    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+    def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:
         """The resource as it is, for refresh and import."""
         importing = not old.outputs
         with self._named(call):
@@ -143,7 +143,7 @@ class Managed(Resource):
             return None
         outputs = self._kept(state, reveal(old.outputs))
         inputs = imported(self.fields, outputs) if importing else refreshed(self.fields, reveal(old.inputs), outputs)
-        return Found(resource_id, as_secret(inputs, old.inputs), self._outputs(resource_id, outputs, old.inputs))
+        return ReadResult(resource_id, as_secret(inputs, old.inputs), self._outputs(resource_id, outputs, old.inputs))
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:
         """Write what changed and read it back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import OrgcalError
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
@@ -18,7 +19,7 @@ from orgcal.provider.azuread.states import CreatedResource, meta
 class ApplicationPassword(Managed):
     """A client secret of an application."""
 
-    token = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105 - a type, no secret
+    token = resource_types.PASSWORD
     fields: ClassVar[Fields] = {
         "applicationId": Field(required=True, replaces=True, rule=ids.application_id_rule),
         "displayName": Field(computed=True, replaces=True),
@@ -52,19 +53,19 @@ class ApplicationPassword(Managed):
 
     def look(self, directory: Directory, resource_id: str, old: Properties) -> Properties | None:  # noqa: ARG002
         """The password without its value, which Graph does not tell again."""
-        found = ids.CredentialId.parse(resource_id, "password", self.title)
-        application = directory.found(f"/applications/{found.application_object_id}")
-        listed = _find(application, found.key_id) if application else None
-        return _state(found.application_object_id, found.key_id, listed) if listed else None
+        credential = ids.CredentialId.parse(resource_id, "password", self.title)
+        application = directory.found(f"/applications/{credential.application_object_id}")
+        listed = _find(application, credential.key_id) if application else None
+        return _state(credential.application_object_id, credential.key_id, listed) if listed else None
 
     def remove(self, directory: Directory, resource_id: str, old: Properties) -> None:  # noqa: ARG002
         """Remove the password, and wait until the application no longer shows it."""
-        found = ids.CredentialId.parse(resource_id, "password", self.title)
-        path = f"/applications/{found.application_object_id}"
-        with directory.locked(found.application_object_id):
-            directory.post(f"{path}/removePassword", {"keyId": found.key_id})
-            directory.forget(found.key_id)
-            directory.gone(lambda: _find(directory.get(path), found.key_id), f"the password {found.key_id}")
+        credential = ids.CredentialId.parse(resource_id, "password", self.title)
+        path = f"/applications/{credential.application_object_id}"
+        with directory.locked(credential.application_object_id):
+            directory.post(f"{path}/removePassword", {"keyId": credential.key_id})
+            directory.forget(credential.key_id)
+            directory.gone(lambda: _find(directory.get(path), credential.key_id), f"the password {credential.key_id}")
 
 
 def _find(application: Mapping[str, Any], key_id: str) -> Mapping[str, Any] | None:

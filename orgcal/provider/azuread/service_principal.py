@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import GraphError, OrgcalError
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
@@ -33,7 +34,7 @@ _OLD_FEATURES = {
 class ServicePrincipal(Managed):
     """A service principal."""
 
-    token = "azuread:index/servicePrincipal:ServicePrincipal"  # noqa: S105 - a type, no secret
+    token = resource_types.SERVICE_PRINCIPAL
     fields: ClassVar[Fields] = {
         "accountEnabled": Field("boolean", default=True),
         "alternativeNames": Field("set", rule=not_empty),
@@ -151,13 +152,13 @@ class ServicePrincipal(Managed):
 
     def _state(self, directory: Directory, object_id: str) -> Properties | None:
         path = f"/servicePrincipals/{object_id}"
-        found = directory.found(path)
-        if found is None:
+        principal = directory.found(path)
+        if principal is None:
             return None
         # Graph's v1.0 does not show this one property.
         beta = directory.get(f"/beta{path}", {"$select": "samlMetadataUrl"})
         owners = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
-        return state_of(found, str(beta.get("samlMetadataUrl") or "")) | {"owners": strings(owners)}
+        return state_of(principal, str(beta.get("samlMetadataUrl") or "")) | {"owners": strings(owners)}
 
 
 def state_of(principal: Mapping[str, Any], saml_metadata_url: str) -> Properties:

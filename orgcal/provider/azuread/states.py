@@ -22,10 +22,12 @@ def meta(schema_version: int, **timeouts_min: int) -> str:
         schema_version: of the type in the Terraform provider; 0 is left out.
         timeouts_min: create, read, update, delete in minutes.
     """
-    said: dict[str, Any] = {_TIMEOUTS: {name: minutes * 60 * _NANOSECONDS for name, minutes in timeouts_min.items()}}
+    meta_values: dict[str, Any] = {
+        _TIMEOUTS: {name: minutes * 60 * _NANOSECONDS for name, minutes in timeouts_min.items()}
+    }
     if schema_version:
-        said["schema_version"] = str(schema_version)
-    return json.dumps(said, separators=(",", ":"), sort_keys=True)
+        meta_values["schema_version"] = str(schema_version)
+    return json.dumps(meta_values, separators=(",", ":"), sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)

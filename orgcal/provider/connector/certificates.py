@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from orgcal import resource_types
 from orgcal.durations import parse_moment, rfc3339
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
     Call,
     Created,
     Diff,
-    Found,
     InvalidInputs,
     Prop,
     Properties,
+    ReadResult,
     Resource,
     Secret,
     State,
@@ -45,7 +46,7 @@ class KeyAndCertificate:
 class CertificateKey(Resource):
     """A key pair and certificate in the stack's state; made anew only when its keepers change."""
 
-    token = "orgcal:index:CertificateKey"  # noqa: S105
+    token = resource_types.CERTIFICATE_KEY
     inputs: ClassVar[Mapping[str, Prop]] = {
         "commonName": Prop(required=True, description="Subject of the certificate; nobody checks it."),
         "endDate": Prop(required=True, description="End of its validity, RFC 3339; from the ledger."),
@@ -70,12 +71,12 @@ class CertificateKey(Resource):
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """Replaced with its keepers; other inputs wait for the next key, since a live key must not change."""
-        found = self.compared(old.inputs, news)
-        if "keepers" in found.changed:
-            return Diff(found.changed, frozenset({"keepers"}))
-        if found.changed:
-            call.tell("info", f"{', '.join(sorted(found.changed))} takes effect with the next key only")
-        return found
+        diff = self.compared(old.inputs, news)
+        if "keepers" in diff.changed:
+            return Diff(diff.changed, frozenset({"keepers"}))
+        if diff.changed:
+            call.tell("info", f"{', '.join(sorted(diff.changed))} takes effect with the next key only")
+        return diff
 
     def create(self, call: Call, news: Properties) -> Created:  # noqa: ARG002
         made = make_certificate(news["commonName"], parse_moment(news["endDate"]))
@@ -89,7 +90,7 @@ class CertificateKey(Resource):
             },
         )
 
-    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+    def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:
         """What the state has: the key is nowhere else."""
         if not old.outputs:
             raise UsageError(
@@ -97,7 +98,7 @@ class CertificateKey(Resource):
                 where=call.name,
                 repair="let pulumi up make a new generation",
             )
-        return Found(resource_id, old.inputs, self._kept(old))
+        return ReadResult(resource_id, old.inputs, self._kept(old))
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
         return self._kept(old)

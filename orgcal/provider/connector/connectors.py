@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import UsageError
 from orgcal.platforms import (
     CatalogField,
@@ -19,10 +20,10 @@ from orgcal.provider._sdk import (
     Call,
     Created,
     Diff,
-    Found,
     InvalidInputs,
     Prop,
     Properties,
+    ReadResult,
     Resource,
     State,
     has_unknown,
@@ -40,7 +41,7 @@ _WIRE_NAMES: Mapping[CatalogField, str] = {
 class Connector(Resource):
     """A connector's entry; an entry that exists is adopted, and only what is declared is changed."""
 
-    token = "orgcal:index:Connector"  # noqa: S105
+    token = resource_types.CONNECTOR
     inputs: ClassVar[Mapping[str, Prop]] = {
         "platform": Prop("object", required=True, description="Kind and settings of the platform, without secrets."),
         "key": Prop(required=True, replaces=True, description="The entry's name for machines."),
@@ -65,8 +66,8 @@ class Connector(Resource):
         return news
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
-        found = self.compared(old.inputs, news)
-        changed, replaced = set(found.changed), set(found.replaced)
+        diff = self.compared(old.inputs, news)
+        changed, replaced = set(diff.changed), set(diff.replaced)
         if not has_unknown(news["scopes"]) and set(old.inputs.get("scopes", ())) == set(news["scopes"]):
             changed.discard("scopes")  # an order that a platform gives back is no change
         if naming.moved(old.inputs, news):
@@ -83,24 +84,24 @@ class Connector(Resource):
             call.tell("warning", f"adopted the connector {declared.key!r}, which had other settings ({changes})")
         return Created(naming.resource_id(news["platform"], declared.key), _outputs(ensured.entry))
 
-    def read(self, call: Call, resource_id: str, old: State) -> Found | None:  # noqa: ARG002
+    def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:  # noqa: ARG002
         """The entry. Import ids are `key`, or `{...settings...}/key` as JSON for a platform that needs settings."""
         settings, key = naming.parse_id(resource_id, old.inputs)
         entry = open_platform(settings, os.environ).read_connector(key)
         if entry is None:
             return None
-        held: Properties = {
+        catalog: Properties = {
             "displayName": entry.display_name,
             "description": entry.description,
             "scopes": None if entry.scopes is None else list(entry.scopes),
             "published": entry.published,
         }
-        known = {name: value for name, value in held.items() if value is not None}
+        known = {name: value for name, value in catalog.items() if value is not None}
         if "scopes" in known and set(known["scopes"]) == set(old.inputs.get("scopes", ())):
             known["scopes"] = old.inputs["scopes"]
         defaults = {"displayName": key, "description": "", "scopes": [], "published": True, "deleteConnected": False}
         inputs = {**defaults, **old.inputs, "platform": settings, "key": key, **known}
-        return Found(naming.resource_id(settings, key), inputs, _outputs(entry))
+        return ReadResult(naming.resource_id(settings, key), inputs, _outputs(entry))
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
         declared = _declared(news)

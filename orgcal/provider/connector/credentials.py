@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.durations import rfc3339
 from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 from orgcal.platforms import (
@@ -24,10 +25,10 @@ from orgcal.provider._sdk import (
     Call,
     Created,
     Diff,
-    Found,
     InvalidInputs,
     Prop,
     Properties,
+    ReadResult,
     Resource,
     Secret,
     State,
@@ -45,7 +46,7 @@ _MATERIAL = dict(zip(("clientSecret", "certificatePem", "privateKeyPem"), FIELDS
 class ConnectorCredentials(Resource):
     """A connector's credential. Only a keyed fingerprint of what the platform holds is kept to find drift."""
 
-    token = "orgcal:index:ConnectorCredentials"  # noqa: S105
+    token = resource_types.CONNECTOR_CREDENTIALS
     inputs: ClassVar[Mapping[str, Prop]] = {
         "platform": Prop("object", required=True, description="Kind and settings of the platform, without secrets."),
         "connectorKey": Prop(required=True, replaces=True, description="Key of the connector's entry."),
@@ -79,8 +80,8 @@ class ConnectorCredentials(Resource):
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """Changed inputs, and a secret that the platform does not hold any more."""
-        found = self.compared(old.inputs, news)
-        changed, replaced = set(found.changed), set(found.replaced)
+        diff = self.compared(old.inputs, news)
+        changed, replaced = set(diff.changed), set(diff.replaced)
         material = "clientSecret" if "clientSecret" in news else "privateKeyPem"
         if not has_unknown(news) and old.outputs.get("fingerprint") != _expected(old, news):
             changed.add(material)
@@ -96,37 +97,37 @@ class ConnectorCredentials(Resource):
     def create(self, call: Call, news: Properties) -> Created:
         platform = open_platform(news["platform"], os.environ)
         key = news["connectorKey"]
-        held = platform.read_credentials(key)
-        if held is not None and held.client_id not in (None, "", news["clientId"]):
+        stored = platform.read_credentials(key)
+        if stored is not None and stored.client_id not in (None, "", news["clientId"]):
             call.tell(
-                "warning", f"the connector {key!r} held a credential of the application {held.client_id}; replaced"
+                "warning", f"the connector {key!r} held a credential of the application {stored.client_id}; replaced"
             )
         salt = secrets.token_hex(32)
         return Created(naming.resource_id(news["platform"], key), _push(platform, news, salt))
 
-    def read(self, call: Call, resource_id: str, old: State) -> Found | None:  # noqa: ARG002
+    def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:  # noqa: ARG002
         """What the platform holds; a secret that is not ours is never taken into the state."""
         settings, key = naming.parse_id(resource_id, old.inputs)
-        held = open_platform(settings, os.environ).read_credentials(key)
-        if held is None:
+        stored = open_platform(settings, os.environ).read_credentials(key)
+        if stored is None:
             return None
         salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
         inputs: Properties = {**old.inputs, "platform": settings, "connectorKey": key}
-        if held.client_id is not None:
-            inputs["clientId"] = held.client_id
-        if held.generation is not None:
-            inputs["generation"] = held.generation
-        if held.credential is not None and held.credential.scopes:
-            kept = list(held.credential.scopes)
+        if stored.client_id is not None:
+            inputs["clientId"] = stored.client_id
+        if stored.generation is not None:
+            inputs["generation"] = stored.generation
+        if stored.credential is not None and stored.credential.scopes:
+            kept = list(stored.credential.scopes)
             inputs["scopes"] = old.inputs["scopes"] if set(kept) == set(old.inputs.get("scopes", ())) else kept
-        if not old.inputs and held.credential is not None:  # an import starts with what is there
-            inputs |= _material_of(held.credential.credential)
+        if not old.inputs and stored.credential is not None:  # an import starts with what is there
+            inputs |= _material_of(stored.credential.credential)
         outputs: Properties = {
-            "fingerprint": _seen(held, old, salt),
+            "fingerprint": _seen(stored, old, salt),
             "fingerprintKey": Secret(salt),
-            "pushedAt": old.outputs.get("pushedAt") or held.updated_at or "",
+            "pushedAt": old.outputs.get("pushedAt") or stored.updated_at or "",
         }
-        return Found(naming.resource_id(settings, key), inputs, outputs)
+        return ReadResult(naming.resource_id(settings, key), inputs, outputs)
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
         salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
@@ -138,11 +139,11 @@ class ConnectorCredentials(Resource):
 
 def _push(platform: Platform, news: Properties, salt: str) -> Properties:
     credential = _credential(news)
-    held = push_credentials(platform, news["connectorKey"], credential)
+    stored = push_credentials(platform, news["connectorKey"], credential)
     return {
         "fingerprint": credential.fingerprint(salt.encode()),
         "fingerprintKey": Secret(salt),
-        "pushedAt": held.updated_at or rfc3339(datetime.now(UTC)),
+        "pushedAt": stored.updated_at or rfc3339(datetime.now(UTC)),
     }
 
 
@@ -171,12 +172,12 @@ def _expected(old: State, news: Properties) -> str:
     return _credential(news).fingerprint(salt.encode())
 
 
-def _seen(held: StoredCredential, old: State, salt: str) -> str:
+def _seen(stored: StoredCredential, old: State, salt: str) -> str:
     """The fingerprint of what the platform holds, as far as it lets us look."""
-    if not held.intact:
+    if not stored.intact:
         return CHANGED_ELSEWHERE
-    if held.credential is not None:
-        return held.credential.fingerprint(salt.encode())
-    if held.updated_at is not None and held.updated_at != old.outputs.get("pushedAt"):
+    if stored.credential is not None:
+        return stored.credential.fingerprint(salt.encode())
+    if stored.updated_at is not None and stored.updated_at != old.outputs.get("pushedAt"):
         return CHANGED_ELSEWHERE
     return str(old.outputs.get("fingerprint") or CHANGED_ELSEWHERE)

@@ -45,9 +45,9 @@ class LedgerEntry:
         return {"created": self.created, "expires": self.expires, **happened}
 
     @classmethod
-    def from_wire(cls, said: Mapping[str, str]) -> LedgerEntry:
+    def from_wire(cls, entry: Mapping[str, str]) -> LedgerEntry:
         """The entry that `to_wire` gave."""
-        return cls(said["created"], said["expires"], said.get("superseded"), said.get("retired"))
+        return cls(entry["created"], entry["expires"], entry.get("superseded"), entry.get("retired"))
 
 
 @dataclass(frozen=True, slots=True)

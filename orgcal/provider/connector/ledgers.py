@@ -13,16 +13,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from orgcal import resource_types
 from orgcal.durations import NEVER
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
     Call,
     Created,
     Diff,
-    Found,
     InvalidInputs,
     Prop,
     Properties,
+    ReadResult,
     Resource,
     State,
     has_unknown,
@@ -33,7 +34,7 @@ from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerE
 class CredentialLedger(Resource):
     """Which generations of the credential there are and were; refuses to go backwards."""
 
-    token = "orgcal:index:CredentialLedger"  # noqa: S105
+    token = resource_types.CREDENTIAL_LEDGER
     inputs: ClassVar[Mapping[str, Prop]] = {
         "generations": Prop("array", required=True, description="Live generations, numbers from 1."),
         "active": Prop("integer", required=True, description="The live generation that the connector uses."),
@@ -66,10 +67,10 @@ class CredentialLedger(Resource):
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """What changed; dates of generations that are recorded never do."""
-        found = self.compared(old.inputs, news)
-        if "lifetime" in found.changed and _entries(old.inputs).keys() == _entries(news).keys():
+        diff = self.compared(old.inputs, news)
+        if "lifetime" in diff.changed and _entries(old.inputs).keys() == _entries(news).keys():
             call.tell("warning", _lifetime_waits(news))
-        return found
+        return diff
 
     def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
         return _end_dates(news)
@@ -77,7 +78,7 @@ class CredentialLedger(Resource):
     def create(self, call: Call, news: Properties) -> Created:  # noqa: ARG002
         return Created(f"ledger-{uuid.uuid4()}", _end_dates(news))
 
-    def read(self, call: Call, resource_id: str, old: State) -> Found | None:
+    def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:
         """What the state has: a ledger is nowhere else."""
         if not old.inputs:
             raise UsageError(
@@ -85,7 +86,7 @@ class CredentialLedger(Resource):
                 where=call.name,
                 repair="let pulumi up make a new one with the live generations of your config",
             )
-        return Found(resource_id, old.inputs, _end_dates(old.inputs))
+        return ReadResult(resource_id, old.inputs, _end_dates(old.inputs))
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
         return _end_dates(news)
@@ -104,7 +105,7 @@ def _wanted(inputs: Properties) -> DesiredGenerations:
 
 
 def _entries(inputs: Properties) -> Ledger:
-    return {int(number): LedgerEntry.from_wire(said) for number, said in inputs.get("entries", {}).items()}
+    return {int(number): LedgerEntry.from_wire(entry) for number, entry in inputs.get("entries", {}).items()}
 
 
 def _lifetime_waits(inputs: Properties) -> str:
