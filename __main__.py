@@ -6,12 +6,11 @@ They follow each other by their data alone: callback URL, redirect URI, applicat
 import os
 
 from orgcal.settings import Settings
-from provisioning import inputs, permissions, stack_output
+from provisioning import permissions, stack_output
 from provisioning.application import EntraApplication
 from provisioning.clouds import entra_endpoints, entra_provider
-from provisioning.connector import CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
-from provisioning.credentials import ApplicationCredentials, push
+from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
 from provisioning.program import load_settings, run_program
 
@@ -24,7 +23,7 @@ def story(settings: Settings) -> None:
     entra = entra_provider(settings.entra, endpoints)
     declared = permissions.declare(settings, provider=entra)
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
-    ledger = CredentialLedger(NAME, **inputs.ledger_inputs(settings, home.lifetime))
+    ledger = declare_ledger(NAME, settings, home.lifetime)
     # Steps 1, 5, 6, 8: the connector, its catalog text, its scopes, saved; it tells its callback URL.
     connector = ConnectorEntries(NAME, settings, after=ledger)
     # Steps 2 and 7: the multitenant application, with that redirect URI and the permissions of those scopes.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from orgcal.errors import UsageError
 
+_FOREVER_DAYS = 36_500
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _LONGEST = timedelta(days=3650)
 
@@ -57,3 +58,14 @@ def in_words(duration: timedelta) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
     return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+def days_left(expires: datetime, now: datetime) -> int | None:
+    """Whole days until a credential expires, negative afterwards; None for one that never does.
+
+    Args:
+        expires: its end date; one a century ahead stands for none.
+        now: the time, UTC.
+    """
+    days = (expires - now).days
+    return None if days > _FOREVER_DAYS else days

@@ -82,9 +82,8 @@ class EntraError(OrgcalError):
     """Entra ID refused a token request.
 
     Args:
-        error: the OAuth error, such as `invalid_client`; decide by this and the status only.
-        aadsts: the number of the AADSTS code or 0; good for hints only, since Microsoft changes them
-            (https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes).
+        error: the OAuth error, such as `invalid_client`.
+        aadsts: the number of the AADSTS code or 0; `orgcal.entra.aadsts.meaning_of` says what the two mean.
     """
 
     exit_code = 4

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pulumi
 
 from orgcal.settings import Settings
+from orgcal.settings.platform_rules import declared_connector
 from provisioning.connector import Connector
-from provisioning.inputs import connector_inputs
 
 
 class ConnectorEntries:
@@ -30,10 +30,27 @@ class ConnectorEntries:
     callback_urls: pulumi.Output[list[str]]
 
     def __init__(self, name: str, settings: Settings, *, after: pulumi.Resource) -> None:
-        self.main = Connector(name, **connector_inputs(settings, after=after))
+        self.main = _connector(name, settings, "", after)
         self.further = {
-            other: Connector(f"{name}-{other}", **connector_inputs(settings, other, after=after))
-            for other in settings.connector.also_push_to
+            other: _connector(f"{name}-{other}", settings, other, after) for other in settings.connector.also_push_to
         }
         urls = [entry.callback_url for entry in (self.main, *self.further.values())]
         self.callback_urls = pulumi.Output.all(*urls).apply(lambda said: list(dict.fromkeys(said)))
+
+
+def _connector(name: str, settings: Settings, other: str, after: pulumi.Resource) -> Connector:
+    """The entry in the main platform, or in the further one called `other`."""
+    declared = declared_connector(settings.connector, other)
+    return Connector(
+        name,
+        platform=settings.platform(other),
+        key=declared.key,
+        display_name=declared.display_name,
+        description=declared.description,
+        scopes=list(declared.scopes),
+        published=declared.published,
+        delete_connected=settings.connector.delete_connected or settings.ephemeral,
+        # Nothing leads from the ledger to the connector by data, but a stale checkout must be refused before the
+        # connector's catalog text is written too; everything else follows the connector.
+        opts=pulumi.ResourceOptions(protect=settings.protected, depends_on=[after]),
+    )

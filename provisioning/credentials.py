@@ -21,7 +21,6 @@ from provisioning.byo_certificate import read_certificate
 from provisioning.connector import CertificateKey, ConnectorCredentials, CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
 from provisioning.end_dates import compare_end_dates
-from provisioning.inputs import push_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,19 @@ class Material:
     key_id: pulumi.Output[str]
     ends: pulumi.Output[str]
     pushed: Mapping[str, Any]
+
+
+def declare_ledger(name: str, settings: Settings, lifetime: str) -> CredentialLedger:
+    """The ledger of the credential's generations; `lifetime` is what new ones get."""
+    return CredentialLedger(
+        name,
+        generations=list(settings.credential.generations),
+        active=settings.credential.active,
+        lifetime=lifetime,
+        world=settings.entra.cloud,
+        rollback_to=settings.credential.rollback_to,
+        opts=pulumi.ResourceOptions(protect=settings.protected),
+    )
 
 
 class ApplicationCredentials(pulumi.ComponentResource):
@@ -160,7 +172,10 @@ def push(
             connector_key=entry.key,
             client_id=application.client_id,
             **credentials.active.pushed,
-            **push_inputs(settings, other),
+            platform=settings.platform(other),
+            scopes=list(settings.connector.scopes),
+            generation=settings.credential.active,
+            opts=pulumi.ResourceOptions(protect=settings.protected),
         )
         for resource_name, (entry, other) in places.items()
     ]

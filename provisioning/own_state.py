@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from orgcal.entra.home.applications import APPLICATION_TYPE
+from orgcal.resource_types import APPLICATION
 
 _READ = "pulumi:pulumi:readStackResourceOutputs"
 """A function of the engine itself, which answers `{"outputs": {urn: {"type": ..., "outputs": {...}}}}`.
@@ -38,5 +38,5 @@ def application_in_state() -> str:
 
 
 def _application_in(resources: Mapping[str, Mapping[str, Any]]) -> str:
-    found = [item.get("outputs") or {} for item in resources.values() if item.get("type") == APPLICATION_TYPE]
+    found = [item.get("outputs") or {} for item in resources.values() if item.get("type") == APPLICATION]
     return str(found[0].get("objectId") or "") if len(found) == 1 else ""

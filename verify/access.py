@@ -113,17 +113,17 @@ class PatientTokens:
             seconds -= part
 
 
-def gain_access(target: Target, shared: RunContext) -> Access:
+def gain_access(target: Target, context: RunContext) -> Access:
     """Ask for a token of `target`, in the way the options say."""
-    options = shared.options
+    options = context.options
     connector = options.connector
     try:
-        source = _source(target, shared)
+        source = _source(target, context)
     except OrgcalError as error:
         return Access(_undecided(error))
     tokens = PatientTokens(source.tokens, options.pace.budget_s, options.stop)
     declared = frozenset(connector.permissions)
-    access = probe_tenant(shared.endpoints, tokens, shared.session, connector.client_id, declared)
+    access = probe_tenant(context.endpoints, tokens, context.session, connector.client_id, declared)
     if access.error is not None:
         return Access(_refused(target, access, access.error))
     exists = CheckResult("tenant", Verdict.PASS, "the tenant exists")
@@ -140,8 +140,8 @@ class _Source:
     instead: str = ""
 
 
-def _source(target: Target, shared: RunContext) -> _Source:
-    options = shared.options
+def _source(target: Target, context: RunContext) -> _Source:
+    options = context.options
     connector = options.connector
     instead = ""
     if (options.through_platform or connector.federated) and connector.credential.kind == "platform":
@@ -155,9 +155,9 @@ def _source(target: Target, shared: RunContext) -> _Source:
                 repair="only a connected organisation proves it",
             )
         instead = "the platform hands out no tokens"
-    found = shared.credential()
-    tokens = TokenSource(shared.endpoints, target.tenant_id, connector.client_id, found.credential, shared.session)
-    return _Source(tokens, f"credential {found.origin}", found.proof, instead)
+    located = context.credential()
+    tokens = TokenSource(context.endpoints, target.tenant_id, connector.client_id, located.credential, context.session)
+    return _Source(tokens, f"credential {located.origin}", located.proof, instead)
 
 
 def _granted(source: _Source) -> CheckResult:

@@ -12,6 +12,7 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import operator_tokens
 from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.errors import EntraError, GraphError, OrgcalError
+from orgcal.platforms.model import ConnectorSettings, StoredCredential
 from orgcal.stack.outputs import StackOutputs
 from verify.context import RunContext
 from verify.models import CheckResult, Options, Verdict
@@ -20,13 +21,13 @@ WARN_DAYS = 30
 """Two weeks to notice and two to act; `orgcal rotate` needs minutes."""
 
 
-def check_deployment(shared: RunContext) -> Iterator[CheckResult]:
+def check_deployment(context: RunContext) -> Iterator[CheckResult]:
     """The results of `agreement` and `expiry`; none where the verification does not start from a stack."""
-    outputs = shared.options.connector.outputs
+    outputs = context.options.connector.outputs
     if outputs is None:
         return
-    yield check_agreement(outputs, shared)
-    yield check_expiry(outputs, shared.options.now())
+    yield check_agreement(outputs, context)
+    yield check_expiry(outputs, context.options.now())
 
 
 def check_expiry(outputs: StackOutputs, now: datetime) -> CheckResult:
@@ -51,14 +52,14 @@ def check_expiry(outputs: StackOutputs, now: datetime) -> CheckResult:
     return CheckResult("expiry", Verdict.PASS, sentence, evidence=evidence)
 
 
-def check_agreement(outputs: StackOutputs, shared: RunContext) -> CheckResult:
+def check_agreement(outputs: StackOutputs, context: RunContext) -> CheckResult:
     """Do the connector in its platform and the application in the directory say what the stack's outputs say?"""
     differences: list[str] = []
     compared: list[str] = []
     unknown: list[str] = []
     for name, compare in (("connector", _connector), ("application", _application)):
         try:
-            differences += compare(outputs, shared)
+            differences += compare(outputs, context)
             compared.append(name)
         except (EntraError, GraphError) as error:
             unknown.append(f"{name} could not be read ({error.what})")
@@ -81,69 +82,84 @@ def check_agreement(outputs: StackOutputs, shared: RunContext) -> CheckResult:
     return CheckResult("agreement", Verdict.PASS, "connector, application and stack agree", evidence=evidence)
 
 
-def _connector(outputs: StackOutputs, shared: RunContext) -> list[str]:
+def _connector(outputs: StackOutputs, context: RunContext) -> list[str]:
     """Where the connector's entry and credential differ from the outputs; never a value of a secret."""
     from orgcal.platforms import open_platform
-    from orgcal.platforms.model import ConnectorSettings
 
-    platform = open_platform(outputs.platform, shared.options.environ or os.environ)
+    platform = open_platform(outputs.platform, context.options.environ or os.environ)
     entry = platform.read_connector(outputs.connector_key)
     if entry is None:
         return [f"the platform has no connector {outputs.connector_key!r}"]
     declared = ConnectorSettings(
         outputs.connector_key, outputs.connector_name, entry.description or "", outputs.scopes, entry.published or False
     )
-    said = [f"connector: {line}" for line in entry.differences(declared).values()]
+    differences = [*entry.differences(declared).values()]
     if entry.callback_url and entry.callback_url != outputs.callback_url:
-        said.append(f"connector: callback {entry.callback_url} instead of {outputs.callback_url}")
-    if outputs.credential_kind == "federated":  # the platform proves itself with tokens of its own
-        return said
-    held = platform.read_credentials(outputs.connector_key)
-    if held is None:
-        return [*said, "connector: it has no credential"]
-    if held.client_id is not None and held.client_id != outputs.client_id:
-        said.append(f"connector: client id {held.client_id} instead of {outputs.client_id}")
-    if held.generation is not None and held.generation != outputs.active_generation:
-        said.append(f"connector: credential {held.generation} instead of {outputs.active_generation}")
-    ours = outputs.client_secret
-    if held.credential is not None and ours is not None and outputs.credential_kind == "secret":
-        same = held.credential.credential == ClientSecret(ours.get_secret_value())
-        said += [] if same else ["connector: its secret is not the stack's"]
-    return said
+        differences.append(f"callback {entry.callback_url} instead of {outputs.callback_url}")
+    if outputs.credential_kind != "federated":  # such a platform proves itself with tokens of its own
+        differences += credential_differences(outputs, platform.read_credentials(outputs.connector_key))
+    return [f"connector: {item}" for item in differences]
 
 
-def _application(outputs: StackOutputs, shared: RunContext) -> list[str]:
+def credential_differences(outputs: StackOutputs, stored: StoredCredential | None) -> Iterator[str]:
+    """How the credential that a platform stores differs from the stack's, as far as the platform tells.
+
+    Args:
+        outputs: of the stack.
+        stored: what the platform says of it; None where it has none.
+    """
+    if stored is None:
+        yield "it has no credential"
+        return
+    if stored.client_id is not None and stored.client_id != outputs.client_id:
+        yield f"client id {stored.client_id} instead of {outputs.client_id}"
+    if stored.generation is not None and stored.generation != outputs.active_generation:
+        yield f"credential of generation {stored.generation} instead of {outputs.active_generation}"
+    elif (
+        outputs.credential_kind == "secret"
+        and outputs.client_secret is not None
+        and stored.credential is not None
+        and stored.credential.credential != ClientSecret(outputs.client_secret.get_secret_value())
+    ):
+        yield "its secret is not the stack's"
+
+
+def _application(outputs: StackOutputs, context: RunContext) -> list[str]:
     """Where the application in the directory differs from the outputs."""
-    options: Options = shared.options
-    tokens = operator_tokens(shared.endpoints, options.environ or os.environ, outputs.tenant_id, shared.session)
-    graph = GraphClient(shared.endpoints, tokens, shared.session, budget_s=30.0)
+    options: Options = context.options
+    tokens = operator_tokens(context.endpoints, options.environ or os.environ, outputs.tenant_id, context.session)
+    graph = GraphClient(context.endpoints, tokens, context.session, budget_s=30.0)
     select = "id,appId,signInAudience,web,requiredResourceAccess,passwordCredentials,keyCredentials"
     application = graph.get(f"/applications/{outputs.application_object_id}", {"$select": select})
-    said: list[str] = []
+    differences: list[str] = []
     if application.get("appId") != outputs.client_id:
-        said.append(f"application: client id {application.get('appId')} instead of {outputs.client_id}")
+        differences.append(f"application: client id {application.get('appId')} instead of {outputs.client_id}")
     if application.get("signInAudience") != "AzureADMultipleOrgs":
-        said.append(f"application: {application.get('signInAudience')} instead of multitenant")
+        differences.append(f"application: {application.get('signInAudience')} instead of multitenant")
     uris = set((application.get("web") or {}).get("redirectUris") or [])
     if missing := sorted(set(outputs.redirect_uris) - uris):
-        said.append(f"application: redirect URI missing: {', '.join(missing)}")
+        differences.append(f"application: redirect URI missing: {', '.join(missing)}")
     if surplus := sorted(uris - set(outputs.redirect_uris)):
-        said.append(f"application: redirect URI that the stack does not know: {', '.join(surplus)}")
+        differences.append(f"application: redirect URI that the stack does not know: {', '.join(surplus)}")
     declared = {permission.role_id: permission.name for permission in outputs.permissions}
-    found = _declared_roles(application)
-    said += [f"application: it does not declare {declared[role]}" for role in sorted(set(declared) - found)]
-    said += [f"application: it declares {role}, which no scope asks for" for role in sorted(found - set(declared))]
-    held = {
+    declared_now = _declared_roles(application)
+    differences += [
+        f"application: it does not declare {declared[role]}" for role in sorted(set(declared) - declared_now)
+    ]
+    differences += [
+        f"application: it declares {role}, which no scope asks for" for role in sorted(declared_now - set(declared))
+    ]
+    key_ids = {
         str(item.get("keyId"))
         for item in [*_parts(application, "passwordCredentials"), *_parts(application, "keyCredentials")]
     }
     if any(item.kind == "federated" for item in outputs.credentials):
         listed = graph.pages(f"/applications/{outputs.application_object_id}/federatedIdentityCredentials")
-        held |= {str(item.get("id")) for item in listed}
+        key_ids |= {str(item.get("id")) for item in listed}
     for item in outputs.credentials:
-        if item.key_id and item.key_id not in held:
-            said.append(f"application: credential {item.generation} ({item.key_id}) is gone")
-    return said
+        if item.key_id and item.key_id not in key_ids:
+            differences.append(f"application: credential {item.generation} ({item.key_id}) is gone")
+    return differences
 
 
 def _declared_roles(application: Mapping[str, Any]) -> set[str]:

@@ -46,7 +46,7 @@ _RESTRICTED = frozenset({"erroraccessdenied", "accessdenied"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one entry of a batch came to.
+    """The meaning of one entry of a batch that is no success.
 
     Attributes:
         retry: worth another try.
@@ -62,7 +62,7 @@ class Answer:
 
 @dataclass(slots=True)
 class ReadingStats:
-    """What reading one organisation came to.
+    """Counts and errors of the reading of one organisation.
 
     Attributes:
         listed: users listed, each once.
@@ -70,7 +70,7 @@ class ReadingStats:
         users_request_id: Graph's, of the last answer about users.
         expected: Graph's own count, which lags behind; None where it gave none.
         requests: requests for users and calendars, without those for tokens.
-        strange: entries of batches that were doubled, unknown or unreadable.
+        unusable: entries of batches that were doubled, unknown or unreadable.
         concurrency: batches in flight at most.
         waited_s: seconds that Graph made us wait.
         listing_error: why listing ended early.
@@ -86,7 +86,7 @@ class ReadingStats:
     users_request_id: str = ""
     expected: int | None = None
     requests: int = 0
-    strange: int = 0
+    unusable: int = 0
     retries: int = 0
     concurrency: int = 0
     throttles: int = 0
@@ -102,31 +102,31 @@ class MailboxClassifier:
 
     Args:
         endpoints: links must lead to its Graph.
-        work: takes what has to be asked again.
-        outcome: counts.
+        queue: takes reads that have to be repeated.
+        stats: counts.
         attempts: how often one read is tried.
-        told: called with each user that is done.
+        on_mailbox: called with each user that is done.
     """
 
     def __init__(
         self,
         endpoints: CloudEndpoints,
-        work: ReadQueue,
-        outcome: ReadingStats,
+        queue: ReadQueue,
+        stats: ReadingStats,
         attempts: int,
-        told: Callable[[Mailbox], None] | None,
+        on_mailbox: Callable[[Mailbox], None] | None,
     ) -> None:
         self._endpoints = endpoints
-        self._work = work
-        self._outcome = outcome
+        self._queue = queue
+        self._stats = stats
         self._attempts = attempts
-        self._told = told
+        self._on_mailbox = on_mailbox
         self._undecided_in_a_row = 0
 
-    def judge(self, reads: list[Read], answer: BatchAnswer) -> OrgcalError | None:
-        """Count the answers to `reads`; an error where going on makes no sense."""
-        self._outcome.strange += answer.strange
-        self._outcome.latencies.add(answer.elapsed_s)
+    def classify(self, reads: list[Read], answer: BatchAnswer) -> OrgcalError | None:
+        """Count the answers to `reads`; the error, where going on makes no sense."""
+        self._stats.unusable += answer.unusable
+        self._stats.latencies.add(answer.elapsed_s)
         refused: OrgcalError | None = None
         entries = answer.entries if answer.status == 200 else [None] * len(reads)
         for read, entry in zip(reads, entries, strict=True):
@@ -147,19 +147,19 @@ class MailboxClassifier:
     ) -> None:
         """Count `read` in its class, for good."""
         self._undecided_in_a_row = self._undecided_in_a_row + 1 if undecided else 0
-        if mailbox_class is MailboxClass.OK and self._told is None:
-            self._outcome.tally.add_read(read.user_id, read.calendars)
+        if mailbox_class is MailboxClass.OK and self._on_mailbox is None:
+            self._stats.tally.add_read(read.user_id, read.calendars)
             return
         calendars = read.calendars if mailbox_class is MailboxClass.OK else 0
         mailbox = Mailbox(read.user_id, mailbox_class, calendars, reason, request_id, read.name, undecided)
-        self._outcome.tally.add(mailbox)
-        if self._told:
-            self._told(mailbox)
+        self._stats.tally.add(mailbox)
+        if self._on_mailbox:
+            self._on_mailbox(mailbox)
 
     def _reason(self, answer: BatchAnswer, entry: BatchResponse | None) -> Answer:
         """Why there is no success for one read: by its own entry, or by the fate of the whole batch."""
         if entry is not None:
-            return classify(entry.status, entry.body, entry.headers)
+            return classify_error(entry.status, entry.body, entry.headers)
         if answer.status == 200:
             return Answer(MailboxClass.FAILED, "no answer in the batch", answer.request_id, retry=True)
         return Answer(
@@ -197,12 +197,12 @@ class MailboxClassifier:
             return
         read.path = path
         read.attempts = 0
-        self._work.again(read)
+        self._queue.again(read)
 
     def _failed(self, read: Read, answer: Answer) -> OrgcalError | None:
         if answer.unauthorised:
             read.refused_tokens += 1
-            self._work.again(read)
+            self._queue.again(read)
             if read.refused_tokens == 1:
                 return None
             return EntraError(  # a token fresh from Entra ID was refused too
@@ -215,8 +215,8 @@ class MailboxClassifier:
             return None
         read.attempts += 1
         if read.attempts < self._attempts:
-            self._outcome.retries += 1
-            self._work.again(read)
+            self._stats.retries += 1
+            self._queue.again(read)
             return None
         self.done(read, MailboxClass.FAILED, answer.reason, answer.request_id, undecided=True)
         if self._undecided_in_a_row < MAX_UNDECIDED_IN_A_ROW:
@@ -228,7 +228,7 @@ class MailboxClassifier:
         )
 
 
-def classify(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, Any]) -> Answer:
+def classify_error(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, Any]) -> Answer:
     """The class of an answer that is not a success.
 
     Args:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,10 +66,8 @@ def verify(
         reports = closing.enter_context(
             Reports.of(quiet=quiet, as_json=as_json, jsonl=jsonl, junit=junit, html=html, show_users=show_users)
         )
-        options = Options(
-            source.options.connector,
-            environ=source.options.environ,
-            given_credentials=source.options.given_credentials,
+        options = replace(
+            source.options,
             strict=strict,
             sample=sample,
             seed=seed,
@@ -152,19 +151,19 @@ def _interruptible(stopping: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@dataclass(frozen=True)
 class _Source:
     """Where connector and organisations come from.
 
-    Args:
+    Attributes:
         options: connector, environment and credentials; nothing else.
         described: organisations that the source itself names.
         registry: of the stack, where there is one.
     """
 
-    def __init__(self, options: Options, described: Sequence[Target], registry: Registry | None = None) -> None:
-        self.options = options
-        self.registry = registry
-        self._described = described
+    options: Options
+    described: Sequence[Target]
+    registry: Registry | None = None
 
     def targets(self, named: Sequence[str]) -> Iterator[Target]:
         """The organisations to verify: those `named`, each once, or all that are known.
@@ -177,15 +176,12 @@ class _Source:
         return iter({target.tenant_id.lower(): target for target in map(self._named, named)}.values())
 
     def _all(self) -> Iterator[Target]:
-        yield from self._described
+        yield from self.described
         if self.registry is not None:
-            from orgcal.tenants.model import State
-
-            for tenant in self.registry.tenants():
-                yield Target(tenant.tenant_id, tenant.name, invited=tenant.state is State.INVITED)
+            yield from registered_targets(self.registry)
 
     def _named(self, name: str) -> Target:
-        for target in self._described:
+        for target in self.described:
             if name.lower() in (target.tenant_id.lower(), target.organisation.lower()):
                 return Target(target.tenant_id, target.organisation, named=True)
         known = self.registry.get(name) if self.registry is not None else None
@@ -218,19 +214,21 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         connector, targets = sources.from_variables(os.environ)
         yield _Source(Options(connector, environ=dict(os.environ)), targets)
     else:
-        from orgcal.stack.prepare import prepare
-        from orgcal.tenants.registry import open_stack_registry
+        from orgcal.stack.open_stack import OpenStack
 
-        stack = stack or "dev"
-        prepared = prepare(stack, os.environ, plugin=False)
-        environ = prepared.environment.to_environ(prepared.environ)
-        prepared.environment.running_endpoints()
-        connector, given = sources.from_outputs(prepared.outputs())
-        registry = open_stack_registry(prepared.environment.stack_dir, stack, os.environ)
-        try:
-            yield _Source(Options(connector, environ=environ, given_credentials=given), (), registry)
-        finally:
-            registry.close()
+        with OpenStack(stack or "dev", os.environ) as opened:
+            opened.environment.running_endpoints()
+            connector, given = sources.from_outputs(opened.outputs)
+            options = Options(connector, environ=opened.environ, given_credential=given)
+            yield _Source(options, (), opened.registry)
+
+
+def registered_targets(registry: Registry) -> Iterator[Target]:
+    """Every organisation of a registry."""
+    from orgcal.tenants.model import State
+
+    for tenant in registry.tenants():
+        yield Target(tenant.tenant_id, tenant.name, invited=tenant.state is State.INVITED)
 
 
 def record(registry: Registry, summary: Summary) -> None:

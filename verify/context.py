@@ -1,4 +1,4 @@
-"""What the checks of one process share: addresses, one session, the credential, and the connections in flight."""
+"""The context of a run: addresses, one session, the credential, and the batches in flight of all organisations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import OrgcalError
-from verify.credentials import Found, find_credential
+from verify.credentials import LocatedCredential, find_credential
 from verify.models import Options
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LEAST_SHARE = 4
 
 
 class RunContext:
-    """Made once for each process that verifies.
+    """What the checks of one process share; made once for each process that verifies.
 
     Attributes:
         endpoints: where Entra ID and Graph are.
@@ -35,25 +35,25 @@ class RunContext:
             self.endpoints, pool_size=self._cap + 2 * options.organisations_at_once
         )
         self._lock = threading.Lock()
-        self._found: Found | OrgcalError | None = None
+        self._located: LocatedCredential | OrgcalError | None = None
         self._active = 0
         self._in_flight = 0
 
-    def credential(self) -> Found:
-        """The connector's credential, looked for once; the same refusal for everybody who asks after a failure.
+    def credential(self) -> LocatedCredential:
+        """The connector's credential, read once; the same error for every caller after a failure.
 
         Raises:
-            OrgcalError: no place tells it.
+            OrgcalError: it cannot be read anywhere.
         """
         with self._lock:
-            if self._found is None:
+            if self._located is None:
                 try:
-                    self._found = find_credential(self.options)
+                    self._located = find_credential(self.options)
                 except OrgcalError as error:
-                    self._found = error
-        if isinstance(self._found, OrgcalError):
-            raise self._found
-        return self._found
+                    self._located = error
+        if isinstance(self._located, OrgcalError):
+            raise self._located
+        return self._located
 
     def entered(self) -> None:
         """One more organisation is being read."""
@@ -72,7 +72,7 @@ class RunContext:
         return in_flight < part or self._in_flight < self._cap
 
     def sent(self, batches: int) -> None:
-        """So many batches left, or came back where it is negative."""
+        """Count batches that left, or with a negative number those that came back."""
         with self._lock:
             self._in_flight += batches
 

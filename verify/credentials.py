@@ -17,8 +17,8 @@ from verify.models import Options, Proof, SecretReference
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A credential, where it comes from as words for a sentence, and what a token for it proves."""
+class LocatedCredential:
+    """A credential, the place it comes from as words for a sentence, and what a token for it proves."""
 
     credential: Credential
     origin: str
@@ -36,7 +36,7 @@ class NoCredential(UsageError):
     """The connector has none: that is the connector's state, while other wrong settings say nothing about it."""
 
 
-def find_credential(options: Options) -> Found:
+def find_credential(options: Options) -> LocatedCredential:
     """The connector's credential.
 
     Raises:
@@ -50,39 +50,40 @@ def find_credential(options: Options) -> Found:
     except CannotTell as error:
         if connector.fallback is None:
             raise
-        found = _read(connector.fallback, options)
-        return replace(found, origin=f"{found.origin}, not the connector's own, as {error.what}")
+        located = _read(connector.fallback, options)
+        return replace(located, origin=f"{located.origin}, not the connector's own, as {error.what}")
 
 
-def _read(reference: SecretReference, options: Options) -> Found:
+def _read(reference: SecretReference, options: Options) -> LocatedCredential:
     if reference.kind == "platform":
         return _from_platform(reference, options.environ)
     if reference.kind == "given":
-        return Found(options.given_credentials[reference.name], "from the stack", "stack")
+        assert options.given_credential is not None  # `sources.from_outputs` gives both or neither
+        return LocatedCredential(options.given_credential, "from the stack", "stack")
     if reference.kind == "environment":
         value = options.environ.get(reference.name, "")
         if not value:
             raise UsageError("the variable is not set", where=reference.name, repair="set it, or name a file instead")
-        return Found(ClientSecret(value), f"from the variable {reference.name}")
-    return Found(_from_file(Path(reference.name)), f"from the file {Path(reference.name).name}")
+        return LocatedCredential(ClientSecret(value), f"from the variable {reference.name}")
+    return LocatedCredential(_from_file(Path(reference.name)), f"from the file {Path(reference.name).name}")
 
 
-def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Found:
+def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> LocatedCredential:
     from orgcal.platforms import open_platform
 
     platform = open_platform(reference.settings, environ or os.environ)
     if platform.capabilities.reads_back != "value":
         raise CannotTell("the platform does not show credentials", where=platform.place, repair=_INSTEAD)
-    held = platform.read_credentials(reference.name)
-    if held is None:
+    stored = platform.read_credentials(reference.name)
+    if stored is None:
         raise NoCredential(
             "the connector has no credential",
             where=f"connector {reference.name!r}",
             repair="pulumi up",
         )
-    if held.credential is None:
+    if stored.credential is None:
         raise CannotTell("the platform does not show this credential", where=platform.place, repair=_INSTEAD)
-    return Found(held.credential.credential, "read back from the connector", "connector")
+    return LocatedCredential(stored.credential.credential, "read back from the connector", "connector")
 
 
 def _from_file(path: Path) -> Credential:

@@ -1,4 +1,4 @@
-"""What goes into a verification and what comes out of it."""
+"""Inputs and results of a verification."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Verdict(enum.StrEnum):
 
 
 class MailboxClass(enum.StrEnum):
-    """What came of reading one user's calendars; each user listed is in exactly one of these."""
+    """The result of reading one user's calendars; each user listed is in exactly one of these."""
 
     OK = "ok"
     NO_MAILBOX = "no_mailbox"
@@ -54,7 +54,7 @@ class CheckResult:
     Attributes:
         check: which check.
         verdict: how it ended.
-        sentence: what was found, for a person; without secrets, with users by object id only.
+        sentence: for a person; without secrets, with users by object id only.
         repair: what to do about it; empty where nothing is to be done.
         tenant_id: the organisation; empty for checks of the connector itself.
         organisation: the organisation's name as the caller knows it.
@@ -110,7 +110,7 @@ class SecretReference:
 
     Attributes:
         kind: `platform` reads it back from the connector's settings; `file` and `environment` name a place; `given`
-            is looked up among `Options.given_credentials`, which never leave the process.
+            is `Options.given_credential`, which never leaves the process.
         name: connector key, path, name of a variable, or key.
         settings: of the platform, without secrets.
     """
@@ -204,7 +204,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """What came of one user.
+    """The result for one user.
 
     Attributes:
         calendars: calendars read; 0 unless the class is `ok`.
@@ -224,7 +224,7 @@ class Mailbox:
 
 
 class Listener(Protocol):
-    """Told about a run while it goes on; methods are called from the threads that read, and must be quick."""
+    """Follows a run while it goes on; methods are called from the threads that read, and must be quick."""
 
     @property
     def wants_mailboxes(self) -> bool:
@@ -285,7 +285,7 @@ class Options:
         through_platform: use the access token that the platform hands out.
         show_users: user names may appear in details.
         organisations_at_once: organisations verified at the same time.
-        given_credentials: credentials by key, for references of kind `given`.
+        given_credential: the credential that references of kind `given` mean.
         stop: asked often; the run ends early, and says so, once it is true.
         now: the time that lifetimes are compared with.
     """
@@ -300,7 +300,7 @@ class Options:
     show_users: bool = False
     organisations_at_once: int = 16
     pace: Pace = field(default_factory=Pace)
-    given_credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
+    given_credential: Credential | None = field(default=None, repr=False)
     listener: Listener | None = None
     stop: Callable[[], bool] = never
     now: Callable[[], datetime] = utc_now

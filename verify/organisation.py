@@ -17,20 +17,20 @@ from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "events")
 
 
-def verify_organisation(target: Target, shared: RunContext) -> list[CheckResult]:
+def verify_organisation(target: Target, context: RunContext) -> list[CheckResult]:
     """The results of `target`, in the order of `ORDER`; errors become results, never exceptions."""
-    options = shared.options
+    options = context.options
     if target.invited and not (target.named or options.strict):
         sentence = "invited, and has not consented yet"
         command = options.connector.consent_command(target.organisation or target.tenant_id)
         repair = f"send this link to its administrator: {target.consent_link}" if target.consent_link else command
         return [_of(target, CheckResult("token", Verdict.SKIP, sentence, repair))]
     began = time.perf_counter()
-    shared.entered()
+    context.entered()
     try:
-        results = _checks(target, shared)
+        results = _checks(target, context)
     finally:
-        shared.left()
+        context.left()
         if options.listener:
             options.listener.finished(target)
     elapsed_s = time.perf_counter() - began
@@ -39,27 +39,27 @@ def verify_organisation(target: Target, shared: RunContext) -> list[CheckResult]
     ]
 
 
-def _checks(target: Target, shared: RunContext) -> list[CheckResult]:
-    access = gain_access(target, shared)
+def _checks(target: Target, context: RunContext) -> list[CheckResult]:
+    access = gain_access(target, context)
     results = list(access.results)
     if access.tokens is None:
         missing = "there is no token to read with"
         return results + [CheckResult(check, Verdict.SKIP, missing) for check in ORDER[2:5]]
-    outcome = _read(target, shared, access.tokens)
-    connector = shared.options.connector
+    stats = _read(target, context, access.tokens)
+    connector = context.options.connector
     again = connector.consent_command(target.tenant_id)
-    results.append(roles_verdict(again, access, frozenset(connector.permissions), outcome))
-    results.append(users_verdict(outcome))
-    results.append(calendars_verdict(outcome, access.roles))
-    if "events" in shared.options.probes:
+    results.append(roles_verdict(again, access, frozenset(connector.permissions), stats))
+    results.append(users_verdict(stats))
+    results.append(calendars_verdict(stats, access.roles))
+    if "events" in context.options.probes:
         from verify.probes import probe_events
 
-        results.append(probe_events(shared, access, outcome))
+        results.append(probe_events(context, access, stats))
     return results
 
 
-def _read(target: Target, shared: RunContext, tokens: Tokens) -> ReadingStats:
-    options = shared.options
+def _read(target: Target, context: RunContext, tokens: Tokens) -> ReadingStats:
+    options = context.options
     listener = options.listener
     progress = Progress()
     if listener is not None:
@@ -70,24 +70,24 @@ def _read(target: Target, shared: RunContext, tokens: Tokens) -> ReadingStats:
             mailbox=(lambda mailbox: listener.mailbox(target, mailbox)) if listener.wants_mailboxes else None,
         )
     reading = Reading(
-        shared.endpoints,
+        context.endpoints,
         tokens,
-        shared.session,
+        context.session,
         pace=options.pace,
         sample=options.sample,
         seed=options.seed,
         with_names=options.show_users,
         stopped=options.stop,
         progress=progress,
-        connections=None if options.pace.fixed else shared,
+        connections=None if options.pace.fixed else context,
     )
     return reading.run()
 
 
 def unforeseen(target: Target, error: Exception) -> CheckResult:
     """The result for an organisation whose checks broke in a way that nobody foresaw; the others go on."""
-    said = error.what if isinstance(error, OrgcalError) else f"{type(error).__name__} inside the verification"
-    return _of(target, CheckResult("calendars", Verdict.ERROR, said, "report this with the version of orgcal"))
+    sentence = error.what if isinstance(error, OrgcalError) else f"{type(error).__name__} inside the verification"
+    return _of(target, CheckResult("calendars", Verdict.ERROR, sentence, "report this with the version of orgcal"))
 
 
 def interrupted(target: Target) -> CheckResult:

@@ -18,7 +18,7 @@ DENIALS = frozenset({"erroraccessdenied", "accessdenied"})
 """Exchange's refusals; a refusal of the directory's, or of a proxy, is not the one that the scopes promise."""
 
 
-def probe_events(shared: RunContext, access: Access, outcome: ReadingStats) -> CheckResult:
+def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> CheckResult:
     """Can an event be read with its body where the scopes promise that, and not where they do not?
 
     `Calendars.ReadBasic.All` promises events without body, attachments and extensions; both a refusal of the body and
@@ -26,16 +26,16 @@ def probe_events(shared: RunContext, access: Access, outcome: ReadingStats) -> C
 
     Source: https://learn.microsoft.com/en-us/graph/permissions-reference#calendarsreadbasicall
     """
-    declared = frozenset(shared.options.connector.permissions)
+    declared = frozenset(context.options.connector.permissions)
     if not declared & READS_CALENDARS:
         return CheckResult("events", Verdict.SKIP, "no scope of the connector promises events")
-    if not outcome.tally.readable or access.tokens is None:
+    if not stats.tally.readable or access.tokens is None:
         return CheckResult("events", Verdict.SKIP, "there is no readable mailbox to probe")
     promised = bool(declared & READS_EVENTS)
-    graph = GraphClient(shared.endpoints, access.tokens, shared.session, budget_s=30.0)
-    evidence: dict[str, Any] = {"mailboxes": len(outcome.tally.readable), "events": 0}
+    graph = GraphClient(context.endpoints, access.tokens, context.session, budget_s=30.0)
+    evidence: dict[str, Any] = {"mailboxes": len(stats.tally.readable), "events": 0}
     result = partial(CheckResult, "events", evidence=evidence)
-    for user_id in outcome.tally.readable:
+    for user_id in stats.tally.readable:
         path = f"/users/{quote(user_id, safe='')}/events"
         try:
             # Without `$select`: naming a property that the scopes keep back would be refused for that reason alone.

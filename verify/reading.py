@@ -1,8 +1,8 @@
 """Reads the calendars of every user of one organisation: the engine.
 
-One thread lists users, some carry batches of 20 reads, and one, the caller's, decides: it packs batches (`work`), keeps
-as many in flight as the window allows (`concurrency`), and counts each user once (`judging`). The others only send and
-parse. Nothing that is held grows with the number of users.
+One thread lists users, some carry batches of 20 reads, and one, the caller's, decides: it packs batches (`batching`),
+keeps as many in flight as the window allows (`concurrency`), and counts each user once (`classification`). The others
+only send and parse. Memory does not grow with the number of users.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGES_AHEAD = 3
 
 @dataclass(slots=True)
 class Progress:
-    """Whom the engine tells what; each may be left out.
+    """Callbacks that report the progress of a reading; all optional.
 
     Attributes:
         total: Graph's own count of users.
@@ -48,13 +48,13 @@ class Progress:
 
 
 class Connections(Protocol):
-    """What organisations that are read at the same time share; `verify.context.Shared` is the usual one."""
+    """The batches in flight of all organisations that are read together; `verify.context.RunContext` counts them."""
 
     def may_send(self, in_flight: int) -> bool:
         """Whether one that has `in_flight` batches in flight may send one more."""
 
     def sent(self, batches: int) -> None:
-        """So many batches left, or came back where it is negative."""
+        """Count batches that left, or with a negative number those that came back."""
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class Reading:
         sample: read so many users, chosen by `seed`; 0 reads all.
         with_names: ask for user principal names too.
         stopped: true ends the reading early.
-        progress: whom to tell.
+        progress: callbacks.
         connections: shared with other organisations that are read at the same time.
     """
 
@@ -136,9 +136,9 @@ class Reading:
             throttled=lambda: self._events.put(_Throttled()),
         )
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
-        self._outcome = ReadingStats()
-        self._work = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
-        self._judge = MailboxClassifier(endpoints, self._work, self._outcome, pace.attempts, self._progress.mailbox)
+        self._stats = ReadingStats()
+        self._queue = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
+        self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace.attempts, self._progress.mailbox)
         self._sender = BatchSender(session, f"{endpoints.graph_url}/v1.0", LOW_PRIORITY)
         self._listing = True
         self._in_flight = 0
@@ -153,14 +153,14 @@ class Reading:
                 pool.submit(self._reported, self._count)
                 self._fill(pool)
                 while self._listing or self._in_flight:
-                    self._take(self._events.get())
+                    self._handle(self._events.get())
                     self._fill(pool)
             finally:
                 self._abandon()
                 if self._connections and self._in_flight:  # only where something broke that nobody foresaw
                     self._connections.sent(-self._in_flight)
         while not self._events.empty():  # a count that came late
-            self._take(self._events.get())
+            self._handle(self._events.get())
         return self._finished()
 
     # --- what the other threads do: they only put events into the queue ---
@@ -216,25 +216,25 @@ class Reading:
         while self._in_flight < self._window.limit:
             if self._connections and not self._connections.may_send(self._in_flight):
                 return
-            reads = self._work.next_batch(self._in_flight)
+            reads = self._queue.next_batch(self._in_flight)
             if not reads:
                 return
             self._count_in_flight(1)
             pool.submit(self._reported, self._carry, reads)
 
-    def _take(self, event: _Event) -> None:
+    def _handle(self, event: _Event) -> None:
         match event:
             case _Listed(None, error):
                 self._listing = False
-                self._work.listing_ended()
-                self._outcome.listing_error = error
+                self._queue.listing_ended()
+                self._stats.listing_error = error
             case _Listed(page):
-                for user in self._work.add_page(page or []):
-                    self._judge.done(Read(*user), MailboxClass.NOT_READ, "left out by the sample")
+                for user in self._queue.add_page(page or []):
+                    self._classifier.done(Read(*user), MailboxClass.NOT_READ, "left out by the sample")
             case _Answered(reads, answer, error):
-                self._take_answer(reads, answer, error)
+                self._handle_answer(reads, answer, error)
             case _Counted(count):
-                self._outcome.expected = count
+                self._stats.expected = count
                 if count is not None and self._progress.total:
                     self._progress.total(count)
             case _Throttled():
@@ -242,20 +242,20 @@ class Reading:
             case Exception():
                 raise event
         if self._progress.counts:
-            self._progress.counts(self._work.listed, self._outcome.tally.total)
+            self._progress.counts(self._queue.listed, self._stats.tally.total)
 
-    def _take_answer(self, reads: list[Read], answer: BatchAnswer | None, error: OrgcalError | None) -> None:
+    def _handle_answer(self, reads: list[Read], answer: BatchAnswer | None, error: OrgcalError | None) -> None:
         self._count_in_flight(-1)
         if answer is None:
             for read in reads:
-                self._work.again(read)
+                self._queue.again(read)
         else:
             self._batches += 1
             throttled = answer.throttled or answer.limit_share >= NEARLY_THROTTLED
             self._window.answered(self._in_flight, throttled=throttled)
-            error = self._judge.judge(reads, answer)
+            error = self._classifier.classify(reads, answer)
         if error is not None:
-            self._outcome.reading_error = self._outcome.reading_error or error
+            self._stats.reading_error = self._stats.reading_error or error
             self._abandon()
 
     def _count_in_flight(self, batches: int) -> None:
@@ -270,22 +270,22 @@ class Reading:
 
     def _finished(self) -> ReadingStats:
         """Count those who were listed and not read, so that the classes add up whatever happened."""
-        outcome = self._outcome
-        if self._gate.exhausted and outcome.reading_error is None:
-            outcome.reading_error = Unreachable(
+        stats = self._stats
+        if self._gate.exhausted and stats.reading_error is None:
+            stats.reading_error = Unreachable(
                 f"Microsoft Graph throttles this application for longer than the {self._pace.budget_s:.0f} s allowed",
                 where="POST /$batch",
                 repair="try again later, or with a larger --budget",
             )
-        outcome.listing_complete = self._users.complete
-        outcome.complete = self._users.complete and self._work.empty and outcome.reading_error is None
-        for read in self._work.drain():
-            self._judge.done(read, MailboxClass.NOT_READ, "the run ended before")
-        outcome.listed = self._work.listed
-        outcome.repeated = self._users.repeated
-        outcome.users_request_id = self._users.request_id
-        outcome.requests = self._batches + self._users.requests
-        outcome.concurrency = self._window.reached
-        outcome.throttles = self._window.throttles
-        outcome.waited_s = round(self._gate.waited_s, 3)
-        return outcome
+        stats.listing_complete = self._users.complete
+        stats.complete = self._users.complete and self._queue.empty and stats.reading_error is None
+        for read in self._queue.drain():
+            self._classifier.done(read, MailboxClass.NOT_READ, "the run ended before")
+        stats.listed = self._queue.listed
+        stats.repeated = self._users.repeated
+        stats.users_request_id = self._users.request_id
+        stats.requests = self._batches + self._users.requests
+        stats.concurrency = self._window.reached
+        stats.throttles = self._window.throttles
+        stats.waited_s = round(self._gate.waited_s, 3)
+        return stats

@@ -37,15 +37,15 @@ def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, N
     stopping = threading.Event()
     asked = options.stop
     options = replace(options, stop=lambda: stopping.is_set() or asked())
-    shared = RunContext(options)
+    context = RunContext(options)
     try:
-        yield from check_deployment(shared)
+        yield from check_deployment(context)
         pool = ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation")
         try:
             yield from _settled(
                 targets,
                 options,
-                lambda target: pool.submit(verify_organisation, target, shared),
+                lambda target: pool.submit(verify_organisation, target, context),
                 at_once=options.organisations_at_once,
             )
         except BaseException:
@@ -56,7 +56,7 @@ def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, N
             raise
         pool.shutdown()
     finally:
-        shared.close()
+        context.close()
 
 
 def run_on(
@@ -78,11 +78,11 @@ def run_on(
         UsageError: the connector's cloud cannot be found, or its secret is not where another process can read it.
     """
     travelling = for_workers(options, workers)
-    shared = RunContext(options)
+    context = RunContext(options)
     try:
-        yield from check_deployment(shared)
+        yield from check_deployment(context)
     finally:
-        shared.close()
+        context.close()
     yield from _settled(
         targets,
         options,
@@ -116,7 +116,7 @@ def for_workers(options: Options, workers: int) -> Options:
         connector=replace(connector, outputs=None, fallback=fallback),
         environ={name: value for name, value in options.environ.items() if name in TRAVELS},
         listener=None,
-        given_credentials={},
+        given_credential=None,
         stop=never,
         now=utc_now,
         pace=replace(options.pace, cap=cap, start=min(options.pace.start, cap)),
@@ -126,11 +126,11 @@ def for_workers(options: Options, workers: int) -> Options:
 
 def verify_elsewhere(target: Target, options: Options) -> list[CheckResult]:
     """One organisation, in a process of its own."""
-    shared = RunContext(replace(options, environ={**os.environ, **options.environ}))
+    context = RunContext(replace(options, environ={**os.environ, **options.environ}))
     try:
-        return verify_organisation(target, shared)
+        return verify_organisation(target, context)
     finally:
-        shared.close()
+        context.close()
 
 
 def _settled(

@@ -59,19 +59,16 @@ class ConnectorFile(BaseModel):
     tenants: tuple[ConnectorTarget, ...] = Field(default=())
 
 
-def from_outputs(outputs: StackOutputs) -> tuple[Connector, dict[str, Credential]]:
-    """The connector that a stack deployed, and the credentials that must stay in this process."""
-    given: dict[str, Credential] = {}
-    fallback: SecretReference | None = None
-    if outputs.client_secret is not None:
-        given["stack"] = ClientSecret(outputs.client_secret.get_secret_value())
-        fallback = SecretReference("given", "stack")
+def from_outputs(outputs: StackOutputs) -> tuple[Connector, Credential | None]:
+    """The connector that a stack deployed, and its secret, which must stay in this process; None if it has none."""
+    secret = outputs.client_secret
+    given = None if secret is None else ClientSecret(secret.get_secret_value())
     connector = Connector(
         cloud=outputs.cloud,
         client_id=outputs.client_id,
         permissions=tuple(permission.name for permission in outputs.permissions),
         credential=SecretReference("platform", outputs.connector_key, dict(outputs.platform)),
-        fallback=fallback,
+        fallback=None if given is None else SecretReference("given", "stack"),
         name=outputs.connector_name,
         federated=outputs.credential_kind == "federated",
         outputs=outputs,
@@ -91,8 +88,7 @@ def from_file(path: Path) -> tuple[Connector, list[Target]]:
     except OSError as error:
         raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
     try:
-        said = json.loads(text) if path.suffix == ".json" else _yaml(text)
-        described = ConnectorFile.model_validate(said)
+        described = ConnectorFile.model_validate(json.loads(text) if path.suffix == ".json" else _yaml(text))
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors()]
         raise ConfigError(problems, where=str(path)) from None

@@ -64,8 +64,8 @@ class OrganisationSummary:
     @property
     def mailboxes(self) -> dict[MailboxClass, int]:
         """Users by class."""
-        found: dict[str, int] = self._evidence("calendars").get("mailboxes") or {}
-        return {mailbox_class: int(found.get(mailbox_class.value, 0)) for mailbox_class in MailboxClass}
+        counts: dict[str, int] = self._evidence("calendars").get("mailboxes") or {}
+        return {mailbox_class: int(counts.get(mailbox_class.value, 0)) for mailbox_class in MailboxClass}
 
     def numbers(self, *classes: MailboxClass) -> list[int] | list[None]:
         """Users, calendars, and the mailboxes of `classes`, for a row of a table; each None where nobody looked."""
@@ -156,8 +156,8 @@ def exit_code(summary: Summary) -> int:
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The worst of `verdicts`: fail, error, warn, pass, skip; skip for none."""
     order = [Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS]
-    found = set(verdicts)
-    return next((verdict for verdict in order if verdict in found), Verdict.SKIP)
+    present = set(verdicts)
+    return next((verdict for verdict in order if verdict in present), Verdict.SKIP)
 
 
 CONCLUSIONS: Mapping[int, str] = {

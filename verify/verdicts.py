@@ -14,7 +14,7 @@ from verify.models import CheckId, CheckResult, MailboxClass, Verdict
 _RECONSENT = "send the organisation's administrator a new consent link: {command}"
 
 
-def roles_verdict(command: str, access: Access, required: frozenset[str], outcome: ReadingStats | None) -> CheckResult:
+def roles_verdict(command: str, access: Access, required: frozenset[str], stats: ReadingStats | None) -> CheckResult:
     """Are the declared permissions effective, and nothing else?
 
     A missing role whose calls succeed all the same is a warning: with RBAC for Applications Exchange grants it, and the
@@ -24,7 +24,7 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], outcom
         command: makes a new consent link.
         access: the token, and the roles in it.
         required: the declared permissions.
-        outcome: what reading came to.
+        stats: what reading came to.
     """
     if access.roles is None:
         unread = "the token cannot be read and neither can the grants; only the calls below prove what is permitted"
@@ -46,7 +46,7 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], outcom
         repair = "remove the grant in the customer's tenant, or add the scope to the connector"
         return result(Verdict.WARN, sentence, repair)
     sentence = f"missing: {', '.join(sorted(missing))}"
-    if missing <= _granted_elsewhere(access.roles, outcome):
+    if missing <= _granted_elsewhere(access.roles, stats):
         names = sentence.replace("missing", "missing from the token", 1)
         elsewhere = "the calls that need it succeed, so it is granted elsewhere (RBAC for Applications)"
         return result(Verdict.WARN, f"{names}; {elsewhere}")
@@ -55,53 +55,53 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], outcom
     return result(Verdict.FAIL, f"{sentence}{source}", _RECONSENT.format(command=command))
 
 
-def _granted_elsewhere(roles: frozenset[str], outcome: ReadingStats | None) -> frozenset[str]:
+def _granted_elsewhere(roles: frozenset[str], stats: ReadingStats | None) -> frozenset[str]:
     """Permissions that may be effective without being in the token: calls succeeded that no role in it explains.
 
     With `Calendars.Read` in the token, say, reading calendars says nothing about a missing `Calendars.ReadWrite`.
     """
     elsewhere: frozenset[str] = frozenset()
-    if outcome is not None and outcome.listed and not roles & READS_USERS:
+    if stats is not None and stats.listed and not roles & READS_USERS:
         elsewhere |= READS_USERS
-    if outcome is not None and outcome.tally.counts[MailboxClass.OK] and not roles & READS_CALENDARS:
+    if stats is not None and stats.tally.counts[MailboxClass.OK] and not roles & READS_CALENDARS:
         elsewhere |= READS_CALENDARS
     return elsewhere
 
 
-def users_verdict(outcome: ReadingStats) -> CheckResult:
+def users_verdict(stats: ReadingStats) -> CheckResult:
     """Can every user be listed?"""
     evidence: dict[str, Any] = {
-        "listed": outcome.listed,
-        "expected": outcome.expected,
-        "request_id": outcome.users_request_id,
-        "repeated": outcome.repeated,
+        "listed": stats.listed,
+        "expected": stats.expected,
+        "request_id": stats.users_request_id,
+        "repeated": stats.repeated,
     }
     result = partial(CheckResult, "users", evidence=evidence)
-    error = outcome.listing_error
+    error = stats.listing_error
     if error is not None:
-        return _refusal("users", error, f"listing users ended after {outcome.listed}: ", evidence)
-    users = plural(outcome.listed, "user")
-    if not outcome.listing_complete:
+        return _refusal("users", error, f"listing users ended after {stats.listed}: ", evidence)
+    users = plural(stats.listed, "user")
+    if not stats.listing_complete:
         return result(Verdict.ERROR, f"the run ended when {users} were listed, and there are more")
-    if outcome.listed == 0:
+    if stats.listed == 0:
         evidence["nobody"] = True
         repair = "check that this is the organisation you mean"
         return result(Verdict.ERROR, "no user was listed, so nothing is proved", repair)
-    if outcome.expected is not None and abs(outcome.expected - outcome.listed) > max(10, outcome.listed // 100):
-        sentence = f"{users} listed, while Microsoft Graph counts {outcome.expected}; its count lags behind"
+    if stats.expected is not None and abs(stats.expected - stats.listed) > max(10, stats.listed // 100):
+        sentence = f"{users} listed, while Microsoft Graph counts {stats.expected}; its count lags behind"
         repair = "verify again later; if the difference stays, report it to Microsoft"
         return result(Verdict.WARN, sentence, repair)
     return result(Verdict.PASS, f"{users} listed")
 
 
-def calendars_verdict(outcome: ReadingStats, roles: frozenset[str] | None = None) -> CheckResult:
+def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) -> CheckResult:
     """Can the calendars of every user who has a mailbox be read?
 
     Args:
-        outcome: of the reading.
+        stats: of the reading.
         roles: effective permissions, which tell a missing one from a policy; None where nobody can tell.
     """
-    tally = outcome.tally
+    tally = stats.tally
     counts = tally.counts
     evidence: dict[str, Any] = {
         "mailboxes": {mailbox_class.value: count for mailbox_class, count in counts.items()},
@@ -109,25 +109,25 @@ def calendars_verdict(outcome: ReadingStats, roles: frozenset[str] | None = None
         "reasons": dict(sorted(tally.reasons.items(), key=lambda item: -item[1])),
         "request_ids": dict(tally.request_ids),
         "failed_examples": list(tally.examples),
-        "requests": outcome.requests,
-        "retries": outcome.retries,
-        "throttled": outcome.throttles,
-        "waited_s": outcome.waited_s,
-        "concurrency": outcome.concurrency,
-        "strange_entries": outcome.strange,
+        "requests": stats.requests,
+        "retries": stats.retries,
+        "throttled": stats.throttles,
+        "waited_s": stats.waited_s,
+        "concurrency": stats.concurrency,
+        "strange_entries": stats.unusable,
         "batch_ms": {
-            "p50": outcome.latencies.percentile_ms(50),
-            "p95": outcome.latencies.percentile_ms(95),
-            "buckets": [list(bucket) for bucket in outcome.latencies.buckets()],
+            "p50": stats.latencies.percentile_ms(50),
+            "p95": stats.latencies.percentile_ms(95),
+            "buckets": [list(bucket) for bucket in stats.latencies.buckets()],
         },
     }
     result = partial(CheckResult, "calendars", evidence=evidence)
     ok, failed, restricted = counts[MailboxClass.OK], counts[MailboxClass.FAILED], counts[MailboxClass.RESTRICTED]
     read = tally.total - counts[MailboxClass.NOT_READ]
-    summary = f"{plural(tally.calendars, 'calendar')} of {plural(ok, 'mailbox')} read{_others(outcome)}"
-    if outcome.reading_error is not None:
-        return _refusal("calendars", outcome.reading_error, f"{summary}; then: ", evidence)
-    if read == 0 and outcome.listing_error is not None:
+    summary = f"{plural(tally.calendars, 'calendar')} of {plural(ok, 'mailbox')} read{_others(stats)}"
+    if stats.reading_error is not None:
+        return _refusal("calendars", stats.reading_error, f"{summary}; then: ", evidence)
+    if read == 0 and stats.listing_error is not None:
         return result(Verdict.SKIP, "there are no users to read calendars of")
     if failed:
         first = tally.examples[0]["reason"] if tally.examples else max(tally.reasons, key=tally.reasons.__getitem__)
@@ -138,10 +138,10 @@ def calendars_verdict(outcome: ReadingStats, roles: frozenset[str] | None = None
     if not ok and restricted:
         return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles))
     if not ok:
-        sentence = f"no calendar was read, so nothing is proved{_others(outcome)}"
+        sentence = f"no calendar was read, so nothing is proved{_others(stats)}"
         repair = "check that users of this organisation have mailboxes in Exchange Online"
         return result(Verdict.ERROR, sentence, repair)
-    if not outcome.complete:
+    if not stats.complete:
         return result(Verdict.ERROR, f"the run ended before all were read; {summary}")
     return result(Verdict.PASS, summary)
 
@@ -167,9 +167,9 @@ def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str
     return CheckResult(check, verdict, prefix + error.what, repair, evidence=evidence)
 
 
-def _others(outcome: ReadingStats) -> str:
+def _others(stats: ReadingStats) -> str:
     """The mailboxes that were not read, as the end of a sentence."""
-    counts = outcome.tally.counts
+    counts = stats.tally.counts
     words = [
         (counts[MailboxClass.NO_MAILBOX], "without a mailbox"),
         (counts[MailboxClass.RESTRICTED], "restricted by policy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,9 @@ from typing import Any
 from orgcal.ci.roles import Environment
 from orgcal.errors import PlatformError, UsageError
 from orgcal.patience import Clock
-from orgcal.platforms.access import read_address, session_for
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues, repository_path
-from orgcal.platforms.rest import RestClient, segment
-from orgcal.platforms.settings import SettingsReader
+from orgcal.platforms.rest import RestClient, segment, session_for
+from orgcal.platforms.settings import ADDRESS
 
 TOKEN_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
 API_VARIABLE = "GITHUB_API_URL"
@@ -42,9 +42,9 @@ def open_github(environ: Mapping[str, str], clock: Clock | None = None) -> RestC
             where=" or ".join(TOKEN_VARIABLES),
             repair=f'export GH_TOKEN="$(gh auth token)", or a token with {NEEDED_RIGHTS}; or --print, for the commands',
         )
-    reader = SettingsReader({"api_url": environ.get(API_VARIABLE) or "https://api.github.com"})
-    url = read_address(reader, "api_url")
-    reader.done()
+    url = (environ.get(API_VARIABLE) or "https://api.github.com").rstrip("/")
+    if not re.match(ADDRESS, url):
+        raise UsageError("expected an https address (http on this machine only) without a password", where=API_VARIABLE)
     headers = {"Authorization": f"Bearer {token}", "X-GitHub-Api-Version": API_VERSION}
     return RestClient(
         session_for(url, environ), url, headers, name="GitHub", key_hint=" or ".join(TOKEN_VARIABLES), clock=clock

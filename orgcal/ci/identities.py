@@ -20,12 +20,12 @@ from orgcal.entra.home.rights import GRANT, read_operator
 from orgcal.entra.permissions import names_of
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole
-from orgcal.operations.interrupted import Settling
+from orgcal.operations.interrupted import InterruptedRuns
+from orgcal.resource_types import APP_ROLE_ASSIGNMENT
+from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
-from orgcal.stack.prepare import OpenStack
 from orgcal.stack.runner import OnStep, StackRunner
 
-_ASSIGNMENT = "azuread:index/appRoleAssignment:AppRoleAssignment"
 _OURS = ("github-", "oidc-")
 """Beginnings of the names of federated credentials that this program makes."""
 
@@ -60,27 +60,28 @@ class IdentityProgram:
     """The program for one place, such as a repository's environment.
 
     Args:
-        prepared: the stack that CI is to deploy: its cloud, home tenant, engine and plugin are the identities' too.
+        deployed: the stack that CI is to deploy: its cloud, home tenant, engine and plugin are the identities' too.
         stack: name of the identities' own stack.
         tenant_id: the home tenant; empty on the emulator.
     """
 
-    def __init__(self, prepared: OpenStack, stack: str, tenant_id: str) -> None:
-        self._cloud = prepared.environment.cloud
+    def __init__(self, deployed: OpenStack, stack: str, tenant_id: str) -> None:
+        self._cloud = deployed.cloud
         self._tenant_id = tenant_id
         self._stack = stack
-        self._folder = prepared.environment.project_dir / "provisioning" / "ci_identity"
+        self._folder = deployed.project_dir / "provisioning" / "ci_identity"
         self._guarded = self._cloud != "emulator"
         self.tag = deployment_tag(IDENTITY_PROJECT, stack)
+        of_deployed = deployed.engine_environment(plugin=True)
         environment = dataclasses.replace(
-            prepared.environment,
+            of_deployed,
             project_dir=self._folder,
             stack=stack,
             # No secret is in this state; so its passphrase may be public, and no machine has to keep one.
-            variables={**prepared.environment.variables, "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE)},
-            removed=(*prepared.environment.removed, "PULUMI_CONFIG_PASSPHRASE"),
+            variables={**of_deployed.variables, "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE)},
+            removed=(*of_deployed.removed, "PULUMI_CONFIG_PASSPHRASE"),
         )
-        self._drive = StackRunner(prepared.engine, environment, prepared.environ)
+        self._runner = StackRunner(deployed.engine, environment, deployed.shell_environ)
 
     def settings_file(self) -> Path:
         """`Pulumi.<stack>.yaml` in the program's folder."""
@@ -93,7 +94,7 @@ class IdentityProgram:
             UsageError: a trust is unfit, there would be too many, or the identities were made elsewhere.
             OrgcalError: the home tenant could not be asked.
         """
-        if check_room(graph, self.tag, trusts) and not self._held():
+        if check_room(graph, self.tag, trusts) and not self._runner.state().application_ids:
             raise UsageError(
                 "the identities exist, and the state that they were made with is not in this backend",
                 where=self._stack,
@@ -122,26 +123,19 @@ class IdentityProgram:
             tell: is told in one line what a person has to do.
         """
         operator = read_operator(graph.token_source.token())
-        kept = any(resource.get("type") == _ASSIGNMENT for resource in self._held())
+        kept = any(self._runner.state().live(APP_ROLE_ASSIGNMENT))
         granted = {} if kept else granted_by_role(graph, self.tag)
         by_hand = all(set(role.permissions) <= granted.get(role.name, frozenset()) for role in roles)
         grant = kept or (operator is not None and operator.has(GRANT) and not any(granted.values()))
         if not grant and not by_hand and tell:
             tell("you may not grant permissions in the home tenant: an administrator has to, see below")
         self._write_settings(roles, place, trusts, grant)
-        self._drive.release_dead_lock()
-        settling = Settling(self._drive, self.tag, lambda: nullcontext(graph), tell or (lambda _: None))
-        result = settling.up(self._drive.export(), preview_first=self._guarded, on_step=on_step)
-        said = self._drive.plain_outputs()
-        identities = {role: _identity(role, item, granted) for role, item in said["identities"].items()}
-        return CiIdentities(str(said["tenant_id"]), identities, result.changed)
-
-    def _held(self) -> list[dict[str, Any]]:
-        return [
-            resource
-            for resource in (self._drive.export().get("deployment") or {}).get("resources") or []
-            if str(resource.get("type")).startswith("azuread:")
-        ]
+        self._runner.release_dead_lock()
+        runs = InterruptedRuns(self._runner, self.tag, lambda: nullcontext(graph), tell or (lambda _: None))
+        result = runs.up(self._runner.state(), preview_first=self._guarded, on_step=on_step)
+        outputs = self._runner.plain_outputs()
+        identities = {role: _identity(role, item, granted) for role, item in outputs["identities"].items()}
+        return CiIdentities(str(outputs["tenant_id"]), identities, result.changed)
 
     def _write_settings(
         self, roles: Sequence[Role], place: str, trusts: Mapping[str, Sequence[Trust]], grant: bool

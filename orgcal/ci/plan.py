@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 from orgcal.ci.backends import Backends, Cloud
 from orgcal.ci.identities import CiIdentities, consent_commands
 from orgcal.ci.roles import Role
-from orgcal.errors import UsageError
+from orgcal.platforms import read_platform
 from orgcal.platforms.rest import segment
 from orgcal.settings import StackFile, settings_of
 
@@ -46,30 +45,16 @@ def stack_facts(file: StackFile) -> StackFacts:
 
     Raises:
         ConfigError: its settings are wrong.
-        UsageError: the platform's API key is to be read from a variable of an impossible name.
     """
     settings = settings_of(file)
     return StackFacts(
         stack=settings.stack,
         tenant_id=settings.entra.tenant_id,
-        key_variable=_key_variable(settings.platform()),
+        key_variable=read_platform(settings.platform()).key_variable,
         secrets_provider=str(file.values.get("secretsprovider") or ""),
         owners=settings.application.owners,
         pinned=settings.entra.lookup == "pinned",
     )
-
-
-def _key_variable(platform: Mapping[str, Any]) -> str:
-    """Names the file with the platform's API key, as each kind reads it; empty where a kind needs none."""
-    defaults = {
-        "nango": "NANGO_API_KEY_FILE",
-        "http": "ORGCAL_PLATFORM_KEY_FILE",
-        "github-environment": "GITHUB_TOKEN_FILE",
-    }
-    name = str(platform.get("key_file_variable") or defaults.get(str(platform.get("kind")), ""))
-    if name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError(f"found {name!r}, expected the name of a variable", where="orgcal:connector.platform")
-    return name
 
 
 @dataclass(frozen=True, slots=True)

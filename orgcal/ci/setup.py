@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from orgcal.ci import plan, workflows
@@ -13,15 +12,13 @@ from orgcal.ci.github import GithubRepository, open_github
 from orgcal.ci.identities import CiIdentities, IdentityProgram
 from orgcal.ci.request import SetupRequest
 from orgcal.ci.roles import identity_stack, roles_of
-from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.federation import other_trusts, refuse_unfit
 from orgcal.errors import UsageError
-from orgcal.stack.prepare import OpenStack
+from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.runner import OnStep
 
 DEFAULT_BRANCH = "main"
 """Where GitHub is not asked."""
-OpenGraph = Callable[[], AbstractContextManager[GraphClient]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,7 @@ class CiSetupResult:
 def set_up_github(
     wanted: SetupRequest,
     facts: plan.StackFacts,
-    prepared: OpenStack,
-    open_graph: OpenGraph,
+    stack: OpenStack,
     environ: Mapping[str, str],
     *,
     platform_key: str = "",
@@ -58,8 +54,7 @@ def set_up_github(
     Args:
         wanted: what was asked for; checked here.
         facts: of the stack that CI is to deploy.
-        prepared: that stack.
-        open_graph: Microsoft Graph of the home tenant, as the operator.
+        stack: that stack.
         environ: of the process; GitHub's token is read from it.
         platform_key: of the connector's platform; empty leaves the secret as it is.
         on_step: is told of each resource.
@@ -69,7 +64,7 @@ def set_up_github(
         OrgcalError: what is wrong, before anything was written; or what failed, and the same command goes on.
     """
     wanted.check()
-    project = prepared.environment.project_dir
+    project = stack.project_dir
     repository = None if wanted.print_only else GithubRepository(open_github(environ), wanted.repository)
     notes: list[str] = []
     looked = None
@@ -83,9 +78,9 @@ def set_up_github(
     files = workflows.compare(project, _texts(wanted, facts))
     workflows.refuse_different(files, project, force=wanted.force)
     place = f"{wanted.repository} {wanted.environment}"
-    program = IdentityProgram(prepared, identity_stack("github", place), facts.tenant_id)
+    program = IdentityProgram(stack, identity_stack("github", place), facts.tenant_id)
     changes: list[str] = []
-    with open_graph() as graph:
+    with stack.home_graph() as graph:
         program.check(graph, wanted.trusts())
         if repository is not None and looked is not None:
             changes += make_environments(repository, wanted.roles, wanted.branch, looked, reviewer_ids)
@@ -115,8 +110,7 @@ def set_up_generic(
     subjects: Mapping[str, Sequence[str]],
     places: Backends,
     facts: plan.StackFacts,
-    prepared: OpenStack,
-    open_graph: OpenGraph,
+    stack: OpenStack,
     *,
     on_step: OnStep | None = None,
     tell: Callable[[str], object] | None = None,
@@ -128,8 +122,7 @@ def set_up_generic(
         subjects: by role, `deploy` and perhaps `preview`.
         places: where state, key and registry are.
         facts: of the stack that CI is to deploy.
-        prepared: that stack.
-        open_graph: Microsoft Graph of the home tenant, as the operator.
+        stack: that stack.
         on_step: is told of each resource.
         tell: is told in one line what goes on.
 
@@ -142,8 +135,8 @@ def set_up_generic(
     for wanted in trusts.values():
         refuse_unfit(wanted)
     roles = [role for role in roles_of("", ephemeral=False, pinned=facts.pinned) if role.name in trusts]
-    program = IdentityProgram(prepared, identity_stack("generic", f"{issuer} {facts.stack}"), facts.tenant_id)
-    with open_graph() as graph:
+    program = IdentityProgram(stack, identity_stack("generic", f"{issuer} {facts.stack}"), facts.tenant_id)
+    with stack.home_graph() as graph:
         program.check(graph, trusts)
         made = program.bring_up(graph, roles, f"stack {facts.stack}", trusts, on_step=on_step, tell=tell)
     changes = (f"identities: {made.changed} resources changed",) if made.changed else ()

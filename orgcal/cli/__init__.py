@@ -1,22 +1,46 @@
-"""The command `orgcal`: `python -m orgcal.cli`, or `.venv/bin/orgcal`."""
+"""The command `orgcal`: `python -m orgcal.cli`, or `.venv/bin/orgcal`.
+
+The module of a command is imported when it is called, not before.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-if TYPE_CHECKING:
-    import typer
+import typer
+
+from orgcal.errors import OrgcalError
+
+# name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
+COMMANDS = {
+    "doctor": (".doctor", "doctor", "Check this machine; say how to repair it"),
+    "env": (".env", "env", "Print shell settings for pulumi by hand"),
+    "emulator": (".emulator", "app", "Start, stop and find the local emulator"),
+    "up": (".stack", "up", "Bring a stack up, as pulumi up does"),
+    "destroy": (".stack", "destroy", "Remove everything that a stack made"),
+    "ephemeral": (".ephemeral", "app", "Short-lived copies of a stack, as for pull requests"),
+    "tenants": (".tenants", "app", "Customer organisations of a connector"),
+    "log": (".tenants", "log", "Everything that was done about organisations"),
+    "consent": (".consent", "app", "Links, callback and proof of consent"),
+    "verify": ("verify.command", "verify", "Prove that users and calendars can be read"),
+    "preflight": (".preflight", "preflight", "Would the home tenant allow it?"),
+    "status": (".status", "status", "Permissions, credentials, drift of a stack"),
+    "adopt": (".adopt", "adopt", "Take an existing application over"),
+    "ci": (".ci", "app", "CI without a stored secret"),
+    "sweep": (".sweep", "sweep", "Find and remove what killed runs left behind"),
+    "rotate": (".rotate", "rotate", "Replace the credential without an outage"),
+    "demo": (".demo", "demo", "The whole job against the emulator"),
+}
 
 
 def main() -> None:
     """Runs a command; turns what we can explain into one sentence on standard error, and into an exit code."""
-    import typer
-
-    from orgcal.cli.commands import build_app
-    from orgcal.errors import OrgcalError
-
     arguments = sys.argv[1:]
     try:
         command = typer.main.get_command(build_app(arguments))
@@ -46,21 +70,49 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def build_app(arguments: Sequence[str]) -> typer.Typer:
+    """The command line, with only the command that `arguments` call, or with all where they call none."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+    app.callback()(_root)
+    called = next((word for word in arguments if not word.startswith("-")), "")
+    for name in [called] if called in COMMANDS else COMMANDS:
+        module, attribute, short_help = COMMANDS[name]
+        command = getattr(importlib.import_module(module, __name__), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, short_help=short_help)
+        else:
+            app.command(name, short_help=short_help)(command)
+    return app
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        from importlib.metadata import version
+
+        typer.echo(f"orgcal {version('orgcal')}")
+        raise typer.Exit
+
+
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """An Outlook Calendar (Admin) connector, from nothing to proven."""
+
+
 def _wrong_words(error: typer.TyperException) -> str:
     """What is wrong with the words of a command; its help where it was called without any."""
     context = getattr(error, "ctx", None)
-    said = error.format_message()
-    if said.startswith("Usage:"):
-        return f"{said}\n"
-    what = said.replace("Value error, ", "").rstrip(".")
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        return f"{message}\n"
+    what = message.replace("Value error, ", "").rstrip(".")
     return f"orgcal: {what[:1].lower()}{what[1:]}\n  repair: {context.command_path if context else 'orgcal'} --help\n"
 
 
 def _place_of(error: BaseException) -> str:
     """File and line of the innermost frame that is ours."""
-    import traceback
-    from pathlib import Path
-
     root = Path(__file__).parent.parent.parent
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if root in Path(frame.filename).parents and ".venv" not in frame.filename]

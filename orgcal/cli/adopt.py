@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.cli.common import JsonOption, open_stack, print_result
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole
 
@@ -21,44 +20,35 @@ def adopt(
     stack: Annotated[str, typer.Option("--stack", "-s", help="Stack that takes it over.")] = "dev",
     restore: Annotated[bool, typer.Option("--restore", help="Bring it back from the recycle bin first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only shown.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what taking an application over means; with --yes write the settings and import it."""
     from orgcal.operations.adopt import carry_out, live_application, plan
-    from orgcal.operations.home_graph import home_graph
-    from orgcal.settings import read_settings, stack_file
-    from orgcal.stack.files import project_dir
-    from orgcal.stack.held import read_state
-    from orgcal.stack.prepare import prepare
 
-    prepared = prepare(stack, os.environ)
-    settings = read_settings(project_dir(), stack)
-    drive = prepared.drive()
-    drive.select()
-    held = read_state(drive.export())
-    if held.has_application:
-        raise UsageError(
-            "the stack has an application already, and customers may have consented to it",
-            where=f"stack {stack}",
-            repair="adopt into a new stack: cp Pulumi.prod.yaml.example Pulumi.NAME.yaml",
-        )
-    settings_file = stack_file(project_dir(), stack)
-    before = settings_file.read_text(encoding="utf-8")
-    environ = prepared.environment.to_environ(prepared.environ)
-    with home_graph(prepared.environment.running_endpoints(), settings.entra.tenant_id, environ) as graph:
-        application = live_application(graph, client_id, restore=restore and yes, stack=stack)
-        planned = plan(graph, application, settings, settings_file, environ)
-        if not as_json:
-            _show(planned, before)
-        if yes:
-            write_whole(settings_file.resolve(), planned.new_settings, private=False)
-            carry_out(graph, drive, planned, settings, held, protect=prepared.guarded)
-    if as_json:
-        typer.echo(json.dumps(_as_object(planned, adopted=yes)))
-    elif yes:
-        typer.echo(f"adopted; next: pulumi preview --stack {stack}, which shows the new generation of the credential")
+    with open_stack(stack) as opened:
+        opened.choose_plugin()
+        opened.runner.select()
+        state = opened.runner.state()
+        if state.application_ids:
+            raise UsageError(
+                "the stack has an application already, and customers may have consented to it",
+                where=opened.where,
+                repair="adopt into a new stack: cp Pulumi.prod.yaml.example Pulumi.NAME.yaml",
+            )
+        before = opened.file.read_text(encoding="utf-8")
+        with opened.home_graph() as graph:
+            application = live_application(graph, client_id, restore=restore and yes, stack=stack)
+            planned = plan(graph, application, opened)
+            if not as_json:
+                _show(planned, before)
+            if yes:
+                write_whole(opened.file.resolve(), planned.new_settings, private=False)
+                carry_out(graph, planned, opened, state)
+    if yes:
+        next_step = f"adopted; next: pulumi preview --stack {stack}, which shows the new generation of the credential"
     else:
-        typer.echo(f"do it: orgcal adopt --stack {stack} --client-id {client_id} --yes")
+        next_step = f"do it: orgcal adopt --stack {stack} --client-id {client_id} --yes"
+    print_result(_as_object(planned, adopted=yes), [next_step], as_json=as_json)
 
 
 def _show(planned: Plan, before: str) -> None:

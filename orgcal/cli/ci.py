@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
 
+from orgcal.cli.common import open_stack, progress_lines
 from orgcal.errors import UsageError
 
 app = typer.Typer(help="CI without a stored secret: set it up, and what its jobs run.", no_args_is_help=True)
@@ -56,17 +56,15 @@ def setup(
     from orgcal.ci.setup import set_up_generic, set_up_github
     from orgcal.cli.ci_text import as_lines, as_object, generic_lines
     from orgcal.cli.progress import StepPrinter
-    from orgcal.operations.home_graph import home_graph
     from orgcal.settings import load_stack_file
-    from orgcal.stack.files import project_dir
-    from orgcal.stack.prepare import prepare
 
     chosen = _kind(kind, kind_option)
     _require({"--stack": stack, "--backend": backend, "--secrets-provider": secrets_provider, "--registry": registry})
     if record not in ("commit", "pull-request"):
         raise UsageError(f"found {record!r}, expected commit or pull-request", where="--record")
     places = check_places(backend, secrets_provider, registry, read_password(registry_password_file, os.environ))
-    facts = stack_facts(load_stack_file(project_dir(), stack))
+    opened = open_stack(stack)
+    facts = stack_facts(load_stack_file(opened.project_dir, stack))
     wanted = None
     if chosen == "github":
         _require({"--repo": repo, "--environment": environment})
@@ -87,25 +85,23 @@ def setup(
         wanted.check()
     else:
         _require({"--issuer": issuer})
-    tell = _silent if as_json else typer.echo
-    prepared = prepare(stack, os.environ, tell=tell)
-    environ = prepared.environment.to_environ(prepared.environ)
-    graph = partial(home_graph, prepared.environment.running_endpoints(), facts.tenant_id, environ)
+    tell = progress_lines(as_json)
+    opened.choose_plugin(tell)
+    opened.environment.running_endpoints()
     with StepPrinter(quiet=as_json) as printer:
         if wanted is not None:
             outcome = set_up_github(
                 wanted,
                 facts,
-                prepared,
-                graph,
-                environ,
+                opened,
+                opened.environ,
                 platform_key=_platform_key(facts.key_variable),
                 on_step=printer,
                 tell=tell,
             )
         else:
             subjects = {"deploy": subject or [], "preview": preview_subject or []}
-            outcome = set_up_generic(issuer, subjects, places, facts, prepared, graph, on_step=printer, tell=tell)
+            outcome = set_up_generic(issuer, subjects, places, facts, opened, on_step=printer, tell=tell)
     if as_json:
         typer.echo(json.dumps(as_object(outcome)))
     else:
@@ -122,11 +118,11 @@ def lint(
     from orgcal.ci.lint import lint_stack
     from orgcal.stack.files import project_dir
 
-    found = lint_stack(project_dir(), stack)
-    text = found.as_markdown(stack)
-    typer.echo(json.dumps({"problems": found.problems, "advice": found.advice}) if as_json else text)
+    result = lint_stack(project_dir(), stack)
+    text = result.as_markdown(stack)
+    typer.echo(json.dumps({"problems": result.problems, "advice": result.advice}) if as_json else text)
     _summarise(text)
-    if found.problems:
+    if result.problems:
         raise typer.Exit(1)
 
 
@@ -140,16 +136,16 @@ def preview(
     from dataclasses import asdict
 
     from orgcal.ci.preview import as_markdown
-    from orgcal.stack.prepare import prepare
     from orgcal.stack.preview_redacted import preview_without_secrets
 
-    prepared = prepare(stack, os.environ)
-    prepared.environment.running_endpoints()
-    found = preview_without_secrets(prepared.engine, prepared.environment, prepared.environ)
-    text = as_markdown(stack, found)
+    opened = open_stack(stack)
+    opened.choose_plugin()
+    opened.environment.running_endpoints()
+    result = preview_without_secrets(opened)
+    text = as_markdown(stack, result)
     if output is not None:
         output.write_text(text, encoding="utf-8")
-    typer.echo(json.dumps(asdict(found)) if as_json else text)
+    typer.echo(json.dumps(asdict(result)) if as_json else text)
     _summarise(text)
 
 
@@ -194,7 +190,7 @@ def _branch(branch: str) -> str:
 
 
 def _platform_key(variable: str) -> str:
-    from orgcal.platforms.access import read_key_file
+    from orgcal.platforms.rest import read_key_file
 
     return read_key_file(os.environ, variable) if variable and os.environ.get(variable) else ""
 
@@ -205,7 +201,3 @@ def _summarise(text: str) -> None:
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text + "\n")
-
-
-def _silent(line: str) -> None:
-    """Where JSON is asked for, nothing else is printed."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orgcal.cli.opened import JsonLinesOption, JsonOption, StackOption, opened, outputs_asked, service_of
+from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
 from orgcal.cli.tenants import print_tenant
 from orgcal.errors import UsageError
 
@@ -31,31 +31,28 @@ def link(
     """
     if bool(tenant) == reconsent or (revoke and reconsent):
         raise UsageError("name one organisation", where="orgcal consent link", repair="TENANT, or --reconsent")
-    if revoke:
-        from orgcal.tenants import links
+    with open_stack(stack) as opened:
+        if revoke:
+            from orgcal.tenants import links
 
-        with opened(stack) as found:
-            known = found.registry.wanted(tenant)
-            count = links.revoke(found.registry, known.tenant_id)
-        typer.echo(json.dumps({"revoked": count}) if as_json else f"unused links of {known.name} made useless: {count}")
-        return
-    with outputs_asked(stack) as asked, opened(stack) as found:
+            known = opened.registry.wanted(tenant)
+            count = links.revoke(opened.registry, known.tenant_id)
+            print_result({"revoked": count}, [f"unused links of {known.name} made useless: {count}"], as_json=as_json)
+            return
+        opened.begin_reading_outputs()
         if tenant:
-            wanted = [found.registry.current(tenant)]
+            wanted = [opened.registry.current(tenant)]
         else:
             from orgcal.tenants.model import State
 
-            wanted = [item for item in found.registry.tenants() if item.state is State.RECONSENT_NEEDED]
+            wanted = [item for item in opened.registry.tenants() if item.state is State.RECONSENT_NEEDED]
         if not wanted:
             typer.echo("" if as_json else "no organisation needs a new consent", nl=not as_json)
             return
-        with service_of(found, asked) as service:
+        with consent_service(opened) as service:
             for number, known in enumerate(wanted):
                 made = service.link(known, lifetime=timedelta(days=days))
-                if as_json:
-                    typer.echo(json.dumps(made.as_json()))
-                else:
-                    typer.echo(("\n" if number else "") + made.message)
+                print_result(made.as_json(), [("\n" if number else "") + made.message], as_json=as_json)
 
 
 @app.command(short_help="Receive the answers of administrators")
@@ -71,8 +68,7 @@ def serve(
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     logging.getLogger("orgcal.consent").setLevel(logging.INFO)
-    ended_by_user = suppress(KeyboardInterrupt)
-    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service, ended_by_user:
+    with open_stack(stack) as opened, consent_service(opened) as service, suppress(KeyboardInterrupt):
         serve_here(
             service,
             port,
@@ -94,14 +90,16 @@ def check(
 
     if bool(tenant) == every:
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
-    with outputs_asked(stack) as asked, opened(stack) as found, service_of(found, asked) as service:
-        wanted = [found.registry.current(tenant)] if tenant else found.registry.tenants()
-        undecided = 0
-        for checked in check_tenants(service, wanted):
-            undecided += not checked.probe.decided
-            if as_json:
-                typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
-            else:
+    undecided = 0
+    with open_stack(stack) as opened:
+        opened.begin_reading_outputs()
+        wanted = [opened.registry.current(tenant)] if tenant else opened.registry.tenants()
+        with consent_service(opened) as service:
+            for checked in check_tenants(service, wanted):
+                undecided += not checked.probe.decided
+                if as_json:
+                    typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
+                    continue
                 print_tenant(checked.tenant)
                 if not checked.probe.decided:
                     typer.echo(f"  could not be checked: {checked.probe.sentence}")

@@ -6,7 +6,6 @@ It can be killed anywhere; the next run completes it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,17 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from filelock import FileLock, Timeout
 
+from orgcal.cli.common import consent_service, open_stack
 from orgcal.cli.emulator import emulator_of
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.stack.files import DEV_STACK
 
 if TYPE_CHECKING:
-    from orgcal.cli.demo_ending import Invited
+    from orgcal.cli.demo_result import Invited
     from orgcal.cli.demo_story import Story
     from orgcal.consent.service import ConsentService
     from orgcal.stack.emulator import EmulatorProcess
-    from orgcal.stack.outputs import StackOutputs
-    from orgcal.stack.prepare import OpenStack
+    from orgcal.stack.open_stack import OpenStack
     from orgcal.tenants.model import Tenant
     from orgcal.tenants.registry import Registry
     from verify.summary import Summary
@@ -57,7 +56,7 @@ def demo(
 
 
 def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, stopping: bool) -> bool:
-    """The job; whether it ended as a demo should.
+    """The job; whether it did what a demo should.
 
     Args:
         story: is told what happens.
@@ -66,44 +65,38 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
         keep: whether the user wants to look around afterwards.
         stopping: whether the emulator stops with the demo.
     """
-    from orgcal.cli.demo_ending import judge_ending
-    from orgcal.stack.prepare import prepare
-    from orgcal.tenants.registry import open_stack_registry
+    from orgcal.cli.demo_result import judge_demo
 
-    prepared = prepare(DEV_STACK, os.environ, tell=story.line)
-    outputs = _deploy(story, prepared)
-    registry = open_stack_registry(prepared.environment.stack_dir, DEV_STACK, prepared.environ)
-    try:
-        with _consent(registry, outputs, prepared) as service:
-            proven, second = [_take_in(story, registry, *customer) for customer in _customers(process)]
+    with open_stack(DEV_STACK) as stack:
+        stack.choose_plugin(story.line)
+        _deploy(story, stack)
+        with consent_service(stack) as service:
+            proven, second = [_take_in(story, stack.registry, *customer) for customer in _customers(process)]
             _consent_once(story, service, proven, process)
             invited = _look_at(service, second)
-        summary = _verify(story, registry, outputs, prepared, report)
-        entry = _connector_entry(outputs, prepared)
-        registered = list(registry.tenants())
-    finally:
-        registry.close()
+        summary = _verify(story, stack, report)
+        entry = _connector_entry(stack)
+        registered, outputs = list(stack.registry.tenants()), stack.outputs
     story.steps(outputs, entry)
     story.organisations(registered, summary)
     if invited.link:
         story.invitation(invited, stopping=stopping)
-    ending = judge_ending(summary, proven=proven, second=invited.tenant, consented=not invited.link)
-    # Of a demo that ended badly the last lines say why.
-    if keep and not ending.well:
+    result = judge_demo(summary, proven=proven, second=invited.tenant, consented=not invited.link)
+    # Of a demo that failed the last lines say why.
+    if keep and not result.ok:
         story.where_to_look(process, outputs, report=report, link=invited.link)
-    story.ending(ending)
-    if keep and ending.well:
+    story.result(result)
+    if keep and result.ok:
         story.where_to_look(process, outputs, report=report, link=invited.link)
-    return ending.well
+    return result.ok
 
 
-def _deploy(story: Story, prepared: OpenStack) -> StackOutputs:
+def _deploy(story: Story, stack: OpenStack) -> None:
     from orgcal.operations.deploy import deploy
 
-    with story.engine(prepared.engine.reason) as on_step:
-        result, outputs = deploy(prepared, on_step=on_step, tell=story.line)
+    with story.engine(stack.engine.reason) as on_step:
+        result = deploy(stack, on_step=on_step, tell=story.line)
     story.deployed(result)
-    return outputs
 
 
 def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str, str]]:
@@ -125,19 +118,6 @@ def _take_in(story: Story, registry: Registry, tenant_id: str, name: str, domain
     if known is not None:
         story.line(f"{name} was removed, and is taken in again")
     return registry.add(tenant_id, name, domain=domain)
-
-
-@contextmanager
-def _consent(registry: Registry, outputs: StackOutputs, prepared: OpenStack) -> Iterator[ConsentService]:
-    from orgcal.consent.service import ConsentService
-
-    environment = prepared.environment
-    assert environment.endpoints is not None
-    service = ConsentService(registry, outputs, environment.endpoints, environment.to_environ(prepared.environ))
-    try:
-        yield service
-    finally:
-        service.close()
 
 
 def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process: EmulatorProcess) -> None:
@@ -177,7 +157,7 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
 
     Where it has not consented, it gets a new link; earlier ones that nobody used are useless then.
     """
-    from orgcal.cli.demo_ending import Invited
+    from orgcal.cli.demo_result import Invited
     from orgcal.consent.check import check_tenants
     from orgcal.consent.outcomes import ConsentOutcome
     from orgcal.tenants import links
@@ -191,44 +171,40 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
     return Invited(checked.tenant, service.link(checked.tenant).url, declined=declined)
 
 
-def _verify(story: Story, registry: Registry, outputs: StackOutputs, prepared: OpenStack, report: Path) -> Summary:
-    from orgcal.tenants.model import State
-    from verify import Options, Target
-    from verify.command import record
+def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
+    from verify import Options
+    from verify.command import record, registered_targets
     from verify.report import Reports
     from verify.report.html import HtmlReport
     from verify.runner import run
     from verify.sources import from_outputs
     from verify.summary import Summary
 
-    connector, given = from_outputs(outputs)
-    environ = prepared.environment.to_environ(prepared.environ)
-    targets = [Target(item.tenant_id, item.name, invited=item.state is State.INVITED) for item in registry.tenants()]
+    connector, given = from_outputs(stack.outputs)
+    targets = list(registered_targets(stack.registry))
     summary = Summary()
     with Reports([HtmlReport(report)]) as reports, story.working("verifying users and calendars"):
-        for result in run(targets, Options(connector, environ=environ, given_credentials=given, listener=reports)):
+        options = Options(connector, environ=stack.environ, given_credential=given, listener=reports)
+        for result in run(targets, options):
             summary.add(result)
             reports.result(result)
         reports.end(summary)
-    record(registry, summary)
+    record(stack.registry, summary)
     return summary
 
 
-def _connector_entry(outputs: StackOutputs, prepared: OpenStack) -> dict[str, Any]:
+def _connector_entry(stack: OpenStack) -> dict[str, Any]:
     """What the platform itself says of the connector, for the summary."""
-    from orgcal.platforms import open_platform
-
-    platform = open_platform(outputs.platform, prepared.environment.to_environ(prepared.environ))
-    entry = platform.read_connector(outputs.connector_key)
-    held = platform.read_credentials(outputs.connector_key)
-    if entry is None or held is None:
+    platform, key = stack.platform(), stack.outputs.connector_key
+    entry, stored = platform.read_connector(key), platform.read_credentials(key)
+    if entry is None or stored is None:
         raise OrgcalError("the connector is not complete", where=platform.place, repair="make clean, then make demo")
     return {
         "description": entry.description,
         "scopes": entry.scopes,
         "published": entry.published,
-        "updated_at": held.updated_at,
-        "generation": held.generation,
+        "updated_at": stored.updated_at,
+        "generation": stored.generation,
     }
 
 

@@ -36,16 +36,16 @@ class FormReader(HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form" and self.form is None:
-            self.form, self._inside = Form(said.get("action", "")), True
-        elif self._inside and self.form is not None and said.get("name"):
-            name, value = said["name"], said.get("value", "")
-            if tag == "button" or (tag == "input" and said.get("type") == "submit"):
+            self.form, self._inside = Form(attributes.get("action", "")), True
+        elif self._inside and self.form is not None and attributes.get("name"):
+            name, value = attributes["name"], attributes.get("value", "")
+            if tag == "button" or (tag == "input" and attributes.get("type") == "submit"):
                 self.form.buttons.append((name, value))
-            elif tag == "input" and said.get("type") == "radio":
+            elif tag == "input" and attributes.get("type") == "radio":
                 self.form.choices.setdefault(name, []).append(value)
-                if "checked" in said:
+                if "checked" in attributes:
                     self.form.values[name] = value
             elif tag == "input":
                 self.form.values[name] = value

@@ -22,7 +22,7 @@ from verify.models import MailboxClass
 from verify.summary import OrganisationSummary, Summary
 
 if TYPE_CHECKING:
-    from orgcal.cli.demo_ending import Ending, Invited
+    from orgcal.cli.demo_result import DemoResult, Invited
 
 _SKIPPED = {
     MailboxClass.NO_MAILBOX: "without mailbox",
@@ -113,8 +113,8 @@ class Story:
         table.add_column("calendars", justify="right")
         table.add_column("mailboxes skipped")
         for tenant in tenants[:_MOST_ROWS]:
-            found = summary.organisations.get(tenant.tenant_id)
-            numbers = [str(found.users), str(found.calendars), _skipped_text(found)] if found and found.read else []
+            read = summary.organisations.get(tenant.tenant_id)
+            numbers = [str(read.users), str(read.calendars), _skipped_text(read)] if read and read.read else []
             table.add_row(escape(tenant.name), _consent_text(tenant), *(numbers or ["-"] * 3))
         self._console.print()
         self._console.print(table)
@@ -147,18 +147,18 @@ class Story:
                 ("make demo KEEP=1", "or this: keeps it, and makes a new link"),
             )
 
-    def ending(self, ending: Ending) -> None:
+    def result(self, result: DemoResult) -> None:
         """The last lines: what was proved, or why the demo did not end as it should."""
-        if ending.told:
+        if result.others:
             self._console.print("\nOrganisations of your own that could not be read; the demo does not depend on them:")
-            for line in ending.told:
+            for line in result.others:
                 self._console.print(f"  [yellow]{escape(line)}[/]", soft_wrap=True)
         seconds = time.monotonic() - self._started
-        if ending.well:
-            self._console.print(f"\n[bold green]proven[/]: {escape(ending.text)} ({seconds:.0f} s)")
+        if result.ok:
+            self._console.print(f"\n[bold green]proven[/]: {escape(result.text)} ({seconds:.0f} s)")
             return
-        self._console.print(f"\n[bold red]{escape(ending.text)}[/] ({seconds:.0f} s):")
-        for line in ending.reasons:
+        self._console.print(f"\n[bold red]{escape(result.text)}[/] ({seconds:.0f} s):")
+        for line in result.reasons:
             self._console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
 
     def where_to_look(self, process: EmulatorProcess, outputs: StackOutputs, *, report: Path, link: str) -> None:
@@ -197,6 +197,6 @@ def _consent_text(tenant: Tenant) -> str:
     return f"[yellow]{tenant.state.value}[/]"
 
 
-def _skipped_text(found: OrganisationSummary) -> str:
-    parts = [f"{found.mailboxes[kind]} {words}" for kind, words in _SKIPPED.items() if found.mailboxes[kind]]
+def _skipped_text(read: OrganisationSummary) -> str:
+    parts = [f"{read.mailboxes[kind]} {words}" for kind, words in _SKIPPED.items() if read.mailboxes[kind]]
     return ", ".join(parts) or "none"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from orgcal.cli.common import JsonOption, print_result
 from orgcal.errors import CloudMismatch
 from orgcal.files.whole import private_dir
 from orgcal.settings import read_core_settings
@@ -19,7 +19,6 @@ app = typer.Typer(
 )
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack that lives on the emulator.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
@@ -41,7 +40,7 @@ def stop(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
     """Stop it; what it holds is kept."""
     stopped = emulator_of(stack).stop()
     text = "the emulator has stopped; its state is kept" if stopped else "the emulator was not running"
-    typer.echo(json.dumps({"stopped": stopped}) if as_json else text)
+    print_result({"stopped": stopped}, [text], as_json=as_json)
 
 
 @app.command()
@@ -52,7 +51,7 @@ def status(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
     """
     process = emulator_of(stack).running()
     if process is None:
-        typer.echo(json.dumps({"running": False}) if as_json else "the emulator is not running")
+        print_result({"running": False}, ["the emulator is not running"], as_json=as_json)
         raise typer.Exit(1)
     _tell(process, "running", as_json)
 
@@ -72,11 +71,9 @@ def emulator_of(stack: str) -> EmulatorOfStack:
 
 
 def _tell(process: EmulatorProcess, state: str, as_json: bool) -> None:
-    ready: dict[str, Any] = process.ready
-    if as_json:
-        typer.echo(json.dumps({"running": True, **ready}))
-        return
-    typer.echo(f"the emulator is {state}: {process.base_url} (pid {process.pid})")
+    ready = process.ready
+    lines = [f"the emulator is {state}: {process.base_url} (pid {process.pid})"]
     for tenant in ready["tenants"]:
         role = "home tenant" if tenant["home"] else "customer"
-        typer.echo(f"  {tenant['display_name']:<20} {role:<12} {tenant['default_domain']:<20} {tenant['tenant_id']}")
+        lines.append(f"  {tenant['display_name']:<20} {role:<12} {tenant['default_domain']:<20} {tenant['tenant_id']}")
+    print_result({"running": True, **ready}, lines, as_json=as_json)

@@ -6,7 +6,6 @@ What it prints names files and never holds a secret. Every variable that it chan
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from orgcal.cli.common import open_stack, print_result
 from orgcal.errors import OrgcalError
 from orgcal.stack.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
 
@@ -27,14 +27,10 @@ def env(
     if unset:
         typer.echo(unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack")
         return
-    from orgcal.stack.prepare import shell_environment
-
-    prepared = shell_environment(stack, os.environ, _warn)
-    if as_json:
-        path = [str(part) for part in prepared.path_first]
-        typer.echo(json.dumps({"set": dict(prepared.variables), "path_first": path, "unset": list(prepared.removed)}))
-    else:
-        typer.echo("\n".join(filter(None, [unset_script(os.environ), set_script(prepared)])))
+    environment = open_stack(stack).shell_environment(_warn)
+    path = [str(part) for part in environment.path_first]
+    result = {"set": dict(environment.variables), "path_first": path, "unset": list(environment.removed)}
+    print_result(result, filter(None, [unset_script(os.environ), set_script(environment)]), as_json=as_json)
 
 
 def _warn(missing: OrgcalError) -> None:
@@ -42,14 +38,14 @@ def _warn(missing: OrgcalError) -> None:
     typer.echo(f"orgcal env: {missing}", err=True)
 
 
-def set_script(prepared: StackEnvironment) -> str:
+def set_script(environment: StackEnvironment) -> str:
     """POSIX shell text that sets the variables; the shell keeps old values aside, so none is printed."""
-    names = [*prepared.variables, *prepared.removed, *(["PATH"] if prepared.path_first else [])]
+    names = [*environment.variables, *environment.removed, *(["PATH"] if environment.path_first else [])]
     lines = [_keep_aside(name) for name in names]
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in prepared.variables.items()]
-    lines += [f"unset {name}" for name in prepared.removed]
-    if prepared.path_first:
-        first = "".join(f"{shlex.quote(str(part))}:" for part in prepared.path_first)
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in environment.variables.items()]
+    lines += [f"unset {name}" for name in environment.removed]
+    if environment.path_first:
+        first = "".join(f"{shlex.quote(str(part))}:" for part in environment.path_first)
         lines.append(f'export PATH={first}"$PATH"')
     lines.append(f"export {CHANGED_VARIABLE}={shlex.quote(' '.join(names))}")
     return "\n".join(lines)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Annotated
 
 import typer
+
+from orgcal.cli.common import JsonOption, print_result
 
 app = typer.Typer(
     help="Short-lived copies of a stack, with an application and connector of their own.", no_args_is_help=True
@@ -26,7 +27,7 @@ def create(
         list[str] | None,
         typer.Option("--set", help="Setting that differs, such as connector.platform.environment=preview; repeatable."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the file of a short-lived copy of a stack; the same command again writes it anew.
 
@@ -38,9 +39,9 @@ def create(
 
     notes = origin_notes(stack, origin, os.environ)
     made = create_copy(project_dir(), stack, origin, changes=changes or (), notes=notes)
-    if as_json:
-        typer.echo(json.dumps(made.as_json()))
-        return
-    typer.echo(f"{made.path.name}: {made.display_name}, connector {made.connector_key}")
-    typer.echo(f"  next:  orgcal up --stack {stack}")
-    typer.echo(f"  later: orgcal destroy --stack {stack} --purge --yes")
+    lines = [
+        f"{made.path.name}: {made.display_name}, connector {made.connector_key}",
+        f"  next:  orgcal up --stack {stack}",
+        f"  later: orgcal destroy --stack {stack} --purge --yes",
+    ]
+    print_result(made.as_json(), lines, as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lines
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.rotation.report import RotationResult
+    from orgcal.rotation.status import RotationResult
 
 
 def rotate(
@@ -36,7 +36,7 @@ def rotate(
     patience: Annotated[
         str, typer.Option(help="Longest wait until a credential is accepted everywhere.", metavar="TIME")
     ] = "5m",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Do what is due: add a credential, prove it, make it active, prove it again, retire the old one.
 
@@ -46,15 +46,13 @@ def rotate(
     from orgcal.cli.progress import StepPrinter
     from orgcal.durations import parse_duration
     from orgcal.rotation.record import PullRequestRecord, open_record
-    from orgcal.rotation.run import Rotation, RotationContext
-    from orgcal.rotation.status import look
+    from orgcal.rotation.run import Rotation
+    from orgcal.rotation.status import read_status
     from orgcal.rotation.steps import RotationRequest
     from orgcal.settings.credential_file import SettingsFile
-    from orgcal.stack.files import project_dir
-    from orgcal.stack.prepare import prepare
 
     _only_one(now=now, rollback=rollback, revoke=revoke, status=status)
-    asked = RotationRequest(
+    request = RotationRequest(
         within=parse_duration(within, "--if-expiring-within") if within else None,
         now=now,
         revoke=revoke,
@@ -62,44 +60,40 @@ def rotate(
         overlap=parse_duration(overlap, "--overlap"),
     )
     waiting, patient = parse_duration(wait, "--wait"), parse_duration(patience, "--patience")
-    tell = _silent if as_json else typer.echo
-    prepared = prepare(stack, os.environ, plugin=not status)
+    tell = progress_lines(as_json)
     mode = record or ("commit" if os.environ.get("CI") == "true" else "file")
-    emulated = prepared.environment.cloud == "emulator"
-    file = SettingsFile(project_dir(), stack, emulated=emulated, overlay=mode == "file")
-    if status:
-        found = look(prepared, file, asked, datetime.now(UTC))
-        typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(found.lines()))
-        return
-    kept = open_record(mode, file, stack, prepared.environ, tell)
-    with StepPrinter(quiet=as_json) as printer:
-        around = RotationContext(prepared, file, kept, printer, tell, patience=patient, wait=waiting)
-        outcome = Rotation(around, asked).run()
+    with open_stack(stack) as opened:
+        file = SettingsFile(opened.project_dir, stack, emulated=opened.cloud == "emulator", overlay=mode == "file")
+        if status:
+            current = read_status(opened, file, request, datetime.now(UTC))
+            print_result(current.as_json(), current.lines(), as_json=as_json)
+            return
+        opened.choose_plugin()
+        kept = open_record(mode, file, stack, opened.shell_environ, tell)
+        with StepPrinter(quiet=as_json) as printer:
+            rotation = Rotation(opened, request, file, kept, on_step=printer, tell=tell, patience=patient, wait=waiting)
+            result = rotation.run()
     problem = None
     if isinstance(kept, PullRequestRecord):
-        outcome.pull_request, problem = kept.url, kept.problem
-    typer.echo(json.dumps(outcome.as_json()) if as_json else "\n".join(_lines(outcome)))
+        result.pull_request, problem = kept.url, kept.problem
+    print_result(result.as_json(), _lines(result), as_json=as_json)
     if problem is not None:
         raise problem
-    if outcome.failed:
+    if result.failed:
         raise typer.Exit(1)
 
 
-def _lines(outcome: RotationResult) -> Iterator[str]:
+def _lines(result: RotationResult) -> Iterator[str]:
     """The end of a run, for people."""
-    failed = outcome.failed
+    failed = result.failed
     if failed is not None:
         yield f"stopped: {failed.words()}"
         yield f"  repair: {failed.repair}"
-    if outcome.standing is not None:
-        yield from outcome.standing.lines()
+    if result.status is not None:
+        yield from result.status.lines()
 
 
-def _only_one(**asked: bool) -> None:
-    named = [f"--{name}" for name, given in asked.items() if given]
+def _only_one(**options: bool) -> None:
+    named = [f"--{name}" for name, given in options.items() if given]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} ask for different things", where="orgcal rotate", repair=named[0])
-
-
-def _silent(line: str) -> None:
-    """Where JSON is asked for, nothing else is printed."""

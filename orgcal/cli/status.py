@@ -2,70 +2,61 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 
 if TYPE_CHECKING:
     from orgcal.operations.status import Status, TenantStatus
 
 
 def status(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
 ) -> None:
     """Tell where a stack stands; exit 1 on drift, or if a credential ends within 30 days."""
-    from orgcal.operations.status import look
-    from orgcal.stack.prepare import prepare
-    from orgcal.tenants.registry import open_stack_registry
+    from orgcal.operations.status import read_status
 
-    prepared = prepare(stack, os.environ, plugin=False)
-    prepared.environment.running_endpoints()
-    outputs = prepared.outputs()
-    registry = open_stack_registry(prepared.environment.stack_dir, stack, prepared.environ)
-    try:
-        tenants = list(registry.tenants())
-    finally:
-        registry.close()
-    found = look(outputs, tenants, prepared.environment.to_environ(prepared.environ))
-    typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(as_lines(found)))
-    if not found.ok:
+    with open_stack(stack) as opened:
+        report = read_status(opened)
+    print_result(report.as_json(), as_lines(report), as_json=as_json)
+    if not report.ok:
         raise typer.Exit(1)
 
 
-def as_lines(found: Status) -> Iterator[str]:
+def as_lines(report: Status) -> Iterator[str]:
     """The status for people."""
-    yield f"stack {found.stack}, application {found.client_id}"
-    yield f"  declared   {', '.join(found.declared)}"
-    known = found.publisher if found.publisher is not None else "cannot be read"
+    yield f"stack {report.stack}, application {report.client_id}"
+    yield f"  declared   {', '.join(report.declared)}"
+    known = report.publisher if report.publisher is not None else "cannot be read"
     yield f"  publisher  {known or 'not verified (docs/create.md)'}"
-    for item in found.credentials:
+    for item in report.credentials:
         left = "does not end" if item.days_left is None else f"{item.days_left} days left"
         mark = "active" if item.active else "live"
         yield f"  generation {item.generation}  {mark}, {left}{'  <- orgcal rotate' if item.short else ''}"
-    for tenant in found.tenants:
+    for tenant in report.tenants:
         yield f"  {tenant.name}  {tenant.state}"
         if tenant.effective is not None or tenant.granted is not None:
-            yield from _permissions(found, tenant)
+            yield from _permissions(report, tenant)
         if tenant.note:
             yield f"    {tenant.note}"
-    for line in found.drift:
+    for line in report.drift:
         yield f"  DRIFT  {line}"
-    for line in found.unknown:
+    for line in report.unknown:
         yield f"  unknown  {line}"
-    yield "all is well" if found.ok else "something is to be done"
+    yield "all is well" if report.ok else "something is to be done"
 
 
-def _permissions(found: Status, tenant: TenantStatus) -> Iterator[str]:
+def _permissions(report: Status, tenant: TenantStatus) -> Iterator[str]:
     """A line for each permission: declared, granted, effective."""
-    names = sorted({*found.declared, *(tenant.granted or ()), *(tenant.effective or ())})
+    names = sorted({*report.declared, *(tenant.granted or ()), *(tenant.effective or ())})
     width = max(map(len, names))
     for name in names:
         states = [
-            "declared" if name in found.declared else "-",
+            "declared" if name in report.declared else "-",
             _mark("granted", name, tenant.granted),
             _mark("effective", name, tenant.effective),
         ]

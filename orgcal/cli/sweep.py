@@ -1,23 +1,22 @@
-"""`orgcal sweep`: what a stack has made and no state of it holds; with --older-than what ephemeral stacks left."""
+"""`orgcal sweep`: what a stack has made and is in no state; with --older-than what ephemeral stacks left."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.cli.common import JsonOption, open_stack, print_result
 from orgcal.errors import OrgcalError
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from orgcal.operations.orphaned_previews import Abandoned
-    from orgcal.stack.held import Held
-    from orgcal.stack.prepare import OpenStack
+    from orgcal.operations.orphaned_previews import EphemeralStacks
+    from orgcal.operations.sweep import Orphan
+    from orgcal.stack.open_stack import OpenStack
 
 
 def sweep(
@@ -31,7 +30,7 @@ def sweep(
         ),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find what a killed run left behind, and remove it with --yes; exit 1 while something is left.
 
@@ -39,121 +38,91 @@ def sweep(
     still deployed are named, and left alone.
     """
     from orgcal.durations import parse_duration
-    from orgcal.stack.prepare import prepare
 
     age = parse_duration(older_than, "--older-than") if older_than else None
-    prepared = prepare(stack, os.environ, plugin=False)
-    if age is None:
-        _sweep_own(prepared, yes, as_json)
-    else:
-        _sweep_abandoned(prepared, age, yes, as_json)
+    with open_stack(stack) as opened:
+        clean = _sweep_own(opened, yes, as_json) if age is None else _sweep_previews(opened, age, yes, as_json)
+    if not clean:
+        raise typer.Exit(1)
 
 
-def _sweep_own(prepared: OpenStack, yes: bool, as_json: bool) -> None:
-    """What the stack itself left."""
-    from orgcal.operations.connector_usage import connector_client_id
-    from orgcal.operations.home_graph import home_graph
-    from orgcal.operations.sweep import find_orphans, remove_orphan
-    from orgcal.settings import read_settings
-    from orgcal.stack.held import read_state
+def _sweep_own(stack: OpenStack, yes: bool, as_json: bool) -> bool:
+    """What the stack itself left; whether nothing of it is left."""
+    from orgcal.operations.sweep import connector_client_id, find_orphans, remove_orphan
 
-    stack = prepared.environment.stack
-    settings = read_settings(prepared.environment.project_dir, stack)
-    drive = prepared.drive()
-    drive.select()
-    held = read_state(drive.export())
-    environ = prepared.environment.to_environ(prepared.environ)
-    with home_graph(prepared.environment.running_endpoints(), settings.entra.tenant_id, environ) as graph:
-        used = connector_client_id(settings.platform(), settings.connector.key, environ)
-        orphans = find_orphans(graph, settings.tag, held, used)
+    stack.runner.select()
+    state = stack.runner.state()
+    with stack.home_graph() as graph:
+        used = connector_client_id(stack.platform(), stack.settings.connector.key)
+        orphans = find_orphans(graph, stack.settings.tag, state, used)
         removable = [orphan for orphan in orphans if not orphan.kept]
         for orphan in removable if yes else []:
             remove_orphan(graph, orphan)
-    if as_json:
-        typer.echo(json.dumps({"removed": yes, "orphans": [orphan.as_json() for orphan in orphans]}))
-    elif not orphans:
-        typer.echo(f"stack {stack}: nothing is left over")
-    for orphan in [] if as_json else orphans:
+    result = {"removed": yes, "orphans": [orphan.as_json() for orphan in orphans]}
+    print_result(result, _orphan_lines(stack.name, orphans, yes), as_json=as_json)
+    return len(orphans) == len(removable) and (yes or not removable)
+
+
+def _orphan_lines(stack: str, orphans: Sequence[Orphan], yes: bool) -> Iterator[str]:
+    if not orphans:
+        yield f"stack {stack}: nothing is left over"
+    for orphan in orphans:
         done = "kept" if orphan.kept else "removed" if yes else "left over"
-        typer.echo(f"{done}  {orphan.kind}  {orphan.name}  {orphan.object_id}")
+        yield f"{done}  {orphan.kind}  {orphan.name}  {orphan.object_id}"
         if orphan.kept:
-            typer.echo(f"    {orphan.kept}")
-    if removable and not yes and not as_json:
-        typer.echo(
-            f"remove them: orgcal sweep --stack {stack} --yes (applications stay in the recycle bin for 30 days)"
-        )
-    if len(orphans) > len(removable) or (removable and not yes):
-        raise typer.Exit(1)
+            yield f"    {orphan.kept}"
+    if not yes and not all(orphan.kept for orphan in orphans):
+        yield f"remove them: orgcal sweep --stack {stack} --yes (applications stay in the recycle bin for 30 days)"
 
 
-def _sweep_abandoned(prepared: OpenStack, age: timedelta, yes: bool, as_json: bool) -> None:
-    """What ephemeral stacks left whose state is gone; those that are still deployed are told, and left alone."""
-    from orgcal.operations.home_graph import home_graph
-    from orgcal.operations.orphaned_previews import find_abandoned, own_connector, remove_abandoned
-    from orgcal.settings import read_settings
+def _sweep_previews(stack: OpenStack, age: timedelta, yes: bool, as_json: bool) -> bool:
+    """What ephemeral stacks left whose state is gone; whether nothing of it is left."""
+    from orgcal.operations import orphaned_previews as previews
 
-    environment = prepared.environment
-    settings = read_settings(environment.project_dir, environment.stack)
-    environ = environment.to_environ(prepared.environ)
-    with home_graph(environment.running_endpoints(), settings.entra.tenant_id, environ) as graph:
-        leftovers = find_abandoned(
+    settings, platform = stack.settings, stack.platform()
+    kept: dict[str, str] = {}
+    with stack.home_graph() as graph:
+        stacks = previews.find_orphaned_previews(
             graph,
             settings.project,
-            _backend(prepared),
+            previews.states_of_copies(stack),
             older_than=age,
             now=datetime.now(UTC),
-            connector_of=own_connector(settings.platform(), settings.connector.key, environ),
+            connector_of=previews.own_connector(platform, settings.connector.key),
         )
-        found, kept = leftovers.abandoned, {}
-        for item in found if yes else []:
+        for item in stacks.orphaned if yes else []:
             try:
-                remove_abandoned(graph, item, settings.platform(), environ)
+                previews.remove_orphaned_preview(graph, item, platform)
             except OrgcalError as error:  # somebody else's, perhaps; the others must not wait for it
                 kept[item.application.application_object_id] = error.what
-    said = [{**item.as_json(), "kept": kept.get(item.application.application_object_id, "")} for item in found]
-    if as_json:
-        typer.echo(json.dumps({"removed": yes, "abandoned": said, "deployed": leftovers.deployed}))
-    else:
-        _tell_abandoned(found, kept, yes)
-        for stack in leftovers.deployed:
-            typer.echo(
-                f"still deployed  stack {stack}; once nobody needs it: orgcal ephemeral create --from "
-                f"{environment.stack} {stack} && orgcal destroy --stack {stack} --purge --yes"
-            )
-    if kept or (found and not yes):
-        raise typer.Exit(1)
+    result = {
+        "removed": yes,
+        "abandoned": [
+            {**item.as_json(), "kept": kept.get(item.application.application_object_id, "")} for item in stacks.orphaned
+        ],
+        "deployed": stacks.deployed,
+    }
+    print_result(result, _preview_lines(stack.name, stacks, kept, yes), as_json=as_json)
+    return not kept and (yes or not stacks.orphaned)
 
 
-def _tell_abandoned(found: Sequence[Abandoned], kept: Mapping[str, str], yes: bool) -> None:
+def _preview_lines(origin: str, stacks: EphemeralStacks, kept: Mapping[str, str], yes: bool) -> Iterator[str]:
     """A line for each; `kept` says why some could not be removed."""
-    if not found:
-        typer.echo("ephemeral stacks: nothing is left over")
-    for item in found:
+    if not stacks.orphaned:
+        yield "ephemeral stacks: nothing is left over"
+    for item in stacks.orphaned:
         why = kept.get(item.application.application_object_id, "")
         done = "removed" if yes and not why else "left over"
         where = " in the recycle bin" if item.deleted else ""
         connector = f", connector {item.connector_key}" if item.connector_key else ""
         named = f"{item.application.display_name}, made {item.application.created_at}{connector}"
-        typer.echo(f"{done}  stack {item.stack}: application{where} {named}")
+        yield f"{done}  stack {item.stack}: application{where} {named}"
         if why:
-            typer.echo(f"    {why}")
-    if found and not yes:
-        typer.echo("remove them for good: the same command with --yes")
-
-
-def _backend(prepared: OpenStack) -> Callable[[str], Held | None]:
-    """What a stack's state holds, asked once for each stack."""
-    from functools import cache
-
-    from orgcal.stack.environment import of_own_stacks
-    from orgcal.stack.held import read_state
-    from orgcal.stack.runner import StackRunner
-
-    drive = StackRunner(prepared.engine, of_own_stacks(prepared.environment, prepared.environ), prepared.environ)
-    known = drive.states()
-
-    @cache
-    def held_by(stack: str) -> Held | None:
-        return read_state(drive.export_of(stack)) if stack in known else None
-
-    return held_by
+            yield f"    {why}"
+    if stacks.orphaned and not yes:
+        yield "remove them for good: the same command with --yes"
+    for stack in stacks.deployed:
+        yield (
+            f"still deployed  stack {stack}; once nobody needs it: orgcal ephemeral create --from "
+            f"{origin} {stack} && orgcal destroy --stack {stack} --purge --yes"
+        )

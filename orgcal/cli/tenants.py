@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.opened import JsonLinesOption, JsonOption, StackOption, opened, outputs_asked, service_of
+from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,20 +32,20 @@ def add(
     from orgcal.entra.session import new_session
 
     tenant = tenant.strip()
-    with opened(stack) as found:
-        endpoints = found.environment.running_endpoints()
+    with open_stack(stack) as opened:
+        endpoints = opened.endpoints
         with new_session(endpoints) as session:
             tenant_id = resolve_tenant(endpoints, tenant, session)
         domain = "" if is_guid(tenant) else tenant.lower()
-        known = found.registry.get(tenant_id)
+        known = opened.registry.get(tenant_id)
         kept = (known.name, known.domain) if known else ("", "")
         domain = domain or kept[1]
-        added = found.registry.add(tenant_id, name or kept[0] or domain or tenant_id, domain=domain)
-    if as_json:
-        typer.echo(json.dumps(added.as_json()))
-    else:
-        typer.echo(f"{added.name} ({added.tenant_id}) is {added.state.value}")
-        typer.echo(f"  next: orgcal consent link {domain or added.tenant_id} --stack {stack}")
+        added = opened.registry.add(tenant_id, name or kept[0] or domain or tenant_id, domain=domain)
+    lines = [
+        f"{added.name} ({added.tenant_id}) is {added.state.value}",
+        f"  next: orgcal consent link {domain or added.tenant_id} --stack {stack}",
+    ]
+    print_result(added.as_json(), lines, as_json=as_json)
 
 
 @app.command("list", short_help="List all organisations with their states")
@@ -54,8 +54,8 @@ def list_tenants(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
     """List all organisations with their states."""
-    with opened(stack) as found:
-        tenants = list(found.registry.tenants())
+    with open_stack(stack) as opened:
+        tenants = list(opened.registry.tenants())
     if as_json:
         typer.echo(json.dumps([tenant.as_json() for tenant in tenants]))
         return
@@ -74,9 +74,9 @@ def list_tenants(
 @app.command(short_help="One organisation, and what was done about it")
 def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Show one organisation and what was done about it."""
-    with opened(stack) as found:
-        known = found.registry.wanted(tenant)
-        entries = list(found.registry.log(known.tenant_id))
+    with open_stack(stack) as opened:
+        known = opened.registry.wanted(tenant)
+        entries = list(opened.registry.log(known.tenant_id))
     if as_json:
         typer.echo(json.dumps({**known.as_json(), "log": [entry.as_json() for entry in entries]}))
         return
@@ -84,8 +84,7 @@ def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption
         if value:
             typer.echo(f"{name:<16} {value}")
     for entry in entries:
-        said = f"{entry.action}: {entry.result}{_detail(entry)}"
-        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {said}")
+        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {entry.action}: {entry.result}{_detail(entry)}")
 
 
 @app.command(short_help="Off-board an organisation")
@@ -99,11 +98,11 @@ def remove(
     from orgcal.tenants import links
     from orgcal.tenants.model import ACTIVE, State
 
-    with opened(stack) as found:
-        known = found.registry.wanted(tenant)
+    with open_stack(stack) as opened:
+        known = opened.registry.wanted(tenant)
         access, named = "none", "the application"
         if known.state in ACTIVE:
-            with outputs_asked(stack) as asked, service_of(found, asked) as service:
+            with consent_service(opened) as service:
                 access = service.prober.probe(known.tenant_id).access
                 named = f"{service.outputs.display_name} (application id {service.outputs.client_id})"
         if access not in ("none", "no tenant") and not force:
@@ -117,17 +116,17 @@ def remove(
                     "center; then run this again, or use --force"
                 ),
             )
-        links.revoke(found.registry, known.tenant_id)
+        links.revoke(opened.registry, known.tenant_id)
         reason = f"access was {access}" + (", by --force" if access not in ("none", "no tenant") else "")
-        removed = found.registry.set_state(known.tenant_id, State.REMOVED, reason=reason, action="remove")
-    typer.echo(json.dumps(removed.as_json()) if as_json else f"{known.name} is removed; its log is kept")
+        removed = opened.registry.set_state(known.tenant_id, State.REMOVED, reason=reason, action="remove")
+    print_result(removed.as_json(), [f"{known.name} is removed; its log is kept"], as_json=as_json)
 
 
 @app.command("export", short_help="Print all organisations as JSON Lines")
 def export_tenants(stack: StackOption = "dev", as_json: JsonLinesOption = False) -> None:  # noqa: ARG001
     """Print all organisations as JSON Lines, with or without --json, for `import` elsewhere."""
-    with opened(stack) as found:
-        for tenant in found.registry.tenants():
+    with open_stack(stack) as opened:
+        for tenant in opened.registry.tenants():
             typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))
 
 
@@ -153,10 +152,11 @@ def import_tenants(
             raise UsageError(f"line {number} is not JSON", where=str(file)) from None
         except ValueError as error:
             raise UsageError(f"line {number}: {error}", where=str(file)) from None
-    with opened(stack) as found:
-        new = sum(found.registry.take_in(tenant) for tenant in tenants)
-    said = {"new": new, "known": len(tenants) - new}
-    typer.echo(json.dumps(said) if as_json else f"{new} organisations taken over, {len(tenants) - new} known already")
+    with open_stack(stack) as opened:
+        new = sum(opened.registry.take_in(tenant) for tenant in tenants)
+    known = len(tenants) - new
+    lines = [f"{new} organisations taken over, {known} known already"]
+    print_result({"new": new, "known": known}, lines, as_json=as_json)
 
 
 def log(
@@ -165,15 +165,15 @@ def log(
     as_json: JsonLinesOption = False,
 ) -> None:
     """Show what was done about organisations, by whom, and when."""
-    with opened(stack) as found:
-        subject = found.registry.wanted(tenant).tenant_id if tenant else ""
-        for entry in found.registry.log(subject):
+    with open_stack(stack) as opened:
+        subject = opened.registry.wanted(tenant).tenant_id if tenant else ""
+        for entry in opened.registry.log(subject):
             if as_json:
                 typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
             else:
                 when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-                said = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"
-                typer.echo(f"{when}  {entry.operator}  {said}")
+                what = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"
+                typer.echo(f"{when}  {entry.operator}  {what}")
 
 
 def print_tenant(tenant: Tenant) -> None:
@@ -184,8 +184,8 @@ def print_tenant(tenant: Tenant) -> None:
 
 def _detail(entry: LogEntry) -> str:
     """What else a row of the log says, in brackets."""
-    said = ", ".join(f"{name} {value}" for name, value in entry.detail.items())
-    return f" ({said})" if said else ""
+    detail = ", ".join(f"{name} {value}" for name, value in entry.detail.items())
+    return f" ({detail})" if detail else ""
 
 
 def _day(moment: object) -> str:

@@ -69,8 +69,8 @@ def read_answer(query: Sequence[tuple[str, str]]) -> CallbackAnswer:
         values.setdefault(name, []).append(value)
 
     def single(name: str) -> str:
-        found = values.get(name, [])
-        return found[0] if len(found) == 1 else ""
+        given = values.get(name, [])
+        return given[0] if len(given) == 1 else ""
 
     state = single("state")
     if len(state) > MAX_STATE:

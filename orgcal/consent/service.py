@@ -142,7 +142,7 @@ class ConsentService:
             Unreachable: the platform gave no answer.
         """
         connector, given = from_outputs(self.outputs)
-        return find_credential(Options(connector, environ=self._environ, given_credentials=given)).credential
+        return find_credential(Options(connector, environ=self._environ, given_credential=given)).credential
 
     # --- links ---
 
@@ -183,14 +183,8 @@ class ConsentService:
             redirect_uri=self.redirect_uri,
             state=made.state,
         )
-        words = consent_links.message(
-            organisation=tenant.name,
-            connector=self.outputs.connector_name,
-            url=url,
-            expires_at=made.link.expires_at,
-            permissions=[permission.name for permission in self.outputs.permissions],
-        )
-        return ConsentLink(tenant.tenant_id, url, made.link.expires_at, made.link.state_hash, words)
+        message = self._message(tenant, url, made.link.expires_at)
+        return ConsentLink(tenant.tenant_id, url, made.link.expires_at, made.link.state_hash, message)
 
     def _link_of_platform(self, tenant: Tenant) -> ConsentLink:
         """A link into the platform's own flow; one of ours would leave the platform without the connection."""
@@ -205,14 +199,18 @@ class ConsentService:
         self.registry.note(
             "link", tenant.tenant_id, "made", by=str(self.outputs.platform["kind"]), expires_at=expires_at.isoformat()
         )
-        words = consent_links.message(
+        message = self._message(tenant, url, expires_at)
+        return ConsentLink(tenant.tenant_id, url, expires_at, "", message, "platform")
+
+    def _message(self, tenant: Tenant, url: str, expires_at: datetime) -> str:
+        permissions = [permission.name for permission in self.outputs.permissions]
+        return consent_links.message(
             organisation=tenant.name,
             connector=self.outputs.connector_name,
             url=url,
             expires_at=expires_at,
-            permissions=[permission.name for permission in self.outputs.permissions],
+            permissions=permissions,
         )
-        return ConsentLink(tenant.tenant_id, url, expires_at, "", words, "platform")
 
     # --- callbacks ---
 

@@ -1,4 +1,4 @@
-"""The Pulumi engine: found, installed or built, and the plugins that belong to it.
+"""Finds, installs or builds the Pulumi engine, and the plugins that belong to it.
 
     versions   which versions belong together
     find       the engine to use, made where there is none (`find_engine`)
@@ -8,7 +8,6 @@
     toolchain  the Go that builds it
     child      processes that end with the one that started them
     plugins    the real azuread plugin or the stand-in
-    drive      the only caller of Pulumi's Automation API
 
 `python -m orgcal.engine path` prints the folder of the engine's programs and makes them if needed.
 """

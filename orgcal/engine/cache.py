@@ -63,9 +63,9 @@ class EngineCache:
     def manifest(self) -> Manifest | None:
         """What lies here by its own account, unchecked; None if nothing does."""
         try:
-            said = json.loads((self.home / _MANIFEST).read_text(encoding="utf-8"))
-            files = {str(name): str(digest) for name, digest in said["files"].items()}
-            return Manifest(str(said["version"]), str(said["source"]), str(said["recipe"]), files)
+            kept = json.loads((self.home / _MANIFEST).read_text(encoding="utf-8"))
+            files = {str(name): str(digest) for name, digest in kept["files"].items()}
+            return Manifest(str(kept["version"]), str(kept["source"]), str(kept["recipe"]), files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -143,14 +143,14 @@ class EngineCache:
     def _make_root(self) -> None:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = self.root.stat()
-            if found.st_uid != os.getuid():
+            owner = self.root.stat()
+            if owner.st_uid != os.getuid():
                 raise EngineError(
                     "the engine's cache directory belongs to another user",
                     where=str(self.root),
                     repair=f"export {CACHE_VARIABLE}=<a directory of your own>",
                 )
-            if stat.S_IMODE(found.st_mode) != 0o700:
+            if stat.S_IMODE(owner.st_mode) != 0o700:
                 self.root.chmod(0o700)
         except OSError as error:
             raise EngineError(

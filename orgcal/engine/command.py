@@ -29,7 +29,7 @@ class CommandResult:
     code: int
 
     def __repr__(self) -> str:
-        return f"Ran(code={self.code})"
+        return f"CommandResult(code={self.code})"
 
 
 def run_engine(
@@ -57,7 +57,8 @@ def run_engine(
     """
     renew_tokens(environ)
     passed = {name: value for name, value in environ.items() if name not in WITHHELD}
-    said: dict[str, list[str]] = {"out": [], "err": []}
+    out: list[str] = []
+    err: list[str] = []
 
     def read(stream: Iterable[str], lines: list[str], tell: OnLine | None) -> None:
         for line in stream:
@@ -82,11 +83,11 @@ def run_engine(
         assert process.stdout is not None
         assert process.stderr is not None
         readers = [
-            threading.Thread(target=read, args=(process.stdout, said["out"], on_output)),
-            threading.Thread(target=read, args=(process.stderr, said["err"], on_error)),
+            threading.Thread(target=read, args=(process.stdout, out, on_output)),
+            threading.Thread(target=read, args=(process.stderr, err, on_error)),
         ]
         for reader in readers:
             reader.start()
         for reader in readers:
             reader.join()
-    return CommandResult("\n".join(said["out"]), "\n".join(said["err"]), process.returncode)
+    return CommandResult("\n".join(out), "\n".join(err), process.returncode)

@@ -32,7 +32,7 @@ _NOISE = (
     (re.compile(r"^\s*\* ", re.MULTILINE), ""),
     (re.compile(r"invocation of \S+ returned an error: "), ""),
     (re.compile(r"unexpected status (\d+) \(\1[^)]*\) with (?:OData )?error: "), r"Microsoft Graph answered \1 "),
-    (_TOKEN_ANSWER, lambda found: _refusal(found[1])),
+    (_TOKEN_ANSWER, lambda match: _refusal(match[1])),
     (_IMPORT, ", and the state does not hold it"),
     (_LOST, r"the azuread plugin could not follow what it made (\1 \2)"),
     (re.compile(r"\n{2,}"), "\n"),
@@ -59,12 +59,12 @@ def trouble_in(ended: ProcessResult) -> tuple[str, str]:
             "do not use it; look for what stands between you and the source (a proxy, a mirror)",
         )
     for line in reversed(ended.tail):
-        found = _NETWORK.search(line)
-        if found:
+        trouble = _NETWORK.search(line)
+        if trouble:
             host = _HOST.search(line)
-            heard = f"{next(filter(None, host.groups()))}: {found[0]}" if host else found[0]
+            what = f"{next(filter(None, host.groups()))}: {trouble[0]}" if host else trouble[0]
             return (
-                f"no network ({heard})",
+                f"no network ({what})",
                 "connect to the network, or set GOPROXY and pip's index to mirrors that you can reach",
             )
     return ended.last_words[:300], ""
@@ -90,7 +90,7 @@ def sentence_of(diagnostic: str) -> str:
 def _refusal(text: str) -> str:
     """What Entra ID says in the body of a refused token request."""
     try:
-        said = str(json.loads(text)["error_description"])
+        description = str(json.loads(text)["error_description"])
     except (ValueError, KeyError, TypeError):
         return "Entra ID refused the login"
-    return re.split(r"\s+Trace ID:", said)[0]
+    return re.split(r"\s+Trace ID:", description)[0]

@@ -62,24 +62,24 @@ def find_engine(environ: Mapping[str, str] | None = None, *, progress: Progress 
     """
     environ = os.environ if environ is None else environ
     progress = Progress() if progress is None else progress
-    found = look_for_engine(environ)
-    if isinstance(found, Engine):
-        return found
+    engine = look_for_engine(environ)
+    if isinstance(engine, Engine):
+        return engine
     choice = _choice(environ)
     if choice == "path":
         raise EngineError(
-            f"{ENGINE_VARIABLE}=path, and {found.reason}",
+            f"{ENGINE_VARIABLE}=path, and {engine.reason}",
             repair=f"install Pulumi {PULUMI_VERSION} or newer, or unset {ENGINE_VARIABLE}",
         )
     cache = EngineCache(environ)
     with cache.locked(progress):
-        found = look_for_engine(environ)  # another process may have made it while we waited
-        if isinstance(found, EngineMissing):
-            _make(cache, environ, progress, choice, found.reason)
-            found = look_for_engine(environ)
-    if isinstance(found, EngineMissing):
-        raise EngineError(f"the engine was made and still cannot be used: {found.reason}", where=str(cache.home))
-    return found
+        engine = look_for_engine(environ)  # another process may have made it while we waited
+        if isinstance(engine, EngineMissing):
+            _make(cache, environ, progress, choice, engine.reason)
+            engine = look_for_engine(environ)
+    if isinstance(engine, EngineMissing):
+        raise EngineError(f"the engine was made and still cannot be used: {engine.reason}", where=str(cache.home))
+    return engine
 
 
 def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path) -> None:
@@ -104,9 +104,9 @@ def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path)
         return
     cache = EngineCache(environ)
     with cache.locked(progress):
-        found = look_for_engine(environ)
-        if isinstance(found, EngineMissing):
-            reason = "; ".join(filter(None, (found.reason, silent)))
+        engine = look_for_engine(environ)
+        if isinstance(engine, EngineMissing):
+            reason = "; ".join(filter(None, (engine.reason, silent)))
             build_engine(cache, environ, progress, reason=reason, python=python)
 
 
@@ -158,10 +158,10 @@ def _choice(environ: Mapping[str, str]) -> str:
 
 def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | EngineMissing:
     path = environ.get("PATH", "")
-    found = shutil.which("pulumi", path=path)
-    if not found:
+    program = shutil.which("pulumi", path=path)
+    if not program:
         return EngineMissing("no pulumi on PATH")
-    pulumi = Path(found).absolute()
+    pulumi = Path(program).absolute()
     if pulumi.parent == cache.bin_dir:  # ours, put there by `orgcal env`: judged by its manifest
         return EngineMissing("")
     version = _version_of(pulumi, environ)

@@ -95,8 +95,8 @@ def graph_error(
         headers: for `request-id` and `Retry-After`.
         where: method and path; never with a query, which may hold names.
     """
-    found = (body or {}).get("error")
-    error: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    raw = (body or {}).get("error")
+    error: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
     inner = error.get("innerError") or error.get("innererror")
     inner = inner if isinstance(inner, Mapping) else {}
     lowered = {name.lower(): value for name, value in headers.items()}

@@ -37,7 +37,7 @@ class BatchResponse(NamedTuple):
 
 @dataclass(slots=True)
 class BatchAnswer:
-    """What came of one batch.
+    """The answer to one batch.
 
     Attributes:
         entries: by position of the request; None where the server sent none. Empty unless `status` is 200.
@@ -46,7 +46,7 @@ class BatchAnswer:
         throttled: the batch, or an entry, was refused for now (429, 503, 504).
         retry_after_s: the longest wait that was asked for anywhere in it; None if none was.
         limit_share: the highest `x-ms-throttle-limit-percentage` in it; 0 if there was none.
-        strange: entries that were doubled, unknown or unreadable.
+        unusable: entries that were doubled, unknown or unreadable.
         elapsed_s: from sending to the last byte.
     """
 
@@ -57,7 +57,7 @@ class BatchAnswer:
     throttled: bool = False
     retry_after_s: float | None = None
     limit_share: float = 0.0
-    strange: int = 0
+    unusable: int = 0
     elapsed_s: float = 0.0
 
 
@@ -131,13 +131,13 @@ def _read_answer(response: requests.Response, content: bytes, expected: int) -> 
             throttled=response.status_code in RETRIED_STATUSES,
             retry_after_s=refused.retry_after_s,
         )
-    found = body.get("responses")
-    if not isinstance(found, list):
+    responses = body.get("responses")
+    if not isinstance(responses, list):
         return BatchAnswer(0, reason="the batch's answer holds no responses")
     answer = BatchAnswer(
         200, [None] * expected, request_id=headers.get("request-id", ""), limit_share=limit_share(headers)
     )
-    for item in found:
+    for item in responses:
         _place(answer, item, expected)
     return answer
 
@@ -147,10 +147,10 @@ def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
     try:
         position, status = int(item["id"]), int(item["status"])
     except (KeyError, TypeError, ValueError):
-        answer.strange += 1
+        answer.unusable += 1
         return
     if not 0 <= position < expected or answer.entries[position] is not None:
-        answer.strange += 1
+        answer.unusable += 1
         return
     headers = item.get("headers")
     headers = headers if isinstance(headers, dict) else _NO_HEADERS

@@ -1,4 +1,4 @@
-"""Which tenant a domain belongs to, by Entra ID's own public description of it.
+"""The tenant that a domain belongs to, by Entra ID's public OpenID configuration.
 
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc
 """
@@ -33,7 +33,7 @@ def is_domain(text: str) -> bool:
 
 
 def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Session) -> str:
-    """The tenant id of `name`, and the proof that there is such a tenant.
+    """The tenant id of `name`, which shows that there is such a tenant.
 
     Args:
         endpoints: the cloud to ask.
@@ -70,9 +70,9 @@ def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Sessi
         )
     if response.status_code != 200:
         raise Unreachable(f"Entra ID answered {response.status_code}", where=url, repair="try again")
-    described = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))
+    configuration = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))
     # The issuer's path begins with the tenant id, whatever name the tenant was asked for by.
-    tenant_id = urlsplit(str(described.get("issuer") or "")).path.strip("/").split("/")[0].lower()
+    tenant_id = urlsplit(str(configuration.get("issuer") or "")).path.strip("/").split("/")[0].lower()
     if not is_guid(tenant_id):
         raise Unreachable("Entra ID's description of the tenant names no tenant id", where=url)
     return tenant_id

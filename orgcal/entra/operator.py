@@ -65,7 +65,7 @@ def federated_login(endpoints: CloudEndpoints, environ: Mapping[str, str]) -> bo
 
 
 class OperatorTokens:
-    """Tokens of an azure-identity credential, with its errors in our words.
+    """Tokens of an azure-identity credential, with its errors as ours.
 
     Args:
         credential: any `azure.core.credentials.TokenCredential`.

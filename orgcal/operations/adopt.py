@@ -1,28 +1,64 @@
-"""Takes an existing application over: what it has goes into the stack's file, and the application into its state."""
+"""Takes an existing application over: what it has goes into the stack's file, and the application into its state.
+
+Credentials of the application are never among what is removed: the program manages only those that it has made itself.
+"""
 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from orgcal import __version__
+from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.home.applications import FoundApplication
 from orgcal.entra.home.rights import read_operator
+from orgcal.entra.permissions import ALWAYS_ADDED, GRAPH_APP_ID, names_of
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.errors import UsageError
 from orgcal.files.yaml_edit import edit
-from orgcal.operations.adoption import Adoption, import_file, plan_adoption, provider_urn
-from orgcal.platforms import ConnectorEntry, open_platform
+from orgcal.platforms import ConnectorEntry
+from orgcal.resource_types import APPLICATION, CONNECTOR, ENTRA_APPLICATION, SERVICE_PRINCIPAL
 from orgcal.settings import Settings
-from orgcal.stack.held import Held
-from orgcal.stack.runner import StackRunner
+from orgcal.stack.open_stack import OpenStack
+from orgcal.stack.state import StackState
 
 RESOURCE_NAME = "outlook-calendar"
 """Name of the program's resources, as `__main__.py` gives it."""
+MULTITENANT = "AzureADMultipleOrgs"
+
+# Properties of an application that our program does not declare, and so empties: path in Graph's words.
+_NOT_DECLARED = (
+    ("identifierUris",),
+    ("appRoles",),
+    ("api", "oauth2PermissionScopes"),
+    ("api", "knownClientApplications"),
+    ("spa", "redirectUris"),
+    ("publicClient", "redirectUris"),
+    ("web", "logoutUrl"),
+    ("optionalClaims",),
+    ("groupMembershipClaims",),
+    ("serviceManagementReference",),
+    ("description",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """How an application becomes this stack's.
+
+    Attributes:
+        patch: section -> key -> value: settings that mirror what the application has.
+        removed: what the program would take from it.
+        changed: what the program would add or set.
+    """
+
+    patch: Mapping[str, Mapping[str, Any]]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +90,20 @@ def live_application(graph: GraphClient, client_id: str, *, restore: bool, stack
     Raises:
         UsageError: there is none, or it is in the recycle bin and shall stay there.
     """
-    found = applications.by_client_id(graph, client_id)
-    if not found.deleted:
-        return found
+    application = applications.by_client_id(graph, client_id)
+    if not application.deleted:
+        return application
     if not restore:
         raise UsageError(
-            f"the application {found.display_name!r} is in the recycle bin",
+            f"the application {application.display_name!r} is in the recycle bin",
             where=client_id,
             repair=f"orgcal adopt --stack {stack} --client-id {client_id} --restore --yes",
         )
-    applications.restore(graph, found.application_object_id)
-    return found
+    applications.restore(graph, application.application_object_id)
+    return application
 
 
-def plan(
-    graph: GraphClient,
-    application: FoundApplication,
-    settings: Settings,
-    settings_file: Path,
-    environ: Mapping[str, str],
-) -> Plan:
+def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) -> Plan:
     """How `application` becomes the stack's; nothing is written.
 
     Raises:
@@ -86,11 +116,12 @@ def plan(
             "the operator's token does not say whose it is, and the operator must be an owner",
             repair="log in as a service principal (ARM_CLIENT_ID), or name yourself in orgcal:application.owners",
         )
-    found = applications.whole(graph, application.application_object_id)
+    settings = stack.settings
+    whole = applications.whole(graph, application.application_object_id)
     owners = applications.owners_of(graph, application.application_object_id)
-    entry = open_platform(settings.platform(), environ).read_connector(settings.connector.key)
+    entry = stack.platform().read_connector(settings.connector.key)
     adoption = plan_adoption(
-        found,
+        whole,
         tag=settings.tag,
         owners=owners,
         operator_id=operator.object_id,
@@ -99,11 +130,11 @@ def plan(
     )
     patch = {**adoption.patch, "connector": {**adoption.patch.get("connector", {}), **_catalog(entry)}}
     adoption = replace(adoption, patch={section: values for section, values in patch.items() if values})
-    principal = applications.service_principal_of(graph, found.client_id)
+    principal = applications.service_principal_of(graph, whole.client_id)
     return Plan(
-        found,
+        whole,
         adoption,
-        patched(settings_file.read_text(encoding="utf-8"), adoption.patch, where=str(settings_file)),
+        patched(stack.file.read_text(encoding="utf-8"), adoption.patch, where=str(stack.file)),
         operator.object_id,
         tuple(owners),
         str(principal["id"]) if principal else "",
@@ -115,8 +146,92 @@ def _catalog(entry: ConnectorEntry | None) -> dict[str, Any]:
     """Settings that mirror the connector's entry, as far as the platform tells."""
     if entry is None:
         return {}
-    said = {"name": entry.display_name, "description": entry.description, "published": entry.published}
-    return {name: value for name, value in said.items() if value is not None}
+    values = {"name": entry.display_name, "description": entry.description, "published": entry.published}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def plan_adoption(
+    application: FoundApplication,
+    *,
+    tag: str,
+    owners: list[str],
+    operator_id: str,
+    callback_url: str,
+    consent_url: str,
+) -> Adoption:
+    """How `application` becomes a stack's.
+
+    Args:
+        application: as `orgcal.entra.home.applications` finds it, with every property that Graph tells.
+        tag: of the stack.
+        owners: object ids of its owners.
+        operator_id: object id of the deploying principal, always an owner.
+        callback_url: of the connector in its platform; empty if it has none yet.
+        consent_url: `orgcal:consent.public_url`; empty without one.
+    """
+    raw = application.raw
+    uris = [str(uri) for uri in (raw.get("web") or {}).get("redirectUris") or []]
+    scopes, foreign = _permissions(raw)
+    section: dict[str, Any] = {
+        "display_name": application.display_name,
+        "notes": raw.get("notes") or "",
+        "owners": sorted(owner for owner in owners if owner != operator_id),
+        "tags": [item for item in application.tags if item != tag],
+        "redirect_uris": sorted(uri for uri in uris if uri not in (callback_url, consent_url)),
+    }
+    links = _links(raw)
+    if links:
+        section["links"] = links
+    changed = [f"redirect URI {uri}" for uri in (callback_url, consent_url) if uri and uri not in uris]
+    if ALWAYS_ADDED not in scopes:
+        changed.append(f"permission {ALWAYS_ADDED}")
+    if raw.get("signInAudience") != MULTITENANT:
+        changed.append(f"audience {raw.get('signInAudience')} becomes {MULTITENANT}")
+    patch: dict[str, Mapping[str, Any]] = {"application": section}
+    mirrored = [name for name in scopes if name != ALWAYS_ADDED] or scopes
+    if mirrored:
+        patch["connector"] = {"scopes": mirrored}
+    return Adoption(patch, (*foreign, *_undeclared(raw)), tuple(changed))
+
+
+def _permissions(raw: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Names of Graph's application permissions, and in words whatever a connector cannot declare."""
+    names: list[str] = []
+    foreign: list[str] = []
+    for access in raw.get("requiredResourceAccess") or []:
+        ids = [str(item["id"]) for item in access.get("resourceAccess") or [] if item.get("type") == "Role"]
+        delegated = len(access.get("resourceAccess") or []) - len(ids)
+        if access.get("resourceAppId") != GRAPH_APP_ID:
+            foreign.append(f"{len(ids) + delegated} permissions on the API {access.get('resourceAppId')}")
+            continue
+        known = names_of(ids)
+        names += sorted(name for name in known if name in APP_ROLE_IDS)
+        foreign += [f"application permission {name} of Microsoft Graph" for name in known if name not in APP_ROLE_IDS]
+        if delegated:
+            foreign.append(f"{delegated} delegated permissions on Microsoft Graph")
+    return names, foreign
+
+
+def _links(raw: Mapping[str, Any]) -> dict[str, str]:
+    info, web = raw.get("info") or {}, raw.get("web") or {}
+    links = {
+        "homepage": web.get("homePageUrl"),
+        "privacy": info.get("privacyStatementUrl"),
+        "terms": info.get("termsOfServiceUrl"),
+        "support": info.get("supportUrl"),
+        "marketing": info.get("marketingUrl"),
+    }
+    return {name: str(url) for name, url in links.items() if url}
+
+
+def _undeclared(raw: Mapping[str, Any]) -> Iterator[str]:
+    for path in _NOT_DECLARED:
+        value: Any = raw
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        filled = any(value.values()) if isinstance(value, Mapping) else bool(value)
+        if filled:
+            yield f"{'.'.join(path)}: {len(value)} entries" if isinstance(value, list) else ".".join(path)
 
 
 def patched(text: str, patch: Mapping[str, Mapping[str, Any]], *, where: str) -> str:
@@ -130,22 +245,18 @@ def patched(text: str, patch: Mapping[str, Mapping[str, Any]], *, where: str) ->
     return text
 
 
-def carry_out(
-    graph: GraphClient, drive: StackRunner, plan: Plan, settings: Settings, held: Held, *, protect: bool
-) -> None:
+def carry_out(graph: GraphClient, plan: Plan, stack: OpenStack, state: StackState) -> None:
     """Tags the application, makes the operator an owner, and imports what exists; no credential is touched.
 
     The stack's file must have been written before.
 
     Args:
         graph: as the operator.
-        drive: of the stack.
         plan: what to do.
-        settings: of the stack.
-        held: what its state holds.
-        protect: whether the imported resources are protected.
+        stack: that takes the application over.
+        state: of the stack.
     """
-    object_id = plan.application.application_object_id
+    settings, object_id = stack.settings, plan.application.application_object_id
     if settings.tag not in plan.application.tags:
         graph.patch(f"/applications/{object_id}", {"tags": [*plan.application.tags, settings.tag]})
     if plan.operator_id not in plan.owners:
@@ -155,18 +266,56 @@ def carry_out(
         if plan.operator_id not in [str(item["id"]) for item in graph.pages(f"{path}/owners")]:
             _own(graph, path, plan.operator_id)
     urn_prefix = f"urn:pulumi:{settings.stack}::{settings.project}::"
-    described = import_file(
-        name=RESOURCE_NAME,
+    provider = f"{urn_prefix}pulumi:providers:azuread::entra"
+    resources, names = import_list(
         urn_prefix=urn_prefix,
+        provider_urn=provider,
         application_object_id=object_id,
         service_principal_id=plan.service_principal_id,
         connector_id=_connector_id(settings) if plan.has_connector else "",
-        held=held.urns,
+        known_urns=state.urns,
     )
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(described, file)
-        file.flush()
-        drive.import_existing(Path(file.name), provider_urn=provider_urn(urn_prefix), protect=protect)
+    # The engine imports with a provider that it knows only.
+    stack.runner.up(preview_first=False, targets=[provider])
+    stack.runner.import_existing(resources, names, protect=settings.protected)
+
+
+def import_list(
+    *,
+    urn_prefix: str,
+    provider_urn: str,
+    application_object_id: str,
+    service_principal_id: str,
+    connector_id: str,
+    known_urns: Collection[str],
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Resources and names as `pulumi import --file` takes them, of what exists and is not in the state.
+
+    Args:
+        urn_prefix: of the stack's resources, `urn:pulumi:STACK::PROJECT::`.
+        provider_urn: of the program's explicit azuread provider, without its id.
+        application_object_id: object id of the application.
+        service_principal_id: object id of its service principal in the home tenant; empty if it has none.
+        connector_id: id of the connector's resource; empty if the platform has no entry.
+        known_urns: URNs in the state; an application that was deleted outside leaves its component and connector there.
+    """
+    component = f"{urn_prefix}{ENTRA_APPLICATION}::{RESOURCE_NAME}"
+    # Names in this list must differ; the resources' own are all the same.
+    names = {"entra": provider_urn} | ({"application": component} if component in known_urns else {})
+    logical = {"logicalName": RESOURCE_NAME}
+    azuread = {"parent": "application", "provider": "entra", "version": AZUREAD_PLUGIN_VERSION, **logical}
+    principal = f"/servicePrincipals/{service_principal_id}" if service_principal_id else ""
+    resources: list[dict[str, Any]] = [
+        {"type": APPLICATION, "name": "registration", "id": f"/applications/{application_object_id}", **azuread},
+        {"type": SERVICE_PRINCIPAL, "name": "principal", "id": principal, **azuread},
+    ]
+    if component not in known_urns:
+        resources.insert(0, {"type": ENTRA_APPLICATION, "name": "application", "component": True, **logical})
+    if f"{urn_prefix}{CONNECTOR}::{RESOURCE_NAME}" not in known_urns:
+        resources.append(
+            {"type": CONNECTOR, "name": "connector", "id": connector_id, "version": __version__, **logical}
+        )
+    return [item for item in resources if item.get("component") or item["id"]], names
 
 
 def _own(graph: GraphClient, path: str, principal_id: str) -> None:

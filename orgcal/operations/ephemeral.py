@@ -6,7 +6,6 @@ that the program tags what it makes; only what has these tags is ever removed fo
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import yaml
 
 from orgcal.errors import ConfigError, UsageError
 from orgcal.files.whole import write_whole
-from orgcal.platforms import capabilities_of
+from orgcal.platforms import capabilities_of, read_platform
 from orgcal.settings import StackFile, core_settings_of, load_stack_file, stack_file
 from orgcal.settings.model import sections_of
 from orgcal.settings.stack_file import NAMESPACE
@@ -27,7 +26,6 @@ _KEY_LENGTH, _NAME_LENGTH = 64, 120
 """Of the settings `connector.key` and of both names (`orgcal/settings/sections.py`)."""
 _OWN_SECRETS = ("encryptionsalt", "encryptedkey")
 """What Pulumi writes for one stack alone."""
-_KEYED_KINDS = frozenset({"local", "nango"})
 """Platforms that keep entries apart by their key, whatever else is set."""
 
 
@@ -218,13 +216,9 @@ def _apply(sections: dict[str, Any], change: str) -> None:
 
 def _refuse_same_place(before: Mapping[str, Any], after: Mapping[str, Any], origin: str) -> None:
     """A platform that does not tell connectors apart would give the origin's users the copy's credentials."""
-    platforms = [dict(sections["connector"].get("platform") or {}) for sections in (before, after)]
-    platform = platforms[1]
-    keyed = platform.get("kind") in _KEYED_KINDS or "{key}" in json.dumps(platform)
-    if platform.get("kind") == "file" and "at" not in platform:
-        path = str(platform.get("path") or "")
-        keyed = platform.get("format", "") != "dotenv" and not path.endswith(".env")
-    if platforms[0] == platform and not keyed:
+    settings = [dict(sections["connector"].get("platform") or {}) for sections in (before, after)]
+    platform = settings[1]
+    if settings[0] == platform and not read_platform(platform).keeps_entries_apart:
         raise UsageError(
             f"the copy would write its credentials where {origin} keeps its own: this platform has no keys",
             where=f"platform {platform.get('kind')}",

@@ -12,14 +12,11 @@ Sources of the refusals: `ImportAsExistsDiag` and the `Delete` functions in terr
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
@@ -28,9 +25,16 @@ from orgcal.entra.home import applications
 from orgcal.errors import GraphError
 from orgcal.operations.sweep import credentials_of, remove_orphan
 from orgcal.patience import Patience
-from orgcal.stack.exported import Unfinished, UpdateFailed, unfinished_in
-from orgcal.stack.held import Held, read_state
-from orgcal.stack.runner import OnStep, StackRunner, UpdateResult
+from orgcal.resource_types import (
+    APP_ROLE_ASSIGNMENT,
+    APPLICATION,
+    CERTIFICATE,
+    FEDERATED_CREDENTIAL,
+    PASSWORD,
+    SERVICE_PRINCIPAL,
+)
+from orgcal.stack.runner import OnStep, StackRunner, UpdateFailed, UpdateResult
+from orgcal.stack.state import StackState, UnfinishedOperation
 
 HomeGraph = Callable[[], AbstractContextManager[GraphClient]]
 Tell = Callable[[str], object]
@@ -45,70 +49,68 @@ _GONE = re.compile(r"\b404\b|not ?found|does not exist|no \w+ credential found",
 """How the azuread plugin's and Graph's refusals to delete what is gone read."""
 
 
-class Settling:
-    """Settles one stack's unfinished operations.
+class InterruptedRuns:
+    """Settles the operations that runs of one stack left unfinished.
 
     Args:
-        drive: the engine on the stack.
+        runner: runs the engine on the stack.
         tag: of the stack, on what it makes.
         graph: opens Microsoft Graph as the operator; only where something has to be looked up.
         tell: is told in one line what is settled.
     """
 
-    def __init__(self, drive: StackRunner, tag: str, graph: HomeGraph, tell: Tell) -> None:
-        self._drive = drive
+    def __init__(self, runner: StackRunner, tag: str, graph: HomeGraph, tell: Tell) -> None:
+        self._runner = runner
         self._tag = tag
         self._graph = graph
         self._tell = tell
 
-    def up(self, exported: Mapping[str, Any], *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
+    def up(self, state: StackState, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
         """`StackRunner.up`, after what an interrupted run left, and again after each failure that could be settled.
 
         Args:
-            exported: the state, as `StackRunner.export` gives it.
+            state: of the stack.
             preview_first: as `StackRunner.up` takes it.
             on_step: is told of each resource.
         """
-        self._pending(exported)
+        self._settle_pending(state)
         for _ in range(_MOST_TRIES):
             began = datetime.now(UTC)
             try:
-                return self._drive.up(preview_first=preview_first, on_step=on_step)
+                return self._runner.up(preview_first=preview_first, on_step=on_step)
             except UpdateFailed as error:
                 if not self._settle(error.unfinished, began):
                     raise
-        return self._drive.up(preview_first=preview_first, on_step=on_step)
+        return self._runner.up(preview_first=preview_first, on_step=on_step)
 
-    def destroy(
-        self, exported: Mapping[str, Any], *, preview_first: bool, on_step: OnStep | None = None
-    ) -> UpdateResult:
+    def destroy(self, state: StackState, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
         """`StackRunner.destroy`, likewise; what is gone already is no reason to fail. Arguments as for `up`."""
-        self._pending(exported)
+        self._settle_pending(state)
         try:
-            return self._drive.destroy(preview_first=preview_first, on_step=on_step)
+            return self._runner.destroy(preview_first=preview_first, on_step=on_step)
         except UpdateFailed as error:
-            if not _GONE.search(error.what) or not self._drive.refresh().changed:
+            if not _GONE.search(error.what) or not self._runner.refresh().changed:
                 raise
         self._tell("something was removed already: going on without it")
-        return self._drive.destroy(preview_first=preview_first, on_step=on_step)
+        return self._runner.destroy(preview_first=preview_first, on_step=on_step)
 
-    def _pending(self, exported: Mapping[str, Any]) -> None:
-        operations, since = unfinished_in(exported)
+    def _settle_pending(self, state: StackState) -> None:
+        operations, since = state.unfinished()
         if operations:
             self._tell("the last run was interrupted: looking at what it made and removed")
             self._settle(operations, since)
-            self._drive.forget_creations()
+            self._runner.forget_creations()
 
-    def _settle(self, operations: Sequence[Unfinished], since: datetime) -> bool:
+    def _settle(self, operations: Sequence[UnfinishedOperation], since: datetime) -> bool:
         """Settle operations that began at `since`; whether the state or the directory changed by it."""
         changed = False
-        incomplete = _incomplete(self._drive.export(), operations)
+        incomplete = self._runner.state().incomplete_ids([item.urn for item in operations])
         if incomplete:
             with self._graph() as graph:
                 changed = all(self._arrives(graph, resource_id) for resource_id in incomplete)
         deleted = [item.urn for item in operations if item.operation == "deleting"]
         if deleted:
-            changed |= self._drive.refresh(targets=deleted).changed > 0
+            changed |= self._runner.refresh(targets=deleted).changed > 0
         created = [item for item in operations if item.operation == "creating" and item.type in _FINDERS]
         if created:
             with self._graph() as graph:
@@ -137,30 +139,32 @@ class Settling:
             self._tell("the service principal was slow to appear in the directory: completing it")
         return seen > 0
 
-    def _take_over(self, graph: GraphClient, item: Unfinished, since: datetime) -> bool:
+    def _take_over(self, graph: GraphClient, item: UnfinishedOperation, since: datetime) -> bool:
         """Import what a creation made, or remove it where it cannot be used; whether it had made anything."""
-        held = read_state(self._drive.export())
-        if item.urn in held.urns:
+        state = self._runner.state()
+        if item.urn in state.urns:
             return False
-        found = _FINDERS[item.type](graph, item.inputs, _Sought(self._tag, held, since))
+        made_id = _FINDERS[item.type](graph, item.inputs, _Search(self._tag, state, since))
         if item.type in _LOST:
-            return self._remove_lost(graph, found, held)
-        if found:
+            return self._remove_lost(graph, made_id, state)
+        if made_id:
             self._tell(f"taking over {item.kind} {item.name}, which an interrupted run made")
-            self._import(item, found)
-        return bool(found)
+            self._import(item, made_id)
+        return bool(made_id)
 
-    def _remove_lost(self, graph: GraphClient, application_object_id: str, held: Held) -> bool:
+    def _remove_lost(self, graph: GraphClient, application_object_id: str, state: StackState) -> bool:
         """Remove credentials of the stack that no state holds; whether there were any."""
         application = applications.by_object_id(graph, application_object_id) if application_object_id else None
         lost = list(credentials_of(graph, application, self._tag)) if application else []
-        removed = [item for item in lost if item.object_id not in held.keys and item.kind != "federated credential"]
+        removed = [
+            item for item in lost if item.object_id not in state.credential_ids and item.kind != "federated credential"
+        ]
         for orphan in removed:
             remove_orphan(graph, orphan)
             self._tell(f"removed a left-over {orphan.kind}: {orphan.name} ({orphan.object_id})")
         return bool(removed)
 
-    def _import(self, item: Unfinished, resource_id: str) -> None:
+    def _import(self, item: UnfinishedOperation, resource_id: str) -> None:
         resource: dict[str, Any] = {
             "type": item.type,
             "name": "taken-over",
@@ -172,59 +176,49 @@ class Settling:
         names = {"entra": item.provider}
         if item.parent:
             resource["parent"], names["parent"] = "parent", item.parent
-        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-            json.dump({"nameTable": names, "resources": [resource]}, file)
-            file.flush()
-            self._drive.import_file(Path(file.name), protect=False)  # the next up protects it, if the program does
+        self._runner.import_existing([resource], names, protect=False)  # the next up protects it, if the program does
 
 
 @dataclass(frozen=True, slots=True)
-class _Sought:
-    """By what an application is told from others: the stack's tag, what the state holds, and not older than `since`."""
+class _Search:
+    """By what an application is told from others: the stack's tag, what the state knows, and not older than `since`."""
 
     tag: str
-    held: Held
+    state: StackState
     since: datetime
 
 
-def _incomplete(exported: Mapping[str, Any], operations: Sequence[Unfinished]) -> list[str]:
-    """Ids of service principals in the state that `operations` could not complete."""
-    urns = {item.urn for item in operations if item.type == "azuread:index/servicePrincipal:ServicePrincipal"}
-    resources = (exported.get("deployment") or {}).get("resources") or []
-    return [str(item["id"]) for item in resources if item.get("urn") in urns and item.get("initErrors")]
-
-
-def _application(graph: GraphClient, _: Mapping[str, Any], sought: _Sought) -> str:
+def _application(graph: GraphClient, _: Mapping[str, Any], search: _Search) -> str:
     made = [
         item
-        for item in applications.tagged(graph, sought.tag)
-        if item.application_object_id not in sought.held.applications
-        and datetime.fromisoformat(item.created_at) >= sought.since
+        for item in applications.tagged(graph, search.tag)
+        if item.application_object_id not in search.state.application_ids
+        and datetime.fromisoformat(item.created_at) >= search.since
     ]
     newest = max(made, key=lambda item: item.created_at, default=None)
     return f"/applications/{newest.application_object_id}" if newest else ""
 
 
-def _principal(graph: GraphClient, inputs: Mapping[str, Any], _: _Sought) -> str:
-    found = applications.service_principal_of(graph, str(inputs.get("clientId") or ""))
-    return f"/servicePrincipals/{found['id']}" if found else ""
+def _principal(graph: GraphClient, inputs: Mapping[str, Any], _: _Search) -> str:
+    principal = applications.service_principal_of(graph, str(inputs.get("clientId") or ""))
+    return f"/servicePrincipals/{principal['id']}" if principal else ""
 
 
-def _federated(graph: GraphClient, inputs: Mapping[str, Any], _: _Sought) -> str:
+def _federated(graph: GraphClient, inputs: Mapping[str, Any], _: _Search) -> str:
     application = str(inputs.get("applicationId") or "")
     path = f"{application}/federatedIdentityCredentials"
-    found = _first(graph, path, lambda item: item.get("name") == inputs.get("displayName"))
-    return f"{application.removeprefix('/applications/')}/federatedIdentityCredential/{found['id']}" if found else ""
+    trust = _first(graph, path, lambda item: item.get("name") == inputs.get("displayName"))
+    return f"{application.removeprefix('/applications/')}/federatedIdentityCredential/{trust['id']}" if trust else ""
 
 
-def _assignment(graph: GraphClient, inputs: Mapping[str, Any], _: _Sought) -> str:
+def _assignment(graph: GraphClient, inputs: Mapping[str, Any], _: _Search) -> str:
     path = f"/servicePrincipals/{inputs.get('resourceObjectId')}/appRoleAssignedTo"
     wanted = (inputs.get("principalObjectId"), inputs.get("appRoleId"))
-    found = _first(graph, path, lambda item: (item.get("principalId"), item.get("appRoleId")) == wanted)
-    return f"{path}/{found['id']}" if found else ""
+    grant = _first(graph, path, lambda item: (item.get("principalId"), item.get("appRoleId")) == wanted)
+    return f"{path}/{grant['id']}" if grant else ""
 
 
-def _application_of(_: GraphClient, inputs: Mapping[str, Any], __: _Sought) -> str:
+def _application_of(_: GraphClient, inputs: Mapping[str, Any], __: _Search) -> str:
     return str(inputs.get("applicationId") or "").removeprefix("/applications/")
 
 
@@ -241,18 +235,13 @@ def _first(graph: GraphClient, path: str, fits: Callable[[Mapping[str, Any]], bo
     return next((item for item in listed() if fits(item)), None)
 
 
-_LOST = frozenset(
-    {
-        "azuread:index/applicationPassword:ApplicationPassword",
-        "azuread:index/applicationCertificate:ApplicationCertificate",
-    }
-)
+_LOST = frozenset({PASSWORD, CERTIFICATE})
 """Credentials whose value is lost when the creation's answer is, so that they are removed and made anew."""
-_FINDERS: Mapping[str, Callable[[GraphClient, Mapping[str, Any], _Sought], str]] = {
-    "azuread:index/application:Application": _application,
-    "azuread:index/servicePrincipal:ServicePrincipal": _principal,
-    "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential": _federated,
-    "azuread:index/appRoleAssignment:AppRoleAssignment": _assignment,
+_FINDERS: Mapping[str, Callable[[GraphClient, Mapping[str, Any], _Search], str]] = {
+    APPLICATION: _application,
+    SERVICE_PRINCIPAL: _principal,
+    FEDERATED_CREDENTIAL: _federated,
+    APP_ROLE_ASSIGNMENT: _assignment,
     **dict.fromkeys(_LOST, _application_of),
 }
 """By the inputs of a creation, the id of what it made as the azuread plugin imports it, empty where it made nothing;

@@ -1,4 +1,4 @@
-"""What ephemeral stacks left behind whose state is gone: a job that was killed, a runner that was lost.
+"""Finds and removes what ephemeral stacks left whose state is gone: a job that was killed, a runner that was lost.
 
 Found by the tags that such stacks put on their applications, in the directory and in its recycle bin. A stack that is
 not marked as ephemeral is never looked at, nor is one whose state still holds the application.
@@ -6,9 +6,10 @@ not marked as ephemeral is never looked at, nor is one whose state still holds t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from orgcal.entra.graph import GraphClient
@@ -16,17 +17,19 @@ from orgcal.entra.home import applications
 from orgcal.entra.home.applications import EPHEMERAL_TAG, FoundApplication, deployment_tag
 from orgcal.errors import OrgcalError
 from orgcal.operations.ephemeral import key_of_copy
-from orgcal.operations.purge import Purged, purge_application
-from orgcal.platforms import open_platform
-from orgcal.stack.held import Held
+from orgcal.operations.purge_stack import Purged, purge_application
+from orgcal.platforms import Platform
+from orgcal.stack.environment import of_own_stacks
+from orgcal.stack.open_stack import OpenStack
+from orgcal.stack.state import StackState
 
-HeldBy = Callable[[str], Held | None]
-"""What the state of the stack of this name holds; None where there is no such state."""
+StateOf = Callable[[str], StackState | None]
+"""Reads the state of the stack of this name; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Abandoned:
-    """Something of an ephemeral stack that no state holds.
+class OrphanedPreview:
+    """An application of an ephemeral stack that is in no state.
 
     Attributes:
         stack: that made it.
@@ -53,61 +56,73 @@ class Abandoned:
 
 
 @dataclass(frozen=True, slots=True)
-class Leftovers:
-    """What is old enough.
+class EphemeralStacks:
+    """Ephemeral stacks that are old enough.
 
     Attributes:
-        abandoned: what no state holds, oldest first.
-        deployed: names of ephemeral stacks whose state holds their application: somebody may still use them.
+        orphaned: applications that are in no state, oldest first.
+        deployed: names of stacks whose state has their application: somebody may still use them.
     """
 
-    abandoned: list[Abandoned]
+    orphaned: list[OrphanedPreview]
     deployed: list[str]
 
 
-def find_abandoned(
+def find_orphaned_previews(
     graph: GraphClient,
     project: str,
-    held_by: HeldBy,
+    state_of: StateOf,
     *,
     older_than: timedelta,
     now: datetime,
     connector_of: Callable[[str, str], str],
-) -> Leftovers:
-    """Applications of ephemeral stacks of `project` that no state holds, and stacks that are still deployed.
+) -> EphemeralStacks:
+    """Applications of ephemeral stacks of `project` that are in no state, and stacks that are still deployed.
 
     Args:
         graph: as the operator, with the right to list applications.
         project: name of the Pulumi project.
-        held_by: asks the backend.
+        state_of: asks the backend.
         older_than: how long ago they were made, at least.
         now: the time in UTC.
         connector_of: key of the connector's entry that belongs to a stack with this client id; see `own_connector`.
     """
     listed = [(application, False) for application in applications.tagged(graph, EPHEMERAL_TAG)]
     listed += [(application, True) for application in applications.deleted_tagged(graph, EPHEMERAL_TAG)]
-    found, deployed = [], []
+    orphaned, deployed = [], []
     for application, deleted in listed:
         stack = _stack_of(application, project)
         if not stack or not _is_older(application.created_at, older_than, now):
             continue
-        held = held_by(stack)
-        if held is not None and application.application_object_id in held.applications:
+        state = state_of(stack)
+        if state is not None and application.application_object_id in state.application_ids:
             deployed.append(stack)
             continue
-        found.append(Abandoned(stack, application, deleted, connector_of(stack, application.client_id)))
-    return Leftovers(sorted(found, key=lambda item: item.application.created_at), sorted(deployed))
+        orphaned.append(OrphanedPreview(stack, application, deleted, connector_of(stack, application.client_id)))
+    return EphemeralStacks(sorted(orphaned, key=lambda item: item.application.created_at), sorted(deployed))
 
 
-def own_connector(settings: Mapping[str, Any], key: str, environ: Mapping[str, str]) -> Callable[[str, str], str]:
+def states_of_copies(stack: OpenStack) -> StateOf:
+    """Reads states of the user's own stacks, each once.
+
+    Args:
+        stack: any of the project; `dev` keeps its own state elsewhere than copies do.
+    """
+    from orgcal.stack.runner import StackRunner
+
+    environment = of_own_stacks(stack.engine_environment(plugin=False), stack.shell_environ)
+    runner = StackRunner(stack.engine, environment, stack.shell_environ)
+    known = runner.stack_names()
+    return cache(lambda name: runner.state_of(name) if name in known else None)
+
+
+def own_connector(platform: Platform, key: str) -> Callable[[str, str], str]:
     """Tells the key of a copy's connector, if the platform has such an entry and no other application uses it.
 
     Args:
-        settings: of the origin's platform; platforms do not list their connectors, but a copy's key is known.
+        platform: the origin's; platforms do not list their connectors, but a copy's key is known.
         key: of the origin's connector.
-        environ: the environment that the origin lives in.
     """
-    platform = open_platform(settings, environ)
 
     def key_of(stack: str, client_id: str) -> str:
         try:
@@ -123,18 +138,17 @@ def own_connector(settings: Mapping[str, Any], key: str, environ: Mapping[str, s
     return key_of
 
 
-def remove_abandoned(
-    graph: GraphClient, found: Abandoned, settings: Mapping[str, Any], environ: Mapping[str, str]
-) -> Purged:
+def remove_orphaned_preview(graph: GraphClient, preview: OrphanedPreview, platform: Platform) -> Purged:
     """Remove it for good, with its connector's entry; raises as `GraphClient.delete` and platforms do."""
-    if found.connector_key:
-        open_platform(settings, environ).delete_connector(found.connector_key, connected_too=True)
-    if not found.deleted:
-        graph.delete(f"/applications/{found.application.application_object_id}")
+    application = preview.application
+    if preview.connector_key:
+        platform.delete_connector(preview.connector_key, connected_too=True)
+    if not preview.deleted:
+        graph.delete(f"/applications/{application.application_object_id}")
     done = Purged()
-    purge_application(graph, found.application.client_id, found.application.application_object_id, done)
+    purge_application(graph, application.client_id, application.application_object_id, done)
     if not done.applications:
-        done.missing.append(found.application.application_object_id)  # not in the bin yet; the next sweep finds it
+        done.missing.append(application.application_object_id)  # not in the bin yet; the next sweep finds it
     return done
 
 

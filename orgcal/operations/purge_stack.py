@@ -1,31 +1,48 @@
 """Destroys a stack for good: nothing of it stays in directory, recycle bin or platform, nor of a copy's own files.
 
-Only where nobody can miss it: ephemeral stacks, and stacks on the emulator.
+Only where nobody can miss it: ephemeral stacks, and stacks on the emulator. From the recycle bin, where everything else
+would stay for 30 days, only objects with the stack's own tag are removed, and the service principals of these.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orgcal.entra.graph import GraphClient
+from orgcal.entra.home import applications
 from orgcal.errors import UsageError
 from orgcal.operations.deploy import destroy
-from orgcal.operations.home_graph import home_graph
-from orgcal.operations.purge import Purged, purge_deleted
 from orgcal.operations.sweep import find_orphans, remove_orphan
-from orgcal.settings import CoreSettings, read_core_settings, stack_file
+from orgcal.patience import Clock, Patience
 from orgcal.stack.files import DEV_STACK
-from orgcal.stack.held import read_state
+from orgcal.stack.open_stack import OpenStack
+from orgcal.stack.state import StackState
 from orgcal.tenants import links
 from orgcal.tenants.model import State
-from orgcal.tenants.registry import open_stack_registry
 
 if TYPE_CHECKING:
-    from orgcal.stack.prepare import OpenStack
     from orgcal.stack.runner import OnStep, UpdateResult
+
+PATIENCE_S = 30.0
+"""A deleted object appears in the bin within seconds; Microsoft promises no time."""
+LONGEST_PAUSE_S = 4.0
+
+
+@dataclass(slots=True)
+class Purged:
+    """What was removed for good, and what was expected in the bin and not found there; object ids."""
+
+    applications: list[str] = field(default_factory=list)
+    principals: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Objects removed for good."""
+        return len(self.applications) + len(self.principals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,73 +60,102 @@ class StackPurged:
     file_removed: bool
 
 
-def refuse_purge(project_dir: Path, stack: str) -> None:
+def purge_deleted(
+    graph: GraphClient,
+    tag: str,
+    before: StackState,
+    *,
+    clock: Clock | None = None,
+) -> Purged:
+    """Remove the deleted applications with `tag`, and their service principals, for good.
+
+    Args:
+        graph: as the operator.
+        tag: of the stack.
+        before: the stack's state before it was destroyed; what was in it is waited for, as deletions need time to be
+            seen.
+        clock: for tests.
+    """
+    patience = Patience(PATIENCE_S, clock, longest_s=LONGEST_PAUSE_S)
+    done = Purged()
+    while True:
+        for application in applications.deleted_tagged(graph, tag):
+            purge_application(graph, application.client_id, application.application_object_id, done)
+        for principal_id in before.principal_ids.difference(done.principals):
+            if applications.purge(graph, principal_id):  # it came into the bin after its application had left it
+                done.principals.append(principal_id)
+        done.missing = sorted(
+            (before.application_ids - set(done.applications)) | (before.principal_ids - set(done.principals))
+        )
+        if not done.missing or not patience.wait():
+            return done
+
+
+def purge_application(graph: GraphClient, client_id: str, application_object_id: str, done: Purged) -> None:
+    """Remove a deleted application and its service principals for good; those first, as they are found through it."""
+    for principal_id in applications.deleted_principals_of(graph, client_id):
+        if applications.purge(graph, principal_id):
+            done.principals.append(principal_id)
+    if applications.purge(graph, application_object_id):
+        done.applications.append(application_object_id)
+
+
+def refuse_purge(stack: OpenStack) -> None:
     """Refuse where customers may depend on what is in the recycle bin; before any engine or server is asked.
 
     Raises:
         UsageError: the stack is protected, or neither ephemeral nor of the emulator.
     """
-    core = read_core_settings(project_dir, stack)
-    if core.protected:
+    if stack.core.protected:
         raise UsageError(
-            "a protected stack is never removed for good",
-            where=f"stack {stack}",
-            repair="see docs/destroy-and-restore.md",
+            "a protected stack is never removed for good", where=stack.where, repair="see docs/destroy-and-restore.md"
         )
-    if core.entra.cloud != "emulator" and not core.ephemeral:
+    if stack.cloud != "emulator" and not stack.core.ephemeral:
         raise UsageError(
             "this stack is not ephemeral, and only from the recycle bin could its application come back without new "
             "consents of all customers",
-            where=f"stack {stack}",
-            repair=f"orgcal destroy --stack {stack}, without --purge",
+            where=stack.where,
+            repair=f"orgcal destroy --stack {stack.name}, without --purge",
         )
 
 
-def destroy_for_good(
-    prepared: OpenStack, core: CoreSettings, *, on_step: OnStep, tell: Callable[[str], object]
-) -> StackPurged:
+def destroy_for_good(stack: OpenStack, *, on_step: OnStep, tell: Callable[[str], object]) -> StackPurged:
     """Destroy a stack that `refuse_purge` lets pass, then remove what that left in the recycle bin.
 
-    Also what an earlier, killed run of the same stack had made and no state held. The same call again goes on where an
+    Also what an earlier, killed run of the same stack had made and is in no state. The same call again goes on where an
     interrupted one ended.
 
     Raises:
         EngineError: the engine refused; nothing was purged.
         GraphError: the directory refused to purge.
     """
-    drive = prepared.drive()
-    drive.release_dead_lock()
-    drive.select()
-    held = read_state(drive.export())
-    result = destroy(prepared, on_step=on_step, tell=tell)
-    environ = prepared.environment.to_environ(prepared.environ)
-    with home_graph(prepared.environment.running_endpoints(), core.entra.tenant_id, environ) as graph:
-        for orphan in find_orphans(graph, core.tag, read_state(drive.export()), ""):
+    runner, tag = stack.runner, stack.core.tag
+    runner.release_dead_lock()
+    runner.select()
+    before = runner.state()
+    result = destroy(stack, on_step=on_step, tell=tell)
+    with stack.home_graph() as graph:
+        for orphan in find_orphans(graph, tag, runner.state(), ""):
             remove_orphan(graph, orphan)
-        purged = purge_deleted(graph, core.tag, held)
-    is_copy = core.ephemeral and bool(core.origin) and core.stack != DEV_STACK
+        purged = purge_deleted(graph, tag, before)
+    is_copy = stack.core.ephemeral and bool(stack.core.origin) and stack.name != DEV_STACK
     if is_copy:
-        _close_registry(prepared)
-        drive.remove()
-        _remove_files(prepared)
+        _off_board(stack)
+        runner.remove()
+        _remove_files(stack)
     return StackPurged(result, purged, is_copy)
 
 
-def _close_registry(prepared: OpenStack) -> None:
+def _off_board(stack: OpenStack) -> None:
     """Make links useless and off-board organisations; in a shared database their log stays."""
-    environment = prepared.environment
-    registry = open_stack_registry(environment.stack_dir, environment.stack, prepared.environ)
-    try:
-        for tenant in list(registry.tenants()):
-            links.revoke(registry, tenant.tenant_id)
-            registry.set_state(tenant.tenant_id, State.REMOVED, reason="the stack was destroyed", action="remove")
-    finally:
-        registry.close()
+    for tenant in list(stack.registry.tenants()):
+        links.revoke(stack.registry, tenant.tenant_id)
+        stack.registry.set_state(tenant.tenant_id, State.REMOVED, reason="the stack was destroyed", action="remove")
+    stack.close()  # its file is removed next
 
 
-def _remove_files(prepared: OpenStack) -> None:
+def _remove_files(stack: OpenStack) -> None:
     """The copy's file and directories; the directories are named after it, and no other stack's."""
-    environment = prepared.environment
-    shutil.rmtree(environment.stack_dir, ignore_errors=True)
-    shutil.rmtree(environment.project_dir / ".local" / environment.stack, ignore_errors=True)
-    stack_file(environment.project_dir, environment.stack).unlink(missing_ok=True)
+    shutil.rmtree(stack.stack_dir, ignore_errors=True)
+    shutil.rmtree(stack.project_dir / ".local" / stack.name, ignore_errors=True)
+    stack.file.unlink(missing_ok=True)

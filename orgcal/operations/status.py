@@ -1,4 +1,4 @@
-"""Where a stack stands: credentials, publisher, drift, and permissions of each organisation in three states.
+"""The status of a stack: credentials, publisher, drift, and permissions of each organisation in three states.
 
 *Declared* is what the application asks for, *granted* what an organisation has assigned to it, *effective* what a fresh
 token says. They differ in good order only while consents are under way.
@@ -6,28 +6,26 @@ token says. They differ in good order only while consents are under way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from orgcal.durations import days_left
 from orgcal.entra.auth import TokenSource
-from orgcal.entra.credentials import ClientSecret, Credential
+from orgcal.entra.credentials import Credential
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
 from orgcal.entra.probe import granted_roles, probe_tenant
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
+from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import ACTIVE, Tenant
-from verify.agreement import check_agreement
+from verify.agreement import WARN_DAYS, check_agreement, credential_differences
 from verify.context import RunContext
 from verify.models import Options, Verdict
 from verify.sources import from_outputs
-
-WARN_DAYS = 30
-"""Two weeks to notice and two to act."""
-_FOREVER_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,40 +100,45 @@ class Status:
         return {"ok": self.ok, **asdict(self)}
 
 
-def look(
-    outputs: StackOutputs, tenants: Sequence[Tenant], environ: Mapping[str, str], *, now: datetime | None = None
-) -> Status:
+def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
     """The status of a deployed stack; nothing is written.
 
     Args:
-        outputs: of the stack, secret included.
-        tenants: organisations of its registry.
-        environ: the environment that the stack lives in.
+        stack: with a registry of organisations.
         now: the time that lifetimes are compared with.
+
+    Raises:
+        UsageError: the stack has not been deployed, or its emulator does not run.
     """
+    stack.environment.running_endpoints()
+    outputs, environ = stack.outputs, stack.environ
     connector, given = from_outputs(outputs)
-    shared = RunContext(Options(connector, environ=environ, given_credentials=given))
+    context = RunContext(Options(connector, environ=environ, given_credential=given))
     try:
-        agreement = check_agreement(outputs, shared)
-        seen = tuple(_tenants(outputs, tenants, shared))
-        publisher = _publisher(outputs, shared, environ)
+        agreement = check_agreement(outputs, context)
+        organisations = tuple(_organisations(outputs, stack.registry.tenants(), context))
+        publisher = _publisher(outputs, context, environ)
     finally:
-        shared.close()
+        context.close()
     differences = [str(item) for item in agreement.evidence.get("differences") or ()]
     unknown = [str(item) for item in agreement.evidence.get("unknown") or ()]
     pushed_to = outputs.also_pushed_to if outputs.credential_kind != "federated" else {}
     for name, platform in pushed_to.items():
+        repair = f"repair: pulumi up --refresh --stack {outputs.stack}"
         try:
-            differences += _differences_in(outputs, name, platform, environ)
+            stored = open_platform(platform, environ).read_credentials(outputs.connector_key)
+            differences += [
+                f"also_push_to.{name}: {item}; {repair}" for item in credential_differences(outputs, stored)
+            ]
         except OrgcalError as error:
             unknown.append(f"also_push_to.{name}: {error}")
     if agreement.verdict is Verdict.ERROR:
         unknown.append(agreement.sentence)
     grants = [
-        f"{tenant.name}: {', '.join(tenant.missing)} declared, but not permitted there; "
-        f"repair: orgcal consent link {tenant.tenant_id} --stack {outputs.stack}"
-        for tenant in seen
-        if tenant.missing
+        f"{item.name}: {', '.join(item.missing)} declared, but not permitted there; "
+        f"repair: orgcal consent link {item.tenant_id} --stack {outputs.stack}"
+        for item in organisations
+        if item.missing
     ]
     return Status(
         stack=outputs.stack,
@@ -143,58 +146,40 @@ def look(
         declared=tuple(item.name for item in outputs.permissions),
         publisher=publisher,
         credentials=tuple(_credentials(outputs, now or datetime.now(UTC))),
-        tenants=seen,
+        tenants=organisations,
         drift=(*differences, *grants),
         unknown=tuple(unknown),
     )
 
 
-def _differences_in(
-    outputs: StackOutputs, name: str, platform: Mapping[str, Any], environ: Mapping[str, str]
-) -> Iterator[str]:
-    """How the credential in a further platform differs from the stack's, as far as that platform tells."""
-    held = open_platform(platform, environ).read_credentials(outputs.connector_key)
-    where, repair = f"also_push_to.{name}", f"repair: pulumi up --refresh --stack {outputs.stack}"
-    if held is None:
-        yield f"{where}: no credential is there; {repair}"
-        return
-    secret = outputs.client_secret
-    if held.client_id is not None and held.client_id != outputs.client_id:
-        yield f"{where}: client id {held.client_id} instead of {outputs.client_id}; {repair}"
-    if held.generation is not None and held.generation != outputs.active_generation:
-        yield f"{where}: generation {held.generation} instead of {outputs.active_generation}; {repair}"
-    elif held.credential and secret and held.credential.credential != ClientSecret(secret.get_secret_value()):
-        yield f"{where}: another secret than the stack's; {repair}"
-
-
 def _credentials(outputs: StackOutputs, now: datetime) -> Iterator[CredentialStatus]:
     for item in outputs.credentials:
-        days = (item.expires_at - now).days
         yield CredentialStatus(
             generation=item.generation,
             active=item.generation == outputs.active_generation,
             key_id=item.key_id,
             expires_at=item.expires_at.isoformat(),
-            days_left=None if days > _FOREVER_DAYS else days,
+            days_left=days_left(item.expires_at, now),
         )
 
 
-def _publisher(outputs: StackOutputs, shared: RunContext, environ: Mapping[str, str]) -> str | None:
+def _publisher(outputs: StackOutputs, context: RunContext, environ: Mapping[str, str]) -> str | None:
     from orgcal.entra.operator import operator_tokens
 
     try:
-        tokens = operator_tokens(shared.endpoints, environ, outputs.tenant_id, shared.session)
-        found = by_object_id(GraphClient(shared.endpoints, tokens, shared.session), outputs.application_object_id)
+        tokens = operator_tokens(context.endpoints, environ, outputs.tenant_id, context.session)
+        graph = GraphClient(context.endpoints, tokens, context.session)
+        application = by_object_id(graph, outputs.application_object_id)
     except OrgcalError:
         return None
-    return found.verified_publisher if found is not None else None
+    return application.verified_publisher if application is not None else None
 
 
-def _tenants(outputs: StackOutputs, tenants: Sequence[Tenant], shared: RunContext) -> Iterator[TenantStatus]:
+def _organisations(outputs: StackOutputs, tenants: Iterable[Tenant], context: RunContext) -> Iterator[TenantStatus]:
     credential: Credential | None = None
     problem = ""
     try:
-        credential = shared.credential().credential
+        credential = context.credential().credential
     except OrgcalError as error:
         problem = error.what
     declared = {item.name for item in outputs.permissions}
@@ -202,21 +187,21 @@ def _tenants(outputs: StackOutputs, tenants: Sequence[Tenant], shared: RunContex
         if tenant.state not in ACTIVE or credential is None:
             yield TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, note=problem or tenant.reason)
             continue
-        yield _tenant(outputs, tenant, credential, declared, shared)
+        yield _organisation(outputs, tenant, credential, declared, context)
 
 
-def _tenant(
-    outputs: StackOutputs, tenant: Tenant, credential: Credential, declared: set[str], shared: RunContext
+def _organisation(
+    outputs: StackOutputs, tenant: Tenant, credential: Credential, declared: set[str], context: RunContext
 ) -> TenantStatus:
-    tokens = TokenSource(shared.endpoints, tenant.tenant_id, outputs.client_id, credential, shared.session)
-    access = probe_tenant(shared.endpoints, tokens, shared.session, outputs.client_id, frozenset(declared))
-    if access.error is not None:
+    tokens = TokenSource(context.endpoints, tenant.tenant_id, outputs.client_id, credential, context.session)
+    probe = probe_tenant(context.endpoints, tokens, context.session, outputs.client_id, frozenset(declared))
+    if probe.error is not None:
         missing = tuple(sorted(declared))
-        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=access.sentence)
-    effective = access.effective if access.source == "token" else None
+        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=probe.sentence)
+    effective = probe.effective if probe.source == "token" else None
     granted: frozenset[str] | None
     try:
-        granted, note = granted_roles(shared.endpoints, tokens, shared.session, outputs.client_id), ""
+        granted, note = granted_roles(context.endpoints, tokens, context.session, outputs.client_id), ""
     except OrgcalError as error:
         granted, note = None, f"grants: {error.what}"
     has = effective if effective is not None else granted

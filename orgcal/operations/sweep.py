@@ -1,4 +1,4 @@
-"""Objects that a stack has made and no state of it holds: what a killed run leaves behind.
+"""Objects that a stack has made and that are not in its state: what a killed run leaves behind.
 
 Found by the stack's tag on applications, and by its names on credentials. Somebody else's are never touched, nor is an
 application that the connector uses.
@@ -14,14 +14,15 @@ from typing import Any, Literal
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.home.applications import FoundApplication
-from orgcal.stack.held import Held
+from orgcal.platforms import Platform
+from orgcal.stack.state import StackState
 
 Kind = Literal["application", "service principal", "secret", "certificate", "federated credential"]
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """Something that no state holds.
+    """Something that is in no state.
 
     Attributes:
         object_id: of the application or service principal; key id of a secret or certificate; id of a federated
@@ -41,27 +42,41 @@ class Orphan:
         return {"kind": self.kind, "name": self.name, "id": self.object_id, "kept": self.kept}
 
 
-def find_orphans(graph: GraphClient, tag: str, held: Held, connector_client_id: str) -> list[Orphan]:
-    """Everything of the stack that its state does not hold.
+def connector_client_id(platform: Platform, key: str) -> str:
+    """Client id that a connector uses now; empty if it has none or the platform does not tell.
+
+    Args:
+        platform: of the connector.
+        key: the connector's key.
+
+    Raises:
+        PlatformError: the platform refused.
+        Unreachable: it gave no answer; then nobody knows what is in use.
+    """
+    stored = platform.read_credentials(key)
+    return (stored.client_id or "") if stored is not None else ""
+
+
+def find_orphans(graph: GraphClient, tag: str, state: StackState, used_client_id: str) -> list[Orphan]:
+    """Everything of the stack that is not in its state.
 
     Args:
         graph: as the operator, with the right to list applications.
         tag: of the stack.
-        held: what its state holds.
-        connector_client_id: client id that the connector uses now; empty if none.
+        state: of the stack.
+        used_client_id: client id that the connector uses now; empty if none.
     """
-    found: list[Orphan] = []
+    orphans: list[Orphan] = []
     for application in applications.tagged(graph, tag):
-        if application.application_object_id in held.applications:
-            found += _parts(graph, application, tag, held)
+        object_id = application.application_object_id
+        if object_id in state.application_ids:
+            orphans += _parts(graph, application, tag, state)
             continue
-        used = application.client_id == connector_client_id
-        said = f"{application.display_name} ({application.client_id}), made {application.created_at}"
+        used = application.client_id == used_client_id
+        name = f"{application.display_name} ({application.client_id}), made {application.created_at}"
         kept = "the connector uses it; take it into the state: orgcal adopt" if used else ""
-        found.append(
-            Orphan("application", said, application.application_object_id, application.application_object_id, kept)
-        )
-    return found
+        orphans.append(Orphan("application", name, object_id, object_id, kept))
+    return orphans
 
 
 def remove_orphan(graph: GraphClient, orphan: Orphan) -> None:
@@ -77,12 +92,12 @@ def remove_orphan(graph: GraphClient, orphan: Orphan) -> None:
         case "federated credential":
             graph.delete(f"{path}/federatedIdentityCredentials/{orphan.object_id}")
         case "certificate":
-            held = graph.get(path, {"$select": "keyCredentials"}).get("keyCredentials") or []
-            graph.patch(path, {"keyCredentials": [item for item in held if item.get("keyId") != orphan.object_id]})
+            keys = graph.get(path, {"$select": "keyCredentials"}).get("keyCredentials") or []
+            graph.patch(path, {"keyCredentials": [item for item in keys if item.get("keyId") != orphan.object_id]})
 
 
 def credentials_of(graph: GraphClient, application: FoundApplication, tag: str) -> Iterator[Orphan]:
-    """Every credential of an application that the stack with this tag has made, held or not."""
+    """Every credential of an application that the stack with this tag has made, in its state or not."""
     object_id = application.application_object_id
     path = f"/applications/{object_id}/federatedIdentityCredentials"
     listed: list[tuple[Kind, str, dict[str, Any]]] = [
@@ -94,16 +109,16 @@ def credentials_of(graph: GraphClient, application: FoundApplication, tag: str) 
         ),
     ]
     for kind, id_name, item in listed:
-        name, found_id = str(item.get("displayName") or ""), str(item.get(id_name) or "")
+        name, key_id = str(item.get("displayName") or ""), str(item.get(id_name) or "")
         if _is_ours(name, tag):
-            yield Orphan(kind, name, found_id, object_id)
+            yield Orphan(kind, name, key_id, object_id)
 
 
-def _parts(graph: GraphClient, application: FoundApplication, tag: str, held: Held) -> Iterator[Orphan]:
-    """Credentials of ours, and the service principal, of an application that the state holds."""
-    yield from (item for item in credentials_of(graph, application, tag) if item.object_id not in held.keys)
+def _parts(graph: GraphClient, application: FoundApplication, tag: str, state: StackState) -> Iterator[Orphan]:
+    """Credentials of ours, and the service principal, of an application in the state, that are not in it."""
+    yield from (item for item in credentials_of(graph, application, tag) if item.object_id not in state.credential_ids)
     principal = applications.service_principal_of(graph, application.client_id)
-    if principal is not None and str(principal["id"]) not in held.principals:
+    if principal is not None and str(principal["id"]) not in state.principal_ids:
         yield Orphan(
             "service principal",
             str(principal.get("displayName") or ""),

@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 import difflib
-import importlib
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from orgcal.errors import ConfigError
 from orgcal.platforms.ensure import (
@@ -24,6 +25,7 @@ from orgcal.platforms.ensure import (
     update_connector,
 )
 from orgcal.platforms.model import (
+    PREFIX,
     Capabilities,
     CatalogField,
     ConnectorEntry,
@@ -33,13 +35,12 @@ from orgcal.platforms.model import (
     PlatformCredential,
     StoredCredential,
 )
-from orgcal.platforms.settings import PREFIX
 
 if TYPE_CHECKING:
     from orgcal.patience import Clock
+    from orgcal.platforms.settings import PlatformSettings
 
 __all__ = [
-    "KINDS",
     "PREFIX",
     "Capabilities",
     "CatalogField",
@@ -52,31 +53,83 @@ __all__ = [
     "StoredCredential",
     "capabilities_of",
     "catalog_refusals",
+    "check_settings",
     "ensure_connector",
     "kept_part",
     "kind_refusal",
     "open_platform",
     "place_of",
+    "platform_kinds",
     "push_credentials",
-    "unsuitable",
+    "read_platform",
     "update_connector",
 ]
 
-KINDS: Mapping[str, str] = {
-    "local": "local",
-    "file": "file",
-    "http": "http_api",
-    "nango": "nango",
-    "github-environment": "github_environment",
-}
-"""Kind -> its module here; each has `capabilities`, `place` (both of the settings alone) and `open_<module>`."""
+
+@cache
+def platform_kinds() -> Mapping[str, type[PlatformSettings]]:
+    """Return each kind of platform and the class of its settings; a new kind gets its line here.
+
+    The modules are imported late: a plugin's start must not wait for pydantic.
+    """
+    from orgcal.platforms.file import FileSettings
+    from orgcal.platforms.github_environment import GithubSettings
+    from orgcal.platforms.http_api import HttpSettings
+    from orgcal.platforms.local import LocalSettings
+    from orgcal.platforms.nango import NangoSettings
+
+    return {
+        "local": LocalSettings,
+        "file": FileSettings,
+        "http": HttpSettings,
+        "nango": NangoSettings,
+        "github-environment": GithubSettings,
+    }
+
+
+def read_platform(settings: Mapping[str, Any], where: str = PREFIX) -> PlatformSettings:
+    """Return the settings of a platform, typed.
+
+    Args:
+        settings: what the stack's file has under `where`, without secrets: `kind` and what that kind needs.
+        where: key of these settings in the stack's file.
+
+    Raises:
+        ConfigError: settings are wrong, all of them at once.
+    """
+    from pydantic import ValidationError
+
+    from orgcal.fields import describe_problems
+
+    kind, kinds = settings.get("kind"), platform_kinds()
+    model = kinds.get(str(kind))
+    if model is None:
+        near = difflib.get_close_matches(str(kind), kinds, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        shown = "nothing" if kind is None else json.dumps(kind, default=str)
+        expected = f"expected one of {', '.join(sorted(kinds))}"
+        repair = f"pulumi config set --path {where}.kind {near[0] if near else 'nango'}"
+        raise ConfigError([f"{where}.kind: found {shown}{meant}; {expected}; repair: {repair}"])
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(describe_problems(error, model, namespace=where)) from None
+
+
+def check_settings(settings: Mapping[str, Any], where: str = PREFIX) -> list[str]:
+    """Return what is wrong with the settings of a platform, a line each; see `read_platform`."""
+    try:
+        read_platform(settings, where)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
 
 
 def open_platform(settings: Mapping[str, Any], environ: Mapping[str, str], *, clock: Clock | None = None) -> Platform:
-    """The platform that a stack's config names.
+    """Return the platform that a stack's settings name.
 
     Args:
-        settings: `orgcal:connector.platform`, without secrets: `kind` and what that kind needs.
+        settings: as of `read_platform`.
         environ: names the emulator, and files with API keys.
         clock: for tests.
 
@@ -84,72 +137,23 @@ def open_platform(settings: Mapping[str, Any], environ: Mapping[str, str], *, cl
         ConfigError: settings are wrong, all of them at once.
         UsageError: the environment lacks something.
     """
-    module = _module(settings)
-    opener = getattr(module, f"open_{KINDS[settings['kind']]}")
-    return cast(Platform, opener(settings, environ, clock))
+    return read_platform(settings).open(environ, clock)
 
 
 def place_of(settings: Mapping[str, Any]) -> str:
-    """Which platform the settings mean; entries move when this changes. Looks at nothing but `settings`.
+    """Return which platform the settings mean; entries move when this changes. Asks nobody.
 
     Raises:
         ConfigError: settings are wrong, all of them at once.
     """
-    return f"{settings.get('kind')}:{_module(settings).place(settings)}"
+    platform = read_platform(settings)
+    return f"{platform.kind}:{platform.place}"
 
 
 def capabilities_of(settings: Mapping[str, Any]) -> Capabilities:
-    """What the platform that the settings mean can do. Looks at nothing but `settings`.
+    """Return what the platform that the settings mean can do. Asks nobody.
 
     Raises:
         ConfigError: settings are wrong, all of them at once.
     """
-    return cast(Capabilities, _module(settings).capabilities(settings))
-
-
-def unsuitable(
-    settings: Mapping[str, Any],
-    declared: ConnectorSettings,
-    credential_kind: CredentialKind | None,
-    *,
-    emulator: bool = True,
-    further: str = "",
-) -> list[str]:
-    """Why this platform cannot hold this connector with this kind of credential: a line each, empty if it can.
-
-    Looks at nothing but its arguments, so that a stack can refuse before it asks anybody.
-
-    Args:
-        settings: of the platform.
-        declared: the connector.
-        credential_kind: None where nothing is pushed.
-        emulator: whether the stack lives on the emulator.
-        further: the setting of a further platform, for messages; such a one need not keep the whole catalog.
-    """
-    try:
-        place_of(settings)
-        able = capabilities_of(settings)
-    except ConfigError as error:
-        return [problem.replace(PREFIX, further or PREFIX) for problem in error.problems]
-    if able.emulated and not emulator:
-        reason = f"found {settings['kind']!r}, the emulator's own platform, which no other cloud has"
-        return [f"{further or PREFIX}.kind: {reason}; expected one of {', '.join(_elsewhere())} (docs/platforms.md)"]
-    where = f" ({further})" if further else ""
-    refused = catalog_refusals(able, kept_part(able, declared) if further else declared)
-    problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
-    refusal = kind_refusal(able, credential_kind) if credential_kind else ""
-    return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
-
-
-def _elsewhere() -> list[str]:
-    """Kinds that exist outside the emulator."""
-    return sorted(set(KINDS) - {"local"})
-
-
-def _module(settings: Mapping[str, Any]) -> Any:
-    kind = settings.get("kind")
-    if isinstance(kind, str) and kind in KINDS:
-        return importlib.import_module(f"orgcal.platforms.{KINDS[kind]}")
-    near = difflib.get_close_matches(str(kind), KINDS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(KINDS))}"
-    raise ConfigError([f"{PREFIX}.kind: found {kind!r}; {hint}"])
+    return read_platform(settings).capabilities

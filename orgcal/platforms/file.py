@@ -1,17 +1,5 @@
 """Kind `file`: an application that reads its settings from a YAML, JSON or dotenv file.
 
-    platform:
-      kind: file
-      path: .local/calendar.yaml                       # relative to the project's folder
-      callback_url: https://app.example.com/oauth/callback
-      at: connectors.{key}                             # YAML and JSON; this is the default
-
-    platform:
-      kind: file
-      path: .env
-      callback_url: https://cal.example.com/api/integrations/office365calendar/callback
-      names: {client_id: MS_GRAPH_CLIENT_ID, client_secret: MS_GRAPH_CLIENT_SECRET}
-
 The file may hold anything else besides: comments and foreign keys of YAML and dotenv files stay as they are.
 """
 
@@ -19,114 +7,124 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, get_args
+
+from pydantic import model_validator
 
 from orgcal.entra.credentials import FIELDS
-from orgcal.errors import PlatformError
+from orgcal.fields import setting
 from orgcal.files import dotenv, json_edit, yaml_edit
 from orgcal.files.mapping import TextFormat
 from orgcal.files.whole import edit_whole, read_text, refuse_tracked
 from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.model import (
+    CATALOG,
+    PROJECT_DIR_VARIABLE,
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
+    KnowsNoOrganisations,
     PlatformCredential,
     StoredCredential,
+    kinds_kept_in,
 )
-from orgcal.platforms.settings import PROJECT_DIR_VARIABLE, SettingsReader
+from orgcal.platforms.settings import CONFIGURED_CALLBACK, PlatformSettings, callback_setting, kind_setting
 
-CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 CREDENTIAL = ("client_id", *FIELDS, "generation")
+FieldName = Literal[CatalogField, "client_id", "client_secret", "certificate_pem", "private_key_pem", "generation"]
 _FORMATS: Mapping[str, TextFormat] = {"yaml": yaml_edit, "json": json_edit, "dotenv": dotenv}
 _SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".env": "dotenv"}
 
 
-@dataclass(frozen=True, slots=True)
-class FileSettings:
-    """Settings of this kind, read.
+class FileSettings(PlatformSettings):
+    """Settings of the kind `file`."""
 
-    Attributes:
-        names: field -> its name in the file; fields without one are not kept.
-        at: dotted path of a connector's mapping, with `{key}`; unused for dotenv.
-    """
-
-    path: str
-    format: str
-    callback_url: str
-    names: Mapping[str, str]
-    at: str
-
-
-def read_settings(settings: Mapping[str, Any]) -> FileSettings:
-    """The settings of this kind.
-
-    Raises:
-        ConfigError: all that is wrong.
-    """
-    reader = SettingsReader(settings)
-    path = reader.text("path", example=".local/calendar.yaml")
-    suffix = Path(path).suffix or Path(path).name
-    format_ = reader.choice("format", ("yaml", "json", "dotenv"), default=_SUFFIXES.get(suffix, "yaml"))
-    callback_url = reader.text("callback_url", example="https://app.example.com/oauth/callback")
-    at = reader.text("at", default="connectors.{key}")
-    everything = {name: name for name in (*CATALOG, *CREDENTIAL)}
-    named = reader.mapping("names", default=everything if format_ != "dotenv" else None)
-    names = {str(field): str(name) for field, name in named.items()}
-    for field in sorted(names.keys() - everything.keys()):
-        reader.problem(f"names.{field}", f"unknown field; known are {', '.join(everything)}")
-    if "client_id" not in names or not {"client_secret", "private_key_pem"} & names.keys():
-        reader.problem("names", "needs client_id, and client_secret or certificate_pem with private_key_pem")
-    reader.done()
-    return FileSettings(path, format_, callback_url, names, at)
-
-
-def capabilities(settings: Mapping[str, Any]) -> Capabilities:
-    """What fits into the names that the settings give."""
-    names = read_settings(settings).names
-    kinds = {
-        "secret": "client_secret" in names,
-        "certificate": {"certificate_pem", "private_key_pem"} <= names.keys(),
-    }
-    return Capabilities(
-        callback="configured",
-        reads_back="value",
-        catalog=frozenset(field for field in CATALOG if field in names),
-        credential_kinds=frozenset(cast(Any, kind) for kind, able in kinds.items() if able),
-        connections="none",
-        tokens=False,
+    kind: Literal["file"] = kind_setting("file", "An application that reads a YAML, JSON or dotenv file.")
+    path: str = setting(
+        expected="the path of a file",
+        example=".local/calendar.yaml",
+        about="The file, by its path from the project's folder; git must ignore it.",
+        min_length=1,
+    )
+    callback_url: str = callback_setting(about=CONFIGURED_CALLBACK, min_length=1)
+    format: Literal["yaml", "json", "dotenv"] | None = setting(
+        None, expected="yaml, json or dotenv", example="yaml", about="The file's format; absent: by the file's suffix."
+    )
+    at: str = setting(
+        "connectors.{key}",
+        expected="keys separated by dots",
+        example="connectors.{key}",
+        about="Where in a YAML or JSON file the connector is; `{key}` stands for its key.",
+    )
+    names: Mapping[FieldName, str] | None = setting(
+        None,
+        expected=f"field -> its name in the file, with client_id, and client_secret or private_key_pem; fields are "
+        f"{', '.join(get_args(FieldName))}",
+        example="{client_id: MS_GRAPH_CLIENT_ID, client_secret: MS_GRAPH_CLIENT_SECRET}",
+        about="Name of each field in the file; fields without one are not kept. Needed for dotenv; otherwise absent "
+        "means all, under their own names.",
     )
 
+    @model_validator(mode="after")
+    def _has_names(self) -> FileSettings:
+        if "client_id" not in self.fields or not {"client_secret", "private_key_pem"} & self.fields.keys():
+            raise ValueError("names")
+        return self
 
-def place(settings: Mapping[str, Any]) -> str:
-    """The file, and where in it."""
-    read = read_settings(settings)
-    return read.path if read.format == "dotenv" else f"{read.path}#{read.at}"
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Field -> its name in the file, of those that are kept."""
+        if self.names is None:
+            return {} if self.text_format == "dotenv" else {field: field for field in get_args(FieldName)}
+        return {str(field): name for field, name in self.names.items()}
 
+    @property
+    def text_format(self) -> str:
+        """The file's format."""
+        return self.format or _SUFFIXES.get(Path(self.path).suffix or Path(self.path).name, "yaml")
 
-def open_file(settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None) -> FilePlatform:  # noqa: ARG001
-    """The file; nothing is read yet. Without the variable, as in a program of one's own, it lies where that runs."""
-    folder = Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd())
-    return FilePlatform(read_settings(settings), capabilities(settings), folder)
-
-
-class FilePlatform:
-    """See `orgcal.platforms.model.Platform`."""
-
-    def __init__(self, settings: FileSettings, able: Capabilities, folder: Path) -> None:
-        self.capabilities = able
-        self._settings = settings
-        self._path = Path(os.path.realpath(folder / Path(settings.path).expanduser()))
-        self._names = settings.names
-        self._format = _FORMATS[settings.format]
+    @property
+    def capabilities(self) -> Capabilities:
+        """What fits into the fields that have names."""
+        return Capabilities(
+            callback="configured",
+            reads_back="value",
+            catalog=frozenset(field for field in CATALOG if field in self.fields),
+            credential_kinds=kinds_kept_in(self.fields),
+            connections="none",
+            tokens=False,
+        )
 
     @property
     def place(self) -> str:
-        return str(self._path)
+        """The file, and where in it."""
+        return self.path if self.text_format == "dotenv" else f"{self.path}#{self.at}"
+
+    @property
+    def keeps_entries_apart(self) -> bool:
+        """Where the path in the file has the connector's key."""
+        return self.text_format != "dotenv" and "{key}" in self.at
+
+    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> FilePlatform:  # noqa: ARG002
+        """See `PlatformSettings.open`. Without `ORGCAL_PROJECT_DIR` the path counts from the working directory."""
+        return FilePlatform(self, Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd()))
+
+
+class FilePlatform(KnowsNoOrganisations):
+    """See `orgcal.platforms.model.Platform`."""
+
+    called = "a file"
+
+    def __init__(self, settings: FileSettings, folder: Path) -> None:
+        self.capabilities = settings.capabilities
+        self._path = Path(os.path.realpath(folder / Path(settings.path).expanduser()))
+        self.place = str(self._path)
+        self._settings = settings
+        self._names = settings.fields
+        self._format = _FORMATS[settings.text_format]
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
         found = self._fields(key)
@@ -170,18 +168,6 @@ class FilePlatform:
 
     def remove_credentials(self, key: str) -> None:
         self._change(key, {}, CREDENTIAL)
-
-    def connections(self, key: str) -> list[str]:
-        raise self._unable(f"which organisations are connected to {key!r}")
-
-    def register_connection(self, key: str, tenant_id: str) -> None:
-        raise self._unable(f"of organisations such as {tenant_id}, connected to {key!r}")
-
-    def access_token(self, key: str, tenant_id: str) -> str:
-        raise self._unable(f"a token of {tenant_id} for {key!r}")
-
-    def _unable(self, what: str) -> PlatformError:
-        return PlatformError(f"a file does not know {what}", where=self.place)
 
     def _fields(self, key: str) -> dict[str, Any]:
         """Return the fields that the file has for this connector, with their values."""

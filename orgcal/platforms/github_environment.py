@@ -1,14 +1,5 @@
 """Kind `github-environment`: variables and secrets of a GitHub environment, for applications deployed by Actions.
 
-    platform:
-      kind: github-environment
-      repository: acme/calendar-app
-      environment: production
-      callback_url: https://app.example.com/oauth/callback
-      # prefix: ORGCAL_                                  # of variables and secrets
-      # key_file_variable: GITHUB_TOKEN_FILE
-      # api_url: https://api.github.com
-
 What is no secret becomes a variable (`ORGCAL_CLIENT_ID`, `ORGCAL_SCOPES`, ...), the rest a sealed secret
 (`ORGCAL_CLIENT_SECRET`). Secrets cannot be read back, only when they were changed; so drift shows as a
 time that is not ours. The environment itself must exist: its protection rules are its owner's.
@@ -18,31 +9,39 @@ Sources: https://docs.github.com/en/rest/actions/variables and https://docs.gith
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from orgcal.entra.credentials import FIELDS, fields_of
 from orgcal.errors import PlatformError
+from orgcal.fields import setting
 from orgcal.patience import Clock
-from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues
 from orgcal.platforms.model import (
+    CATALOG,
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
+    KnowsNoOrganisations,
     PlatformCredential,
     StoredCredential,
 )
-from orgcal.platforms.rest import RestClient
-from orgcal.platforms.settings import SettingsReader
+from orgcal.platforms.rest import RestClient, open_client
+from orgcal.platforms.settings import (
+    CONFIGURED_CALLBACK,
+    Address,
+    KeyedSettings,
+    address_setting,
+    callback_setting,
+    key_file_setting,
+    kind_setting,
+)
+from orgcal.platforms.templates import as_text
 
 MAX_VARIABLE = 48 * 1024
 """Source: https://docs.github.com/en/actions/reference/workflows-and-actions/variables#limits-for-configuration-variables"""
 
-CATALOG: tuple[CatalogField, ...] = ("display_name", "description", "scopes", "published")
 VARIABLES = ("CLIENT_ID", "CREDENTIAL_GENERATION")
 SECRETS = {field.upper(): field for field in FIELDS}
 
@@ -57,90 +56,86 @@ CAPABILITIES = Capabilities(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class GithubSettings:
-    """Settings of this kind, read."""
+class GithubSettings(KeyedSettings):
+    """Settings of the kind `github-environment`."""
 
-    api_url: str
-    repository: str
-    environment: str
-    callback_url: str
-    prefix: str
-    key_file_variable: str
+    kind: Literal["github-environment"] = kind_setting(
+        "github-environment", "Variables and secrets of a GitHub environment."
+    )
+    repository: str = setting(
+        expected="owner/name",
+        example="acme/calendar-app",
+        about="The repository.",
+        pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$",
+    )
+    environment: str = setting(
+        expected="the name of an environment",
+        example="production",
+        about="The environment, which must exist: its reviewers and branch rules are yours.",
+        min_length=1,
+    )
+    callback_url: str = callback_setting(about=CONFIGURED_CALLBACK, min_length=1)
+    prefix: str = setting(
+        "ORGCAL_",
+        expected="capitals, digits and underscores, not beginning with GITHUB_",
+        example="ORGCAL_",
+        about="Beginning of the names of variables and secrets.",
+        pattern=r"^(?!GITHUB_)[A-Z_][A-Z0-9_]*$",
+    )
+    key_file_variable: str = key_file_setting("GITHUB_TOKEN_FILE")
+    api_url: Address = address_setting("https://api.github.com", example="https://api.github.com")
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """The same for all settings."""
+        return CAPABILITIES
 
-def read_settings(settings: Mapping[str, Any]) -> GithubSettings:
-    """The settings of this kind.
+    @property
+    def place(self) -> str:
+        """The environment, and which names in it."""
+        return f"{self.api_url}/{self.repository}/{self.environment}/{self.prefix}"
 
-    Raises:
-        ConfigError: all that is wrong.
-    """
-    reader = SettingsReader(settings)
-    api_url = read_address(reader, "api_url", default="https://api.github.com")
-    repository = reader.text("repository", example="acme/calendar-app")
-    if repository and not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", repository):
-        reader.problem("repository", f"found {repository!r}, expected owner/name")
-    environment = reader.text("environment", example="production")
-    callback_url = reader.text("callback_url", example="https://app.example.com/oauth/callback")
-    prefix = reader.text("prefix", default="ORGCAL_")
-    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", prefix) or prefix.startswith("GITHUB_"):
-        reader.problem("prefix", f"found {prefix!r}, expected capitals and underscores, not beginning with GITHUB_")
-    variable = reader.text("key_file_variable", default="GITHUB_TOKEN_FILE")
-    reader.done()
-    return GithubSettings(api_url, repository, environment, callback_url, prefix, variable)
+    @property
+    def keeps_entries_apart(self) -> bool:
+        """It has one connector for a prefix, whatever the key."""
+        return False
 
-
-def capabilities(settings: Mapping[str, Any]) -> Capabilities:
-    """The same for all settings."""
-    read_settings(settings)
-    return CAPABILITIES
-
-
-def place(settings: Mapping[str, Any]) -> str:
-    """The environment, and which names in it."""
-    read = read_settings(settings)
-    return f"{read.api_url}/{read.repository}/{read.environment}/{read.prefix}"
-
-
-def open_github_environment(
-    settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None
-) -> GithubEnvironment:
-    """The environment, with a token from the file that the environment variable names."""
-    read = read_settings(settings)
-    headers = {
-        "Authorization": f"Bearer {read_key_file(environ, read.key_file_variable)}",
-        "X-GitHub-Api-Version": API_VERSION,
-    }
-    session = session_for(read.api_url, environ)
-    client = RestClient(session, read.api_url, headers, name="GitHub", key_hint=read.key_file_variable, clock=clock)
-    return GithubEnvironment(client, read)
+    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> GithubEnvironment:
+        """See `PlatformSettings.open`."""
+        client = open_client(
+            self.api_url,
+            environ,
+            name="GitHub",
+            key_variable=self.key_file_variable,
+            headers={"Authorization": "Bearer {api_key}", "X-GitHub-Api-Version": API_VERSION},
+            clock=clock,
+        )
+        return GithubEnvironment(client, self)
 
 
-class GithubEnvironment:
+class GithubEnvironment(KnowsNoOrganisations):
     """See `orgcal.platforms.model.Platform`."""
 
     capabilities = CAPABILITIES
+    called = "a GitHub environment"
 
     def __init__(self, client: RestClient, settings: GithubSettings) -> None:
         self._settings = settings
         self._values = EnvironmentValues(client, settings.repository, settings.environment)
-
-    @property
-    def place(self) -> str:
-        return f"{self._settings.repository}, environment {self._settings.environment}"
+        self.place = f"{settings.repository}, environment {settings.environment}"
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
-        held = {field: self._variable(field.upper()) for field in CATALOG}
-        if all(value is None for value in held.values()):
+        values = {field: self._variable(field.upper()) for field in CATALOG}
+        if all(value is None for value in values.values()):
             return None
-        scopes = held["scopes"] or ""  # a variable that is missing stands for an empty text
+        scopes = values["scopes"] or ""  # a variable that is missing stands for an empty text
         return ConnectorEntry(
             key=key,
             callback_url=self._settings.callback_url,
-            display_name=held["display_name"] or "",
-            description=held["description"] or "",
+            display_name=values["display_name"] or "",
+            description=values["description"] or "",
             scopes=tuple(scope for scope in scopes.split(",") if scope),
-            published=held["published"] == "true",
+            published=values["published"] == "true",
         )
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
@@ -148,7 +143,7 @@ class GithubEnvironment:
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         for field in changed:
-            self._set_variable(field.upper(), _text(getattr(declared, field)))
+            self._set_variable(field.upper(), as_text(getattr(declared, field)))
         entry = self.read_connector(declared.key)
         if entry is None:
             raise PlatformError("GitHub accepted the variables and has none", where=self.place)
@@ -181,18 +176,6 @@ class GithubEnvironment:
         for name in VARIABLES:
             self._values.remove_variable(f"{self._settings.prefix}{name}")
 
-    def connections(self, key: str) -> list[str]:
-        raise self._unable(f"which organisations are connected to {key!r}")
-
-    def register_connection(self, key: str, tenant_id: str) -> None:
-        raise self._unable(f"of organisations such as {tenant_id}, connected to {key!r}")
-
-    def access_token(self, key: str, tenant_id: str) -> str:
-        raise self._unable(f"a token of {tenant_id} for {key!r}")
-
-    def _unable(self, what: str) -> PlatformError:
-        return PlatformError(f"a GitHub environment does not know {what}", where=self.place)
-
     def _updated_at(self) -> str:
         """When each secret was changed last, as one text: any of them changed elsewhere is drift."""
         times = (self._values.secret_updated_at(f"{self._settings.prefix}{name}") for name in SECRETS)
@@ -203,9 +186,3 @@ class GithubEnvironment:
 
     def _set_variable(self, name: str, value: str) -> None:
         self._values.set_variable(f"{self._settings.prefix}{name}", value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ",".join(value) if isinstance(value, tuple) else str(value)

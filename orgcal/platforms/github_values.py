@@ -5,8 +5,9 @@ Sources: https://docs.github.com/en/rest/actions/variables and https://docs.gith
 
 from __future__ import annotations
 
-from orgcal.errors import PlatformError
-from orgcal.platforms import sealed_box
+import base64
+
+from orgcal.errors import PlatformError, UsageError
 from orgcal.platforms.rest import RestClient, segment
 
 API_VERSION = "2022-11-28"
@@ -60,7 +61,7 @@ class EnvironmentValues:
             raise self.not_there()
         for name, value in values.items():
             if value:
-                body = {"encrypted_value": sealed_box.seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
+                body = {"encrypted_value": seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
                 self._client.call("PUT", f"{self.base}/secrets/{name}", body, absent=frozenset())
             else:
                 self.remove_secret(name)
@@ -83,3 +84,23 @@ def repository_path(repository: str) -> str:
     """The path of a repository in GitHub's API."""
     owner, name = repository.split("/")
     return f"/repos/{segment(owner)}/{segment(name)}"
+
+
+def seal(public_key_base64: str, text: str) -> str:
+    """Return `text` sealed for the owner of the key, in base64: libsodium's box, which only GitHub can open.
+
+    Source: https://docs.github.com/en/rest/guides/encrypting-secrets-for-the-rest-api
+
+    Raises:
+        UsageError: the library that seals is not installed.
+    """
+    try:
+        import nacl.encoding
+        import nacl.public
+    except ImportError:
+        raise UsageError(
+            "GitHub takes secrets in sealed boxes, and PyNaCl, which makes them, is not installed",
+            repair=".venv/bin/pip install pynacl",
+        ) from None
+    box = nacl.public.SealedBox(nacl.public.PublicKey(public_key_base64.encode(), nacl.encoding.Base64Encoder))
+    return base64.b64encode(box.encrypt(text.encode())).decode()

@@ -1,7 +1,7 @@
 """Kind `http`: any REST platform, described in config; `docs/platforms.md` has worked examples.
 
 Only what the platform's own documentation says goes into the description: paths, methods, bodies with
-`{placeholders}`, and where the answers hold what. An operation that is left out is not possible:
+`{placeholders}`, and where the answers have what. An operation that is left out is not possible:
 
 - without `entry`, the platform has no entries of its own, or they are made with the credential;
 - `credentials.read` tells whether there is one; with `credentials.create` a first push uses that
@@ -13,145 +13,296 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, WithJsonSchema, model_validator
 
 from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
+from orgcal.fields import Section, setting
 from orgcal.patience import Clock
 from orgcal.platforms import templates
-from orgcal.platforms.access import read_key_file, session_for
-from orgcal.platforms.http_settings import CATALOG, HttpSettings, PartTemplate, capabilities_of, read_settings
 from orgcal.platforms.model import (
+    CATALOG,
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
+    KnowsNoOrganisations,
     PlatformCredential,
     StoredCredential,
+    kinds_kept_in,
 )
-from orgcal.platforms.rest import RestClient
+from orgcal.platforms.rest import RestClient, open_client
+from orgcal.platforms.settings import (
+    Address,
+    KeyedSettings,
+    address_setting,
+    callback_setting,
+    key_file_setting,
+    kind_setting,
+)
 
+_EntryField = Literal["callback_url", CatalogField]
+_CredentialField = Literal[
+    "client_id", "generation", "scopes", "updated_at", "client_secret", "certificate_pem", "private_key_pem"
+]
+_ENTRY_NAMES = ("key", *CATALOG)
+_CREDENTIAL_NAMES = ("key", "client_id", "generation", "scopes", *FIELDS)
 _NEVER_ABSENT: frozenset[int] = frozenset()
 
 
-def capabilities(settings: Mapping[str, Any]) -> Capabilities:
-    """What the described requests can do."""
-    return capabilities_of(read_settings(settings))
+class RequestTemplate(Section):
+    """A request."""
 
-
-def place(settings: Mapping[str, Any]) -> str:
-    """The platform's address."""
-    return read_settings(settings).base_url
-
-
-def open_http_api(settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None) -> HttpPlatform:
-    """The described platform with the API key from the file that the environment names."""
-    read = read_settings(settings)
-    api_key = read_key_file(environ, read.key_file_variable)
-    client = RestClient(
-        session_for(read.base_url, environ),
-        read.base_url,
-        {read.auth_header: read.auth_value.replace("{api_key}", api_key)},
-        name=read.name,
-        key_hint=read.key_file_variable,
-        clock=clock,
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = setting(
+        expected="GET, POST, PUT, PATCH or DELETE", example="GET", about="The method."
     )
-    return HttpPlatform(client, read)
+    path: str = setting(
+        expected="a path such as /connectors/{key}",
+        example="/connectors/{key}",
+        about="The path below `base_url`, with placeholders.",
+        pattern="^/",
+    )
+    body: Any = setting(
+        None, expected="anything that JSON can express", example="VALUE", about="The JSON body, with placeholders."
+    )
+    absent: frozenset[int] = setting(
+        frozenset({404}),
+        expected="HTTP statuses",
+        example="[404]",
+        about='Statuses of answers that mean "there is none".',
+    )
 
 
-class HttpPlatform:
-    """See `orgcal.platforms.model.Platform`."""
+def _checked(request: RequestTemplate, *, known: Sequence[str]) -> RequestTemplate:
+    """Refuse placeholders that are not known, or that would put a secret into a path, by a ValueError."""
+    in_path = [name for name in templates.names_in(request.path) if name not in known or name in FIELDS]
+    in_body = [name for name in templates.names_in(request.body) if name not in known]
+    problems = [f"{{{name}}} cannot stand in a path" for name in in_path]
+    problems += [f"unknown {{{name}}} in the body; known are {', '.join(known)}" for name in in_body]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return request
 
-    def __init__(self, client: RestClient, settings: HttpSettings) -> None:
-        self.capabilities = capabilities_of(settings)
-        self._client = client
-        self._settings = settings
+
+_EntryRequest = Annotated[RequestTemplate, AfterValidator(partial(_checked, known=_ENTRY_NAMES))]
+_CredentialRequest = Annotated[RequestTemplate, AfterValidator(partial(_checked, known=_CREDENTIAL_NAMES))]
+
+
+def _request(about: str, default: Any = None) -> Any:
+    return setting(default, expected="a request", example='{method: GET, path: "/connectors/{key}"}', about=about)
+
+
+def _paths(names: Sequence[str]) -> Any:
+    return setting(
+        {},
+        expected=f"field -> its place in the answer of `read`, keys separated by dots; fields are {', '.join(names)}",
+        example="{client_id: data.client_id}",
+        about="Where the answer of `read` has each field.",
+    )
+
+
+class EntryTemplate(Section):
+    """How the connector's entry is read and written."""
+
+    read: _EntryRequest | None = _request("Reads the entry.")
+    create: _EntryRequest | None = _request("Makes the entry.")
+    update: _EntryRequest | None = _request("Changes the entry.")
+    delete: _EntryRequest | None = _request("Removes the entry.")
+    fields: Mapping[_EntryField, str] = _paths(get_args(_EntryField))
+
+    @model_validator(mode="after")
+    def _complete(self) -> EntryTemplate:
+        if any((self.read, self.create, self.update, self.delete)) and not all((self.read, self.create, self.delete)):
+            raise ValueError("needs read, create and delete, or nothing at all")
+        return self
+
+
+class CredentialTemplate(Section):
+    """How the credential is read and written."""
+
+    read: _CredentialRequest | None = _request("Reads whether there is a credential, and what is shown of it.")
+    create: _CredentialRequest | None = _request("Stores the first credential, where that is another request.")
+    push: _CredentialRequest = _request("Stores a credential in place of any other.", ...)
+    remove: _CredentialRequest | None = _request("Removes the credential.")
+    fields: Mapping[_CredentialField, str] = _paths(get_args(_CredentialField))
+
+
+def _with_key(value: str) -> str:
+    if "{api_key}" not in value:
+        raise ValueError("must hold {api_key}; the key itself belongs in a file")
+    return value
+
+
+class HttpSettings(KeyedSettings):
+    """Settings of the kind `http`."""
+
+    kind: Literal["http"] = kind_setting("http", "Any REST platform, described by the other settings.")
+    name: str = setting("the platform", expected="a name", example="Nylas", about="What messages call the platform.")
+    base_url: Address = address_setting()
+    key_file_variable: str = key_file_setting("ORGCAL_PLATFORM_KEY_FILE")
+    auth_header: str = setting(
+        "Authorization",
+        expected="the name of a header",
+        example="Authorization",
+        about="Header that carries the API key.",
+        min_length=1,
+    )
+    auth_value: Annotated[
+        str, AfterValidator(_with_key), WithJsonSchema({"type": "string", "pattern": r"\{api_key\}"})
+    ] = setting(
+        "Bearer {api_key}",
+        expected="a text with {api_key}",
+        example='"Bearer {api_key}"',
+        about="Value of that header; `{api_key}` stands for the key.",
+    )
+    callback_url: str = callback_setting(
+        "",
+        expected="an address; give either this or entry.fields.callback_url",
+        about="The platform's one callback URL, where the entry does not tell its own (`entry.fields.callback_url`).",
+    )
+    entry: EntryTemplate = setting(
+        EntryTemplate(),
+        expected="a mapping of requests",
+        example='{read: {method: GET, path: "/connectors/{key}"}}',
+        about="How the connector's entry is read and written.",
+    )
+    credentials: CredentialTemplate = setting(
+        expected="a mapping of requests, with `push`",
+        example='{push: {method: PUT, path: "/connectors/{key}/secret", body: {secret: "{client_secret}"}}}',
+        about="How the credential is read and written.",
+    )
+
+    @model_validator(mode="after")
+    def _one_callback(self) -> HttpSettings:
+        if bool(self.callback_url) == ("callback_url" in self.entry.fields):
+            raise ValueError("callback_url")
+        return self
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the described requests can do."""
+        shown = self.credentials.fields.keys()
+        return Capabilities(
+            callback="fixed" if self.callback_url else "created",
+            reads_back="value" if shown & set(FIELDS) else "timestamp" if "updated_at" in shown else "nothing",
+            catalog=frozenset(name for name in CATALOG if name in self.entry.fields),
+            credential_kinds=kinds_kept_in(
+                {
+                    name
+                    for request in (self.credentials.create, self.credentials.push)
+                    if request is not None
+                    for name in templates.names_in(request.body)
+                }
+            ),
+            connections="own flow",
+            tokens=False,
+        )
 
     @property
     def place(self) -> str:
-        return self._settings.base_url
+        """The platform's address."""
+        return self.base_url
+
+    @property
+    def keeps_entries_apart(self) -> bool:
+        """Where the request that stores a credential has the connector's key."""
+        push = self.credentials.push
+        return "key" in {*templates.names_in(push.path), *templates.names_in(push.body)}
+
+    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> HttpPlatform:
+        """See `PlatformSettings.open`."""
+        client = open_client(
+            self.base_url,
+            environ,
+            name=self.name,
+            key_variable=self.key_file_variable,
+            headers={self.auth_header: self.auth_value},
+            clock=clock,
+        )
+        return HttpPlatform(client, self)
+
+
+class HttpPlatform(KnowsNoOrganisations):
+    """See `orgcal.platforms.model.Platform`."""
+
+    def __init__(self, client: RestClient, settings: HttpSettings) -> None:
+        self.capabilities = settings.capabilities
+        self.place = settings.base_url
+        self.called = f"{settings.name}, as described in its settings,"
+        self._client = client
+        self._settings = settings
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
-        part = self._settings.entry
-        if "read" not in part.operations:
+        request = self._settings.entry.read
+        if request is None:
             return ConnectorEntry(key, self._settings.callback_url)
-        found = self._ask(part, "read", {"key": key})
-        return None if found is None else self._entry(key, found)
+        answer = self._ask(request, {"key": key})
+        return None if answer is None else self._entry(key, answer)
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        self._ask(self._settings.entry, "create", _values(declared), absent=_NEVER_ABSENT)
+        request = self._settings.entry.create
+        assert request is not None, "a platform without entries always answers with one"
+        self._ask(request, _values(declared), absent=_NEVER_ABSENT)
         return self._reread(declared.key)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         """Sends what the template of the body says, which may be more than `changed`."""
-        part = self._settings.entry
-        if "update" not in part.operations:
+        request = self._settings.entry.update
+        if request is None:
             raise PlatformError(
                 f"{self._settings.name} cannot change {', '.join(changed)} of {declared.key!r}",
                 where=self.place,
                 repair="describe entry.update in the platform's settings, or change it by hand",
             )
-        self._ask(part, "update", _values(declared), absent=_NEVER_ABSENT)
+        self._ask(request, _values(declared), absent=_NEVER_ABSENT)
         return self._reread(declared.key)
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - the platform decides
-        if "delete" in self._settings.entry.operations:
-            self._ask(self._settings.entry, "delete", {"key": key})
+        if self._settings.entry.delete is not None:
+            self._ask(self._settings.entry.delete, {"key": key})
 
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
-        part = self._settings.credentials
+        requests = self._settings.credentials
         values = {
             **dict.fromkeys(FIELDS, ""),  # a template may name those of the other kind
             **credential.fields(),
             "key": key,
             "scopes": credential.scopes,
         }
-        first = "create" in part.operations and self.read_credentials(key) is None
-        self._ask(part, "create" if first else "push", values, absent=_NEVER_ABSENT)
-        held = self.read_credentials(key)
-        return StoredCredential(credential.client_id, credential.generation, held.updated_at if held else None)
+        first = requests.create if requests.create is not None and self.read_credentials(key) is None else None
+        self._ask(first or requests.push, values, absent=_NEVER_ABSENT)
+        stored = self.read_credentials(key)
+        return StoredCredential(credential.client_id, credential.generation, stored.updated_at if stored else None)
 
     def read_credentials(self, key: str) -> StoredCredential | None:
-        part = self._settings.credentials
-        if "read" not in part.operations:
+        requests = self._settings.credentials
+        if requests.read is None:
             return StoredCredential()
-        found = self._ask(part, "read", {"key": key})
-        if found is None:
+        answer = self._ask(requests.read, {"key": key})
+        if answer is None:
             return None
-        held = {field: templates.at(found, path) for field, path in part.fields.items()}
-        client_id = str(held["client_id"]) if held.get("client_id") else None
-        generation = int(held["generation"]) if str(held.get("generation") or "").isdigit() else None
-        updated_at = str(held["updated_at"]) if held.get("updated_at") else None
+        fields = {str(field): templates.at(answer, path) for field, path in requests.fields.items()}
+        client_id = str(fields["client_id"]) if fields.get("client_id") else None
+        generation = int(fields["generation"]) if str(fields.get("generation") or "").isdigit() else None
+        updated_at = str(fields["updated_at"]) if fields.get("updated_at") else None
         if self.capabilities.reads_back == "timestamp" and updated_at is None:
             return None  # the entry is there, and nothing was ever stored in it
         credential = None
         if self.capabilities.reads_back == "value":
-            if not client_id and not held.get("client_secret") and not held.get("private_key_pem"):
+            if not client_id and not fields.get("client_secret") and not fields.get("private_key_pem"):
                 return None
-            scopes = tuple(templates.as_list(held.get("scopes")))
-            credential = replace(PlatformCredential.from_fields(held), scopes=scopes)
+            scopes = tuple(templates.as_list(fields.get("scopes")))
+            credential = replace(PlatformCredential.from_fields(fields), scopes=scopes)
         return StoredCredential(client_id, generation, updated_at, credential)
 
     def remove_credentials(self, key: str) -> None:
-        if "remove" in self._settings.credentials.operations:
-            self._ask(self._settings.credentials, "remove", {"key": key})
+        if self._settings.credentials.remove is not None:
+            self._ask(self._settings.credentials.remove, {"key": key})
 
-    def connections(self, key: str) -> list[str]:
-        raise self._unable(f"list the organisations connected to {key!r}")
-
-    def register_connection(self, key: str, tenant_id: str) -> None:
-        raise self._unable(f"be told that {tenant_id} is connected to {key!r}")
-
-    def access_token(self, key: str, tenant_id: str) -> str:
-        raise self._unable(f"show a token of {tenant_id} for {key!r}")
-
-    def _unable(self, what: str) -> PlatformError:
-        return PlatformError(f"{self._settings.name}, as described in its settings, cannot {what}", where=self.place)
-
-    def _ask(
-        self, part: PartTemplate, operation: str, values: Mapping[str, Any], absent: frozenset[int] | None = None
-    ) -> Any:
-        request = part.operations[operation]
+    def _ask(self, request: RequestTemplate, values: Mapping[str, Any], absent: frozenset[int] | None = None) -> Any:
         body = None if request.body is None else templates.filled(request.body, values)
         path = templates.filled_path(request.path, values)
         return self._client.call(request.method, path, body, absent=request.absent if absent is None else absent)
@@ -162,10 +313,10 @@ class HttpPlatform:
             raise PlatformError(f"{self._settings.name} accepted the connector {key!r} and has none", where=self.place)
         return entry
 
-    def _entry(self, key: str, found: Any) -> ConnectorEntry:
+    def _entry(self, key: str, answer: Any) -> ConnectorEntry:
         fields = self._settings.entry.fields
-        held = {field: templates.at(found, path) for field, path in fields.items()}
-        callback_url = self._settings.callback_url or held.get("callback_url")
+        values = {field: templates.at(answer, path) for field, path in fields.items()}
+        callback_url = self._settings.callback_url or values.get("callback_url")
         if not callback_url:
             raise PlatformError(
                 f"the answer of {self._settings.name} has no callback URL at {fields['callback_url']!r}",
@@ -175,10 +326,10 @@ class HttpPlatform:
         return ConnectorEntry(
             key=key,
             callback_url=str(callback_url),
-            display_name=str(held["display_name"] or "") if "display_name" in fields else None,
-            description=str(held["description"] or "") if "description" in fields else None,
-            scopes=tuple(templates.as_list(held["scopes"])) if "scopes" in fields else None,
-            published=bool(held["published"]) if "published" in fields else None,
+            display_name=str(values["display_name"] or "") if "display_name" in fields else None,
+            description=str(values["description"] or "") if "description" in fields else None,
+            scopes=tuple(templates.as_list(values["scopes"])) if "scopes" in fields else None,
+            published=bool(values["published"]) if "published" in fields else None,
         )
 
 

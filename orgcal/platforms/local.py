@@ -9,13 +9,14 @@ nor a path of this machine gets into the stack's state.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, UsageError
 from orgcal.patience import Clock
 from orgcal.platforms.model import (
+    CATALOG,
     Capabilities,
     CatalogField,
     ConnectorEntry,
@@ -24,63 +25,62 @@ from orgcal.platforms.model import (
     StoredCredential,
 )
 from orgcal.platforms.rest import RestClient, segment
-from orgcal.platforms.settings import SettingsReader
+from orgcal.platforms.settings import PlatformSettings, kind_setting
 
 CAPABILITIES = Capabilities(
     callback="created",
     reads_back="value",
-    catalog=frozenset({"display_name", "description", "scopes", "published"}),
+    catalog=frozenset(CATALOG),
     credential_kinds=frozenset({"secret", "certificate"}),
     connections="registered",
     tokens=True,
     emulated=True,
 )
 
-_WIRE_NAMES: dict[CatalogField, str] = {
-    "display_name": "name",
-    "description": "description",
-    "scopes": "scopes",
-    "published": "published",
-}
+_WIRE_NAMES: dict[CatalogField, str] = {**{field: field for field in CATALOG}, "display_name": "name"}
 
 
-def capabilities(settings: Mapping[str, Any]) -> Capabilities:  # noqa: ARG001 - every kind is asked alike
-    """The same for all settings."""
-    return CAPABILITIES
+class LocalSettings(PlatformSettings):
+    """Settings of the kind `local`: none, since address, trust and API key come from the running emulator."""
 
+    kind: Literal["local"] = kind_setting("local", "The emulator's own platform, which no other cloud has.")
 
-def place(settings: Mapping[str, Any]) -> str:
-    """All `local` platforms of a stack are one."""
-    SettingsReader(settings).done()
-    return "local"
+    @property
+    def capabilities(self) -> Capabilities:
+        """The same for all settings."""
+        return CAPABILITIES
 
+    @property
+    def place(self) -> str:
+        """All `local` platforms of a stack are one."""
+        return "local"
 
-def open_local(settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None) -> LocalPlatform:
-    """The platform of the emulator that the environment names.
+    @property
+    def keeps_entries_apart(self) -> bool:
+        """By their keys."""
+        return True
 
-    Raises:
-        UsageError: no emulator is named, or it is not running.
-    """
-    place(settings)
-    endpoints = load_endpoints("emulator", environ)
-    assert endpoints.emulated is not None
-    try:
-        api_key = endpoints.emulated.platform_api_key_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(
-            f"the emulator's platform key cannot be read ({error.strerror})",
-            where=str(endpoints.emulated.platform_api_key_file),
-            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
-        ) from None
-    client = RestClient(
-        new_session(endpoints),
-        endpoints.emulated.platform_url,
-        {"Authorization": f"Bearer {api_key}"},
-        name="the platform",
-        key_hint=str(endpoints.emulated.platform_api_key_file),
-        clock=clock,
-    )
-    return LocalPlatform(client)
+    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> LocalPlatform:
+        """See `PlatformSettings.open`."""
+        endpoints = load_endpoints("emulator", environ)
+        assert endpoints.emulated is not None
+        try:
+            api_key = endpoints.emulated.platform_api_key_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise UsageError(
+                f"the emulator's platform key cannot be read ({error.strerror})",
+                where=str(endpoints.emulated.platform_api_key_file),
+                repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
+            ) from None
+        client = RestClient(
+            new_session(endpoints),
+            endpoints.emulated.platform_url,
+            {"Authorization": f"Bearer {api_key}"},
+            name="the platform",
+            key_hint=str(endpoints.emulated.platform_api_key_file),
+            clock=clock,
+        )
+        return LocalPlatform(client)
 
 
 class LocalPlatform:
@@ -90,10 +90,7 @@ class LocalPlatform:
 
     def __init__(self, client: RestClient) -> None:
         self._client = client
-
-    @property
-    def place(self) -> str:
-        return self._client.base_url
+        self.place = client.base_url
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
         found = self._client.call("GET", _connector(key))

@@ -10,15 +10,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
+from orgcal.errors import PlatformError
 
 CatalogField = Literal["display_name", "description", "scopes", "published"]
+CATALOG: tuple[CatalogField, ...] = get_args(CatalogField)
 CredentialKind = Literal["secret", "certificate"]
+
+PREFIX = "orgcal:connector.platform"
+"""Key of a platform's settings in the stack's file."""
+
+PROJECT_DIR_VARIABLE = "ORGCAL_PROJECT_DIR"
+"""Names the project's folder, from which paths in settings count, whatever folder a command is run in."""
 
 NOT_SHOWN = "(not shown to a preview)"
 """Stands for each secret where a preview may not see them (`orgcal.stack.preview_redacted`)."""
@@ -207,6 +215,33 @@ class Platform(Protocol):
         """A token that the platform fetched for that organisation with the credential it holds."""
 
 
+class KnowsNoOrganisations:
+    """Base of a platform that keeps a credential and knows nothing of the organisations that are connected.
+
+    Attributes:
+        place: as of `Platform`.
+        called: what messages call the platform, such as `a file`.
+    """
+
+    place: str
+    called: str
+
+    def connections(self, key: str) -> list[str]:
+        """Raises PlatformError."""
+        raise self._unable(f"which organisations are connected to {key!r}")
+
+    def register_connection(self, key: str, tenant_id: str) -> None:
+        """Raises PlatformError."""
+        raise self._unable(f"of organisations such as {tenant_id}, connected to {key!r}")
+
+    def access_token(self, key: str, tenant_id: str) -> str:
+        """Raises PlatformError."""
+        raise self._unable(f"a token of {tenant_id} for {key!r}")
+
+    def _unable(self, what: str) -> PlatformError:
+        return PlatformError(f"{self.called} does not know {what}", where=self.place)
+
+
 @runtime_checkable
 class StartsConsent(Protocol):
     """A platform that starts consent itself and tells the address that begins it."""
@@ -223,3 +258,9 @@ class StartsConsent(Protocol):
 
 def _unordered(scopes: tuple[str, ...] | None) -> list[str] | None:
     return None if scopes is None else sorted(scopes)
+
+
+def kinds_kept_in(names: Collection[str]) -> frozenset[CredentialKind]:
+    """Return the kinds of credentials whose texts (`orgcal.entra.credentials.FIELDS`) are all among `names`."""
+    texts = {"secret": {"client_secret"}, "certificate": {"certificate_pem", "private_key_pem"}}
+    return frozenset(cast(CredentialKind, kind) for kind, needed in texts.items() if needed <= set(names))

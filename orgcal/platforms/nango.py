@@ -1,11 +1,5 @@
 """Kind `nango`: an integration of Nango with its provider `microsoft-admin`.
 
-    platform:
-      kind: nango
-      # base_url: http://localhost:3003               # self-hosted; the default is Nango's cloud
-      # key_file_variable: NANGO_API_KEY_FILE         # names the file with the environment's API key
-      # token_scopes: [https://graph.microsoft.com/.default]
-
 `microsoft-admin` sends the administrator to the consent page, then asks for tokens with the
 integration's id, secret and scopes. Entra ID grants application permissions to the scope `.default`
 only, so `token_scopes` are what Nango keeps as scopes; the connector's own scopes are declared on the
@@ -17,14 +11,15 @@ assigned together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from orgcal.entra.credentials import fields_of
 from orgcal.errors import PlatformError
+from orgcal.fields import setting
 from orgcal.patience import Clock
-from orgcal.platforms.access import read_address, read_key_file, session_for
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
@@ -33,8 +28,15 @@ from orgcal.platforms.model import (
     PlatformCredential,
     StoredCredential,
 )
-from orgcal.platforms.rest import RestClient, segment
-from orgcal.platforms.settings import SettingsReader
+from orgcal.platforms.rest import RestClient, open_client, segment
+from orgcal.platforms.settings import (
+    Address,
+    KeyedSettings,
+    address_setting,
+    callback_setting,
+    key_file_setting,
+    kind_setting,
+)
 
 PROVIDER = "microsoft-admin"
 CLOUD_URL = "https://api.nango.dev"
@@ -50,56 +52,46 @@ CAPABILITIES = Capabilities(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NangoSettings:
-    """Settings of this kind, read."""
+class NangoSettings(KeyedSettings):
+    """Settings of the kind `nango`."""
 
-    base_url: str
-    callback_url: str
-    key_file_variable: str
-    token_scopes: tuple[str, ...]
-
-
-def read_settings(settings: Mapping[str, Any]) -> NangoSettings:
-    """The settings of this kind.
-
-    Raises:
-        ConfigError: all that is wrong.
-    """
-    reader = SettingsReader(settings)
-    base_url = read_address(reader, "base_url", default=CLOUD_URL)
-    callback_url = reader.text("callback_url", default=f"{base_url}/oauth/callback")
-    variable = reader.text("key_file_variable", default="NANGO_API_KEY_FILE")
-    scopes = reader.texts("token_scopes", default=("https://graph.microsoft.com/.default",))
-    if any("," in scope or scope.strip() != scope or not scope for scope in scopes):
-        reader.problem("token_scopes", "Nango separates scopes by commas, so none may hold one, or a space around it")
-    reader.done()
-    return NangoSettings(base_url, callback_url, variable, scopes)
-
-
-def capabilities(settings: Mapping[str, Any]) -> Capabilities:
-    """The same for all settings."""
-    read_settings(settings)
-    return CAPABILITIES
-
-
-def place(settings: Mapping[str, Any]) -> str:
-    """The service's address; its API key decides which of its environments."""
-    return read_settings(settings).base_url
-
-
-def open_nango(settings: Mapping[str, Any], environ: Mapping[str, str], clock: Clock | None = None) -> NangoPlatform:
-    """Nango with the API key from the file that the environment names."""
-    read = read_settings(settings)
-    client = RestClient(
-        session_for(read.base_url, environ),
-        read.base_url,
-        {"Authorization": f"Bearer {read_key_file(environ, read.key_file_variable)}"},
-        name="Nango",
-        key_hint=read.key_file_variable,
-        clock=clock,
+    kind: Literal["nango"] = kind_setting("nango", "An integration of Nango with its provider `microsoft-admin`.")
+    base_url: Address = address_setting(CLOUD_URL, example=CLOUD_URL)
+    key_file_variable: str = key_file_setting("NANGO_API_KEY_FILE")
+    callback_url: str = callback_setting("", about="Nango's callback, if it is not `base_url` with `/oauth/callback`.")
+    token_scopes: tuple[Annotated[str, Field(pattern="^[^,]+$")], ...] = setting(
+        ("https://graph.microsoft.com/.default",),
+        expected="scopes without commas, by which Nango separates them",
+        example='["https://graph.microsoft.com/.default"]',
+        about="What Nango keeps as scopes; Entra ID gives application permissions for the scope `.default` only.",
     )
-    return NangoPlatform(client, read)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The same for all settings."""
+        return CAPABILITIES
+
+    @property
+    def place(self) -> str:
+        """The service's address; its API key decides which of its environments."""
+        return self.base_url
+
+    @property
+    def keeps_entries_apart(self) -> bool:
+        """By their keys."""
+        return True
+
+    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> NangoPlatform:
+        """See `PlatformSettings.open`."""
+        client = open_client(
+            self.base_url,
+            environ,
+            name="Nango",
+            key_variable=self.key_file_variable,
+            headers={"Authorization": "Bearer {api_key}"},
+            clock=clock,
+        )
+        return NangoPlatform(client, self)
 
 
 class NangoPlatform:
@@ -110,10 +102,7 @@ class NangoPlatform:
     def __init__(self, client: RestClient, settings: NangoSettings) -> None:
         self._client = client
         self._settings = settings
-
-    @property
-    def place(self) -> str:
-        return self._settings.base_url
+        self.place = settings.base_url
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
         found = self._client.call("GET", _integration(key))
@@ -232,7 +221,8 @@ class NangoPlatform:
                 where=self.place,
                 repair="choose another key for the connector",
             )
-        return ConnectorEntry(key, self._settings.callback_url, display_name=str(data.get("display_name") or ""))
+        callback_url = self._settings.callback_url or f"{self.place}/oauth/callback"
+        return ConnectorEntry(key, callback_url, display_name=str(data.get("display_name") or ""))
 
 
 def _integration(key: str) -> str:

@@ -1,14 +1,18 @@
-"""JSON over HTTP as all REST platforms here use it: patience, one error form, no secret in a message."""
+"""JSON over HTTP as all REST platforms use it: API key, trust, retries, one form of errors, no secret in a message."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from orgcal.entra.answers import retry_after_s, shorten
-from orgcal.errors import PlatformError, Unreachable
+from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
+from orgcal.entra.session import new_session
+from orgcal.errors import PlatformError, Unreachable, UsageError
 from orgcal.patience import Clock, Patience
 
 if TYPE_CHECKING:
@@ -74,7 +78,7 @@ class RestClient:
         params: Mapping[str, str] | None = None,
         absent: frozenset[int] = frozenset({404}),
     ) -> Any:
-        """The parsed answer, an empty dict for an empty one, or None if its status is among `absent`.
+        """Return the parsed answer, an empty dict for an empty one, or None if its status is among `absent`.
 
         Raises:
             PlatformError: the platform answered with another error status.
@@ -134,7 +138,7 @@ class RestClient:
 
     def _refused(self, method: str, path: str, response: requests.Response) -> PlatformError:
         status = response.status_code
-        said = _message(response)
+        message = _message(response)
         repair = ""
         if 300 <= status < 400:
             repair = "check the platform's address; redirects are not followed, as the API key would go along"
@@ -143,7 +147,7 @@ class RestClient:
         elif status in (401, 403):
             repair = f"check the API key ({self._key_hint}) and its rights"
         return PlatformError(
-            f"{self._name} answered {status}{f': {said}' if said else ''}",
+            f"{self._name} answered {status}{f': {message}' if message else ''}",
             status=status,
             where=self._where(method, path),
             repair=repair,
@@ -168,13 +172,73 @@ class RestClient:
         return f"{method} {self.base_url}{path}"
 
 
+def open_client(
+    base_url: str,
+    environ: Mapping[str, str],
+    *,
+    name: str,
+    key_variable: str,
+    headers: Mapping[str, str],
+    clock: Clock | None = None,
+) -> RestClient:
+    """Return a client of the platform at `base_url`.
+
+    Args:
+        base_url: without a slash at the end.
+        environ: names the file with the API key, and the emulator.
+        name: how messages call the platform.
+        key_variable: environment variable that names the file with the API key.
+        headers: sent with each request; `{api_key}` in them stands for the key.
+        clock: for tests.
+
+    Raises:
+        UsageError: the variable or the file is missing, or others may read the file.
+    """
+    key = read_key_file(environ, key_variable)
+    filled = {header: value.replace("{api_key}", key) for header, value in headers.items()}
+    return RestClient(session_for(base_url, environ), base_url, filled, name=name, key_hint=key_variable, clock=clock)
+
+
+def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:
+    """Return a session that trusts the emulator's authority for the emulator's addresses, and public ones elsewhere."""
+    if environ.get(EMULATOR_FILE_VARIABLE):
+        emulator = load_endpoints("emulator", environ)
+        if urlsplit(base_url).netloc == urlsplit(emulator.login_url).netloc:
+            return new_session(emulator, environ=environ)
+    return new_session(load_endpoints("public", environ), environ=environ)
+
+
+def read_key_file(environ: Mapping[str, str], variable: str) -> str:
+    """Return the API key in the file that an environment variable names.
+
+    Raises:
+        UsageError: the variable or the file is missing, or others may read the file.
+    """
+    named = environ.get(variable, "")
+    repair = f"write the key into a file that only you can read, and: export {variable}=/path/to/that/file"
+    if not named:
+        raise UsageError("the environment names no file with the platform's API key", where=variable, repair=repair)
+    path = Path(named)
+    try:
+        mode = path.stat().st_mode
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        raise UsageError(f"the file {path} cannot be read ({reason})", where=variable, repair=repair) from None
+    if os.name == "posix" and mode & 0o077:
+        raise UsageError(f"the file {path} can be read by others", where=variable, repair=f"chmod 600 {path}")
+    if not key or any(char.isspace() for char in key):
+        raise UsageError(f"the file {path} holds no key, or more than one line", where=variable, repair=repair)
+    return key
+
+
 def segment(text: str) -> str:
-    """`text` as one segment of a path."""
+    """Return `text` as one segment of a path."""
     return quote(text, safe="")
 
 
 def _message(response: requests.Response) -> str:
-    """The platform's own words about an error, shortened; never the page of some proxy."""
+    """Return the platform's own words about an error, shortened; never the page of some proxy."""
     try:
         body = response.json()
     except ValueError:

@@ -1,93 +1,106 @@
-"""Reading the mapping `platform` of a stack's config: known keys, right kinds, one sentence each."""
+"""The base of each kind's settings, and the fields that kinds share.
+
+One class a kind: its fields are what a stack writes under `orgcal:connector.platform`, its properties are what
+follows from them without asking anybody, and `open` gives the platform itself.
+"""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from orgcal.errors import ConfigError
+from pydantic import AfterValidator
 
-PREFIX = "orgcal:connector.platform"
+from orgcal.fields import Section, setting
+from orgcal.patience import Clock
+from orgcal.platforms.model import Capabilities, Platform
 
-PROJECT_DIR_VARIABLE = "ORGCAL_PROJECT_DIR"
-"""Names the project's folder, from which paths in settings count, whatever folder a command is run in."""
+ADDRESS = r"^(https://[^/?#@\s]+|http://(localhost|127(\.\d+){3}|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
+"""An address without a password: https, or http on this machine."""
+
+Address = Annotated[str, AfterValidator(lambda address: address.rstrip("/"))]
+"""An address that has no slash at its end; its field is made by `address_setting`."""
 
 
-class SettingsReader:
-    """Takes settings one at a time and refuses what nobody took.
+class PlatformSettings(Section):
+    """Settings of one platform. Each kind's class has `kind` as a `Literal` of its name."""
 
-    Args:
-        settings: the mapping; `kind` is always known.
-        prefix: its path in the stack's config, for messages.
-    """
+    kind: str
 
-    def __init__(self, settings: Mapping[str, Any], prefix: str = PREFIX) -> None:
-        self._settings = settings
-        self._prefix = prefix
-        self._known = {"kind"}
-        self._problems: list[str] = []
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the platform can do."""
+        raise NotImplementedError
 
-    def text(self, name: str, *, default: str | None = None, example: str = "") -> str:
-        """A text; without a default it is required."""
-        value = self._take(name, default, f'a text, such as "{example}"' if example else "a text")
-        if isinstance(value, str):
-            return value
-        if value is not None:
-            self._wrong(name, value, "a text")
+    @property
+    def place(self) -> str:
+        """Which platform these settings mean; the connector's entry moves when this changes."""
+        raise NotImplementedError
+
+    @property
+    def keeps_entries_apart(self) -> bool:
+        """Whether two connectors with different keys have different entries and credentials here."""
+        raise NotImplementedError
+
+    @property
+    def key_variable(self) -> str:
+        """Environment variable that names the file with the platform's API key; empty where none is needed."""
         return ""
 
-    def choice(self, name: str, known: tuple[str, ...], *, default: str | None = None) -> str:
-        """One of `known`."""
-        expected = f"one of {', '.join(known)}"
-        value = self._take(name, default, expected)
-        if isinstance(value, str) and value in known:
-            return value
-        if value is not None:
-            self._wrong(name, value, expected)
-        return known[0]
+    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> Platform:
+        """Return the platform.
 
-    def mapping(self, name: str, *, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """A mapping; without a default it is required."""
-        value = self._take(name, default, "a mapping")
-        if isinstance(value, Mapping):
-            return value
-        if value is not None:
-            self._wrong(name, value, "a mapping")
-        return {}
-
-    def texts(self, name: str, *, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        """A list of texts; without a default it is required."""
-        value = self._take(name, default, "a list of texts")
-        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        if value is not None:
-            self._wrong(name, value, "a list of texts")
-        return ()
-
-    def problem(self, name: str, sentence: str) -> None:
-        """Note a problem that only the platform's module can see."""
-        self._problems.append(f"{self._prefix}.{name}: {sentence}")
-
-    def done(self) -> None:
-        """Refuse what is wrong, all at once.
+        Args:
+            environ: names the emulator, and the files with API keys.
+            clock: for tests.
 
         Raises:
-            ConfigError: missing, mistyped or unknown settings.
+            UsageError: the environment lacks something.
         """
-        for name in sorted(map(str, self._settings.keys() - self._known)):
-            near = difflib.get_close_matches(name, self._known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(self._known))}"
-            self.problem(name, f"unknown setting; {hint}")
-        if self._problems:
-            raise ConfigError(self._problems)
+        raise NotImplementedError
 
-    def _take(self, name: str, default: Any, expected: str) -> Any:
-        self._known.add(name)
-        value = self._settings.get(name, default)
-        if value is None:
-            self.problem(name, f"missing; expected {expected}")
-        return value
 
-    def _wrong(self, name: str, value: Any, expected: str) -> None:
-        self.problem(name, f"found {value!r}, expected {expected}")
+class KeyedSettings(PlatformSettings):
+    """Settings of a platform that takes an API key; each kind gives `key_file_variable` its default."""
+
+    key_file_variable: str
+
+    @property
+    def key_variable(self) -> str:
+        """See `PlatformSettings.key_variable`."""
+        return self.key_file_variable
+
+
+def kind_setting(name: str, about: str) -> Any:
+    """Return the field `kind` of the kind called `name`."""
+    return setting(expected=name, example=name, about=about)
+
+
+def key_file_setting(default: str) -> Any:
+    """Return the field `key_file_variable`."""
+    return setting(
+        default,
+        expected="the name of an environment variable",
+        example=default,
+        about="Environment variable that names the file with the API key; only you may read that file.",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+    )
+
+
+def address_setting(default: Any = ..., *, example: str = "https://api.example.com") -> Any:
+    """Return the field with the platform's address; its type is `Address`."""
+    return setting(
+        default,
+        expected="an https address (http on this machine only) without a password: the API key belongs in a file",
+        example=example,
+        about="Address of the platform's API.",
+        pattern=ADDRESS,
+    )
+
+
+def callback_setting(default: Any = ..., *, about: str, expected: str = "an address", **rules: Any) -> Any:
+    """Return the field `callback_url`."""
+    return setting(default, expected=expected, example="https://app.example.com/oauth/callback", about=about, **rules)
+
+
+CONFIGURED_CALLBACK = "Redirect URI of the application that takes the credential from here."

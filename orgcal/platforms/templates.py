@@ -16,7 +16,7 @@ _JOINED = {"comma": ",", "space": " "}
 
 
 def names_in(template: Any) -> Iterator[str]:
-    """Every name that a template mentions."""
+    """Yield every name that a template mentions."""
     if isinstance(template, str):
         yield from (match[1] for match in _PLACEHOLDER.finditer(template))
     elif isinstance(template, Mapping):
@@ -28,13 +28,13 @@ def names_in(template: Any) -> Iterator[str]:
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
-    """The template with its placeholders filled in."""
+    """Return the template with its placeholders filled in."""
     if isinstance(template, str):
         whole = _PLACEHOLDER.fullmatch(template)
         if whole:
             value = values[whole[1]]
-            return _joined(value, whole[2]) if whole[2] else list(value) if isinstance(value, tuple) else value
-        return _PLACEHOLDER.sub(lambda match: _joined(values[match[1]], match[2]), template)
+            return as_text(value, whole[2]) if whole[2] else list(value) if isinstance(value, tuple) else value
+        return _PLACEHOLDER.sub(lambda match: as_text(values[match[1]], match[2]), template)
     if isinstance(template, Mapping):
         return {key: filled(value, values) for key, value in template.items()}
     if isinstance(template, list):
@@ -43,12 +43,12 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 def filled_path(template: str, values: Mapping[str, Any]) -> str:
-    """A path whose values are escaped, so that none of them can leave its segment."""
-    return _PLACEHOLDER.sub(lambda match: quote(_joined(values[match[1]], match[2]), safe=""), template)
+    """Return a path whose values are escaped, so that none of them can leave its segment."""
+    return _PLACEHOLDER.sub(lambda match: quote(as_text(values[match[1]], match[2]), safe=""), template)
 
 
 def at(data: Any, path: str) -> Any:
-    """What stands at a dotted path of a parsed answer, or None."""
+    """Return the value at a dotted path of a parsed answer, or None."""
     for step in path.split("."):
         if isinstance(data, list) and step.isdigit() and int(step) < len(data):
             data = data[int(step)]
@@ -58,15 +58,14 @@ def at(data: Any, path: str) -> Any:
 
 
 def as_list(value: Any) -> list[str]:
-    """Scopes in whatever form an API gives them."""
+    """Return scopes as a list, in whatever form an API gives them."""
     if isinstance(value, str):
         return [part for part in re.split(r"[,\s]+", value) if part]
     return [str(item) for item in value or ()]
 
 
-def _joined(value: Any, how: str | None) -> str:
+def as_text(value: Any, joined_by: str | None = None) -> str:
+    """Return a value as an API or a variable takes text: lists joined by `comma` or `space`, booleans in lower case."""
     if isinstance(value, list | tuple):
-        return _JOINED[how or "comma"].join(str(item) for item in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+        return _JOINED[joined_by or "comma"].join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,12 +15,12 @@ from typing import Any, Final, final
 
 from google.protobuf import struct_pb2
 
+from orgcal.resource_types import SECRET_SIGNATURE, SIGNATURE_KEY
+
 Properties = dict[str, Any]
 """Property name -> None, bool, int, float, str, list, dict, `Secret` or `UNKNOWN`, nested at will."""
 
 _UNKNOWN_ON_WIRE: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - marks a secret, is none
 _OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
 
@@ -125,10 +125,10 @@ def _decode(value: struct_pb2.Value) -> Any:
 
 
 def _decode_object(struct: struct_pb2.Struct) -> Any:
-    signature = struct.fields[_SIGNATURE].string_value if _SIGNATURE in struct.fields else ""
+    signature = struct.fields[SIGNATURE_KEY].string_value if SIGNATURE_KEY in struct.fields else ""
     if not signature:
         return {name: _decode(value) for name, value in struct.fields.items()}
-    if signature == _SECRET:
+    if signature == SECRET_SIGNATURE:
         return Secret(_decode(struct.fields["value"]))
     if signature == _OUTPUT:
         inner = _decode(struct.fields["value"]) if "value" in struct.fields else UNKNOWN
@@ -142,7 +142,7 @@ def _encode(value: Any) -> struct_pb2.Value:
     if value is UNKNOWN:
         return struct_pb2.Value(string_value=_UNKNOWN_ON_WIRE)
     if isinstance(value, Secret):
-        fields = {_SIGNATURE: struct_pb2.Value(string_value=_SECRET), "value": _encode(value.value)}
+        fields = {SIGNATURE_KEY: struct_pb2.Value(string_value=SECRET_SIGNATURE), "value": _encode(value.value)}
         return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
     if isinstance(value, bool):
         return struct_pb2.Value(bool_value=value)

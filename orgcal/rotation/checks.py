@@ -10,19 +10,19 @@ from orgcal.rotation.platform_proof import check_kind
 from orgcal.rotation.steps import RotationRequest
 from orgcal.settings import CredentialSettings
 from orgcal.stack.environment import StackEnvironment
-from orgcal.stack.state import StackState
+from orgcal.stack.state import CredentialState
 
 NO_SECRET = "the platform proves itself with tokens of its own, so there is nothing to rotate"  # noqa: S105
 
 
-def has_nothing_to_rotate(state: StackState, section: CredentialSettings) -> bool:
+def has_nothing_to_rotate(state: CredentialState, section: CredentialSettings) -> bool:
     """Whether the connector trusts tokens, and its next generation would too."""
     live = state.ledger.generations
-    only = state.held.get(state.ledger.active)
+    only = state.credentials.get(state.ledger.active)
     return len(live) == 1 and only is not None and only.kind == "federated" and section.kind == "federated"
 
 
-def check_asked(state: StackState, section: CredentialSettings, asked: RotationRequest, now: datetime) -> None:
+def check_request(state: CredentialState, section: CredentialSettings, request: RotationRequest, now: datetime) -> None:
     """Find out whether what was asked for is possible.
 
     Raises:
@@ -31,23 +31,23 @@ def check_asked(state: StackState, section: CredentialSettings, asked: RotationR
     live, active = state.ledger.generations, state.ledger.active
     where = f"stack {state.outputs.stack}"
     done = max(state.entries) > active  # what was newer has been withdrawn
-    if asked.rollback and len(live) == 1 and state.complete and not done:
+    if request.rollback and len(live) == 1 and state.complete and not done:
         raise UsageError(
             f"generation {active} is the only live one; there is nothing to go back to",
             where=where,
             repair="orgcal rotate --now makes a new one",
         )
-    if asked.rollback and active != live[0] and state.entries[live[0]].expires <= now:
+    if request.rollback and active != live[0] and state.entries[live[0]].expires <= now:
         raise UsageError(
             f"generation {live[0]} has expired, so nothing can go back to it", where=where, repair="orgcal rotate --now"
         )
-    if (asked.now or asked.revoke) and has_nothing_to_rotate(state, section):
+    if (request.now or request.revoke) and has_nothing_to_rotate(state, section):
         raise UsageError(
             NO_SECRET, where=where, repair="to trust others: orgcal:credential.trusts, docs/credentials.md"
         )
 
 
-def check_place(state: StackState, environment: StackEnvironment) -> None:
+def check_place(state: CredentialState, environment: StackEnvironment) -> None:
     """Find out whether the stack's directory can be asked, and is the one it was deployed to.
 
     Raises:
@@ -65,7 +65,7 @@ def check_place(state: StackState, environment: StackEnvironment) -> None:
 
 
 def check_new_generation(
-    number: int, state: StackState, section: CredentialSettings, environ: Mapping[str, str]
+    number: int, state: CredentialState, section: CredentialSettings, environ: Mapping[str, str]
 ) -> None:
     """Find out whether a new generation could take over once it is made.
 

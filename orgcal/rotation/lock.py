@@ -1,9 +1,8 @@
-"""One rotation at a time, and never beside another update: whose turn it is, and how long to wait for it."""
+"""One rotation at a time, and never beside another update: locks, and how long to wait for them."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,10 +12,11 @@ from filelock import FileLock, Timeout
 
 from orgcal.durations import in_words
 from orgcal.errors import StackLocked
+from orgcal.patience import Clock, Patience
 from orgcal.stack.runner import StackRunner
 
 WAIT = timedelta(minutes=10)
-_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 2.0
 
 
 class UpdateLock:
@@ -26,24 +26,18 @@ class UpdateLock:
         stack: the stack's name, for messages.
         wait: how long.
         tell: is told once who is waited for.
-        sleep, monotonic: for tests.
+        clock: for tests.
     """
 
     def __init__(
-        self,
-        stack: str,
-        wait: timedelta,
-        tell: Callable[[str], object],
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, stack: str, wait: timedelta, tell: Callable[[str], object], *, clock: Clock | None = None
     ) -> None:
         self._stack = stack
         self._wait = wait
         self._tell = tell
-        self._sleep = sleep
-        self._monotonic = monotonic
-        self._deadline = monotonic() + wait.total_seconds()
+        self._clock = clock or Clock()
+        self._deadline = self._clock.monotonic() + wait.total_seconds()
+        self._patience = Patience(wait.total_seconds(), self._clock, longest_s=_LONGEST_PAUSE_S)
         self._told = ""
         self.waited = False
         """Whether there was anybody to wait for."""
@@ -65,7 +59,7 @@ class UpdateLock:
             holder = f"another orgcal rotate (pid {_text(named)})"
             self._say(holder)
             try:
-                lock.acquire(timeout=max(0.0, self._deadline - self._monotonic()))
+                lock.acquire(timeout=max(0.0, self._deadline - self._clock.monotonic()))
             except Timeout:
                 raise self._given_up(holder) from None
         try:
@@ -74,17 +68,17 @@ class UpdateLock:
         finally:
             lock.release()
 
-    def until_free(self, drive: StackRunner) -> None:
+    def until_free(self, runner: StackRunner) -> None:
         """Return once no update of the stack runs, as far as its backend tells; a dead process' lock is removed.
 
         Raises:
             StackLocked: one still runs after the wait.
         """
-        if drive.release_dead_lock():
+        if runner.release_dead_lock():
             self._tell("the lock of an update that died is removed")
-        while holder := drive.lock_holder():
+        while holder := runner.lock_holder():
             self.pause(f"an update of {holder}")
-            drive.release_dead_lock()
+            runner.release_dead_lock()
 
     def pause(self, holder: str) -> None:
         """Wait a moment for somebody.
@@ -92,10 +86,9 @@ class UpdateLock:
         Raises:
             StackLocked: there has been enough waiting.
         """
-        if self._monotonic() >= self._deadline:
-            raise self._given_up(holder)
         self._say(holder)
-        self._sleep(_PAUSE_S)
+        if not self._patience.wait():
+            raise self._given_up(holder)
 
     def _say(self, holder: str) -> None:
         self.waited = True

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from orgcal.errors import OrgcalError
 from orgcal.operations.sweep import Orphan
 from orgcal.rotation.proof import Organisation, Proof, sample_of
 from orgcal.rotation.steps import RotationStep
-from orgcal.stack.prepare import OpenStack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from orgcal.tenants.registry import Registry
+from orgcal.stack.open_stack import OpenStack
 
 
 class RotationLog:
     """The log of one stack's rotations; a registry that cannot be asked stops no rotation.
 
     Args:
-        prepared: the stack.
+        stack: whose registry it is.
         tell: is told where a row could not be written.
     """
 
-    def __init__(self, prepared: OpenStack, tell: Callable[[str], object]) -> None:
-        self._prepared = prepared
+    def __init__(self, stack: OpenStack, tell: Callable[[str], object]) -> None:
+        self._stack = stack
         self._tell = tell
 
     def step(self, step: RotationStep) -> None:
@@ -51,32 +44,18 @@ class RotationLog:
         Args:
             seed: another one chooses others.
         """
+        if not self._stack.has_registry:
+            return []
         try:
-            with self._registry() as registry:
-                return [] if registry is None else sample_of(registry.tenants(), seed)
+            return sample_of(self._stack.registry.tenants(), seed)
         except OrgcalError as error:
             self._tell(f"the registry cannot be asked ({error.what}); the proof is made in the home tenant")
             return []
 
     def _write(self, generation: int, result: str, **detail: object) -> None:
+        if not self._stack.has_registry:
+            return
         try:
-            with self._registry() as registry:
-                if registry is not None:
-                    with registry.transaction() as session:
-                        registry.write_log(session, "rotate", f"generation {generation}", result, **detail)
+            self._stack.registry.note("rotate", f"generation {generation}", result, **detail)
         except OrgcalError as error:
             self._tell(f"the log could not be written: {error.what}")
-
-    @contextmanager
-    def _registry(self) -> Iterator[Registry | None]:
-        from orgcal.tenants.registry import FILE_NAME, URL_VARIABLE, open_stack_registry
-
-        environment, environ = self._prepared.environment, self._prepared.environ
-        if not environ.get(URL_VARIABLE) and not (environment.stack_dir / FILE_NAME).exists():
-            yield None
-            return
-        registry = open_stack_registry(environment.stack_dir, environment.stack, environ)
-        try:
-            yield registry
-        finally:
-            registry.close()

@@ -20,11 +20,11 @@ def platforms_of(outputs: StackOutputs) -> Iterator[tuple[str, Mapping[str, Any]
     yield from outputs.also_pushed_to.items()
 
 
-class PlatformProver:
+class PlatformProber:
     """Proves that the connector works with one generation of its credential, in one platform.
 
     Args:
-        prover: takes tokens.
+        prober: takes tokens.
         outputs: of the stack.
         environ: the environment that the stack lives in.
         settings: of the platform; the main one's unless given.
@@ -32,12 +32,12 @@ class PlatformProver:
 
     def __init__(
         self,
-        prover: CredentialProber,
+        prober: CredentialProber,
         outputs: StackOutputs,
         environ: Mapping[str, str],
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self._prover = prover
+        self._prober = prober
         self._outputs = outputs
         self._platform: Platform = open_platform(outputs.platform if settings is None else settings, environ)
 
@@ -52,20 +52,20 @@ class PlatformProver:
             sample: organisations that have consented.
             home: the home tenant.
         """
-        able = self._platform.capabilities
-        wrong = "" if generation is None else self._prover.settle(lambda: self._different(generation, credential))
+        capabilities = self._platform.capabilities
+        wrong = "" if generation is None else self._prober.settle(lambda: self._different(generation, credential))
         if wrong:
             return Proof(False, wrong, READ_BACK, repair=_REPAIR)
-        if able.tokens and able.connections != "none":
-            found = self._through_tokens(sample, home)
-            if found is not None:
-                return found
-        if able.reads_back == "value":
-            held = self._held()
-            if held is not None and held.credential is not None:
-                return _with_way_back(self._prover.prove(held.credential.credential, sample, home, way=READ_BACK))
-        told = "it trusts tokens" if generation is None else f"it was given generation {generation}"
-        sentence = f"{self._platform.place} shows neither tokens nor credentials; {told}"
+        if capabilities.tokens and capabilities.connections != "none":
+            proof = self._through_tokens(sample, home)
+            if proof is not None:
+                return proof
+        if capabilities.reads_back == "value":
+            stored = self._stored()
+            if stored is not None and stored.credential is not None:
+                return _with_way_back(self._prober.prove(stored.credential.credential, sample, home, way=READ_BACK))
+        uses = "it trusts tokens" if generation is None else f"the connector uses generation {generation}"
+        sentence = f"{self._platform.place} shows neither tokens nor credentials; {uses}"
         return Proof(True, sentence, NEITHER)
 
     def _through_tokens(self, sample: Sequence[Organisation], home: Organisation) -> Proof | None:
@@ -74,7 +74,7 @@ class PlatformProver:
         reachable = [item for item in [*sample, home] if item.tenant_id.lower() in connected]
         if not reachable:
             return None
-        wrong = self._prover.settle(lambda: self._no_token(reachable))
+        wrong = self._prober.settle(lambda: self._no_token(reachable))
         names = tuple(item.name for item in reachable)
         if wrong:
             return Proof(False, wrong, TOKENS, repair=_REPAIR)
@@ -89,22 +89,22 @@ class PlatformProver:
         return ""
 
     def _different(self, generation: int, credential: Credential | None) -> str:
-        """How what the platform tells differs from what it was told; empty if it does not."""
+        """How the platform's credential differs from the one pushed; empty if it does not, or nobody can tell."""
         try:
-            held = self._held()
+            stored = self._stored()
         except OrgcalError as error:
             return error.what
-        if held is None:
+        if stored is None:
             return "the connector has no credential"
-        if held.generation is not None and held.generation != generation:
-            return f"the connector has generation {held.generation}, not {generation}"
-        if held.credential is None or credential is None:
+        if stored.generation is not None and stored.generation != generation:
+            return f"the connector has generation {stored.generation}, not {generation}"
+        if stored.credential is None or credential is None:
             return ""
-        if held.credential.credential == credential:
+        if stored.credential.credential == credential:
             return ""
         return f"the connector's credential is not generation {generation} of the stack"
 
-    def _held(self) -> StoredCredential | None:
+    def _stored(self) -> StoredCredential | None:
         return self._platform.read_credentials(self._outputs.connector_key)
 
 

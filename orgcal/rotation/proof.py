@@ -48,13 +48,13 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a proof showed.
+    """The result of a proof.
 
     Attributes:
-        passed: every organisation that could tell gave its tokens.
+        passed: tokens came in every organisation whose answer says anything about the credential.
         sentence: for a person.
         way: what it was proved with: `stack's credential`, `platform's tokens`, `credential read back`, or `nothing`.
-        organisations: names of those that gave tokens.
+        organisations: names of those in which Entra ID issued tokens.
         repair: what to do where it failed.
         platform: name in `also_push_to` of the further platform that it was made through; empty otherwise.
     """
@@ -127,7 +127,7 @@ class CredentialProber:
         client_id: the application.
         session: of `new_session(endpoints)`.
         patience: how long a credential may take to be accepted everywhere.
-        tell: is told in one line what is waited for.
+        tell: called with one line about what the proof waits for.
         clock: for tests.
     """
 

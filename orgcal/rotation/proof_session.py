@@ -14,11 +14,11 @@ from orgcal.entra.credentials import Credential
 from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, UsageError
 from orgcal.rotation.log import RotationLog
-from orgcal.rotation.platform_proof import PlatformProver, platforms_of
+from orgcal.rotation.platform_proof import PlatformProber, platforms_of
 from orgcal.rotation.proof import ClockSkew, CredentialProber, Organisation, Proof
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.outputs import StackOutputs
-from orgcal.stack.state import StackState
+from orgcal.stack.state import CredentialState
 
 if TYPE_CHECKING:
     import requests
@@ -33,10 +33,10 @@ class Proofs:
         endpoints: the stack's.
         outputs: of the stack.
         environ: the environment that the stack lives in.
-        file: tells of certificates that were brought along.
-        log: gets a row for each proof, and knows the organisations.
+        file: names the certificates that the user brought along.
+        log: takes a row for each proof, and gives the organisations.
         patience: how long a new credential may take to be accepted everywhere.
-        tell: is told what is proved, and what is waited for.
+        tell: called with a line for each proof, and for what it waits for.
         now: the time, UTC.
     """
 
@@ -61,7 +61,7 @@ class Proofs:
         self._clock = ClockSkew(now)
         self._session: requests.Session = new_session(endpoints, environ=environ)
         self._session.hooks["response"].append(self._clock)
-        self._prover = CredentialProber(endpoints, outputs.client_id, self._session, patience=patience, tell=tell)
+        self._prober = CredentialProber(endpoints, outputs.client_id, self._session, patience=patience, tell=tell)
         self._home = Organisation(outputs.tenant_id, "the home tenant")
         self._sample: list[Organisation] | None = None
         self._proved_in_use: int | None = None
@@ -73,7 +73,7 @@ class Proofs:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def before_use(self, generation: int, state: StackState) -> bool:
+    def before_use(self, generation: int, state: CredentialState) -> bool:
         """Prove a generation straight from the stack's secret; whether it passed.
 
         Raises:
@@ -86,10 +86,10 @@ class Proofs:
                 where=f"stack {self._outputs.stack}",
                 repair=f"orgcal:credential.active: {generation}, then orgcal up: docs/credentials.md",
             )
-        proof = self._prover.prove(credential, self._organisations(generation), self._home, way=STACKS_OWN)
-        return self._noted(generation, proof)
+        proof = self._prober.prove(credential, self._organisations(generation), self._home, way=STACKS_OWN)
+        return self._recorded(generation, proof)
 
-    def in_use(self, state: StackState) -> bool:
+    def in_use(self, state: CredentialState) -> bool:
         """Prove through each platform that the connector works with the active generation, once; whether all passed.
 
         A superseded generation must not go while any of them still has it.
@@ -97,20 +97,20 @@ class Proofs:
         active = state.ledger.active
         if self._proved_in_use == active:
             return True
-        held = state.held.get(active)
-        pushed = active if held is None or held.kind != "federated" else None
+        live = state.credentials.get(active)
+        pushed = active if live is None or live.kind != "federated" else None
         credential, sample = self._credential(active, state), self._organisations(active)
         for name, settings in platforms_of(state.outputs):
-            if name and pushed is None:  # it was told nothing
+            if name and pushed is None:  # nothing was pushed to it
                 continue
-            through = PlatformProver(self._prover, state.outputs, self._environ, settings)
+            through = PlatformProber(self._prober, state.outputs, self._environ, settings)
             proof = through.prove(pushed, credential, sample, self._home)
-            if not self._noted(active, replace(proof, platform=name)):
+            if not self._recorded(active, replace(proof, platform=name)):
                 return False
         self._proved_in_use = active
         return True
 
-    def check_clock(self, state: StackState) -> None:
+    def check_clock(self, state: CredentialState) -> None:
         """Compare this machine's clock with Entra ID's; one refusal more or less of the old credential is no matter.
 
         Raises:
@@ -127,18 +127,18 @@ class Proofs:
             source.fresh_token()
         self._clock.check()
 
-    def _noted(self, generation: int, proof: Proof) -> bool:
+    def _recorded(self, generation: int, proof: Proof) -> bool:
         self.made.append(proof)
         self._log.proof(generation, proof)
-        said = "proved" if proof.passed else "NOT proved"
-        self._tell(f"  generation {generation} {said} ({proof.way}): {proof.words()}")
+        proved = "proved" if proof.passed else "NOT proved"
+        self._tell(f"  generation {generation} {proved} ({proof.way}): {proof.words()}")
         return proof.passed
 
-    def _credential(self, generation: int, state: StackState) -> Credential | None:
-        held = state.held.get(generation)
-        if held is None or held.kind == "federated":
+    def _credential(self, generation: int, state: CredentialState) -> Credential | None:
+        live = state.credentials.get(generation)
+        if live is None or live.kind == "federated":
             return None
-        return held.credential or self._file.brought_along(generation)
+        return live.credential or self._file.brought_along(generation)
 
     def _organisations(self, generation: int) -> list[Organisation]:
         if self._sample is None:

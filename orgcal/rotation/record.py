@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from orgcal.errors import UsageError
-from orgcal.rotation.git import Git, GitRefused, commit_on, identity
-from orgcal.rotation.record_checks import OTHERWISE, check_file, tracked_path, try_push, upstream
+from orgcal.rotation.git import OTHERWISE, GitRefused, TrackedFile
 from orgcal.settings.credential_file import SettingsFile
 
 Mode = Literal["file", "commit", "pull-request"]
@@ -55,36 +54,33 @@ class CommitRecord:
     """A commit for each step, pushed to the branch that is checked out.
 
     Args:
-        file: the stack's file.
-        git: of its working copy.
+        git: the stack's file in its working copy.
         tell: is told in one line what was pushed.
     """
 
-    def __init__(self, file: SettingsFile, git: Git, tell: Callable[[str], object]) -> None:
-        self._file = file
+    def __init__(self, git: TrackedFile, tell: Callable[[str], object]) -> None:
         self._git = git
         self._tell = tell
         self._pushed = ""
 
     def check(self) -> None:
-        self._file.check()
-        check_file(self._git, self._file)
-        _, remote, branch = upstream(self._git)
+        self._git.check()
+        _, remote, branch = self._git.upstream()
         ahead = (self._git.run("diff", "--name-only", "@{upstream}...HEAD") or "").splitlines()
-        if set(ahead) - {tracked_path(self._git, self._file)}:
+        if set(ahead) - {self._git.tracked_path()}:
             raise UsageError(
                 "the branch has commits that are not pushed, and the rotation would push them too",
                 where="--record commit",
                 repair="git push",
             )
-        try_push(self._git, remote, f"HEAD:refs/heads/{branch}")
+        self._git.try_push(remote, f"HEAD:refs/heads/{branch}")
 
     def publish(self, message: str) -> None:
-        path = str(self._file.path)
-        base, remote, branch = upstream(self._git)
+        path = str(self._git.path)
+        base, remote, branch = self._git.upstream()
         if self._git.run("status", "--porcelain", "--", path):
-            self._git.run("commit", "--quiet", "-m", message, "--only", "--", path, **identity(self._git))
-        if self._git.found("show", f"{base}:{tracked_path(self._git, self._file)}") == self._text():
+            self._git.run("commit", "--quiet", "-m", message, "--only", "--", path, **self._git.identity())
+        if self._git.text_at(base) == self._git.text:
             return
         try:
             where = self._push(remote, branch, message)
@@ -111,7 +107,7 @@ class CommitRecord:
             except GitRefused as error:
                 refused = error
             else:
-                self._pushed = self._text()
+                self._pushed = self._git.text
                 return where
             followed = self._follow(remote, branch, message)
             if not followed:
@@ -122,23 +118,18 @@ class CommitRecord:
     def _follow(self, remote: str, branch: str, message: str) -> str:
         """A commit with the file on top of what others pushed; empty if they did not, or changed this file too."""
         self._git.run("fetch", "--quiet", remote, branch)
-        base, path = upstream(self._git)[0], tracked_path(self._git, self._file)
-        fork = self._git.found("merge-base", base, "HEAD")
-        theirs = self._git.found("show", f"{base}:{path}")
-        if fork is None or fork == base or theirs not in (self._git.found("show", f"{fork}:{path}"), self._pushed):
+        base = self._git.upstream()[0]
+        fork = self._git.ask("merge-base", base, "HEAD")
+        if fork is None or fork == base or self._git.text_at(base) not in (self._git.text_at(fork), self._pushed):
             return ""
-        return commit_on(self._git, base, path, f"{self._text()}\n", message)
-
-    def _text(self) -> str:
-        return self._file.path.read_text(encoding="utf-8").removesuffix("\n")
+        return self._git.commit_on(base, message)
 
 
 class PullRequestRecord:
     """A branch with one commit, made anew for each step, and a pull request from it.
 
     Args:
-        file: the stack's file.
-        git: of its working copy.
+        git: the stack's file in its working copy.
         stack: names the branch.
         environ: the process environment, for `gh`.
         tell: is told in one line what was pushed, and what to type where `gh` is missing.
@@ -148,10 +139,7 @@ class PullRequestRecord:
         problem: why there is none although there should be one.
     """
 
-    def __init__(
-        self, file: SettingsFile, git: Git, stack: str, environ: Mapping[str, str], tell: Callable[[str], object]
-    ) -> None:
-        self._file = file
+    def __init__(self, git: TrackedFile, stack: str, environ: Mapping[str, str], tell: Callable[[str], object]) -> None:
         self._git = git
         self._branch = f"orgcal/rotate-{stack}"
         self._stack = stack
@@ -162,28 +150,25 @@ class PullRequestRecord:
         self.problem: GitRefused | None = None
 
     def check(self) -> None:
-        self._file.check()
-        check_file(self._git, self._file)
-        _, remote, target = upstream(self._git)
-        try_push(self._git, remote, f"+HEAD:refs/heads/{self._branch}")
+        self._git.check()
+        _, remote, target = self._git.upstream()
+        self._git.try_push(remote, f"+HEAD:refs/heads/{self._branch}")
         self._git.run("fetch", "--quiet", remote, target)
-        base, path = upstream(self._git)[0], tracked_path(self._git, self._file)
-        if self._git.found("show", f"{base}:{path}") != self._git.found("show", f"HEAD:{path}"):
+        if self._git.text_at(self._git.upstream()[0]) != self._git.text_at("HEAD"):
             raise UsageError(
                 f"the stack's file is not the one of {remote}/{target}",
-                where=self._file.path.name,
+                where=self._git.path.name,
                 repair=f"git pull, then git push, {OTHERWISE}",
             )
 
     def publish(self, message: str) -> None:
-        base, remote, target = upstream(self._git)
-        path, text = tracked_path(self._git, self._file), self._file.path.read_text(encoding="utf-8")
-        merged = self._git.found("show", f"{base}:{path}") == text.removesuffix("\n")
+        base, remote, target = self._git.upstream()
+        merged = self._git.text_at(base) == self._git.text
         old = (self._git.run("ls-remote", remote, f"refs/heads/{self._branch}").split() or [""])[0]
         if merged:
             return  # the target says it already
-        if not (old and self._proposed(remote, path) == text.removesuffix("\n")):
-            commit = commit_on(self._git, base, path, text, message)
+        if not (old and self._proposed(remote) == self._git.text):
+            commit = self._git.commit_on(base, message)
             lease = f"--force-with-lease=refs/heads/{self._branch}:{old}"
             self._git.run("push", "--quiet", lease, remote, f"{commit}:refs/heads/{self._branch}")
             self._tell(f"  recorded: pushed to {remote}/{self._branch}")
@@ -191,13 +176,13 @@ class PullRequestRecord:
 
     def close(self) -> None:
         """The working copy gets its own file back: the record is in the branch."""
-        self._git.run("checkout", "--quiet", "HEAD", "--", str(self._file.path))
+        self._git.run("checkout", "--quiet", "HEAD", "--", str(self._git.path))
 
-    def _proposed(self, remote: str, path: str) -> str | None:
+    def _proposed(self, remote: str) -> str | None:
         """The file's text in the branch; None if it cannot be had."""
-        if self._git.found("fetch", "--quiet", "--depth=1", remote, f"refs/heads/{self._branch}") is None:
+        if self._git.ask("fetch", "--quiet", "--depth=1", remote, f"refs/heads/{self._branch}") is None:
             return None
-        return self._git.found("show", f"FETCH_HEAD:{path}")
+        return self._git.text_at("FETCH_HEAD")
 
     def _request(self, target: str, title: str) -> None:
         """Open the pull request, if none is open; the branch is pushed, so a refusal by `gh` waits until the end."""
@@ -224,7 +209,7 @@ class PullRequestRecord:
         try:
             done = subprocess.run(
                 ["gh", "pr", *words],
-                cwd=self._file.path.parent,
+                cwd=self._git.path.parent,
                 env={**self._environ, "GH_PROMPT_DISABLED": "1"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -232,12 +217,12 @@ class PullRequestRecord:
                 timeout=_GH_TIMEOUT_S,
                 check=False,
             )
-            said = "" if done.returncode == 0 else " ".join(done.stderr.split())[:200] or "it failed"
+            refusal = "" if done.returncode == 0 else " ".join(done.stderr.split())[:200] or "it failed"
         except subprocess.TimeoutExpired:
-            said = f"no answer for {_GH_TIMEOUT_S:.0f} s"
-        if said:
+            refusal = f"no answer for {_GH_TIMEOUT_S:.0f} s"
+        if refusal:
             raise GitRefused(
-                f"the record is pushed to {self._branch}, but gh could not open the pull request: {said}",
+                f"the record is pushed to {self._branch}, but gh could not open the pull request: {refusal}",
                 where=f"gh pr {words[0]}",
                 repair="let the job's token write them (permissions: pull-requests: write), or open it by hand",
             )
@@ -255,5 +240,5 @@ def open_record(
     """The record of this mode."""
     if mode == "file":
         return FileRecord(file)
-    git = Git(file.path.parent, environ)
-    return CommitRecord(file, git, tell) if mode == "commit" else PullRequestRecord(file, git, stack, environ, tell)
+    git = TrackedFile(file, environ)
+    return CommitRecord(git, tell) if mode == "commit" else PullRequestRecord(git, stack, environ, tell)

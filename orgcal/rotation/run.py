@@ -1,42 +1,43 @@
-"""A rotation: one step after the other, each read from the state, carried out, recorded and logged."""
+"""Runs a rotation: one step after the other, each read from the state, carried out, recorded and logged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from orgcal.entra.home.applications import by_object_id, deployment_tag
 from orgcal.errors import OrgcalError, StackLocked
 from orgcal.operations.deploy import deploy
+from orgcal.operations.sweep import credentials_of, remove_orphan
 from orgcal.rotation import checks
 from orgcal.rotation.lock import WAIT, UpdateLock
 from orgcal.rotation.log import RotationLog
-from orgcal.rotation.orphans import remove_leftovers
 from orgcal.rotation.proof import PATIENCE
 from orgcal.rotation.proof_session import Proofs
 from orgcal.rotation.record import Record
-from orgcal.rotation.report import RotationResult
-from orgcal.rotation.status import position_of, standing_of
+from orgcal.rotation.status import RotationResult, rotation_state, status_of
 from orgcal.rotation.steps import Action, RotationRequest, RotationStep, next_step
 from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
-from orgcal.stack.prepare import OpenStack
+from orgcal.stack.open_stack import OpenStack
+from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.runner import OnStep
-from orgcal.stack.state import CREDENTIAL_TYPES, StackState, read_state
+from orgcal.stack.state import CREDENTIAL_TYPES, CredentialState
 
 Tell = Callable[[str], object]
 _MOST_STEPS = 12
 """A rotation has at most seven, with a step to finish and one to withdraw; more would go in circles."""
 
 
-@dataclass(frozen=True)
-class RotationContext:
-    """What a rotation works with.
+class Rotation:
+    """One run of a rotation.
 
-    Attributes:
-        prepared: the stack.
-        file: where its generations are written down.
+    Args:
+        stack: whose credential is rotated.
+        request: what was asked for.
+        file: where the stack's generations are written down.
         record: how that is kept.
         on_step: is told of each resource that the engine works on.
         tell: is told in one line what happens.
@@ -45,34 +46,31 @@ class RotationContext:
         now: the time, UTC.
     """
 
-    prepared: OpenStack
-    file: SettingsFile
-    record: Record
-    on_step: OnStep
-    tell: Tell
-    patience: timedelta = PATIENCE
-    wait: timedelta = WAIT
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-class Rotation:
-    """One run.
-
-    Args:
-        around: what it works with.
-        asked: what was asked for.
-    """
-
-    def __init__(self, around: RotationContext, asked: RotationRequest) -> None:
-        self._around = around
-        self._asked = asked
-        self._environment = around.prepared.environment
-        self._where = f"stack {self._environment.stack}"
-        self._drive = around.prepared.drive()
-        self._turn = UpdateLock(self._environment.stack, around.wait, around.tell)
-        self._log = RotationLog(around.prepared, around.tell)
-        self._outcome = RotationResult()
-        self._called_at = around.now()
+    def __init__(
+        self,
+        stack: OpenStack,
+        request: RotationRequest,
+        file: SettingsFile,
+        record: Record,
+        *,
+        on_step: OnStep,
+        tell: Tell,
+        patience: timedelta = PATIENCE,
+        wait: timedelta = WAIT,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._stack = stack
+        self._request = request
+        self._file = file
+        self._record = record
+        self._on_step = on_step
+        self._tell = tell
+        self._patience = patience
+        self._now = now
+        self._lock = UpdateLock(stack.name, wait, tell)
+        self._log = RotationLog(stack, tell)
+        self._result = RotationResult()
+        self._called_at = now()
         self._deployed = False
 
     def run(self) -> RotationResult:
@@ -86,52 +84,48 @@ class Rotation:
             StackLocked: others are at work on the stack, and did not end in time.
             OrgcalError: a step was refused; the sentence says what is so now.
         """
-        around = self._around
-        with self._turn.alone(self._environment.stack_dir):
+        with self._lock.alone(self._stack.stack_dir):
             state = self._settled_state()
-            section = around.file.read()
-            checks.check_place(state, self._environment)
-            checks.check_asked(state, section, self._asked, around.now())
-            around.record.check()
-            assert self._environment.endpoints is not None
-            environ = self._environment.to_environ(around.prepared.environ)
+            checks.check_place(state, self._stack.environment)
+            checks.check_request(state, self._file.read(), self._request, self._now())
+            self._record.check()
             try:
                 with Proofs(
-                    self._environment.endpoints,
+                    self._stack.endpoints,
                     state.outputs,
-                    environ,
-                    around.file,
+                    self._stack.environ,
+                    self._file,
                     self._log,
-                    patience=around.patience,
-                    tell=around.tell,
-                    now=around.now,
+                    patience=self._patience,
+                    tell=self._tell,
+                    now=self._now,
                 ) as proofs:
-                    self._outcome.proofs = proofs.made
+                    self._result.proofs = proofs.made
                     self._end(self._steps(state, proofs))
             finally:
-                around.record.close()
-        return self._outcome
+                self._record.close()
+        return self._result
 
-    def _steps(self, state: StackState, proofs: Proofs) -> StackState:
+    def _steps(self, state: CredentialState, proofs: Proofs) -> CredentialState:
         """Step after step until none is due, or a proof does not come; the state at the end."""
         self._follow(state)
-        while len(self._outcome.done) < _MOST_STEPS:
-            position = position_of(state, self._around.file.read(), may_begin=self._may_begin(state))
-            step = next_step(position, self._asked, self._around.now())
+        while len(self._result.done) < _MOST_STEPS:
+            decided_by = rotation_state(state, self._file.read(), may_begin=self._may_begin(state))
+            step = next_step(decided_by, self._request, self._now())
             try:
                 if not self._take(step, state, proofs):
-                    return self._settled_state() if self._outcome.done else state
+                    return self._settled_state() if self._result.done else state
             except StackLocked:
-                self._turn.pause("another update of this stack")
+                self._lock.pause("another update of this stack")
             state = self._settled_state()
-        raise OrgcalError("the steps go in circles", where=self._where, repair="orgcal rotate --status")
+        raise OrgcalError("the steps go in circles", where=self._stack.where, repair="orgcal rotate --status")
 
-    def _take(self, step: RotationStep, state: StackState, proofs: Proofs) -> bool:
+    def _take(self, step: RotationStep, state: CredentialState, proofs: Proofs) -> bool:
         """Carry out one step; whether there may be another one."""
         if step.do is Action.ADD:
             self._check_new(step.generation, state, proofs)
         if step.do not in (Action.WAIT, Action.REST):
-            self._around.tell(f"{step.words()}: {step.why}")
+            self._tell(f"{step.words()}: {step.why}")
         number, live, active = step.generation, state.ledger.generations, state.ledger.active
         match step.do:
             case Action.REST:
@@ -159,28 +153,27 @@ class Rotation:
                 self._withdraw(step, state)
         return True
 
-    def _check_new(self, number: int, state: StackState, proofs: Proofs) -> None:
-        environ = self._environment.to_environ(self._around.prepared.environ)
-        checks.check_new_generation(number, state, self._around.file.read(), environ)
+    def _check_new(self, number: int, state: CredentialState, proofs: Proofs) -> None:
+        checks.check_new_generation(number, state, self._file.read(), self._stack.environ)
         proofs.check_clock(state)
 
-    def _finish(self, step: RotationStep, state: StackState, proofs: Proofs) -> bool:
+    def _finish(self, step: RotationStep, state: CredentialState, proofs: Proofs) -> bool:
         """Bring the stack to what its ledger says; what the connector does not have yet is proved before that."""
         ledger = state.ledger
-        unproved = bool(state.pushed - {ledger.active}) and ledger.active in state.held
+        unproved = bool(state.pushed - {ledger.active}) and ledger.active in state.credentials
         if unproved and not proofs.before_use(ledger.active, state):
             return False
-        with self._taken_back_if_refused({*ledger.generations} - {*state.held, ledger.active}):
+        with self._taken_back_if_refused({*ledger.generations} - {*state.credentials, ledger.active}):
             self._move(ledger, step, afterwards=GenerationSet(ledger.generations, ledger.active))
         if not self._read().complete:
             raise OrgcalError(
                 "the interrupted update could not be brought to its end",
-                where=self._where,
-                repair=f"pulumi refresh --stack {self._environment.stack}, then orgcal rotate",
+                where=self._stack.where,
+                repair=f"pulumi refresh --stack {self._stack.name}, then orgcal rotate",
             )
         return True
 
-    def _withdraw(self, step: RotationStep, state: StackState) -> None:
+    def _withdraw(self, step: RotationStep, state: CredentialState) -> None:
         active = state.ledger.active
         left = tuple(number for number in state.ledger.generations if number != step.generation)
         self._move(GenerationSet(left, active, active), step, afterwards=GenerationSet(left, active))
@@ -195,10 +188,10 @@ class Rotation:
         except OrgcalError:
             try:
                 state = self._settled_state()
-                for number in made & {*state.ledger.generations} - {*state.held}:
+                for number in made & {*state.ledger.generations} - {*state.credentials}:
                     self._withdraw(RotationStep(Action.WITHDRAW, number, "it could not be made"), state)
             except OrgcalError as error:
-                self._around.tell(f"it could not be taken back now ({error.what}); orgcal rotate goes on from here")
+                self._tell(f"it could not be taken back now ({error.what}); orgcal rotate goes on from here")
             raise
 
     def _move(self, named: GenerationSet, step: RotationStep, *, afterwards: GenerationSet | None = None) -> None:
@@ -209,19 +202,19 @@ class Rotation:
             step: that this is, for record and log.
             afterwards: what stays written, if something else.
         """
-        file, before = self._around.file, self._around.file.read().generation_set
-        file.write(named)
+        before = self._file.read().generation_set
+        self._file.write(named)
         try:
             self._up()
         except OrgcalError:
             if not self._began(named):
-                file.write(before)
+                self._file.write(before)
             raise
-        self._outcome.done.append(step)
+        self._result.done.append(step)
         if afterwards is not None:
-            file.write(afterwards)
+            self._file.write(afterwards)
         self._log.step(step)
-        self._around.record.publish(f"{self._where}: {step.words()}")
+        self._record.publish(f"{self._stack.where}: {step.words()}")
 
     def _began(self, named: GenerationSet) -> bool:
         """Whether the ledger took `named` before an update failed; if nobody can tell, the next run finds out."""
@@ -231,60 +224,76 @@ class Rotation:
             return True
 
     def _up(self) -> None:
-        around = self._around
         if self._deployed:
-            self._drive.up(preview_first=around.prepared.guarded, on_step=around.on_step)
+            self._stack.runner.up(preview_first=self._stack.core.protected, on_step=self._on_step)
         else:
-            deploy(around.prepared, on_step=around.on_step, tell=around.tell)
+            deploy(self._stack, on_step=self._on_step, tell=self._tell)
             self._deployed = True
 
-    def _follow(self, state: StackState) -> None:
+    def _follow(self, state: CredentialState) -> None:
         """Write the file where the state is ahead of it; record what an interrupted run wrote and did not record."""
         if state.interrupted_creation:  # what it has made is found by its name, at the end
-            self._drive.forget_creations(CREDENTIAL_TYPES)
-        file, ledger = self._around.file, state.ledger
-        named = file.read().generation_set
+            self._stack.runner.forget_creations(CREDENTIAL_TYPES)
+        ledger, named = state.ledger, self._file.read().generation_set
         if max(named.generations) > max(state.entries):
             return  # the file begins a rotation
         if named.rollback_to == named.active != ledger.active and named.active in ledger.generations:
-            self._asked = replace(self._asked, rollback=True)
+            self._request = replace(self._request, rollback=True)
             return  # an interrupted roll-back goes on
         wanted = GenerationSet(ledger.generations, ledger.active)
         if named != wanted:
-            file.write(wanted)
-            self._around.tell(f"the state is ahead of the stack's file: {file.place.name} is written")
-        self._around.record.publish(f"{self._where}: generations of the credential as the state has them")
+            self._file.write(wanted)
+            self._tell(f"the state is ahead of the stack's file: {self._file.place.name} is written")
+        self._record.publish(f"{self._stack.where}: generations of the credential as the state has them")
 
-    def _may_begin(self, state: StackState) -> bool:
+    def _may_begin(self, state: CredentialState) -> bool:
         """Not a second rotation in one run, nor one right after somebody else's that was waited for."""
         newest = state.entries[max(state.entries)]
-        if self._turn.waited and newest.created >= self._called_at.replace(microsecond=0):
+        if self._lock.waited and newest.created >= self._called_at.replace(microsecond=0):
             return False
-        done = {step.do for step in self._outcome.done}
-        return not done or (done == {Action.FINISH} and not self._asked.now and not self._asked.revoke)
+        done = {step.do for step in self._result.done}
+        return not done or (done == {Action.FINISH} and not self._request.now and not self._request.revoke)
 
-    def _end(self, state: StackState) -> None:
+    def _end(self, state: CredentialState) -> None:
         """Remove what killed runs left, and say where the stack stands."""
-        around = self._around
         if state.complete:
             try:
-                removed = remove_leftovers(around.prepared, state.outputs, self._read, around.tell)
-                self._outcome.removed = [item.object_id for item in removed]
-                self._log.removed(removed)
+                self._remove_orphans(state.outputs)
             except OrgcalError as error:
-                self._outcome.removed = None
-                around.tell(f"left-over credentials could not be looked for: {error.what}")
-        done = {step.do for step in self._outcome.done}
-        if self._asked.revoke and done & {Action.RETIRE, Action.WITHDRAW} and Action.ADD not in done:
+                self._result.removed = None
+                self._tell(f"left-over credentials could not be looked for: {error.what}")
+        done = {step.do for step in self._result.done}
+        if self._request.revoke and done & {Action.RETIRE, Action.WITHDRAW} and Action.ADD not in done:
             active = state.ledger.active
-            around.tell(f"generation {active} stays in use; if it is the one that leaked: orgcal rotate --revoke again")
-        ahead = replace(self._asked, now=False, revoke=False, rollback=False)
-        self._outcome.standing = standing_of(state, around.file.read(), ahead, around.now())
+            self._tell(f"generation {active} stays in use; if it is the one that leaked: orgcal rotate --revoke again")
+        ahead = replace(self._request, now=False, revoke=False, rollback=False)
+        self._result.status = status_of(state, self._file.read(), ahead, self._now())
 
-    def _settled_state(self) -> StackState:
+    def _remove_orphans(self, outputs: StackOutputs) -> None:
+        """Remove credentials that a killed run made and that are not in the state.
+
+        The directory is read first and the state after it: whatever is made meanwhile is then in the state or under
+        way, and while anything is under way nothing is removed.
+        """
+        tag = deployment_tag(outputs.project, outputs.stack)
+        with self._stack.home_graph() as graph:
+            application = by_object_id(graph, outputs.application_object_id)
+            made = list(credentials_of(graph, application, tag)) if application is not None else []
+            if {item.object_id for item in made} <= {item.key_id for item in outputs.credentials}:
+                return
+            state = self._read()
+            known = {item.key_id for item in state.credentials.values()}
+            orphans = [item for item in made if item.object_id not in known] if state.complete else []
+            for orphan in orphans:
+                remove_orphan(graph, orphan)
+                self._tell(f"removed a left-over {orphan.kind}: {orphan.name} ({orphan.object_id})")
+        self._result.removed = [item.object_id for item in orphans]
+        self._log.removed(orphans)
+
+    def _settled_state(self) -> CredentialState:
         """The state, once nobody works on it."""
-        self._turn.until_free(self._drive)
+        self._lock.until_free(self._stack.runner)
         return self._read()
 
-    def _read(self) -> StackState:
-        return read_state(self._drive.export(show_secrets=True), where=self._where)
+    def _read(self) -> CredentialState:
+        return self._stack.runner.state(show_secrets=True).credential_state(where=self._stack.where)

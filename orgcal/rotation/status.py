@@ -1,20 +1,20 @@
-"""Where a stack's credential stands, and what is next, for people and as JSON."""
+"""What a rotation did, the status of a stack's credential, and what is next: for people and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from orgcal.durations import days_left
 from orgcal.rotation import checks
+from orgcal.rotation.proof import Proof
 from orgcal.rotation.steps import Action, RotationRequest, RotationState, RotationStep, next_step
 from orgcal.settings import CredentialSettings
 from orgcal.settings.credential_file import SettingsFile
-from orgcal.stack.prepare import OpenStack
-from orgcal.stack.state import GenerationRecord, StackState, read_state
-
-_FOREVER_DAYS = 36_500
+from orgcal.stack.open_stack import OpenStack
+from orgcal.stack.state import CredentialState, GenerationRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class RotationStatus:
     """
 
     stack: str
-    state: StackState
+    state: CredentialState
     step: RotationStep
     agrees: bool
     now: datetime
@@ -53,10 +53,10 @@ class RotationStatus:
         """For people."""
         yield f"stack {self.stack}, application {self.state.outputs.client_id}"
         for number in self.state.ledger.generations:
-            entry, held = self.state.entries[number], self.state.held.get(number)
+            entry, live = self.state.entries[number], self.state.credentials.get(number)
             until = f"until {entry.expires:%Y-%m-%d}, {self._left(entry)}"
             since = f", superseded {entry.superseded:%Y-%m-%d %H:%M} UTC" if entry.superseded else ""
-            made = f"{held.kind} {held.key_id}" if held else "not made yet"
+            made = f"{live.kind} {live.key_id}" if live else "not made yet"
             yield f"  generation {number}  {self._role(number, entry)}  {made}  {until}{since}"
         if not self.agrees:
             yield "  the stack's file names other generations than the state; orgcal rotate writes it"
@@ -72,17 +72,16 @@ class RotationStatus:
         return f"{step.words()} ({step.why})"
 
     def _generation(self, number: int, entry: GenerationRecord) -> dict[str, Any]:
-        held = self.state.held.get(number)
+        live = self.state.credentials.get(number)
         moments = {"superseded_at": entry.superseded, "retired_at": entry.retired}
-        days = (entry.expires - self.now).days
         return {
             "generation": number,
             "role": self._role(number, entry),
-            "kind": held.kind if held else None,
-            "key_id": held.key_id if held else None,
+            "kind": live.kind if live else None,
+            "key_id": live.key_id if live else None,
             "created_at": entry.created.isoformat(),
             "expires_at": entry.expires.isoformat(),
-            "days_left": None if days > _FOREVER_DAYS else days,
+            "days_left": days_left(entry.expires, self.now),
             **{name: None if when is None else when.isoformat() for name, when in moments.items()},
         }
 
@@ -94,33 +93,71 @@ class RotationStatus:
         return "superseded" if entry.superseded else "new"
 
     def _left(self, entry: GenerationRecord) -> str:
-        days = (entry.expires - self.now).days
-        return "does not end" if days > _FOREVER_DAYS else f"{days} days left"
+        days = days_left(entry.expires, self.now)
+        return "does not end" if days is None else f"{days} days left"
 
 
-def look(prepared: OpenStack, file: SettingsFile, asked: RotationRequest, now: datetime) -> RotationStatus:
-    """Where the stack stands, and what is next; nothing is written or waited for."""
-    exported = prepared.drive().export(show_secrets=True)
-    return standing_of(read_state(exported, where=f"stack {prepared.environment.stack}"), file.read(), asked, now)
+@dataclass
+class RotationResult:
+    """What a run did.
+
+    Attributes:
+        done: the steps, in order.
+        proofs: that were made, in order.
+        removed: key ids of left-over credentials that were removed; None where nobody could look for them.
+        status: of the stack at the end.
+        pull_request: address of the pull request; empty if there is none.
+    """
+
+    done: list[RotationStep] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)
+    removed: list[str] | None = field(default_factory=list)
+    status: RotationStatus | None = None
+    pull_request: str = ""
+
+    @property
+    def failed(self) -> Proof | None:
+        """The proof that ended the run, if one did."""
+        return self.proofs[-1] if self.proofs and not self.proofs[-1].passed else None
+
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        failed = self.failed
+        return {
+            "ok": failed is None,
+            "done": [{"step": step.do.value, "generation": step.generation, "why": step.why} for step in self.done],
+            "proofs": [proof.as_json() for proof in self.proofs],
+            "repair": failed.repair if failed else "",
+            "leftovers_removed": self.removed,
+            "pull_request": self.pull_request or None,
+            **(self.status.as_json() if self.status else {}),
+        }
 
 
-def standing_of(
-    state: StackState, section: CredentialSettings, asked: RotationRequest, now: datetime
+def read_status(stack: OpenStack, file: SettingsFile, request: RotationRequest, now: datetime) -> RotationStatus:
+    """The status of a stack's credential, and what is next; nothing is written or waited for."""
+    state = stack.runner.state(show_secrets=True).credential_state(where=stack.where)
+    return status_of(state, file.read(), request, now)
+
+
+def status_of(
+    state: CredentialState, section: CredentialSettings, request: RotationRequest, now: datetime
 ) -> RotationStatus:
-    """Where a stack stands by its state and its file, and what is next."""
+    """The status of a credential by the stack's state and file, and what is next."""
     agrees = section.generation_set.same_as(state.ledger)
-    return RotationStatus(state.outputs.stack, state, next_step(position_of(state, section), asked, now), agrees, now)
+    step = next_step(rotation_state(state, section), request, now)
+    return RotationStatus(state.outputs.stack, state, step, agrees, now)
 
 
-def position_of(state: StackState, section: CredentialSettings, *, may_begin: bool = True) -> RotationState:
-    """Where a stack stands, by its state and its file."""
+def rotation_state(state: CredentialState, section: CredentialSettings, *, may_begin: bool = True) -> RotationState:
+    """What `next_step` decides by, out of the stack's state and file."""
     newest = max(section.generation_set.generations)
     return RotationState(
         live=state.ledger.generations,
         active=state.ledger.active,
         entries=state.entries,
         complete=state.complete,
-        held=frozenset(state.held),
+        made=frozenset(state.credentials),
         may_begin=may_begin,
         begun=newest if newest > max(state.entries) else None,
         idle=checks.NO_SECRET if checks.has_nothing_to_rotate(state, section) else "",

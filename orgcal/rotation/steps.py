@@ -52,14 +52,14 @@ class RotationRequest:
 
 @dataclass(frozen=True, slots=True)
 class RotationState:
-    """Where a stack stands.
+    """What the next step is decided by.
 
     Attributes:
         live: one or two generations, ascending.
         active: the one that the connector uses, or is to use once the interrupted update is finished.
         entries: every generation there ever was.
         complete: whether no update was interrupted.
-        held: generations whose credential exists.
+        made: generations whose credential exists.
         may_begin: whether a new rotation may begin: this run has not done one already.
         begun: the number of a generation that the stack's file names and the ledger does not know yet.
         idle: why nothing is ever rotated here; empty if it is.
@@ -69,7 +69,7 @@ class RotationState:
     active: int
     entries: Mapping[int, GenerationRecord]
     complete: bool = True
-    held: frozenset[int] = frozenset()
+    made: frozenset[int] = frozenset()
     may_begin: bool = True
     begun: int | None = None
     idle: str = ""
@@ -91,42 +91,42 @@ class RotationStep:
         return f"{self.do.value} generation {self.generation}"
 
 
-def next_step(position: RotationState, asked: RotationRequest, now: datetime) -> RotationStep:
+def next_step(state: RotationState, request: RotationRequest, now: datetime) -> RotationStep:
     """The step that is next.
 
     Args:
-        position: where the stack stands.
-        asked: what was asked for.
+        state: of the rotation.
+        request: what was asked for.
         now: the time, UTC.
     """
-    if len(position.live) > 1:
-        old, new = position.live[0], position.live[-1]
-        if asked.rollback and position.active == new and old in position.held:
+    if len(state.live) > 1:
+        old, new = state.live[0], state.live[-1]
+        if request.rollback and state.active == new and old in state.made:
             return RotationStep(Action.ROLL_BACK, old, f"generation {old} is made active again, as asked for")
-        if position.complete:
-            return _between_two(position, old, new, asked, now)
-    if not position.complete:
-        return RotationStep(Action.FINISH, position.active, "the last update was interrupted")
-    return _alone(position, asked, now)
+        if state.complete:
+            return _between_two(state, old, new, request, now)
+    if not state.complete:
+        return RotationStep(Action.FINISH, state.active, "the last update was interrupted")
+    return _alone(state, request, now)
 
 
-def _alone(position: RotationState, asked: RotationRequest, now: datetime) -> RotationStep:
+def _alone(state: RotationState, request: RotationRequest, now: datetime) -> RotationStep:
     """One live generation: is another one due?"""
-    if position.idle:
-        return RotationStep(Action.REST, position.active, position.idle)
-    active, ends = position.active, position.entries[position.active].expires
-    number = max(max(position.entries) + 1, position.begun or 0)
+    if state.idle:
+        return RotationStep(Action.REST, state.active, state.idle)
+    active, ends = state.active, state.entries[state.active].expires
+    number = max(max(state.entries) + 1, state.begun or 0)
     begin = RotationStep(Action.ADD, number, "")
-    if position.may_begin:
-        if position.begun is not None:
-            return replace(begin, why=f"the stack's file names generation {position.begun}")
-        if asked.revoke:
+    if state.may_begin:
+        if state.begun is not None:
+            return replace(begin, why=f"the stack's file names generation {state.begun}")
+        if request.revoke:
             return replace(begin, why=f"generation {active} is to be revoked")
-        if asked.now:
+        if request.now:
             return replace(begin, why="asked for")
-        if asked.within is not None and ends - now <= asked.within:
-            return replace(begin, why=f"generation {active} ends on {ends:%Y-%m-%d}, within {in_words(asked.within)}")
-    due = ends - asked.within if asked.within is not None else None
+        if request.within is not None and ends - now <= request.within:
+            return replace(begin, why=f"generation {active} ends on {ends:%Y-%m-%d}, within {in_words(request.within)}")
+    due = ends - request.within if request.within is not None else None
     stands = "is good until" if ends > now else "expired on"
     when = f"from {due:%Y-%m-%d}" if due else "with --now, or --if-expiring-within 30d"
     return RotationStep(
@@ -134,12 +134,12 @@ def _alone(position: RotationState, asked: RotationRequest, now: datetime) -> Ro
     )
 
 
-def _between_two(position: RotationState, old: int, new: int, asked: RotationRequest, now: datetime) -> RotationStep:
-    entries = position.entries
-    if position.active == old:
+def _between_two(state: RotationState, old: int, new: int, request: RotationRequest, now: datetime) -> RotationStep:
+    entries = state.entries
+    if state.active == old:
         if entries[new].superseded is not None:
             return RotationStep(Action.WITHDRAW, new, f"the connector was rolled back to generation {old}")
-        if asked.rollback:
+        if request.rollback:
             return RotationStep(Action.WITHDRAW, new, f"generation {old} stays, as asked for")
         if entries[new].expires <= now:
             return RotationStep(Action.WITHDRAW, new, "it has expired")
@@ -147,12 +147,12 @@ def _between_two(position: RotationState, old: int, new: int, asked: RotationReq
     superseded = entries[old].superseded
     if superseded is None:
         return RotationStep(Action.RETIRE, old, "it was never in use")
-    if asked.revoke:
+    if request.revoke:
         return RotationStep(Action.RETIRE, old, "it is revoked")
     if entries[old].expires <= now:
         return RotationStep(Action.RETIRE, old, "it has expired")
-    due = superseded + asked.overlap
+    due = superseded + request.overlap
     if now >= due:
-        over = f"its overlap of {in_words(asked.overlap)} is over" if asked.overlap else "no overlap was asked for"
+        over = f"its overlap of {in_words(request.overlap)} is over" if request.overlap else "no overlap was asked for"
         return RotationStep(Action.RETIRE, old, over)
     return RotationStep(Action.WAIT, old, f"generation {old} lives on until {due:%Y-%m-%d %H:%M} UTC", due)

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from orgcal.settings.fields import LIFETIME, Section, setting
+from orgcal.fields import Section, setting
+from orgcal.settings.fields import LIFETIME
 
 CredentialKind = Literal["secret", "certificate", "federated"]
 

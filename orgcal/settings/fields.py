@@ -1,14 +1,13 @@
-"""How a setting is written down: its rules, and what is said about it in errors and editors."""
+"""Rules that several settings share: patterns, limits, and how to read a lifetime."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from orgcal.entra import discovery
 
-GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+GUID = f"^{discovery.GUID}$"
 
 REDIRECT_URI = r"^(https://[^/?#*\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
 """Entra's rule: https, or http on this machine; no wildcard, fragment or unsupported character.
@@ -23,32 +22,6 @@ LIFETIME = r"^(never|[1-9]\d{0,2}d|[12]\d{3}d|3[0-5]\d{2}d|36[0-4]\dd|3650d)$"
 """1 to 3650 days, or `never`."""
 
 LINK = r"^https?://[^\s/]+(/\S*)?$"
-
-
-class Section(BaseModel):
-    """A mapping of settings; unknown names in it are errors, and it never changes."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=False,
-        str_strip_whitespace=True,
-        # `pulumi config set --path` writes what looks like a number without quotes.
-        coerce_numbers_to_str=True,
-    )
-
-
-def setting(default: Any = ..., *, expected: str, example: str, about: str, **rules: Any) -> Any:
-    """A field that explains itself.
-
-    Args:
-        default: its value where none is given; without one it must be given.
-        expected: what would be right, for errors and the schema.
-        example: a value that `pulumi config set` takes.
-        about: what it is for.
-        rules: of `pydantic.Field`, such as `pattern`.
-    """
-    return Field(default, description=about, json_schema_extra={"expected": expected, "example": example}, **rules)
 
 
 def lifetime_of(text: str) -> timedelta | None:

@@ -16,10 +16,10 @@ from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 from orgcal.entra.home.applications import deployment_tag
 from orgcal.errors import ConfigError, UsageError
+from orgcal.fields import Section, describe_problems, setting
 from orgcal.settings.credential_section import CredentialSettings
-from orgcal.settings.fields import Section, lifetime_of, setting
+from orgcal.settings.fields import lifetime_of
 from orgcal.settings.platform_rules import validate, wrong_platforms
-from orgcal.settings.problems import describe_problems
 from orgcal.settings.sections import (
     ApplicationSettings,
     ConnectorSettings,
@@ -203,7 +203,7 @@ def read_overlay(project_dir: Path, stack: str) -> dict[str, Any]:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError:
+    except (ValueError, OSError):
         kept = None
     if not isinstance(kept, dict):
         raise UsageError("this is not what orgcal rotate wrote", where=str(path), repair=f"rm {path}")
@@ -241,7 +241,7 @@ def sections_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _of_file(model: type[_S], file: StackFile) -> _S:
-    overlay = read_overlay(file.path.parent, file.stack)
+    overlay = {} if model is CoreSettings else read_overlay(file.path.parent, file.stack)
     return _parsed(model, file.config, file.stack, file.project, overlay, file.lines)
 
 
@@ -257,7 +257,12 @@ def _parsed(
     if generations and _mapping(sections.get("entra")).get("cloud") == "emulator":
         sections["credential"] = {**_mapping(sections.get("credential")), **generations}
     if model is Settings:
-        problems += _settings_of_the_plugin(config)
+        problems += [
+            f"{key}: found a setting of the azuread plugin; expected none, as the stack's cloud decides them; "
+            f"repair: pulumi config rm {key}"
+            for key in sorted(config)
+            if key.startswith("azuread:")
+        ]
     settings = parse_sections(model, (sections, problems), stack=stack, where=f"Pulumi.{stack}.yaml", lines=lines)
     settings._stack, settings._project = stack, project
     return settings
@@ -298,15 +303,6 @@ def parse_sections(
     return settings
 
 
-def _settings_of_the_plugin(config: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{key}: found a setting of the azuread plugin; expected none, as the stack's cloud decides them; "
-        f"repair: pulumi config rm {key}"
-        for key in sorted(config)
-        if key.startswith("azuread:")
-    ]
-
-
 def _with_place(problem: str, stack: str, lines: Mapping[str, int]) -> str:
     """A problem with its line in the file, where there is a file, and with the stack in its repair."""
     problem = re.sub(r"\bpulumi config (set|rm) ", rf"pulumi config \1 --stack {stack} ", problem)
@@ -326,6 +322,6 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value

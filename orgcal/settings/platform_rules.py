@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from orgcal import platforms
-from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CredentialSettings
 from orgcal.settings.sections import ConnectorSettings
 
@@ -37,32 +37,59 @@ def validate(connector: ConnectorSettings, credential: CredentialSettings, *, em
     kind = credential.kind_of(credential.active)
     pushed = None if kind == "federated" else kind
     declared = declared_connector(connector)
-    problems = platforms.unsuitable(connector.platform, declared, pushed, emulator=emulator)
+    problems = unsuitable(connector.platform, declared, pushed, emulator=emulator)
     for other, said in connector.also_push_to.items():
-        problems += platforms.unsuitable(said, declared, pushed, emulator=emulator, further=f"{_FURTHER}.{other}")
+        problems += unsuitable(said, declared, pushed, emulator=emulator, further=f"{_FURTHER}.{other}")
     return problems or _same_places(connector)
 
 
 def wrong_platforms(connector: Any) -> list[str]:
-    """What is wrong in the platforms' own settings, where the section cannot be read for other reasons.
+    """Return what is wrong in the platforms' own settings, where the section cannot be read for other reasons.
 
     Args:
-        connector: the section as it was found.
+        connector: the section as the stack's file has it.
     """
-    said = connector if isinstance(connector, dict) else {}
-    further = said.get("also_push_to")
-    places = {platforms.PREFIX: said.get("platform")}
-    for name, settings in further.items() if isinstance(further, dict) else ():
-        places[f"{_FURTHER}.{name}"] = settings
-    problems: list[str] = []
-    for where, settings in places.items():
-        if not isinstance(settings, dict):
-            continue  # said already
-        try:
-            platforms.place_of(settings)
-        except ConfigError as error:
-            problems += [problem.replace(platforms.PREFIX, where) for problem in error.problems]
-    return problems
+    section = connector if isinstance(connector, dict) else {}
+    further = section.get("also_push_to")
+    of_platforms = {platforms.PREFIX: section.get("platform")}
+    if isinstance(further, dict):
+        of_platforms |= {f"{_FURTHER}.{name}": settings for name, settings in further.items()}
+    # what is no mapping is a problem of the section itself
+    mappings = {where: settings for where, settings in of_platforms.items() if isinstance(settings, dict)}
+    return [problem for where, settings in mappings.items() for problem in platforms.check_settings(settings, where)]
+
+
+def unsuitable(
+    settings: Mapping[str, Any],
+    declared: platforms.ConnectorSettings,
+    credential_kind: platforms.CredentialKind | None,
+    *,
+    emulator: bool = True,
+    further: str = "",
+) -> list[str]:
+    """Return why a platform cannot hold this connector with this kind of credential, a line each. Asks nobody.
+
+    Args:
+        settings: of the platform.
+        declared: the connector.
+        credential_kind: None where nothing is pushed.
+        emulator: whether the stack lives on the emulator.
+        further: key of a further platform's settings; such a platform need not keep the whole catalog.
+    """
+    key = further or platforms.PREFIX
+    if problems := platforms.check_settings(settings, key):
+        return problems
+    able = platforms.capabilities_of(settings)
+    if able.emulated and not emulator:
+        return [
+            f"{key}.kind: found {settings['kind']!r}, the emulator's own platform, which no other cloud has; expected "
+            f"one of {', '.join(sorted(set(platforms.platform_kinds()) - {settings['kind']}))} (docs/platforms.md)"
+        ]
+    where = f" ({further})" if further else ""
+    refused = platforms.catalog_refusals(able, platforms.kept_part(able, declared) if further else declared)
+    problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
+    refusal = platforms.kind_refusal(able, credential_kind) if credential_kind else ""
+    return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
 
 
 def _same_places(connector: ConnectorSettings) -> list[str]:

@@ -10,6 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic.json_schema import models_json_schema
+
+from orgcal.platforms import platform_kinds
 from orgcal.settings.model import Settings
 from orgcal.settings.stack_file import NAMESPACE
 
@@ -24,8 +27,12 @@ _OF_PULUMI = {
 def stack_schema() -> dict[str, Any]:
     """The schema of `Pulumi.<stack>.yaml`."""
     described = Settings.model_json_schema(mode="validation")
+    definitions = {**described.pop("$defs"), **_platform_definitions()}
+    connector = definitions["ConnectorSettings"]["properties"]
+    connector["platform"] |= {"$ref": "#/$defs/Platform"}
+    by_name = {pattern: {"$ref": "#/$defs/Platform"} for pattern in connector["also_push_to"]["patternProperties"]}
+    connector["also_push_to"] |= {"patternProperties": by_name, "additionalProperties": False}
     settings = _plain(described)
-    definitions = {name: _plain(item) for name, item in described.get("$defs", {}).items()}
     config = {
         "type": "object",
         "description": "Settings of the stack.",
@@ -43,8 +50,28 @@ def stack_schema() -> dict[str, Any]:
             **{name: {"type": "string", "description": about} for name, about in _OF_PULUMI.items()},
         },
         "required": ["config"],
-        "$defs": definitions,
+        "$defs": {name: _plain(item) for name, item in definitions.items()},
     }
+
+
+def _platform_definitions() -> dict[str, Any]:
+    """Return `Platform`, which chooses by `kind`, and the definitions of each kind's settings."""
+    models = platform_kinds()
+    _, described = models_json_schema([(model, "validation") for model in models.values()])
+    choices = [
+        {
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+            "then": {"$ref": f"#/$defs/{model.__name__}"},
+        }
+        for kind, model in models.items()
+    ]
+    platform = {
+        "type": "object",
+        "properties": {"kind": {"enum": list(models), "description": "Kind of the platform."}},
+        "required": ["kind"],
+        "allOf": choices,
+    }
+    return {"Platform": platform, **described["$defs"]}
 
 
 def schema_text() -> str:

@@ -1,4 +1,4 @@
-"""The sections of a stack's settings. `settings.py` puts them together; these are their reference."""
+"""The sections of a stack's settings, and their reference; `Settings` puts them together."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from orgcal.entra.clouds import Cloud
+from orgcal.fields import Section, setting
 from orgcal.settings.fields import (
     GUID,
     LINK,
     MAX_REDIRECT_URIS,
     REDIRECT_URI,
     REDIRECT_URI_LENGTH,
-    Section,
-    setting,
 )
 
 _REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"
@@ -25,7 +24,7 @@ class EntraSettings(Section):
     """In which cloud, and in which home tenant, the application lives."""
 
     cloud: Cloud = setting(
-        expected="emulator, public, usgov or china", example="public", about="World that the stack lives in."
+        expected="emulator, public, usgov or china", example="public", about="Cloud that the stack lives in."
     )
     tenant_id: str = setting(
         "",
@@ -43,32 +42,19 @@ class EntraSettings(Section):
     )
 
 
+def _link(about: str, page: str) -> Any:
+    example = f"https://example.com{page}"
+    return setting("", expected="a web address", example=example, about=about, pattern=f"^$|{LINK}")
+
+
 class Links(Section):
     """Addresses that administrators find on the consent page and users in their list of applications."""
 
-    homepage: str = setting(
-        "", expected="a web address", example="https://example.com", about="Home page.", pattern=f"^$|{LINK}"
-    )
-    privacy: str = setting(
-        "",
-        expected="a web address",
-        example="https://example.com/privacy",
-        about="Privacy statement.",
-        pattern=f"^$|{LINK}",
-    )
-    terms: str = setting(
-        "",
-        expected="a web address",
-        example="https://example.com/terms",
-        about="Terms of service.",
-        pattern=f"^$|{LINK}",
-    )
-    support: str = setting(
-        "", expected="a web address", example="https://example.com/help", about="Support.", pattern=f"^$|{LINK}"
-    )
-    marketing: str = setting(
-        "", expected="a web address", example="https://example.com/product", about="Marketing.", pattern=f"^$|{LINK}"
-    )
+    homepage: str = _link("Home page.", "")
+    privacy: str = _link("Privacy statement.", "/privacy")
+    terms: str = _link("Terms of service.", "/terms")
+    support: str = _link("Support.", "/help")
+    marketing: str = _link("Marketing.", "/product")
 
 
 class ApplicationSettings(Section):

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from orgcal.errors import UsageError
+from orgcal.fields import ENCRYPTED
 
 if TYPE_CHECKING:
     _Base = yaml.SafeLoader
@@ -41,8 +42,6 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
 """After aliases are followed: a few lines of them can stand for billions of values."""
-ENCRYPTED = "[encrypted]"
-"""Stands for a value that Pulumi encrypted, which only the program gets to see."""
 
 _STACK_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

@@ -1,4 +1,4 @@
-"""The emulator that a stack lives on: started, found, stopped as a child process of its own.
+"""Starts, finds and stops the emulator that a stack lives on, a child process of its own.
 
 It keeps its state under the stack's directory and its port between runs. Its `ready.json` says where it
 is; a process counts as ours only if its pid, start and command line fit, so nothing else is ever ended.
@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir
+from orgcal.patience import Patience
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
@@ -32,7 +32,7 @@ class EmulatorProcess:
     """A running emulator.
 
     Attributes:
-        ready: what it said of itself (addresses, names of files, tenants).
+        ready: what it wrote about itself (addresses, names of files, tenants).
     """
 
     pid: int
@@ -170,15 +170,14 @@ class EmulatorOfStack:
             os.close(log)
         self._child = child
         self._pid_file.write_text(str(child.pid), encoding="ascii")
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
+        patience = Patience(START_TIMEOUT_S, first_s=0.02, longest_s=0.02)
+        while patience.wait():
             running = self.running()
             if running is not None and running.pid == child.pid:
                 self._port_file.write_text(str(running.ready["port"]), encoding="ascii")
                 return running
             if child.poll() is not None:
                 raise self._failure(child.returncode, port)
-            time.sleep(0.02)
         child.kill()
         raise UsageError(
             f"the emulator was not ready after {START_TIMEOUT_S:.0f} s", where="emulator", repair=f"see {self.log_file}"

@@ -18,7 +18,7 @@ from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
 from orgcal.entra.operator import federated_login
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir, write_whole
-from orgcal.platforms.settings import PROJECT_DIR_VARIABLE
+from orgcal.platforms.model import PROJECT_DIR_VARIABLE
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.files import (
@@ -44,7 +44,7 @@ HIDDEN_VARIABLES = SECRET_VARIABLES | {"PULUMI_CONFIG_PASSPHRASE"}
 
 @dataclass(frozen=True)
 class StackEnvironment:
-    """Surroundings of one stack.
+    """What one stack needs in an environment, and the places that it names.
 
     Attributes:
         cloud: the stack's cloud.
@@ -100,16 +100,13 @@ def original_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def stack_environment(
-    project_dir: Path, stack: str, environ: Mapping[str, str], *, tools: tuple[Path, ...] = ()
-) -> StackEnvironment:
-    """Surroundings of `stack`, making the directories that they name, and the emulator's trust.
+def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str]) -> StackEnvironment:
+    """The environment of `stack`; makes the directories that it names, and the emulator's trust.
 
     Args:
         project_dir: the checkout.
         stack: name of a stack with a `Pulumi.<stack>.yaml`.
         environ: the environment that the stack would be run in, as `original_environment` gives it.
-        tools: directories for PATH: the azuread stand-in's where it is used, then, last, the engine's.
 
     Raises:
         UsageError: there is no such stack, or its file names no cloud.
@@ -151,15 +148,13 @@ def stack_environment(
         backend_url=backend_url,
         endpoints=endpoints,
         variables=variables,
-        # The language host runs the `python3` that it finds first.
-        path_first=(*tools[:-1], project_dir / ".venv" / "bin", *tools[-1:]) if tools else (),
         removed=removed,
         emulator_home=shared_dir,
     )
 
 
 def of_own_stacks(environment: StackEnvironment, environ: Mapping[str, str]) -> StackEnvironment:
-    """The same surroundings for stacks of the user's own, whose states are elsewhere than that of `dev`.
+    """The same environment for stacks of the user's own, whose states are elsewhere than that of `dev`.
 
     Args:
         environment: of any stack of the project.
@@ -194,8 +189,8 @@ def _emulator_variables(
 
 def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:
     """Public roots and the emulator's: SSL_CERT_FILE replaces the system's roots, so both must be in it."""
-    found = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
-    roots = Path(found).read_text(encoding="utf-8") if found and Path(found).exists() else _certifi_roots()
+    path = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
+    roots = Path(path).read_text(encoding="utf-8") if path and Path(path).exists() else _certifi_roots()
     text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
         write_whole(bundle, text)

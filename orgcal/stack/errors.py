@@ -14,14 +14,14 @@ from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, foreign_values
 _PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted\s+because it is protected')
 """What the engine says of each, besides advice to edit the state; type and name."""
 _OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's cloud is")
-"""Sentences of our program about settings and surroundings; they end a command as wrong usage does."""
+"""Sentences of our program about settings and cloud; they end a command as wrong usage does."""
 
 _RAISED = re.compile(r"^(?:\s*pulumi:pulumi:Stack \S+)?\s*[A-Za-z_][\w.]*(?:Error|Exception): ([^<\s].*)", re.MULTILINE)
 """The last line of a Python traceback, in the engine's frame or without it; gRPC's own errors go on for lines."""
 
 _DESTROY = (
-    "if customers shall lose it: pulumi config set --stack {stack} orgcal:protect false, then orgcal up --stack "
-    "{stack}, then this again"
+    "to delete it although customers use it: pulumi config set --stack {stack} orgcal:protect false, then "
+    "orgcal up --stack {stack}, then this again"
 )
 _RIGHTS = "orgcal preflight --stack {stack} names the right that the operator lacks, and who has it"
 _POLICY = (
@@ -83,7 +83,7 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
         )
     if "no space left on device" in plain:
         return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
-    protected = dict.fromkeys(" ".join(found) for text in (*diagnostics, plain) for found in _PROTECTED.findall(text))
+    protected = dict.fromkeys(" ".join(names) for text in (*diagnostics, plain) for names in _PROTECTED.findall(text))
     if protected:
         what = f"protected against deletion: {', '.join(protected)}"
         return EngineError(what, where=where, repair=hint(PROTECTED, stack))

@@ -19,22 +19,17 @@ from typing import Any
 import pulumi.automation as automation
 import yaml
 
-from orgcal.engine.find import Engine
 from orgcal.errors import UsageError
 from orgcal.platforms.model import NOT_SHOWN
 from orgcal.settings import load_stack_file
-from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.errors import explain
+from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.stack.runner import STAND_IN_WARNING, ExactEnvironment
+from orgcal.stack.state import StackState, exists_outside, name_in, replace_secrets
 
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # a mark, no secret
-"""How Pulumi marks a secret in a state.
-
-https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
-"""
 _ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
+_NOT_TOLD = frozenset({"same", "create-replacement", "delete-replaced"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,106 +62,85 @@ class Preview:
     new: bool
 
 
-def preview_without_secrets(engine: Engine, surroundings: StackEnvironment, environ: Mapping[str, str]) -> Preview:
-    """What `up` would do, found without decrypting anything; nothing is written, in the backend least of all.
-
-    Args:
-        engine: to run.
-        surroundings: of the stack.
-        environ: what they are applied to.
+def preview_without_secrets(stack: OpenStack) -> Preview:
+    """What `up` would do, without decrypting anything; nothing is written, least of all in the backend.
 
     Raises:
         UsageError: the stack's settings hold secrets of their own.
         EngineError: the backend or the program refused.
     """
-    file = load_stack_file(surroundings.project_dir, surroundings.stack)
-    if file.encrypted:
+    settings = load_stack_file(stack.project_dir, stack.name)
+    if settings.encrypted:
         raise UsageError(
             "the settings hold encrypted values, which a preview without secrets cannot read",
-            where=f"Pulumi.{surroundings.stack}.yaml",
+            where=stack.file.name,
             repair="name a file in the settings instead of a secret",
         )
-    command, cwd = ExactEnvironment(engine), str(surroundings.project_dir)
-    stack, real = surroundings.stack, surroundings.to_environ(environ)
-    state = _exported(command, cwd, stack, real)
+    command, project = ExactEnvironment(stack.engine), str(stack.project_dir)
+    environment = stack.engine_environment(plugin=True)
+    exported = _export(command, stack, environment.to_environ(stack.shell_environ))
     with tempfile.TemporaryDirectory(prefix="orgcal-preview-") as temporary:
         folder = Path(temporary)
-        settings = folder / f"Pulumi.{stack}.yaml"
-        plain = {name: value for name, value in file.values.items() if name not in _ENCRYPTION}
-        settings.write_text(yaml.safe_dump(plain), encoding="utf-8")
+        file = folder / stack.file.name
+        plain = {name: value for name, value in settings.values.items() if name not in _ENCRYPTION}
+        file.write_text(yaml.safe_dump(plain), encoding="utf-8")
         (folder / "state").mkdir()
-        copied = dataclasses.replace(
-            surroundings,
+        environ = dataclasses.replace(
+            environment,
             variables={
-                **surroundings.variables,
+                **environment.variables,
                 "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE),
             },
-            removed=(*surroundings.removed, "PULUMI_CONFIG_PASSPHRASE"),
-        ).to_environ(environ)
+            removed=(*environment.removed, "PULUMI_CONFIG_PASSPHRASE"),
+        ).to_environ(stack.shell_environ)
         # Not in the checkout: making a stack writes into its settings.
-        shutil.copy(surroundings.project_dir / "Pulumi.yaml", folder)
+        shutil.copy(stack.project_dir / "Pulumi.yaml", folder)
         try:
-            command.run(["stack", "init", stack, "--no-select"], str(folder), copied)
-            if state is not None:
-                salt = yaml.safe_load(settings.read_text(encoding="utf-8"))["encryptionsalt"]
-                state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
-                (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
-                command.run(["stack", "import", "--stack", stack, "--file", "state.json"], str(folder), copied)
-            chosen = ["--stack", stack, "--config-file", str(settings)]
-            text = command.run(["preview", *chosen, "--json", "--color", "never"], cwd, copied).stdout
+            command.run(["stack", "init", stack.name, "--no-select"], temporary, environ)
+            if exported is not None:
+                salt = yaml.safe_load(file.read_text(encoding="utf-8"))["encryptionsalt"]
+                exported["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
+                (folder / "state.json").write_text(json.dumps(exported), encoding="utf-8")
+                command.run(["stack", "import", "--stack", stack.name, "--file", "state.json"], temporary, environ)
+            chosen = ["--stack", stack.name, "--config-file", str(file)]
+            text = command.run(["preview", *chosen, "--json", "--color", "never"], project, environ).stdout
         except automation.CommandError as error:
-            raise explain(str(error), _errors_in(str(error)), stack=stack) from None
-    return _read(json.loads(text), state)
+            raise explain(str(error), _errors_in(str(error)), stack=stack.name) from None
+    return _as_preview(json.loads(text), exported)
 
 
-def _exported(command: ExactEnvironment, cwd: str, stack: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
+def _export(command: ExactEnvironment, stack: OpenStack, environ: Mapping[str, str]) -> dict[str, Any] | None:
     """The state with placeholders for secrets; None where the backend has no such stack."""
     try:
-        text = command.run(["stack", "export", "--stack", stack], cwd, environ).stdout
+        text = command.run(["stack", "export", "--stack", stack.name], str(stack.project_dir), environ).stdout
     except automation.StackNotFoundError:
         return None
     except automation.CommandError as error:
-        raise explain(str(error), [], stack=stack) from None
-    state: dict[str, Any] = json.loads(text)
-    deployment = state.get("deployment") or {}
+        raise explain(str(error), [], stack=stack.name) from None
+    exported: dict[str, Any] = json.loads(text)
+    deployment = exported.get("deployment") or {}
     deployment.pop("pending_operations", None)
-    return {**state, "deployment": without_secrets(deployment)}
+    return {**exported, "deployment": replace_secrets(deployment, NOT_SHOWN)}
 
 
-def without_secrets(value: Any) -> Any:
-    """A copy of a state's part with a placeholder for each secret in it."""
-    if isinstance(value, list):
-        return [without_secrets(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get(_SIGNATURE) == _SECRET:
-        return {_SIGNATURE: _SECRET, "plaintext": json.dumps(NOT_SHOWN)}
-    return {name: without_secrets(item) for name, item in value.items()}
-
-
-def _read(said: Mapping[str, Any], state: Mapping[str, Any] | None) -> Preview:
+def _as_preview(printed: Mapping[str, Any], exported: Mapping[str, Any] | None) -> Preview:
     changes = []
-    for step in said.get("steps") or []:
+    for step in printed.get("steps") or []:
         resource = step.get("newState") or step.get("oldState") or {}
         kind = str(resource.get("type"))
         # A replacement is told as itself, and again as the two operations that it consists of.
-        if _counts(resource) and step["op"] not in ("same", "create-replacement", "delete-replaced"):
-            changes.append(Change(str(step["op"]), kind, str(step["urn"]).rpartition("::")[2], _properties(step)))
-    said_often = (
+        if exists_outside(kind, resource.get("custom")) and step["op"] not in _NOT_TOLD:
+            changes.append(Change(str(step["op"]), kind, name_in(step["urn"]), _properties(step)))
+    texts = (
         str(item["message"]).strip().removeprefix("warning: ")
-        for item in said.get("diagnostics") or []
+        for item in printed.get("diagnostics") or []
         if item.get("severity") == "warning" and STAND_IN_WARNING not in str(item["message"])
     )
-    warnings = dict.fromkeys(filter(None, said_often))
-    held = sum(map(_counts, ((state or {}).get("deployment") or {}).get("resources") or []))
+    warnings = dict.fromkeys(filter(None, texts))
     touched = sum(change.operation != "create" for change in changes)
-    return Preview(tuple(changes), held - touched, tuple(warnings), new=state is None)
-
-
-def _counts(resource: Mapping[str, Any]) -> bool:
-    """Whether a resource exists outside the state: not the stack, its components and its providers."""
-    return bool(resource.get("custom")) and not str(resource.get("type")).startswith("pulumi:")
+    unchanged = StackState(exported or {}).external_count - touched
+    return Preview(tuple(changes), unchanged, tuple(warnings), new=exported is None)
 
 
 def _properties(step: Mapping[str, Any]) -> tuple[str, ...]:
@@ -178,7 +152,7 @@ def _errors_in(transcript: str) -> list[str]:
     """The errors in the JSON that a failed preview has printed."""
     start, end = transcript.find("{"), transcript.rfind("}")
     try:
-        said = json.loads(transcript[start : end + 1])
+        printed = json.loads(transcript[start : end + 1])
     except ValueError:
         return []
-    return [str(item["message"]) for item in said.get("diagnostics") or [] if item.get("severity") == "error"]
+    return [str(item["message"]) for item in printed.get("diagnostics") or [] if item.get("severity") == "error"]

@@ -1,4 +1,4 @@
-"""Drives the real engine on one stack. The only caller of Pulumi's Automation API.
+"""Runs the Pulumi engine on one stack. The only caller of Pulumi's Automation API.
 
 What the engine reports while it works arrives as `EngineStep`s; what went wrong as one `EngineError` made of
 the engine's own diagnostics, without stack traces.
@@ -7,33 +7,43 @@ the engine's own diagnostics, without stack traces.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-import psutil
 import pulumi.automation as automation
 from pulumi.automation import events
-from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
 
 from orgcal.engine.command import OnLine, run_engine
 from orgcal.engine.errors import MARKUP, sentence_of
 from orgcal.engine.find import Engine
-from orgcal.errors import StackLocked
+from orgcal.errors import EngineError, StackLocked
+from orgcal.stack import local_backend
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.errors import explain
-from orgcal.stack.exported import Unfinished, UpdateFailed
 from orgcal.stack.outputs import StackOutputs, read_outputs
+from orgcal.stack.state import StackState, UnfinishedOperation, exists_outside, name_in, without_creations
 
 OnStep = Callable[["EngineStep"], None]
 STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
-"""The engine's warning where the stand-in is used, which `prepare` has told already, with the reason."""
+"""The engine's warning where the stand-in is used, which `OpenStack` has told already, with the reason."""
+
+
+class UpdateFailed(EngineError):
+    """An operation of the engine failed.
+
+    Args:
+        cause: what the engine said.
+        unfinished: what it had begun and did not end.
+    """
+
+    def __init__(self, cause: EngineError, unfinished: Sequence[UnfinishedOperation]) -> None:
+        super().__init__(cause.what, where=cause.where, repair=cause.repair)
+        self.exit_code = cause.exit_code
+        self.unfinished = tuple(unfinished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +91,10 @@ class ExactEnvironment(automation.PulumiCommand):
     """
 
     def __init__(self, engine: Engine) -> None:
+        # Not the constructor of the Automation API: it runs `pulumi version` in the process's own environment.
+        # `find_engine` has asked for the version already, and refuses one that does not fit.
         self.command = str(engine.pulumi)
-        self.version = None
-        self.version = automation._cmd._parse_and_validate_pulumi_version(
-            min_version=automation._minimum_version._MINIMUM_VERSION, current_version=engine.version, opt_out=False
-        )
+        self.version = VersionInfo.parse(engine.version)
 
     def run(
         self,
@@ -94,21 +103,23 @@ class ExactEnvironment(automation.PulumiCommand):
         additional_env: Mapping[str, str],
         on_output: OnLine | None = None,
         on_error: OnLine | None = None,
-    ) -> CommandResult:
-        ran = run_engine(self.command, args, cwd=cwd, environ=additional_env, on_output=on_output, on_error=on_error)
-        result = CommandResult(stdout=ran.out, stderr=ran.err, code=ran.code)
-        if ran.code:
+    ) -> automation.CommandResult:
+        ended = run_engine(self.command, args, cwd=cwd, environ=additional_env, on_output=on_output, on_error=on_error)
+        result = automation.CommandResult(stdout=ended.out, stderr=ended.err, code=ended.code)
+        if ended.code:
             raise create_command_error(result)
         return result
 
 
 class StackRunner:
-    """The engine at the wheel of one stack.
+    """Runs the Pulumi engine on one stack.
 
     Args:
         engine: the engine to run.
-        environment: the stack's surroundings.
-        environ: what they are applied to, as `original_environment` gives it.
+        environment: of the stack.
+        environ: what it is applied to, as `original_environment` gives it.
+        with_plugin: gives the environment in which the engine finds the azuread plugin; asked before the first
+            command that starts it. The same environment unless given.
         secrets_provider: the key service that encrypts a stack that is made here; a passphrase if None.
     """
 
@@ -118,10 +129,13 @@ class StackRunner:
         environment: StackEnvironment,
         environ: Mapping[str, str],
         *,
+        with_plugin: Callable[[], StackEnvironment] | None = None,
         secrets_provider: str | None = None,
     ) -> None:
-        self._environment = environment
+        self._backend_url = environment.backend_url
         self._stack_name = environment.stack
+        self._environ = environ
+        self._with_plugin = with_plugin
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.to_environ(environ),
@@ -142,48 +156,48 @@ class StackRunner:
 
     def preview(self, *, on_step: OnStep | None = None) -> UpdateResult:
         """What `up` would do; nothing is written."""
-        collected = _Events(on_step)
-        with _translated(self._stack_name, collected):
-            self._selected().preview(on_event=collected, color="never", suppress_progress=True)
+        with self._operation(on_step) as (stack, collected):
+            stack.preview(on_event=collected, color="never", suppress_progress=True)
         return UpdateResult(collected.changes)
 
-    def up(self, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
+    def up(self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
         """Brings the stack up to the program.
 
         Args:
             preview_first: preview before anything is written, as every protected stack needs.
+            on_step: is told of each resource.
+            targets: URNs of the only resources to bring up; all if empty.
         """
         if preview_first:
             self.preview()
-        collected = _Events(on_step)
-        with _translated(self._stack_name, collected):
-            self._selected().up(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
+        with self._operation(on_step) as (stack, collected):
+            stack.up(
+                target=list(targets) or None,
+                on_event=collected,
+                color="never",
+                suppress_progress=True,
+                show_secrets=False,
+            )
         return UpdateResult(collected.changes)
 
-    def import_existing(self, import_file: Path, *, provider_urn: str, protect: bool) -> None:
-        """Takes existing objects into the state; nothing outside the state is written.
+    def import_existing(
+        self, resources: Sequence[Mapping[str, Any]], name_table: Mapping[str, str], *, protect: bool
+    ) -> None:
+        """Takes existing objects of providers that the state knows into the state; nothing outside it is written.
 
         Args:
-            import_file: as `pulumi import --file` takes it.
-            provider_urn: of the explicit provider that the objects belong to; it is put into the state first, since
-                the engine imports with a provider that it knows only.
+            resources: as `pulumi import --file` takes them.
+            name_table: names in `resources` to URNs.
             protect: whether the imported resources are protected.
         """
-        collected = _Events(None)
-        with _translated(self._stack_name, collected):
-            self._selected().up(target=[provider_urn], on_event=collected, color="never", suppress_progress=True)
-        self.import_file(import_file, protect=protect)
-
-    def import_file(self, import_file: Path, *, protect: bool) -> None:
-        """Takes existing objects of providers that the state knows into the state; nothing else is written.
-
-        Args:
-            import_file: as `pulumi import --file` takes it.
-            protect: whether the imported resources are protected.
-        """
-        words = ["import", "--file", str(import_file), "--yes", "--skip-preview", "--generate-code=false"]
-        with _translated(self._stack_name):
-            self._run(*words, f"--protect={str(protect).lower()}")
+        with self._operation(None) as (stack, _):
+            stack.import_resources(
+                resources=[dict(item) for item in resources],  # type: ignore[misc]
+                name_table=dict(name_table),
+                protect=protect,
+                generate_code=False,
+                show_secrets=False,
+            )
 
     def refresh(self, *, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
         """Brings the state up to what the directory and the platform hold.
@@ -192,9 +206,8 @@ class StackRunner:
             on_step: is told of each resource.
             targets: URNs of the only resources to look at; all if empty.
         """
-        collected = _Events(on_step)
-        with _translated(self._stack_name, collected):
-            self._selected().refresh(
+        with self._operation(on_step) as (stack, collected):
+            stack.refresh(
                 target=list(targets) or None,
                 on_event=collected,
                 color="never",
@@ -205,11 +218,10 @@ class StackRunner:
 
     def destroy(self, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
         """Removes everything that the stack made; its settings and its (empty) state stay."""
-        collected = _Events(on_step)
-        with _translated(self._stack_name, collected):
+        with self._operation(on_step) as (stack, collected):
             if preview_first:
-                self._selected().preview_destroy(on_event=collected, color="never", suppress_progress=True)
-            self._selected().destroy(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
+                stack.preview_destroy(on_event=collected, color="never", suppress_progress=True)
+            stack.destroy(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
         return UpdateResult(collected.changes)
 
     def remove(self) -> None:
@@ -218,15 +230,15 @@ class StackRunner:
         with _translated(self._stack_name):
             self._workspace.remove_stack(self._stack_name, preserve_config=True)
 
-    def states(self) -> frozenset[str]:
+    def stack_names(self) -> frozenset[str]:
         """Names of the stacks of this project that the backend keeps a state of."""
         with _translated(self._stack_name):
             return frozenset(stack.name.rsplit("/", 1)[-1] for stack in self._workspace.list_stacks())
 
-    def export_of(self, stack: str) -> dict[str, Any]:
+    def state_of(self, stack: str) -> StackState:
         """The state of another stack of this project, which needs no file and no passphrase here."""
         with _translated(stack):
-            return self._printed(stack, "stack", "export")
+            return StackState(self._printed(stack, "stack", "export"))
 
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included.
@@ -234,46 +246,53 @@ class StackRunner:
         Raises:
             UsageError: the stack has not been deployed yet.
         """
-        values = self._said("stack", "output", "--json", "--show-secrets")
+        # `Stack.outputs` of the Automation API runs the engine twice.
+        values = self._json("stack", "output", "--json", "--show-secrets")
         return read_outputs(values, where=f"stack {self._stack_name}")
 
     def plain_outputs(self) -> dict[str, Any]:
         """The stack's outputs that are no secret, whatever program made them; secret ones are blanked."""
-        return self._said("stack", "output", "--json")
+        return self._json("stack", "output", "--json")
 
-    def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
+    def state(self, *, show_secrets: bool = False) -> StackState:
         """The state as the backend keeps it; secrets encrypted, or, for this process alone, as they are."""
-        return self._said("stack", "export", *(["--show-secrets"] if show_secrets else []))
+        # `Stack.export_stack` of the Automation API always shows secrets.
+        return StackState(self._json("stack", "export", *(["--show-secrets"] if show_secrets else [])))
 
     def forget_creations(self, types: Set[str] | None = None) -> None:
-        """Take interrupted creations of these resource types (None: all) off the state's list of pending operations.
+        """Takes interrupted creations of these resource types (None: all) off the state's list of pending operations.
 
         The engine keeps them until somebody confirms what became of them, and warns at each update. Whoever calls this
         finds by other means what the interrupted creations have made.
         """
-        exported = self.export()
-        deployment = exported["deployment"]
-        operations = deployment.get("pending_operations") or []
-        kept = [
-            operation
-            for operation in operations
-            if operation.get("type") != "creating"
-            or (types is not None and operation["resource"].get("type") not in types)
-        ]
-        if kept == operations:
-            return
-        deployment["pending_operations"] = kept
-        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file, _translated(self._stack_name):
-            json.dump(exported, file)
-            file.flush()
-            self._run("stack", "import", "--file", file.name)
+        changed = without_creations(self._json("stack", "export"), types)
+        if changed is not None:
+            with _translated(self._stack_name):
+                self._workspace.import_stack(
+                    self._stack_name, automation.Deployment(changed["version"], changed["deployment"])
+                )
 
-    def _run(self, *words: str) -> CommandResult:
-        return self._workspace.pulumi_command.run(
-            [*words, "--stack", self._stack_name], self._workspace.work_dir, self._workspace.env_vars
-        )
+    def release_dead_lock(self) -> bool:
+        """Removes the lock of a backend in local files if the process that took it is dead; whether there was one."""
+        return local_backend.release_dead_lock(self._backend_url, self._stack_name)
 
-    def _said(self, *words: str) -> dict[str, Any]:
+    def lock_holder(self) -> str:
+        """Whose lock keeps updates of this stack waiting, in a few words; empty if none, or with a remote backend."""
+        return local_backend.lock_holder(self._backend_url, self._stack_name)
+
+    @contextmanager
+    def _operation(self, on_step: OnStep | None) -> Iterator[tuple[automation.Stack, _Events]]:
+        """The stack, ready for a command that starts plugins, and what collects the engine's reports of it."""
+        if self._with_plugin is not None:
+            self._workspace.env_vars = self._with_plugin().to_environ(self._environ)
+            self._with_plugin = None
+        self.select()
+        assert self._stack is not None
+        collected = _Events(on_step)
+        with _translated(self._stack_name, collected):
+            yield self._stack, collected
+
+    def _json(self, *words: str) -> dict[str, Any]:
         """What a command of the engine prints as JSON; the stack is made only where there is none."""
         with _translated(self._stack_name):
             try:
@@ -283,50 +302,11 @@ class StackRunner:
                 return self._printed(self._stack_name, *words)
 
     def _printed(self, stack: str, *words: str) -> dict[str, Any]:
-        ran = self._workspace.pulumi_command.run(
+        ended = self._workspace.pulumi_command.run(
             [*words, "--stack", stack], self._workspace.work_dir, self._workspace.env_vars
         )
-        said: dict[str, Any] = json.loads(ran.stdout)
-        return said
-
-    def release_dead_lock(self) -> bool:
-        """Removes the backend's lock if the process that took it is dead; whether there was one.
-
-        Only a backend in local files says whose lock it is; elsewhere nothing is done.
-        """
-        dead = [path for path, holder in self._locks() if holder is None]
-        for path in dead:
-            path.unlink(missing_ok=True)
-        return bool(dead)
-
-    def lock_holder(self) -> str:
-        """Whose lock keeps updates of this stack waiting, in a few words; empty if none, or with a remote backend."""
-        return next((holder for _, holder in self._locks() if holder), "")
-
-    def _locks(self) -> Iterator[tuple[Path, str | None]]:
-        """Locks of a backend in local files, each with who holds it; None stands for a dead process of this machine."""
-        backend = urlsplit(self._environment.backend_url)
-        if backend.scheme != "file":
-            return
-        locks = Path(unquote(backend.path)) / ".pulumi" / "locks"
-        for path in locks.glob(f"organization/*/{self._stack_name}/*.json"):
-            try:
-                said = json.loads(path.read_text(encoding="utf-8"))
-                here, pid = said["hostname"] == os.uname().nodename, int(said["pid"])
-                holder = psutil.Process(pid)
-                # A container without an init process keeps what was killed as a zombie.
-                alive = "pulumi" in holder.name() and holder.status() != psutil.STATUS_ZOMBIE
-            except psutil.NoSuchProcess:
-                alive = False
-            except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-                continue
-            whose = f"{said.get('username') or 'somebody'} on {said['hostname']} (pid {pid})"
-            yield path, whose if alive or not here else None
-
-    def _selected(self) -> automation.Stack:
-        self.select()
-        assert self._stack is not None
-        return self._stack
+        printed: dict[str, Any] = json.loads(ended.stdout)
+        return printed
 
 
 class _Events:
@@ -339,7 +319,7 @@ class _Events:
         self.changes: dict[str, int] = {}
 
     @property
-    def unfinished(self) -> list[Unfinished]:
+    def unfinished(self) -> list[UnfinishedOperation]:
         """What the engine began outside the state and did not report the end of."""
         return [_unfinished(metadata) for metadata in self._begun.values()]
 
@@ -356,11 +336,11 @@ class _Events:
             self._count(event.res_outputs_event.metadata)
             self._step(event.res_outputs_event.metadata, done=True)
 
-    def _diagnostic(self, said: events.DiagnosticEvent) -> None:
-        text = MARKUP.sub("", said.message).strip()
-        if said.severity == "error" and text:
+    def _diagnostic(self, diagnostic: events.DiagnosticEvent) -> None:
+        text = MARKUP.sub("", diagnostic.message).strip()
+        if diagnostic.severity == "error" and text:
             self.errors.append(text)
-        elif said.severity == "warning" and text and self._on_step and STAND_IN_WARNING not in text:
+        elif diagnostic.severity == "warning" and text and self._on_step and STAND_IN_WARNING not in text:
             self._on_step(EngineStep("warning", "", sentence_of(text)))
 
     def _count(self, metadata: events.StepEventMetadata) -> None:
@@ -372,20 +352,19 @@ class _Events:
     def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
         if self._on_step and _outside_the_state(metadata):
             operation = str(getattr(metadata.op, "value", metadata.op))
-            self._on_step(EngineStep(operation, metadata.type, metadata.urn.rsplit("::", 1)[-1], done))
+            self._on_step(EngineStep(operation, metadata.type, name_in(metadata.urn), done))
 
 
 def _outside_the_state(metadata: events.StepEventMetadata) -> bool:
-    """Whether the resource is more than an entry of the state, as the stack, its components and providers are."""
     state = metadata.new or metadata.old
-    return state is not None and bool(state.custom) and not metadata.type.startswith("pulumi:")
+    return state is not None and exists_outside(metadata.type, state.custom)
 
 
-def _unfinished(metadata: events.StepEventMetadata) -> Unfinished:
+def _unfinished(metadata: events.StepEventMetadata) -> UnfinishedOperation:
     operation = str(getattr(metadata.op, "value", metadata.op))
     state = metadata.new or metadata.old
     assert state is not None
-    return Unfinished(
+    return UnfinishedOperation(
         "deleting" if "delete" in operation else "creating" if "create" in operation else "updating",
         metadata.urn,
         metadata.type,
@@ -401,7 +380,7 @@ def _translated(stack: str, collected: _Events | None = None) -> Iterator[None]:
     try:
         yield
     except automation.CommandError as error:
-        said = explain(str(error), collected.errors if collected else [], stack=stack)
-        if collected is None or isinstance(said, StackLocked) or not collected.unfinished:
-            raise said from None
-        raise UpdateFailed(said, collected.unfinished) from None
+        explained = explain(str(error), collected.errors if collected else [], stack=stack)
+        if collected is None or isinstance(explained, StackLocked) or not collected.unfinished:
+            raise explained from None
+        raise UpdateFailed(explained, collected.unfinished) from None

@@ -1,4 +1,4 @@
-"""What a stack's state says about its credential: the ledger, what is there of it, and what the connector has.
+"""Reads a stack's state as the engine exports it. No other module knows how such an export is laid out.
 
 Rotation decides by this and never by a file of its own: the state is what a killed run leaves behind.
 """
@@ -6,40 +6,85 @@ Rotation decides by this and never by a file of its own: the state is what a kil
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
 from orgcal.errors import UsageError
+from orgcal.resource_types import (
+    APPLICATION,
+    CERTIFICATE,
+    CERTIFICATE_KEY,
+    CONNECTOR_CREDENTIALS,
+    CREDENTIAL_LEDGER,
+    FEDERATED_CREDENTIAL,
+    PASSWORD,
+    SECRET_SIGNATURE,
+    SERVICE_PRINCIPAL,
+    SIGNATURE_KEY,
+    STACK,
+)
 from orgcal.settings import CredentialKind, GenerationSet
-from orgcal.stack.outputs import StackOutputs, read_outputs
+from orgcal.stack.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
-_LEDGER = "orgcal:index:CredentialLedger"
-_PUSHED = "orgcal:index:ConnectorCredentials"
-_KEY = "orgcal:index:CertificateKey"
-_STACK = "pulumi:pulumi:Stack"
-_KINDS: Mapping[str, tuple[CredentialKind, str]] = {
-    "azuread:index/applicationPassword:ApplicationPassword": ("secret", "keyId"),
-    "azuread:index/applicationCertificate:ApplicationCertificate": ("certificate", "keyId"),
-    "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential": (
-        "federated",
-        "credentialId",
-    ),
+Resource = Mapping[str, Any]
+"""A resource as an export lists it: `urn`, `type`, `inputs`, `outputs`, …"""
+
+_CREDENTIALS: Mapping[str, tuple[CredentialKind, str]] = {
+    PASSWORD: ("secret", "keyId"),
+    CERTIFICATE: ("certificate", "keyId"),
+    FEDERATED_CREDENTIAL: ("federated", "credentialId"),
 }
-CREDENTIAL_TYPES = frozenset({*_KINDS, _KEY})
-"""What is made for each generation."""
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key by which the engine marks special values such as secrets.
+"""Type -> kind of the credential, and the output that holds the id that Graph gave it."""
+CREDENTIAL_TYPES = frozenset({*_CREDENTIALS, CERTIFICATE_KEY})
+"""Types of the resources that the program makes for each generation."""
 
-Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
-"""
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedOperation:
+    """An operation that the engine began with a resource, and of which it does not know whether it ended.
+
+    Attributes:
+        operation: `creating`, `updating`, `deleting`, … as the engine's pending operations call it.
+        urn: of the resource.
+        type: its type token.
+        inputs: as the program gave them; secrets are blanked or encrypted.
+        parent: URN of the parent; empty for the stack itself.
+        provider: URN of the provider.
+    """
+
+    operation: str
+    urn: str
+    type: str
+    inputs: Mapping[str, Any]
+    parent: str
+    provider: str
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return name_in(self.urn)
+
+    @property
+    def kind(self) -> str:
+        """The last part of its type, such as `ServicePrincipal`."""
+        return self.type.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPlace:
+    """Where a stack was deployed: cloud, the emulator's directory, and the connector's callback URL."""
+
+    cloud: str
+    directory_id: str
+    callback_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRecord:
-    """What the ledger remembers of a generation; times are UTC."""
+    """Times of a generation by the ledger, UTC."""
 
     created: datetime
     expires: datetime
@@ -49,11 +94,12 @@ class GenerationRecord:
 
 @dataclass(frozen=True, slots=True)
 class LiveCredential:
-    """A credential that the state holds.
+    """A credential that is in the state.
 
     Attributes:
-        credential: what to prove it with; None where the state cannot tell (a trust, or a private key of the user's).
-        ends: the end date that Entra ID tells, which may come before the ledger's; None of a trust.
+        credential: what to prove it with; None where the state has no material (a trust, or a private key of the
+            user's).
+        ends: the end date that Entra ID gave, which may come before the ledger's; None of a trust.
     """
 
     generation: int
@@ -64,14 +110,14 @@ class LiveCredential:
 
 
 @dataclass(frozen=True, slots=True)
-class StackState:
-    """The credential's part of a state.
+class CredentialState:
+    """The part of a state that rotation works with.
 
     Attributes:
         outputs: the stack's record; of the last update that came to its end.
         ledger: what the last update that the ledger allowed asked for.
-        entries: every generation there ever was; of those held with the end date that Entra ID tells.
-        held: live credentials by generation.
+        entries: every generation there ever was; of live ones with the end date that Entra ID gave.
+        credentials: live credentials by generation.
         pushed: generations that the connector got, in the platform and in further ones; none of a trust.
         under_way: an update was interrupted, or is running.
         interrupted_creation: the engine lists a credential whose creation was interrupted, and warns of it.
@@ -80,7 +126,7 @@ class StackState:
     outputs: StackOutputs
     ledger: GenerationSet
     entries: Mapping[int, GenerationRecord]
-    held: Mapping[int, LiveCredential]
+    credentials: Mapping[int, LiveCredential]
     pushed: frozenset[int]
     under_way: bool
     interrupted_creation: bool
@@ -88,99 +134,198 @@ class StackState:
     @property
     def complete(self) -> bool:
         """Whether everything is as the ledger says."""
-        active = self.held.get(self.ledger.active)
+        active = self.credentials.get(self.ledger.active)
         pushed = set() if active is not None and active.kind == "federated" else {self.ledger.active}
-        told = (tuple(item.generation for item in self.outputs.credentials), self.outputs.active_generation)
+        recorded = (tuple(item.generation for item in self.outputs.credentials), self.outputs.active_generation)
         return (
             not self.under_way
-            and tuple(sorted(self.held)) == self.ledger.generations
+            and tuple(sorted(self.credentials)) == self.ledger.generations
             and self.pushed == pushed
-            and told == (self.ledger.generations, self.ledger.active)
+            and recorded == (self.ledger.generations, self.ledger.active)
         )
 
 
-def read_state(exported: Mapping[str, Any], *, where: str) -> StackState:
-    """What an export of the state, secrets shown, says about the credential.
+class StackState:
+    """The state of one stack.
 
     Args:
-        exported: of `Drive.export(show_secrets=True)`.
-        where: the stack, for the error.
-
-    Raises:
-        UsageError: the stack has not been deployed.
+        exported: as `pulumi stack export` prints it; `credential_state` needs its secrets shown.
     """
-    deployment = exported.get("deployment") or {}
-    resources = [item for item in deployment.get("resources") or [] if isinstance(item, Mapping)]
-    outputs = read_outputs(_revealed(_one(resources, _STACK).get("outputs") or {}), where=where)
-    ledger = _revealed(_one(resources, _LEDGER).get("inputs") or {})
-    if not ledger:
-        raise UsageError("the stack's state holds no ledger of its credentials", where=where, repair="orgcal up")
-    held = {item.generation: item for item in _held(resources)}
-    entries = {int(number): _entry(said) for number, said in (ledger.get("entries") or {}).items()}
-    for number, item in held.items():
-        if item.ends is not None and number in entries:
-            entries[number] = replace(entries[number], expires=item.ends)
+
+    def __init__(self, exported: Mapping[str, Any]) -> None:
+        self._deployment: Mapping[str, Any] = exported.get("deployment") or {}
+        self._pending: list[Mapping[str, Any]] = self._deployment.get("pending_operations") or []
+        self.resources: list[Resource] = self._deployment.get("resources") or []
+
+    def live(self, *types: str) -> Iterator[Resource]:
+        """Resources of these types that no interrupted update still has to delete."""
+        return (item for item in self.resources if item.get("type") in types and not item.get("delete"))
+
+    @property
+    def application_ids(self) -> frozenset[str]:
+        """Object ids of applications."""
+        return frozenset(self._ids(APPLICATION, "objectId"))
+
+    @property
+    def principal_ids(self) -> frozenset[str]:
+        """Object ids of service principals."""
+        return frozenset(self._ids(SERVICE_PRINCIPAL, "objectId"))
+
+    @property
+    def credential_ids(self) -> frozenset[str]:
+        """Key ids of secrets and certificates, ids of federated credentials."""
+        return frozenset(value for kind, (_, name) in _CREDENTIALS.items() for value in self._ids(kind, name))
+
+    @property
+    def urns(self) -> frozenset[str]:
+        """URNs of all resources."""
+        return frozenset(str(item.get("urn")) for item in self.resources)
+
+    @property
+    def external_count(self) -> int:
+        """Number of resources that exist outside the state."""
+        return sum(exists_outside(str(item.get("type")), item.get("custom")) for item in self.resources)
+
+    @property
+    def place(self) -> DeploymentPlace | None:
+        """Where the stack was deployed; None before the first deployment."""
+        record = (self._one(STACK).get("outputs") or {}).get(OUTPUT_NAME)
+        if not isinstance(record, dict) or "cloud" not in record:
+            return None
+        return DeploymentPlace(*(str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url")))
+
+    def unfinished(self) -> tuple[list[UnfinishedOperation], datetime]:
+        """Operations that interrupted runs began with resources of plugins, and when the state was written."""
+        operations = [
+            UnfinishedOperation(
+                str(item["type"]),
+                str(item["resource"]["urn"]),
+                str(item["resource"]["type"]),
+                item["resource"].get("inputs") or {},
+                str(item["resource"].get("parent") or ""),
+                str(item["resource"].get("provider") or "").rpartition("::")[0],
+            )
+            for item in self._pending
+            if item["type"] != "reading"
+        ]
+        written = str((self._deployment.get("manifest") or {}).get("time") or "")
+        return operations, datetime.fromisoformat(written) if operations else datetime.now(UTC)
+
+    def incomplete_ids(self, urns: Collection[str]) -> list[str]:
+        """Ids of service principals among `urns` that the azuread plugin made and could not complete."""
+        made = self.live(SERVICE_PRINCIPAL)
+        return [str(item["id"]) for item in made if item.get("urn") in urns and item.get("initErrors")]
+
+    def credential_state(self, *, where: str) -> CredentialState:
+        """The credential's part of the state.
+
+        Args:
+            where: the stack, for the error.
+
+        Raises:
+            UsageError: the stack has not been deployed.
+        """
+        outputs = read_outputs(_reveal(self._one(STACK).get("outputs") or {}), where=where)
+        ledger = _reveal(self._one(CREDENTIAL_LEDGER).get("inputs") or {})
+        if not ledger:
+            raise UsageError("the stack's state holds no ledger of its credentials", where=where, repair="orgcal up")
+        credentials = {item.generation: item for item in self._credentials()}
+        entries = {int(number): _generation_record(entry) for number, entry in (ledger.get("entries") or {}).items()}
+        for number, item in credentials.items():
+            if item.ends is not None and number in entries:
+                entries[number] = replace(entries[number], expires=item.ends)
+        back = ledger.get("rollbackTo")
+        pending = {str(item.get("type")) for item in self._pending}
+        return CredentialState(
+            outputs=outputs,
+            ledger=GenerationSet(
+                tuple(sorted(map(int, ledger["generations"]))),
+                int(ledger["active"]),
+                None if back is None else int(back),
+            ),
+            entries=entries,
+            credentials=credentials,
+            pushed=frozenset(int(item["inputs"]["generation"]) for item in self.live(CONNECTOR_CREDENTIALS)),
+            # An interrupted creation stays listed for ever; whether it was made good, the ledger tells.
+            under_way=any(item.get("delete") for item in self.resources) or bool(pending - {"creating", "reading"}),
+            interrupted_creation=any(
+                item.get("type") == "creating" and (item.get("resource") or {}).get("type") in CREDENTIAL_TYPES
+                for item in self._pending
+            ),
+        )
+
+    def _credentials(self) -> Iterator[LiveCredential]:
+        keys = {name_in(item.get("urn")): _reveal(item.get("outputs") or {}) for item in self.live(CERTIFICATE_KEY)}
+        for item in self.live(*_CREDENTIALS):
+            kind, id_name = _CREDENTIALS[item["type"]]
+            name, outputs = name_in(item.get("urn")), _reveal(item.get("outputs") or {})
+            number = name.rpartition("-")[2]
+            if not number.isdigit():
+                continue
+            credential: Credential | None = None
+            if kind == "secret" and outputs.get("value"):
+                credential = ClientSecret(str(outputs["value"]))
+            elif kind == "certificate" and (pair := keys.get(name)):
+                credential = ClientCertificate(str(pair["privateKeyPem"]), str(pair["certificatePem"]))
+            ends = datetime.fromisoformat(str(outputs["endDate"])) if outputs.get("endDate") else None
+            yield LiveCredential(int(number), kind, str(outputs.get(id_name) or ""), credential, ends)
+
+    def _ids(self, kind: str, name: str) -> Iterator[str]:
+        """One output of each resource of a type, those included that an update still has to delete."""
+        values = ((item.get("outputs") or {}).get(name) for item in self.resources if item.get("type") == kind)
+        return (value for value in values if isinstance(value, str))
+
+    def _one(self, kind: str) -> Resource:
+        return next(self.live(kind), {})
+
+
+def name_in(urn: object) -> str:
+    """The resource's name at the end of a URN."""
+    return str(urn).rpartition("::")[2]
+
+
+def exists_outside(kind: str, custom: object) -> bool:
+    """Whether a resource is more than an entry of the state, as the stack, its components and its providers are.
+
+    Args:
+        kind: its type token.
+        custom: whether the engine calls it custom: a plugin manages it.
+    """
+    return bool(custom) and not kind.startswith("pulumi:")
+
+
+def without_creations(exported: Mapping[str, Any], types: Set[str] | None) -> dict[str, Any] | None:
+    """The export without interrupted creations of these resource types (None: all); None where it lists none."""
+    deployment = exported["deployment"]
     operations = deployment.get("pending_operations") or []
-    pending = {str(item.get("type")) for item in operations}
-    return StackState(
-        outputs=outputs,
-        ledger=GenerationSet(
-            tuple(sorted(map(int, ledger["generations"]))), int(ledger["active"]), _number(ledger.get("rollbackTo"))
-        ),
-        entries=entries,
-        held=held,
-        pushed=frozenset(int(item["inputs"]["generation"]) for item in _live(resources, _PUSHED)),
-        # An interrupted creation stays listed for ever; whether it was made good, the ledger tells.
-        under_way=any(item.get("delete") for item in resources) or bool(pending - {"creating", "reading"}),
-        interrupted_creation=any(
-            item.get("type") == "creating" and (item.get("resource") or {}).get("type") in CREDENTIAL_TYPES
-            for item in operations
-        ),
-    )
+    kept = [
+        item
+        for item in operations
+        if item.get("type") != "creating" or (types is not None and item["resource"].get("type") not in types)
+    ]
+    return None if kept == operations else {**exported, "deployment": {**deployment, "pending_operations": kept}}
 
 
-def _held(resources: list[Mapping[str, Any]]) -> Iterator[LiveCredential]:
-    keys = {_name(item): _revealed(item.get("outputs") or {}) for item in resources if item.get("type") == _KEY}
-    for item in resources:
-        kind, id_name = _KINDS.get(str(item.get("type")), ("secret", ""))
-        number = _name(item).rpartition("-")[2]
-        if not id_name or not number.isdigit() or item.get("delete"):
-            continue
-        said = _revealed(item.get("outputs") or {})
-        credential: Credential | None = None
-        if kind == "secret" and said.get("value"):
-            credential = ClientSecret(str(said["value"]))
-        elif kind == "certificate" and (pair := keys.get(_name(item))):
-            credential = ClientCertificate(str(pair["privateKeyPem"]), str(pair["certificatePem"]))
-        ends = datetime.fromisoformat(str(said["endDate"])) if said.get("endDate") else None
-        yield LiveCredential(int(number), kind, str(said.get(id_name) or ""), credential, ends)
+def replace_secrets(value: Any, placeholder: object) -> Any:
+    """A copy of a state's part with a placeholder for each secret in it."""
+    if isinstance(value, list):
+        return [replace_secrets(item, placeholder) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get(SIGNATURE_KEY) == SECRET_SIGNATURE:
+        return {SIGNATURE_KEY: SECRET_SIGNATURE, "plaintext": json.dumps(placeholder)}
+    return {name: replace_secrets(item, placeholder) for name, item in value.items()}
 
 
-def _live(resources: list[Mapping[str, Any]], kind: str) -> Iterator[Mapping[str, Any]]:
-    return (item for item in resources if item.get("type") == kind and not item.get("delete"))
-
-
-def _one(resources: list[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
-    return next(_live(resources, kind), {})
-
-
-def _name(resource: Mapping[str, Any]) -> str:
-    return str(resource.get("urn")).rpartition("::")[2]
-
-
-def _revealed(value: Any) -> Any:
-    """`value` with the secrets in it as they are; such an object is never printed."""
+def _reveal(value: Any) -> Any:
+    """A copy of a state's part with each secret as it is; never to be printed."""
     if isinstance(value, Mapping):
-        if _SIGNATURE in value:
+        if SIGNATURE_KEY in value:
             return json.loads(value["plaintext"]) if "plaintext" in value else None
-        return {name: _revealed(item) for name, item in value.items()}
-    return [_revealed(item) for item in value] if isinstance(value, list) else value
+        return {name: _reveal(item) for name, item in value.items()}
+    return [_reveal(item) for item in value] if isinstance(value, list) else value
 
 
-def _entry(said: Mapping[str, str]) -> GenerationRecord:
-    moments = {name: datetime.fromisoformat(text) for name, text in said.items()}
+def _generation_record(entry: Mapping[str, str]) -> GenerationRecord:
+    moments = {name: datetime.fromisoformat(text) for name, text in entry.items()}
     return GenerationRecord(moments["created"], moments["expires"], moments.get("superseded"), moments.get("retired"))
-
-
-def _number(value: Any) -> int | None:
-    return None if value is None else int(value)

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from orgcal.entra.home.federation import Trust, problem_with
 from orgcal.entra.home.preflight import MAX_FEDERATED
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
-from orgcal.settings.fields import Section, setting
+from orgcal.fields import Section, setting
 from orgcal.settings.model import parse_sections, sections_of
 from orgcal.settings.sections import EntraSettings
 from provisioning.program import engine_config

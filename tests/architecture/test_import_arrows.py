@@ -16,6 +16,8 @@ ORDER = [
     "orgcal.errors",
     "orgcal.durations",
     "orgcal.patience",
+    "orgcal.resource_types",
+    "orgcal.fields",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",

@@ -77,8 +77,8 @@ def set_up(tmp_path: Path, environ: Mapping[str, str], request: SetupRequest) ->
     def asked() -> Any:
         raise AssertionError("the directory was asked")
 
-    prepared: Any = SimpleNamespace(environment=SimpleNamespace(project_dir=tmp_path))
-    return setup.set_up_github(request, FACTS, prepared, asked, environ)
+    stack: Any = SimpleNamespace(project_dir=tmp_path, home_graph=asked)
+    return setup.set_up_github(request, FACTS, stack, environ)
 
 
 def test_setup_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def test_credential_is_read_back_where_the_platform_can_show_it_and_said_to_be_t
         push_credentials(case.platform, "outlook", PlatformCredential(CLIENT_ID, 1, ClientSecret("hush-1")))
         place = SecretReference("platform", "outlook", case.settings)
         connector = Connector("public", CLIENT_ID, (), place, SecretReference("given", "stack"))
-        stacks_own = {"stack": ClientSecret("hush-1")}
+        stacks_own = ClientSecret("hush-1")
 
-        found = find_credential(Options(connector, environ=case.environ, given_credentials=stacks_own))
+        found = find_credential(Options(connector, environ=case.environ, given_credential=stacks_own))
 
     shown = case.platform.capabilities.reads_back == "value"
     stacks = "from the stack, not the connector's own, as the platform does not show credentials"

@@ -375,5 +375,5 @@ def test_settings_place_tells_platforms_apart_and_says_no_secret(case: Case) -> 
 
 
 def test_settings_unknown_key_is_refused_with_the_nearest(case: Case) -> None:
-    with pytest.raises(OrgcalError, match="unknown setting"):
+    with pytest.raises(OrgcalError, match="found a setting that does not exist"):
         place_of({**case.settings, "callback_ulr": "x"})

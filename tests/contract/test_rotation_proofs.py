@@ -23,15 +23,13 @@ from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.platforms.certificate import make_certificate
 from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.log import RotationLog
-from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProver, check_kind
+from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProber, check_kind
 from orgcal.rotation.proof import IN_A_ROW, SAMPLE, ClockSkew, CredentialProber, Organisation, sample_of
 from orgcal.rotation.proof_session import Proofs
 from orgcal.settings import CredentialSettings
 from orgcal.settings.credential_file import SettingsFile
-from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.outputs import StackOutputs
-from orgcal.stack.prepare import OpenStack
-from orgcal.stack.state import LiveCredential, StackState, read_state
+from orgcal.stack.state import CredentialState, LiveCredential, StackState
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
 from tests.support.deployed_connector import (
@@ -43,6 +41,7 @@ from tests.support.deployed_connector import (
     environ_of,
     operator_graph,
 )
+from tests.support.open_stacks import open_stack
 from tests.support.stack_exports import exported, password
 
 AT_HOME, AT_CONTOSO = Organisation(HOME, "the home tenant"), Organisation(CONTOSO, "Contoso")
@@ -50,7 +49,7 @@ AT_HOME, AT_CONTOSO = Organisation(HOME, "the home tenant"), Organisation(CONTOS
 
 @dataclass
 class Bench:
-    """A deployed connector, and a prover whose pauses move the emulator's clock instead of passing."""
+    """A deployed connector, and a prober whose pauses move the emulator's clock instead of passing."""
 
     endpoints: CloudEndpoints
     environ: dict[str, str]
@@ -64,7 +63,7 @@ class Bench:
         self.slept_s += seconds
         self.emulator.move_clock(seconds)
 
-    def prover(self, patience_s: float = 60.0) -> CredentialProber:
+    def prober(self, patience_s: float = 60.0) -> CredentialProber:
         return CredentialProber(
             self.endpoints,
             self.outputs.client_id,
@@ -115,10 +114,10 @@ def bench(endpoints: CloudEndpoints, emulator: RunningEmulator, emulator_environ
 # Before use --------------------------------------------------------------------------------------------------------
 
 
-def test_prover_waits_until_a_new_secret_is_accepted_several_times_in_a_row(bench: Bench) -> None:
+def test_prober_waits_until_a_new_secret_is_accepted_several_times_in_a_row(bench: Bench) -> None:
     secret = bench.added(lag_s=20)
 
-    proof = bench.prover().prove(secret, [], AT_HOME, way="stack's credential")
+    proof = bench.prober().prove(secret, [], AT_HOME, way="stack's credential")
 
     assert proof.passed
     assert proof.organisations == ("the home tenant",)
@@ -129,10 +128,10 @@ def test_prover_waits_until_a_new_secret_is_accepted_several_times_in_a_row(benc
     assert [entry["status"] for entry in given][-IN_A_ROW:] == [200] * IN_A_ROW
 
 
-def test_prover_gives_up_when_patience_is_over_and_says_what_was_answered(bench: Bench) -> None:
+def test_prober_gives_up_when_patience_is_over_and_says_what_was_answered(bench: Bench) -> None:
     secret = bench.added(lag_s=3600)
 
-    proof = bench.prover(patience_s=30).prove(secret, [], AT_HOME, way="stack's credential")
+    proof = bench.prober(patience_s=30).prove(secret, [], AT_HOME, way="stack's credential")
 
     assert not proof.passed
     assert "gave no tokens for 30 s: the client secret is wrong" in proof.sentence
@@ -140,12 +139,12 @@ def test_prover_gives_up_when_patience_is_over_and_says_what_was_answered(bench:
     assert bench.slept_s <= 30
 
 
-def test_prover_asks_no_further_where_an_organisation_cannot_tell_and_falls_back_to_the_home_tenant(
+def test_prober_asks_no_further_where_an_organisation_cannot_tell_and_falls_back_to_the_home_tenant(
     bench: Bench,
 ) -> None:
     gone = Organisation(FABRIKAM, "Fabrikam")
 
-    proof = bench.prover().prove(bench.current, [AT_CONTOSO, gone], AT_HOME, way="stack's credential")
+    proof = bench.prober().prove(bench.current, [AT_CONTOSO, gone], AT_HOME, way="stack's credential")
 
     assert proof.passed
     assert proof.organisations == ("the home tenant",)
@@ -153,10 +152,10 @@ def test_prover_asks_no_further_where_an_organisation_cannot_tell_and_falls_back
     assert bench.slept_s == 0
 
 
-def test_prover_proves_in_consented_organisations_without_the_home_tenant(bench: Bench) -> None:
+def test_prober_proves_in_consented_organisations_without_the_home_tenant(bench: Bench) -> None:
     bench.consent()
 
-    proof = bench.prover().prove(bench.current, [AT_CONTOSO], AT_HOME, way="stack's credential")
+    proof = bench.prober().prove(bench.current, [AT_CONTOSO], AT_HOME, way="stack's credential")
 
     assert proof.organisations == ("Contoso",)
 
@@ -186,7 +185,7 @@ def test_clock_that_is_off_by_minutes_is_refused_by_the_answers_date(bench: Benc
     clock = ClockSkew(lambda: datetime.now(UTC) + timedelta(seconds=off))
     bench.session.hooks["response"].append(clock)
 
-    bench.prover().prove(bench.current, [], AT_HOME, way="stack's credential")
+    bench.prober().prove(bench.current, [], AT_HOME, way="stack's credential")
 
     with pytest.raises(UsageError, match=says) as refused:
         clock.check()
@@ -198,7 +197,7 @@ def test_clock_that_is_right_is_no_matter(bench: Bench) -> None:
     clock.check()  # nobody was asked yet
     bench.session.hooks["response"].append(clock)
 
-    bench.prover().prove(bench.current, [], AT_HOME, way="stack's credential")
+    bench.prober().prove(bench.current, [], AT_HOME, way="stack's credential")
 
     assert clock.offset_s is not None
     clock.check()
@@ -207,8 +206,8 @@ def test_clock_that_is_right_is_no_matter(bench: Bench) -> None:
 # Through the platform ----------------------------------------------------------------------------------------------
 
 
-def through(bench: Bench, **changed: Any) -> PlatformProver:
-    return PlatformProver(bench.prover(20), bench.outputs.model_copy(update=changed), bench.environ)
+def through(bench: Bench, **changed: Any) -> PlatformProber:
+    return PlatformProber(bench.prober(20), bench.outputs.model_copy(update=changed), bench.environ)
 
 
 def test_platform_that_takes_tokens_itself_is_asked_for_them(bench: Bench) -> None:
@@ -235,7 +234,7 @@ def test_platform_that_shows_nothing_is_said_to_prove_nothing(bench: Bench) -> N
     proof = through(bench, platform=silent).prove(1, bench.current, [], AT_HOME)
 
     assert (proof.passed, proof.way) == (True, NEITHER)
-    assert "shows neither tokens nor credentials; it was given generation 1" in proof.sentence
+    assert "shows neither tokens nor credentials; the connector uses generation 1" in proof.sentence
 
 
 @pytest.mark.parametrize(
@@ -290,10 +289,8 @@ class Further:
         return proofs
 
     def proofs(self) -> Proofs:
-        folder, unused = self.folder, None
-        environment = StackEnvironment(folder, "test", "emulator", folder, folder.as_uri(), None)
-        log = RotationLog(OpenStack(unused, unused, environment, {}, guarded=True), print)  # type: ignore[arg-type]
-        file = SettingsFile(folder, "test", emulated=True, overlay=False)
+        log = RotationLog(open_stack(self.folder, "test", "emulator"), print)
+        file = SettingsFile(self.folder, "test", emulated=True, overlay=False)
         return Proofs(
             self.bench.endpoints,
             self.bench.outputs,  # as they were when the run began
@@ -305,11 +302,10 @@ class Further:
             now=lambda: datetime.now(UTC),
         )
 
-    def state(self) -> StackState:
+    def state(self) -> CredentialState:
         held = {1: LiveCredential(1, "secret", "key-1", self.bench.current, None)}
-        return replace(
-            read_state(exported([1], 1, password(1), pushed=1), where="stack test"), outputs=self.outputs, held=held
-        )
+        state = StackState(exported([1], 1, password(1), pushed=1)).credential_state(where="stack test")
+        return replace(state, outputs=self.outputs, credentials=held)
 
 
 def test_credential_is_proved_through_each_further_platform_too(bench: Bench, tmp_path: Path) -> None:
@@ -358,7 +354,7 @@ def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(b
     graph.patch(f"/applications/{bench.outputs.application_object_id}", {"keyCredentials": [key]})
     further = Further(bench, tmp_path)
     own = LiveCredential(2, "certificate", "key-2", None, None)  # the state has no private key of the user's
-    state = replace(further.state(), held={2: own})
+    state = replace(further.state(), credentials={2: own})
 
     with further.proofs() as proofs:
         assert proofs.before_use(2, state)
@@ -392,7 +388,7 @@ def test_check_kind_refuses_what_the_platform_cannot_hold(bench: Bench) -> None:
 
 
 def test_new_certificate_needs_its_files_where_the_old_one_was_brought_along(bench: Bench) -> None:
-    state = read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
+    state = StackState(exported([3], 3, password(3), pushed=3)).credential_state(where="stack prod")
 
     def brought_along(*numbers: int) -> CredentialSettings:
         files = {number: {"certificate_file": "a.pem", "private_key_file": "a.key"} for number in numbers}

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orgcal.cli.status import as_lines
 from orgcal.consent.links import consent_url
-from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.clouds import CloudEndpoints, load_endpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
@@ -21,16 +22,16 @@ from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.operations.adopt import live_application, patched
-from orgcal.operations.adoption import plan_adoption
-from orgcal.operations.status import look
+from orgcal.operations.adopt import live_application, patched, plan_adoption
+from orgcal.operations.status import Status, read_status
 from orgcal.operations.sweep import _is_ours, find_orphans, remove_orphan
 from orgcal.platforms import PlatformCredential, open_platform
-from orgcal.stack.held import read_state
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, deploy
+from tests.support.open_stacks import open_stack
+from tests.support.stack_exports import state_with
 
 TAG = "orgcal:orgcal/prod"
 
@@ -59,6 +60,14 @@ def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> None:
 
 
 # --- status ---
+
+
+def look(
+    outputs: StackOutputs, tenants: list[Tenant], environ: Mapping[str, str], *, now: datetime | None = None
+) -> Status:
+    registry = SimpleNamespace(tenants=lambda: iter(tenants))
+    known: dict[str, Any] = {"endpoints": load_endpoints("emulator", environ), "outputs": outputs, "registry": registry}
+    return read_status(open_stack(Path(__file__).parent, cloud="emulator", environ=environ, **known), now=now)
 
 
 def test_status_tells_the_three_states_of_permissions(
@@ -126,11 +135,11 @@ def test_status_compares_the_credential_in_each_further_platform(
         assert found.ok is not bool(found.drift)
         return " ".join(found.drift)
 
-    assert drift().startswith("also_push_to.app: no credential is there; repair: pulumi up --refresh")
+    assert drift().startswith("also_push_to.app: it has no credential; repair: pulumi up --refresh")
     platform.push_credentials(outputs.connector_key, ours)
     assert drift() == ""
     platform.push_credentials(outputs.connector_key, replace(ours, credential=ClientSecret("typed-in")))
-    assert drift().startswith("also_push_to.app: another secret than the stack's")
+    assert drift().startswith("also_push_to.app: its secret is not the stack's")
     platform.push_credentials(outputs.connector_key, replace(ours, client_id="other", generation=7))
     assert "client id other instead of" in drift()
     assert "generation 7 instead of 1" in drift()
@@ -142,19 +151,6 @@ def test_status_compares_the_credential_in_each_further_platform(
 
 
 # --- sweep ---
-
-
-def state_with(**ids: str) -> Any:
-    """An exported state that holds these: `application`, `principal`, `key`."""
-    kinds = {
-        "application": ("azuread:index/application:Application", "objectId"),
-        "principal": ("azuread:index/servicePrincipal:ServicePrincipal", "objectId"),
-        "key": ("azuread:index/applicationPassword:ApplicationPassword", "keyId"),
-    }
-    resources = [
-        {"type": kinds[kind][0], "custom": True, "outputs": {kinds[kind][1]: value}} for kind, value in ids.items()
-    ]
-    return read_state({"deployment": {"resources": resources}})
 
 
 def made(graph: GraphClient, *, tags: tuple[str, ...] = (TAG,)) -> dict[str, Any]:

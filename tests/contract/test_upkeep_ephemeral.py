@@ -13,16 +13,21 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import EPHEMERAL_TAG, deployment_tag
 from orgcal.entra.session import new_session
-from orgcal.operations.orphaned_previews import Leftovers, find_abandoned, own_connector, remove_abandoned
-from orgcal.operations.purge import PATIENCE_S, purge_deleted
+from orgcal.operations.orphaned_previews import (
+    EphemeralStacks,
+    find_orphaned_previews,
+    own_connector,
+    remove_orphaned_preview,
+)
+from orgcal.operations.purge_stack import PATIENCE_S, purge_deleted
 from orgcal.patience import Clock
 from orgcal.platforms import ConnectorSettings, PlatformCredential, open_platform
-from orgcal.stack.held import Held
+from orgcal.stack.state import StackState
 from tests.support.deployed_connector import operator_graph
+from tests.support.stack_exports import state_with
 
 PROJECT, ORIGIN_KEY = "orgcal", "outlook"
 LOCAL = {"kind": "local"}
-NOTHING = Held(frozenset(), frozenset(), frozenset(), frozenset())
 
 
 @pytest.fixture
@@ -51,23 +56,23 @@ def live(graph: GraphClient) -> set[str]:
 
 
 def look(
-    graph: GraphClient, states: Mapping[str, Held], environ: Mapping[str, str], *, older_than: timedelta = timedelta()
-) -> Leftovers:
-    return find_abandoned(
+    graph: GraphClient,
+    states: Mapping[str, StackState],
+    environ: Mapping[str, str],
+    *,
+    older_than: timedelta = timedelta(),
+) -> EphemeralStacks:
+    return find_orphaned_previews(
         graph,
         PROJECT,
         states.get,
         older_than=older_than,
         now=datetime.now(UTC) + timedelta(minutes=1),
-        connector_of=own_connector(LOCAL, ORIGIN_KEY, environ),
+        connector_of=own_connector(open_platform(LOCAL, environ), ORIGIN_KEY),
     )
 
 
-def holding(*application_ids: str) -> Held:
-    return Held(frozenset(application_ids), frozenset(), frozenset(), frozenset())
-
-
-def test_abandoned_are_only_ephemeral_applications_that_no_state_holds(
+def test_orphaned_previews_are_only_ephemeral_applications_in_no_state(
     graph: GraphClient, emulator_environ: Mapping[str, str]
 ) -> None:
     gone = make(graph, "pr-1", EPHEMERAL_TAG)
@@ -80,16 +85,16 @@ def test_abandoned_are_only_ephemeral_applications_that_no_state_holds(
     )
     graph.post("/applications", {"displayName": "no stack", "tags": [EPHEMERAL_TAG]})
 
-    states = {"pr-2": holding(held["id"])}
+    states = {"pr-2": state_with(application=held["id"])}
     found = look(graph, states, emulator_environ)
 
-    assert {item.application.application_object_id for item in found.abandoned} == {gone["id"], second["id"]}
-    assert [item.stack for item in found.abandoned] == ["pr-1", "pr-2"]
+    assert {item.application.application_object_id for item in found.orphaned} == {gone["id"], second["id"]}
+    assert [item.stack for item in found.orphaned] == ["pr-1", "pr-2"]
     assert found.deployed == ["pr-2"]
-    assert look(graph, states, emulator_environ, older_than=timedelta(hours=1)) == Leftovers([], [])
+    assert look(graph, states, emulator_environ, older_than=timedelta(hours=1)) == EphemeralStacks([], [])
 
 
-def test_abandoned_application_is_removed_for_good_with_its_connector(
+def test_orphaned_preview_is_removed_for_good_with_its_connector(
     graph: GraphClient, emulator_environ: Mapping[str, str]
 ) -> None:
     before = live(graph)
@@ -104,20 +109,20 @@ def test_abandoned_application_is_removed_for_good_with_its_connector(
     platform.register_connection(f"{ORIGIN_KEY}-pr-1", "22222222-2222-2222-2222-222222222222")
     graph.delete(f"/applications/{binned['id']}")
 
-    found = look(graph, {}, emulator_environ).abandoned
+    found = look(graph, {}, emulator_environ).orphaned
     assert {(item.stack, item.deleted, item.connector_key) for item in found} == {
         ("pr-1", False, f"{ORIGIN_KEY}-pr-1"),
         ("pr-2", True, ""),  # another application uses that connector
     }
     for item in found:
-        assert remove_abandoned(graph, item, LOCAL, emulator_environ).missing == []
+        assert remove_orphaned_preview(graph, item, platform).missing == []
 
     assert live(graph) == before
     assert in_bin(graph) == set()
     assert platform.read_connector(f"{ORIGIN_KEY}-pr-1") is None
     assert platform.read_connector(f"{ORIGIN_KEY}-pr-2") is not None
     assert platform.read_connector(ORIGIN_KEY) is not None
-    assert look(graph, {}, emulator_environ) == Leftovers([], [])
+    assert look(graph, {}, emulator_environ) == EphemeralStacks([], [])
 
 
 def test_purge_takes_only_what_has_the_stacks_tag(graph: GraphClient) -> None:
@@ -125,9 +130,9 @@ def test_purge_takes_only_what_has_the_stacks_tag(graph: GraphClient) -> None:
     earlier = make(graph, "pr-1", principal=False)
     for made in (ours, other, earlier):
         graph.delete(f"/applications/{made['id']}")
-    held = Held(frozenset({ours["id"]}), frozenset({ours["principal_id"]}), frozenset(), frozenset())
+    before = state_with(application=ours["id"], principal=ours["principal_id"])
 
-    purged = purge_deleted(graph, deployment_tag(PROJECT, "pr-1"), held)
+    purged = purge_deleted(graph, deployment_tag(PROJECT, "pr-1"), before)
 
     assert set(purged.applications) == {ours["id"], earlier["id"]}
     assert purged.principals == [ours["principal_id"]]
@@ -144,11 +149,11 @@ def test_purge_waits_for_what_is_not_in_the_bin_yet_and_names_what_never_comes(g
         if clock[0] >= 4:
             graph.delete(f"/applications/{late['id']}") if late["id"] in live(graph) else None
 
-    purged = purge_deleted(graph, tag, holding(late["id"]), clock=Clock(lambda: clock[0], sleep))
+    purged = purge_deleted(graph, tag, state_with(application=late["id"]), clock=Clock(lambda: clock[0], sleep))
     assert purged.applications == [late["id"]]
     assert 4 <= clock[0] < 8
 
-    never = purge_deleted(graph, tag, holding("not there"), clock=Clock(lambda: clock[0], sleep))
+    never = purge_deleted(graph, tag, state_with(application="not there"), clock=Clock(lambda: clock[0], sleep))
     assert never.missing == ["not there"]
     assert clock[0] <= 8 + PATIENCE_S
 
@@ -157,4 +162,4 @@ def test_purge_of_nothing_asks_once_and_does_not_wait(graph: GraphClient) -> Non
     def sleep(seconds: float) -> None:
         raise AssertionError("there is nothing to wait for")
 
-    assert purge_deleted(graph, deployment_tag(PROJECT, "pr-1"), NOTHING, clock=Clock(sleep=sleep)).count == 0
+    assert purge_deleted(graph, deployment_tag(PROJECT, "pr-1"), StackState({}), clock=Clock(sleep=sleep)).count == 0

@@ -250,16 +250,16 @@ def mangled(graph: ScriptedGraph, mangle: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mangle", "strange"), [("missing", 0), ("doubled", 4), ("unknown", 2), ("shuffled", 0), ("no object", 1)]
+    ("mangle", "unusable"), [("missing", 0), ("doubled", 4), ("unknown", 2), ("shuffled", 0), ("no object", 1)]
 )
-def test_reading_with_mangled_batches_counts_each_user_once(graph: ScriptedGraph, mangle: str, strange: int) -> None:
+def test_reading_with_mangled_batches_counts_each_user_once(graph: ScriptedGraph, mangle: str, unusable: int) -> None:
     graph.users = users(40)
     mangled(graph, mangle)
 
     outcome = read(graph, pace=replace(PACE, fixed=1))
 
     assert outcome.tally.counts[OK] == 40
-    assert outcome.strange == strange
+    assert outcome.unusable == unusable
 
 
 @pytest.mark.parametrize(

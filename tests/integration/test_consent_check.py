@@ -9,7 +9,7 @@ import pytest
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.consent import ConsentService
-from orgcal.consent.check import CheckedTenant, check_tenants
+from orgcal.consent.check import REMEMBERED_S, CheckedTenant, RememberedCredential, check_tenants
 from orgcal.consent.links import consent_url
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
@@ -23,6 +23,7 @@ from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, declared, deploy, operator_graph
+from tests.support.fake_time import FakeTime
 
 
 @pytest.fixture
@@ -161,6 +162,18 @@ def test_check_with_a_wrong_credential_of_our_own_changes_no_state(
 
     assert (result.probe.access, result.tenant.state) == ("credential refused", State.CONSENTED)
     assert "secret is wrong" in result.probe.sentence
+
+
+def test_credential_of_a_long_check_is_read_again_after_a_while() -> None:
+    time, reads = FakeTime(), iter(["first", "second"])
+    credential = RememberedCredential(lambda: ClientSecret(next(reads)), time.clock())
+
+    given = [credential()]
+    for seconds in (REMEMBERED_S - 1, 1):
+        time.sleep(seconds)
+        given.append(credential())
+
+    assert given == [ClientSecret("first"), ClientSecret("first"), ClientSecret("second")]
 
 
 def test_check_of_all_takes_a_fresh_token_of_each(

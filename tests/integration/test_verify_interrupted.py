@@ -79,7 +79,7 @@ def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> S
 @pytest.fixture
 def options(outputs: StackOutputs, emulator_environ: Mapping[str, str]) -> Options:
     connector, given = from_outputs(outputs)
-    return Options(replace(connector, outputs=None), environ=emulator_environ, given_credentials=given)
+    return Options(replace(connector, outputs=None), environ=emulator_environ, given_credential=given)
 
 
 class Breaking:

@@ -62,7 +62,7 @@ def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> Callable[[str, 
 @pytest.fixture
 def options(outputs: StackOutputs, emulator_environ: Mapping[str, str]) -> Options:
     connector, given = from_outputs(outputs)
-    return Options(connector, environ=emulator_environ, given_credentials=given)
+    return Options(connector, environ=emulator_environ, given_credential=given)
 
 
 def summarised(targets: list[Target], options: Options) -> Summary:
@@ -355,7 +355,7 @@ def test_probe_of_events_with_basic_scopes_expects_that_bodies_are_kept_back(
     connector, given = from_outputs(outputs)
     url = consent_url(endpoints, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
     answer(endpoints, url, "admin@contoso.example", follow=False)
-    options = Options(connector, environ=emulator_environ, given_credentials=given, probes=frozenset({"events"}))
+    options = Options(connector, environ=emulator_environ, given_credential=given, probes=frozenset({"events"}))
 
     found = checks(summarised(TARGETS, options), CONTOSO)
 

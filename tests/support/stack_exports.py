@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orgcal.stack.state import StackState
+
 SECRET = "4dabf18193072939515e22adb298388d"
 URN = "urn:pulumi:prod::orgcal::"
 PASSWORD = "azuread:index/applicationPassword:ApplicationPassword"
 CERTIFICATE = "azuread:index/applicationCertificate:ApplicationCertificate"
+APPLICATION = "azuread:index/application:Application"
+PRINCIPAL = "azuread:index/servicePrincipal:ServicePrincipal"
 TRUST = "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential"
 MOMENT = "2026-11-01T00:00:00Z"
 
@@ -79,3 +83,10 @@ def exported(
     if pushed is not None:
         resources.append(resource("orgcal:index:ConnectorCredentials", "outlook-calendar", {"generation": pushed}))
     return {"deployment": {"resources": resources, **more}}
+
+
+def state_with(*, application: str = "", principal: str = "", key: str = "") -> StackState:
+    """The state of a stack with these objects, by the ids that Graph gave them."""
+    made = [(APPLICATION, "objectId", application), (PRINCIPAL, "objectId", principal), (PASSWORD, "keyId", key)]
+    resources = [resource(kind, "outlook-calendar", outputs={name: value}) for kind, name, value in made if value]
+    return StackState({"deployment": {"resources": resources}})

@@ -8,7 +8,8 @@ from pathlib import Path
 from orgcal.ci.lint import lint_stack
 from orgcal.ci.preview import MAX_COMMENT, as_markdown
 from orgcal.platforms.model import NOT_SHOWN
-from orgcal.stack.preview_redacted import Change, Preview, without_secrets
+from orgcal.stack.preview_redacted import Change, Preview
+from orgcal.stack.state import replace_secrets
 
 SECRET = {
     "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
@@ -16,10 +17,10 @@ SECRET = {
 }
 
 
-def test_without_secrets_leaves_nothing_encrypted_at_any_depth_and_the_rest_as_it_is() -> None:
+def test_replace_secrets_leaves_nothing_encrypted_at_any_depth_and_the_rest_as_it_is() -> None:
     state = {"resources": [{"outputs": {"value": SECRET, "list": [SECRET, 1]}, "inputs": {"name": "x"}}]}
 
-    copied = without_secrets(state)
+    copied = replace_secrets(state, NOT_SHOWN)
 
     assert "ciphertext" not in json.dumps(copied)
     assert copied["resources"][0]["inputs"] == {"name": "x"}

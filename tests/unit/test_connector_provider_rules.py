@@ -65,7 +65,7 @@ def test_connector_check_fills_defaults_in() -> None:
 
 
 def test_connector_check_unknown_platform_kind_is_refused_with_the_nearest() -> None:
-    assert "did you mean 'nango'?" in refusals(Connector(), {**ENTRY, "platform": {"kind": "nagno"}})["platform"]
+    assert "did you mean nango?" in refusals(Connector(), {**ENTRY, "platform": {"kind": "nagno"}})["platform"]
 
 
 def test_connector_check_settings_that_a_platform_cannot_keep_are_refused() -> None:

@@ -14,6 +14,8 @@ from orgcal.operations.ephemeral import create, origin_notes
 from orgcal.operations.orphaned_previews import _is_older
 from orgcal.operations.purge_stack import refuse_purge
 from orgcal.settings import read_core_settings, read_settings
+from orgcal.stack.open_stack import OpenStack
+from tests.support.platform_cases import SETTINGS
 
 DEV = Path(__file__).resolve().parents[2] / "Pulumi.dev.yaml"
 NOW = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
@@ -138,12 +140,13 @@ def test_copy_of_a_copy_is_refused(tmp_path: Path) -> None:
     [
         ({"kind": "local"}, False),
         ({"kind": "nango"}, False),
-        ({"kind": "file", "path": "a.yaml"}, False),
-        ({"kind": "file", "path": "a.yaml", "at": "connector"}, True),
-        ({"kind": "file", "path": ".env", "names": {}}, True),
-        ({"kind": "github-environment", "repository": "a/b", "environment": "production"}, True),
-        ({"kind": "http", "read": {"path": "/connectors/{key}"}}, False),
-        ({"kind": "http", "read": {"path": "/connector"}}, True),
+        (SETTINGS["file-yaml"], False),
+        ({**SETTINGS["file-yaml"], "at": "connector"}, True),
+        (SETTINGS["file-dotenv"], True),
+        ({**SETTINGS["file-dotenv"], "at": "connectors.{key}"}, True),
+        (SETTINGS["github-environment"], True),
+        (SETTINGS["nylas"], False),
+        ({**SETTINGS["nylas"], "credentials": {"push": {"method": "PUT", "path": "/connector"}}}, True),
     ],
 )
 def test_copy_that_would_overwrite_the_origins_credentials_is_refused(
@@ -218,7 +221,7 @@ def test_purge_is_refused_where_somebody_may_miss_it(
 ) -> None:
     write(tmp_path, entra={"cloud": cloud}, **settings)
     if not says:
-        refuse_purge(tmp_path, "prod")
+        refuse_purge(OpenStack("prod", {}, project=tmp_path))
         return
     with pytest.raises(UsageError, match=says):
-        refuse_purge(tmp_path, "prod")
+        refuse_purge(OpenStack("prod", {}, project=tmp_path))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
-from orgcal.platforms import KINDS, ConnectorSettings, capabilities_of, place_of, table, unsuitable
+from orgcal.platforms import ConnectorSettings, capabilities_of, check_settings, place_of, platform_kinds
+from orgcal.platforms.docs_tables import PAGE, example, table, with_tables
+from orgcal.settings.platform_rules import unsuitable
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "platforms.md").read_text(encoding="utf-8")
+TEXT = PAGE.read_text(encoding="utf-8")
 EXAMPLES = [
     found["platform"]
     for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
@@ -18,14 +19,24 @@ EXAMPLES = [
 ]
 
 
-def test_docs_table_is_generated_from_the_code() -> None:
-    found = re.search(r"<!-- capabilities:.*?-->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
-    assert found is not None
-    assert found[1] == table.render(), "run: python -m orgcal.platforms.table"
+def test_docs_tables_are_those_of_the_code() -> None:
+    assert with_tables(TEXT) == TEXT, "run: .venv/bin/python -m orgcal.platforms.docs_tables"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in platform_kinds() if kind != "local"])
+def test_docs_have_a_table_of_each_kind_that_has_settings(kind: str) -> None:
+    assert f"<!-- table {kind} -->" in TEXT
+    for setting in platform_kinds()[kind].model_fields.keys() - {"kind"}:
+        assert f"\n| `{setting}` | " in table(kind)
+
+
+@pytest.mark.parametrize("kind", platform_kinds())
+def test_examples_in_errors_are_settings_that_are_accepted(kind: str) -> None:
+    assert check_settings(example(kind)) == []
 
 
 def test_docs_show_an_example_of_every_kind() -> None:
-    assert {example["kind"] for example in EXAMPLES} == set(KINDS)
+    assert {example["kind"] for example in EXAMPLES} == set(platform_kinds())
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.get("name", example["kind"]))
@@ -50,5 +61,6 @@ def test_unsuitable_names_every_pair_that_cannot_work() -> None:
     ]
     assert unsuitable({"kind": "local"}, declared, "certificate") == []
     assert unsuitable({"kind": "nagno"}, declared, "secret") == [
-        "orgcal:connector.platform.kind: found 'nagno'; did you mean 'nango'?"
+        'orgcal:connector.platform.kind: found "nagno" (did you mean nango?); expected one of file, '
+        "github-environment, http, local, nango; repair: pulumi config set --path orgcal:connector.platform.kind nango"
     ]

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from orgcal.errors import ConfigError, PlatformError
 from orgcal.files import dotenv, yaml_edit
-from orgcal.platforms import capabilities_of, open_platform, place_of
+from orgcal.platforms import (
+    capabilities_of,
+    check_settings,
+    open_platform,
+    place_of,
+    platform_kinds,
+    read_platform,
+)
 from tests.support.platform_cases import NYLAS, SETTINGS
 
 YAML = """\
@@ -186,24 +193,40 @@ def test_dotenv_any_text_survives(values: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("settings", "problems"),
     [
-        ({"kind": "file"}, ["platform.path: missing", "platform.callback_url: missing"]),
-        ({"kind": "file", "path": "a.env", "callback_url": "u"}, ["platform.names: missing"]),
-        ({"kind": "file", "path": "a", "callback_url": "u", "format": "toml"}, ["expected one of yaml, json, dotenv"]),
-        ({"kind": "file", "path": "a", "callback_url": "u", "names": {"clientid": "X"}}, ["names.clientid: unknown"]),
-        ({"kind": "local", "url": "x"}, ["platform.url: unknown setting"]),
-        ({"kind": "github-environment"}, ["repository: missing", "environment: missing", "callback_url: missing"]),
+        ({"kind": "file"}, ["platform.path: found nothing", "platform.callback_url: found nothing"]),
+        (
+            {"kind": "file", "path": "a.env", "callback_url": "u"},
+            ["platform.names: found nothing; expected field -> its name"],
+        ),
+        ({"kind": "file", "path": "a", "callback_url": "u", "format": "toml"}, ["expected yaml, json or dotenv"]),
+        (
+            {"kind": "file", "path": "a", "callback_url": "u", "names": {"clientid": "X"}},
+            ['names: found "clientid"; expected field -> its name in the file'],
+        ),
+        ({"kind": "local", "url": "x"}, ["platform.url: found a setting that does not exist"]),
+        (
+            {"kind": "github-environment"},
+            ["repository: found nothing", "environment: found nothing", "callback_url: found nothing"],
+        ),
         ({**SETTINGS["github-environment"], "repository": "x", "prefix": "github_"}, ["owner/name", "capitals"]),
         ({**SETTINGS["nylas"], "auth_value": "Bearer abc"}, ["must hold {api_key}"]),
         ({**SETTINGS["nylas"], "callback_url": ""}, ["give either this or entry.fields.callback_url"]),
-        ({**SETTINGS["nylas"], "credentials": {}}, ["credentials.push: missing"]),
+        ({**SETTINGS["nylas"], "credentials": {}}, ["credentials.push: found nothing"]),
         ({**SETTINGS["nylas"], "entry": {"read": {"method": "GET", "path": "/x"}}}, ["needs read, create and delete"]),
         (
             {**SETTINGS["nylas"], "credentials": {"push": {"method": "PUSH", "path": "x/{client_secret}", "bdy": 1}}},
-            ["credentials.push.method: found 'PUSH'", "credentials.push.path: found", "credentials.push.bdy: unknown"],
+            [
+                'credentials.push.method: found "PUSH"',
+                "credentials.push.path: found",
+                "credentials.push.bdy: found a setting that does not exist (did you mean body?)",
+            ],
         ),
         (
             {**SETTINGS["nylas"], "entry": {"push": {}}, "credentials": {**NYLAS["credentials"], "delete": {}}},
-            ["entry.push: unknown; known are read, create, update, delete, fields", "credentials.delete: unknown"],
+            [
+                "entry.push: found a setting that does not exist; expected one of read, create, update, delete, fields",
+                "credentials.delete: found a setting that does not exist",
+            ],
         ),
         (
             {
@@ -242,5 +265,77 @@ def test_places_of_two_accounts_differ_and_key_files_do_not_move_anything() -> N
 
 
 def test_open_platform_of_no_kind_is_refused() -> None:
-    with pytest.raises(ConfigError, match="found None; known are file, github-environment, http, local, nango"):
+    with pytest.raises(
+        ConfigError, match="found nothing; expected one of file, github-environment, http, local, nango"
+    ):
         open_platform({}, {})
+
+
+def test_settings_problems_show_neither_a_password_in_an_address_nor_a_pasted_key() -> None:
+    told = check_settings(
+        {**SETTINGS["nylas"], "base_url": "https://ada:hush-1@api.example.com", "auth_value": "Bearer hush-2"}
+    )
+    assert len(told) == 2
+    assert "hush" not in "".join(told)
+
+
+def test_settings_problems_name_the_key_where_the_settings_are() -> None:
+    (told,) = check_settings({"kind": "nango", "bas_url": "x"}, "orgcal:connector.also_push_to.app")
+    assert told.startswith("orgcal:connector.also_push_to.app.bas_url: found a setting that does not exist")
+    assert "did you mean base_url?" in told
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(st.sampled_from(["read", "push", "method", "path", "body", "fields", "x"]), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(sorted(platform_kinds())),
+    st.dictionaries(
+        st.sampled_from(["names", "path", "entry", "credentials", "base_url", "token_scopes", "x"]), ANYTHING
+    ),
+)
+def test_settings_of_any_shape_are_accepted_or_told_by_lines(kind: str, others: dict[str, object]) -> None:
+    told = check_settings({"kind": kind, **others})
+    assert all(line.startswith("orgcal:connector.platform.") and "; repair: " in line for line in told)
+    if not told:
+        assert place_of({"kind": kind, **others}).startswith(f"{kind}:")
+
+
+DOTENV_NAMES = {"names": {"client_id": "ID", "client_secret": "SECRET"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "apart"),
+    [
+        ({"kind": "local"}, True),
+        ({"kind": "nango"}, True),
+        (SETTINGS["github-environment"], False),
+        (SETTINGS["nylas"], True),
+        ({**SETTINGS["file-yaml"], "at": "calendar"}, False),
+        (SETTINGS["file-yaml"], True),
+        ({**SETTINGS["file-dotenv"], "at": "connectors.{key}"}, False),
+        ({**SETTINGS["file-yaml"], "path": "{key}.env", **DOTENV_NAMES}, False),
+    ],
+)
+def test_platform_that_keeps_entries_apart_by_their_keys_is_known(settings: dict[str, object], apart: bool) -> None:
+    assert read_platform(settings).keeps_entries_apart is apart
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable"),
+    [
+        ({"kind": "local"}, ""),
+        (SETTINGS["file-yaml"], ""),
+        ({"kind": "nango"}, "NANGO_API_KEY_FILE"),
+        ({"kind": "nango", "key_file_variable": "MY_KEY_FILE"}, "MY_KEY_FILE"),
+        (SETTINGS["nylas"], "ORGCAL_PLATFORM_KEY_FILE"),
+        (SETTINGS["github-environment"], "GITHUB_TOKEN_FILE"),
+    ],
+)
+def test_platform_names_the_variable_of_its_key_file(settings: dict[str, object], variable: str) -> None:
+    assert read_platform(settings).key_variable == variable

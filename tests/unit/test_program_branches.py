@@ -23,11 +23,9 @@ from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.errors import ConfigError
 from orgcal.settings import Settings, parse_settings
 from provisioning.application import EntraApplication
-from provisioning.connector import CredentialLedger
 from provisioning.connector_resources import ConnectorEntries
-from provisioning.credentials import ApplicationCredentials, push
+from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
-from provisioning.inputs import ledger_inputs
 from provisioning.permissions import Declared
 from tests.support.program_mocks import program_test, use_mocks
 
@@ -98,7 +96,7 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     """The program without its looks at the home tenant; an output that is known once everything is registered."""
     provider = azuread.Provider("entra")
     declared = Declared(application_permissions(settings.connector.scopes), GRAPH_PRINCIPAL)
-    ledger = CredentialLedger("c", **ledger_inputs(settings, settings.credential.lifetime))
+    ledger = declare_ledger("c", settings, settings.credential.lifetime)
     connector = ConnectorEntries("c", settings, after=ledger)
     application = EntraApplication("c", settings, connector.callback_urls, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
@@ -230,7 +228,7 @@ def test_program_further_platforms_get_an_entry_and_the_credential_each(register
         (
             {"app": {"kind": "nagno"}},
             {},
-            "orgcal:connector.also_push_to.app.kind: found 'nagno'; did you mean 'nango'?",
+            'orgcal:connector.also_push_to.app.kind: found "nagno" (did you mean nango?)',
         ),
         ({"app": {"kind": "local"}}, {}, "orgcal:connector.also_push_to.app.kind: found 'local', the emulator's own"),
         ({"app": PLATFORM}, {}, "orgcal:connector.also_push_to.app: found the same place as orgcal:connector.platform"),
@@ -251,7 +249,7 @@ def test_program_further_platform_that_cannot_be_is_a_wrong_setting(
 
 def test_program_platform_is_checked_also_where_nothing_is_pushed() -> None:
     trust = {"issuer": "https://token.example.com", "subject": "connector:outlook"}
-    with pytest.raises(ConfigError, match="did you mean 'local'"):
+    with pytest.raises(ConfigError, match="did you mean local"):
         settings_with(
             connector={"platform": {"kind": "locl"}}, credential={"kind": "federated", "trusts": {"1": trust}}
         )
@@ -337,7 +335,7 @@ def _none_of(registered: Registered, kind: str) -> None:
 @pytest.mark.parametrize(
     ("platform", "credential", "said"),
     [
-        ({"kind": "locl"}, {}, "did you mean 'local'?"),
+        ({"kind": "locl"}, {}, "did you mean local?"),
         ({"kind": "nango"}, {"kind": "certificate"}, "orgcal:credential.kind: "),
     ],
 )

@@ -10,28 +10,28 @@ from typing import Any
 import pytest
 
 from orgcal.errors import UsageError
-from orgcal.rotation.checks import check_asked, check_new_generation, check_place, has_nothing_to_rotate
+from orgcal.rotation.checks import check_new_generation, check_place, check_request, has_nothing_to_rotate
 from orgcal.rotation.steps import RotationRequest
 from orgcal.settings import CredentialSettings
 from orgcal.stack.environment import StackEnvironment
-from orgcal.stack.state import GenerationRecord, StackState, read_state
+from orgcal.stack.state import CredentialState, GenerationRecord, StackState
 from tests.support.stack_exports import TRUST, exported, password, resource
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 TRUSTED = {"issuer": "https://token.example.com", "subject": "connector"}
 
 
-def one() -> StackState:
-    return read_state(exported([3], 3, password(3), pushed=3), where="stack prod")
+def one() -> CredentialState:
+    return StackState(exported([3], 3, password(3), pushed=3)).credential_state(where="stack prod")
 
 
-def two() -> StackState:
-    return read_state(exported([3, 4], 4, password(3), password(4), pushed=4), where="stack prod")
+def two() -> CredentialState:
+    return StackState(exported([3, 4], 4, password(3), password(4), pushed=4)).credential_state(where="stack prod")
 
 
-def trusting() -> StackState:
+def trusting() -> CredentialState:
     trust = resource(TRUST, "outlook-calendar-3", outputs={"credentialId": "trust-3"})
-    return read_state(exported([3], 3, trust), where="stack prod")
+    return StackState(exported([3], 3, trust)).credential_state(where="stack prod")
 
 
 def section(**changed: Any) -> CredentialSettings:
@@ -40,20 +40,20 @@ def section(**changed: Any) -> CredentialSettings:
 
 def test_rollback_without_an_old_generation_is_refused() -> None:
     with pytest.raises(UsageError, match="generation 3 is the only live one"):
-        check_asked(one(), section(), RotationRequest(rollback=True), NOW)
+        check_request(one(), section(), RotationRequest(rollback=True), NOW)
 
 
 def test_rollback_repeated_after_it_was_done_is_fine() -> None:
     state = one()
     withdrawn = {**state.entries, 4: GenerationRecord(NOW, NOW, NOW, NOW)}
 
-    check_asked(dataclasses.replace(state, entries=withdrawn), section(), RotationRequest(rollback=True), NOW)
+    check_request(dataclasses.replace(state, entries=withdrawn), section(), RotationRequest(rollback=True), NOW)
 
 
 def test_rollback_to_an_expired_generation_is_refused() -> None:
-    check_asked(two(), section(), RotationRequest(rollback=True), NOW)
+    check_request(two(), section(), RotationRequest(rollback=True), NOW)
     with pytest.raises(UsageError, match="generation 3 has expired"):
-        check_asked(two(), section(), RotationRequest(rollback=True), datetime(2030, 1, 1, tzinfo=UTC))
+        check_request(two(), section(), RotationRequest(rollback=True), datetime(2030, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("asked", [RotationRequest(now=True), RotationRequest(revoke=True)], ids=["now", "revoke"])
@@ -64,9 +64,9 @@ def test_rotation_of_a_federated_credential_is_refused_in_one_sentence(asked: Ro
     assert not has_nothing_to_rotate(trusting(), section(kinds={3: "federated"}, trusts={3: TRUSTED})), (
         "a secret is to take over"
     )
-    check_asked(trusting(), federated, RotationRequest(), NOW)
+    check_request(trusting(), federated, RotationRequest(), NOW)
     with pytest.raises(UsageError, match="tokens of its own, so there is nothing to rotate"):
-        check_asked(trusting(), federated, asked, NOW)
+        check_request(trusting(), federated, asked, NOW)
 
 
 def test_new_generation_that_would_be_a_trust_is_refused() -> None:

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from orgcal.operations.sweep import Orphan
 from orgcal.rotation.log import RotationLog
 from orgcal.rotation.proof import Proof
 from orgcal.rotation.steps import Action, RotationStep
-from orgcal.stack.environment import StackEnvironment
-from orgcal.stack.prepare import OpenStack
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import FILE_NAME, open_stack_registry
-
-
-def prepared(folder: Path, **environ: str) -> OpenStack:
-    environment = StackEnvironment(folder, "prod", "public", folder, folder.as_uri(), None)
-    unused: Any = None
-    return OpenStack(unused, unused, environment, environ, guarded=True)
+from tests.support.open_stacks import open_stack
 
 
 def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
     told: list[str] = []
     registry = open_stack_registry(tmp_path, "prod", {"ORGCAL_OPERATOR": "ada"})
-    log = RotationLog(prepared(tmp_path, ORGCAL_OPERATOR="ada"), told.append)
-
-    log.step(RotationStep(Action.ADD, 4, "asked for"))
-    log.proof(4, Proof(True, "3 fresh tokens", "stack's credential", ("Contoso",)))
-    log.proof(4, Proof(False, "no token", "platform's tokens"))
-    log.removed([Orphan("secret", "orgcal:orgcal/prod generation 4", "key", "object")])
+    with open_stack(tmp_path, environ={"ORGCAL_OPERATOR": "ada"}) as stack:
+        log = RotationLog(stack, told.append)
+        log.step(RotationStep(Action.ADD, 4, "asked for"))
+        log.proof(4, Proof(True, "3 fresh tokens", "stack's credential", ("Contoso",)))
+        log.proof(4, Proof(False, "no token", "platform's tokens"))
+        log.removed([Orphan("secret", "orgcal:orgcal/prod generation 4", "key", "object")])
 
     rows = list(registry.log())
     registry.close()
@@ -45,7 +37,7 @@ def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
 
 
 def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> None:
-    log = RotationLog(prepared(tmp_path), print)
+    log = RotationLog(open_stack(tmp_path), print)
 
     log.step(RotationStep(Action.ADD, 4, "asked for"))
 
@@ -60,13 +52,15 @@ def test_log_samples_the_organisations_that_have_consented(tmp_path: Path) -> No
         registry.set_state(name.lower(), state)
     registry.close()
 
-    assert [item.name for item in RotationLog(prepared(tmp_path), print).sample("seed")] == ["Contoso"]
+    with open_stack(tmp_path) as stack:
+        assert [item.name for item in RotationLog(stack, print).sample("seed")] == ["Contoso"]
 
 
 def test_log_that_cannot_be_written_stops_no_rotation(tmp_path: Path) -> None:
     told: list[str] = []
     (tmp_path / "file").write_text("")
-    log = RotationLog(prepared(tmp_path, ORGCAL_REGISTRY_URL=f"sqlite:///{tmp_path}/file/tenants.sqlite"), told.append)
+    environ = {"ORGCAL_REGISTRY_URL": f"sqlite:///{tmp_path}/file/tenants.sqlite"}
+    log = RotationLog(open_stack(tmp_path, environ=environ), told.append)
 
     log.step(RotationStep(Action.ADD, 4, "asked for"))
 

@@ -11,12 +11,12 @@ from orgcal.durations import in_words, parse_duration
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import UsageError
 from orgcal.settings import GenerationSet
-from orgcal.stack.state import StackState, read_state
+from orgcal.stack.state import CredentialState, StackState
 from tests.support.stack_exports import CERTIFICATE, PASSWORD, TRUST, URN, exported, password, record, resource, secret
 
 
-def read(said: dict[str, Any]) -> StackState:
-    return read_state(said, where="stack prod")
+def read(said: dict[str, Any]) -> CredentialState:
+    return StackState(said).credential_state(where="stack prod")
 
 
 def test_state_tells_ledger_credentials_and_what_is_pushed() -> None:
@@ -24,8 +24,8 @@ def test_state_tells_ledger_credentials_and_what_is_pushed() -> None:
 
     assert state.complete
     assert state.ledger == GenerationSet((3, 4), 3)
-    assert {number: item.key_id for number, item in state.held.items()} == {3: "key-3", 4: "key-4"}
-    assert state.held[4].credential == ClientSecret("secret-4")
+    assert {number: item.key_id for number, item in state.credentials.items()} == {3: "key-3", 4: "key-4"}
+    assert state.credentials[4].credential == ClientSecret("secret-4")
     assert state.pushed == {3}
     assert "secret-4" not in repr(state)
     assert "told-by-the-outputs" not in repr(state)
@@ -43,8 +43,12 @@ def test_state_tells_a_certificate_with_its_key_and_a_trust_without_material() -
         )
     )
 
-    assert state.held[3].credential == ClientCertificate("KEY", "CERT")
-    assert (state.held[4].kind, state.held[4].key_id, state.held[4].credential) == ("federated", "trust-4", None)
+    assert state.credentials[3].credential == ClientCertificate("KEY", "CERT")
+    assert (state.credentials[4].kind, state.credentials[4].key_id, state.credentials[4].credential) == (
+        "federated",
+        "trust-4",
+        None,
+    )
     assert state.complete, "nothing is pushed to a platform that proves itself"
 
 
@@ -62,11 +66,11 @@ def pending(kind: str, of: str) -> dict[str, Any]:
     return {"type": kind, "resource": {"urn": f"{URN}{of}::outlook-calendar", "type": of}}
 
 
-def further(said: dict[str, Any], generation: int) -> dict[str, Any]:
+def further(export: dict[str, Any], generation: int) -> dict[str, Any]:
     """The same with what a further platform (`also_push_to`) has."""
     pushed = resource("orgcal:index:ConnectorCredentials", "outlook-calendar-vault", {"generation": generation})
-    said["deployment"]["resources"].append(pushed)
-    return said
+    export["deployment"]["resources"].append(pushed)
+    return export
 
 
 INCOMPLETE = {

@@ -27,25 +27,25 @@ def entry(
 
 def alone(expires_in: timedelta = 180 * DAY, **changed: object) -> RotationState:
     """Generation 3 and nothing else."""
-    found = RotationState((3,), 3, {3: entry(expires_in)}, held=frozenset({3}))
-    return replace(found, **changed)  # type: ignore[arg-type]
+    state = RotationState((3,), 3, {3: entry(expires_in)}, made=frozenset({3}))
+    return replace(state, **changed)  # type: ignore[arg-type]
 
 
 def added(**changed: object) -> RotationState:
     """Generation 4 is made and not in use yet."""
-    found = RotationState((3, 4), 3, {3: entry(), 4: entry()}, held=frozenset({3, 4}))
-    return replace(found, **changed)  # type: ignore[arg-type]
+    state = RotationState((3, 4), 3, {3: entry(), 4: entry()}, made=frozenset({3, 4}))
+    return replace(state, **changed)  # type: ignore[arg-type]
 
 
 def activated(superseded: timedelta | None = DAY, **changed: object) -> RotationState:
     """Generation 4 is in use, 3 was superseded so long ago."""
-    found = RotationState((3, 4), 4, {3: entry(superseded=superseded), 4: entry()}, held=frozenset({3, 4}))
-    return replace(found, **changed)  # type: ignore[arg-type]
+    state = RotationState((3, 4), 4, {3: entry(superseded=superseded), 4: entry()}, made=frozenset({3, 4}))
+    return replace(state, **changed)  # type: ignore[arg-type]
 
 
 def rolled_back() -> RotationState:
     """Generation 3 is in use again, 4 was."""
-    return RotationState((3, 4), 3, {3: entry(), 4: entry(superseded=DAY)}, held=frozenset({3, 4}))
+    return RotationState((3, 4), 3, {3: entry(), 4: entry(superseded=DAY)}, made=frozenset({3, 4}))
 
 
 ask = RotationRequest
@@ -69,7 +69,7 @@ CASES: list[tuple[str, RotationState, RotationRequest, Action, int]] = [
     ("added, revoke", added(), ask(revoke=True), Action.ACTIVATE, 4),
     ("added, roll back", added(), ask(rollback=True), Action.WITHDRAW, 4),
     ("added and expired", added(entries={3: entry(), 4: entry(-DAY)}), ask(), Action.WITHDRAW, 4),
-    ("adding was interrupted", added(complete=False, held=frozenset({3})), ask(), Action.FINISH, 3),
+    ("adding was interrupted", added(complete=False, made=frozenset({3})), ask(), Action.FINISH, 3),
     ("activated, in its overlap", activated(6 * DAY), ask(), Action.WAIT, 3),
     ("activated, overlap over", activated(7 * DAY), ask(), Action.RETIRE, 3),
     ("activated, longer overlap", activated(7 * DAY), ask(overlap=8 * DAY), Action.WAIT, 3),
@@ -82,7 +82,7 @@ CASES: list[tuple[str, RotationState, RotationRequest, Action, int]] = [
      Action.RETIRE, 3),
     ("activation was interrupted", activated(complete=False), ask(), Action.FINISH, 4),
     ("activation was interrupted, roll back", activated(complete=False), ask(rollback=True), Action.ROLL_BACK, 3),
-    ("old is gone, roll back", activated(complete=False, held=frozenset({4})), ask(rollback=True), Action.FINISH, 4),
+    ("old is gone, roll back", activated(complete=False, made=frozenset({4})), ask(rollback=True), Action.FINISH, 4),
     ("rolled back", rolled_back(), ask(), Action.WITHDRAW, 4),
     ("rolled back, now", rolled_back(), ask(now=True), Action.WITHDRAW, 4),
     ("rolled back, revoke", rolled_back(), ask(revoke=True), Action.WITHDRAW, 4),
@@ -153,11 +153,11 @@ def carried_out(position: RotationState, step: RotationStep) -> RotationState:
     entries, number = dict(position.entries), step.generation
     match step.do:
         case Action.FINISH:
-            return replace(position, complete=True, held=frozenset(position.live))
+            return replace(position, complete=True, made=frozenset(position.live))
         case Action.ADD:
             entries[number] = entry()
             live = (*position.live, number)
-            return replace(position, live=live, entries=entries, held=frozenset(live), may_begin=False, begun=None)
+            return replace(position, live=live, entries=entries, made=frozenset(live), may_begin=False, begun=None)
         case Action.ACTIVATE | Action.ROLL_BACK:
             entries[position.active] = replace(entries[position.active], superseded=NOW)
             entries[number] = replace(entries[number], superseded=None)
@@ -165,7 +165,7 @@ def carried_out(position: RotationState, step: RotationStep) -> RotationState:
         case _:
             entries[number] = replace(entries[number], retired=NOW)
             live = tuple(other for other in position.live if other != number)
-            return replace(position, live=live, entries=entries, held=frozenset(live), may_begin=False)
+            return replace(position, live=live, entries=entries, made=frozenset(live), may_begin=False)
 
 
 @pytest.mark.parametrize("asked", EVERY_ASKED, ids=str)

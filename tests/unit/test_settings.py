@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 from orgcal.errors import ConfigError
+from orgcal.platforms import check_settings
 from orgcal.settings import Settings, parse_settings
 from orgcal.settings.schema import SCHEMA_FILE, schema_text, stack_schema
+from tests.support.json_schema import problems
+from tests.support.platform_cases import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -227,6 +230,60 @@ def test_settings_schema_explains_every_setting() -> None:
             assert "expected" not in field
     assert stack_schema()["properties"]["config"]["required"] == ["orgcal:entra", "orgcal:application",
                                                                   "orgcal:connector"]  # fmt: skip
+
+
+def schema_problems(platform: dict[str, Any], **connector: Any) -> list[str]:
+    """Where the schema marks a stack's file with this platform; without what stands before the connector's settings."""
+    config = {f"orgcal:{name}": section for name, section in VALID.items()}
+    config["orgcal:connector"] = {**VALID["connector"], "platform": platform, **connector}
+    schema = stack_schema()
+    return [each.removeprefix(".config.orgcal:connector.") for each in problems({"config": config}, schema, schema)]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_schema_accepts_each_kind_of_platform(name: str) -> None:
+    assert schema_problems(SETTINGS[name], also_push_to={"app": SETTINGS[name]}) == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "marked"),
+    [
+        ({}, ["platform.kind: required"]),
+        ({"kind": "nagno"}, ["platform.kind: enum"]),
+        ({"kind": "local", "url": "x"}, ["platform.url: unknown"]),
+        (
+            {"kind": "file", "path": "a", "format": "toml"},
+            ["platform.callback_url: required", "platform.format: anyOf"],
+        ),
+        ({**SETTINGS["file-yaml"], "names": {"clientid": "X"}}, ["platform.names: anyOf"]),
+        ({"kind": "nango", "base_url": "http://api.example.com"}, ["platform.base_url: pattern"]),
+        ({**SETTINGS["github-environment"], "prefix": "GITHUB_X"}, ["platform.prefix: pattern"]),
+        ({**SETTINGS["nylas"], "auth_value": "Bearer abc"}, ["platform.auth_value: pattern"]),
+        (
+            {**SETTINGS["nylas"], "credentials": {"push": {"method": "PUSH", "path": "/x"}}},
+            ["platform.credentials.push.method: enum"],
+        ),
+    ],
+)
+def test_settings_schema_marks_what_the_program_refuses(platform: dict[str, Any], marked: list[str]) -> None:
+    assert check_settings(platform) != []
+    assert sorted(schema_problems(platform)) == marked
+
+
+def test_settings_schema_marks_a_wrong_further_platform() -> None:
+    further = {"app": {"kind": "nango", "bas_url": "x"}, "No Name": {"kind": "nango"}}
+
+    assert sorted(schema_problems(SETTINGS["local"], also_push_to=further)) == [
+        "also_push_to.No Name: unknown",
+        "also_push_to.app.bas_url: unknown",
+    ]
+
+
+@pytest.mark.parametrize("name", ["Pulumi.dev.yaml", "Pulumi.prod.yaml.example"])
+def test_settings_schema_accepts_the_stack_files_of_the_checkout(name: str) -> None:
+    schema = stack_schema()
+
+    assert list(problems(yaml.safe_load((ROOT / name).read_text(encoding="utf-8")), schema, schema)) == []
 
 
 def example_lines() -> list[str]:

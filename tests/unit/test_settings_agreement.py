@@ -99,16 +99,18 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-def change(made: Any, path: tuple[str | int, ...], new: Any) -> None:
+def change(made: Any, path: tuple[Any, ...], new: Any) -> None:
     """Replace what stands at `path`, or remove it; nothing where an earlier change has taken the path away."""
+    place: Any = made
     *parents, last = path
     try:
         for key in parents:
-            made = made[key]
+            place = place[key]
+        fits = isinstance(place, dict if isinstance(last, str) else list)
         if new is None:
-            del made[last]
-        elif isinstance(made, dict if isinstance(last, str) else list):
-            made[last] = new  # type: ignore[index]
+            del place[last]
+        elif fits:
+            place[last] = new
     except (KeyError, IndexError, TypeError):
         return
 

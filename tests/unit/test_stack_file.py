@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from orgcal.errors import ConfigError, UsageError
-from orgcal.settings import load_stack_file, read_core_settings, read_settings
-from orgcal.settings.stack_file import ENCRYPTED
+from orgcal.fields import ENCRYPTED
+from orgcal.settings import load_stack_file, read_core_settings, read_credential, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BOMB = "a: &a [1]\n" + "".join(
@@ -176,4 +177,13 @@ def test_generations_that_rotation_did_not_write_are_refused(tmp_path: Path, kep
     overlay.write_bytes(kept.encode("latin-1"))
 
     with pytest.raises(UsageError, match="not what orgcal rotate wrote"):
+        read_credential(tmp_path, "x")
+    assert read_core_settings(tmp_path, "x").entra.cloud == "emulator"
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, '{"a": ' * 5000, "[1"])
+def test_text_that_is_no_json_is_one_wrong_setting(tmp_path: Path, text: str) -> None:
+    written(tmp_path, f"config:\n  orgcal:entra: {json.dumps(text)}\n")
+
+    with pytest.raises(ConfigError, match=r"orgcal:entra: found .*; expected a mapping with `cloud`"):
         read_core_settings(tmp_path, "x")

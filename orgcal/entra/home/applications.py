@@ -19,10 +19,6 @@ _COUNTED = {"ConsistencyLevel": "eventual"}
 """Filters over deleted items need it: https://learn.microsoft.com/en-us/graph/aad-advanced-queries"""
 
 
-APPLICATION_TYPE = "azuread:index/application:Application"
-"""Its type in a Pulumi state."""
-
-
 def deployment_tag(project: str, stack: str) -> str:
     """The tag on whatever a stack has made, so that `orgcal sweep` finds what no state holds."""
     return f"orgcal:{project}/{stack}"

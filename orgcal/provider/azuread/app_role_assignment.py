@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orgcal import resource_types
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
 from orgcal.provider.azuread.directory import Directory
@@ -18,7 +19,7 @@ ODATA_TYPE = "#microsoft.graph.appRoleAssignment"
 class AppRoleAssignment(Managed):
     """An app role of a resource, given to a user, group or service principal."""
 
-    token = "azuread:index/appRoleAssignment:AppRoleAssignment"  # noqa: S105 - a type, no secret
+    token = resource_types.APP_ROLE_ASSIGNMENT
     fields = {
         name: Field(required=True, replaces=True, rule=ids.guid_rule)
         for name in ("appRoleId", "principalObjectId", "resourceObjectId")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orgcal import resource_types
 from orgcal.provider._sdk import Call, InvalidInputs, Properties, reveal
 from orgcal.provider.azuread import ids
 from orgcal.provider.azuread.application_body import api_of, body_of, tags_of
@@ -22,7 +23,7 @@ from orgcal.provider.azuread.states import CreatedResource, meta
 class Application(Managed):
     """An application registration."""
 
-    token = "azuread:index/application:Application"  # noqa: S105 - a type, no secret
+    token = resource_types.APPLICATION
     fields = APPLICATION
     state_meta = meta(2, create=10, delete=5, read=5, update=10)
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import GraphError, UsageError
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
@@ -24,7 +25,7 @@ from orgcal.provider.azuread.states import CreatedResource, meta
 class ApplicationCertificate(Managed):
     """A certificate (public key) with which an application proves itself."""
 
-    token = "azuread:index/applicationCertificate:ApplicationCertificate"  # noqa: S105 - a type, no secret
+    token = resource_types.CERTIFICATE
     fields: ClassVar[Fields] = {
         "applicationId": Field(required=True, replaces=True, rule=ids.application_id_rule),
         "encoding": Field(replaces=True, default="pem", one_of=("pem", "base64", "hex")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
 from orgcal.provider.azuread.application_fields import not_empty
@@ -26,7 +27,7 @@ def name_rule(value: object) -> str | None:
 class ApplicationFederatedIdentityCredential(Managed):
     """A trust in tokens of another issuer."""
 
-    token = "azuread:index/applicationFederatedIdentityCredential:ApplicationFederatedIdentityCredential"  # noqa: S105
+    token = resource_types.FEDERATED_CREDENTIAL
     fields: ClassVar[Fields] = {
         "applicationId": Field(required=True, replaces=True, rule=ids.application_id_rule),
         "audiences": Field("list", required=True, at_most=1, rule=not_empty),

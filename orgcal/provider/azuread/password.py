@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import OrgcalError
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
@@ -18,7 +19,7 @@ from orgcal.provider.azuread.states import CreatedResource, meta
 class ApplicationPassword(Managed):
     """A client secret of an application."""
 
-    token = "azuread:index/applicationPassword:ApplicationPassword"  # noqa: S105 - a type, no secret
+    token = resource_types.PASSWORD
     fields: ClassVar[Fields] = {
         "applicationId": Field(required=True, replaces=True, rule=ids.application_id_rule),
         "displayName": Field(computed=True, replaces=True),

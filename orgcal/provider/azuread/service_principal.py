@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import GraphError, OrgcalError
 from orgcal.provider._sdk import Properties
 from orgcal.provider.azuread import ids
@@ -33,7 +34,7 @@ _OLD_FEATURES = {
 class ServicePrincipal(Managed):
     """A service principal."""
 
-    token = "azuread:index/servicePrincipal:ServicePrincipal"  # noqa: S105 - a type, no secret
+    token = resource_types.SERVICE_PRINCIPAL
     fields: ClassVar[Fields] = {
         "accountEnabled": Field("boolean", default=True),
         "alternativeNames": Field("set", rule=not_empty),

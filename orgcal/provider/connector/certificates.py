@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import ClassVar
 
+from orgcal import resource_types
 from orgcal.durations import parse_moment
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
@@ -27,7 +28,7 @@ from orgcal.provider._sdk import (
 class CertificateKey(Resource):
     """A key pair and certificate in the stack's state; made anew only when its keepers change."""
 
-    token = "orgcal:index:CertificateKey"  # noqa: S105
+    token = resource_types.CERTIFICATE_KEY
     inputs: ClassVar[Mapping[str, Prop]] = {
         "commonName": Prop(required=True, description="Subject of the certificate; nobody checks it."),
         "endDate": Prop(required=True, description="End of its validity, RFC 3339; from the ledger."),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
+from orgcal import resource_types
 from orgcal.errors import UsageError
 from orgcal.platforms import (
     CatalogField,
@@ -41,7 +42,7 @@ _WIRE_NAMES: Mapping[CatalogField, str] = {
 class Connector(Resource):
     """A connector's entry; an entry that exists is adopted, and only what is declared is changed."""
 
-    token = "orgcal:index:Connector"  # noqa: S105
+    token = resource_types.CONNECTOR
     inputs: ClassVar[Mapping[str, Prop]] = {
         "platform": Prop("object", required=True, description="Kind and settings of the platform, without secrets."),
         "key": Prop(required=True, replaces=True, description="The entry's name for machines."),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from orgcal import resource_types
 from orgcal.durations import rfc3339
 from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 from orgcal.platforms import (
@@ -45,7 +46,7 @@ _MATERIAL = dict(zip(("clientSecret", "certificatePem", "privateKeyPem"), FIELDS
 class ConnectorCredentials(Resource):
     """A connector's credential. Only a keyed fingerprint of what the platform holds is kept to find drift."""
 
-    token = "orgcal:index:ConnectorCredentials"  # noqa: S105
+    token = resource_types.CONNECTOR_CREDENTIALS
     inputs: ClassVar[Mapping[str, Prop]] = {
         "platform": Prop("object", required=True, description="Kind and settings of the platform, without secrets."),
         "connectorKey": Prop(required=True, replaces=True, description="Key of the connector's entry."),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from orgcal import resource_types
 from orgcal.durations import NEVER
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
@@ -33,7 +34,7 @@ from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerE
 class CredentialLedger(Resource):
     """Which generations of the credential there are and were; refuses to go backwards."""
 
-    token = "orgcal:index:CredentialLedger"  # noqa: S105
+    token = resource_types.CREDENTIAL_LEDGER
     inputs: ClassVar[Mapping[str, Prop]] = {
         "generations": Prop("array", required=True, description="Live generations, numbers from 1."),
         "active": Prop("integer", required=True, description="The live generation that the connector uses."),

@@ -1,4 +1,4 @@
-"""How a demo ended: by its own two organisations and the connector, whatever else the user has added."""
+"""The result of a demo: by its own two organisations and the connector, whatever else the user has added."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ class Invited:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How it ended.
+class DemoResult:
+    """The result of a demo.
 
     Attributes:
-        reasons: why it did not end as it should, each a sentence with its repair; empty if it did.
-        told: what failed in organisations that the user added. They may be in any state, so they do not decide.
+        reasons: why it failed, each a sentence with its repair; empty if it did not.
+        others: what failed in organisations that the user added. They may be in any state, so they do not decide.
         text: what was proved, or that it was not.
     """
 
     reasons: tuple[str, ...]
-    told: tuple[str, ...]
+    others: tuple[str, ...]
     text: str
 
     @property
-    def well(self) -> bool:
-        """Whether it ended as a demo should."""
+    def ok(self) -> bool:
+        """Whether it did what a demo should."""
         return not self.reasons
 
 
-def judge_ending(summary: Summary, *, proven: Tenant, second: Tenant, consented: bool) -> Ending:
-    """How the demo ended.
+def judge_demo(summary: Summary, *, proven: Tenant, second: Tenant, consented: bool) -> DemoResult:
+    """The result of the demo.
 
     Args:
         summary: of the verification.
         proven: the organisation that the demo lets consent.
         second: the one that is invited, and that the user may have let consent.
-        consented: whether a fresh token has just said that it did.
+        consented: whether a fresh token has just proved that it did.
     """
     own = [proven, second] if consented else [proven]
     reasons = [*_failed(summary.deployment.values())]
     for tenant in own:
         reasons += _unread(summary, tenant)
-    theirs = {proven.tenant_id, second.tenant_id}
-    others = (found for tenant_id, found in summary.organisations.items() if tenant_id not in theirs)
-    told = [line for found in others for line in _failed(found.results.values())]
+    of_the_demo = {proven.tenant_id, second.tenant_id}
+    theirs = [item for tenant_id, item in summary.organisations.items() if tenant_id not in of_the_demo]
+    others = [line for item in theirs for line in _failed(item.results.values())]
     text = "the demo did not end as it should" if reasons else _proved(proven, second, consented)
-    return Ending(tuple(reasons), tuple(told), text)
+    return DemoResult(tuple(reasons), tuple(others), text)
 
 
 def _proved(proven: Tenant, second: Tenant, consented: bool) -> str:
@@ -74,9 +74,9 @@ def _proved(proven: Tenant, second: Tenant, consented: bool) -> str:
 
 def _unread(summary: Summary, tenant: Tenant) -> Iterator[str]:
     """Why an organisation was not read as it should; nothing if it was."""
-    found = summary.organisations.get(tenant.tenant_id)
-    failed = list(_failed(found.results.values())) if found is not None else []
-    if not failed and not (found is not None and found.users and found.calendars):
+    read = summary.organisations.get(tenant.tenant_id)
+    failed = list(_failed(read.results.values())) if read is not None else []
+    if not failed and not (read is not None and read.users and read.calendars):
         yield f"{tenant.name}: no user or no calendar was read\n  repair: orgcal verify --tenant {tenant.tenant_id}"
     yield from failed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from orgcal.cli.demo_ending import judge_ending
+from orgcal.cli.demo_result import judge_demo
 from orgcal.tenants.model import State, Tenant
 from verify.models import CheckId, CheckResult, Verdict
 from verify.summary import Summary
@@ -47,18 +47,18 @@ SKIPPED = result("token", Verdict.SKIP, ("f", "Fabrikam"))
 
 
 def test_ending_one_read_and_one_invited_is_well() -> None:
-    ending = judge_ending(summary(*read("c", "Contoso"), SKIPPED), proven=CONTOSO, second=FABRIKAM, consented=False)
+    ending = judge_demo(summary(*read("c", "Contoso"), SKIPPED), proven=CONTOSO, second=FABRIKAM, consented=False)
 
-    assert ending.well
+    assert ending.ok
     assert ending.text == "Contoso can be read; Fabrikam is waiting for its administrator"
 
 
 def test_ending_both_read_is_well_and_says_both() -> None:
     found = summary(*read("c", "Contoso"), *read("f", "Fabrikam"))
 
-    ending = judge_ending(found, proven=CONTOSO, second=FABRIKAM, consented=True)
+    ending = judge_demo(found, proven=CONTOSO, second=FABRIKAM, consented=True)
 
-    assert ending.well
+    assert ending.ok
     assert ending.text == "Contoso and Fabrikam can be read"
 
 
@@ -66,22 +66,22 @@ def test_ending_second_that_lost_its_consent_decides_nothing() -> None:
     revoked = Tenant("f", "Fabrikam", "", State.REVOKED, NOW, NOW)
     found = summary(*read("c", "Contoso"), result("token", Verdict.FAIL, ("f", "Fabrikam")))
 
-    ending = judge_ending(found, proven=CONTOSO, second=revoked, consented=False)
+    ending = judge_demo(found, proven=CONTOSO, second=revoked, consented=False)
 
-    assert ending.well
-    assert ending.told == ()
+    assert ending.ok
+    assert ending.others == ()
     assert ending.text == "Contoso can be read; Fabrikam has to consent again"
 
 
 def test_ending_failure_of_an_organisation_of_the_users_own_is_told_and_decides_nothing() -> None:
     broken = result("tenant", Verdict.ERROR, ("b", "Broken"))
 
-    ending = judge_ending(
+    ending = judge_demo(
         summary(*read("c", "Contoso"), SKIPPED, broken), proven=CONTOSO, second=FABRIKAM, consented=False
     )
 
-    assert ending.well
-    assert ending.told == ("Broken, tenant: tenant says error\n  repair: mend it",)
+    assert ending.ok
+    assert ending.others == ("Broken, tenant: tenant says error\n  repair: mend it",)
 
 
 def test_ending_failure_of_the_demos_own_is_a_reason_each() -> None:
@@ -91,9 +91,9 @@ def test_ending_failure_of_the_demos_own_is_a_reason_each() -> None:
         result("roles", Verdict.FAIL, ("f", "Fabrikam")),
     )
 
-    ending = judge_ending(found, proven=CONTOSO, second=FABRIKAM, consented=True)
+    ending = judge_demo(found, proven=CONTOSO, second=FABRIKAM, consented=True)
 
-    assert not ending.well
+    assert not ending.ok
     assert ending.text == "the demo did not end as it should"
     assert ending.reasons == (
         "connector, agreement: agreement says fail\n  repair: mend it",
@@ -103,6 +103,6 @@ def test_ending_failure_of_the_demos_own_is_a_reason_each() -> None:
 
 def test_ending_nothing_read_is_a_reason_even_where_no_check_failed() -> None:
     for found in (summary(SKIPPED), summary(*read("c", "Contoso", users=57, calendars=0))):
-        ending = judge_ending(found, proven=CONTOSO, second=FABRIKAM, consented=False)
+        ending = judge_demo(found, proven=CONTOSO, second=FABRIKAM, consented=False)
 
         assert ending.reasons == ("Contoso: no user or no calendar was read\n  repair: orgcal verify --tenant c",)

@@ -9,7 +9,7 @@ import pytest
 from nacl import public
 
 from orgcal.errors import UsageError
-from orgcal.platforms.sealed_box import seal
+from orgcal.platforms.github_values import seal
 
 
 def test_seal_can_be_opened_by_the_owner_of_the_key_only() -> None:

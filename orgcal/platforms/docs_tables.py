@@ -1,0 +1,95 @@
+"""Writes the tables of `docs/platforms.md` from the code: `python -m orgcal.platforms.docs_tables`.
+
+Each table stands between `<!-- table NAME -->` and `<!-- end -->`: `capabilities`, and one for each kind's settings.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from orgcal.fields import model_of
+from orgcal.platforms import platform_kinds, read_platform
+from orgcal.platforms.model import Capabilities
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "platforms.md"
+_TABLE = re.compile(r"(?P<head><!-- table (?P<name>[a-z-]+)[^>]*-->\n)(?P<table>.*?)(?P<end><!-- end -->)", re.DOTALL)
+_BY_DESCRIPTION = "as described"
+
+
+def with_tables(page: str) -> str:
+    """Return the page with its tables as the code has them now."""
+    return _TABLE.sub(lambda match: match["head"] + table(match["name"]) + match["end"], page)
+
+
+def table(name: str) -> str:
+    """Return one table in Markdown: `capabilities`, or the settings of a kind."""
+    if name == "capabilities":
+        head = ("Kind", "Callback URL", "Reads back", "Catalog", "Credential", "Connections", "Shows tokens")
+        return _rendered(head, *(_capabilities(kind) for kind in platform_kinds()))
+    return _rendered(("Setting", "Value", "Default", "What it is for"), *_settings(platform_kinds()[name]))
+
+
+def example(kind: str) -> dict[str, Any]:
+    """Return settings of a kind, with what it needs and little more."""
+    fields = platform_kinds()[kind].model_fields
+    named = {name: field for name, field in fields.items() if field.is_required() or name == "callback_url"}
+    return {name: yaml.safe_load(str(_extra(field)["example"])) for name, field in named.items()}
+
+
+def _capabilities(kind: str) -> tuple[str, ...]:
+    able: Capabilities = read_platform(example(kind)).capabilities
+    described = kind == "http"
+    return (
+        f"`{kind}`",
+        "created or fixed" if described else able.callback,
+        _BY_DESCRIPTION if described else able.reads_back,
+        _BY_DESCRIPTION if described else ", ".join(sorted(able.catalog)) or "none",
+        _BY_DESCRIPTION if described else ", ".join(sorted(able.credential_kinds)),
+        able.connections,
+        "yes" if able.tokens else "no",
+    )
+
+
+def _settings(
+    model: type[BaseModel], shown: set[type[BaseModel]] | None = None, prefix: str = ""
+) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each setting; the settings of a model that occurs several times follow its first place."""
+    shown = set() if shown is None else shown
+    for name, field in model.model_fields.items():
+        if name == "kind":
+            continue
+        yield f"`{prefix}{name}`", str(_extra(field)["expected"]), _default(field), str(field.description)
+        inner = model_of(field.annotation)
+        if inner is not None and inner not in shown:
+            shown.add(inner)
+            yield from _settings(inner, shown, f"{prefix}{name}.")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    if isinstance(field.default, BaseModel) or field.default in (None, "", {}):
+        return "none"
+    return f"`{json.dumps(field.default, default=sorted)}`"
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _rendered(*rows: tuple[str, ...]) -> str:
+    head, *rest = rows
+    cells = [head, tuple("---" for _ in head), *([text.replace("|", "\\|") for text in row] for row in rest)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,302 @@
+"""A stack of this checkout, opened for one command: whatever belongs to it, found or made when it is first needed.
+
+Imports that take long are made where they are needed: `orgcal env` and `orgcal tenants` shall start at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orgcal.engine.command import run_engine
+from orgcal.engine.find import Engine, EngineMissing, find_engine, look_for_engine
+from orgcal.engine.plugins import AzureadPlugin, choose_azuread
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.errors import EngineError, OrgcalError, UsageError
+from orgcal.settings import CoreSettings, Settings, load_stack_file, read_core_settings, read_settings, stack_file
+from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
+from orgcal.stack.files import project_dir
+from orgcal.stack.local_backend import remove_empty_sidecars
+from orgcal.stack.passphrase import ensure_passphrase
+
+if TYPE_CHECKING:
+    from orgcal.entra.graph import GraphClient
+    from orgcal.platforms import Platform
+    from orgcal.stack.outputs import StackOutputs
+    from orgcal.stack.runner import StackRunner
+    from orgcal.tenants.registry import Registry
+
+_GRAPH_BUDGET_S = 60.0
+"""What throttling may cost a command in all."""
+
+
+class OpenStack:
+    """A stack, and what belongs to it; a context manager, as it holds connections.
+
+    Nothing is looked for before it is needed: only `engine`, `runner` and `outputs` need a Pulumi engine, only commands
+    that run the program or a plugin the azuread plugin. What does not change while a command runs is found once.
+
+    Args:
+        name: of a stack with a `Pulumi.<name>.yaml`.
+        environ: the process environment; what `orgcal env` changed in it is taken back first.
+        project: the checkout; the one that this package runs from unless given.
+    """
+
+    def __init__(self, name: str, environ: Mapping[str, str], *, project: Path | None = None) -> None:
+        self.name = name
+        self.shell_environ = original_environment(environ)
+        self.project_dir = project or project_dir()
+        self._reading: Future[StackOutputs] | None = None
+
+    def __enter__(self) -> OpenStack:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the registry's connections, if it was opened, and wait for what still runs."""
+        registry: Registry | None = self.__dict__.pop("registry", None)
+        if registry is not None:
+            registry.close()
+        if self._reading is not None:
+            self._reading.exception()
+
+    @property
+    def where(self) -> str:
+        """The stack as errors name it."""
+        return f"stack {self.name}"
+
+    @property
+    def file(self) -> Path:
+        """Its settings, `Pulumi.<name>.yaml`."""
+        return stack_file(self.project_dir, self.name)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """All its settings; raises `ConfigError` where any of them is wrong."""
+        return read_settings(self.project_dir, self.name)
+
+    @cached_property
+    def core(self) -> CoreSettings:
+        """Where it lives and whether it is protected, whatever else is wrong in its settings."""
+        return read_core_settings(self.project_dir, self.name)
+
+    # --- where it lives ---
+
+    @cached_property
+    def environment(self) -> StackEnvironment:
+        """What the stack needs in an environment, besides the engine and its plugins on PATH."""
+        return stack_environment(self.project_dir, self.name, self.shell_environ)
+
+    @cached_property
+    def environ(self) -> dict[str, str]:
+        """The environment that the stack lives in: of our own calls, and of child processes without an engine."""
+        return self.environment.to_environ(self.shell_environ)
+
+    @property
+    def stack_dir(self) -> Path:
+        """The directory that belongs to this stack alone."""
+        return self.environment.stack_dir
+
+    @property
+    def cloud(self) -> str:
+        """The stack's cloud, such as `public`."""
+        return self.core.entra.cloud
+
+    @property
+    def endpoints(self) -> CloudEndpoints:
+        """Addresses of the stack's cloud; raises `UsageError` where the stack's emulator does not run."""
+        return self.environment.running_endpoints()
+
+    @contextmanager
+    def home_graph(self) -> Iterator[GraphClient]:
+        """Microsoft Graph of the stack's home tenant, as the operator.
+
+        Raises:
+            UsageError: no home tenant is named, a login variable cannot be used, or the emulator does not run.
+        """
+        from orgcal.entra.graph import GraphClient
+        from orgcal.entra.operator import operator_tokens
+        from orgcal.entra.session import new_session
+
+        endpoints = self.endpoints
+        home = endpoints.home_tenant_id(self.core.entra.tenant_id)
+        if not home:
+            raise UsageError(
+                "the stack names no home tenant",
+                where="orgcal:entra.tenant_id",
+                repair="pulumi config set --path orgcal:entra.tenant_id YOUR-TENANT-ID",
+            )
+        with new_session(endpoints, environ=self.environ) as session:
+            tokens = operator_tokens(endpoints, self.environ, home, session)
+            yield GraphClient(endpoints, tokens, session, budget_s=_GRAPH_BUDGET_S)
+
+    def platform(self) -> Platform:
+        """The integration platform that the stack's settings name; raises as `open_platform` does."""
+        from orgcal.platforms import open_platform
+
+        return open_platform(self.settings.platform(), self.environ)
+
+    # --- customer organisations ---
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry of customer organisations, made or migrated if need be; raises as `Registry.open` does."""
+        from orgcal.tenants.registry import open_stack_registry  # sqlalchemy is slow to import
+
+        return open_stack_registry(self.stack_dir, self.name, self.shell_environ)
+
+    @property
+    def has_registry(self) -> bool:
+        """Whether there is a registry already, or one is named."""
+        from orgcal.tenants.registry import FILE_NAME, URL_VARIABLE
+
+        return bool(self.shell_environ.get(URL_VARIABLE)) or (self.stack_dir / FILE_NAME).exists()
+
+    # --- the engine ---
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The Pulumi engine; a new stack's passphrase is made before it.
+
+        Raises:
+            UsageError: the passphrase is missing, or a variable asks for what does not exist.
+            EngineError: there is no engine and none can be made.
+        """
+        self._ensure_passphrase()
+        return self._find_engine()
+
+    def _ensure_passphrase(self) -> None:
+        ensure_passphrase(self.project_dir, self.name, self.stack_dir, self.shell_environ)
+
+    def _find_engine(self) -> Engine:
+        remove_empty_sidecars(self.environment.backend_url, self.name)
+        return find_engine(self.shell_environ)
+
+    @cached_property
+    def plugin(self) -> AzureadPlugin:
+        """The azuread plugin of the stack, installed first if need be.
+
+        Raises:
+            EngineError: it cannot be had.
+            CloudMismatch: the one that was asked for does not fit the stack's cloud.
+        """
+        return choose_azuread(
+            self.engine,
+            stack_dir=self.stack_dir,
+            cloud=self.cloud,
+            project_dir=self.project_dir,
+            environ=self.shell_environ,
+        )
+
+    def choose_plugin(self, tell: Callable[[str], object] = lambda _: None) -> None:
+        """Find engine and azuread plugin now rather than in the middle of the work.
+
+        Args:
+            tell: is told in one line which plugin is used, and why.
+        """
+        tell(self.plugin.line)
+
+    def engine_environment(self, *, plugin: bool) -> StackEnvironment:
+        """The stack's environment with the engine on PATH, and with the azuread plugin where that is to be started."""
+        standin = self.plugin.path_dir if plugin else None
+        # The language host runs the `python3` that it finds first.
+        path = (*([standin] if standin else []), self.project_dir / ".venv" / "bin", self.engine.bin_dir)
+        return replace(self.environment, path_first=path)
+
+    def shell_environment(self, warn: Callable[[OrgcalError], object]) -> StackEnvironment:
+        """What a shell needs for `pulumi` typed by hand; whatever else is missing, the engine is on PATH.
+
+        Args:
+            warn: is told what is missing, with its repair.
+
+        Raises:
+            UsageError: there is no such stack, or a variable asks for what does not exist.
+            EngineError: there is no engine and none can be made.
+        """
+        try:
+            self._ensure_passphrase()
+        except UsageError as error:
+            warn(error)
+        self.engine = self._find_engine()
+        if self.cloud != "emulator":  # there is only the real plugin, which the engine finds or installs by itself
+            environment = self.engine_environment(plugin=False)
+            if self.engine.source == "path":  # a shell for a real tenant keeps the order of its own tools
+                environment = replace(environment, path_first=environment.path_first[:-1])
+            return environment
+        try:
+            return self.engine_environment(plugin=True)
+        except EngineError as error:
+            warn(error)
+            return self.engine_environment(plugin=False)
+
+    @cached_property
+    def runner(self) -> StackRunner:
+        """Runs the engine on this stack."""
+        from orgcal.stack.runner import StackRunner  # pulumi is slow to import
+
+        return StackRunner(
+            self.engine,
+            self.engine_environment(plugin=False),
+            self.shell_environ,
+            with_plugin=lambda: self.engine_environment(plugin=True),
+            # A copy's file names the key service that is to encrypt its state.
+            secrets_provider=load_stack_file(self.project_dir, self.name).values.get("secretsprovider"),
+        )
+
+    @cached_property
+    def outputs(self) -> StackOutputs:
+        """The stack's outputs, secret included, as of the last update.
+
+        Raises:
+            UsageError: the stack has not been deployed yet.
+            EngineError: the engine refused.
+        """
+        if self._reading is None:
+            return self._read_outputs(self.engine, self.engine_environment(plugin=False).to_environ(self.shell_environ))
+        return self._reading.result()
+
+    def begin_reading_outputs(self) -> None:
+        """Let the engine read the outputs, which takes it half a second, while the caller prepares the rest."""
+        if self._reading is not None or "outputs" in self.__dict__:
+            return
+        # Found here: in the thread it would only fight for the interpreter.
+        engine, environ = self.engine, self.engine_environment(plugin=False).to_environ(self.shell_environ)
+        pool = ThreadPoolExecutor(1)
+        self._reading = pool.submit(self._read_outputs, engine, environ)
+        pool.shutdown(wait=False)
+
+    def _read_outputs(self, engine: Engine, environ: Mapping[str, str]) -> StackOutputs:
+        """The outputs without the Automation API, whose import takes as long as the answer.
+
+        Only where the engine refuses, the API says why, or makes the stack.
+        """
+        from orgcal.stack.outputs import read_outputs
+
+        words = ["stack", "output", "--json", "--show-secrets", "--stack", self.name]
+        ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=environ)
+        if ended.code:
+            return self.runner.outputs()
+        return read_outputs(json.loads(ended.out), where=self.where)
+
+    def deployed_application_id(self) -> str:
+        """Object id of the application in the stack's state; empty where none is known.
+
+        Nothing is made for it: without an engine, a backend that answers or a deployment there is none to know.
+        """
+        from orgcal.stack.state import StackState
+
+        engine = look_for_engine(self.shell_environ)
+        if isinstance(engine, EngineMissing):
+            return ""
+        words = ["stack", "export", "--stack", self.name]
+        ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=self.environ)
+        known = StackState(json.loads(ended.out)).application_ids if ended.code == 0 else frozenset()
+        return next(iter(known)) if len(known) == 1 else ""

@@ -1,0 +1,139 @@
+"""An opened stack: what is found when, how often, and what needs no engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from orgcal.errors import EngineError, OrgcalError, UsageError
+from orgcal.stack.open_stack import OpenStack
+from orgcal.tenants.registry import FILE_NAME
+from tests.support.fake_programs import write_program
+from tests.support.stack_exports import record
+
+STACK_FILE = "config:\n  orgcal:entra: {cloud: public, tenant_id: 00000000-1111-2222-3333-444444444444}\n"
+ENGINE = """#!/bin/sh
+[ "$1" = version ] && echo v3.258.0 && exit
+echo "$@" >> {log}
+cat {printed}
+"""
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment in which no engine is to be had, and none can be made."""
+    (tmp_path / "Pulumi.prod.yaml").write_text(STACK_FILE)
+    return {
+        "PATH": os.defpath,
+        "ENGINE": "path",
+        "ORGCAL_DATA_DIR": str(tmp_path / "data"),
+        "ORGCAL_CACHE_DIR": str(tmp_path / "cache"),
+    }
+
+
+def with_engine(folder: Path, environ: dict[str, str], printed: object) -> dict[str, str]:
+    """The environment with an engine that prints `printed`, and keeps a log of its commands."""
+    (folder / "printed.json").write_text(json.dumps(printed))
+    write_program(folder / "bin" / "pulumi-language-python", "#!/bin/sh\n")
+    text = ENGINE.format(log=folder / "engine.log", printed=folder / "printed.json")
+    write_program(folder / "bin" / "pulumi", text)
+    return {**environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.defpath}"}
+
+
+def commands(folder: Path) -> list[str]:
+    log = folder / "engine.log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def outputs() -> dict[str, object]:
+    return {"orgcal": {**record([3], 3), "client_secret": "hush"}}
+
+
+def test_stack_without_an_engine_tells_settings_environment_and_registry(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    with OpenStack("prod", environ, project=tmp_path) as stack:
+        assert stack.cloud == "public"
+        assert stack.core.protected
+        assert stack.environ["ORGCAL_PROJECT_DIR"] == str(tmp_path)
+        known = [stack.has_registry, list(stack.registry.tenants()), stack.has_registry]
+        assert known == [False, [], True]
+        assert (stack.stack_dir / FILE_NAME).exists()
+        assert stack.deployed_application_id() == ""
+        with pytest.raises(EngineError, match="no pulumi on PATH"):
+            _ = stack.outputs
+
+
+def test_stack_reads_its_outputs_once_whoever_asks(tmp_path: Path, environ: dict[str, str]) -> None:
+    environ = with_engine(tmp_path, environ, outputs())
+    with OpenStack("prod", environ, project=tmp_path) as stack:
+        assert commands(tmp_path) == []
+        stack.begin_reading_outputs()
+        stack.begin_reading_outputs()
+
+        assert stack.outputs.client_id == "client"
+        assert stack.outputs is stack.outputs
+        assert "hush" not in repr(stack.outputs)
+
+    assert commands(tmp_path) == ["--non-interactive stack output --json --show-secrets --stack prod"]
+
+
+def test_stack_that_was_not_deployed_says_so_from_the_thread_too(tmp_path: Path, environ: dict[str, str]) -> None:
+    environ = with_engine(tmp_path, environ, {})
+    with OpenStack("prod", environ, project=tmp_path) as stack:
+        stack.begin_reading_outputs()
+        with pytest.raises(UsageError, match="has not been deployed") as refused:
+            _ = stack.outputs
+    assert refused.value.where == "stack prod"
+
+
+def test_stack_tells_the_application_of_its_state_without_making_anything(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    application = {"type": "azuread:index/application:Application", "outputs": {"objectId": "object"}}
+    environ = with_engine(tmp_path, environ, {"deployment": {"resources": [application]}})
+
+    stack = OpenStack("prod", environ, project=tmp_path)
+
+    assert stack.deployed_application_id() == "object"
+    assert not (stack.stack_dir / "passphrase").exists()
+
+
+def test_stack_looks_for_the_azuread_plugin_only_where_it_is_started(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = with_engine(tmp_path, environ, {})
+    chosen: list[object] = []
+    monkeypatch.setattr("orgcal.stack.open_stack.choose_azuread", lambda *_, **given: chosen.append(given["cloud"]))
+
+    stack = OpenStack("prod", environ, project=tmp_path)
+    path = stack.engine_environment(plugin=False).path_first
+
+    assert path == (tmp_path / ".venv" / "bin", tmp_path / "bin")
+    assert stack.runner.state().resources == []
+    assert chosen == []
+    assert stack.plugin is stack.plugin
+    assert chosen == ["public"]
+
+
+def test_shell_of_a_stack_is_set_up_and_says_what_is_missing(tmp_path: Path, environ: dict[str, str]) -> None:
+    environ = with_engine(tmp_path, environ, {}) | {"PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path / "nowhere")}
+    missing: list[OrgcalError] = []
+
+    shell = OpenStack("prod", environ, project=tmp_path).shell_environment(missing.append)
+
+    assert ["nowhere" in error.what for error in missing] == [True]
+    assert shell.path_first == (tmp_path / ".venv" / "bin",), "the engine is on this shell's PATH already"
+
+
+def test_stack_closes_its_registry_and_opens_it_again_when_asked(tmp_path: Path, environ: dict[str, str]) -> None:
+    stack = OpenStack("prod", environ, project=tmp_path)
+    first = stack.registry
+    stack.close()
+    stack.close()
+
+    assert stack.registry is not first
+    stack.close()
