@@ -11,7 +11,7 @@
     for result in run([Target("contoso.com", "Contoso")], Options(connector)):
         print(result.organisation, result.check, result.verdict, result.sentence)
 
-Nothing that grows with the number of users is held in memory, and importing this package loads neither the command
+Memory does not grow with the number of users, and importing this package loads neither the command
 line nor the reports nor the registry of organisations.
 """
 

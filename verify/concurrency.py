@@ -16,7 +16,7 @@ from orgcal.patience import Clock
 from verify.models import Pace
 
 NEARLY_THROTTLED = 0.9
-"""Share of the limit (`x-ms-throttle-limit-percentage`) from which we slow down before being told to."""
+"""Share of the limit (`x-ms-throttle-limit-percentage`) from which we slow down before Graph refuses."""
 
 
 class Window:
@@ -49,7 +49,7 @@ class Window:
 
         Args:
             in_flight: batches still in flight.
-            throttled: it was, or held, a 429, or said that a limit is nearly reached.
+            throttled: it was, or contained, a 429, or reported that a limit is nearly reached.
         """
         if throttled:
             self.throttled()
@@ -63,7 +63,7 @@ class Window:
         self._left = max(1, in_flight)
 
     def throttled(self) -> None:
-        """Graph refused something for now, or said that a limit is nearly reached; a page of users counts too."""
+        """Graph refused something for now, or reported that a limit is nearly reached; a page of users counts too."""
         self.throttles += 1
         if self._clean:
             self._clean = False
@@ -73,7 +73,7 @@ class Window:
 
 
 class Gate:
-    """Holds back every request of one organisation until the longest `Retry-After` it was told is over.
+    """Holds back every request of one organisation until the longest `Retry-After` received is over.
 
     Args:
         budget_s: seconds that may be spent waiting in all.

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orgcal_emulator.addresses import OwnAddresses
 from orgcal_emulator.calendars.models import Users
 from orgcal_emulator.calendars.routes import calendar_routes
 from orgcal_emulator.clock import Clock
@@ -15,6 +14,7 @@ from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import new_guid
 from orgcal_emulator.directory.routes import directory_routes
 from orgcal_emulator.entra.assertions import AssertionChecker
+from orgcal_emulator.entra.audiences import OwnAddresses
 from orgcal_emulator.entra.issuers import IssuerKeys
 from orgcal_emulator.entra.keys import SigningKey
 from orgcal_emulator.entra.models import TokenService

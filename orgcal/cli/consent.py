@@ -73,7 +73,7 @@ def serve(
             service,
             port,
             trusted_proxies=tuple(trusted_proxy or ()),
-            told=lambda address: typer.echo(f"waiting for consents at {address}; Ctrl-C ends"),
+            on_listening=lambda address: typer.echo(f"waiting for consents at {address}; Ctrl-C ends"),
         )
 
 

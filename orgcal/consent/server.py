@@ -169,7 +169,11 @@ def serving(service: ConsentService, port: int | None = None) -> Iterator[Consen
 
 
 def serve_here(
-    service: ConsentService, port: int | None, *, trusted_proxies: tuple[str, ...], told: Callable[[str], object]
+    service: ConsentService,
+    port: int | None,
+    *,
+    trusted_proxies: tuple[str, ...],
+    on_listening: Callable[[str], object],
 ) -> None:
     """Serve on 127.0.0.1 until the process is asked to end.
 
@@ -177,7 +181,7 @@ def serve_here(
         service: whose callbacks.
         port: to listen on; that of the redirect URI unless given.
         trusted_proxies: addresses whose forwarded headers count.
-        told: called with the address once it is being listened to.
+        on_listening: called with the address as soon as connections are accepted.
     """
     wanted = port if port is not None else urlsplit(service.redirect_uri).port
     if wanted is None:
@@ -191,7 +195,7 @@ def serve_here(
         resumed = service.resume()
         if resumed:
             _LOG.info("going on with %d proofs", resumed)
-        told(f"http://127.0.0.1:{listening.getsockname()[1]}, for {service.redirect_uri}")
+        on_listening(f"http://127.0.0.1:{listening.getsockname()[1]}, for {service.redirect_uri}")
         uvicorn.Server(config_of(service, trusted_proxies=trusted_proxies)).run(sockets=[listening])
 
 

@@ -216,7 +216,7 @@ def read_login(environ: Mapping[str, str]) -> Login:
         environ: the process environment; files that it names are not read yet, but for the client id's.
 
     Raises:
-        UsageError: a flag is neither true nor false, or a client id is missing or said in two ways.
+        UsageError: a flag is neither true nor false, or a client id is missing or given in two ways that differ.
         EntraError: there is no login, since `az` is not to be used.
     """
     flags = {name: _flag(environ, name) for name in sorted(_FLAGS)}
@@ -282,9 +282,9 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
             exact["ARM_CLIENT_ID"] = login.client_id
         if login.kind == "certificate":
             named = environ.get("ARM_CLIENT_CERTIFICATE_PATH", "")
-            held = login.bundle()  # also where a file is named: a wrong name is said here, in one sentence
+            bundle = login.bundle()  # also where a file is named: a wrong name is reported here, in one sentence
             inline = bool(environ.get("ARM_CLIENT_CERTIFICATE"))
-            exact["ARM_CLIENT_CERTIFICATE_PATH"] = files.enter_context(_unnamed_file(held)) if inline else named
+            exact["ARM_CLIENT_CERTIFICATE_PATH"] = files.enter_context(_unnamed_file(bundle)) if inline else named
             if environ.get("ARM_CLIENT_CERTIFICATE_PASSWORD"):
                 exact["ARM_CLIENT_CERTIFICATE_PASSWORD"] = environ["ARM_CLIENT_CERTIFICATE_PASSWORD"]
         elif login.kind == "secret":
@@ -306,7 +306,7 @@ def _federated(login: Login) -> dict[str, str]:
     """The variables of a federated login in the plugin's spelling."""
     environ, names = login.environ, login.form.variables
     if "ARM_OIDC_TOKEN" in names or "ARM_OIDC_TOKEN_FILE_PATH" in names:
-        login.token()  # a missing file is said here, in one sentence
+        login.token()  # a missing file is reported here, in one sentence
         path = environ.get("ARM_OIDC_TOKEN_FILE_PATH", "")
         return {"ARM_OIDC_TOKEN_FILE_PATH": path} if path else {"ARM_OIDC_TOKEN": environ["ARM_OIDC_TOKEN"]}
     if "AZURE_FEDERATED_TOKEN_FILE" in names:
@@ -345,10 +345,10 @@ def variable(environ: Mapping[str, str], name: str) -> str:
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
-    said = environ.get(name, "").strip().lower()
-    if said and said not in _TRUE | _FALSE:
+    text = environ.get(name, "").strip().lower()
+    if text and text not in _TRUE | _FALSE:
         raise UsageError(f"found {environ[name]!r}; expected true or false", where=name, repair=f"export {name}=true")
-    return said in _TRUE
+    return text in _TRUE
 
 
 def _either(environ: Mapping[str, str], direct: str, by_file: str) -> str:

@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import lock_descriptor
-
 from orgcal.errors import PlatformError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -57,38 +55,25 @@ def edit_whole(path: Path, change: Callable[[], str | None], *, private: bool = 
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
         with _staged(path, 0o600 if private else 0o666) as (staging, descriptor):
             text = change()
-            if text is not None:
-                _write(descriptor, text)
-                _set_owner(descriptor, path, private=private)
-                os.fsync(descriptor)
-                os.replace(staging, path)
-                _sync_directory(path.parent)
+            if text is None:
+                return
+            with os.fdopen(os.dup(descriptor), "wb") as stream:
+                stream.write(text.encode())
+            if private:
+                os.fchmod(descriptor, 0o600)  # a killed run may have left it with another mode
+            elif path.exists():
+                os.fchmod(descriptor, path.stat().st_mode & 0o7777)
+                if os.geteuid() == 0:
+                    os.fchown(descriptor, path.stat().st_uid, path.stat().st_gid)
+            os.fsync(descriptor)
+            os.replace(staging, path)
+            folder = os.open(path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
     except UnicodeEncodeError:
         raise PlatformError("cannot be written (its text is not valid Unicode)", where=str(path)) from None
     except OSError as error:
         raise PlatformError(f"cannot be written ({error.strerror})", where=str(path)) from None
-
-
-def _write(descriptor: int, text: str) -> None:
-    with os.fdopen(os.dup(descriptor), "wb") as stream:
-        stream.write(text.encode())
-
-
-def _set_owner(descriptor: int, path: Path, *, private: bool) -> None:
-    if private:
-        os.fchmod(descriptor, 0o600)  # a killed run may have left it with another mode
-    elif path.exists():
-        os.fchmod(descriptor, path.stat().st_mode & 0o7777)
-        if os.geteuid() == 0:
-            os.fchown(descriptor, path.stat().st_uid, path.stat().st_gid)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -98,6 +83,8 @@ def _staged(path: Path, mode: int) -> Iterator[tuple[Path, int]]:
     It lies in a directory of its own with a `.gitignore`, since a line that ignores `path` does not match its name.
     The names are always the same, so that the next run overwrites and removes what a killed one left.
     """
+    from filelock import lock_descriptor  # not before the first write: plugins that never write start faster
+
     folder = path.with_name(f".{path.name}.new")
     staging = folder / "content"
     while True:

@@ -16,7 +16,7 @@ import yaml
 
 from orgcal.errors import ConfigError, UsageError
 from orgcal.files.whole import write_whole
-from orgcal.platforms import capabilities_of, read_platform
+from orgcal.platforms import capabilities_of
 from orgcal.settings import StackFile, core_settings_of, load_stack_file, stack_file
 from orgcal.settings.model import sections_of
 from orgcal.settings.stack_file import NAMESPACE
@@ -218,7 +218,7 @@ def _refuse_same_place(before: Mapping[str, Any], after: Mapping[str, Any], orig
     """A platform that does not tell connectors apart would give the origin's users the copy's credentials."""
     settings = [dict(sections["connector"].get("platform") or {}) for sections in (before, after)]
     platform = settings[1]
-    if settings[0] == platform and not read_platform(platform).keeps_entries_apart:
+    if settings[0] == platform and not capabilities_of(platform).keyed:
         raise UsageError(
             f"the copy would write its credentials where {origin} keeps its own: this platform has no keys",
             where=f"platform {platform.get('kind')}",

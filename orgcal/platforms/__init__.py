@@ -22,7 +22,6 @@ from orgcal.platforms.ensure import (
     kept_part,
     kind_refusal,
     push_credentials,
-    update_connector,
 )
 from orgcal.platforms.model import (
     PREFIX,
@@ -62,7 +61,6 @@ __all__ = [
     "platform_kinds",
     "push_credentials",
     "read_platform",
-    "update_connector",
 ]
 
 

@@ -58,16 +58,6 @@ def ensure_connector(platform: Platform, declared: ConnectorSettings) -> Ensured
     return Ensured(_kept(platform, declared, changed), "changed", tuple(differences.values()))
 
 
-def update_connector(platform: Platform, declared: ConnectorSettings) -> ConnectorEntry:
-    """Change what differs; an entry that vanished is made again.
-
-    Raises:
-        PlatformError: refused by the platform, or it did not keep what it accepted.
-        Unreachable: no answer.
-    """
-    return ensure_connector(platform, declared).entry
-
-
 def push_credentials(platform: Platform, key: str, credential: PlatformCredential) -> StoredCredential:
     """Store the credential and, where the platform lets us, look whether it did.
 

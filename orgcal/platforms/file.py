@@ -96,17 +96,13 @@ class FileSettings(PlatformSettings):
             credential_kinds=kinds_kept_in(self.fields),
             connections="none",
             tokens=False,
+            keyed=self.text_format != "dotenv" and "{key}" in self.at,
         )
 
     @property
     def place(self) -> str:
         """The file, and where in it."""
         return self.path if self.text_format == "dotenv" else f"{self.path}#{self.at}"
-
-    @property
-    def keeps_entries_apart(self) -> bool:
-        """Where the path in the file has the connector's key."""
-        return self.text_format != "dotenv" and "{key}" in self.at
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> FilePlatform:  # noqa: ARG002
         """See `PlatformSettings.open`. Without `ORGCAL_PROJECT_DIR` the path counts from the working directory."""

@@ -53,6 +53,7 @@ CAPABILITIES = Capabilities(
     connections="none",
     tokens=False,
     limits={"display_name": MAX_VARIABLE, "description": MAX_VARIABLE},
+    keyed=False,  # one connector a prefix
 )
 
 
@@ -87,7 +88,6 @@ class GithubSettings(KeyedSettings):
 
     @property
     def capabilities(self) -> Capabilities:
-        """The same for all settings."""
         return CAPABILITIES
 
     @property
@@ -95,13 +95,7 @@ class GithubSettings(KeyedSettings):
         """The environment, and which names in it."""
         return f"{self.api_url}/{self.repository}/{self.environment}/{self.prefix}"
 
-    @property
-    def keeps_entries_apart(self) -> bool:
-        """It has one connector for a prefix, whatever the key."""
-        return False
-
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> GithubEnvironment:
-        """See `PlatformSettings.open`."""
         client = open_client(
             self.api_url,
             environ,

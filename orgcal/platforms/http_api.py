@@ -184,21 +184,16 @@ class HttpSettings(KeyedSettings):
     @property
     def capabilities(self) -> Capabilities:
         """What the described requests can do."""
-        shown = self.credentials.fields.keys()
+        shown, push = self.credentials.fields.keys(), self.credentials.push
+        sent = {name for each in (self.credentials.create, push) if each for name in templates.names_in(each.body)}
         return Capabilities(
             callback="fixed" if self.callback_url else "created",
             reads_back="value" if shown & set(FIELDS) else "timestamp" if "updated_at" in shown else "nothing",
             catalog=frozenset(name for name in CATALOG if name in self.entry.fields),
-            credential_kinds=kinds_kept_in(
-                {
-                    name
-                    for request in (self.credentials.create, self.credentials.push)
-                    if request is not None
-                    for name in templates.names_in(request.body)
-                }
-            ),
+            credential_kinds=kinds_kept_in(sent),
             connections="own flow",
             tokens=False,
+            keyed="key" in {*templates.names_in(push.path), *templates.names_in(push.body)},
         )
 
     @property
@@ -206,14 +201,7 @@ class HttpSettings(KeyedSettings):
         """The platform's address."""
         return self.base_url
 
-    @property
-    def keeps_entries_apart(self) -> bool:
-        """Where the request that stores a credential has the connector's key."""
-        push = self.credentials.push
-        return "key" in {*templates.names_in(push.path), *templates.names_in(push.body)}
-
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> HttpPlatform:
-        """See `PlatformSettings.open`."""
         client = open_client(
             self.base_url,
             environ,

@@ -47,7 +47,6 @@ class LocalSettings(PlatformSettings):
 
     @property
     def capabilities(self) -> Capabilities:
-        """The same for all settings."""
         return CAPABILITIES
 
     @property
@@ -55,13 +54,7 @@ class LocalSettings(PlatformSettings):
         """All `local` platforms of a stack are one."""
         return "local"
 
-    @property
-    def keeps_entries_apart(self) -> bool:
-        """By their keys."""
-        return True
-
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> LocalPlatform:
-        """See `PlatformSettings.open`."""
         endpoints = load_endpoints("emulator", environ)
         assert endpoints.emulated is not None
         try:

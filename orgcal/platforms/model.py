@@ -48,16 +48,18 @@ class Capabilities:
             proved through it.
         limits: longest accepted texts, in characters.
         emulated: whether it is part of the emulator, and so of no other cloud.
+        keyed: whether connectors with different keys have different entries and credentials here.
     """
 
     callback: Literal["created", "fixed", "configured"]
-    reads_back: Literal["value", "fingerprint", "timestamp", "nothing"]
+    reads_back: Literal["value", "timestamp", "nothing"]
     catalog: frozenset[CatalogField]
     credential_kinds: frozenset[CredentialKind]
     connections: Literal["own flow", "registered", "none"]
     tokens: bool
     limits: dict[CatalogField, int] = field(default_factory=dict)
     emulated: bool = False
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,6 @@ class NangoSettings(KeyedSettings):
 
     @property
     def capabilities(self) -> Capabilities:
-        """The same for all settings."""
         return CAPABILITIES
 
     @property
@@ -76,13 +75,7 @@ class NangoSettings(KeyedSettings):
         """The service's address; its API key decides which of its environments."""
         return self.base_url
 
-    @property
-    def keeps_entries_apart(self) -> bool:
-        """By their keys."""
-        return True
-
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> NangoPlatform:
-        """See `PlatformSettings.open`."""
         client = open_client(
             self.base_url,
             environ,

@@ -38,11 +38,6 @@ class PlatformSettings(Section):
         raise NotImplementedError
 
     @property
-    def keeps_entries_apart(self) -> bool:
-        """Whether two connectors with different keys have different entries and credentials here."""
-        raise NotImplementedError
-
-    @property
     def key_variable(self) -> str:
         """Environment variable that names the file with the platform's API key; empty where none is needed."""
         return ""
@@ -67,7 +62,6 @@ class KeyedSettings(PlatformSettings):
 
     @property
     def key_variable(self) -> str:
-        """See `PlatformSettings.key_variable`."""
         return self.key_file_variable
 
 

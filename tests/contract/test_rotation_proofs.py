@@ -20,7 +20,7 @@ from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
 from orgcal.patience import Clock
 from orgcal.platforms import PlatformCredential, open_platform
-from orgcal.platforms.certificate import make_certificate
+from orgcal.provider.connector.certificates import make_certificate
 from orgcal.rotation.checks import check_new_generation
 from orgcal.rotation.log import RotationLog
 from orgcal.rotation.platform_proof import NEITHER, READ_BACK, TOKENS, PlatformProber, check_kind

@@ -110,7 +110,7 @@ def test_serve_here_can_be_reached_as_soon_as_it_says_so(service: ConsentService
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        serve_here(service, 0, trusted_proxies=(), told=told)
+        serve_here(service, 0, trusted_proxies=(), on_listening=told)
 
     assert len(reached) == 1
 

@@ -16,10 +16,9 @@ from orgcal import __version__
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.session import USER_AGENT
 from orgcal.errors import UsageError
-from orgcal.platforms.certificate import make_certificate
 from orgcal.provider._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, reveal
 from orgcal.provider.connector import naming
-from orgcal.provider.connector.certificates import CertificateKey
+from orgcal.provider.connector.certificates import CertificateKey, make_certificate
 from orgcal.provider.connector.connectors import Connector
 from orgcal.provider.connector.credentials import CHANGED_ELSEWHERE, ConnectorCredentials
 from orgcal.provider.connector.ledgers import CredentialLedger

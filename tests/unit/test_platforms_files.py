@@ -323,7 +323,7 @@ DOTENV_NAMES = {"names": {"client_id": "ID", "client_secret": "SECRET"}}
     ],
 )
 def test_platform_that_keeps_entries_apart_by_their_keys_is_known(settings: dict[str, object], apart: bool) -> None:
-    assert read_platform(settings).keeps_entries_apart is apart
+    assert capabilities_of(settings).keyed is apart
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,20 @@
-"""Which application a resource's name means, in scopes and in `resource`."""
+"""The audiences of tokens: the application that a scope or `resource` names, and this emulator's own addresses."""
 
 from __future__ import annotations
 
-from orgcal_emulator.addresses import OwnAddresses
+from dataclasses import dataclass
+
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import is_guid
 from orgcal_emulator.directory.serializers import GRAPH_ADDRESSES
 from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
+
+
+@dataclass
+class OwnAddresses:
+    """This emulator's base URLs (`https://localhost:1234`), each an audience for Graph; empty until it has a port."""
+
+    urls: frozenset[str] = frozenset()
 
 
 def client_of(directory: Directory, addresses: OwnAddresses, audience: str) -> str:

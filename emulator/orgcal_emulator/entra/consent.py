@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from orgcal_emulator.addresses import OwnAddresses
 from orgcal_emulator.calendars.models import Users
 from orgcal_emulator.clock import Clock
 from orgcal_emulator.directory.models import Directory
+from orgcal_emulator.entra.audiences import OwnAddresses
 from orgcal_emulator.entra.consent_models import ConsentRequest, ConsentService
 from orgcal_emulator.entra.errors import EntraFailure
 from orgcal_emulator.entra.redirects import answer_address

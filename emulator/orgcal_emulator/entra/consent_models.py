@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orgcal_emulator.addresses import OwnAddresses
 from orgcal_emulator.calendars.models import Users
 from orgcal_emulator.calendars.users import User
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Application, ServicePrincipal, Tenant, is_guid
 from orgcal_emulator.directory.serializers import principal_shape
 from orgcal_emulator.directory.service_principals import new_principal
-from orgcal_emulator.entra.audiences import client_of
+from orgcal_emulator.entra.audiences import OwnAddresses, client_of
 from orgcal_emulator.entra.errors import EntraFailure, unknown_client, unknown_tenant
 from orgcal_emulator.entra.models import OPENID_SCOPES
 from orgcal_emulator.entra.redirects import is_registered, registered_redirects

@@ -6,7 +6,6 @@ import re
 import secrets
 from typing import Any
 
-from orgcal_emulator.addresses import OwnAddresses
 from orgcal_emulator.clock import Clock, parse_rfc3339
 from orgcal_emulator.directory.credentials import matches
 from orgcal_emulator.directory.models import Directory
@@ -14,7 +13,7 @@ from orgcal_emulator.directory.objects import Application, ServicePrincipal, Ten
 from orgcal_emulator.directory.serializers import principal_shape
 from orgcal_emulator.entra import errors
 from orgcal_emulator.entra.assertions import AssertionChecker
-from orgcal_emulator.entra.audiences import client_of
+from orgcal_emulator.entra.audiences import OwnAddresses, client_of
 from orgcal_emulator.entra.keys import SigningKey
 
 TOKEN_LIFETIME_S = 3599

@@ -7,10 +7,10 @@ from collections import OrderedDict
 
 import jwt
 
-from orgcal_emulator.addresses import OwnAddresses
 from orgcal_emulator.clock import Clock
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.serializers import GRAPH_ADDRESSES
+from orgcal_emulator.entra.audiences import OwnAddresses
 from orgcal_emulator.entra.keys import SigningKey
 from orgcal_emulator.graph.errors import GraphFailure, unauthorized
 from orgcal_emulator.graph.messages import Caller

@@ -77,10 +77,10 @@ def read_policy(graph: GraphClient, application_object_id: str = "") -> Credenti
         if own is not None:
             name = f"the app management policy {own.get('displayName')!r} of this application"
             return replace(parse_policy(_as_the_tenants(own), _created(application)), name=name)
-    said = _allowed(lambda: graph.get(POLICY_PATH))
-    if said is None:
+    policy_body = _allowed(lambda: graph.get(POLICY_PATH))
+    if policy_body is None:
         return None
-    policy = parse_policy(said, _created(application))
+    policy = parse_policy(policy_body, _created(application))
     if application.get("signInAudience") == _MULTITENANT:
         return policy
     # Only beta tells of audiences: https://learn.microsoft.com/en-us/graph/api/resources/audiencesconfiguration
@@ -88,11 +88,11 @@ def read_policy(graph: GraphClient, application_object_id: str = "") -> Credenti
     return replace(policy, multitenant=parse_policy(beta, _created(application)).multitenant)
 
 
-def parse_policy(said: Mapping[str, Any], created: datetime) -> CredentialPolicy:
+def parse_policy(policy_body: Mapping[str, Any], created: datetime) -> CredentialPolicy:
     """The tenant's policy in Graph's words, as it applies to an application that was or will be created then."""
-    if not said.get("isEnabled"):
+    if not policy_body.get("isEnabled"):
         return CredentialPolicy()
-    restrictions = said.get("applicationRestrictions") or {}
+    restrictions = policy_body.get("applicationRestrictions") or {}
     passwords = list(_applying(restrictions.get("passwordCredentials"), created))
     keys = list(_applying(restrictions.get("keyCredentials"), created))
     audiences = restrictions.get("audiences") or {}
@@ -110,8 +110,8 @@ def _as_the_tenants(own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _created(application: Mapping[str, Any]) -> datetime:
-    said = str(application.get("createdDateTime") or "")
-    return _moment(said) if said else datetime.now(UTC)
+    policy_body = str(application.get("createdDateTime") or "")
+    return _moment(policy_body) if policy_body else datetime.now(UTC)
 
 
 def _allowed(ask: Callable[[], _T]) -> _T | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from orgcal import resource_types
-from orgcal.durations import parse_moment
+from orgcal.durations import parse_moment, rfc3339
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import (
     Call,
@@ -23,6 +25,22 @@ from orgcal.provider._sdk import (
     has_unknown,
     reveal,
 )
+
+KEY_BITS = 2048
+"""As in https://learn.microsoft.com/en-us/entra/identity-platform/howto-create-self-signed-certificate."""
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""The certificate is valid from so long before now, for servers whose clock is behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAndCertificate:
+    """A key pair with its certificate; times are RFC 3339 in UTC."""
+
+    certificate_pem: str
+    private_key_pem: str = field(repr=False)
+    thumbprint: str
+    not_after: str
 
 
 class CertificateKey(Resource):
@@ -61,8 +79,6 @@ class CertificateKey(Resource):
         return diff
 
     def create(self, call: Call, news: Properties) -> Created:  # noqa: ARG002
-        from orgcal.platforms.certificate import make_certificate
-
         made = make_certificate(news["commonName"], parse_moment(news["endDate"]))
         return Created(
             f"key-{uuid.uuid4()}",
@@ -93,3 +109,41 @@ class CertificateKey(Resource):
     def _kept(self, old: State) -> Properties:
         kept = {name: old.outputs[name] for name in self.outputs}
         return {**kept, "privateKeyPem": Secret(reveal(kept["privateKeyPem"]))}
+
+
+def make_certificate(common_name: str, not_after: datetime, *, now: datetime | None = None) -> KeyAndCertificate:
+    """Return a new RSA key and a certificate for it, signed by itself with SHA-256.
+
+    Args:
+        common_name: subject of the certificate, 1 to 64 characters.
+        not_after: end of the validity.
+        now: the time, unless tests give one.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import NameOID
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    begin = (now or datetime.now(UTC)) - CLOCK_SKEW
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(not_after)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return KeyAndCertificate(
+        certificate_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        private_key_pem=private.decode(),
+        thumbprint=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - Entra ID's name for it
+        not_after=rfc3339(certificate.not_valid_after_utc),
+    )

@@ -15,7 +15,6 @@ from orgcal.platforms import (
     catalog_refusals,
     ensure_connector,
     open_platform,
-    update_connector,
 )
 from orgcal.provider._sdk import (
     Call,
@@ -106,7 +105,7 @@ class Connector(Resource):
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
         declared = _declared(news)
-        return _outputs(update_connector(open_platform(news["platform"], os.environ), declared))
+        return _outputs(ensure_connector(open_platform(news["platform"], os.environ), declared).entry)
 
     def delete(self, call: Call, resource_id: str, old: State) -> None:  # noqa: ARG002
         platform = open_platform(old.inputs["platform"], os.environ)

@@ -20,7 +20,6 @@ def checked_platform(settings: Any) -> Capabilities:
     if has_unknown(settings):
         raise InvalidInputs({"platform": "must be known before anything is made; take it from config"})
     try:
-        place_of(settings)
         return capabilities_of(settings)
     except ConfigError as error:
         raise InvalidInputs({"platform": "; ".join(error.problems)}) from None
