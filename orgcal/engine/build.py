@@ -87,7 +87,6 @@ def build_engine(
     """Build engine and language host and make them the cached ones. Only to be called while the cache is locked.
 
     Args:
-        cache: where they go.
         environ: the user's environment; GOPROXY, proxies and certificates in it are honoured.
         progress: told why, how long, how much disk, and what is going on. If it raises, the build ends.
         reason: why it has to be built, as half a sentence.
@@ -121,7 +120,7 @@ def build_engine(
             lambda stop: workshop.build("languagehost", _HOST_PACKAGE, out, LANGUAGE_HOST_VERSION, stop),
             lambda stop: workshop.build("pulumi", _ENGINE_PACKAGE, out, PULUMI_VERSION, stop),
         )
-        sdk = workshop.module_dir("pulumi", _SDK)
+        sdk = workshop.sdk_dir()
         for script in _SCRIPTS:
             shutil.copyfile(sdk / script, out / Path(script).name)
         cache.publish(out, source="build", recipe=recipe_digest())
@@ -135,8 +134,7 @@ class _Stopped(Exception):
 def at_once(*jobs: Callable[[threading.Event], None]) -> None:
     """Run the jobs at the same time; the first that fails ends the others, and its exception is raised.
 
-    Args:
-        jobs: each is given an event and has to end soon after that is set.
+    Each job is given an event and has to end soon after that is set.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(len(jobs)) as pool:
@@ -172,9 +170,9 @@ class _Workshop:
         # fmt: on
         self._run(module, build, {}, stop)
 
-    def module_dir(self, module: str, path: str) -> Path:
-        """Where the sources of the module `path` lie."""
-        return Path(self._run(module, ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path]).last_words)
+    def sdk_dir(self) -> Path:
+        """Where the sources of the engine's SDK lie."""
+        return Path(self._run("pulumi", ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", _SDK]).last_words)
 
     def _run(
         self,

@@ -27,7 +27,6 @@ def write_token(cloud: Cloud, environ: Mapping[str, str]) -> tuple[str, Path]:
     """Ask for a token and write it into a private file of the job.
 
     Args:
-        cloud: whose login.
         environ: the job's; `RUNNER_TEMP` says where, `GITHUB_ENV` takes the variable for the steps that follow.
 
     Returns:
@@ -63,9 +62,6 @@ def write_token(cloud: Cloud, environ: Mapping[str, str]) -> tuple[str, Path]:
 
 def renew_tokens(environ: Mapping[str, str]) -> None:
     """Ask anew for each token that `write_token` has written in this job and that is not fresh any more.
-
-    Args:
-        environ: the job's; nothing is done where it is no job's, or has another login.
 
     Raises:
         OrgcalError: the issuer gave no token.

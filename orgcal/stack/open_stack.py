@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orgcal.engine.command import run_engine
-from orgcal.engine.find import Engine, EngineMissing, find_engine, look_for_engine
+from orgcal.engine.find import Engine, find_engine, look_for_engine
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import EngineError, OrgcalError, UsageError
@@ -294,7 +294,7 @@ class OpenStack:
         from orgcal.stack.state import StackState
 
         engine = look_for_engine(self.shell_environ)
-        if isinstance(engine, EngineMissing):
+        if isinstance(engine, str):
             return ""
         words = ["stack", "export", "--stack", self.name]
         ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=self.environ)
