@@ -134,11 +134,6 @@ def _unlabelled(line: str) -> str:
 
 
 def hint(text: str, stack: str) -> str:
-    """What to do about `text`; empty where nothing is known.
-
-    Args:
-        text: what the engine, a plugin or Graph said.
-        stack: name of the stack, for the commands.
-    """
+    """What to do about `text` of the engine, a plugin or Graph; empty where nothing is known."""
     lowered = text.lower()
     return next((repair.format(stack=stack) for needle, repair in _HINTS if needle in lowered), "")

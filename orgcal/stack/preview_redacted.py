@@ -7,12 +7,11 @@ placeholders compare as equal, so nothing shows as changed but what is.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
         plain = {name: value for name, value in settings.values.items() if name not in _ENCRYPTION}
         file.write_text(yaml.safe_dump(plain), encoding="utf-8")
         (folder / "state").mkdir()
-        environ = dataclasses.replace(
+        environ = replace(
             environment,
             variables={
                 **environment.variables,
