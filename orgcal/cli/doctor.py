@@ -26,12 +26,7 @@ def doctor(
 
 
 def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
-    """What a look at everything that `stack` needs finds, in the order in which it should be repaired.
-
-    Args:
-        stack: name of a stack.
-        environ: the process environment, as the shell has it.
-    """
+    """What a look at everything that `stack` needs finds, in the order in which it should be repaired."""
     from orgcal.errors import OrgcalError
     from orgcal.operations import doctor as checkup
     from orgcal.operations import doctor_stack as checkup_stack
@@ -59,8 +54,7 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
     return [
         *findings,
         checkup.checked(
-            "plugin azuread",
-            lambda: checkup.check_azuread(engine, project, surroundings, child, tenant_id),
+            "plugin azuread", lambda: checkup.check_azuread(engine, project, surroundings, child, tenant_id)
         ),
         checkup.checked("emulator", lambda: checkup_stack.check_emulator(surroundings)),
         checkup.checked("trust", lambda: checkup_stack.check_trust(surroundings.endpoints, surroundings.variables)),
