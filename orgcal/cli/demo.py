@@ -60,10 +60,15 @@ def demo(
 def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, stopping: bool) -> bool:
     """Run the job and write the HTML report; whether it did what a demo should."""
     from orgcal.cli.demo_result import judge_demo
+    from orgcal.cli.progress import StepPrinter
+    from orgcal.operations.deploy import deploy
 
     with open_stack(DEV_STACK) as stack:
         stack.choose_plugin(story.line)
-        _deploy(story, stack)
+        story.line(f"engine: {stack.engine.reason}")
+        with StepPrinter(stream=sys.stdout) as printer:
+            deployed = deploy(stack, on_step=printer, tell=story.line)
+        story.line(f"pulumi up: {deployed.changed} changed, {deployed.unchanged} unchanged")
         with consent_service(stack) as service:
             proven, second = [_take_in(story, stack.registry, *customer) for customer in _customers(process)]
             _consent_once(story, service, proven, process)
@@ -83,16 +88,6 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
     if keep and result.ok:
         story.where_to_look(process, outputs, report=report, link=invited.link)
     return result.ok
-
-
-def _deploy(story: Story, stack: OpenStack) -> None:
-    from orgcal.cli.progress import StepPrinter
-    from orgcal.operations.deploy import deploy
-
-    story.line(f"engine: {stack.engine.reason}")
-    with StepPrinter(stream=sys.stdout) as printer:
-        result = deploy(stack, on_step=printer, tell=story.line)
-    story.line(f"pulumi up: {result.changed} changed, {result.unchanged} unchanged")
 
 
 def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str, str]]:

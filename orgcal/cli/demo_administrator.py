@@ -49,7 +49,6 @@ def accept_consent(endpoints: CloudEndpoints, url: str, *, administrator: str) -
 
     Args:
         endpoints: the emulator's; only its own pages and loopback are visited.
-        url: the link.
         administrator: user principal name, as offered on the page.
 
     Raises:

@@ -17,9 +17,7 @@ _PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace
 class StepPrinter:
     """Prints each resource that changes, and on a terminal what is being worked on.
 
-    Args:
-        quiet: print nothing.
-        stream: standard error if None, so that results on standard output stay clean.
+    It prints to standard error unless given a `stream`, so that results on standard output stay clean.
     """
 
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:

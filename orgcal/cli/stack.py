@@ -63,11 +63,7 @@ def destroy(
 
 
 def _ask(question: str) -> None:
-    """Go on only if somebody says yes.
-
-    Raises:
-        UsageError: nobody does; nothing was done.
-    """
+    """Go on only if somebody says yes; otherwise raise, and nothing was done."""
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort:  # no terminal, or Ctrl-C

@@ -36,10 +36,8 @@ def as_lines(report: Status) -> Iterator[str]:
             yield from _permissions(report, tenant)
         if tenant.note:
             yield f"    {tenant.note}"
-    for line in report.drift:
-        yield f"  DRIFT  {line}"
-    for line in report.unknown:
-        yield f"  unknown  {line}"
+    yield from (f"  DRIFT  {line}" for line in report.drift)
+    yield from (f"  unknown  {line}" for line in report.unknown)
     yield "all is well" if report.ok else "something is to be done"
 
 

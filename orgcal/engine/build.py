@@ -115,7 +115,7 @@ def build_engine(
         progress.say(f"engine: building with go {found.version}")
         out = staging / "bin"
         out.mkdir()
-        workshop = _Workshop(staging, found, environ, _Meter(progress))
+        workshop = _Workshop(staging, found, environ, progress)
         at_once(
             lambda stop: workshop.build("languagehost", _HOST_PACKAGE, out, LANGUAGE_HOST_VERSION, stop),
             lambda stop: workshop.build("pulumi", _ENGINE_PACKAGE, out, PULUMI_VERSION, stop),
@@ -147,11 +147,13 @@ def at_once(*jobs: Callable[[threading.Event], None]) -> None:
 
 
 class _Workshop:
-    """One build: its private Go caches, its environment, its commands."""
+    """One build: its private Go caches, its environment, its commands, whose lines become progress."""
 
-    def __init__(self, staging: Path, toolchain: Toolchain, environ: Mapping[str, str], meter: _Meter) -> None:
+    def __init__(self, staging: Path, toolchain: Toolchain, environ: Mapping[str, str], progress: Progress) -> None:
         self._go = str(toolchain.go)
-        self._meter = meter
+        self._progress = progress
+        self._started = time.monotonic()
+        self._downloaded = self._compiled = 0
         self._env = go_environment(environ, staging, toolchain)
         for name in ("GOMODCACHE", "GOCACHE", "GOTMPDIR", "GOPATH"):
             Path(self._env[name]).mkdir()
@@ -184,14 +186,17 @@ class _Workshop:
         def tick(_: float) -> None:
             if stop and stop.is_set():
                 raise _Stopped
-            self._meter.show()
+            self._progress.pulse(
+                f"engine: {in_words(time.monotonic() - self._started)}: {self._downloaded} modules downloaded, "
+                f"{self._compiled} packages compiled ({min(99, 100 * self._compiled // _PACKAGES)} %)"
+            )
 
         ended = run_child(
             [self._go, *arguments],
             env={**self._env, **(settings or {})},
             cwd=RECIPE / module,
             limit_s=_LIMIT_S,
-            on_line=self._meter.line,
+            on_line=self._count,
             on_tick=tick,
         )
         if ended.status != 0:
@@ -202,27 +207,11 @@ class _Workshop:
             )
         return ended
 
-
-class _Meter:
-    """Turns the lines of both builds into progress."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._started = time.monotonic()
-        self._downloaded = 0
-        self._compiled = 0
-
-    def line(self, line: str) -> None:
+    def _count(self, line: str) -> None:
         if line.startswith("go: downloading"):
             self._downloaded += 1
         elif "/" in line and " " not in line:
             self._compiled += 1
-
-    def show(self) -> None:
-        self._progress.pulse(
-            f"engine: {in_words(time.monotonic() - self._started)}: {self._downloaded} modules downloaded, "
-            f"{self._compiled} packages compiled ({min(99, 100 * self._compiled // _PACKAGES)} %)"
-        )
 
 
 def go_environment(environ: Mapping[str, str], staging: Path, toolchain: Toolchain) -> dict[str, str]:

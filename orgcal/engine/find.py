@@ -84,9 +84,7 @@ def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path)
         progress: told what takes long. If it raises, the build ends and leaves nothing.
         python: the Python whose pip fetches Go where there is none.
 
-    Raises:
-        UsageError: ENGINE is none of the choices.
-        EngineError: the engine cannot be built; one sentence says why.
+    Raises as `find_engine` does.
     """
     choice = _choice(environ)
     if choice in ("path", "installer") or isinstance(look_for_engine(environ), Engine):

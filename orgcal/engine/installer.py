@@ -57,9 +57,6 @@ def install_engine(
     Args:
         environ: proxies and certificates in it are honoured.
         script: the Python that runs the installer, given a directory and a version.
-
-    Raises:
-        EngineError: it failed, or did not end in time.
     """
     progress.say(f"engine: fetching Pulumi {PULUMI_VERSION} with its installer, once, into {cache.home}")
     with cache.staging() as staging:

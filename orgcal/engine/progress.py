@@ -20,7 +20,6 @@ class Progress:
 
     Args:
         stream: where to write; standard error if None, because standard output carries answers.
-        clock: seconds, monotonic.
         beside: reports on work that runs at the same time. The two take turns on its stream, and one
             passing line shows what both do.
     """

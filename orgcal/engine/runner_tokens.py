@@ -24,13 +24,9 @@ RENEWED_AFTER_S = 60.0
 
 
 def write_token(cloud: Cloud, environ: Mapping[str, str]) -> tuple[str, Path]:
-    """Ask for a token and write it into a private file of the job.
+    """Ask for a token and write it into a private file of the job; the variable that names the file, and the file.
 
-    Args:
-        environ: the job's; `RUNNER_TEMP` says where, `GITHUB_ENV` takes the variable for the steps that follow.
-
-    Returns:
-        The variable that names the file, and the file.
+    `RUNNER_TEMP` says where, `GITHUB_ENV` takes the variable for the steps that follow.
 
     Raises:
         UsageError: there is no issuer, or no directory of the job.

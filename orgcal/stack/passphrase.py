@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from orgcal.errors import UsageError
@@ -75,9 +75,10 @@ def copied_salt(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Us
     The other stack's passphrase is tried, since equal salts alone do not tell which of two files is the copy.
     """
     salt = str(_read(project_dir, stack).values.get("encryptionsalt") or "")
-    others = _others_with(salt, project_dir, stack) if salt else ()
-    for other in others:
-        if not _opens(salt, project_dir, other, environ):
+    for path in sorted(project_dir.glob("Pulumi.*.yaml")) if salt else ():
+        other = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        same = other != stack and _read(project_dir, other).values.get("encryptionsalt") == salt
+        if not same or not _opens(salt, project_dir, other, environ):
             continue
         repair = f"remove that line from Pulumi.{stack}.yaml"
         encrypted = _read(project_dir, stack).encrypted
@@ -115,7 +116,6 @@ def passphrase_fits(salt: str, passphrase: str) -> bool:
     Args:
         salt: `v1:<salt>:v1:<nonce>:<box>`, each in base64; the box holds a known word under a key that PBKDF2
             (HMAC-SHA-256) makes from passphrase and salt.
-        passphrase: never kept, never shown.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -155,14 +155,6 @@ def _refuse_in_ci(stack: str, environ: Mapping[str, str]) -> None:
             where=f"Pulumi.{stack}.yaml",
             repair=f"pulumi stack init {stack} --secrets-provider URL (or change-secrets-provider), then commit it",
         )
-
-
-def _others_with(salt: str, project_dir: Path, stack: str) -> Iterator[str]:
-    """Names of other stacks whose file has the same salt."""
-    for path in sorted(project_dir.glob("Pulumi.*.yaml")):
-        other = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
-        if other != stack and _read(project_dir, other).values.get("encryptionsalt") == salt:
-            yield other
 
 
 def _opens(salt: str, project_dir: Path, stack: str, environ: Mapping[str, str]) -> bool:

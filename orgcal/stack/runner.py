@@ -138,11 +138,7 @@ class StackRunner:
         self._stack: automation.Stack | None = None
 
     def select(self) -> None:
-        """Makes sure that the stack exists in its backend.
-
-        Raises:
-            EngineError: the backend or the passphrase refused.
-        """
+        """Makes sure that the stack exists in its backend."""
         if self._stack is None:
             with _translated(self._stack_name):
                 self._stack = automation.Stack.create_or_select(self._stack_name, self._workspace)
@@ -174,7 +170,6 @@ class StackRunner:
         Args:
             resources: as `pulumi import --file` takes them.
             name_table: names in `resources` to URNs.
-            protect: whether the imported resources are protected.
         """
         with self._operation(None) as (stack, _):
             stack.import_resources(
@@ -216,11 +211,7 @@ class StackRunner:
             return StackState(self._printed(stack, "stack", "export"))
 
     def outputs(self) -> StackOutputs:
-        """The stack's outputs, secret included.
-
-        Raises:
-            UsageError: the stack has not been deployed yet.
-        """
+        """The stack's outputs, secret included; raises as `read_outputs` does."""
         # `Stack.outputs` of the Automation API runs the engine twice.
         values = self._json("stack", "output", "--json", "--show-secrets")
         return read_outputs(values, where=f"stack {self._stack_name}")
