@@ -47,9 +47,7 @@ class Form(HTMLParser):
 def accept_consent(endpoints: CloudEndpoints, url: str, *, administrator: str) -> str:
     """Opens a consent link and accepts as `administrator`; the address that the browser ends at.
 
-    Args:
-        endpoints: the emulator's; only its own pages and loopback are visited.
-        administrator: user principal name, as offered on the page.
+    `administrator` is a user principal name of the page. Only the emulator's own pages and loopback are visited.
 
     Raises:
         OrgcalError: the page does not ask for consent.

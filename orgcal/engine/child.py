@@ -28,7 +28,6 @@ class ProcessResult:
         status: its exit status; 128 + N where signal N ended it.
         tail: its last lines, standard output and standard error together.
         timed_out: whether we ended it because its time was over.
-        seconds: how long it ran.
     """
 
     status: int

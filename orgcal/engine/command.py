@@ -43,8 +43,6 @@ def run_engine(
     Args:
         words: its arguments; no secrets, since everybody can read a process list.
         environ: its whole environment, but for what is `WITHHELD`.
-        on_output: told each line of its standard output.
-        on_error: told each line of its standard error.
 
     Raises:
         UsageError: the environment names half a login, or what cannot be used.

@@ -114,7 +114,6 @@ def choose_azuread(
         environ: read are AZUREAD_PLUGIN (`real`, `standin`; `auto` chooses anew; unset keeps the stack's
             choice), PATH and PULUMI_HOME.
         progress: told what takes long; standard error if None.
-        system: as in `sys.platform`.
 
     Raises:
         UsageError: AZUREAD_PLUGIN is none of the choices.

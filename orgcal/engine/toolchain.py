@@ -47,7 +47,6 @@ def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress, *, pyth
     Args:
         into: an empty directory for it, inside the build's own; needs 300 MB.
         environ: for pip: its index, its proxy.
-        python: the Python whose pip fetches it.
 
     Raises:
         EngineError: pip is missing, the package cannot be fetched, or it is not the one we know.

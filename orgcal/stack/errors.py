@@ -62,12 +62,7 @@ _HINTS = (
 
 
 def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
-    """One sentence out of what the engine printed.
-
-    Args:
-        transcript: the command's whole output.
-        diagnostics: the engine's own error diagnostics, best first; may be empty.
-    """
+    """One sentence out of what the engine printed: its error diagnostics, best first, or the whole transcript."""
     plain = MARKUP.sub("", transcript)
     where = f"stack {stack}"
     if "incorrect passphrase" in plain:

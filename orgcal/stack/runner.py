@@ -49,7 +49,6 @@ class EngineStep:
         operation: `create`, `update`, `delete`, `replace`, `same`, … or `warning`.
         type: the resource's type token; empty for a warning of the whole stack.
         name: the resource's name, or the warning's text.
-        done: whether the work on it is finished.
     """
 
     operation: str
