@@ -54,23 +54,13 @@ def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str
         if larger:
             always = ", which every connector has," if larger == ALWAYS_ADDED else ""
             yield f"scope {name} adds nothing: {larger}{always} includes it; remove it from orgcal:connector.scopes"
-        elif purpose and name != ALWAYS_ADDED:
-            yield from _beyond(name, purpose)
-    if purpose and not {ENOUGH_FOR[purpose]} <= {*names, *(item for name in names for item in INCLUDED.get(name, ()))}:
-        yield (
-            f"the connector {_DOES[purpose]} (orgcal:connector.purpose), and no scope allows that; "
-            f"add {ENOUGH_FOR[purpose]}"
-        )
-
-
-def _beyond(name: str, purpose: Purpose) -> Iterator[str]:
-    enough = ENOUGH_FOR[purpose]
-    if name == enough:
-        return
-    if enough in INCLUDED.get(name, ()):
-        yield f"scope {name} is more than a connector needs that {_DOES[purpose]}; {enough} suffices"
-    elif name not in INCLUDED.get(enough, ()):
-        yield (
-            f"scope {name} has nothing to do with a connector that {_DOES[purpose]}; "
-            "administrators will ask why it is there"
-        )
+        elif purpose and name not in (ALWAYS_ADDED, ENOUGH_FOR[purpose]):
+            enough, does = ENOUGH_FOR[purpose], _DOES[purpose]
+            if enough in INCLUDED.get(name, ()):
+                yield f"scope {name} is more than a connector needs that {does}; {enough} suffices"
+            elif name not in INCLUDED.get(enough, ()):
+                why = "administrators will ask why it is there"
+                yield f"scope {name} has nothing to do with a connector that {does}; {why}"
+    if purpose and ENOUGH_FOR[purpose] not in {*names, *(item for name in names for item in INCLUDED.get(name, ()))}:
+        missing = f"no scope allows that; add {ENOUGH_FOR[purpose]}"
+        yield f"the connector {_DOES[purpose]} (orgcal:connector.purpose), and {missing}"
