@@ -31,9 +31,7 @@ class ConsentProber:
     """Probes any tenant for one application; safe to share between threads.
 
     Args:
-        endpoints: where Entra ID and Graph are.
-        client_id: the application.
-        declared: names of the permissions it declares.
+        declared: names of the permissions that the application declares.
         credential: gives the connector's credential, as it is now.
         session: of `new_session(endpoints)`.
         clock: its `sleep` may raise to end a proof.
@@ -57,12 +55,7 @@ class ConsentProber:
         self._clock = clock
 
     def probe(self, tenant_id: str, *, list_users: bool = False) -> TenantAccess:
-        """The access to a tenant as it is now.
-
-        Args:
-            tenant_id: of the tenant.
-            list_users: also list one user, if the permission for that is effective.
-        """
+        """The access to a tenant as it is now; `list_users` also lists one user, if a permission for that is there."""
         try:
             credential = self._credential()
         except OrgcalError as error:

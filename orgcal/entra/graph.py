@@ -83,10 +83,6 @@ class GraphClient:
         """Change the object at `path`; an empty dict for an empty answer; raises as `get` does."""
         return self._object("PATCH", path, body=body)
 
-    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace the object at `path`; an empty dict for an empty answer; raises as `get` does."""
-        return self._object("PUT", path, body=body)
-
     def upload(self, path: str, content: bytes, content_type: str) -> None:
         """Put bytes that are no JSON, such as a logo, at `path`; raises as `get` does."""
         self._send("PUT", path, headers={"Content-Type": content_type}, content=content)

@@ -56,17 +56,13 @@ LOGIN_FORMS: tuple[LoginForm, ...] = (
         note="the PKCS#12 bundle in base64; ARM_CLIENT_CERTIFICATE_PASSWORD opens it",
     ),
     LoginForm(
-        "certificate",
-        ("ARM_CLIENT_CERTIFICATE_PATH",),
-        note="a PKCS#12 file; ARM_CLIENT_CERTIFICATE_PASSWORD opens it",
+        "certificate", ("ARM_CLIENT_CERTIFICATE_PATH",), note="a PKCS#12 file; ARM_CLIENT_CERTIFICATE_PASSWORD opens it"
     ),
     LoginForm("secret", ("ARM_CLIENT_SECRET",)),
     LoginForm("secret", ("ARM_CLIENT_SECRET_FILE_PATH",), plugin=False, standin=False),
     LoginForm("federated token", ("ARM_USE_OIDC", "ARM_OIDC_TOKEN")),
     LoginForm(
-        "federated token",
-        ("ARM_USE_OIDC", "ARM_OIDC_TOKEN_FILE_PATH"),
-        note="the file is read anew for each token",
+        "federated token", ("ARM_USE_OIDC", "ARM_OIDC_TOKEN_FILE_PATH"), note="the file is read anew for each token"
     ),
     LoginForm(
         "federated token",
@@ -93,10 +89,7 @@ LOGIN_FORMS: tuple[LoginForm, ...] = (
         note="ARM_CLIENT_ID for a user-assigned one only; ARM_MSI_ENDPOINT where it is not the usual one",
     ),
     LoginForm(
-        "az login",
-        (),
-        standin=False,
-        note="az login --tenant TENANT --allow-no-subscriptions; no ARM_CLIENT_ID",
+        "az login", (), standin=False, note="az login --tenant TENANT --allow-no-subscriptions; no ARM_CLIENT_ID"
     ),
 )
 """Every form, in the order in which they count; the table of docs/create.md is printed from it."""

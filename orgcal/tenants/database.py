@@ -87,10 +87,8 @@ def _open_file(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # SQLAlchemy's signature
     """Several processes may write: wait for each other, and do not block readers."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {STATEMENT_TIMEOUT_S * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.close()
+    connection.execute(f"PRAGMA busy_timeout = {STATEMENT_TIMEOUT_S * 1000}").close()
+    connection.execute("PRAGMA journal_mode = WAL").close()
 
 
 @contextmanager

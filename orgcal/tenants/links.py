@@ -113,22 +113,17 @@ def spend(registry: Registry, state: str, *, client_id: str) -> Spent | WhyNot:
 
 def look_up(registry: Registry, state_hash: str) -> Link | None:
     """The link with this hash."""
-    with registry.transaction() as session:
-        row = session.get(LinkRow, state_hash)
-        return None if row is None or row.connector != registry.connector else _link(row)
+    return next(iter(_links(registry, state_hash=state_hash)), None)
 
 
 def by_result(registry: Registry, result: str) -> Link | None:
     """The link whose result page has this handle."""
-    with registry.transaction() as session:
-        row = session.query(LinkRow).filter_by(result_hash=digest(result), connector=registry.connector).one_or_none()
-        return None if row is None else _link(row)
+    return next(iter(_links(registry, result_hash=digest(result))), None)
 
 
 def unfinished(registry: Registry) -> list[Link]:
     """Links that were used and whose proof has not ended: what a restarted server goes on with."""
-    with registry.transaction() as session:
-        return [_link(row) for row in session.query(LinkRow).filter_by(outcome=PROVING, connector=registry.connector)]
+    return _links(registry, outcome=PROVING)
 
 
 def finish(registry: Registry, link: Link, outcome: str, detail: str = "") -> None:
@@ -159,6 +154,11 @@ def revoke(registry: Registry, tenant_id: str) -> int:
         if count:
             registry.write_log(session, "link", tenant_id.lower(), "revoked", count=count)
         return count
+
+
+def _links(registry: Registry, **named: str) -> list[Link]:
+    with registry.transaction() as session:
+        return [_link(row) for row in session.query(LinkRow).filter_by(connector=registry.connector, **named)]
 
 
 def _link(row: LinkRow) -> Link:

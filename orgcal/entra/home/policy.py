@@ -20,7 +20,6 @@ from orgcal.entra.graph import GraphClient, unless_refused
 from orgcal.entra.home import applications
 
 POLICY_PATH = "/policies/defaultAppManagementPolicy"
-TENANTS = "the tenant's app management policy"
 _MULTITENANT = "AzureADMultipleOrgs"
 
 _T = TypeVar("_T")
@@ -47,7 +46,7 @@ class CredentialPolicy:
     secret_lifetime: timedelta | None = None
     certificate_lifetime: timedelta | None = None
     multitenant: bool = True
-    name: str = TENANTS
+    name: str = "the tenant's app management policy"
 
     def longest(self, kind: Literal["secret", "certificate", "federated"]) -> timedelta | None:
         """The longest life of a credential of this kind; None for any."""
@@ -103,8 +102,8 @@ def parse_policy(policy_body: Mapping[str, Any], created: datetime) -> Credentia
 
 
 def _created(application: Mapping[str, Any]) -> datetime:
-    policy_body = str(application.get("createdDateTime") or "")
-    return _moment(policy_body) if policy_body else datetime.now(UTC)
+    created = str(application.get("createdDateTime") or "")
+    return _moment(created) if created else datetime.now(UTC)
 
 
 def _allowed(ask: Callable[[], _T]) -> _T | None:
