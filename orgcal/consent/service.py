@@ -79,8 +79,6 @@ class ConsentService:
     """Consent for one deployed connector.
 
     Args:
-        registry: of its customer tenants.
-        outputs: of its stack.
         patience_s: how long grants may take to arrive after an administrator agreed.
     """
 
@@ -226,11 +224,6 @@ class ConsentService:
             self._pool.submit(self._prove, link)
         return len(waiting)
 
-    def result(self, handle: str) -> ConsentResult | None:
-        """What the result page with this handle shows; None if there is none."""
-        link = links.by_result(self.registry, handle)
-        return None if link is None else _result(link)
-
     def wait_for(self, handle: str, timeout_s: float) -> ConsentResult:
         """How the link `ConsentLink.handle` ended, or how it stands after `timeout_s`.
 
@@ -251,9 +244,14 @@ class ConsentService:
         )
 
     def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
-        """As `result`, but waits up to `timeout_s` while the proof goes on."""
+        """What the result page `handle` shows, after up to `timeout_s` while a proof goes on; None if there is none."""
+
+        def look_up() -> ConsentResult | None:
+            link = links.by_result(self.registry, handle)
+            return None if link is None else _result(link)
+
         return self._until_ended(timeout_s).until(
-            lambda result: result is None or result.outcome is not ConsentOutcome.PROVING, lambda: self.result(handle)
+            lambda result: result is None or result.outcome is not ConsentOutcome.PROVING, look_up
         )
 
     def _until_ended(self, timeout_s: float) -> Patience:

@@ -99,7 +99,6 @@ def graph_error(status: int, body: Mapping[str, Any] | None, *, headers: Mapping
     """The error in an answer, or in one entry of a batch, as one exception.
 
     Args:
-        status: HTTP status.
         body: the parsed body if it was a JSON object.
         headers: for `request-id` and `Retry-After`.
         where: method and path; never with a query, which may hold names.

@@ -33,8 +33,6 @@ class GraphClient:
     """Requests to Microsoft Graph as one application in one tenant; safe to share between threads.
 
     Args:
-        endpoints: where Graph is.
-        token_source: gives the tokens.
         session: of `new_session(endpoints)`.
         budget_s: seconds that one call may wait for retries in all.
         clock: for tests.

@@ -16,7 +16,9 @@ import base64
 import binascii
 import contextlib
 import os
+import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -92,7 +94,7 @@ LOGIN_FORMS: tuple[LoginForm, ...] = (
         "az login", (), standin=False, note="az login --tenant TENANT --allow-no-subscriptions; no ARM_CLIENT_ID"
     ),
 )
-"""Every form, in the order in which they count; the table of docs/create.md is printed from it."""
+"""Every form, in the order in which they count."""
 
 _STAND_FOR: Mapping[str, tuple[str, ...]] = {
     "ARM_OIDC_REQUEST_URL": ("ACTIONS_ID_TOKEN_REQUEST_URL", "SYSTEM_OIDCREQUESTURI"),
@@ -336,3 +338,22 @@ def _read(path: str, name: str) -> bytes:
         raise UsageError(
             f"the file {path} cannot be read ({error.strerror})", where=name, repair=f"name another file in {name}"
         ) from error
+
+
+def login_table() -> str:
+    """The table of logins in `docs/create.md`, a row a form; `python -m orgcal.entra.login` prints it."""
+    head = ["| login | variables | `orgcal` | `pulumi` by hand | stand-in |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *map(_row, LOGIN_FORMS)]) + "\n"
+
+
+def _row(form: LoginForm) -> str:
+    whose = form.variables and form.kind != "managed identity" and "ARM_USE_AKS_WORKLOAD_IDENTITY" not in form.variables
+    named = [*(["ARM_CLIENT_ID"] if whose else []), *form.variables]
+    variables = ", ".join(f"`{name}=true`" if name.startswith("ARM_USE_") else f"`{name}`" for name in named) or "none"
+    note = re.sub(r"\b((?:ARM|AZURE|ACTIONS|SYSTEM)_[A-Z_]+)\b", r"`\1`", form.note)
+    plugin, standin = ("yes" if takes else "no" for takes in (form.plugin, form.standin))
+    return f"| {form.kind} | {variables}{f' ({note})' if note else ''} | yes | {plugin} | {standin} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(login_table())

@@ -7,7 +7,6 @@ Which permission includes which is Microsoft's: https://learn.microsoft.com/en-u
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Literal
 
 from orgcal.entra.permissions import ALWAYS_ADDED
@@ -15,30 +14,32 @@ from orgcal.entra.pinned_roles import ALIASES
 
 Purpose = Literal["availability", "read", "write"]
 
-INCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "Calendars.ReadWrite": ("Calendars.Read", "Calendars.ReadBasic.All"),
-        "Calendars.Read": ("Calendars.ReadBasic.All",),
-        "Contacts.ReadWrite": ("Contacts.Read",),
-        "Directory.ReadWrite.All": ("Directory.Read.All", "User.Read.All", "Organization.Read.All", "Domain.Read.All"),
-        "Directory.Read.All": ("User.Read.All", "User.ReadBasic.All", "Organization.Read.All", "Domain.Read.All"),
-        "Mail.ReadWrite": ("Mail.Read", "Mail.ReadBasic.All"),
-        "Mail.Read": ("Mail.ReadBasic.All",),
-        "MailboxSettings.ReadWrite": ("MailboxSettings.Read",),
-        "OnlineMeetings.ReadWrite.All": ("OnlineMeetings.Read.All",),
-        "User.ReadWrite.All": ("User.Read.All", "User.ReadBasic.All"),
-        "User.Read.All": ("User.ReadBasic.All",),
-    }
-)
+INCLUDED: Mapping[str, tuple[str, ...]] = {
+    "Calendars.ReadWrite": ("Calendars.Read", "Calendars.ReadBasic.All"),
+    "Calendars.Read": ("Calendars.ReadBasic.All",),
+    "Contacts.ReadWrite": ("Contacts.Read",),
+    "Directory.ReadWrite.All": ("Directory.Read.All", "User.Read.All", "Organization.Read.All", "Domain.Read.All"),
+    "Directory.Read.All": ("User.Read.All", "User.ReadBasic.All", "Organization.Read.All", "Domain.Read.All"),
+    "Mail.ReadWrite": ("Mail.Read", "Mail.ReadBasic.All"),
+    "Mail.Read": ("Mail.ReadBasic.All",),
+    "MailboxSettings.ReadWrite": ("MailboxSettings.Read",),
+    "OnlineMeetings.ReadWrite.All": ("OnlineMeetings.Read.All",),
+    "User.ReadWrite.All": ("User.Read.All", "User.ReadBasic.All"),
+    "User.Read.All": ("User.ReadBasic.All",),
+}
 
-ENOUGH_FOR: Mapping[Purpose, str] = MappingProxyType(
-    {"availability": "Calendars.ReadBasic.All", "read": "Calendars.Read", "write": "Calendars.ReadWrite"}
-)
+ENOUGH_FOR: Mapping[Purpose, str] = {
+    "availability": "Calendars.ReadBasic.All",
+    "read": "Calendars.Read",
+    "write": "Calendars.ReadWrite",
+}
 """The least calendar permission for each purpose. Source: https://learn.microsoft.com/en-us/graph/api/user-list-events"""
 
-_DOES: Mapping[Purpose, str] = MappingProxyType(
-    {"availability": "sees when people are busy", "read": "reads events", "write": "writes events"}
-)
+_DOES: Mapping[Purpose, str] = {
+    "availability": "sees when people are busy",
+    "read": "reads events",
+    "write": "writes events",
+}
 
 
 def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str]:
