@@ -112,9 +112,7 @@ class ConsentService:
     def new_prober(self, credential: Callable[[], Credential]) -> ConsentProber:
         """A prober of this connector that takes its credential from `credential`."""
         declared = frozenset(permission.name for permission in self.outputs.permissions)
-        return ConsentProber(
-            self.endpoints, self.outputs.client_id, declared, credential, self._session, clock=self._clock
-        )
+        return ConsentProber(self.endpoints, self.outputs.client_id, declared, credential, self._session, self._clock)
 
     def credential(self) -> Credential:
         """The connector's credential, as it is now.

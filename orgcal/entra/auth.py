@@ -16,6 +16,7 @@ import json
 import re
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orgcal.entra.aadsts import meaning_of, number_in
@@ -41,33 +42,23 @@ class Tokens(Protocol):
         """A token other than `refused`, which a server answered with 401."""
 
 
+@dataclass(eq=False)
 class TokenSource:
     """Tokens for Microsoft Graph of one application in one tenant; safe to share between threads.
 
-    Args:
+    Attributes:
         tenant_id: GUID or domain of the organisation.
         session: of `new_session(endpoints)`.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        tenant_id: str,
-        client_id: str,
-        credential: Credential,
-        session: requests.Session,
-    ) -> None:
-        self.endpoints = endpoints
-        self.tenant_id = tenant_id
-        self.client_id = client_id
-        self._credential = credential
-        self._session = session
-        self._lock = threading.Lock()
-        self._token = ""
-        self._renew_at = 0.0
-
-    def __repr__(self) -> str:
-        return f"TokenSource(tenant_id={self.tenant_id!r}, client_id={self.client_id!r})"
+    endpoints: CloudEndpoints
+    tenant_id: str
+    client_id: str
+    credential: Credential = field(repr=False)
+    session: requests.Session = field(repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _token: str = field(default="", init=False, repr=False)
+    _renew_at: float = field(default=0.0, init=False)
 
     def token(self) -> str:
         """A token with some minutes left, asked from Entra ID only when the last one is nearly over.
@@ -100,12 +91,12 @@ class TokenSource:
         import requests
 
         self._token = ""
-        http_client = _ObservedSession(self._session)
+        http_client = _ObservedSession(self.session)
         where = f"token for client {self.client_id} in tenant {self.tenant_id}"
         try:
             application = msal.ConfidentialClientApplication(
                 self.client_id,
-                client_credential=msal_credential(self._credential),
+                client_credential=msal_credential(self.credential),
                 authority=f"{self.endpoints.login_url}/{self.tenant_id}",
                 instance_discovery=False,  # clouds are pinned; the check would ask the public cloud about every other
                 http_client=http_client,

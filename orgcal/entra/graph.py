@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,29 +30,21 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
+@dataclass(eq=False)
 class GraphClient:
     """Requests to Microsoft Graph as one application in one tenant; safe to share between threads.
 
-    Args:
+    Attributes:
         session: of `new_session(endpoints)`.
         budget_s: seconds that one call may wait for retries in all.
         clock: for tests.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        token_source: Tokens,
-        session: requests.Session,
-        *,
-        budget_s: float = 120.0,
-        clock: Clock | None = None,
-    ) -> None:
-        self.endpoints = endpoints
-        self.token_source = token_source
-        self.budget_s = budget_s
-        self._session = session
-        self._clock = clock
+    endpoints: CloudEndpoints
+    token_source: Tokens
+    session: requests.Session
+    budget_s: float = field(default=120.0, kw_only=True)
+    clock: Clock | None = field(default=None, kw_only=True)
 
     def get(
         self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
@@ -134,7 +127,7 @@ class GraphClient:
 
         where = f"{method} {path.split('?')[0]}"
         address = url or self.url_of(path)
-        patience, renewed = Patience(self.budget_s, self._clock), False
+        patience, renewed = Patience(self.budget_s, self.clock), False
         token = self.token_source.token()
         while True:
             all_headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **(headers or {})}
@@ -143,7 +136,7 @@ class GraphClient:
                 data = json.dumps(body)
                 all_headers["Content-Type"] = "application/json"
             try:
-                response = self._session.request(method, address, params=params, data=data, headers=all_headers)
+                response = self.session.request(method, address, params=params, data=data, headers=all_headers)
             except requests.exceptions.RequestException as error:
                 repeatable = method in ("GET", "DELETE") and not isinstance(error, requests.exceptions.SSLError)
                 if repeatable and patience.wait():
