@@ -127,7 +127,7 @@ def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str])
         if endpoints is not None:
             variables |= _emulator_variables(endpoints, emulator.ready_file, own_dir, environ)
         runner = endpoints is not None and federated_login(endpoints, environ)
-        foreign = () if runner else LOGIN_VARIABLES
+        foreign = [] if runner else sorted(LOGIN_VARIABLES)
         removed += tuple(name for name in (*_PLACE_VARIABLES, *foreign) if name not in variables)
     else:
         endpoints = load_endpoints(cloud, environ)
