@@ -26,7 +26,7 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    KnowsNoOrganisations,
+    Platform,
     PlatformCredential,
     StoredCredential,
     kinds_kept_in,
@@ -109,9 +109,7 @@ class FileSettings(PlatformSettings):
         return FilePlatform(self, Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd()))
 
 
-class FilePlatform(KnowsNoOrganisations):
-    """See `orgcal.platforms.model.Platform`."""
-
+class FilePlatform(Platform):
     called = "a file"
 
     def __init__(self, settings: FileSettings, folder: Path) -> None:

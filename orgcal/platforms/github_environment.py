@@ -10,7 +10,7 @@ Sources: https://docs.github.com/en/rest/actions/variables and https://docs.gith
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from orgcal.entra.credentials import FIELDS, fields_of
 from orgcal.errors import PlatformError
@@ -23,11 +23,11 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    KnowsNoOrganisations,
+    Platform,
     PlatformCredential,
     StoredCredential,
 )
-from orgcal.platforms.rest import RestClient, open_client
+from orgcal.platforms.rest import RestClient
 from orgcal.platforms.settings import (
     CONFIGURED_CALLBACK,
     Address,
@@ -45,21 +45,20 @@ MAX_VARIABLE = 48 * 1024
 VARIABLES = ("CLIENT_ID", "CREDENTIAL_GENERATION")
 SECRETS = {field.upper(): field for field in FIELDS}
 
-CAPABILITIES = Capabilities(
-    callback="configured",
-    reads_back="timestamp",
-    catalog=frozenset(CATALOG),
-    credential_kinds=frozenset({"secret", "certificate"}),
-    connections="none",
-    tokens=False,
-    limits={"display_name": MAX_VARIABLE, "description": MAX_VARIABLE},
-    keyed=False,  # one connector a prefix
-)
-
 
 class GithubSettings(KeyedSettings):
     """Settings of the kind `github-environment`."""
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        callback="configured",
+        reads_back="timestamp",
+        catalog=frozenset(CATALOG),
+        credential_kinds=frozenset({"secret", "certificate"}),
+        connections="none",
+        tokens=False,
+        limits={"display_name": MAX_VARIABLE, "description": MAX_VARIABLE},
+        keyed=False,  # one connector a prefix
+    )
     kind: Literal["github-environment"] = kind_setting(
         "github-environment", "Variables and secrets of a GitHub environment."
     )
@@ -87,30 +86,19 @@ class GithubSettings(KeyedSettings):
     api_url: Address = address_setting("https://api.github.com", example="https://api.github.com")
 
     @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
-
-    @property
     def place(self) -> str:
         """The environment, and which names in it."""
         return f"{self.api_url}/{self.repository}/{self.environment}/{self.prefix}"
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> GithubEnvironment:
-        client = open_client(
-            self.api_url,
-            environ,
-            name="GitHub",
-            key_variable=self.key_file_variable,
-            headers={"Authorization": "Bearer {api_key}", "X-GitHub-Api-Version": API_VERSION},
-            clock=clock,
-        )
-        return GithubEnvironment(client, self)
+        headers = {"Authorization": "Bearer {api_key}", "X-GitHub-Api-Version": API_VERSION}
+        return GithubEnvironment(self.client(self.api_url, environ, clock, name="GitHub", headers=headers), self)
 
 
-class GithubEnvironment(KnowsNoOrganisations):
+class GithubEnvironment(Platform):
     """See `orgcal.platforms.model.Platform`."""
 
-    capabilities = CAPABILITIES
+    capabilities = GithubSettings.capabilities
     called = "a GitHub environment"
 
     def __init__(self, client: RestClient, settings: GithubSettings) -> None:

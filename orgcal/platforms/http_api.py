@@ -29,12 +29,12 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    KnowsNoOrganisations,
+    Platform,
     PlatformCredential,
     StoredCredential,
     kinds_kept_in,
 )
-from orgcal.platforms.rest import RestClient, open_client
+from orgcal.platforms.rest import RestClient
 from orgcal.platforms.settings import (
     Address,
     KeyedSettings,
@@ -202,20 +202,11 @@ class HttpSettings(KeyedSettings):
         return self.base_url
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> HttpPlatform:
-        client = open_client(
-            self.base_url,
-            environ,
-            name=self.name,
-            key_variable=self.key_file_variable,
-            headers={self.auth_header: self.auth_value},
-            clock=clock,
-        )
-        return HttpPlatform(client, self)
+        headers = {self.auth_header: self.auth_value}
+        return HttpPlatform(self.client(self.base_url, environ, clock, name=self.name, headers=headers), self)
 
 
-class HttpPlatform(KnowsNoOrganisations):
-    """See `orgcal.platforms.model.Platform`."""
-
+class HttpPlatform(Platform):
     def __init__(self, client: RestClient, settings: HttpSettings) -> None:
         self.capabilities = settings.capabilities
         self.place = settings.base_url

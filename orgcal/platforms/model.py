@@ -171,15 +171,18 @@ class StoredCredential:
 
 
 class Platform(Protocol):
-    """One integration platform. Every method may raise `PlatformError` and `Unreachable`."""
+    """One integration platform. Every method may raise `PlatformError` and `Unreachable`.
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this platform can do."""
+    A platform that knows nothing of the organisations that are connected inherits the last three methods.
 
-    @property
-    def place(self) -> str:
-        """Where it is (an address, a path), for messages; equal places hold the same entries."""
+    Attributes:
+        place: where it is (an address, a path), for messages; equal places hold the same entries.
+        called: what messages call the platform, such as `a file`.
+    """
+
+    capabilities: Capabilities
+    place: str
+    called: str
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
         """The entry, or None if there is none."""
@@ -209,35 +212,14 @@ class Platform(Protocol):
 
     def connections(self, key: str) -> list[str]:
         """Tenant ids of the connected organisations."""
-
-    def register_connection(self, key: str, tenant_id: str) -> None:
-        """Tell the platform of an organisation whose administrator consented."""
-
-    def access_token(self, key: str, tenant_id: str) -> str:
-        """A token that the platform fetched for that organisation with the credential it holds."""
-
-
-class KnowsNoOrganisations:
-    """Base of a platform that keeps a credential and knows nothing of the organisations that are connected.
-
-    Attributes:
-        place: as of `Platform`.
-        called: what messages call the platform, such as `a file`.
-    """
-
-    place: str
-    called: str
-
-    def connections(self, key: str) -> list[str]:
-        """Raises PlatformError."""
         raise self._unable(f"which organisations are connected to {key!r}")
 
     def register_connection(self, key: str, tenant_id: str) -> None:
-        """Raises PlatformError."""
+        """Tell the platform of an organisation whose administrator consented."""
         raise self._unable(f"of organisations such as {tenant_id}, connected to {key!r}")
 
     def access_token(self, key: str, tenant_id: str) -> str:
-        """Raises PlatformError."""
+        """A token that the platform fetched for that organisation with the credential it holds."""
         raise self._unable(f"a token of {tenant_id} for {key!r}")
 
     def _unable(self, what: str) -> PlatformError:

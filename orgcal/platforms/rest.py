@@ -172,33 +172,6 @@ class RestClient:
         return f"{method} {self.base_url}{path}"
 
 
-def open_client(
-    base_url: str,
-    environ: Mapping[str, str],
-    *,
-    name: str,
-    key_variable: str,
-    headers: Mapping[str, str],
-    clock: Clock | None = None,
-) -> RestClient:
-    """Return a client of the platform at `base_url`.
-
-    Args:
-        base_url: without a slash at the end.
-        environ: names the file with the API key, and the emulator.
-        name: how messages call the platform.
-        key_variable: environment variable that names the file with the API key.
-        headers: sent with each request; `{api_key}` in them stands for the key.
-        clock: for tests.
-
-    Raises:
-        UsageError: the variable or the file is missing, or others may read the file.
-    """
-    key = read_key_file(environ, key_variable)
-    filled = {header: value.replace("{api_key}", key) for header, value in headers.items()}
-    return RestClient(session_for(base_url, environ), base_url, filled, name=name, key_hint=key_variable, clock=clock)
-
-
 def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:
     """Return a session that trusts the emulator's authority for the emulator's addresses, and public ones elsewhere."""
     if environ.get(EMULATOR_FILE_VARIABLE):
