@@ -103,11 +103,11 @@ class GithubEnvironment(Platform):
 
     def __init__(self, client: RestClient, settings: GithubSettings) -> None:
         self._settings = settings
-        self._values = EnvironmentValues(client, settings.repository, settings.environment)
+        self._values = EnvironmentValues(client, settings.repository, settings.environment, settings.prefix)
         self.place = f"{settings.repository}, environment {settings.environment}"
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
-        values = {field: self._variable(field.upper()) for field in CATALOG}
+        values = {field: self._values.variable(field.upper()) for field in CATALOG}
         if all(value is None for value in values.values()):
             return None
         scopes = values["scopes"] or ""  # a variable that is missing stands for an empty text
@@ -125,7 +125,7 @@ class GithubEnvironment(Platform):
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         for field in changed:
-            self._set_variable(field.upper(), as_text(getattr(declared, field)))
+            self._values.set_variable(field.upper(), as_text(getattr(declared, field)))
         entry = self.read_connector(declared.key)
         if entry is None:
             raise PlatformError("GitHub accepted the variables and has none", where=self.place)
@@ -133,38 +133,30 @@ class GithubEnvironment(Platform):
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - nobody connects
         for field in CATALOG:
-            self._values.remove_variable(f"{self._settings.prefix}{field.upper()}")
+            self._values.remove_variable(field.upper())
 
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:  # noqa: ARG002 - one a prefix
         texts = fields_of(credential.credential)
-        self._values.set_secrets(
-            {f"{self._settings.prefix}{name}": texts.get(field, "") for name, field in SECRETS.items()}
-        )
-        self._set_variable("CLIENT_ID", credential.client_id)
-        self._set_variable("CREDENTIAL_GENERATION", str(credential.generation))
+        self._values.set_secrets({name: texts.get(field, "") for name, field in SECRETS.items()})
+        self._values.set_variable("CLIENT_ID", credential.client_id)
+        self._values.set_variable("CREDENTIAL_GENERATION", str(credential.generation))
         return StoredCredential(credential.client_id, credential.generation, self._updated_at())
 
     def read_credentials(self, key: str) -> StoredCredential | None:  # noqa: ARG002 - one a prefix
         updated_at = self._updated_at()
         if not updated_at:
             return None
-        generation = self._variable("CREDENTIAL_GENERATION") or ""
+        generation = self._values.variable("CREDENTIAL_GENERATION") or ""
         number = int(generation) if generation.isdigit() else 0
-        return StoredCredential(self._variable("CLIENT_ID") or "", number, updated_at)
+        return StoredCredential(self._values.variable("CLIENT_ID") or "", number, updated_at)
 
     def remove_credentials(self, key: str) -> None:  # noqa: ARG002 - one a prefix
         for name in SECRETS:
-            self._values.remove_secret(f"{self._settings.prefix}{name}")
+            self._values.remove_secret(name)
         for name in VARIABLES:
-            self._values.remove_variable(f"{self._settings.prefix}{name}")
+            self._values.remove_variable(name)
 
     def _updated_at(self) -> str:
         """When each secret was changed last, as one text: any of them changed elsewhere is drift."""
-        times = (self._values.secret_updated_at(f"{self._settings.prefix}{name}") for name in SECRETS)
+        times = (self._values.secret_updated_at(name) for name in SECRETS)
         return " ".join(filter(None, times))
-
-    def _variable(self, name: str) -> str | None:
-        return self._values.variable(f"{self._settings.prefix}{name}")
-
-    def _set_variable(self, name: str, value: str) -> None:
-        self._values.set_variable(f"{self._settings.prefix}{name}", value)
