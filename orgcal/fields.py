@@ -34,14 +34,16 @@ class Section(BaseModel):
     )
 
 
-def setting(default: Any = ..., *, expected: str, example: str, about: str, **rules: Any) -> Any:
+def setting(
+    default: Any = ..., *, about: str, expected: str = "true or false", example: str = "true", **rules: Any
+) -> Any:
     """Return a field of a `Section` that explains itself.
 
     Args:
         default: the value where none is given; without a default the setting is required.
-        expected: which values are right, for errors, the schema and the docs.
-        example: a value that `pulumi config set` takes.
         about: what the setting is for.
+        expected: which values are right, for errors, the schema and the docs; a switch needs none.
+        example: a value that `pulumi config set` takes.
         rules: arguments of `pydantic.Field`, such as `pattern`.
     """
     return Field(default, description=about, json_schema_extra={"expected": expected, "example": example}, **rules)

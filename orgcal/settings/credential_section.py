@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import model_validator
 
@@ -27,6 +27,11 @@ class GenerationSet:
     generations: tuple[int, ...]
     active: int
     rollback_to: int | None = None
+
+    def as_settings(self) -> dict[str, Any]:
+        """What the section says of them; `rollback_to` only where it is given."""
+        rollback_to = {} if self.rollback_to is None else {"rollback_to": self.rollback_to}
+        return {"generations": list(self.generations), "active": self.active, **rollback_to}
 
     def same_as(self, other: GenerationSet) -> bool:
         """Whether both name the same generations; the permission to go back changes nothing by itself."""

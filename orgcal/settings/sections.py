@@ -69,8 +69,6 @@ class ApplicationSettings(Section):
     )
     same_name: bool = setting(
         False,
-        expected="true or false",
-        example="true",
         about="Whether it may be created although the tenant has another application of this name.",
     )
     notes: str = setting(
@@ -108,8 +106,6 @@ class ApplicationSettings(Section):
     )
     home_grants: bool = setting(
         False,
-        expected="true or false",
-        example="true",
         about="Whether the home tenant grants the permissions too. The deploying principal then needs "
         "AppRoleAssignment.ReadWrite.All; the consent link for a person is the normal way.",
     )
@@ -163,10 +159,9 @@ class ConnectorSettings(Section):
         about="What the connector does with calendars: sees when people are busy, reads events, or writes them. "
         "A preview warns of scopes that go beyond it.",
     )
-    published: bool = setting(True, expected="true or false", example="true", about="Shown to your users (step 8).")
+    published: bool = setting(True, about="Shown to your users (step 8).")
     delete_connected: bool = setting(
         False,
-        expected="true or false",
         example="false",
         about="Whether destroy may delete the connector while organisations are connected.",
     )
