@@ -15,7 +15,7 @@ from orgcal.entra.home.applications import EPHEMERAL_TAG, origin_tag
 from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.errors import ConfigError
 from orgcal.settings import Settings
-from orgcal.settings.fields import MAX_REDIRECT_URIS, redirect_problem
+from orgcal.settings.sections import MAX_REDIRECT_URIS, redirect_problem
 from provisioning.connector import Connector
 from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.permissions import Declared

@@ -21,7 +21,7 @@ from orgcal.entra.home.preflight import Intent, PreflightCheck, check_name, pref
 from orgcal.errors import OrgcalError
 from orgcal.resource_types import APPLICATION
 from orgcal.settings import Settings
-from orgcal.settings.fields import lifetime_of
+from orgcal.settings.credential_section import lifetime_of
 
 DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
 """In previews: object id of the service principal that will deploy, where that is not the caller."""
@@ -36,13 +36,7 @@ _PAUSES_S = (0.05, 0.2, 0.0)
 
 
 class HomeTenant:
-    """What can be known of the home tenant; it is asked while the program goes on.
-
-    Args:
-        settings: of the stack.
-        endpoints: of the stack.
-        environ: the process environment, for the operator's login.
-    """
+    """What can be known of the home tenant; it is asked while the program goes on, with the login in `environ`."""
 
     def __init__(self, settings: Settings, endpoints: CloudEndpoints, environ: Mapping[str, str]) -> None:
         self._settings = settings

@@ -135,9 +135,6 @@ class FilePlatform(Platform):
             published=found.get("published", True) in (True, "true") if "published" in kept else None,
         )
 
-    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        return self.update_connector(declared, CATALOG)
-
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         self._change(declared.key, {field: getattr(declared, field) for field in changed}, ())
         entry = self.read_connector(declared.key)

@@ -3,8 +3,6 @@
 What is no secret becomes a variable (`ORGCAL_CLIENT_ID`, `ORGCAL_SCOPES`, ...), the rest a sealed secret
 (`ORGCAL_CLIENT_SECRET`). Secrets cannot be read back, only when they were changed; so drift shows as a
 time that is not ours. The environment itself must exist: its protection rules are its owner's.
-
-Sources: https://docs.github.com/en/rest/actions/variables and https://docs.github.com/en/rest/actions/secrets
 """
 
 from __future__ import annotations
@@ -83,7 +81,7 @@ class GithubSettings(KeyedSettings):
         pattern=r"^(?!GITHUB_)[A-Z_][A-Z0-9_]*$",
     )
     key_file_variable: str = key_file_setting("GITHUB_TOKEN_FILE")
-    api_url: Address = address_setting("https://api.github.com", example="https://api.github.com")
+    api_url: Address = address_setting("https://api.github.com")
 
     @property
     def place(self) -> str:
@@ -119,9 +117,6 @@ class GithubEnvironment(Platform):
             scopes=tuple(scope for scope in scopes.split(",") if scope),
             published=values["published"] == "true",
         )
-
-    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        return self.update_connector(declared, CATALOG)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         for field in changed:

@@ -12,7 +12,7 @@ Only what the platform's own documentation says goes into the description: paths
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
@@ -141,7 +141,7 @@ class HttpSettings(KeyedSettings):
 
     kind: Literal["http"] = kind_setting("http", "Any REST platform, described by the other settings.")
     name: str = setting("the platform", expected="a name", example="Nylas", about="What messages call the platform.")
-    base_url: Address = address_setting()
+    base_url: Address = address_setting(example="https://api.example.com")
     key_file_variable: str = key_file_setting("ORGCAL_PLATFORM_KEY_FILE")
     auth_header: str = setting(
         "Authorization",
@@ -224,7 +224,7 @@ class HttpPlatform(Platform):
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
         request = self._settings.entry.create
         assert request is not None, "a platform without entries always answers with one"
-        self._ask(request, _values(declared), absent=_NEVER_ABSENT)
+        self._ask(request, asdict(declared), absent=_NEVER_ABSENT)
         return self._reread(declared.key)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
@@ -236,7 +236,7 @@ class HttpPlatform(Platform):
                 where=self.place,
                 repair="describe entry.update in the platform's settings, or change it by hand",
             )
-        self._ask(request, _values(declared), absent=_NEVER_ABSENT)
+        self._ask(request, asdict(declared), absent=_NEVER_ABSENT)
         return self._reread(declared.key)
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - the platform decides
@@ -310,7 +310,3 @@ class HttpPlatform(Platform):
             scopes=tuple(templates.as_list(values["scopes"])) if "scopes" in fields else None,
             published=bool(values["published"]) if "published" in fields else None,
         )
-
-
-def _values(declared: ConnectorSettings) -> dict[str, Any]:
-    return {"key": declared.key, **{field: getattr(declared, field) for field in CATALOG}}

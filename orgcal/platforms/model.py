@@ -98,13 +98,10 @@ class ConnectorEntry:
     def differences(self, declared: ConnectorSettings) -> dict[CatalogField, str]:
         """Fields that are not as declared -> a line for people (`description: 'old' -> 'new'`)."""
         found: dict[CatalogField, str] = {}
-        pairs: list[tuple[CatalogField, object, object]] = [
-            ("display_name", self.display_name, declared.display_name),
-            ("description", self.description, declared.description),
-            ("scopes", _unordered(self.scopes), _unordered(declared.scopes)),
-            ("published", self.published, declared.published),
-        ]
-        for name, held, wanted in pairs:
+        for name in CATALOG:
+            held, wanted = getattr(self, name), getattr(declared, name)
+            if isinstance(held, tuple):  # scopes have no order
+                held, wanted = sorted(held), sorted(wanted)
             if held is not None and held != wanted:
                 found[name] = f"{name}: {held!r} -> {wanted!r}"
         return found
@@ -189,6 +186,7 @@ class Platform(Protocol):
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
         """Make the entry; use `ensure_connector`, which also adopts one that exists."""
+        return self.update_connector(declared, CATALOG)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         """Set the fields `changed` to what is declared and leave all others alone."""
@@ -238,10 +236,6 @@ class StartsConsent(Protocol):
             tenant_id: of the organisation, by which the platform knows it afterwards.
             name: of the organisation, for people.
         """
-
-
-def _unordered(scopes: tuple[str, ...] | None) -> list[str] | None:
-    return None if scopes is None else sorted(scopes)
 
 
 def kinds_kept_in(names: Collection[str]) -> frozenset[CredentialKind]:

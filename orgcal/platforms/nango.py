@@ -40,7 +40,6 @@ from orgcal.platforms.settings import (
 )
 
 PROVIDER = "microsoft-admin"
-CLOUD_URL = "https://api.nango.dev"
 MAX_CLIENT_ID = 255
 
 
@@ -56,7 +55,7 @@ class NangoSettings(KeyedSettings):
         tokens=True,
     )
     kind: Literal["nango"] = kind_setting("nango", "An integration of Nango with its provider `microsoft-admin`.")
-    base_url: Address = address_setting(CLOUD_URL, example=CLOUD_URL)
+    base_url: Address = address_setting("https://api.nango.dev")
     key_file_variable: str = key_file_setting("NANGO_API_KEY_FILE")
     callback_url: str = callback_setting("", about="Nango's callback, if it is not `base_url` with `/oauth/callback`.")
     token_scopes: tuple[Annotated[str, Field(pattern="^[^,]+$")], ...] = setting(

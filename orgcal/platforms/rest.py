@@ -45,7 +45,6 @@ class RestClient:
         key_hint: where its API key is configured, for the repair of a 401 or 403.
         budget_s: seconds that one call may wait for retries in all.
         silence_s: seconds without a packet after which an answer is given up.
-        clock: for tests.
     """
 
     def __init__(
@@ -162,10 +161,8 @@ class RestClient:
         elif isinstance(error, requests.exceptions.Timeout):
             what, repair = f"{self._name} did not answer in time", "try again; what did happen is then adopted"
         else:
-            what, repair = (
-                f"{self._name} cannot be reached ({type(error).__name__})",
-                "check its address and the network",
-            )
+            what = f"{self._name} cannot be reached ({type(error).__name__})"
+            repair = "check its address and the network"
         return Unreachable(what, where=self._where(method, path), repair=repair)
 
     def _where(self, method: str, path: str) -> str:

@@ -103,12 +103,12 @@ def key_file_setting(default: str) -> Any:
     )
 
 
-def address_setting(default: Any = ..., *, example: str = "https://api.example.com") -> Any:
+def address_setting(default: Any = ..., *, example: str = "") -> Any:
     """Return the field with the platform's address; its type is `Address`."""
     return setting(
         default,
         expected="an https address (http on this machine only) without a password: the API key belongs in a file",
-        example=example,
+        example=example or default,
         about="Address of the platform's API.",
         pattern=ADDRESS,
     )

@@ -24,8 +24,6 @@ class SettingsFile:
     """Where a stack's generations are written down.
 
     Args:
-        project_dir: the checkout.
-        stack: the stack.
         emulated: whether the stack lives on the emulator.
         overlay: keep what is written beside the file, if it is.
     """

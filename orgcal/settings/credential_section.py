@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import model_validator
 
 from orgcal.fields import Section, setting
-from orgcal.settings.fields import LIFETIME
 
 CredentialKind = Literal["secret", "certificate", "federated"]
+
+LIFETIME = r"^(never|[1-9]\d{0,2}d|[12]\d{3}d|3[0-5]\d{2}d|36[0-4]\dd|3650d)$"
+"""1 to 3650 days, or `never`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +159,8 @@ class CredentialSettings(Section):
     def newest_kind(self) -> CredentialKind:
         """Kind of the newest live generation."""
         return self.kind_of(self.generations[-1])
+
+
+def lifetime_of(text: str) -> timedelta | None:
+    """Days of a lifetime such as `180d`; None for `never`."""
+    return None if text == "never" else timedelta(days=int(text.removesuffix("d")))

@@ -18,8 +18,7 @@ from pydantic import ConfigDict, PrivateAttr, ValidationError
 from orgcal.entra.home.applications import deployment_tag
 from orgcal.errors import ConfigError, UsageError
 from orgcal.fields import Section, describe_problems, setting
-from orgcal.settings.credential_section import CredentialSettings
-from orgcal.settings.fields import lifetime_of
+from orgcal.settings.credential_section import CredentialSettings, lifetime_of
 from orgcal.settings.platform_rules import validate, wrong_platforms
 from orgcal.settings.sections import (
     ApplicationSettings,

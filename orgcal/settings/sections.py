@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from orgcal.entra import discovery
 from orgcal.entra.clouds import Cloud
 from orgcal.fields import Section, setting
-from orgcal.settings.fields import (
-    GUID,
-    LINK,
-    MAX_REDIRECT_URIS,
-    REDIRECT_URI,
-    REDIRECT_URI_LENGTH,
-)
 
+GUID = f"^{discovery.GUID}$"
+
+REDIRECT_URI = r"^(https://[^/?#*\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
+"""Entra's rule: https, or http on this machine; no wildcard, fragment or unsupported character.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
+"""
+REDIRECT_URI_LENGTH = 256
+MAX_REDIRECT_URIS = 256
+"""For applications of organisations; same source."""
+
+LINK = r"^https?://[^\s/]+(/\S*)?$"
 _REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"
 
 
@@ -177,3 +184,12 @@ class ConsentSettings(Section):
         pattern=REDIRECT_URI,
         max_length=REDIRECT_URI_LENGTH,
     )
+
+
+def redirect_problem(uri: str) -> str:
+    """Why Entra would refuse this redirect URI; empty if it would not."""
+    if len(uri) > REDIRECT_URI_LENGTH:
+        return f"it has {len(uri)} characters, and {REDIRECT_URI_LENGTH} are allowed"
+    if not re.match(REDIRECT_URI, uri):
+        return "it must begin with https:// (or http://localhost) and have no query, fragment or any of *!$'(),;"
+    return ""
