@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,17 +34,24 @@ class Section(BaseModel):
     )
 
 
-def setting(default: Any = ..., *, expected: str, example: str, about: str, **rules: Any) -> Any:
+def setting(
+    default: Any = ..., *, about: str, expected: str = "true or false", example: str = "true", **rules: Any
+) -> Any:
     """Return a field of a `Section` that explains itself.
 
     Args:
         default: the value where none is given; without a default the setting is required.
-        expected: which values are right, for errors, the schema and the docs.
-        example: a value that `pulumi config set` takes.
         about: what the setting is for.
+        expected: which values are right, for errors, the schema and the docs; a switch needs none.
+        example: a value that `pulumi config set` takes.
         rules: arguments of `pydantic.Field`, such as `pattern`.
     """
     return Field(default, description=about, json_schema_extra={"expected": expected, "example": example}, **rules)
+
+
+def explained(field: FieldInfo) -> dict[str, Any]:
+    """Return `expected` and `example` of a field that `setting` made."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def describe_problems(error: ValidationError, model: type[BaseModel], *, namespace: str) -> list[str]:
@@ -77,7 +85,7 @@ def _line(
     if path[-1:] == ["[key]"]:  # a name in a mapping is wrong; `value` is that name
         path = path[:-2]
     prefix = f"{namespace}{'.' if ':' in namespace else ':'}"
-    key = f"{prefix}{_dotted(path)}"
+    key = f"{prefix}{dotted(path)}"
     if sentence:
         return f"{key}: {sentence}; repair: correct it in the stack's file"
     if kind == "extra_forbidden":
@@ -89,7 +97,7 @@ def _line(
             f"repair: pulumi config rm --path {key}"
         )
     field, depth = _field(model, path)
-    extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
+    extra = explained(field) if field is not None else {}
     expected, example = extra.get("expected", "another value"), extra.get("example", "VALUE")
     if isinstance(value, dict) and isinstance(path[-1], str) and kind == "value_error":
         value = value.get(path[-1])
@@ -97,7 +105,7 @@ def _line(
         choices = [choice for choice in typing.get_args(field.annotation) if isinstance(choice, str)]
         example = next(iter(difflib.get_close_matches(str(value), choices, n=1)), example)
     shown = "nothing" if kind == "missing" or value is None else _shown(value)
-    repaired = f"{prefix}{_dotted(path[:depth])}" if str(example).startswith("{") else key
+    repaired = f"{prefix}{dotted(path[:depth])}" if str(example).startswith("{") else key
     repair = _repair(repaired, str(example))
     if value == ENCRYPTED:
         shown, repair = "an encrypted value, which only the program can read", f"{repair} --plaintext"
@@ -119,7 +127,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _dotted(path: list[str | int]) -> str:
+def dotted(path: Sequence[str | int]) -> str:
+    """Return a path as `pulumi config` takes it, such as `connector.scopes[0]`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

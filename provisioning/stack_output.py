@@ -12,8 +12,7 @@ from orgcal.entra.permissions import permission_hash
 from orgcal.settings import Settings
 from orgcal.stack.outputs import OUTPUT_NAME, SCHEMA_VERSION
 from provisioning.application import EntraApplication
-from provisioning.connector import CredentialLedger
-from provisioning.connector_resources import ConnectorEntries
+from provisioning.connector import Connector, CredentialLedger
 from provisioning.credentials import ApplicationCredentials
 from provisioning.permissions import Declared
 
@@ -21,7 +20,7 @@ from provisioning.permissions import Declared
 def export(
     settings: Settings,
     endpoints: CloudEndpoints,
-    connector: ConnectorEntries,
+    connector: Mapping[str, Connector],
     application: EntraApplication,
     declared: Declared,
     ledger: CredentialLedger,
@@ -45,7 +44,7 @@ def export(
             "application_object_id": application.object_id,
             "service_principal_id": application.service_principal_id,
             "display_name": settings.application.display_name,
-            "callback_url": connector.main.callback_url,
+            "callback_url": connector[""].callback_url,
             "consent_redirect_uri": settings.consent.public_url if settings.consent else "",
             "redirect_uris": application.redirect_uris,
             "scopes": list(settings.connector.scopes),

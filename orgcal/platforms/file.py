@@ -26,7 +26,7 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    KnowsNoOrganisations,
+    Platform,
     PlatformCredential,
     StoredCredential,
     kinds_kept_in,
@@ -109,9 +109,7 @@ class FileSettings(PlatformSettings):
         return FilePlatform(self, Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd()))
 
 
-class FilePlatform(KnowsNoOrganisations):
-    """See `orgcal.platforms.model.Platform`."""
-
+class FilePlatform(Platform):
     called = "a file"
 
     def __init__(self, settings: FileSettings, folder: Path) -> None:
@@ -136,9 +134,6 @@ class FilePlatform(KnowsNoOrganisations):
             scopes=tuple(templates.as_list(scopes)) if "scopes" in kept else None,
             published=found.get("published", True) in (True, "true") if "published" in kept else None,
         )
-
-    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        return self.update_connector(declared, CATALOG)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         self._change(declared.key, {field: getattr(declared, field) for field in changed}, ())

@@ -9,7 +9,7 @@ nor a path of this machine gets into the stack's state.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.session import new_session
@@ -21,21 +21,12 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
+    Platform,
     PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.rest import RestClient, segment
 from orgcal.platforms.settings import PlatformSettings, kind_setting
-
-CAPABILITIES = Capabilities(
-    callback="created",
-    reads_back="value",
-    catalog=frozenset(CATALOG),
-    credential_kinds=frozenset({"secret", "certificate"}),
-    connections="registered",
-    tokens=True,
-    emulated=True,
-)
 
 _WIRE_NAMES: dict[CatalogField, str] = {**{field: field for field in CATALOG}, "display_name": "name"}
 
@@ -43,11 +34,16 @@ _WIRE_NAMES: dict[CatalogField, str] = {**{field: field for field in CATALOG}, "
 class LocalSettings(PlatformSettings):
     """Settings of the kind `local`: none, since address, trust and API key come from the running emulator."""
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        callback="created",
+        reads_back="value",
+        catalog=frozenset(CATALOG),
+        credential_kinds=frozenset({"secret", "certificate"}),
+        connections="registered",
+        tokens=True,
+        emulated=True,
+    )
     kind: Literal["local"] = kind_setting("local", "The emulator's own platform, which no other cloud has.")
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
 
     @property
     def place(self) -> str:
@@ -76,10 +72,10 @@ class LocalSettings(PlatformSettings):
         return LocalPlatform(client)
 
 
-class LocalPlatform:
-    """See `orgcal.platforms.model.Platform`."""
+class LocalPlatform(Platform):
+    called = "the platform"
 
-    capabilities = CAPABILITIES
+    capabilities = LocalSettings.capabilities
 
     def __init__(self, client: RestClient) -> None:
         self._client = client

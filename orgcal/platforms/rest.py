@@ -45,7 +45,6 @@ class RestClient:
         key_hint: where its API key is configured, for the repair of a 401 or 403.
         budget_s: seconds that one call may wait for retries in all.
         silence_s: seconds without a packet after which an answer is given up.
-        clock: for tests.
     """
 
     def __init__(
@@ -162,41 +161,12 @@ class RestClient:
         elif isinstance(error, requests.exceptions.Timeout):
             what, repair = f"{self._name} did not answer in time", "try again; what did happen is then adopted"
         else:
-            what, repair = (
-                f"{self._name} cannot be reached ({type(error).__name__})",
-                "check its address and the network",
-            )
+            what = f"{self._name} cannot be reached ({type(error).__name__})"
+            repair = "check its address and the network"
         return Unreachable(what, where=self._where(method, path), repair=repair)
 
     def _where(self, method: str, path: str) -> str:
         return f"{method} {self.base_url}{path}"
-
-
-def open_client(
-    base_url: str,
-    environ: Mapping[str, str],
-    *,
-    name: str,
-    key_variable: str,
-    headers: Mapping[str, str],
-    clock: Clock | None = None,
-) -> RestClient:
-    """Return a client of the platform at `base_url`.
-
-    Args:
-        base_url: without a slash at the end.
-        environ: names the file with the API key, and the emulator.
-        name: how messages call the platform.
-        key_variable: environment variable that names the file with the API key.
-        headers: sent with each request; `{api_key}` in them stands for the key.
-        clock: for tests.
-
-    Raises:
-        UsageError: the variable or the file is missing, or others may read the file.
-    """
-    key = read_key_file(environ, key_variable)
-    filled = {header: value.replace("{api_key}", key) for header, value in headers.items()}
-    return RestClient(session_for(base_url, environ), base_url, filled, name=name, key_hint=key_variable, clock=clock)
 
 
 def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:

@@ -80,8 +80,6 @@ class Settings(Section):
     )
     grant: bool = setting(
         False,
-        expected="true or false",
-        example="true",
         about="Whether the permissions are granted here; needs AppRoleAssignment.ReadWrite.All.",
     )
 
