@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+CredentialKind = Literal["secret", "certificate", "federated"]
+"""What an application logs in with."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:

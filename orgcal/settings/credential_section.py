@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import model_validator
 
+from orgcal.entra.credentials import CredentialKind
 from orgcal.fields import Section, setting
-
-CredentialKind = Literal["secret", "certificate", "federated"]
 
 LIFETIME = r"^(never|[1-9]\d{0,2}d|[12]\d{3}d|3[0-5]\d{2}d|36[0-4]\dd|3650d)$"
 """1 to 3650 days, or `never`."""

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from orgcal.entra.clouds import Cloud
+from orgcal.entra.credentials import CredentialKind
 from orgcal.errors import UsageError
-from orgcal.settings import CredentialKind
 
 OUTPUT_NAME = "orgcal"
 SCHEMA_VERSION = 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
+from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential, CredentialKind
 from orgcal.errors import UsageError
 from orgcal.resource_types import (
     APPLICATION,
@@ -26,7 +26,7 @@ from orgcal.resource_types import (
     SIGNATURE_KEY,
     STACK,
 )
-from orgcal.settings import CredentialKind, GenerationSet
+from orgcal.settings import GenerationSet
 from orgcal.stack.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 Resource = Mapping[str, Any]
