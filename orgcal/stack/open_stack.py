@@ -148,7 +148,7 @@ class OpenStack:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry of customer organisations, made or migrated if need be; raises as `Registry.open` does."""
+        """The registry of customer organisations, made or migrated if need be; raises as `Registry` does."""
         from orgcal.tenants.registry import open_stack_registry  # sqlalchemy is slow to import
 
         return open_stack_registry(self.stack_dir, self.name, self.shell_environ)
