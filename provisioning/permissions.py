@@ -43,27 +43,26 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
         OrgcalError: the operator may not look the names up, or cannot log in.
     """
     connector = settings.connector
-    declared = (
-        _from_the_table(settings) if settings.entra.lookup == "pinned" else _from_the_directory(settings, provider)
-    )
-    if pulumi.runtime.is_dry_run():
-        for sentence in scope_advice(connector.scopes, connector.purpose):
-            pulumi.log.warn(sentence)
-    return declared
-
-
-def _from_the_table(settings: Settings) -> Declared:
-    if settings.application.home_grants:
+    published: dict[str, AppRole] = {}  # the pinned table alone decides
+    graph_principal_id = ""
+    if settings.entra.lookup == "directory":
+        published, graph_principal_id = _published(provider)
+    elif settings.application.home_grants:
         raise ConfigError(
             [
                 "orgcal:entra.lookup: found pinned; expected directory, as orgcal:application.home_grants needs it; "
                 "repair: pulumi config set --path orgcal:entra.lookup directory"
             ]
         )
-    return Declared(application_permissions(settings.connector.scopes), "")
+    declared = Declared(application_permissions(connector.scopes, published), graph_principal_id)
+    if pulumi.runtime.is_dry_run():
+        for sentence in scope_advice(connector.scopes, connector.purpose):
+            pulumi.log.warn(sentence)
+    return declared
 
 
-def _from_the_directory(settings: Settings, provider: azuread.Provider) -> Declared:
+def _published(provider: azuread.Provider) -> tuple[dict[str, AppRole], str]:
+    """The roles that Microsoft Graph publishes in the home tenant, and the object id of its service principal there."""
     try:
         graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
     except Exception as error:  # pulumi has no narrower type for what a plugin refuses
@@ -82,8 +81,7 @@ def _from_the_directory(settings: Settings, provider: azuread.Provider) -> Decla
         }
         for role in graph.app_roles
     )
-    roles = application_permissions(settings.connector.scopes, published)
-    return Declared(roles, graph.object_id)
+    return published, graph.object_id
 
 
 def _telling(text: str) -> str:
