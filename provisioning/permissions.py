@@ -33,9 +33,7 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
     Names resolve through the home tenant's own service principal of Microsoft Graph, and must agree with
     the pinned table; or, where the settings say so, through that table alone. Raises before the first resource is made.
 
-    Args:
-        settings: the connector's scopes are names of application permissions.
-        provider: the azuread plugin; the deploying principal needs `Application.Read.All`, unless names are pinned.
+    The deploying principal needs `Application.Read.All`, unless names are pinned.
 
     Raises:
         ConfigError: a scope is no application permission; the nearest names are offered. Or permissions are to be
@@ -66,7 +64,8 @@ def _published(provider: azuread.Provider) -> tuple[dict[str, AppRole], str]:
     try:
         graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
     except Exception as error:  # pulumi has no narrower type for what a plugin refuses
-        told = _telling(str(error))
+        # Without the engine's wrapping.
+        told = str(error).rpartition("failed: ")[2].split("\n  repair: ")[0].strip()
         lacks = f"orgcal preflight --stack {pulumi.get_stack()} names what the operator lacks"
         raise OrgcalError(
             f"the permissions of Microsoft Graph cannot be looked up in the home tenant: {told}",
@@ -82,8 +81,3 @@ def _published(provider: azuread.Provider) -> tuple[dict[str, AppRole], str]:
         for role in graph.app_roles
     )
     return published, graph.object_id
-
-
-def _telling(text: str) -> str:
-    """What the plugin said, without the engine's wrapping."""
-    return text.rpartition("failed: ")[2].split("\n  repair: ")[0].strip()

@@ -84,10 +84,9 @@ def push_credentials(platform: Platform, key: str, credential: PlatformCredentia
 
 def kind_refusal(able: Capabilities, kind: CredentialKind) -> str:
     """Why the platform cannot authenticate with a credential of this kind, or an empty text."""
-    kinds = able.credential_kinds
-    if kind in kinds:
+    if kind in able.credential_kinds:
         return ""
-    return f"this platform takes a {' or a '.join(sorted(kinds))}, not a {kind}"
+    return f"this platform takes a {' or a '.join(sorted(able.credential_kinds))}, not a {kind}"
 
 
 def kept_part(able: Capabilities, declared: ConnectorSettings) -> ConnectorSettings:
