@@ -79,9 +79,7 @@ def describe_problems(error: ValidationError, model: type[BaseModel], *, namespa
     return list(lines)
 
 
-def _line(
-    kind: str, path: list[str | int], value: Any, model: type[BaseModel], namespace: str, sentence: str = ""
-) -> str:
+def _line(kind: str, path: list[str | int], value: Any, model: type[BaseModel], namespace: str, sentence: str) -> str:
     if path[-1:] == ["[key]"]:  # a name in a mapping is wrong; `value` is that name
         path = path[:-2]
     prefix = f"{namespace}{'.' if ':' in namespace else ':'}"
