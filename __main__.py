@@ -8,11 +8,10 @@ import os
 from orgcal.settings import Settings
 from provisioning import permissions, stack_output
 from provisioning.application import EntraApplication
-from provisioning.clouds import entra_endpoints, entra_provider
 from provisioning.connector_resources import connector_entries
 from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
-from provisioning.program import load_settings, run_program
+from provisioning.program import entra_endpoints, entra_provider, load_settings, run_program
 
 NAME = "outlook-calendar"
 

@@ -28,10 +28,10 @@ def read_certificate(files: CertificateFiles, generation: int) -> tuple[ClientCe
     from cryptography import x509  # slow to load, and most stacks bring none along
     from cryptography.hazmat.primitives import serialization
 
-    certificate_path, key_path = PROJECT_DIR / files.certificate_file, PROJECT_DIR / files.private_key_file
-    key_setting = f"orgcal:credential.certificates.{generation}.private_key_file"
-    certificate_setting = f"orgcal:credential.certificates.{generation}.certificate_file"
-    certificate_pem = _read(certificate_path, certificate_setting)
+    section = f"orgcal:credential.certificates.{generation}"
+    certificate_setting, key_setting = f"{section}.certificate_file", f"{section}.private_key_file"
+    key_path = PROJECT_DIR / files.private_key_file
+    certificate_pem = _read(PROJECT_DIR / files.certificate_file, certificate_setting)
     private_key_pem = _read(key_path, key_setting)
     if key_path.stat().st_mode & 0o077:
         raise _wrong(key_setting, "a file that others may read", "a file of your own", f"chmod 600 {key_path}")

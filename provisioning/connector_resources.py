@@ -14,7 +14,6 @@ def connector_entries(name: str, settings: Settings, *, after: pulumi.Resource) 
 
     Args:
         name: of the first resource; the others append their own.
-        settings: of the stack.
         after: the ledger, which must be asked before anything is written.
 
     Returns:

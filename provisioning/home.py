@@ -61,13 +61,11 @@ class HomeTenant:
     def tell(self) -> None:
         """Shows what a preview should: warnings, each with what to do."""
         _, findings = self._looked.result()
-        looks_only = bool(self._environ.get(DEPLOYER_VARIABLE))  # then the rights of another matter
+        quiet = ["name", "recycle bin", *([] if self._settings.protected else ["publisher", "owners"])]
+        if self._environ.get(DEPLOYER_VARIABLE):  # then the rights of another matter
+            quiet.append("rights")
         for finding in findings:
-            quiet = finding.name in ("name", "recycle bin") or (
-                finding.name in ("publisher", "owners") and not self._settings.protected
-            )
-            quiet = quiet or (finding.name == "rights" and looks_only)
-            if finding.verdict in ("warning", "bad") and not quiet:
+            if finding.verdict in ("warning", "bad") and finding.name not in quiet:
                 pulumi.log.warn(_sentence(finding))
 
     def before_create(self) -> pulumi.ResourceHookBinding:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orgcal.files.mapping import with_line_ends
+from orgcal.files.json_edit import with_line_ends
 
 _ENTRY = re.compile(
     r"""^(?P<head>[^\S\r\n]*(?:export[^\S\r\n]+)?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)[^\S\r\n]*=[^\S\r\n]*

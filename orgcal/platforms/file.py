@@ -15,7 +15,7 @@ from pydantic import model_validator
 from orgcal.entra.credentials import FIELDS
 from orgcal.fields import setting
 from orgcal.files import dotenv, json_edit, yaml_edit
-from orgcal.files.mapping import TextFormat
+from orgcal.files.json_edit import TextFormat
 from orgcal.files.whole import edit_whole, read_text, refuse_tracked
 from orgcal.patience import Clock
 from orgcal.platforms import templates
@@ -94,8 +94,6 @@ class FileSettings(PlatformSettings):
             reads_back="value",
             catalog=frozenset(field for field in CATALOG if field in self.fields),
             credential_kinds=kinds_kept_in(self.fields),
-            connections="none",
-            tokens=False,
             keyed=self.text_format != "dotenv" and "{key}" in self.at,
         )
 
@@ -167,7 +165,8 @@ class FilePlatform(Platform):
 
     def _change(self, key: str, values: Mapping[str, Any], removed: Sequence[str]) -> None:
         """Set and remove fields in one step, while no other process writes the file."""
-        named = {self._names[field]: _plain(value) for field, value in values.items() if field in self._names}
+        plain = {field: list(value) if isinstance(value, tuple) else value for field, value in values.items()}
+        named = {self._names[field]: value for field, value in plain.items() if field in self._names}
         gone = [self._names[field] for field in removed if field in self._names]
 
         def changed() -> str | None:
@@ -180,7 +179,3 @@ class FilePlatform(Platform):
 
     def _trail(self, key: str) -> list[str]:
         return [step.replace("{key}", key) for step in self._settings.at.split(".")]
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -52,8 +52,6 @@ class GithubSettings(KeyedSettings):
         reads_back="timestamp",
         catalog=frozenset(CATALOG),
         credential_kinds=frozenset({"secret", "certificate"}),
-        connections="none",
-        tokens=False,
         limits={"display_name": MAX_VARIABLE, "description": MAX_VARIABLE},
         keyed=False,  # one connector a prefix
     )

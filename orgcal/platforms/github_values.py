@@ -17,9 +17,7 @@ class EnvironmentValues:
     """What an environment holds.
 
     Args:
-        client: of GitHub's API.
         repository: `owner/name`.
-        environment: its name.
         prefix: beginning of the variables' and secrets' names, which the methods' `name` leaves out.
     """
 

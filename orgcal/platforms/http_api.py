@@ -192,7 +192,6 @@ class HttpSettings(KeyedSettings):
             catalog=frozenset(name for name in CATALOG if name in self.entry.fields),
             credential_kinds=kinds_kept_in(sent),
             connections="own flow",
-            tokens=False,
             keyed="key" in {*templates.names_in(push.path), *templates.names_in(push.body)},
         )
 

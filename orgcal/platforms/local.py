@@ -28,8 +28,6 @@ from orgcal.platforms.model import (
 from orgcal.platforms.rest import RestClient, segment
 from orgcal.platforms.settings import PlatformSettings, kind_setting
 
-_WIRE_NAMES: dict[CatalogField, str] = {**{field: field for field in CATALOG}, "display_name": "name"}
-
 
 class LocalSettings(PlatformSettings):
     """Settings of the kind `local`: none, since address, trust and API key come from the running emulator."""
@@ -86,7 +84,7 @@ class LocalPlatform(Platform):
         return None if found is None else _entry(found)
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        body = {"key": declared.key, **_body(declared, list(_WIRE_NAMES))}
+        body = {"key": declared.key, **_body(declared, CATALOG)}
         return _entry(self._client.call("POST", "/connectors", body, absent=frozenset()))
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
@@ -154,8 +152,7 @@ def _connector(key: str) -> str:
 
 
 def _body(declared: ConnectorSettings, fields: Sequence[CatalogField]) -> dict[str, Any]:
-    values = {name: getattr(declared, name) for name in fields}
-    return {_WIRE_NAMES[name]: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {"name" if name == "display_name" else name: getattr(declared, name) for name in fields}
 
 
 def _entry(found: Mapping[str, Any]) -> ConnectorEntry:

@@ -55,8 +55,8 @@ class Capabilities:
     reads_back: Literal["value", "timestamp", "nothing"]
     catalog: frozenset[CatalogField]
     credential_kinds: frozenset[CredentialKind]
-    connections: Literal["own flow", "registered", "none"]
-    tokens: bool
+    connections: Literal["own flow", "registered", "none"] = "none"
+    tokens: bool = False
     limits: dict[CatalogField, int] = field(default_factory=dict)
     emulated: bool = False
     keyed: bool = True

@@ -76,8 +76,6 @@ class KeyedSettings(PlatformSettings):
 
         Args:
             base_url: without a slash at the end.
-            environ: as of `open`.
-            clock: as of `open`.
             name: how messages call the platform.
             headers: sent with each request; `{api_key}` in them stands for the key.
         """

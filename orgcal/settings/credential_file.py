@@ -46,11 +46,7 @@ class SettingsFile:
         return read_credential(self._project_dir, self._stack)
 
     def check(self) -> None:
-        """Find out whether the file can be written at all.
-
-        Raises:
-            PlatformError: it is written in a way that cannot be changed without touching the rest.
-        """
+        """Raise PlatformError if the file is written in a way that cannot be changed without touching the rest."""
         if not self._overlaid:
             named = self.read().generation_set
             self.edited(read_text(self.path), GenerationSet(named.generations, named.active, named.active))

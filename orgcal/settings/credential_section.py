@@ -133,7 +133,7 @@ class CredentialSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> CredentialSettings:
-        """The name in each ValueError is the guilty field's (`config_errors`)."""
+        """The name in each ValueError is the guilty field's (`describe_problems`)."""
         if list(self.generations) != sorted(set(self.generations)) or self.generations[0] < 1:
             raise ValueError("generations")
         if self.active not in self.generations:

@@ -175,8 +175,6 @@ def parse_settings(
 
     Args:
         config: full keys (`orgcal:entra`) to values; a text that is a JSON mapping or list counts as that.
-        stack: name of the stack.
-        project: name of the Pulumi project.
         generations: replaces `generations`, `active` and `rollback_to` on stacks on the emulator.
 
     Raises:
@@ -272,8 +270,6 @@ def parse_sections(
     """Settings of a model out of the sections, and the problems, that `sections_of` gives.
 
     Args:
-        model: the settings; its fields explain themselves (`setting`).
-        read: what `sections_of` gives.
         stack: name of the stack, for the repairs.
         where: the file, for the error.
         lines: setting to its line in the stack's file.

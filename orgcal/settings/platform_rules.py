@@ -27,13 +27,7 @@ def declared_connector(connector: ConnectorSettings, other: str = "") -> platfor
 
 
 def validate(connector: ConnectorSettings, credential: CredentialSettings, *, emulator: bool) -> list[str]:
-    """What the chosen platforms cannot hold of this connector and its credential: a line each.
-
-    Args:
-        connector: the section.
-        credential: the section; of a federated one nothing is pushed.
-        emulator: whether the stack lives on the emulator.
-    """
+    """What the chosen platforms cannot hold of this connector and its credential: a line each."""
     kind = credential.kind_of(credential.active)
     pushed = None if kind == "federated" else kind
     declared = declared_connector(connector)
@@ -45,11 +39,7 @@ def validate(connector: ConnectorSettings, credential: CredentialSettings, *, em
 
 
 def wrong_platforms(connector: Any) -> list[str]:
-    """Return what is wrong in the platforms' own settings, where the section cannot be read for other reasons.
-
-    Args:
-        connector: the section as the stack's file has it.
-    """
+    """Return what is wrong in the platforms' own settings, where the section cannot be read for other reasons."""
     section = connector if isinstance(connector, dict) else {}
     further = section.get("also_push_to")
     named = _by_key(section.get("platform"), further if isinstance(further, dict) else {})
@@ -69,8 +59,6 @@ def unsuitable(
     """Return why a platform cannot hold this connector with this kind of credential, a line each. Asks nobody.
 
     Args:
-        settings: of the platform.
-        declared: the connector.
         credential_kind: None where nothing is pushed.
         emulator: whether the stack lives on the emulator.
         key: of the settings; a further platform need not keep the whole catalog.

@@ -85,11 +85,7 @@ class Settings(Section):
 
 
 def load_settings() -> Settings:
-    """The settings of the stack that is being deployed.
-
-    Raises:
-        ConfigError: with every problem at once.
-    """
+    """The settings of the stack that is being deployed; raises as `parse_sections` does."""
     stack = pulumi.get_stack()
     where = f"provisioning/ci_identity/Pulumi.{stack}.yaml"
     return parse_sections(Settings, sections_of(engine_config()), stack=stack, where=where)
