@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from orgcal.ci.backends import Backends, Cloud
 from orgcal.ci.identities import CiIdentities, consent_commands
@@ -41,11 +40,7 @@ class StackFacts:
 
 
 def stack_facts(file: StackFile) -> StackFacts:
-    """What a set-up needs to know of the stack that CI is to deploy.
-
-    Raises:
-        ConfigError: its settings are wrong.
-    """
+    """What a set-up needs to know of a stack; raises ConfigError where its settings are wrong."""
     settings = settings_of(file)
     return StackFacts(
         stack=settings.stack,
@@ -82,10 +77,9 @@ def values_of(
             if not environment.secrets:
                 found[environment.name] = Values(variables)
                 continue
-            secrets = {
-                REGISTRY_SECRET: places.registry_url,
-                **({PLATFORM_SECRET: platform_key} if platform_key else {}),
-            }
+            secrets = {REGISTRY_SECRET: places.registry_url}
+            if platform_key:
+                secrets[PLATFORM_SECRET] = platform_key
             found[environment.name] = Values({**variables, REGISTRY_VARIABLE: places.registry}, secrets)
     return found
 
@@ -123,11 +117,7 @@ def left_to_a_person(
 ) -> tuple[list[str], list[str]]:
     """Notes, and commands, for what no operator of this program may or should decide.
 
-    Args:
-        facts: of the stack.
-        places: where it keeps its things.
-        made: the identities.
-        files: what has to be committed besides the stack's file.
+    `files` have to be committed besides the stack's file.
     """
     notes, commands = [], consent_commands(list(made.identities.values()))
     if commands:
@@ -177,19 +167,3 @@ def _cloud_access(clouds: Sequence[Cloud], made: CiIdentities) -> tuple[list[str
     if "vault" in clouds:
         notes.append("Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy")
     return notes, commands
-
-
-def as_json(made: CiIdentities) -> list[dict[str, Any]]:
-    """The identities, for `--json`."""
-    return [
-        {
-            "role": identity.role,
-            "display_name": identity.display_name,
-            "client_id": identity.client_id,
-            "service_principal_id": identity.service_principal_id,
-            "permissions": list(identity.permissions),
-            "granted": identity.granted,
-            "subjects": list(identity.subjects),
-        }
-        for identity in made.identities.values()
-    ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
-from orgcal.ci.plan import as_json
 from orgcal.ci.roles import RIGHTS
 from orgcal.ci.setup import CiSetupResult
 
@@ -13,7 +13,7 @@ def as_object(outcome: CiSetupResult) -> dict[str, object]:
     """A set-up as one JSON object; nothing of it is secret."""
     return {
         "tenant_id": outcome.made.tenant_id,
-        "identities": as_json(outcome.made),
+        "identities": [asdict(identity) for identity in outcome.made.identities.values()],
         "changes": list(outcome.changes),
         "files": dict(outcome.files),
         "notes": list(outcome.notes),

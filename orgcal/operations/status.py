@@ -7,7 +7,7 @@ token says. They differ in good order only while consents are under way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,7 +88,7 @@ class Status:
     credentials: tuple[CredentialStatus, ...]
     tenants: tuple[TenantStatus, ...]
     drift: tuple[str, ...]
-    unknown: tuple[str, ...] = field(default=())
+    unknown: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -101,11 +101,7 @@ class Status:
 
 
 def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
-    """The status of a deployed stack; nothing is written.
-
-    Args:
-        stack: with a registry of organisations.
-        now: the time that lifetimes are compared with.
+    """The status of a deployed stack at the time `now`; nothing is written.
 
     Raises:
         UsageError: the stack has not been deployed, or its emulator does not run.

@@ -20,14 +20,7 @@ _LONGEST_PAUSE_S = 2.0
 
 
 class UpdateLock:
-    """Waits for others that work on a stack, all in all for a limited time.
-
-    Args:
-        stack: the stack's name, for messages.
-        wait: how long.
-        tell: is told once who is waited for.
-        clock: for tests.
-    """
+    """Waits for others that work on a stack, all in all for the time `wait`; `tell` is told once who they are."""
 
     def __init__(
         self, stack: str, wait: timedelta, tell: Callable[[str], object], *, clock: Clock | None = None
@@ -44,10 +37,7 @@ class UpdateLock:
 
     @contextmanager
     def alone(self, folder: Path) -> Iterator[None]:
-        """The only rotation of this stack on this machine; a killed one leaves no lock.
-
-        Args:
-            folder: the stack's own directory.
+        """The only rotation of this stack on this machine, by a lock in its folder; a killed one leaves no lock.
 
         Raises:
             StackLocked: another one is still at work after the wait.

@@ -82,11 +82,7 @@ class Proof:
 
 
 class ClockSkew:
-    """How far Entra ID's clock is from this machine's, by the Date header of its answers.
-
-    Args:
-        now: this machine's time, UTC.
-    """
+    """How far Entra ID's clock is from this machine's, by the Date header of its answers."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -98,15 +94,10 @@ class ClockSkew:
             date = parsedate_to_datetime(answer.headers["Date"])
         except (KeyError, TypeError, ValueError):
             return
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        self.offset_s = (date - self._now()).total_seconds()
+        self.offset_s = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - self._now()).total_seconds()
 
     def check(self) -> None:
-        """Refuse where this machine's clock is off by minutes: the ledger dates credentials by it.
-
-        Raises:
-            UsageError: it is.
-        """
+        """Refuse, with UsageError, where this machine's clock is off by minutes: the ledger dates credentials by it."""
         if self.offset_s is None or abs(self.offset_s) <= MOST_CLOCK_OFFSET_S:
             return
         minutes = round(abs(self.offset_s) / 60)
@@ -123,12 +114,8 @@ class CredentialProber:
     """Takes fresh tokens until they come several times in a row, or patience is over.
 
     Args:
-        endpoints: where Entra ID is.
-        client_id: the application.
-        session: of `new_session(endpoints)`.
         patience: how long a credential may take to be accepted everywhere.
         tell: called with one line about what the proof waits for.
-        clock: for tests.
     """
 
     def __init__(
@@ -151,11 +138,7 @@ class CredentialProber:
     def prove(self, credential: Credential, sample: Sequence[Organisation], home: Organisation, *, way: str) -> Proof:
         """Prove `credential` in the organisations of `sample`, or in `home` where none of them can tell.
 
-        Args:
-            credential: to be proved.
-            sample: organisations that have consented.
-            home: the home tenant.
-            way: where the credential comes from, for the sentence.
+        `way` says where the credential comes from.
         """
         patience = self._patience()
         proved: list[str] = []
@@ -165,27 +148,21 @@ class CredentialProber:
             refusal = self._last_refusal(credential, organisation, patience)
             if refusal is None:
                 proved.append(organisation.name)
-            elif organisation is home or refusal.access == "credential refused" or _no_answer(refusal):
-                waited = f" for {self.patience_s:.0f} s" if refusal.may_change else ""
-                return Proof(
-                    False,
-                    f"{organisation.name} gave no tokens{waited}: {refusal.sentence}",
-                    way,
-                    tuple(proved),
-                    "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"
-                    if refusal.may_change
-                    else refusal.repair,
-                )
+            elif (
+                organisation is home or refusal.access == "credential refused" or isinstance(refusal.error, Unreachable)
+            ):
+                waited, repair = "", refusal.repair
+                if refusal.may_change:
+                    waited = f" for {self.patience_s:.0f} s"
+                    repair = "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"
+                sentence = f"{organisation.name} gave no tokens{waited}: {refusal.sentence}"
+                return Proof(False, sentence, way, tuple(proved), repair)
             else:
                 self._tell(f"  {organisation.name} cannot tell: {refusal.sentence}")
         return Proof(True, f"{IN_A_ROW} fresh tokens in a row in {', '.join(proved)}", way, tuple(proved))
 
     def settle(self, problem: Callable[[], str]) -> str:
-        """The problem that stays until patience is over; empty as soon as there is none.
-
-        Args:
-            problem: gives one sentence of what is wrong; empty if nothing is. Asked again with growing pauses.
-        """
+        """The problem that stays until patience is over, asked for with growing pauses; empty once there is none."""
         return self._patience().until(lambda sentence: not sentence, problem)
 
     def _last_refusal(
@@ -212,12 +189,7 @@ class CredentialProber:
 
 
 def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
-    """A few of the organisations that have consented, each with the same chance; the same for the same seed.
-
-    Args:
-        tenants: all of them, read one by one.
-        seed: another one chooses others.
-    """
+    """A few of the organisations that have consented, each with the same chance; the same for the same seed."""
     chosen: list[Organisation] = []
     dice = random.Random(seed)  # noqa: S311  # a sample is no secret
     active = (tenant for tenant in tenants if tenant.state in ACTIVE)
@@ -228,7 +200,3 @@ def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
         elif (place := dice.randrange(count)) < SAMPLE:
             chosen[place] = organisation
     return chosen
-
-
-def _no_answer(refusal: TenantAccess) -> bool:
-    return isinstance(refusal.error, Unreachable)

@@ -33,7 +33,6 @@ class RotationStatus:
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        due = self.step.due_at
         return {
             "stack": self.stack,
             "client_id": self.state.outputs.client_id,
@@ -45,7 +44,7 @@ class RotationStatus:
                 "step": self.step.do.value,
                 "generation": self.step.generation,
                 "why": self.step.why,
-                "due_at": None if due is None else due.isoformat(),
+                "due_at": _iso(self.step.due_at),
             },
         }
 
@@ -54,26 +53,24 @@ class RotationStatus:
         yield f"stack {self.stack}, application {self.state.outputs.client_id}"
         for number in self.state.ledger.generations:
             entry, live = self.state.entries[number], self.state.credentials.get(number)
-            until = f"until {entry.expires:%Y-%m-%d}, {self._left(entry)}"
+            days = days_left(entry.expires, self.now)
+            left = "does not end" if days is None else f"{days} days left"
+            until = f"until {entry.expires:%Y-%m-%d}, {left}"
             since = f", superseded {entry.superseded:%Y-%m-%d %H:%M} UTC" if entry.superseded else ""
             made = f"{live.kind} {live.key_id}" if live else "not made yet"
             yield f"  generation {number}  {self._role(number, entry)}  {made}  {until}{since}"
         if not self.agrees:
             yield "  the stack's file names other generations than the state; orgcal rotate writes it"
-        yield f"next: {self.next_words()}"
-
-    def next_words(self) -> str:
-        """What is next, in a line."""
-        step, due = self.step, self.step.due_at
-        if step.do is Action.REST:
-            return f"nothing; {step.why}"
-        if step.do is Action.WAIT:
-            return f"retire generation {step.generation}, from {due:%Y-%m-%d %H:%M} UTC"
-        return f"{step.words()} ({step.why})"
+        match self.step.do:
+            case Action.REST:
+                yield f"next: nothing; {self.step.why}"
+            case Action.WAIT:
+                yield f"next: retire generation {self.step.generation}, from {self.step.due_at:%Y-%m-%d %H:%M} UTC"
+            case _:
+                yield f"next: {self.step.words()} ({self.step.why})"
 
     def _generation(self, number: int, entry: GenerationRecord) -> dict[str, Any]:
         live = self.state.credentials.get(number)
-        moments = {"superseded_at": entry.superseded, "retired_at": entry.retired}
         return {
             "generation": number,
             "role": self._role(number, entry),
@@ -82,7 +79,8 @@ class RotationStatus:
             "created_at": entry.created.isoformat(),
             "expires_at": entry.expires.isoformat(),
             "days_left": days_left(entry.expires, self.now),
-            **{name: None if when is None else when.isoformat() for name, when in moments.items()},
+            "superseded_at": _iso(entry.superseded),
+            "retired_at": _iso(entry.retired),
         }
 
     def _role(self, number: int, entry: GenerationRecord) -> str:
@@ -92,9 +90,9 @@ class RotationStatus:
             return "active"
         return "superseded" if entry.superseded else "new"
 
-    def _left(self, entry: GenerationRecord) -> str:
-        days = days_left(entry.expires, self.now)
-        return "does not end" if days is None else f"{days} days left"
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 @dataclass

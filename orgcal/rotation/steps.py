@@ -92,13 +92,7 @@ class RotationStep:
 
 
 def next_step(state: RotationState, request: RotationRequest, now: datetime) -> RotationStep:
-    """The step that is next.
-
-    Args:
-        state: of the rotation.
-        request: what was asked for.
-        now: the time, UTC.
-    """
+    """The step that is next at the time `now`, UTC."""
     if len(state.live) > 1:
         old, new = state.live[0], state.live[-1]
         if request.rollback and state.active == new and old in state.made:
