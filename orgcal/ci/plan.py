@@ -17,6 +17,12 @@ REGISTRY_SECRET = "ORGCAL_REGISTRY_URL"  # noqa: S105  # a name
 REGISTRY_VARIABLE = "ORGCAL_REGISTRY"
 """The registry without its password, so that a change of it can be seen: secrets cannot be read back."""
 PLATFORM_SECRET = "ORGCAL_PLATFORM_KEY"  # noqa: S105  # a name
+_ACCESS_NOTES: Mapping[Cloud, str] = {
+    "aws": "AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject",
+    "google": "Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment",
+    "pulumi": "Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; of a reader's for the preview",
+    "vault": "Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +155,15 @@ def _cloud_access(clouds: Sequence[Cloud], made: CiIdentities) -> tuple[list[str
     if "azure" in clouds:
         notes.append("the identities reach state and key by Azure roles; put in the container's and the key's ids")
         for identity in made.identities.values():
-            reads = identity.role == "preview"
-            roles = ["Storage Blob Data Reader" if reads else "Storage Blob Data Contributor"]
-            roles += [] if reads else ["Key Vault Crypto User"]
+            scopes = {
+                "Storage Blob Data Contributor": "CONTAINER-RESOURCE-ID",
+                "Key Vault Crypto User": "KEY-RESOURCE-ID",
+            }
+            if identity.role == "preview":
+                scopes = {"Storage Blob Data Reader": "CONTAINER-RESOURCE-ID"}
             commands += [
                 f"az role assignment create --assignee-object-id {identity.service_principal_id} "
-                f"--assignee-principal-type ServicePrincipal --role '{role}' --scope "
-                + ("KEY-RESOURCE-ID" if role.startswith("Key") else "CONTAINER-RESOURCE-ID")
-                for role in roles
+                f"--assignee-principal-type ServicePrincipal --role '{role}' --scope {scope}"
+                for role, scope in scopes.items()
             ]
-    if "aws" in clouds:
-        notes.append("AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject")
-    if "google" in clouds:
-        notes.append("Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment")
-    if "pulumi" in clouds:
-        notes.append("Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; of a reader's for the preview")
-    if "vault" in clouds:
-        notes.append("Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy")
-    return notes, commands
+    return [*notes, *(note for cloud, note in _ACCESS_NOTES.items() if cloud in clouds)], commands

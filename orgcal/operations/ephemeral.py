@@ -115,7 +115,10 @@ def _copied(file: StackFile, sections: Mapping[str, Any], stack: str, notes: str
             where=f"--from {origin}",
             repair="name files or variables in settings instead of secret values",
         )
-    application, connector = _section(sections, "application", origin), _section(sections, "connector", origin)
+    for name in ("application", "connector"):
+        if not isinstance(sections.get(name), Mapping):
+            raise UsageError(f"its file has no section orgcal:{name}", where=f"--from {origin}")
+    application, connector = sections["application"], dict(sections["connector"])
     connector.pop("also_push_to", None)  # those places are the origin's own
     credential = dict(sections.get("credential") or {})
     for name in ("rollback_to", "certificates"):
@@ -157,13 +160,6 @@ def _can_hide(connector: Mapping[str, Any]) -> bool:
 def _named(name: object, stack: str) -> str:
     suffix = f" ({stack})"
     return f"{str(name)[: _NAME_LENGTH - len(suffix)]}{suffix}"
-
-
-def _section(sections: Mapping[str, Any], name: str, origin: str) -> dict[str, Any]:
-    found = sections.get(name)
-    if not isinstance(found, Mapping):
-        raise UsageError(f"its file has no section orgcal:{name}", where=f"--from {origin}")
-    return dict(found)
 
 
 def _kept_of_earlier(project_dir: Path, stack: str) -> dict[str, Any]:

@@ -126,18 +126,14 @@ def destroy_for_good(stack: OpenStack, *, on_step: OnStep, tell: Callable[[str],
         purged = purge_deleted(graph, tag, before)
     is_copy = stack.core.ephemeral and bool(stack.core.origin) and stack.name != DEV_STACK
     if is_copy:
-        _off_board(stack)
+        # Links become useless; in a shared database the organisations' log stays.
+        for tenant in list(stack.registry.tenants()):
+            links.revoke(stack.registry, tenant.tenant_id)
+            stack.registry.set_state(tenant.tenant_id, State.REMOVED, reason="the stack was destroyed", action="remove")
+        stack.close()  # its file is removed next
         runner.remove()
         # Both directories are named after the copy, and are no other stack's.
         shutil.rmtree(stack.stack_dir, ignore_errors=True)
         shutil.rmtree(stack.project_dir / ".local" / stack.name, ignore_errors=True)
         stack.file.unlink(missing_ok=True)
     return StackPurged(result, purged, is_copy)
-
-
-def _off_board(stack: OpenStack) -> None:
-    """Make links useless and off-board organisations; in a shared database their log stays."""
-    for tenant in list(stack.registry.tenants()):
-        links.revoke(stack.registry, tenant.tenant_id)
-        stack.registry.set_state(tenant.tenant_id, State.REMOVED, reason="the stack was destroyed", action="remove")
-    stack.close()  # its file is removed next

@@ -141,22 +141,20 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
         client_id=outputs.client_id,
         declared=tuple(item.name for item in outputs.permissions),
         publisher=publisher,
-        credentials=tuple(_credentials(outputs, now or datetime.now(UTC))),
+        credentials=tuple(
+            CredentialStatus(
+                generation=item.generation,
+                active=item.generation == outputs.active_generation,
+                key_id=item.key_id,
+                expires_at=item.expires_at.isoformat(),
+                days_left=days_left(item.expires_at, now or datetime.now(UTC)),
+            )
+            for item in outputs.credentials
+        ),
         tenants=organisations,
         drift=(*differences, *grants),
         unknown=tuple(unknown),
     )
-
-
-def _credentials(outputs: StackOutputs, now: datetime) -> Iterator[CredentialStatus]:
-    for item in outputs.credentials:
-        yield CredentialStatus(
-            generation=item.generation,
-            active=item.generation == outputs.active_generation,
-            key_id=item.key_id,
-            expires_at=item.expires_at.isoformat(),
-            days_left=days_left(item.expires_at, now),
-        )
 
 
 def _publisher(outputs: StackOutputs, context: RunContext, environ: Mapping[str, str]) -> str | None:

@@ -84,10 +84,6 @@ class TrackedFile:
         """Refuse where the stack's file is not git's, or was changed by somebody else.
 
         A change that an interrupted rotation left is fine: the file is then as this one would write it.
-
-        Raises:
-            UsageError: with the repair.
-            GitRefused: git cannot be asked.
         """
         self._file.check()
         name = self.path.name
@@ -108,11 +104,7 @@ class TrackedFile:
             )
 
     def upstream(self) -> tuple[str, str, str]:
-        """The upstream branch as git names it, its remote, and its name there.
-
-        Raises:
-            UsageError: no branch is checked out, or it has no upstream.
-        """
+        """The upstream branch as git names it, its remote, and its name there; UsageError where there is none."""
         branch = self.ask("symbolic-ref", "--short", "--quiet", "HEAD")
         if branch is None:
             raise UsageError(
@@ -132,11 +124,7 @@ class TrackedFile:
         return base, remote, merge.removeprefix("refs/heads/")
 
     def try_push(self, remote: str, what: str) -> None:
-        """Refuse where a push would be refused.
-
-        Raises:
-            UsageError: with git's own sentence.
-        """
+        """Refuse, with UsageError and git's own sentence, where a push would be refused."""
         try:
             self.run("push", "--dry-run", "--quiet", "--no-verify", remote, what)
         except GitRefused as error:

@@ -59,11 +59,7 @@ class UpdateLock:
             lock.release()
 
     def until_free(self, runner: StackRunner) -> None:
-        """Return once no update of the stack runs, as far as its backend tells; a dead process' lock is removed.
-
-        Raises:
-            StackLocked: one still runs after the wait.
-        """
+        """Return once no update of the stack runs, as far as its backend tells; a dead process' lock is removed."""
         if runner.release_dead_lock():
             self._tell("the lock of an update that died is removed")
         while holder := runner.lock_holder():
@@ -71,11 +67,7 @@ class UpdateLock:
             runner.release_dead_lock()
 
     def pause(self, holder: str) -> None:
-        """Wait a moment for whoever works on the stack.
-
-        Raises:
-            StackLocked: there has been enough waiting.
-        """
+        """Wait a moment for whoever works on the stack; raises StackLocked once there has been enough waiting."""
         self._say(holder)
         if not self._patience.wait():
             raise self._given_up(holder)

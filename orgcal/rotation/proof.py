@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -72,13 +72,9 @@ class Proof:
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return {
-            "passed": self.passed,
-            "way": self.way,
-            "platform": self.platform or None,
-            "organisations": list(self.organisations),
-            "sentence": self.sentence,
-        }
+        fields = asdict(self)
+        del fields["repair"]
+        return {**fields, "platform": self.platform or None}
 
 
 class ClockSkew:

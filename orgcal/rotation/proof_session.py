@@ -70,11 +70,7 @@ class Proofs:
         self._session.close()
 
     def before_use(self, generation: int, state: CredentialState) -> bool:
-        """Prove a generation straight from the stack's secret; whether it passed.
-
-        Raises:
-            UsageError: nobody here can prove it.
-        """
+        """Prove a generation straight from the stack's secret; whether it passed. UsageError if only others can."""
         credential = self._credential(generation, state)
         if credential is None:
             raise UsageError(

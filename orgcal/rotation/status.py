@@ -40,12 +40,7 @@ class RotationStatus:
             "generations": [self._generation(number, entry) for number, entry in sorted(self.state.entries.items())],
             "complete": self.state.complete,
             "file_agrees": self.agrees,
-            "next": {
-                "step": self.step.do.value,
-                "generation": self.step.generation,
-                "why": self.step.why,
-                "due_at": _iso(self.step.due_at),
-            },
+            "next": {**self.step.as_json(), "due_at": _iso(self.step.due_at)},
         }
 
     def lines(self) -> Iterator[str]:
@@ -123,7 +118,7 @@ class RotationResult:
         failed = self.failed
         return {
             "ok": failed is None,
-            "done": [{"step": step.do.value, "generation": step.generation, "why": step.why} for step in self.done],
+            "done": [step.as_json() for step in self.done],
             "proofs": [proof.as_json() for proof in self.proofs],
             "repair": failed.repair if failed else "",
             "leftovers_removed": self.removed,

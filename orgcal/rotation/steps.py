@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from orgcal.durations import in_words
 from orgcal.stack.state import GenerationRecord
@@ -83,6 +84,10 @@ class RotationStep:
     generation: int
     why: str
     due_at: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object, without the time."""
+        return {"step": self.do.value, "generation": self.generation, "why": self.why}
 
     def words(self) -> str:
         """What is done, in a few words."""
