@@ -106,6 +106,7 @@ class ClockSkew:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class CredentialProber:
     """Takes fresh tokens until they come several times in a row, or patience is over.
 
@@ -114,22 +115,12 @@ class CredentialProber:
         tell: called with one line about what the proof waits for.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        client_id: str,
-        session: requests.Session,
-        *,
-        patience: timedelta = PATIENCE,
-        tell: Callable[[str], object] = lambda _: None,
-        clock: Clock | None = None,
-    ) -> None:
-        self.patience_s = patience.total_seconds()
-        self._endpoints = endpoints
-        self._client_id = client_id
-        self._session = session
-        self._tell = tell
-        self._clock = clock
+    endpoints: CloudEndpoints
+    client_id: str
+    session: requests.Session
+    patience: timedelta = PATIENCE
+    tell: Callable[[str], object] = lambda _: None
+    clock: Clock | None = None
 
     def prove(self, credential: Credential, sample: Sequence[Organisation], home: Organisation, *, way: str) -> Proof:
         """Prove `credential` in the organisations of `sample`, or in `home` where none of them can tell.
@@ -149,12 +140,12 @@ class CredentialProber:
             ):
                 waited, repair = "", refusal.repair
                 if refusal.may_change:
-                    waited = f" for {self.patience_s:.0f} s"
+                    waited = f" for {self.patience.total_seconds():.0f} s"
                     repair = "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"
                 sentence = f"{organisation.name} gave no tokens{waited}: {refusal.sentence}"
                 return Proof(False, sentence, way, tuple(proved), repair)
             else:
-                self._tell(f"  {organisation.name} cannot tell: {refusal.sentence}")
+                self.tell(f"  {organisation.name} cannot tell: {refusal.sentence}")
         return Proof(True, f"{IN_A_ROW} fresh tokens in a row in {', '.join(proved)}", way, tuple(proved))
 
     def settle(self, problem: Callable[[], str]) -> str:
@@ -168,12 +159,12 @@ class CredentialProber:
         tenant_id, in_a_row, told = organisation.tenant_id, 0, False
         patience.tries = 1
         while in_a_row < IN_A_ROW:
-            refusal = token_refusal(TokenSource(self._endpoints, tenant_id, self._client_id, credential, self._session))
+            refusal = token_refusal(TokenSource(self.endpoints, tenant_id, self.client_id, credential, self.session))
             if refusal is None:
                 in_a_row += 1
                 continue
             if refusal.may_change and not told:
-                self._tell(f"  waiting for {organisation.name}: {refusal.sentence}")
+                self.tell(f"  waiting for {organisation.name}: {refusal.sentence}")
                 told = True
             if not refusal.may_change or not patience.wait():
                 return refusal
@@ -181,7 +172,7 @@ class CredentialProber:
         return None
 
     def _patience(self) -> Patience:
-        return Patience(self.patience_s, self._clock, longest_s=LONGEST_PAUSE_S)
+        return Patience(self.patience.total_seconds(), self.clock, longest_s=LONGEST_PAUSE_S)
 
 
 def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
