@@ -76,64 +76,58 @@ def check_places(backend: str, secrets_provider: str, registry: str, password: s
         UsageError: the first that it cannot use, with what to give instead.
     """
     check_backend(backend)
-    if _scheme(secrets_provider) not in _PROVIDERS:
-        what = "encrypts with a passphrase, which would have to be stored in CI"
-        said = what if _scheme(secrets_provider) in ("passphrase", "") else "is none that Pulumi has"
-        raise UsageError(
-            f"the secrets provider {said}", where=secrets_provider or "--secrets-provider", repair=_PROVIDER_REPAIR
-        )
-    if _scheme(secrets_provider) == "default" and _scheme(backend) != "https":
-        raise UsageError(
-            "only Pulumi Cloud has a secrets provider of its own", where="--secrets-provider", repair=_PROVIDER_REPAIR
-        )
-    if _scheme(secrets_provider) != "default" and not secrets_provider.partition("://")[2].strip("/"):
-        raise UsageError("the secrets provider names no key", where=secrets_provider, repair=_PROVIDER_REPAIR)
-    return Backends(backend, secrets_provider, _checked_registry(registry), password)
+    scheme, where = _scheme(secrets_provider), secrets_provider or "--secrets-provider"
+    if scheme in ("passphrase", ""):
+        problem = "the secrets provider encrypts with a passphrase, which would have to be stored in CI"
+    elif scheme not in _PROVIDERS:
+        problem = "the secrets provider is none that Pulumi has"
+    elif scheme == "default" and _scheme(backend) != "https":
+        problem, where = "only Pulumi Cloud has a secrets provider of its own", "--secrets-provider"
+    elif scheme != "default" and not secrets_provider.partition("://")[2].strip("/"):
+        problem = "the secrets provider names no key"
+    else:
+        return Backends(backend, secrets_provider, _checked_registry(registry), password)
+    raise UsageError(problem, where=where, repair=_PROVIDER_REPAIR)
 
 
 def check_backend(url: str, option: str = "--backend") -> None:
     """Refuse an address that a runner cannot keep a state at; raises as `check_places` does."""
     scheme, parts = _scheme(url), urlsplit(url)
-    repair = _BACKEND_REPAIR.replace("--backend", option)
     if scheme in ("file", "") or url.startswith(("~", ".", "/")):
-        raise UsageError(
-            "the state lies in local files, and a runner's are gone after each job", where=url or option, repair=repair
-        )
-    if scheme not in _BACKENDS:
-        raise UsageError("Pulumi has no backend of this kind", where=url, repair=repair)
-    if not parts.hostname:
-        raise UsageError("the backend names no bucket, container or host", where=url, repair=repair)
-    if parts.username or parts.password:
+        problem = "the state lies in local files, and a runner's are gone after each job"
+    elif scheme not in _BACKENDS:
+        problem = "Pulumi has no backend of this kind"
+    elif not parts.hostname:
+        problem = "the backend names no bucket, container or host"
+    elif parts.username or parts.password:
         raise UsageError("the backend's address holds a login; a job logs in with its token", where=option)
-    if scheme == "azblob" and not parse_qs(parts.query).get("storage_account"):
-        raise UsageError("the backend names no storage account", where=url, repair=repair)
+    elif scheme == "azblob" and not parse_qs(parts.query).get("storage_account"):
+        problem = "the backend names no storage account"
+    else:
+        return
+    raise UsageError(problem, where=url or option, repair=_BACKEND_REPAIR.replace("--backend", option))
 
 
 def _checked_registry(url: str) -> str:
     """The registry with the driver that is installed; only PostgreSQL is shared between machines."""
-    scheme = _scheme(url)
+    scheme, where = _scheme(url), url or "--registry"
     if scheme in ("sqlite", "file", "") or "://" not in url:
-        raise UsageError(
-            "the registry of organisations lies in a local file, and a runner's are gone after each job",
-            where=url or "--registry",
-            repair=_REGISTRY_REPAIR,
-        )
-    if scheme not in ("postgresql", "postgresql+psycopg"):
-        raise UsageError("the registry is kept in PostgreSQL only", where="--registry", repair=_REGISTRY_REPAIR)
-    parts = urlsplit(url)
-    if parts.password is not None:
+        problem = "the registry of organisations lies in a local file, and a runner's are gone after each job"
+    elif scheme not in ("postgresql", "postgresql+psycopg"):
+        problem, where = "the registry is kept in PostgreSQL only", "--registry"
+    elif (parts := urlsplit(url)).password is not None:
         raise UsageError(
             "the registry's password stands in the command, where everybody on this machine can read it",
             where="--registry",
             repair="leave it out, and name a file that holds it: --registry-password-file FILE",
         )
-    if not parts.hostname or not parts.username or not parts.path.strip("/"):
-        raise UsageError("the registry lacks user, host or database", where=url, repair=_REGISTRY_REPAIR)
-    if is_loopback(parts.hostname):
-        raise UsageError(
-            "the registry is on this machine, where no runner reaches it", where=url, repair=_REGISTRY_REPAIR
-        )
-    return urlunsplit(parts._replace(scheme="postgresql+psycopg"))
+    elif not parts.hostname or not parts.username or not parts.path.strip("/"):
+        problem = "the registry lacks user, host or database"
+    elif is_loopback(parts.hostname):
+        problem = "the registry is on this machine, where no runner reaches it"
+    else:
+        return urlunsplit(parts._replace(scheme="postgresql+psycopg"))
+    raise UsageError(problem, where=where, repair=_REGISTRY_REPAIR)
 
 
 def _scheme(url: str) -> str:
@@ -143,11 +137,7 @@ def _scheme(url: str) -> str:
 
 
 def read_password(path: Path | None, environ: Mapping[str, str]) -> str:
-    """The registry's password: from a file, or from the variable that PostgreSQL's own tools read.
-
-    Raises:
-        UsageError: the file cannot be read, or is empty.
-    """
+    """The registry's password: from a file, or from the variable that PostgreSQL's own tools read."""
     if path is None:
         return environ.get("PGPASSWORD", "")
     try:

@@ -28,10 +28,7 @@ class Looked:
 def look_at_environments(repository: GithubRepository, roles: Sequence[Role], *, reviewed: bool) -> Looked:
     """Look at all environments, and whether the token may read what they hold; nothing is written.
 
-    Args:
-        repository: on GitHub.
-        roles: whose environments.
-        reviewed: whether new environments get reviewers.
+    `reviewed` says whether new environments get reviewers.
     """
     missing, closed, notes = [], [], []
     for environment in (item for role in roles for item in role.environments):

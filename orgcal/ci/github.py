@@ -30,11 +30,7 @@ class Repository:
 
 
 def open_github(environ: Mapping[str, str], clock: Clock | None = None) -> RestClient:
-    """GitHub's API with the caller's token.
-
-    Raises:
-        UsageError: the environment has no token, or names an API address that is not https.
-    """
+    """GitHub's API with the caller's token; raises UsageError where there is none, or its address is not https."""
     token = next((environ[name] for name in TOKEN_VARIABLES if environ.get(name)), "")
     if not token:
         raise UsageError(
@@ -52,12 +48,7 @@ def open_github(environ: Mapping[str, str], clock: Clock | None = None) -> RestC
 
 
 class GithubRepository:
-    """One repository.
-
-    Args:
-        client: of `open_github`.
-        repository: `owner/name`.
-    """
+    """One repository, `owner/name`, through the client of `open_github`."""
 
     def __init__(self, client: RestClient, repository: str) -> None:
         self._client = client

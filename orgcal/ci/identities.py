@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -83,10 +82,6 @@ class IdentityProgram:
         )
         self._runner = StackRunner(deployed.engine, environment, deployed.shell_environ)
 
-    def settings_file(self) -> Path:
-        """`Pulumi.<stack>.yaml` in the program's folder."""
-        return self._folder / f"Pulumi.{self._stack}.yaml"
-
     def check(self, graph: GraphClient, trusts: Mapping[str, Sequence[Trust]]) -> None:
         """Look before anything is written: is there room, and does our state know what there is?
 
@@ -115,11 +110,8 @@ class IdentityProgram:
         """Make the identities, or bring them up to date; nothing changes where nothing is to be changed.
 
         Args:
-            graph: Microsoft Graph as the operator.
-            roles: which identities.
-            place: for their names.
-            trusts: by role.
-            on_step: is told of each resource.
+            graph: as the operator.
+            place: for the identities' names.
             tell: is told in one line what a person has to do.
         """
         operator = read_operator(graph.token_source.token())
@@ -140,7 +132,7 @@ class IdentityProgram:
     def _write_settings(
         self, roles: Sequence[Role], place: str, trusts: Mapping[str, Sequence[Trust]], grant: bool
     ) -> None:
-        path = self.settings_file()
+        path = self._folder / f"Pulumi.{self._stack}.yaml"
         before = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
         entra = {"cloud": self._cloud, **({"tenant_id": self._tenant_id} if self._tenant_id else {})}
         identities = {
@@ -158,12 +150,7 @@ class IdentityProgram:
 
 
 def check_room(graph: GraphClient, tag: str, trusts: Mapping[str, Sequence[Trust]]) -> bool:
-    """Refuse what Entra ID would refuse half-way; whether identities of this place are there already.
-
-    Raises:
-        UsageError: a trust is unfit, or an application would have too many.
-        OrgcalError: the home tenant could not be asked.
-    """
+    """Refuse, with UsageError, what Entra ID would refuse half-way; whether the place has identities already."""
     for wanted in trusts.values():
         refuse_unfit(wanted)
     found = tagged(graph, tag)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +43,9 @@ def lint_stack(project_dir: Path, stack: str) -> Lint:
         connector = read_settings(project_dir, stack).connector
     except ConfigError as error:
         return Lint(error.problems, ())
-    return Lint((), (*_unknown_scopes(connector.scopes), *scope_advice(connector.scopes, connector.purpose)))
-
-
-def _unknown_scopes(scopes: Sequence[str]) -> Sequence[str]:
-    """Scopes that the pinned table does not have."""
+    unknown: tuple[str, ...] = ()
     try:
-        application_permissions(scopes)
-    except ConfigError as error:
-        return error.problems
-    return ()
+        application_permissions(connector.scopes)
+    except ConfigError as error:  # scopes that the pinned table does not have
+        unknown = error.problems
+    return Lint((), (*unknown, *scope_advice(connector.scopes, connector.purpose)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from orgcal.ci.backends import Backends, Cloud
 from orgcal.ci.identities import CiIdentities, consent_commands
@@ -18,6 +17,12 @@ REGISTRY_SECRET = "ORGCAL_REGISTRY_URL"  # noqa: S105  # a name
 REGISTRY_VARIABLE = "ORGCAL_REGISTRY"
 """The registry without its password, so that a change of it can be seen: secrets cannot be read back."""
 PLATFORM_SECRET = "ORGCAL_PLATFORM_KEY"  # noqa: S105  # a name
+_ACCESS_NOTES: Mapping[Cloud, str] = {
+    "aws": "AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject",
+    "google": "Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment",
+    "pulumi": "Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; of a reader's for the preview",
+    "vault": "Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,7 @@ class StackFacts:
 
 
 def stack_facts(file: StackFile) -> StackFacts:
-    """What a set-up needs to know of the stack that CI is to deploy.
-
-    Raises:
-        ConfigError: its settings are wrong.
-    """
+    """What a set-up needs to know of a stack; raises ConfigError where its settings are wrong."""
     settings = settings_of(file)
     return StackFacts(
         stack=settings.stack,
@@ -82,10 +83,9 @@ def values_of(
             if not environment.secrets:
                 found[environment.name] = Values(variables)
                 continue
-            secrets = {
-                REGISTRY_SECRET: places.registry_url,
-                **({PLATFORM_SECRET: platform_key} if platform_key else {}),
-            }
+            secrets = {REGISTRY_SECRET: places.registry_url}
+            if platform_key:
+                secrets[PLATFORM_SECRET] = platform_key
             found[environment.name] = Values({**variables, REGISTRY_VARIABLE: places.registry}, secrets)
     return found
 
@@ -123,11 +123,7 @@ def left_to_a_person(
 ) -> tuple[list[str], list[str]]:
     """Notes, and commands, for what no operator of this program may or should decide.
 
-    Args:
-        facts: of the stack.
-        places: where it keeps its things.
-        made: the identities.
-        files: what has to be committed besides the stack's file.
+    `files` have to be committed besides the stack's file.
     """
     notes, commands = [], consent_commands(list(made.identities.values()))
     if commands:
@@ -159,37 +155,15 @@ def _cloud_access(clouds: Sequence[Cloud], made: CiIdentities) -> tuple[list[str
     if "azure" in clouds:
         notes.append("the identities reach state and key by Azure roles; put in the container's and the key's ids")
         for identity in made.identities.values():
-            reads = identity.role == "preview"
-            roles = ["Storage Blob Data Reader" if reads else "Storage Blob Data Contributor"]
-            roles += [] if reads else ["Key Vault Crypto User"]
+            scopes = {
+                "Storage Blob Data Contributor": "CONTAINER-RESOURCE-ID",
+                "Key Vault Crypto User": "KEY-RESOURCE-ID",
+            }
+            if identity.role == "preview":
+                scopes = {"Storage Blob Data Reader": "CONTAINER-RESOURCE-ID"}
             commands += [
                 f"az role assignment create --assignee-object-id {identity.service_principal_id} "
-                f"--assignee-principal-type ServicePrincipal --role '{role}' --scope "
-                + ("KEY-RESOURCE-ID" if role.startswith("Key") else "CONTAINER-RESOURCE-ID")
-                for role in roles
+                f"--assignee-principal-type ServicePrincipal --role '{role}' --scope {scope}"
+                for role, scope in scopes.items()
             ]
-    if "aws" in clouds:
-        notes.append("AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject")
-    if "google" in clouds:
-        notes.append("Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment")
-    if "pulumi" in clouds:
-        notes.append("Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; of a reader's for the preview")
-    if "vault" in clouds:
-        notes.append("Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy")
-    return notes, commands
-
-
-def as_json(made: CiIdentities) -> list[dict[str, Any]]:
-    """The identities, for `--json`."""
-    return [
-        {
-            "role": identity.role,
-            "display_name": identity.display_name,
-            "client_id": identity.client_id,
-            "service_principal_id": identity.service_principal_id,
-            "permissions": list(identity.permissions),
-            "granted": identity.granted,
-            "subjects": list(identity.subjects),
-        }
-        for identity in made.identities.values()
-    ]
+    return [*notes, *(note for cloud, note in _ACCESS_NOTES.items() if cloud in clouds)], commands

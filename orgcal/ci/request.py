@@ -37,11 +37,7 @@ class SetupRequest:
     pinned: bool = False
 
     def check(self) -> None:
-        """Refuse what cannot be right, before anybody is asked.
-
-        Raises:
-            UsageError: the first thing that is wrong.
-        """
+        """Refuse, with UsageError, the first thing that cannot be right, before anybody is asked."""
         check_repository(self.repository)
         check_environment(self.environment)
         check_number(self.owner_id, "--owner-id")

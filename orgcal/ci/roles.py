@@ -26,7 +26,6 @@ class Environment:
     """A GitHub environment that the workflows name.
 
     Attributes:
-        name: in GitHub.
         reviewers: whether somebody must approve each job.
         branch_only: whether only the main branch's jobs may use it.
         secrets: whether it holds the stack's secrets.
@@ -67,11 +66,8 @@ def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tupl
             Environment(f"{environment}-scheduled", False, True, True, "verifies nightly, rotates"),
         ),
     )
-    preview = Role(
-        "preview",
-        (READ,),
-        (Environment(f"{environment}-preview", False, False, False, "previews pull requests"),),
-    )
+    previewing = Environment(f"{environment}-preview", False, False, False, "previews pull requests")
+    preview = Role("preview", (READ,), (previewing,))
     passing = Role(
         "ephemeral",
         deploying,
@@ -84,11 +80,7 @@ def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tupl
 
 
 def check_repository(repository: str) -> None:
-    """Refuse what is no repository.
-
-    Raises:
-        UsageError: it is not `owner/name`.
-    """
+    """Refuse, with UsageError, what is not `owner/name`."""
     owner, _, name = repository.partition("/")
     fits = re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})", owner) and re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name)
     if not fits or name in (".", ".."):
@@ -98,11 +90,7 @@ def check_repository(repository: str) -> None:
 
 
 def check_environment(environment: str) -> None:
-    """Refuse a name that GitHub does not take, or that a workflow could not hold as text.
-
-    Raises:
-        UsageError: it is empty, too long, or holds what would be an expression or a line's end.
-    """
+    """Refuse, with UsageError, a name that GitHub does not take, or that a workflow could not hold as text."""
     longest = max(len(item.name) for role in roles_of(environment, ephemeral=True) for item in role.environments)
     if not environment.strip() or longest > _MAX_ENVIRONMENT:
         raise UsageError(

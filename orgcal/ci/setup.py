@@ -53,12 +53,8 @@ def set_up_github(
 
     Args:
         wanted: what was asked for; checked here.
-        facts: of the stack that CI is to deploy.
-        stack: that stack.
         environ: of the process; GitHub's token is read from it.
         platform_key: of the connector's platform; empty leaves the secret as it is.
-        on_step: is told of each resource.
-        tell: is told in one line what goes on.
 
     Raises:
         OrgcalError: what is wrong, before anything was written; or what failed, and the same command goes on.
@@ -115,19 +111,11 @@ def set_up_generic(
     on_step: OnStep | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> CiSetupResult:
-    """Identities for any runner with a token of its own, and what it must be told.
+    """Identities for any runner with a token of its own, and what it must be told; raises as `set_up_github` does.
 
     Args:
         issuer: the tokens' `iss`.
         subjects: by role, `deploy` and perhaps `preview`.
-        places: where state, key and registry are.
-        facts: of the stack that CI is to deploy.
-        stack: that stack.
-        on_step: is told of each resource.
-        tell: is told in one line what goes on.
-
-    Raises:
-        OrgcalError: as `set_up_github`.
     """
     trusts = {role: other_trusts(issuer, named) for role, named in subjects.items() if named}
     if "deploy" not in trusts:

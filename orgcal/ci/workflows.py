@@ -22,13 +22,7 @@ _SHOWN_LINES = 60
 
 @dataclass(frozen=True, slots=True)
 class WorkflowFile:
-    """A file as it should be.
-
-    Attributes:
-        path: in the checkout.
-        text: wanted.
-        present: what is there; None where nothing is.
-    """
+    """A file as it should be, and the text that is present; None where nothing is."""
 
     path: Path
     text: str
@@ -43,12 +37,10 @@ class WorkflowFile:
 
 
 def render(facts: Mapping[str, Any], *, ephemeral: bool) -> dict[str, str]:
-    """The workflows by file name.
+    """The workflows by file name; `ephemeral` says whether pull requests get stacks of their own.
 
-    Args:
-        facts: what the templates name: `stack`, `branch`, `environments` by role and number, `clouds`, `key_variable`,
-            `record`.
-        ephemeral: whether pull requests get stacks of their own.
+    Facts are what the templates name: `stack`, `branch`, `environments` by role and number, `clouds`, `key_variable`,
+    `record`.
     """
     # GitHub's own expressions are `${{ }}`, so ours look different.
     environment = jinja2.Environment(
@@ -65,17 +57,13 @@ def render(facts: Mapping[str, Any], *, ephemeral: bool) -> dict[str, str]:
         comment_start_string="[#",
         comment_end_string="#]",
     )
-    environment.globals["pins"] = dict(PINS)
+    environment.globals["pins"] = PINS
     names = [*_ALWAYS, *([_EPHEMERAL] if ephemeral else [])]
     return {name: environment.get_template(f"{name}.j2").render(ephemeral=ephemeral, **facts) for name in names}
 
 
 def compare(project_dir: Path, texts: Mapping[str, str]) -> list[WorkflowFile]:
-    """What writing them would do.
-
-    Raises:
-        UsageError: a file that is there cannot be read.
-    """
+    """What writing them would do; raises UsageError where a file that is there cannot be read."""
     files = []
     for name, text in texts.items():
         path = project_dir / FOLDER / name
@@ -88,29 +76,20 @@ def compare(project_dir: Path, texts: Mapping[str, str]) -> list[WorkflowFile]:
 
 
 def refuse_different(files: Sequence[WorkflowFile], project_dir: Path, *, force: bool) -> None:
-    """Refuse to overwrite what somebody else wrote, and show how it differs.
-
-    Raises:
-        UsageError: a file is there with other content, and nobody said that it may go.
-    """
+    """Refuse, with UsageError, to overwrite what somebody else wrote, and show how it differs."""
     changed = [file for file in files if file.state == "different"]
     if not changed or force:
         return
-    names = ", ".join(str(file.path.relative_to(project_dir)) for file in changed)
-    lines = [line for file in changed for line in difference(file, project_dir)]
+    names, lines = [str(file.path.relative_to(project_dir)) for file in changed], list[str]()
+    for name, file in zip(names, changed, strict=True):
+        before, after = (file.present or "").splitlines(), file.text.splitlines()
+        lines += difflib.unified_diff(before, after, f"{name} (there)", f"{name} (wanted)", lineterm="", n=1)
     left = len(lines) - _SHOWN_LINES
     shown = lines[:_SHOWN_LINES] + ([f"... and {left} lines more"] if left > 0 else [])
     raise UsageError(
-        "\n".join([f"{names}: there with other content; nothing was written", *shown]),
+        "\n".join([f"{', '.join(names)}: there with other content; nothing was written", *shown]),
         repair="look at the difference, then --force writes them anew",
     )
-
-
-def difference(file: WorkflowFile, project_dir: Path) -> list[str]:
-    """A unified diff from what is there to what is wanted."""
-    name = str(file.path.relative_to(project_dir))
-    before, after = (file.present or "").splitlines(), file.text.splitlines()
-    return list(difflib.unified_diff(before, after, f"{name} (there)", f"{name} (wanted)", lineterm="", n=1))
 
 
 def write(files: Sequence[WorkflowFile]) -> None:

@@ -54,8 +54,9 @@ def setup(
     as_json: JsonOption = False,
 ) -> None:
     """Make the identities that CI acts as, set its environments up, and write its workflows."""
+    from dataclasses import asdict
+
     from orgcal.ci.backends import check_places, read_password
-    from orgcal.ci.plan import as_json as identities_as_json
     from orgcal.ci.plan import stack_facts
     from orgcal.ci.request import SetupRequest
     from orgcal.ci.setup import set_up_generic, set_up_github
@@ -112,7 +113,7 @@ def setup(
             outcome = set_up_generic(issuer, subjects, places, facts, opened, on_step=printer, tell=tell)
     result = {
         "tenant_id": outcome.made.tenant_id,
-        "identities": identities_as_json(outcome.made),
+        "identities": [asdict(identity) for identity in outcome.made.identities.values()],
         "changes": list(outcome.changes),
         "files": dict(outcome.files),
         "notes": list(outcome.notes),

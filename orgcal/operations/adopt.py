@@ -20,7 +20,6 @@ from orgcal.entra.permissions import ALWAYS_ADDED, GRAPH_APP_ID, names_of
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.errors import UsageError
 from orgcal.files.yaml_edit import edit
-from orgcal.platforms import ConnectorEntry
 from orgcal.resource_types import APPLICATION, CONNECTOR, ENTRA_APPLICATION, SERVICE_PRINCIPAL
 from orgcal.settings import Settings
 from orgcal.stack.open_stack import OpenStack
@@ -66,8 +65,6 @@ class Plan:
     """What `orgcal adopt` is about to do.
 
     Attributes:
-        application: with every property.
-        adoption: patch of the settings, and what the program would still change.
         new_settings: text of the stack's file after the patch.
         operator_id: object id of the deploying principal.
         owners: object ids of the application's owners.
@@ -128,7 +125,11 @@ def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) ->
         callback_url=(entry.callback_url or "") if entry else "",
         consent_url=settings.consent.public_url if settings.consent else "",
     )
-    patch = {**adoption.patch, "connector": {**adoption.patch.get("connector", {}), **_catalog(entry)}}
+    catalog: dict[str, Any] = {}
+    if entry is not None:
+        catalog = {"name": entry.display_name, "description": entry.description, "published": entry.published}
+    told = {name: value for name, value in catalog.items() if value is not None}
+    patch = {**adoption.patch, "connector": {**adoption.patch.get("connector", {}), **told}}
     adoption = replace(adoption, patch={section: values for section, values in patch.items() if values})
     principal = applications.service_principal_of(graph, whole.client_id)
     return Plan(
@@ -140,14 +141,6 @@ def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) ->
         str(principal["id"]) if principal else "",
         entry is not None,
     )
-
-
-def _catalog(entry: ConnectorEntry | None) -> dict[str, Any]:
-    """Settings that mirror the connector's entry, as far as the platform tells."""
-    if entry is None:
-        return {}
-    values = {"name": entry.display_name, "description": entry.description, "published": entry.published}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def plan_adoption(
@@ -162,8 +155,7 @@ def plan_adoption(
     """How `application` becomes a stack's.
 
     Args:
-        application: as `orgcal.entra.home.applications` finds it, with every property that Graph tells.
-        tag: of the stack.
+        application: with every property that Graph tells.
         owners: object ids of its owners.
         operator_id: object id of the deploying principal, always an owner.
         callback_url: of the connector in its platform; empty if it has none yet.
@@ -249,12 +241,6 @@ def carry_out(graph: GraphClient, plan: Plan, stack: OpenStack, state: StackStat
     """Tags the application, makes the operator an owner, and imports what exists; no credential is touched.
 
     The stack's file must have been written before.
-
-    Args:
-        graph: as the operator.
-        plan: what to do.
-        stack: that takes the application over.
-        state: of the stack.
     """
     settings, object_id = stack.settings, plan.application.application_object_id
     if settings.tag not in plan.application.tags:
@@ -265,66 +251,42 @@ def carry_out(graph: GraphClient, plan: Plan, stack: OpenStack, state: StackStat
         path = f"/servicePrincipals/{plan.service_principal_id}"
         if plan.operator_id not in [str(item["id"]) for item in graph.pages(f"{path}/owners")]:
             _own(graph, path, plan.operator_id)
-    urn_prefix = f"urn:pulumi:{settings.stack}::{settings.project}::"
-    provider = f"{urn_prefix}pulumi:providers:azuread::entra"
-    resources, names = import_list(
-        urn_prefix=urn_prefix,
-        provider_urn=provider,
-        application_object_id=object_id,
-        service_principal_id=plan.service_principal_id,
-        connector_id=_connector_id(settings) if plan.has_connector else "",
-        known_urns=state.urns,
-    )
+    resources, names = _import_list(plan, settings, state.urns)
     # The engine imports with a provider that it knows only.
-    stack.runner.up(preview_first=False, targets=[provider])
+    stack.runner.up(preview_first=False, targets=[names["entra"]])
     stack.runner.import_existing(resources, names, protect=settings.protected)
 
 
-def import_list(
-    *,
-    urn_prefix: str,
-    provider_urn: str,
-    application_object_id: str,
-    service_principal_id: str,
-    connector_id: str,
-    known_urns: Collection[str],
+def _import_list(
+    plan: Plan, settings: Settings, known_urns: Collection[str]
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Resources and names as `pulumi import --file` takes them, of what exists and is not in the state.
 
-    Args:
-        urn_prefix: of the stack's resources, `urn:pulumi:STACK::PROJECT::`.
-        provider_urn: of the program's explicit azuread provider, without its id.
-        application_object_id: object id of the application.
-        service_principal_id: object id of its service principal in the home tenant; empty if it has none.
-        connector_id: id of the connector's resource; empty if the platform has no entry.
-        known_urns: URNs in the state; an application that was deleted outside leaves its component and connector there.
+    An application that was deleted outside leaves its component and connector in the state, so among `known_urns`.
     """
+    urn_prefix = f"urn:pulumi:{settings.stack}::{settings.project}::"
     component = f"{urn_prefix}{ENTRA_APPLICATION}::{RESOURCE_NAME}"
     # Names in this list must differ; the resources' own are all the same.
-    names = {"entra": provider_urn} | ({"application": component} if component in known_urns else {})
+    names = {"entra": f"{urn_prefix}pulumi:providers:azuread::entra"}
+    if component in known_urns:
+        names["application"] = component
     logical = {"logicalName": RESOURCE_NAME}
     azuread = {"parent": "application", "provider": "entra", "version": AZUREAD_PLUGIN_VERSION, **logical}
-    principal = f"/servicePrincipals/{service_principal_id}" if service_principal_id else ""
-    resources: list[dict[str, Any]] = [
-        {"type": APPLICATION, "name": "registration", "id": f"/applications/{application_object_id}", **azuread},
-        {"type": SERVICE_PRINCIPAL, "name": "principal", "id": principal, **azuread},
-    ]
+    resources: list[dict[str, Any]] = []
     if component not in known_urns:
-        resources.insert(0, {"type": ENTRA_APPLICATION, "name": "application", "component": True, **logical})
-    if f"{urn_prefix}{CONNECTOR}::{RESOURCE_NAME}" not in known_urns:
-        resources.append(
-            {"type": CONNECTOR, "name": "connector", "id": connector_id, "version": __version__, **logical}
-        )
-    return [item for item in resources if item.get("component") or item["id"]], names
+        resources.append({"type": ENTRA_APPLICATION, "name": "application", "component": True, **logical})
+    path = f"/applications/{plan.application.application_object_id}"
+    resources.append({"type": APPLICATION, "name": "registration", "id": path, **azuread})
+    if plan.service_principal_id:
+        path = f"/servicePrincipals/{plan.service_principal_id}"
+        resources.append({"type": SERVICE_PRINCIPAL, "name": "principal", "id": path, **azuread})
+    if plan.has_connector and f"{urn_prefix}{CONNECTOR}::{RESOURCE_NAME}" not in known_urns:
+        key, platform = settings.connector.key, settings.platform()
+        own_id = key if platform == {"kind": "local"} else f"{json.dumps(platform)}/{key}"  # as our plugin imports it
+        resources.append({"type": CONNECTOR, "name": "connector", "id": own_id, "version": __version__, **logical})
+    return resources, names
 
 
 def _own(graph: GraphClient, path: str, principal_id: str) -> None:
     reference = graph.url_of(f"/directoryObjects/{principal_id}")
     graph.post(f"{path}/owners/$ref", {"@odata.id": reference})
-
-
-def _connector_id(settings: Settings) -> str:
-    """The id of the connector's resource as our plugin imports it."""
-    if settings.platform() == {"kind": "local"}:
-        return settings.connector.key
-    return f"{json.dumps(settings.platform())}/{settings.connector.key}"

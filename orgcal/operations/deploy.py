@@ -3,25 +3,17 @@ worked on, and knows what interrupted runs left."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from orgcal.errors import CloudMismatch, OrgcalError
 from orgcal.operations.interrupted import InterruptedRuns
+from orgcal.operations.sweep import Tell
 from orgcal.resource_types import CONNECTOR_CREDENTIALS
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.runner import EngineStep, OnStep, UpdateResult
 from orgcal.stack.state import DeploymentPlace
 
-Tell = Callable[[str], object]
-
 
 def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
-    """Brings a stack up; `stack.outputs` are the new ones then.
-
-    Args:
-        stack: to be brought up.
-        on_step: is told of each resource.
-        tell: is told in one line what else was needed.
+    """Brings a stack up; `stack.outputs` are the new ones then, and `tell` is told in one line what else was needed.
 
     Raises:
         UsageError: the stack lives on an emulator that does not run.
@@ -49,17 +41,7 @@ def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
 
 
 def destroy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
-    """Removes everything that a stack made; its settings and its (empty) state stay.
-
-    Args:
-        stack: to be destroyed.
-        on_step: is told of each resource.
-        tell: is told in one line what else was needed.
-
-    Raises:
-        UsageError: the stack lives on an emulator that does not run.
-        EngineError: the engine refused; its sentence.
-    """
+    """Removes everything that a stack made; its settings and its (empty) state stay. Raises as `deploy` does."""
     stack.environment.running_endpoints()
     stack.runner.release_dead_lock()
     runs = _interrupted_runs(stack, tell)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,14 +26,7 @@ START_LIMIT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """What one check found.
-
-    Attributes:
-        name: the part that was looked at.
-        ok: whether it is as it should be.
-        says: half a sentence: what was found.
-        repair: a command or an action; empty where all is well.
-    """
+    """What one check found: `says` is half a sentence, `repair` a command or an action, empty where all is well."""
 
     name: str
     ok: bool
@@ -44,16 +38,15 @@ def checked(name: str, check: Callable[[], DoctorCheck]) -> DoctorCheck:
     """What `check` finds, or the error it ended with as a finding."""
     try:
         return check()
-    except OrgcalError as error:
+    except (OrgcalError, OSError) as error:
         return failed(name, error)
-    except OSError as error:
-        return DoctorCheck(
-            name, False, f"{error.filename or name}: {error.strerror or error}", "see who owns that file"
-        )
 
 
-def failed(name: str, error: OrgcalError) -> DoctorCheck:
+def failed(name: str, error: OrgcalError | OSError) -> DoctorCheck:
     """An error as a finding; wrong settings are a repair each."""
+    if isinstance(error, OSError):
+        says = f"{error.filename or name}: {error.strerror or error}"
+        return DoctorCheck(name, False, says, "see who owns that file")
     where = f"{error.where}: " if error.where else ""
     if isinstance(error, ConfigError):
         return DoctorCheck(name, False, f"{where}{error.summary}", "; ".join(error.problems))
@@ -64,45 +57,37 @@ def check_python(
     project_dir: Path, *, prefix: str = sys.prefix, found: tuple[int, ...] = tuple(sys.version_info[:3])
 ) -> DoctorCheck:
     """This Python is new enough, is the project's own, and has the locked packages."""
-    shown = ".".join(map(str, found))
+    shown, wrong = ".".join(map(str, found)), partial(DoctorCheck, "python", False)
     if found < (3, 11):
-        return DoctorCheck(
-            "python", False, f"Python {shown}, and 3.11 or newer is needed", "make setup PYTHON=python3.11"
-        )
+        return wrong(f"Python {shown}, and 3.11 or newer is needed", "make setup PYTHON=python3.11")
     venv = project_dir / ".venv"
     if Path(prefix).resolve() != venv.resolve():
-        return DoctorCheck(
-            "python", False, f"Python {shown} of {prefix}, not of {venv}", "make setup, then .venv/bin/orgcal"
-        )
+        return wrong(f"Python {shown} of {prefix}, not of {venv}", "make setup, then .venv/bin/orgcal")
     try:
         stamp = json.loads((venv / "orgcal-setup.json").read_text(encoding="utf-8"))
         locked = stamp["lock"] == sha256((project_dir / "requirements.lock").read_bytes()).hexdigest()
     except (OSError, ValueError, KeyError, TypeError):
-        return DoctorCheck("python", False, f"{venv} was not finished by make setup", "make setup")
+        return wrong(f"{venv} was not finished by make setup", "make setup")
     if not locked:
-        return DoctorCheck("python", False, "requirements.lock has changed since make setup", "make setup")
+        return wrong("requirements.lock has changed since make setup", "make setup")
     try:
         sdk = version("pulumi")
     except PackageNotFoundError:
         sdk = "none"
     if sdk != PULUMI_VERSION:
-        return DoctorCheck("python", False, f"package pulumi is {sdk}, not {PULUMI_VERSION}", "rm -r .venv; make setup")
+        return wrong(f"package pulumi is {sdk}, not {PULUMI_VERSION}", "rm -r .venv; make setup")
     return DoctorCheck("python", True, f"Python {shown}, packages as locked")
 
 
 def check_engine(environ: Mapping[str, str]) -> tuple[DoctorCheck, Engine | None]:
     """There is an engine, and it is unchanged since it was made; also the engine itself."""
-    found: list[Engine] = []
-
-    def look() -> DoctorCheck:
+    try:
         engine = look_for_engine(environ)
-        if isinstance(engine, str):
-            return DoctorCheck("engine", False, f"no Pulumi engine: {engine}", MAKE_ENGINE)
-        found.append(engine)
-        return DoctorCheck("engine", True, f"{engine.reason} ({engine.bin_dir})")
-
-    finding = checked("engine", look)
-    return finding, found[0] if found else None
+    except (OrgcalError, OSError) as error:
+        return failed("engine", error), None
+    if isinstance(engine, str):
+        return DoctorCheck("engine", False, f"no Pulumi engine: {engine}", MAKE_ENGINE), None
+    return DoctorCheck("engine", True, f"{engine.reason} ({engine.bin_dir})"), engine
 
 
 def check_language_host(engine: Engine | None, environ: Mapping[str, str]) -> DoctorCheck:
@@ -113,9 +98,8 @@ def check_language_host(engine: Engine | None, environ: Mapping[str, str]) -> Do
     path = os.pathsep.join([str(engine.bin_dir), environ.get("PATH", "")])
     trouble = serving_trouble([str(engine.language_host), "127.0.0.1:1"], {**environ, "PATH": path})
     if trouble:
-        return DoctorCheck(
-            name, False, f"{engine.language_host} does not start: {trouble}", f"ENGINE=build {MAKE_ENGINE}"
-        )
+        says = f"{engine.language_host} does not start: {trouble}"
+        return DoctorCheck(name, False, says, f"ENGINE=build {MAKE_ENGINE}")
     return DoctorCheck(name, True, f"{engine.language_host.name} starts")
 
 
@@ -138,9 +122,6 @@ def check_azuread(
     """The azuread plugin that the stack uses, or would use, is there, and logs in.
 
     Args:
-        engine: finds the plugin; None if there is none.
-        project_dir: the checkout.
-        surroundings: of the stack.
         environ: the stack's environment, as its engine has it.
         tenant_id: the home tenant; empty for the emulator's own.
     """

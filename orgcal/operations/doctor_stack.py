@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from orgcal.engine.proxies import proxies_of_loopback
 from orgcal.entra.cloud_guard import refuse_other_cloud
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
-from orgcal.operations.doctor import DoctorCheck
+from orgcal.operations.doctor import DoctorCheck, failed
 from orgcal.settings import read_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.environment import CHANGED_VARIABLE, StackEnvironment
@@ -22,6 +23,8 @@ from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, missing_passphra
 if TYPE_CHECKING:
     import requests
 
+_backend_wrong = partial(DoctorCheck, "backend", False)
+
 
 def check_emulator(surroundings: StackEnvironment) -> DoctorCheck:
     """The stack's emulator runs; nothing to look at outside its cloud."""
@@ -29,9 +32,8 @@ def check_emulator(surroundings: StackEnvironment) -> DoctorCheck:
         return DoctorCheck("emulator", True, f"not needed in cloud {surroundings.cloud}")
     running = EmulatorOfStack(surroundings.emulator_home or surroundings.stack_dir).running()
     if running is None:
-        return DoctorCheck(
-            "emulator", False, "not running", f".venv/bin/orgcal emulator start --stack {surroundings.stack}"
-        )
+        repair = f".venv/bin/orgcal emulator start --stack {surroundings.stack}"
+        return DoctorCheck("emulator", False, "not running", repair)
     return DoctorCheck("emulator", True, f"running at {running.base_url} (pid {running.pid})")
 
 
@@ -39,36 +41,27 @@ def check_trust(endpoints: CloudEndpoints | None, variables: Mapping[str, str]) 
     """The servers of the cloud answer, and their certificates are trusted by us and by the plugins."""
     from orgcal.entra.session import new_session
 
+    wrong = partial(DoctorCheck, "trust", False)
     if endpoints is None:
-        return DoctorCheck(
-            "trust", False, "not looked at while the emulator does not run", ".venv/bin/orgcal emulator start"
-        )
+        return wrong("not looked at while the emulator does not run", ".venv/bin/orgcal emulator start")
     session = new_session(endpoints)
     if endpoints.emulated is None:
-        addresses = [
-            f"{endpoints.login_url}/common/v2.0/.well-known/openid-configuration",
-            f"{endpoints.graph_url}/v1.0/",
-        ]
+        repair = "connect to the network; behind a proxy set HTTPS_PROXY, and its authority in REQUESTS_CA_BUNDLE"
+        configuration = f"{endpoints.login_url}/common/v2.0/.well-known/openid-configuration"
+        addresses = [configuration, f"{endpoints.graph_url}/v1.0/"]
     else:
+        repair = ".venv/bin/orgcal emulator stop, then .venv/bin/orgcal emulator start"
         addresses = [f"{endpoints.login_url}/metadata/endpoints?api-version=2022-09-01"]
         bundle = Path(variables.get("SSL_CERT_FILE", ""))
         authority = endpoints.emulated.ca_file.read_text(encoding="utf-8").strip()
         if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8"):
-            return DoctorCheck(
-                "trust", False, f"{bundle} does not hold the emulator's authority", 'eval "$(.venv/bin/orgcal env)"'
-            )
+            return wrong(f"{bundle} does not hold the emulator's authority", 'eval "$(.venv/bin/orgcal env)"')
     for address in addresses:
         trouble = _trouble_with(session, address)
         if trouble:
-            return DoctorCheck("trust", False, trouble, _trust_repair(endpoints))
+            return wrong(trouble, repair)
     hosts = " and ".join(sorted({urlsplit(address).netloc for address in addresses}))
     return DoctorCheck("trust", True, f"certificates of {hosts} are trusted")
-
-
-def _trust_repair(endpoints: CloudEndpoints) -> str:
-    if endpoints.emulated is not None:
-        return ".venv/bin/orgcal emulator stop, then .venv/bin/orgcal emulator start"
-    return "connect to the network; behind a proxy set HTTPS_PROXY, and its authority in REQUESTS_CA_BUNDLE"
 
 
 def _trouble_with(session: requests.Session, address: str) -> str:
@@ -89,27 +82,18 @@ def check_proxy(stack: str, environ: Mapping[str, str]) -> DoctorCheck:
     """No proxy of the shell takes what the engine and the program say to each other.
 
     Our own commands except loopback addresses by themselves, and so does `orgcal env`.
-
-    Args:
-        stack: for the repair.
-        environ: the process environment, as the shell has it.
     """
     taken = proxies_of_loopback(environ)
     if not taken:
         return DoctorCheck("proxy", True, "none takes what stays on this machine")
-    return DoctorCheck(
-        "proxy",
-        False,
-        f"{' and '.join(taken)} would take what pulumi, typed in this shell, says to its program on 127.0.0.1",
-        f'eval "$(.venv/bin/orgcal env --stack {stack})"',
-    )
+    says = f"{' and '.join(taken)} would take what pulumi, typed in this shell, says to its program on 127.0.0.1"
+    return DoctorCheck("proxy", False, says, f'eval "$(.venv/bin/orgcal env --stack {stack})"')
 
 
 def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None) -> DoctorCheck:
     """The stack's state can be written, and its passphrase fits.
 
     Args:
-        surroundings: of the stack.
         environ: the process environment, for a passphrase that the user set there.
         salt: `encryptionsalt` of the stack's file; None where there is none (yet) or a key service is used.
     """
@@ -119,11 +103,9 @@ def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], sa
     elif urlsplit(url).scheme == "file":
         folder = Path(unquote(urlsplit(url).path)).expanduser()
         if not os.access(folder, os.W_OK | os.X_OK):
-            return DoctorCheck(
-                "backend", False, f"{folder} cannot be written", f"mkdir -p {folder}; chmod u+rwx {folder}"
-            )
+            return _backend_wrong(f"{folder} cannot be written", f"mkdir -p {folder}; chmod u+rwx {folder}")
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            return DoctorCheck("backend", False, f"{folder} is open to other users", f"chmod 700 {folder}")
+            return _backend_wrong(f"{folder} is open to other users", f"chmod 700 {folder}")
         where = str(folder)
     else:
         where = url
@@ -147,23 +129,19 @@ def _passphrase_problem(
                 return None  # a new stack's passphrase is made when it is first needed
             missing = missing_passphrase(surroundings.project_dir, stack, path, environ)
             if missing is not None:
-                return DoctorCheck("backend", False, f"{missing.where}: {missing.what}", missing.repair)
+                return failed("backend", missing)
             repair = f"name the right file in {FILE_VARIABLE}"
-            return DoctorCheck("backend", False, f"{path}: the passphrase's file is missing", repair)
+            return _backend_wrong(f"{path}: the passphrase's file is missing", repair)
         if stack != DEV_STACK and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            return DoctorCheck("backend", False, f"{path} is open to other users", f"chmod 600 {path}")
+            return _backend_wrong(f"{path} is open to other users", f"chmod 600 {path}")
         passphrase = path.read_text(encoding="utf-8").strip()
     if not salt or passphrase is None or passphrase_fits(salt, passphrase):
         return None
     copied = copied_salt(surroundings.project_dir, stack, environ)
     if copied is not None:
-        return DoctorCheck("backend", False, f"{copied.where}: {copied.what}", copied.repair)
-    return DoctorCheck(
-        "backend",
-        False,
-        f"the passphrase does not fit encryptionsalt in Pulumi.{stack}.yaml",
-        f"set {FILE_VARIABLE} to the file of this stack's passphrase",
-    )
+        return failed("backend", copied)
+    repair = f"set {FILE_VARIABLE} to the file of this stack's passphrase"
+    return _backend_wrong(f"the passphrase does not fit encryptionsalt in Pulumi.{stack}.yaml", repair)
 
 
 def check_settings(project_dir: Path, stack: str) -> DoctorCheck:
@@ -173,15 +151,11 @@ def check_settings(project_dir: Path, stack: str) -> DoctorCheck:
 
 
 def check_cloud(surroundings: StackEnvironment, tenant_id: str, environ: Mapping[str, str]) -> DoctorCheck:
-    """This shell and the stack speak of the same cloud.
+    """This shell and the stack speak of the same cloud; raises CloudMismatch where a variable is another cloud's.
 
     Args:
-        surroundings: of the stack.
         tenant_id: the home tenant; empty for the emulator's own.
         environ: the process environment, as the shell has it.
-
-    Raises:
-        CloudMismatch: something in the shell belongs to another cloud.
     """
     cloud, stack = surroundings.cloud, surroundings.stack
     if cloud != "emulator":

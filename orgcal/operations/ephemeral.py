@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,11 @@ _KEY_LENGTH, _NAME_LENGTH = 64, 120
 """Of the settings `connector.key` and of both names (`orgcal/settings/sections.py`)."""
 _OWN_SECRETS = ("encryptionsalt", "encryptedkey")
 """What Pulumi writes for one stack alone."""
-"""Platforms that keep entries apart by their key, whatever else is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class EphemeralStack:
-    """A copy that was made.
-
-    Attributes:
-        path: of its file.
-    """
+    """A copy that was made, and the path of its file."""
 
     stack: str
     origin: str
@@ -45,21 +40,12 @@ class EphemeralStack:
 
     def as_json(self) -> dict[str, str]:
         """As a JSON object."""
-        return {
-            "stack": self.stack,
-            "origin": self.origin,
-            "file": str(self.path),
-            "display_name": self.display_name,
-            "connector_key": self.connector_key,
-        }
+        fields = asdict(self)
+        return {"file": str(fields.pop("path")), **fields}
 
 
 def key_of_copy(connector_key: str, stack: str) -> str:
-    """Key of a copy's connector in the platform.
-
-    Raises:
-        UsageError: it would be too long.
-    """
+    """Key of a copy's connector in the platform; raises UsageError where it would be too long."""
     key = f"{connector_key}-{stack}"
     if len(key) > _KEY_LENGTH:
         raise UsageError(f"the connector's key would be {key}: {len(key)} of {_KEY_LENGTH} characters", where=stack)
@@ -72,9 +58,6 @@ def create(
     """Write the file of a short-lived copy of `origin`; an earlier copy's file is written anew.
 
     Args:
-        project_dir: the checkout.
-        stack: name of the copy.
-        origin: name of the stack that it is a copy of.
         changes: settings that differ, each as `connector.platform.environment=preview`; values are YAML.
         notes: where it came from, for the application's internal notes.
 
@@ -132,7 +115,10 @@ def _copied(file: StackFile, sections: Mapping[str, Any], stack: str, notes: str
             where=f"--from {origin}",
             repair="name files or variables in settings instead of secret values",
         )
-    application, connector = _section(sections, "application", origin), _section(sections, "connector", origin)
+    for name in ("application", "connector"):
+        if not isinstance(sections.get(name), Mapping):
+            raise UsageError(f"its file has no section orgcal:{name}", where=f"--from {origin}")
+    application, connector = sections["application"], dict(sections["connector"])
     connector.pop("also_push_to", None)  # those places are the origin's own
     credential = dict(sections.get("credential") or {})
     for name in ("rollback_to", "certificates"):
@@ -174,13 +160,6 @@ def _can_hide(connector: Mapping[str, Any]) -> bool:
 def _named(name: object, stack: str) -> str:
     suffix = f" ({stack})"
     return f"{str(name)[: _NAME_LENGTH - len(suffix)]}{suffix}"
-
-
-def _section(sections: Mapping[str, Any], name: str, origin: str) -> dict[str, Any]:
-    found = sections.get(name)
-    if not isinstance(found, Mapping):
-        raise UsageError(f"its file has no section orgcal:{name}", where=f"--from {origin}")
-    return dict(found)
 
 
 def _kept_of_earlier(project_dir: Path, stack: str) -> dict[str, Any]:

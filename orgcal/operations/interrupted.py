@@ -23,7 +23,7 @@ from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.errors import GraphError
-from orgcal.operations.sweep import credentials_of, remove_orphan
+from orgcal.operations.sweep import Tell, credentials_of, remove_leftovers
 from orgcal.patience import Patience
 from orgcal.resource_types import (
     APP_ROLE_ASSIGNMENT,
@@ -37,7 +37,6 @@ from orgcal.stack.runner import OnStep, StackRunner, UpdateFailed, UpdateResult
 from orgcal.stack.state import StackState, UnfinishedOperation
 
 HomeGraph = Callable[[], AbstractContextManager[GraphClient]]
-Tell = Callable[[str], object]
 _MOST_TRIES = 5
 """Each of them settles something; more would go in circles."""
 _ARRIVAL_S = 120.0
@@ -53,8 +52,6 @@ class InterruptedRuns:
     """Settles the operations that runs of one stack left unfinished.
 
     Args:
-        runner: runs the engine on the stack.
-        tag: of the stack, on what it makes.
         graph: opens Microsoft Graph as the operator; only where something has to be looked up.
         tell: is told in one line what is settled.
     """
@@ -66,13 +63,7 @@ class InterruptedRuns:
         self._tell = tell
 
     def up(self, state: StackState, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
-        """`StackRunner.up`, after what an interrupted run left, and again after each failure that could be settled.
-
-        Args:
-            state: of the stack.
-            preview_first: as `StackRunner.up` takes it.
-            on_step: is told of each resource.
-        """
+        """`StackRunner.up`, after what an interrupted run left, and again after each failure that could be settled."""
         self._settle_pending(state)
         for _ in range(_MOST_TRIES):
             began = datetime.now(UTC)
@@ -84,7 +75,7 @@ class InterruptedRuns:
         return self._runner.up(preview_first=preview_first, on_step=on_step)
 
     def destroy(self, state: StackState, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
-        """`StackRunner.destroy`, likewise; what is gone already is no reason to fail. Arguments as for `up`."""
+        """`StackRunner.destroy`, likewise; what is gone already is no reason to fail."""
         self._settle_pending(state)
         try:
             return self._runner.destroy(preview_first=preview_first, on_step=on_step)
@@ -159,9 +150,7 @@ class InterruptedRuns:
         removed = [
             item for item in lost if item.object_id not in state.credential_ids and item.kind != "federated credential"
         ]
-        for orphan in removed:
-            remove_orphan(graph, orphan)
-            self._tell(f"removed a left-over {orphan.kind}: {orphan.name} ({orphan.object_id})")
+        remove_leftovers(graph, removed, self._tell)
         return bool(removed)
 
     def _import(self, item: UnfinishedOperation, resource_id: str) -> None:

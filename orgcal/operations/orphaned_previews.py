@@ -44,15 +44,9 @@ class OrphanedPreview:
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return {
-            "stack": self.stack,
-            "display_name": self.application.display_name,
-            "client_id": self.application.client_id,
-            "application_object_id": self.application.application_object_id,
-            "created_at": self.application.created_at,
-            "deleted": self.deleted,
-            "connector_key": self.connector_key,
-        }
+        named = ("display_name", "client_id", "application_object_id", "created_at")
+        of_application = {name: getattr(self.application, name) for name in named}
+        return {"stack": self.stack, **of_application, "deleted": self.deleted, "connector_key": self.connector_key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +75,7 @@ def find_orphaned_previews(
 
     Args:
         graph: as the operator, with the right to list applications.
-        project: name of the Pulumi project.
-        state_of: asks the backend.
         older_than: how long ago they were made, at least.
-        now: the time in UTC.
         connector_of: key of the connector's entry that belongs to a stack with this client id; see `own_connector`.
     """
     listed = [(application, False) for application in applications.tagged(graph, EPHEMERAL_TAG)]
@@ -103,11 +94,7 @@ def find_orphaned_previews(
 
 
 def states_of_copies(stack: OpenStack) -> StateOf:
-    """Reads states of the user's own stacks, each once.
-
-    Args:
-        stack: any of the project; `dev` keeps its own state elsewhere than copies do.
-    """
+    """Reads states of the user's own stacks, each once; `dev`, which may be asked for it, keeps its own elsewhere."""
     from orgcal.stack.runner import StackRunner
 
     environment = of_own_stacks(stack.engine_environment(plugin=False), stack.shell_environ)
@@ -119,9 +106,7 @@ def states_of_copies(stack: OpenStack) -> StateOf:
 def own_connector(platform: Platform, key: str) -> Callable[[str, str], str]:
     """Tells the key of a copy's connector, if the platform has such an entry and no other application uses it.
 
-    Args:
-        platform: the origin's; platforms do not list their connectors, but a copy's key is known.
-        key: of the origin's connector.
+    Platform and key are the origin's; platforms do not list their connectors, but a copy's key is known.
     """
 
     def key_of(stack: str, client_id: str) -> str:

@@ -47,11 +47,9 @@ class Purged:
 
 @dataclass(frozen=True, slots=True)
 class StackPurged:
-    """What a purge of a stack removed.
+    """What the engine removed, and what a purge removed from the recycle bin.
 
     Attributes:
-        result: of the engine.
-        purged: what was removed from the recycle bin.
         file_removed: whether the stack was a copy, whose file, state and registry went too.
     """
 
@@ -60,21 +58,10 @@ class StackPurged:
     file_removed: bool
 
 
-def purge_deleted(
-    graph: GraphClient,
-    tag: str,
-    before: StackState,
-    *,
-    clock: Clock | None = None,
-) -> Purged:
+def purge_deleted(graph: GraphClient, tag: str, before: StackState, *, clock: Clock | None = None) -> Purged:
     """Remove the deleted applications with `tag`, and their service principals, for good.
 
-    Args:
-        graph: as the operator.
-        tag: of the stack.
-        before: the stack's state before it was destroyed; what was in it is waited for, as deletions need time to be
-            seen.
-        clock: for tests.
+    What was in the state `before` the stack was destroyed is waited for, as deletions need time to be seen.
     """
     patience = Patience(PATIENCE_S, clock, longest_s=LONGEST_PAUSE_S)
     done = Purged()
@@ -101,10 +88,9 @@ def purge_application(graph: GraphClient, client_id: str, application_object_id:
 
 
 def refuse_purge(stack: OpenStack) -> None:
-    """Refuse where customers may depend on what is in the recycle bin; looks at the settings alone.
+    """Refuse a stack that is protected, or neither ephemeral nor of the emulator; looks at the settings alone.
 
-    Raises:
-        UsageError: the stack is protected, or neither ephemeral nor of the emulator.
+    Customers may depend on what is in the recycle bin.
     """
     if stack.core.protected:
         raise UsageError(
@@ -140,22 +126,14 @@ def destroy_for_good(stack: OpenStack, *, on_step: OnStep, tell: Callable[[str],
         purged = purge_deleted(graph, tag, before)
     is_copy = stack.core.ephemeral and bool(stack.core.origin) and stack.name != DEV_STACK
     if is_copy:
-        _off_board(stack)
+        # Links become useless; in a shared database the organisations' log stays.
+        for tenant in list(stack.registry.tenants()):
+            links.revoke(stack.registry, tenant.tenant_id)
+            stack.registry.set_state(tenant.tenant_id, State.REMOVED, reason="the stack was destroyed", action="remove")
+        stack.close()  # its file is removed next
         runner.remove()
-        _remove_files(stack)
+        # Both directories are named after the copy, and are no other stack's.
+        shutil.rmtree(stack.stack_dir, ignore_errors=True)
+        shutil.rmtree(stack.project_dir / ".local" / stack.name, ignore_errors=True)
+        stack.file.unlink(missing_ok=True)
     return StackPurged(result, purged, is_copy)
-
-
-def _off_board(stack: OpenStack) -> None:
-    """Make links useless and off-board organisations; in a shared database their log stays."""
-    for tenant in list(stack.registry.tenants()):
-        links.revoke(stack.registry, tenant.tenant_id)
-        stack.registry.set_state(tenant.tenant_id, State.REMOVED, reason="the stack was destroyed", action="remove")
-    stack.close()  # its file is removed next
-
-
-def _remove_files(stack: OpenStack) -> None:
-    """The copy's file and directories; the directories are named after it, and no other stack's."""
-    shutil.rmtree(stack.stack_dir, ignore_errors=True)
-    shutil.rmtree(stack.project_dir / ".local" / stack.name, ignore_errors=True)
-    stack.file.unlink(missing_ok=True)

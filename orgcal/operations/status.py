@@ -7,7 +7,7 @@ token says. They differ in good order only while consents are under way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,7 +88,7 @@ class Status:
     credentials: tuple[CredentialStatus, ...]
     tenants: tuple[TenantStatus, ...]
     drift: tuple[str, ...]
-    unknown: tuple[str, ...] = field(default=())
+    unknown: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -101,11 +101,7 @@ class Status:
 
 
 def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
-    """The status of a deployed stack; nothing is written.
-
-    Args:
-        stack: with a registry of organisations.
-        now: the time that lifetimes are compared with.
+    """The status of a deployed stack at the time `now`; nothing is written.
 
     Raises:
         UsageError: the stack has not been deployed, or its emulator does not run.
@@ -145,22 +141,20 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
         client_id=outputs.client_id,
         declared=tuple(item.name for item in outputs.permissions),
         publisher=publisher,
-        credentials=tuple(_credentials(outputs, now or datetime.now(UTC))),
+        credentials=tuple(
+            CredentialStatus(
+                generation=item.generation,
+                active=item.generation == outputs.active_generation,
+                key_id=item.key_id,
+                expires_at=item.expires_at.isoformat(),
+                days_left=days_left(item.expires_at, now or datetime.now(UTC)),
+            )
+            for item in outputs.credentials
+        ),
         tenants=organisations,
         drift=(*differences, *grants),
         unknown=tuple(unknown),
     )
-
-
-def _credentials(outputs: StackOutputs, now: datetime) -> Iterator[CredentialStatus]:
-    for item in outputs.credentials:
-        yield CredentialStatus(
-            generation=item.generation,
-            active=item.generation == outputs.active_generation,
-            key_id=item.key_id,
-            expires_at=item.expires_at.isoformat(),
-            days_left=days_left(item.expires_at, now),
-        )
 
 
 def _publisher(outputs: StackOutputs, context: RunContext, environ: Mapping[str, str]) -> str | None:

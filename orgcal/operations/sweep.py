@@ -7,7 +7,7 @@ application that the connector uses.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from orgcal.entra.home.applications import FoundApplication
 from orgcal.platforms import Platform
 from orgcal.stack.state import StackState
 
+Tell = Callable[[str], object]
 Kind = Literal["application", "service principal", "secret", "certificate", "federated credential"]
 
 
@@ -45,13 +46,7 @@ class Orphan:
 def connector_client_id(platform: Platform, key: str) -> str:
     """Client id that a connector uses now; empty if it has none or the platform does not tell.
 
-    Args:
-        platform: of the connector.
-        key: the connector's key.
-
-    Raises:
-        PlatformError: the platform refused.
-        Unreachable: it gave no answer; then nobody knows what is in use.
+    Raises as the platform does: then nobody knows what is in use.
     """
     stored = platform.read_credentials(key)
     return (stored.client_id or "") if stored is not None else ""
@@ -62,8 +57,6 @@ def find_orphans(graph: GraphClient, tag: str, state: StackState, used_client_id
 
     Args:
         graph: as the operator, with the right to list applications.
-        tag: of the stack.
-        state: of the stack.
         used_client_id: client id that the connector uses now; empty if none.
     """
     orphans: list[Orphan] = []
@@ -96,6 +89,13 @@ def remove_orphan(graph: GraphClient, orphan: Orphan) -> None:
             graph.patch(path, {"keyCredentials": [item for item in keys if item.get("keyId") != orphan.object_id]})
 
 
+def remove_leftovers(graph: GraphClient, orphans: Sequence[Orphan], tell: Tell) -> None:
+    """Remove credentials, and tell of each; raises as `remove_orphan` does."""
+    for orphan in orphans:
+        remove_orphan(graph, orphan)
+        tell(f"removed a left-over {orphan.kind}: {orphan.name} ({orphan.object_id})")
+
+
 def credentials_of(graph: GraphClient, application: FoundApplication, tag: str) -> Iterator[Orphan]:
     """Every credential of an application that the stack with this tag has made, in its state or not."""
     object_id = application.application_object_id
@@ -103,15 +103,12 @@ def credentials_of(graph: GraphClient, application: FoundApplication, tag: str) 
     listed: list[tuple[Kind, str, dict[str, Any]]] = [
         *(("secret", "keyId", item) for item in application.raw.get("passwordCredentials") or []),
         *(("certificate", "keyId", item) for item in application.raw.get("keyCredentials") or []),
-        *(
-            ("federated credential", "id", {**item, "displayName": item.get("description")})
-            for item in graph.pages(path)
-        ),
+        *(("federated credential", "id", item) for item in graph.pages(path)),
     ]
     for kind, id_name, item in listed:
-        name, key_id = str(item.get("displayName") or ""), str(item.get(id_name) or "")
+        name = str(item.get("description" if id_name == "id" else "displayName") or "")
         if _is_ours(name, tag):
-            yield Orphan(kind, name, key_id, object_id)
+            yield Orphan(kind, name, str(item.get(id_name) or ""), object_id)
 
 
 def _parts(graph: GraphClient, application: FoundApplication, tag: str, state: StackState) -> Iterator[Orphan]:
@@ -119,12 +116,8 @@ def _parts(graph: GraphClient, application: FoundApplication, tag: str, state: S
     yield from (item for item in credentials_of(graph, application, tag) if item.object_id not in state.credential_ids)
     principal = applications.service_principal_of(graph, application.client_id)
     if principal is not None and str(principal["id"]) not in state.principal_ids:
-        yield Orphan(
-            "service principal",
-            str(principal.get("displayName") or ""),
-            str(principal["id"]),
-            application.application_object_id,
-        )
+        name, principal_id = str(principal.get("displayName") or ""), str(principal["id"])
+        yield Orphan("service principal", name, principal_id, application.application_object_id)
 
 
 def _is_ours(name: str, tag: str) -> bool:

@@ -23,11 +23,7 @@ def has_nothing_to_rotate(state: CredentialState, section: CredentialSettings) -
 
 
 def check_request(state: CredentialState, section: CredentialSettings, request: RotationRequest, now: datetime) -> None:
-    """Refuse a request that is not possible now.
-
-    Raises:
-        UsageError: it is not.
-    """
+    """Refuse, with UsageError, a request that is not possible now."""
     live, active = state.ledger.generations, state.ledger.active
     where = f"stack {state.outputs.stack}"
     done = max(state.entries) > active  # what was newer has been withdrawn
@@ -48,11 +44,7 @@ def check_request(state: CredentialState, section: CredentialSettings, request: 
 
 
 def check_place(state: CredentialState, environment: StackEnvironment) -> None:
-    """Refuse where the stack's directory cannot be reached, or is not the one that it was deployed to.
-
-    Raises:
-        UsageError: the stack lives on an emulator that does not run, or that is another one.
-    """
+    """Refuse, with UsageError, where the stack's emulator does not run or is not the one that it was deployed to."""
     if environment.cloud != "emulator":
         return
     emulated = environment.running_endpoints().emulated
@@ -67,11 +59,7 @@ def check_place(state: CredentialState, environment: StackEnvironment) -> None:
 def check_new_generation(
     number: int, state: CredentialState, section: CredentialSettings, environ: Mapping[str, str]
 ) -> None:
-    """Refuse a new generation that could not take over once it is made.
-
-    Raises:
-        UsageError: it could not.
-    """
+    """Refuse, with UsageError, a new generation that could not take over once it is made."""
     kind, active = section.kind_of(number), state.ledger.active
     if kind == "federated":
         raise UsageError(

@@ -5,36 +5,43 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.settings.credential_file import SettingsFile
 
 OTHERWISE = "or keep the record in the file only: --record file"
-_TIMEOUT_S = 120.0
+TIMEOUT_S = 120.0
 
 
 class GitRefused(OrgcalError):
     """Git could not do what the record of a rotation needs."""
 
 
-class TrackedFile:
-    """The stack's file in its working copy; git never asks a person.
+def run_beside(
+    file: Path, command: Sequence[str], environ: Mapping[str, str], text: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder of `file`, with `text` as its standard input; raises as `subprocess.run` does."""
+    return subprocess.run(
+        command,
+        cwd=file.parent,
+        env=environ,
+        input=text,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        check=False,
+    )
 
-    Args:
-        file: the stack's file.
-        environ: the process environment.
-    """
+
+class TrackedFile:
+    """The stack's file in its working copy; git never asks a person."""
 
     def __init__(self, file: SettingsFile, environ: Mapping[str, str]) -> None:
         self._file = file
         self._environ = {**environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._file.path
+        self.path = file.path
 
     @property
     def text(self) -> str:
@@ -45,13 +52,8 @@ class TrackedFile:
         """The file's text in a commit; None where it has no such file."""
         return self.ask("show", f"{commit}:{self.tracked_path()}")
 
-    def run(self, *words: str, text: str | None = None, **variables: str) -> str:
-        """What a command prints, without the end of the last line.
-
-        Args:
-            words: the command.
-            text: its standard input.
-            variables: added to the environment.
+    def run(self, *words: str, text: str = "", **variables: str) -> str:
+        """What a command prints, without the end of the last line; `text` is its standard input.
 
         Raises:
             GitRefused: it failed; its own last sentence.
@@ -65,38 +67,23 @@ class TrackedFile:
 
     def ask(self, *words: str) -> str | None:
         """As `run`; None where the command fails."""
-        done = self._done(words, None, {})
+        done = self._done(words, "", {})
         return None if done.returncode else done.stdout.removesuffix("\n")
 
-    def _done(
-        self, words: tuple[str, ...], text: str | None, variables: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
+    def _done(self, words: Sequence[str], text: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         try:
-            return subprocess.run(
-                ["git", *words],
-                cwd=self.path.parent,
-                env={**self._environ, **variables},
-                input=text if text is not None else "",
-                capture_output=True,
-                encoding="utf-8",
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
+            return run_beside(self.path, ["git", *words], {**self._environ, **variables}, text)
         except FileNotFoundError:
             raise GitRefused("git is not installed", where="--record", repair="install git, or --record file") from None
         except subprocess.TimeoutExpired:
             raise GitRefused(
-                f"git gave no answer for {_TIMEOUT_S:.0f} s", where=f"git {words[0]}", repair="check the network"
+                f"git gave no answer for {TIMEOUT_S:.0f} s", where=f"git {words[0]}", repair="check the network"
             ) from None
 
     def check(self) -> None:
         """Refuse where the stack's file is not git's, or was changed by somebody else.
 
         A change that an interrupted rotation left is fine: the file is then as this one would write it.
-
-        Raises:
-            UsageError: with the repair.
-            GitRefused: git cannot be asked.
         """
         self._file.check()
         name = self.path.name
@@ -117,11 +104,7 @@ class TrackedFile:
             )
 
     def upstream(self) -> tuple[str, str, str]:
-        """The upstream branch as git names it, its remote, and its name there.
-
-        Raises:
-            UsageError: no branch is checked out, or it has no upstream.
-        """
+        """The upstream branch as git names it, its remote, and its name there; UsageError where there is none."""
         branch = self.ask("symbolic-ref", "--short", "--quiet", "HEAD")
         if branch is None:
             raise UsageError(
@@ -141,11 +124,7 @@ class TrackedFile:
         return base, remote, merge.removeprefix("refs/heads/")
 
     def try_push(self, remote: str, what: str) -> None:
-        """Refuse where a push would be refused.
-
-        Raises:
-            UsageError: with git's own sentence.
-        """
+        """Refuse, with UsageError and git's own sentence, where a push would be refused."""
         try:
             self.run("push", "--dry-run", "--quiet", "--no-verify", remote, what)
         except GitRefused as error:
@@ -167,12 +146,7 @@ class TrackedFile:
         return {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in who.items()}
 
     def commit_on(self, base: str, message: str) -> str:
-        """A commit on top of `base` with the file as it is now; neither the working copy nor its index is touched.
-
-        Args:
-            base: a commit that has the file.
-            message: of the commit.
-        """
+        """A commit on top of `base` with the file as it is now; neither the working copy nor its index is touched."""
         path = self.tracked_path()
         mode = self.run("ls-tree", "--full-tree", base, "--", path).split()[0]
         blob = self.run("hash-object", "-w", "--stdin", text=f"{self.text}\n")

@@ -20,14 +20,7 @@ _LONGEST_PAUSE_S = 2.0
 
 
 class UpdateLock:
-    """Waits for others that work on a stack, all in all for a limited time.
-
-    Args:
-        stack: the stack's name, for messages.
-        wait: how long.
-        tell: is told once who is waited for.
-        clock: for tests.
-    """
+    """Waits for others that work on a stack, all in all for the time `wait`; `tell` is told once who they are."""
 
     def __init__(
         self, stack: str, wait: timedelta, tell: Callable[[str], object], *, clock: Clock | None = None
@@ -44,10 +37,7 @@ class UpdateLock:
 
     @contextmanager
     def alone(self, folder: Path) -> Iterator[None]:
-        """The only rotation of this stack on this machine; a killed one leaves no lock.
-
-        Args:
-            folder: the stack's own directory.
+        """The only rotation of this stack on this machine, by a lock in its folder; a killed one leaves no lock.
 
         Raises:
             StackLocked: another one is still at work after the wait.
@@ -69,11 +59,7 @@ class UpdateLock:
             lock.release()
 
     def until_free(self, runner: StackRunner) -> None:
-        """Return once no update of the stack runs, as far as its backend tells; a dead process' lock is removed.
-
-        Raises:
-            StackLocked: one still runs after the wait.
-        """
+        """Return once no update of the stack runs, as far as its backend tells; a dead process' lock is removed."""
         if runner.release_dead_lock():
             self._tell("the lock of an update that died is removed")
         while holder := runner.lock_holder():
@@ -81,11 +67,7 @@ class UpdateLock:
             runner.release_dead_lock()
 
     def pause(self, holder: str) -> None:
-        """Wait a moment for whoever works on the stack.
-
-        Raises:
-            StackLocked: there has been enough waiting.
-        """
+        """Wait a moment for whoever works on the stack; raises StackLocked once there has been enough waiting."""
         self._say(holder)
         if not self._patience.wait():
             raise self._given_up(holder)

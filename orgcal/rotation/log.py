@@ -12,12 +12,7 @@ from orgcal.stack.open_stack import OpenStack
 
 
 class RotationLog:
-    """The log of one stack's rotations; a registry that cannot be asked stops no rotation.
-
-    Args:
-        stack: whose registry it is.
-        tell: is told where a row could not be written.
-    """
+    """The log of one stack's rotations; a registry that cannot be asked stops no rotation."""
 
     def __init__(self, stack: OpenStack, tell: Callable[[str], object]) -> None:
         self._stack = stack
@@ -39,11 +34,7 @@ class RotationLog:
             self._write(number, "left-over removed", name=orphan.name, key_id=orphan.object_id)
 
     def sample(self, seed: str) -> list[Organisation]:
-        """A few organisations that have consented; none where there is no registry.
-
-        Args:
-            seed: another one chooses others.
-        """
+        """A few organisations that have consented, by `seed`; none where there is no registry."""
         if not self._stack.has_registry:
             return []
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orgcal.entra.credentials import Credential
@@ -12,6 +13,7 @@ from orgcal.rotation.proof import CredentialProber, Organisation, Proof
 from orgcal.stack.outputs import StackOutputs
 
 TOKENS, READ_BACK, NEITHER = "platform's tokens", "credential read back", "nothing"
+REPAIR = "orgcal rotate tries again; orgcal rotate --rollback goes back to the old one while it lives"
 
 
 def platforms_of(outputs: StackOutputs) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -24,9 +26,6 @@ class PlatformProber:
     """Proves that the connector works with one generation of its credential, in one platform.
 
     Args:
-        prober: takes tokens.
-        outputs: of the stack.
-        environ: the environment that the stack lives in.
         settings: of the platform; the main one's unless given.
     """
 
@@ -50,12 +49,11 @@ class PlatformProber:
             generation: that the connector is to have; None where it trusts tokens and has no credential.
             credential: of that generation, by the stack's state; None where it cannot tell.
             sample: organisations that have consented.
-            home: the home tenant.
         """
         capabilities = self._platform.capabilities
         wrong = "" if generation is None else self._prober.settle(lambda: self._different(generation, credential))
         if wrong:
-            return Proof(False, wrong, READ_BACK, repair=_REPAIR)
+            return Proof(False, wrong, READ_BACK, repair=REPAIR)
         if capabilities.tokens and capabilities.connections != "none":
             proof = self._through_tokens(sample, home)
             if proof is not None:
@@ -63,7 +61,8 @@ class PlatformProber:
         if capabilities.reads_back == "value":
             stored = self._stored()
             if stored is not None and stored.credential is not None:
-                return _with_way_back(self._prober.prove(stored.credential.credential, sample, home, way=READ_BACK))
+                proof = self._prober.prove(stored.credential.credential, sample, home, way=READ_BACK)
+                return proof if proof.passed else replace(proof, repair=REPAIR)
         uses = "it trusts tokens" if generation is None else f"the connector uses generation {generation}"
         sentence = f"{self._platform.place} shows neither tokens nor credentials; {uses}"
         return Proof(True, sentence, NEITHER)
@@ -77,7 +76,7 @@ class PlatformProber:
         wrong = self._prober.settle(lambda: self._no_token(reachable))
         names = tuple(item.name for item in reachable)
         if wrong:
-            return Proof(False, wrong, TOKENS, repair=_REPAIR)
+            return Proof(False, wrong, TOKENS, repair=REPAIR)
         return Proof(True, f"the platform itself took tokens in {', '.join(names)}", TOKENS, names)
 
     def _no_token(self, organisations: Sequence[Organisation]) -> str:
@@ -98,9 +97,7 @@ class PlatformProber:
             return "the connector has no credential"
         if stored.generation is not None and stored.generation != generation:
             return f"the connector has generation {stored.generation}, not {generation}"
-        if stored.credential is None or credential is None:
-            return ""
-        if stored.credential.credential == credential:
+        if stored.credential is None or credential is None or stored.credential.credential == credential:
             return ""
         return f"the connector's credential is not generation {generation} of the stack"
 
@@ -109,11 +106,7 @@ class PlatformProber:
 
 
 def check_kind(outputs: StackOutputs, environ: Mapping[str, str], kind: CredentialKind) -> None:
-    """Find out whether every platform of the connector can authenticate with a credential of this kind.
-
-    Raises:
-        UsageError: one cannot.
-    """
+    """Refuse, with UsageError, a kind of credential that one of the connector's platforms cannot authenticate with."""
     for _, settings in platforms_of(outputs):
         platform = open_platform(settings, environ)
         refusal = kind_refusal(platform.capabilities, kind)
@@ -121,10 +114,3 @@ def check_kind(outputs: StackOutputs, environ: Mapping[str, str], kind: Credenti
             raise UsageError(
                 refusal, where=platform.place, repair="set orgcal:credential.kind to the other; nothing was changed"
             )
-
-
-_REPAIR = "orgcal rotate tries again; orgcal rotate --rollback goes back to the old one while it lives"
-
-
-def _with_way_back(proof: Proof) -> Proof:
-    return proof if proof.passed else Proof(False, proof.sentence, proof.way, proof.organisations, _REPAIR)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -72,21 +72,13 @@ class Proof:
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return {
-            "passed": self.passed,
-            "way": self.way,
-            "platform": self.platform or None,
-            "organisations": list(self.organisations),
-            "sentence": self.sentence,
-        }
+        fields = asdict(self)
+        del fields["repair"]
+        return {**fields, "platform": self.platform or None}
 
 
 class ClockSkew:
-    """How far Entra ID's clock is from this machine's, by the Date header of its answers.
-
-    Args:
-        now: this machine's time, UTC.
-    """
+    """How far Entra ID's clock is from this machine's, by the Date header of its answers."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -98,15 +90,10 @@ class ClockSkew:
             date = parsedate_to_datetime(answer.headers["Date"])
         except (KeyError, TypeError, ValueError):
             return
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        self.offset_s = (date - self._now()).total_seconds()
+        self.offset_s = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - self._now()).total_seconds()
 
     def check(self) -> None:
-        """Refuse where this machine's clock is off by minutes: the ledger dates credentials by it.
-
-        Raises:
-            UsageError: it is.
-        """
+        """Refuse, with UsageError, where this machine's clock is off by minutes: the ledger dates credentials by it."""
         if self.offset_s is None or abs(self.offset_s) <= MOST_CLOCK_OFFSET_S:
             return
         minutes = round(abs(self.offset_s) / 60)
@@ -119,43 +106,26 @@ class ClockSkew:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class CredentialProber:
     """Takes fresh tokens until they come several times in a row, or patience is over.
 
     Args:
-        endpoints: where Entra ID is.
-        client_id: the application.
-        session: of `new_session(endpoints)`.
         patience: how long a credential may take to be accepted everywhere.
         tell: called with one line about what the proof waits for.
-        clock: for tests.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        client_id: str,
-        session: requests.Session,
-        *,
-        patience: timedelta = PATIENCE,
-        tell: Callable[[str], object] = lambda _: None,
-        clock: Clock | None = None,
-    ) -> None:
-        self.patience_s = patience.total_seconds()
-        self._endpoints = endpoints
-        self._client_id = client_id
-        self._session = session
-        self._tell = tell
-        self._clock = clock
+    endpoints: CloudEndpoints
+    client_id: str
+    session: requests.Session
+    patience: timedelta = PATIENCE
+    tell: Callable[[str], object] = lambda _: None
+    clock: Clock | None = None
 
     def prove(self, credential: Credential, sample: Sequence[Organisation], home: Organisation, *, way: str) -> Proof:
         """Prove `credential` in the organisations of `sample`, or in `home` where none of them can tell.
 
-        Args:
-            credential: to be proved.
-            sample: organisations that have consented.
-            home: the home tenant.
-            way: where the credential comes from, for the sentence.
+        `way` says where the credential comes from.
         """
         patience = self._patience()
         proved: list[str] = []
@@ -165,27 +135,21 @@ class CredentialProber:
             refusal = self._last_refusal(credential, organisation, patience)
             if refusal is None:
                 proved.append(organisation.name)
-            elif organisation is home or refusal.access == "credential refused" or _no_answer(refusal):
-                waited = f" for {self.patience_s:.0f} s" if refusal.may_change else ""
-                return Proof(
-                    False,
-                    f"{organisation.name} gave no tokens{waited}: {refusal.sentence}",
-                    way,
-                    tuple(proved),
-                    "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"
-                    if refusal.may_change
-                    else refusal.repair,
-                )
+            elif (
+                organisation is home or refusal.access == "credential refused" or isinstance(refusal.error, Unreachable)
+            ):
+                waited, repair = "", refusal.repair
+                if refusal.may_change:
+                    waited = f" for {self.patience.total_seconds():.0f} s"
+                    repair = "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"
+                sentence = f"{organisation.name} gave no tokens{waited}: {refusal.sentence}"
+                return Proof(False, sentence, way, tuple(proved), repair)
             else:
-                self._tell(f"  {organisation.name} cannot tell: {refusal.sentence}")
+                self.tell(f"  {organisation.name} cannot tell: {refusal.sentence}")
         return Proof(True, f"{IN_A_ROW} fresh tokens in a row in {', '.join(proved)}", way, tuple(proved))
 
     def settle(self, problem: Callable[[], str]) -> str:
-        """The problem that stays until patience is over; empty as soon as there is none.
-
-        Args:
-            problem: gives one sentence of what is wrong; empty if nothing is. Asked again with growing pauses.
-        """
+        """The problem that stays until patience is over, asked for with growing pauses; empty once there is none."""
         return self._patience().until(lambda sentence: not sentence, problem)
 
     def _last_refusal(
@@ -195,12 +159,12 @@ class CredentialProber:
         tenant_id, in_a_row, told = organisation.tenant_id, 0, False
         patience.tries = 1
         while in_a_row < IN_A_ROW:
-            refusal = token_refusal(TokenSource(self._endpoints, tenant_id, self._client_id, credential, self._session))
+            refusal = token_refusal(TokenSource(self.endpoints, tenant_id, self.client_id, credential, self.session))
             if refusal is None:
                 in_a_row += 1
                 continue
             if refusal.may_change and not told:
-                self._tell(f"  waiting for {organisation.name}: {refusal.sentence}")
+                self.tell(f"  waiting for {organisation.name}: {refusal.sentence}")
                 told = True
             if not refusal.may_change or not patience.wait():
                 return refusal
@@ -208,16 +172,11 @@ class CredentialProber:
         return None
 
     def _patience(self) -> Patience:
-        return Patience(self.patience_s, self._clock, longest_s=LONGEST_PAUSE_S)
+        return Patience(self.patience.total_seconds(), self.clock, longest_s=LONGEST_PAUSE_S)
 
 
 def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
-    """A few of the organisations that have consented, each with the same chance; the same for the same seed.
-
-    Args:
-        tenants: all of them, read one by one.
-        seed: another one chooses others.
-    """
+    """A few of the organisations that have consented, each with the same chance; the same for the same seed."""
     chosen: list[Organisation] = []
     dice = random.Random(seed)  # noqa: S311  # a sample is no secret
     active = (tenant for tenant in tenants if tenant.state in ACTIVE)
@@ -228,7 +187,3 @@ def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
         elif (place := dice.randrange(count)) < SAMPLE:
             chosen[place] = organisation
     return chosen
-
-
-def _no_answer(refusal: TenantAccess) -> bool:
-    return isinstance(refusal.error, Unreachable)

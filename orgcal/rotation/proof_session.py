@@ -30,14 +30,10 @@ class Proofs:
     """Proves generations of one stack's credential; a context manager, as it holds connections.
 
     Args:
-        endpoints: the stack's.
-        outputs: of the stack.
-        environ: the environment that the stack lives in.
         file: names the certificates that the user brought along.
         log: takes a row for each proof, and gives the organisations.
         patience: how long a new credential may take to be accepted everywhere.
         tell: called with a line for each proof, and for what it waits for.
-        now: the time, UTC.
     """
 
     def __init__(
@@ -74,11 +70,7 @@ class Proofs:
         self._session.close()
 
     def before_use(self, generation: int, state: CredentialState) -> bool:
-        """Prove a generation straight from the stack's secret; whether it passed.
-
-        Raises:
-            UsageError: nobody here can prove it.
-        """
+        """Prove a generation straight from the stack's secret; whether it passed. UsageError if only others can."""
         credential = self._credential(generation, state)
         if credential is None:
             raise UsageError(
@@ -111,20 +103,16 @@ class Proofs:
         return True
 
     def check_clock(self, state: CredentialState) -> None:
-        """Compare this machine's clock with Entra ID's; one refusal more or less of the old credential is no matter.
+        """Refuse where this machine's clock is minutes off Entra ID's, or where Entra ID cannot be asked.
 
-        Raises:
-            UsageError: it is off by minutes.
-            Unreachable: Entra ID cannot be asked, so nothing could be proved either.
+        One refusal more or less of the old credential is no matter.
         """
         credential = self._credential(state.ledger.active, state)
         if credential is None or self._endpoints.emulated is not None:  # the emulator's time is moved on purpose
             return
-        source = TokenSource(
-            self._endpoints, self._outputs.tenant_id, self._outputs.client_id, credential, self._session
-        )
+        outputs = self._outputs
         with suppress(EntraError):
-            source.fresh_token()
+            TokenSource(self._endpoints, outputs.tenant_id, outputs.client_id, credential, self._session).fresh_token()
         self._clock.check()
 
     def _recorded(self, generation: int, proof: Proof) -> bool:

@@ -9,23 +9,27 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from functools import cache
+from typing import Literal
 
 from orgcal.errors import UsageError
-from orgcal.rotation.git import OTHERWISE, GitRefused, TrackedFile
+from orgcal.rotation.git import OTHERWISE, TIMEOUT_S, GitRefused, TrackedFile, run_beside
 from orgcal.settings.credential_file import SettingsFile
 
 Mode = Literal["file", "commit", "pull-request"]
-_GH_TIMEOUT_S = 120.0
 _PUSHES = 5
 """Others may push to the branch meanwhile, also between a look at it and the next try."""
 
 
-class Record(Protocol):
-    """Keeps what `SettingsFile` wrote."""
+class Record:
+    """Keeps what `SettingsFile` wrote: in the file itself, and in git where a subclass does more."""
+
+    def __init__(self, file: SettingsFile | TrackedFile) -> None:
+        self._file = file
 
     def check(self) -> None:
         """Refuse, in one sentence, where it could not be kept; nothing is written."""
+        self._file.check()
 
     def publish(self, message: str) -> None:
         """Keep the file as it is now; what is kept already is kept once."""
@@ -34,37 +38,17 @@ class Record(Protocol):
         """Leave the working copy as it is meant to be."""
 
 
-class FileRecord:
-    """The file itself."""
-
-    def __init__(self, file: SettingsFile) -> None:
-        self._file = file
-
-    def check(self) -> None:
-        self._file.check()
-
-    def publish(self, message: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class CommitRecord:
-    """A commit for each step, pushed to the branch that is checked out.
-
-    Args:
-        git: the stack's file in its working copy.
-        tell: is told in one line what was pushed.
-    """
+class CommitRecord(Record):
+    """A commit for each step, pushed to the branch that is checked out; `tell` is told in one line what was pushed."""
 
     def __init__(self, git: TrackedFile, tell: Callable[[str], object]) -> None:
+        super().__init__(git)
         self._git = git
         self._tell = tell
         self._pushed = ""
 
     def check(self) -> None:
-        self._git.check()
+        super().check()
         _, remote, branch = self._git.upstream()
         ahead = (self._git.run("diff", "--name-only", "@{upstream}...HEAD") or "").splitlines()
         if set(ahead) - {self._git.tracked_path()}:
@@ -91,9 +75,6 @@ class CommitRecord:
                 repair="git pull --rebase && git push; or orgcal rotate in a fresh checkout: it goes on from the state",
             ) from error
         self._tell(f"  recorded: pushed to {remote}/{branch}{where}")
-
-    def close(self) -> None:
-        pass
 
     def _push(self, remote: str, branch: str, message: str) -> str:
         """Push the commit; where others have pushed meanwhile, one like it on top of theirs, in words.
@@ -125,14 +106,8 @@ class CommitRecord:
         return self._git.commit_on(base, message)
 
 
-class PullRequestRecord:
+class PullRequestRecord(Record):
     """A branch with one commit, made anew for each step, and a pull request from it.
-
-    Args:
-        git: the stack's file in its working copy.
-        stack: names the branch.
-        environ: the process environment, for `gh`.
-        tell: is told in one line what was pushed, and what to type where `gh` is missing.
 
     Attributes:
         url: of the pull request; empty if there is none.
@@ -140,17 +115,18 @@ class PullRequestRecord:
     """
 
     def __init__(self, git: TrackedFile, stack: str, environ: Mapping[str, str], tell: Callable[[str], object]) -> None:
+        super().__init__(git)
         self._git = git
         self._branch = f"orgcal/rotate-{stack}"
         self._stack = stack
         self._environ = environ
+        self._tell_once = cache(tell)  # each line once
         self._tell = tell
-        self._told: set[str] = set()
         self.url = ""
         self.problem: GitRefused | None = None
 
     def check(self) -> None:
-        self._git.check()
+        super().check()
         _, remote, target = self._git.upstream()
         self._git.try_push(remote, f"+HEAD:refs/heads/{self._branch}")
         self._git.run("fetch", "--quiet", remote, target)
@@ -163,9 +139,8 @@ class PullRequestRecord:
 
     def publish(self, message: str) -> None:
         base, remote, target = self._git.upstream()
-        merged = self._git.text_at(base) == self._git.text
         old = (self._git.run("ls-remote", remote, f"refs/heads/{self._branch}").split() or [""])[0]
-        if merged:
+        if self._git.text_at(base) == self._git.text:
             return  # the target says it already
         if not (old and self._proposed(remote) == self._git.text):
             commit = self._git.commit_on(base, message)
@@ -207,19 +182,10 @@ class PullRequestRecord:
     def _gh(self, *words: str) -> str:
         """The last line of what `gh pr` prints."""
         try:
-            done = subprocess.run(
-                ["gh", "pr", *words],
-                cwd=self._git.path.parent,
-                env={**self._environ, "GH_PROMPT_DISABLED": "1"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                timeout=_GH_TIMEOUT_S,
-                check=False,
-            )
+            done = run_beside(self._git.path, ["gh", "pr", *words], {**self._environ, "GH_PROMPT_DISABLED": "1"})
             refusal = "" if done.returncode == 0 else " ".join(done.stderr.split())[:200] or "it failed"
         except subprocess.TimeoutExpired:
-            refusal = f"no answer for {_GH_TIMEOUT_S:.0f} s"
+            refusal = f"no answer for {TIMEOUT_S:.0f} s"
         if refusal:
             raise GitRefused(
                 f"the record is pushed to {self._branch}, but gh could not open the pull request: {refusal}",
@@ -228,17 +194,12 @@ class PullRequestRecord:
             )
         return (done.stdout.strip().splitlines() or [""])[-1]
 
-    def _tell_once(self, line: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
-            self._tell(line)
-
 
 def open_record(
     mode: Mode, file: SettingsFile, stack: str, environ: Mapping[str, str], tell: Callable[[str], object]
 ) -> Record:
     """The record of this mode."""
     if mode == "file":
-        return FileRecord(file)
+        return Record(file)
     git = TrackedFile(file, environ)
     return CommitRecord(git, tell) if mode == "commit" else PullRequestRecord(git, stack, environ, tell)

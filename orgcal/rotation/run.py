@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from orgcal.entra.home.applications import by_object_id, deployment_tag
 from orgcal.errors import OrgcalError, StackLocked
 from orgcal.operations.deploy import deploy
-from orgcal.operations.sweep import credentials_of, remove_orphan
+from orgcal.operations.sweep import Tell, credentials_of, remove_leftovers
 from orgcal.rotation import checks
 from orgcal.rotation.lock import WAIT, UpdateLock
 from orgcal.rotation.log import RotationLog
@@ -26,7 +26,6 @@ from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.runner import OnStep
 from orgcal.stack.state import CREDENTIAL_TYPES, CredentialState
 
-Tell = Callable[[str], object]
 _MOST_STEPS = 12
 """A rotation has at most seven, with a step to finish and one to withdraw; more would go in circles."""
 
@@ -35,15 +34,10 @@ class Rotation:
     """One run of a rotation.
 
     Args:
-        stack: whose credential is rotated.
-        request: what was asked for.
         file: where the stack's generations are written down.
         record: how that is kept.
-        on_step: is told of each resource that the engine works on.
-        tell: is told in one line what happens.
         patience: how long a new credential may take to be accepted everywhere.
         wait: how long to wait for others that work on the stack.
-        now: the time, UTC.
     """
 
     def __init__(
@@ -123,7 +117,8 @@ class Rotation:
     def _take(self, step: RotationStep, state: CredentialState, proofs: Proofs) -> bool:
         """Carry out one step; whether there may be another one."""
         if step.do is Action.ADD:
-            self._check_new(step.generation, state, proofs)
+            checks.check_new_generation(step.generation, state, self._file.read(), self._stack.environ)
+            proofs.check_clock(state)
         if step.do not in (Action.WAIT, Action.REST):
             self._tell(f"{step.words()}: {step.why}")
         number, live, active = step.generation, state.ledger.generations, state.ledger.active
@@ -152,10 +147,6 @@ class Rotation:
                     return False
                 self._withdraw(step, state)
         return True
-
-    def _check_new(self, number: int, state: CredentialState, proofs: Proofs) -> None:
-        checks.check_new_generation(number, state, self._file.read(), self._stack.environ)
-        proofs.check_clock(state)
 
     def _finish(self, step: RotationStep, state: CredentialState, proofs: Proofs) -> bool:
         """Bring the stack to what its ledger says; what the connector does not have yet is proved before that."""
@@ -195,13 +186,7 @@ class Rotation:
             raise
 
     def _move(self, named: GenerationSet, step: RotationStep, *, afterwards: GenerationSet | None = None) -> None:
-        """Write `named` down, bring the stack up to it, and keep the record.
-
-        Args:
-            named: what the program shall see.
-            step: that this is, for record and log.
-            afterwards: what stays written, if something else.
-        """
+        """Write `named` down, bring the stack up to it, write `afterwards` instead if given, and keep the record."""
         before = self._file.read().generation_set
         self._file.write(named)
         try:
@@ -284,9 +269,7 @@ class Rotation:
             state = self._read()
             known = {item.key_id for item in state.credentials.values()}
             orphans = [item for item in made if item.object_id not in known] if state.complete else []
-            for orphan in orphans:
-                remove_orphan(graph, orphan)
-                self._tell(f"removed a left-over {orphan.kind}: {orphan.name} ({orphan.object_id})")
+            remove_leftovers(graph, orphans, self._tell)
         self._result.removed = [item.object_id for item in orphans]
         self._log.removed(orphans)
 

@@ -33,7 +33,6 @@ class RotationStatus:
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        due = self.step.due_at
         return {
             "stack": self.stack,
             "client_id": self.state.outputs.client_id,
@@ -41,12 +40,7 @@ class RotationStatus:
             "generations": [self._generation(number, entry) for number, entry in sorted(self.state.entries.items())],
             "complete": self.state.complete,
             "file_agrees": self.agrees,
-            "next": {
-                "step": self.step.do.value,
-                "generation": self.step.generation,
-                "why": self.step.why,
-                "due_at": None if due is None else due.isoformat(),
-            },
+            "next": {**self.step.as_json(), "due_at": _iso(self.step.due_at)},
         }
 
     def lines(self) -> Iterator[str]:
@@ -54,26 +48,24 @@ class RotationStatus:
         yield f"stack {self.stack}, application {self.state.outputs.client_id}"
         for number in self.state.ledger.generations:
             entry, live = self.state.entries[number], self.state.credentials.get(number)
-            until = f"until {entry.expires:%Y-%m-%d}, {self._left(entry)}"
+            days = days_left(entry.expires, self.now)
+            left = "does not end" if days is None else f"{days} days left"
+            until = f"until {entry.expires:%Y-%m-%d}, {left}"
             since = f", superseded {entry.superseded:%Y-%m-%d %H:%M} UTC" if entry.superseded else ""
             made = f"{live.kind} {live.key_id}" if live else "not made yet"
             yield f"  generation {number}  {self._role(number, entry)}  {made}  {until}{since}"
         if not self.agrees:
             yield "  the stack's file names other generations than the state; orgcal rotate writes it"
-        yield f"next: {self.next_words()}"
-
-    def next_words(self) -> str:
-        """What is next, in a line."""
-        step, due = self.step, self.step.due_at
-        if step.do is Action.REST:
-            return f"nothing; {step.why}"
-        if step.do is Action.WAIT:
-            return f"retire generation {step.generation}, from {due:%Y-%m-%d %H:%M} UTC"
-        return f"{step.words()} ({step.why})"
+        match self.step.do:
+            case Action.REST:
+                yield f"next: nothing; {self.step.why}"
+            case Action.WAIT:
+                yield f"next: retire generation {self.step.generation}, from {self.step.due_at:%Y-%m-%d %H:%M} UTC"
+            case _:
+                yield f"next: {self.step.words()} ({self.step.why})"
 
     def _generation(self, number: int, entry: GenerationRecord) -> dict[str, Any]:
         live = self.state.credentials.get(number)
-        moments = {"superseded_at": entry.superseded, "retired_at": entry.retired}
         return {
             "generation": number,
             "role": self._role(number, entry),
@@ -82,7 +74,8 @@ class RotationStatus:
             "created_at": entry.created.isoformat(),
             "expires_at": entry.expires.isoformat(),
             "days_left": days_left(entry.expires, self.now),
-            **{name: None if when is None else when.isoformat() for name, when in moments.items()},
+            "superseded_at": _iso(entry.superseded),
+            "retired_at": _iso(entry.retired),
         }
 
     def _role(self, number: int, entry: GenerationRecord) -> str:
@@ -92,9 +85,9 @@ class RotationStatus:
             return "active"
         return "superseded" if entry.superseded else "new"
 
-    def _left(self, entry: GenerationRecord) -> str:
-        days = days_left(entry.expires, self.now)
-        return "does not end" if days is None else f"{days} days left"
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 @dataclass
@@ -125,7 +118,7 @@ class RotationResult:
         failed = self.failed
         return {
             "ok": failed is None,
-            "done": [{"step": step.do.value, "generation": step.generation, "why": step.why} for step in self.done],
+            "done": [step.as_json() for step in self.done],
             "proofs": [proof.as_json() for proof in self.proofs],
             "repair": failed.repair if failed else "",
             "leftovers_removed": self.removed,

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from orgcal.durations import in_words
 from orgcal.stack.state import GenerationRecord
@@ -84,6 +85,10 @@ class RotationStep:
     why: str
     due_at: datetime | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object, without the time."""
+        return {"step": self.do.value, "generation": self.generation, "why": self.why}
+
     def words(self) -> str:
         """What is done, in a few words."""
         if self.do is Action.FINISH:
@@ -92,13 +97,7 @@ class RotationStep:
 
 
 def next_step(state: RotationState, request: RotationRequest, now: datetime) -> RotationStep:
-    """The step that is next.
-
-    Args:
-        state: of the rotation.
-        request: what was asked for.
-        now: the time, UTC.
-    """
+    """The step that is next at the time `now`, UTC."""
     if len(state.live) > 1:
         old, new = state.live[0], state.live[-1]
         if request.rollback and state.active == new and old in state.made:
