@@ -17,6 +17,7 @@ NAME = "outlook-calendar"
 
 
 def story(settings: Settings) -> None:
+    """Declare the guide's eight steps, in their order."""
     endpoints = entra_endpoints(settings.entra, os.environ)
     home = HomeTenant(settings, endpoints, os.environ)
     entra = entra_provider(settings.entra, endpoints)

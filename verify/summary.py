@@ -138,7 +138,8 @@ class Summary:
 
 def exit_code(summary: Summary) -> int:
     """0 all pass; 1 a check failed or could not be decided; 4 authentication or consent failed for every organisation;
-    5 nothing was checked: no organisation, or no user in any; 130 interrupted."""
+    5 nothing was checked: no organisation, or no user in any; 130 interrupted.
+    """
     if not summary.complete:
         return INTERRUPTED
     checked = [organisation for organisation in summary.organisations.values() if organisation.checked]

@@ -86,7 +86,7 @@ class Field:
         return value
 
     def flag(self) -> bool:
-        """true or false."""
+        """True or false."""
         return self._scalar("tag:yaml.org,2002:bool", "true or false").lower() in ("true", "yes", "on")
 
     def one_of(self, choices: tuple[str, ...]) -> str:

@@ -60,8 +60,10 @@ def make_environments(
 
 
 def set_values(repository: GithubRepository, environment: str, held: plan.Values, *, force: bool) -> list[str]:
-    """Set what differs. A secret cannot be read back: it is set where it is missing, where its address changed, or
-    where that is forced."""
+    """Set the variables and secrets that differ.
+
+    A secret cannot be read back: it is set where it is missing, where its address changed, or where that is forced.
+    """
     values = repository.values(environment)
     differing = {name: value for name, value in held.variables.items() if values.variable(name) != value}
     moved = plan.REGISTRY_VARIABLE in differing

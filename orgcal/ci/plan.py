@@ -137,7 +137,7 @@ def left_to_a_person(
         )
         place = f"orgcal:application.owners[{len(facts.owners)}]"
         commands.append(f"pulumi config set --stack {stack} --path '{place}' {deploy.service_principal_id}")
-    if facts.secrets_provider != places.secrets_provider and places.secrets_provider != "default":
+    if places.secrets_provider not in (facts.secrets_provider, "default"):
         provider = shlex.quote(places.secrets_provider)
         notes.append("the stack's secrets are not encrypted by that provider yet; of these two, the one that fits")
         commands.append(f"pulumi stack init {stack} --secrets-provider {provider}")

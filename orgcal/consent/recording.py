@@ -14,8 +14,10 @@ from orgcal.tenants.registry import Registry
 
 
 def state_after_consent(tenant: Tenant, probe: TenantAccess) -> tuple[State, str]:
-    """The state that follows from the proof after an administrator's answer, and why; as `next_state`, but an
-    organisation that never had access and still has none has failed."""
+    """The state that follows from the proof after an administrator's answer, and why.
+
+    As `next_state`, but an organisation that never had access and still has none has failed.
+    """
     if probe.access == "granted":
         state = State.VERIFIED if probe.users_readable else State.CONSENTED
         return state, probe.sentence if probe.surplus else ""

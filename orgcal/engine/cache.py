@@ -38,8 +38,13 @@ _WAIT_FOR_OTHER_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What was made: `source` is `build` or `installer`, `recipe` the digest of what it was built from
-    (empty for the installer), `files` the SHA-256 of each program in `bin/`."""
+    """What was made.
+
+    Attributes:
+        source: `build` or `installer`.
+        recipe: the digest of what it was built from; empty for the installer.
+        files: the SHA-256 of each program in `bin/`.
+    """
 
     version: str
     source: str
@@ -185,5 +190,5 @@ def remove_tree(path: Path) -> None:
         return
     for directory, _, _ in os.walk(path):
         with contextlib.suppress(OSError):
-            os.chmod(directory, 0o700)
+            Path(directory).chmod(0o700)
     shutil.rmtree(path, ignore_errors=True)

@@ -60,7 +60,7 @@ def edit_whole(path: Path, change: Callable[[], str | None], *, private: bool = 
                 if os.geteuid() == 0:
                     os.fchown(descriptor, path.stat().st_uid, path.stat().st_gid)
             os.fsync(descriptor)
-            os.replace(staging, path)
+            staging.replace(path)
             folder = os.open(path.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)

@@ -1,5 +1,7 @@
-"""`pulumi up` and `pulumi destroy` as our commands do them: on a stack that is where its state was made, is free to be
-worked on, and knows what interrupted runs left."""
+"""`pulumi up` and `pulumi destroy` as our commands do them.
+
+They work on a stack that is where its state was made, wait until no other update runs, and finish interrupted runs.
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def failed(name: str, error: OrgcalError | OSError) -> DoctorCheck:
 def check_python(
     project_dir: Path, *, prefix: str = sys.prefix, found: tuple[int, ...] = tuple(sys.version_info[:3])
 ) -> DoctorCheck:
-    """This Python is new enough, is the project's own, and has the locked packages."""
+    """The Python that runs is new enough, is the project's own, and has the locked packages."""
     shown, wrong = ".".join(map(str, found)), partial(DoctorCheck, "python", False)
     if found < (3, 11):
         return wrong(f"Python {shown}, and 3.11 or newer is needed", "make setup PYTHON=python3.11")

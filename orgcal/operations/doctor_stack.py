@@ -151,7 +151,7 @@ def check_settings(project_dir: Path, stack: str) -> DoctorCheck:
 
 
 def check_cloud(surroundings: StackEnvironment, tenant_id: str, environ: Mapping[str, str]) -> DoctorCheck:
-    """This shell and the stack speak of the same cloud; raises CloudMismatch where a variable is another cloud's.
+    """The shell and the stack speak of the same cloud; raises CloudMismatch where a variable is another cloud's.
 
     Args:
         tenant_id: the home tenant; empty for the emulator's own.

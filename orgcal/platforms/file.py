@@ -108,6 +108,8 @@ class FileSettings(PlatformSettings):
 
 
 class FilePlatform(Platform):
+    """A connector's entry in a YAML, JSON or dotenv file."""
+
     called = "a file"
 
     def __init__(self, settings: FileSettings, folder: Path) -> None:

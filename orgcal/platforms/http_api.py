@@ -206,6 +206,8 @@ class HttpSettings(KeyedSettings):
 
 
 class HttpPlatform(Platform):
+    """A connector in a platform whose API the settings describe."""
+
     def __init__(self, client: RestClient, settings: HttpSettings) -> None:
         self.capabilities = settings.capabilities
         self.place = settings.base_url

@@ -71,6 +71,8 @@ class LocalSettings(PlatformSettings):
 
 
 class LocalPlatform(Platform):
+    """A connector in the emulator's own platform."""
+
     called = "the platform"
 
     capabilities = LocalSettings.capabilities

@@ -75,6 +75,8 @@ class NangoSettings(KeyedSettings):
 
 
 class NangoPlatform(Platform):
+    """A connector as an integration of Nango."""
+
     called = "Nango"
 
     capabilities = NangoSettings.capabilities

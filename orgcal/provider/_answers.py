@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -81,7 +81,7 @@ def diffed(diff: Diff, olds: Properties, news: Properties) -> Any:
 def internal(plugin: str, error: Exception) -> str:
     """Type and place of an exception nobody expected; never its text, which could hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown place"
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
     return f"internal error in the plugin {plugin!r}: {type(error).__name__} at {place}; please report it"
 
 

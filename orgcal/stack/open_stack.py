@@ -198,8 +198,10 @@ class OpenStack:
         return replace(self.environment, path_first=path)
 
     def shell_environment(self, warn: Callable[[OrgcalError], object]) -> StackEnvironment:
-        """What a shell needs for `pulumi` typed by hand; whatever else is missing, which `warn` is told, the engine is
-        on PATH.
+        """What a shell needs for `pulumi` typed by hand; the engine is on PATH whatever else is missing.
+
+        Args:
+            warn: is told what is missing, with its repair.
 
         Raises:
             UsageError: there is no such stack, or a variable asks for what does not exist.

@@ -27,8 +27,9 @@ Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/conf
 
 
 def passphrase_variables(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variable that names the passphrase's file, which need not exist yet; nothing where a key service or the
-    user's own variable decides.
+    """The variable that names the passphrase's file, which need not exist yet.
+
+    Empty where a key service or the user's own variable decides.
     """
     if stack == DEV_STACK:
         return {FILE_VARIABLE: str(DEV_PASSPHRASE_FILE)}
@@ -132,8 +133,9 @@ def passphrase_fits(salt: str, passphrase: str) -> bool:
 
 
 def _refuse_missing_of_user(project_dir: Path, stack: str, environ: Mapping[str, str]) -> None:
-    """Refuse a file that the user names and that is not there. Pulumi Cloud and key services need none, so they let a
-    stale variable be.
+    """Refuse a file that the user names and that is not there.
+
+    Pulumi Cloud and key services need no passphrase, so a stale variable does not matter to them.
     """
     path, kept = environ.get(FILE_VARIABLE, ""), _read(project_dir, stack).values
     of_pulumi = environ.get("PULUMI_BACKEND_URL", "").startswith(("https:", "http:")) and not kept.get("encryptionsalt")

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pulumi.automation as automation
 import yaml
+from pulumi import automation
 
 from orgcal.errors import UsageError
 from orgcal.platforms.model import NOT_SHOWN

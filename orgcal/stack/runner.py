@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pulumi.automation as automation
+from pulumi import automation
 from pulumi.automation import events
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo

@@ -12,6 +12,7 @@ from provisioning.program import entra_endpoints, entra_provider, run_program
 
 
 def story(settings: Settings) -> None:
+    """Declare the identities that CI acts as."""
     # The main program's rules: nothing that is made for one cloud can touch another.
     endpoints = entra_endpoints(settings.entra, os.environ)
     entra = entra_provider(settings.entra, endpoints)

@@ -74,7 +74,8 @@ def left_over(outside: Outside, checkout: Checkout) -> set[str]:
 @pytest.fixture
 def clear(started: Checkout) -> Callable[[], None]:
     """Takes away what is deployed: by `orgcal destroy`, or with the real plugin, which needs a minute for that, by
-    setting emulator and state back."""
+    setting emulator and state back.
+    """
     (state,) = (started.path / ".local" / "dev" / "state").rglob("dev.json")
     empty = state.read_bytes()
 

@@ -42,7 +42,7 @@ def test_loopback_variables_without_a_proxy_changes_nothing(environ: dict[str, s
 
 
 def test_loopback_variables_everything_excepted_removes_the_proxies() -> None:
-    """gRPC does not know `*`, and Python knows it only alone."""
+    """GRPC does not know `*`, and Python knows it only alone."""
     environ = {"https_proxy": PROXY, "ALL_PROXY": PROXY, "NO_PROXY": "*"}
 
     assert loopback_variables(environ) == ({}, ("https_proxy", "ALL_PROXY"))

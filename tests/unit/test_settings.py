@@ -237,7 +237,7 @@ def schema_problems(platform: dict[str, Any], **connector: Any) -> list[str]:
     config = {f"orgcal:{name}": section for name, section in VALID.items()}
     config["orgcal:connector"] = {**VALID["connector"], "platform": platform, **connector}
     schema = stack_schema()
-    return [each.removeprefix(".config.orgcal:connector.") for each in problems({"config": config}, schema, schema)]
+    return [each.removeprefix(".config.orgcal:connector.") for each in problems({"config": config}, schema)]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -283,7 +283,7 @@ def test_settings_schema_marks_a_wrong_further_platform() -> None:
 def test_settings_schema_accepts_the_stack_files_of_the_checkout(name: str) -> None:
     schema = stack_schema()
 
-    assert list(problems(yaml.safe_load((ROOT / name).read_text(encoding="utf-8")), schema, schema)) == []
+    assert list(problems(yaml.safe_load((ROOT / name).read_text(encoding="utf-8")), schema)) == []
 
 
 def example_lines() -> list[str]:

@@ -12,7 +12,7 @@ from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 
 @dataclass
 class OwnAddresses:
-    """This emulator's base URLs (`https://localhost:1234`), each an audience for Graph; empty until it has a port."""
+    """Base URLs of this emulator (`https://localhost:1234`), each an audience for Graph; empty until it has a port."""
 
     urls: frozenset[str] = frozenset()
 

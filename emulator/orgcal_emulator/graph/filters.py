@@ -1,7 +1,8 @@
-"""`$filter` of the common forms: `eq`, `ne`, `in`, `startswith`, `endswith`, `any`, `and`, `or`, `not`, parentheses,
-and of times `ge`, `le`, `gt`, `lt`.
+"""Parses `$filter` in its common forms.
 
-Everything else is refused with 501 and its text. Strings compare without regard to case, as the directory does.
+They are `eq`, `ne`, `in`, `startswith`, `endswith`, `any`, `and`, `or`, `not`, parentheses, and of times `ge`, `le`,
+`gt`, `lt`. Everything else is refused with 501 and its text. Strings compare without regard to case, as the directory
+does.
 Source: https://learn.microsoft.com/en-us/graph/filter-query-parameter
 """
 

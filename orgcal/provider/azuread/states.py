@@ -44,6 +44,7 @@ class CreatedResource:
 
 
 def without_defaults(value: Any) -> Any:
+    """`value` without the engine's notes on defaults, at any depth."""
     if isinstance(value, dict):
         return {name: without_defaults(entry) for name, entry in value.items() if name != DEFAULTS}
     return [without_defaults(entry) for entry in value] if isinstance(value, list) else value
