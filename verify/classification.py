@@ -41,7 +41,8 @@ _NO_MAILBOX = frozenset(
     }
 )
 _DELETED = frozenset({"request_resourcenotfound"})
-_RESTRICTED = frozenset({"erroraccessdenied", "accessdenied"})
+ACCESS_DENIED = frozenset({"erroraccessdenied", "accessdenied"})
+"""Exchange's refusals; a refusal of the directory's, or of a proxy, says nothing about a mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,6 @@ class MailboxClassifier:
     Args:
         endpoints: links must lead to its Graph.
         queue: takes reads that have to be repeated.
-        stats: counts.
         attempts: how often one read is tried.
         on_mailbox: called with each user that is done.
     """
@@ -229,13 +229,7 @@ class MailboxClassifier:
 
 
 def classify_error(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, Any]) -> Answer:
-    """The class of an answer that is not a success.
-
-    Args:
-        status: of the entry.
-        body: of the entry, if it is an object.
-        headers: of the entry.
-    """
+    """The class of an answer that is not a success; `body` is None unless it is an object."""
     error = (body or {}).get("error")
     error = error if isinstance(error, Mapping) else {}
     code = str(error.get("code") or "")
@@ -250,7 +244,7 @@ def classify_error(status: int, body: Mapping[str, Any] | None, headers: Mapping
         return Answer(MailboxClass.DELETED, reason, request_id)
     if status == 404 and key in _NO_MAILBOX:
         return Answer(MailboxClass.NO_MAILBOX, reason, request_id)
-    if status == 403 and key in _RESTRICTED:
+    if status == 403 and key in ACCESS_DENIED:
         return Answer(MailboxClass.RESTRICTED, reason, request_id)
     return Answer(MailboxClass.FAILED, reason, request_id)
 

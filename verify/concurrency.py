@@ -25,24 +25,19 @@ class Window:
     A window is as many answers as were in flight when it began. A clean one doubles the limit until the first throttle,
     and adds one afterwards; throttles halve it at most once a window, as one burst is one piece of news.
 
-    Args:
-        pace: where to start and where to end.
+    Attributes:
+        limit: batches that may be in flight now.
     """
 
     def __init__(self, pace: Pace) -> None:
         self._fixed = pace.fixed
         self._cap = pace.fixed or pace.cap
-        self._limit = pace.fixed or min(pace.start, pace.cap)
+        self.limit = pace.fixed or min(pace.start, pace.cap)
         self._doubling = True
         self._clean = True
-        self._left = self._limit
-        self.reached = self._limit
+        self._left = self.limit
+        self.reached = self.limit
         self.throttles = 0
-
-    @property
-    def limit(self) -> int:
-        """Batches that may be in flight now."""
-        return self._limit
 
     def answered(self, in_flight: int, *, throttled: bool) -> None:
         """An answer came.
@@ -57,8 +52,8 @@ class Window:
         if self._left > 0:
             return
         if self._clean and not self._fixed:
-            self._limit = min(self._cap, self._limit * 2 if self._doubling else self._limit + 1)
-            self.reached = max(self.reached, self._limit)
+            self.limit = min(self._cap, self.limit * 2 if self._doubling else self.limit + 1)
+            self.reached = max(self.reached, self.limit)
         self._clean = True
         self._left = max(1, in_flight)
 
@@ -69,7 +64,7 @@ class Window:
             self._clean = False
             self._doubling = False
             if not self._fixed:
-                self._limit = max(1, self._limit // 2)
+                self.limit = max(1, self.limit // 2)
 
 
 class Gate:

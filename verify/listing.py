@@ -47,7 +47,6 @@ class UserPages:
     """Lists users; iterate once.
 
     Attributes:
-        listed: users so far, without repeats.
         repeated: users that a page listed again.
         requests: requests sent so far.
         complete: the last page was read.
@@ -77,7 +76,6 @@ class UserPages:
         self._attempts = attempts
         self._select = "id,userPrincipalName" if with_names else "id"
         self._lock = threading.Lock()  # `count` runs beside the listing
-        self.listed = 0
         self.repeated = 0
         self.requests = 0
         self.complete = False
@@ -97,7 +95,6 @@ class UserPages:
         while True:
             answer = self._page(link)
             page = list(self._users_of(answer, seen))
-            self.listed += len(page)
             link = str(answer.get("@odata.nextLink") or "")
             self.complete = not link
             yield page  # before the link is judged: what was listed is read whatever follows

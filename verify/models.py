@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -40,6 +40,15 @@ class MailboxClass(enum.StrEnum):
     """Listed but not asked about: left out by `sample`, or the run ended before."""
 
 
+MAILBOX_WORDS: Mapping[MailboxClass, str] = {
+    MailboxClass.OK: "read",
+    MailboxClass.NO_MAILBOX: "without a mailbox",
+    MailboxClass.RESTRICTED: "restricted by policy",
+    MailboxClass.DELETED: "deleted meanwhile",
+    MailboxClass.FAILED: "failed",
+    MailboxClass.NOT_READ: "not read",
+}
+
 Proof = Literal["connector", "platform", "stack", "given"]
 """What a token proves: the credential read back from the `connector`, a token that the `platform` handed out, the
 `stack`'s own copy where the platform shows nothing, or a copy that was `given` in a file or a variable."""
@@ -52,14 +61,11 @@ class CheckResult:
     """The outcome of one check.
 
     Attributes:
-        check: which check.
-        verdict: how it ended.
         sentence: for a person; without secrets, with users by object id only.
         repair: what to do about it; empty where nothing is to be done.
         tenant_id: the organisation; empty for checks of the connector itself.
         organisation: the organisation's name as the caller knows it.
         evidence: counts, ids of requests, names of permissions; JSON values only.
-        duration_s: how long the check took.
     """
 
     check: CheckId
@@ -73,16 +79,7 @@ class CheckResult:
 
     def as_json(self) -> dict[str, Any]:
         """The result as a JSON object."""
-        return {
-            "check": self.check,
-            "verdict": self.verdict.value,
-            "sentence": self.sentence,
-            "repair": self.repair,
-            "tenant_id": self.tenant_id,
-            "organisation": self.organisation,
-            "evidence": dict(self.evidence),
-            "duration_s": round(self.duration_s, 3),
-        }
+        return {**asdict(self), "duration_s": round(self.duration_s, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +274,6 @@ class Options:
     """How to verify.
 
     Attributes:
-        connector: what is verified.
         environ: the process environment: emulator, proxies, credentials of the operator.
         strict: organisations that are still `invited` fail instead of being skipped.
         sample: read so many users of each organisation, chosen by `seed`; 0 reads all.

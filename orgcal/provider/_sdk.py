@@ -38,26 +38,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from orgcal.errors import OrgcalError
-from orgcal.provider._values import UNKNOWN, Properties, Secret, has_unknown, reveal
-
-__all__ = [
-    "UNKNOWN",
-    "Call",
-    "Created",
-    "Diff",
-    "Function",
-    "Incomplete",
-    "InvalidInputs",
-    "Prop",
-    "Properties",
-    "Provider",
-    "ReadResult",
-    "Resource",
-    "Secret",
-    "State",
-    "has_unknown",
-    "reveal",
-]
+from orgcal.provider._values import UNKNOWN as UNKNOWN
+from orgcal.provider._values import Properties as Properties
+from orgcal.provider._values import Secret as Secret
+from orgcal.provider._values import has_unknown as has_unknown
+from orgcal.provider._values import reveal as reveal
 
 Kind = Literal["string", "boolean", "integer", "number", "array", "object", "any"]
 
@@ -179,7 +164,6 @@ class Resource(ABC):
         """The inputs to go on with, defaults filled in; never any I/O.
 
         Args:
-            call: the call being answered.
             news: inputs from the program, names and kinds already checked.
             olds: inputs of the last time, empty for a new resource.
 
