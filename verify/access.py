@@ -18,6 +18,7 @@ from verify.credentials import CannotTell, NoCredential
 from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
 
 TOKEN_ATTEMPTS = 3
+_EXISTS = CheckResult("tenant", Verdict.PASS, "the tenant exists")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,7 @@ def gain_access(target: Target, context: RunContext) -> Access:
     access = probe_tenant(context.endpoints, tokens, context.session, connector.client_id, declared)
     if access.error is not None:
         return Access(_refused(target, access, access.error))
-    exists = CheckResult("tenant", Verdict.PASS, "the tenant exists")
-    return Access((exists, granted), tokens, access.effective, access.source)
+    return Access((_EXISTS, granted), tokens, access.effective, access.source)
 
 
 def _source(target: Target, context: RunContext) -> tuple[Tokens, CheckResult]:
@@ -163,7 +163,7 @@ def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[
     else:
         repair = error.repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
     return (
-        CheckResult("tenant", Verdict.PASS, "the tenant exists"),
+        _EXISTS,
         CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),
     )
 

@@ -18,8 +18,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import checked_next_link
 from orgcal.errors import EntraError, OrgcalError, Unreachable
 from verify.batching import Read, ReadQueue
-from verify.latency import Latencies
-from verify.models import Mailbox, MailboxClass, Tally
+from verify.models import Latencies, Mailbox, MailboxClass, Tally
 
 MAX_CALENDAR_PAGES = 50
 """Of 100 calendars each; more is a circle."""

@@ -82,8 +82,7 @@ def verify(
         summary = _run(targets, options, reports, stopping, dask)
         if summary.complete and source.registry is not None:
             record(source.registry, summary)
-    code = exit_code(summary)
-    if code:
+    if code := exit_code(summary):
         raise typer.Exit(code)
 
 

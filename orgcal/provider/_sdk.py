@@ -83,14 +83,11 @@ class Call:
     """The call that a resource answers.
 
     Attributes:
-        urn: the resource's name for the engine; `name` is the one in the program.
-        timeout_s: what the user allows (`custom_timeouts`), 0 if nothing was said.
+        name: of the resource in the program.
         tell: shows a line to the user: `call.tell("warning", "...")`, severities info and warning.
     """
 
-    urn: str
     name: str
-    timeout_s: float
     tell: Callable[[Literal["info", "warning"], str], None]
 
 

@@ -252,7 +252,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 with contextlib.suppress(grpc.RpcError):  # a line less is no reason to fail
                     self._engine.Log(engine_pb2.LogRequest(severity=level, message=text, urn=request.urn))
 
-        return Call(request.urn, request.urn.split("::")[-1], getattr(request, "timeout", 0.0), tell)
+        return Call(request.urn.split("::")[-1], tell)
 
     def _planned(self, resource: Resource, request: Any, news: Properties, old: State | None) -> Any:
         outputs: Properties = {}

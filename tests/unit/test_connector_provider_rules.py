@@ -38,7 +38,7 @@ class Told(list[tuple[str, str]]):
     """What was told to the user."""
 
     def call(self) -> Call:
-        return Call("urn:x::y::z::name", "name", 0.0, lambda severity, text: self.append((severity, text)))
+        return Call("name", lambda severity, text: self.append((severity, text)))
 
 
 def check(resource: Resource, news: Properties, olds: Properties | None = None) -> Properties:

@@ -10,8 +10,7 @@ from orgcal.patience import Clock
 from tests.support.fake_time import FakeTime
 from verify.concurrency import Gate, Window
 from verify.context import RunContext
-from verify.latency import Latencies
-from verify.models import Connector, Options, Pace, SecretReference
+from verify.models import Connector, Latencies, Options, Pace, SecretReference
 
 
 def answers(window: Window, count: int, *, throttled: bool = False) -> None:

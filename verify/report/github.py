@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TextIO
 
 from verify.models import CheckResult, MailboxClass, Verdict
 from verify.report.base import Report
@@ -42,16 +41,14 @@ class GithubReport(Report):
 
     Args:
         path: the step's summary file.
-        out: where annotations go; standard error, so that `--json` stays JSON.
     """
 
-    def __init__(self, path: Path | None, out: TextIO | None = None) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._out = out or sys.stderr
 
     def end(self, summary: Summary) -> None:
         for line in annotation_lines(summary):
-            self._out.write(line + "\n")
+            sys.stderr.write(line + "\n")  # so that `--json` stays JSON
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(step_summary(summary))

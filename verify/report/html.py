@@ -11,8 +11,7 @@ from typing import Any
 
 import jinja2
 
-from verify.latency import BUCKET_RATIO
-from verify.models import MAILBOX_WORDS, Verdict
+from verify.models import BUCKET_RATIO, MAILBOX_WORDS, Verdict
 from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, exit_code
 
 MAX_ORGANISATIONS = 2000

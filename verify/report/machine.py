@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
@@ -18,12 +18,9 @@ from verify.summary import Summary, exit_code
 class JsonReport(Report):
     """One JSON object on standard output, at the end."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stdout
-
     def end(self, summary: Summary) -> None:
-        self._out.write(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n")
-        self._out.flush()
+        sys.stdout.write(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
 
 class JsonLinesReport(Report):
@@ -40,11 +37,9 @@ class JsonLinesReport(Report):
         self._show_users = show_users
         self._lock = threading.Lock()
         try:
-            if str(path) == "-":
-                self._file = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-            else:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+            to_file = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            descriptor = os.dup(sys.stdout.fileno()) if str(path) == "-" else os.open(path, to_file, 0o600)
+            self._file = os.fdopen(descriptor, "w", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"the file cannot be written ({error.strerror})", where=str(path)) from error
 

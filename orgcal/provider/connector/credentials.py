@@ -97,8 +97,7 @@ class ConnectorCredentials(Resource):
         if stored is not None and stored.client_id not in (None, "", news["clientId"]):
             before = f"the connector {key!r} held a credential of the application {stored.client_id}"
             call.tell("warning", f"{before}; replaced")
-        salt = secrets.token_hex(32)
-        return Created(naming.resource_id(news["platform"], key), _push(platform, news, salt))
+        return Created(naming.resource_id(news["platform"], key), _push(platform, news, secrets.token_hex(32)))
 
     def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:  # noqa: ARG002
         """What the platform holds; a secret that is not ours is never taken into the state."""
@@ -106,7 +105,7 @@ class ConnectorCredentials(Resource):
         stored = open_platform(settings, os.environ).read_credentials(key)
         if stored is None:
             return None
-        salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
+        salt = _salt(old) or secrets.token_hex(32)
         inputs: Properties = {**old.inputs, "platform": settings, "connectorKey": key}
         if stored.client_id is not None:
             inputs["clientId"] = stored.client_id
@@ -125,8 +124,7 @@ class ConnectorCredentials(Resource):
         return ReadResult(naming.resource_id(settings, key), inputs, outputs)
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
-        salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
-        return _push(open_platform(news["platform"], os.environ), news, salt)
+        return _push(open_platform(news["platform"], os.environ), news, _salt(old) or secrets.token_hex(32))
 
     def delete(self, call: Call, resource_id: str, old: State) -> None:  # noqa: ARG002
         open_platform(old.inputs["platform"], os.environ).remove_credentials(old.inputs["connectorKey"])
@@ -167,8 +165,11 @@ def _expected(old: State, news: Properties) -> str:
     """The fingerprint that the platform's credential has if it is the one declared."""
     if reveal(news[_material_in(news)]) == NOT_SHOWN and old.outputs.get("fingerprint") != CHANGED_ELSEWHERE:
         return str(old.outputs.get("fingerprint"))
-    salt = str(reveal(old.outputs.get("fingerprintKey")) or "")
-    return _credential(news).fingerprint(salt.encode())
+    return _credential(news).fingerprint(_salt(old).encode())
+
+
+def _salt(old: State) -> str:
+    return str(reveal(old.outputs.get("fingerprintKey")) or "")
 
 
 def _seen(stored: StoredCredential, old: State, salt: str) -> str:
