@@ -207,7 +207,7 @@ _BUCKETS = 130
 
 
 class Latencies:
-    """Counts durations in constant memory: a histogram whose buckets grow by a tenth, which is how exact percentiles are."""
+    """Counts durations in constant memory: a histogram whose buckets grow by a tenth, as exact as percentiles are."""
 
     def __init__(self) -> None:
         self._counts = [0] * _BUCKETS
