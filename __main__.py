@@ -8,11 +8,10 @@ import os
 from orgcal.settings import Settings
 from provisioning import permissions, stack_output
 from provisioning.application import EntraApplication
-from provisioning.clouds import entra_endpoints, entra_provider
-from provisioning.connector_resources import ConnectorEntries
+from provisioning.connector_resources import connector_entries
 from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
-from provisioning.program import load_settings, run_program
+from provisioning.program import entra_endpoints, entra_provider, load_settings, run_program
 
 NAME = "outlook-calendar"
 
@@ -25,9 +24,9 @@ def story(settings: Settings) -> None:
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
     ledger = declare_ledger(NAME, settings, home.lifetime)
     # Steps 1, 5, 6, 8: the connector, its catalog text, its scopes, saved; it tells its callback URL.
-    connector = ConnectorEntries(NAME, settings, after=ledger)
+    connector = connector_entries(NAME, settings, after=ledger)
     # Steps 2 and 7: the multitenant application, with that redirect URI and the permissions of those scopes.
-    application = EntraApplication(NAME, settings, connector.callback_urls, declared, home, provider=entra)
+    application = EntraApplication(NAME, settings, connector, declared, home, provider=entra)
     # Step 3: a secret (or certificate, or trust) for each live generation.
     credentials = ApplicationCredentials(NAME, settings, application, ledger, provider=entra)
     # Step 4: the connector gets the client id and the active one.

@@ -23,7 +23,7 @@ from benchmarks.azuread_recorder import Exchange, Recorder
 from benchmarks.azuread_stack import STANDIN, Project, RunFailed, arm_variables, emulator_process, engine_bin
 from benchmarks.azuread_states import state_differences
 from benchmarks.azuread_wire import differences
-from orgcal.engine.find import EngineMissing, look_for_engine
+from orgcal.engine.find import look_for_engine
 from orgcal.engine.plugins import installed_azuread
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import AZUREAD_PROGRAM as PROGRAM
@@ -100,7 +100,7 @@ def require_real_plugin() -> None:
             repair=f"remove {STANDIN} from PATH",
         )
     engine = look_for_engine(os.environ)
-    if isinstance(engine, EngineMissing):
+    if isinstance(engine, str):
         raise EngineError("there is no Pulumi engine yet", repair="make setup")
     if on_path is None and not installed_azuread(engine, os.environ):
         raise NoRealPlugin(

@@ -96,7 +96,9 @@ def take_in(checkout: Checkout, organisations: int) -> None:
     now = datetime.now(UTC)
     lines = [
         json.dumps(
-            Tenant(DEPLOYED.format(number), f"T{number}", f"t{number}.example", State.INVITED, now, now).as_json()
+            Tenant(
+                DEPLOYED.format(number), f"T{number}", f"t{number}.example", State.INVITED, added_at=now, changed_at=now
+            ).as_json()
         )
         for number in range(organisations)
     ]

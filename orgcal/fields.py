@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,17 +34,24 @@ class Section(BaseModel):
     )
 
 
-def setting(default: Any = ..., *, expected: str, example: str, about: str, **rules: Any) -> Any:
+def setting(
+    default: Any = ..., *, about: str, expected: str = "true or false", example: str = "true", **rules: Any
+) -> Any:
     """Return a field of a `Section` that explains itself.
 
     Args:
         default: the value where none is given; without a default the setting is required.
-        expected: which values are right, for errors, the schema and the docs.
-        example: a value that `pulumi config set` takes.
         about: what the setting is for.
+        expected: which values are right, for errors, the schema and the docs; a switch needs none.
+        example: a value that `pulumi config set` takes.
         rules: arguments of `pydantic.Field`, such as `pattern`.
     """
     return Field(default, description=about, json_schema_extra={"expected": expected, "example": example}, **rules)
+
+
+def explained(field: FieldInfo) -> dict[str, Any]:
+    """Return `expected` and `example` of a field that `setting` made."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def describe_problems(error: ValidationError, model: type[BaseModel], *, namespace: str) -> list[str]:
@@ -63,7 +71,7 @@ def describe_problems(error: ValidationError, model: type[BaseModel], *, namespa
         path = [part for part in item["loc"] if isinstance(part, str | int)]
         cause, sentence = item.get("ctx", {}).get("error"), ""
         if isinstance(cause, ValueError):
-            if str(cause) in _fields_at(model, path):
+            if str(cause) in _walk(model, path)[0]:
                 path.append(str(cause))
             else:
                 sentence = str(cause)
@@ -71,25 +79,23 @@ def describe_problems(error: ValidationError, model: type[BaseModel], *, namespa
     return list(lines)
 
 
-def _line(
-    kind: str, path: list[str | int], value: Any, model: type[BaseModel], namespace: str, sentence: str = ""
-) -> str:
+def _line(kind: str, path: list[str | int], value: Any, model: type[BaseModel], namespace: str, sentence: str) -> str:
     if path[-1:] == ["[key]"]:  # a name in a mapping is wrong; `value` is that name
         path = path[:-2]
     prefix = f"{namespace}{'.' if ':' in namespace else ':'}"
-    key = f"{prefix}{_dotted(path)}"
+    key = f"{prefix}{dotted(path)}"
     if sentence:
         return f"{key}: {sentence}; repair: correct it in the stack's file"
     if kind == "extra_forbidden":
-        siblings = list(_fields_at(model, path[:-1]))
+        siblings = list(_walk(model, path[:-1])[0])
         near = difflib.get_close_matches(str(path[-1]), siblings, n=1)
         meant = f" (did you mean {near[0]}?)" if near else ""
         return (
             f"{key}: found a setting that does not exist{meant}; expected one of {', '.join(siblings)}; "
             f"repair: pulumi config rm --path {key}"
         )
-    field, depth = _field(model, path)
-    extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
+    _, field, depth = _walk(model, path)
+    extra = explained(field) if field is not None else {}
     expected, example = extra.get("expected", "another value"), extra.get("example", "VALUE")
     if isinstance(value, dict) and isinstance(path[-1], str) and kind == "value_error":
         value = value.get(path[-1])
@@ -97,7 +103,7 @@ def _line(
         choices = [choice for choice in typing.get_args(field.annotation) if isinstance(choice, str)]
         example = next(iter(difflib.get_close_matches(str(value), choices, n=1)), example)
     shown = "nothing" if kind == "missing" or value is None else _shown(value)
-    repaired = f"{prefix}{_dotted(path[:depth])}" if str(example).startswith("{") else key
+    repaired = f"{prefix}{dotted(path[:depth])}" if str(example).startswith("{") else key
     repair = _repair(repaired, str(example))
     if value == ENCRYPTED:
         shown, repair = "an encrypted value, which only the program can read", f"{repair} --plaintext"
@@ -119,36 +125,32 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _dotted(path: list[str | int]) -> str:
+def dotted(path: Sequence[str | int]) -> str:
+    """Return a path as `pulumi config` takes it, such as `connector.scopes[0]`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
 
 
-def _fields_at(model: type[BaseModel], path: list[str | int]) -> dict[str, FieldInfo]:
-    """Fields of the model that `path` leads to; empty where it leads to a plain value."""
+def _walk(model: type[BaseModel], path: list[str | int]) -> tuple[dict[str, FieldInfo], FieldInfo | None, int]:
+    """Fields of the model that `path` leads to, none where it leads to a plain value; and the innermost field on it.
+
+    The number is the length of that field's own path; items of lists and mappings belong to theirs.
+    """
     current: type[BaseModel] | None = model
+    innermost, length = None, 0
     in_mapping = False
-    for part in path:
+    for depth, part in enumerate(path):
         if in_mapping:  # the part is one of a mapping's own keys; below it is the model of its values
             in_mapping = False
             continue
         field = current.model_fields.get(str(part)) if current is not None else None
+        if field is not None:
+            innermost, length = field, depth + 1
         current = model_of(field.annotation) if field is not None else None
         in_mapping = field is not None and typing.get_origin(field.annotation) is collections.abc.Mapping
-    return dict(current.model_fields) if current is not None and not in_mapping else {}
-
-
-def _field(model: type[BaseModel], path: list[str | int]) -> tuple[FieldInfo | None, int]:
-    """The innermost field on `path`, and the length of its own path; items of lists and mappings belong to theirs."""
-    found: FieldInfo | None = None
-    length = 0
-    for depth in range(len(path)):
-        field = _fields_at(model, path[:depth]).get(str(path[depth]))
-        if field is not None:
-            found, length = field, depth + 1
-    return found, length
+    return dict(current.model_fields) if current is not None and not in_mapping else {}, innermost, length
 
 
 def model_of(annotation: Any) -> type[BaseModel] | None:

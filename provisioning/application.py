@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,17 @@ import pulumi_azuread as azuread
 
 from orgcal.entra.home.applications import EPHEMERAL_TAG, origin_tag
 from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.errors import ConfigError
 from orgcal.settings import Settings
-from orgcal.settings.fields import MAX_REDIRECT_URIS, redirect_problem
+from orgcal.settings.sections import MAX_REDIRECT_URIS, redirect_problem
+from provisioning.connector import Connector
 from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
-from provisioning.logo import logo_image
 from provisioning.permissions import Declared
+from provisioning.program import PROJECT_DIR
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
+MAX_LOGO_BYTES = 100 * 1024
+"""https://learn.microsoft.com/en-us/graph/api/resources/application (logo)"""
+_LOGO_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
 
 
 class EntraApplication(pulumi.ComponentResource):
@@ -32,19 +38,14 @@ class EntraApplication(pulumi.ComponentResource):
         service_principal_id: object id of the home service principal.
         home_grants: ids of the app role assignments in the home tenant; empty where the settings ask for none.
         redirect_uris: callbacks of the platforms, our consent callback where set, and further ones.
+        resource_id: the application's id as the azuread plugin writes it: `/applications/<object id>`.
     """
-
-    client_id: pulumi.Output[str]
-    object_id: pulumi.Output[str]
-    service_principal_id: pulumi.Output[str]
-    home_grants: pulumi.Output[list[str]]
-    redirect_uris: pulumi.Output[list[str]]
 
     def __init__(
         self,
         name: str,
         settings: Settings,
-        callback_urls: pulumi.Output[list[str]],
+        connector: Mapping[str, Connector],
         declared: Declared,
         home: HomeTenant,
         *,
@@ -57,6 +58,7 @@ class EntraApplication(pulumi.ComponentResource):
         deployer = (os.environ.get(DEPLOYER_VARIABLE) if pulumi.runtime.is_dry_run() else None) or caller
         ours = [settings.consent.public_url] if settings.consent else []
         further = [*ours, *settings.application.redirect_uris]
+        callback_urls = pulumi.Output.all(*[entry.callback_url for entry in connector.values()])
         self.redirect_uris = callback_urls.apply(lambda urls: _redirect_uris(urls, further))
         application = azuread.Application(
             name,
@@ -70,13 +72,9 @@ class EntraApplication(pulumi.ComponentResource):
                 }
             ],
             **_catalog_inputs(settings),
-            opts=pulumi.ResourceOptions.merge(
-                guarded,
-                pulumi.ResourceOptions(hooks=home.before_create()),
-            ),
+            opts=pulumi.ResourceOptions.merge(guarded, pulumi.ResourceOptions(hooks=home.before_create())),
         )
         principal = azuread.ServicePrincipal(name, client_id=application.client_id, owners=[deployer], opts=guarded)
-        granted = declared.roles if settings.application.home_grants else ()
         grants = [
             azuread.AppRoleAssignment(
                 f"{name}-{role.name}",
@@ -85,30 +83,28 @@ class EntraApplication(pulumi.ComponentResource):
                 resource_object_id=declared.graph_principal_id,
                 opts=guarded,
             )
-            for role in granted
+            for role in declared.roles
+            if settings.application.home_grants
         ]
         self.client_id = application.client_id
         self.object_id = application.object_id
         self.service_principal_id = principal.object_id
         self.home_grants = pulumi.Output.all(*[grant.id for grant in grants])
-        self._application = application
+        self.resource_id = application.id
         self.register_outputs(
             {"client_id": self.client_id, "object_id": self.object_id, "redirect_uris": self.redirect_uris}
         )
-
-    @property
-    def resource_id(self) -> pulumi.Output[str]:
-        """The application's id as the azuread plugin writes it: `/applications/<object id>`."""
-        return self._application.id
 
 
 def _catalog_inputs(settings: Settings) -> dict[str, Any]:
     """What people read about the application."""
     said = settings.application
+    # They mark what a short-lived stack made, and whose copy it is.
+    ephemeral = [EPHEMERAL_TAG, *([origin_tag(settings.origin)] if settings.origin else [])]
     return {
         "display_name": said.display_name,
         "notes": said.notes or None,
-        "tags": list(dict.fromkeys([settings.tag, *_ephemeral_tags(settings), *said.tags])),
+        "tags": list(dict.fromkeys([settings.tag, *(ephemeral if settings.ephemeral else []), *said.tags])),
         "logo_image": logo_image(PROJECT_DIR / said.logo) if said.logo else None,
         "marketing_url": said.links.marketing or None,
         "privacy_statement_url": said.links.privacy or None,
@@ -117,11 +113,26 @@ def _catalog_inputs(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _ephemeral_tags(settings: Settings) -> list[str]:
-    """Marks what a short-lived stack made, and whose copy it is."""
-    if not settings.ephemeral:
-        return []
-    return [EPHEMERAL_TAG, *([origin_tag(settings.origin)] if settings.origin else [])]
+def logo_image(path: Path) -> str:
+    """The picture at `path` as the azuread plugin takes it, in base64.
+
+    Raises:
+        ConfigError: there is no such file, it is too large, or it is no PNG, JPEG or GIF.
+    """
+    try:
+        content = path.read_bytes()
+        too_large = f"{len(content)} bytes" if len(content) > MAX_LOGO_BYTES else ""
+        found = too_large if content.startswith(_LOGO_BEGINNINGS) else "something else"
+    except OSError as error:
+        found = f"a file that cannot be read ({error.strerror})"
+    if found:
+        raise ConfigError(
+            [
+                f"orgcal:application.logo: found {found} at {path}; expected a PNG, JPEG or GIF of at most 100 KB; "
+                "repair: pulumi config set --path orgcal:application.logo logo.png"
+            ]
+        )
+    return base64.b64encode(content).decode("ascii")
 
 
 def _redirect_uris(callback_urls: list[str], further: list[str]) -> list[str]:
@@ -131,8 +142,7 @@ def _redirect_uris(callback_urls: list[str], further: list[str]) -> list[str]:
         pulumi.RunError: Entra would refuse them.
     """
     for url in callback_urls:
-        problem = redirect_problem(url)
-        if problem:
+        if problem := redirect_problem(url):
             raise pulumi.RunError(
                 f"the platform's callback {url} cannot be a redirect URI: {problem}\n"
                 "  repair: correct the address in orgcal:connector.platform (or also_push_to)"

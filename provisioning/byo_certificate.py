@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orgcal.durations import rfc3339
+from orgcal.entra.credentials import ClientCertificate
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
+from provisioning.program import PROJECT_DIR
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
 _REPAIR = "name the files of a certificate with its own private key, both PEM and without a password"
 
 
-@dataclass(frozen=True, slots=True)
-class BroughtCertificate:
-    """A certificate with its private key.
-
-    Attributes:
-        ends: end of its validity, RFC 3339 in UTC.
-    """
-
-    certificate_pem: str
-    private_key_pem: str = field(repr=False)
-    ends: str
-
-
-def read_certificate(files: CertificateFiles, generation: int) -> BroughtCertificate:
-    """The certificate and key in `files`, checked for belonging together.
+def read_certificate(files: CertificateFiles, generation: int) -> tuple[ClientCertificate, str]:
+    """The certificate and key in `files`, checked for belonging together, and when it ends (RFC 3339 in UTC).
 
     Args:
         files: paths, from the project's folder unless absolute.
@@ -41,10 +28,10 @@ def read_certificate(files: CertificateFiles, generation: int) -> BroughtCertifi
     from cryptography import x509  # slow to load, and most stacks bring none along
     from cryptography.hazmat.primitives import serialization
 
-    certificate_path, key_path = PROJECT_DIR / files.certificate_file, PROJECT_DIR / files.private_key_file
-    key_setting = f"orgcal:credential.certificates.{generation}.private_key_file"
-    certificate_setting = f"orgcal:credential.certificates.{generation}.certificate_file"
-    certificate_pem = _read(certificate_path, certificate_setting)
+    section = f"orgcal:credential.certificates.{generation}"
+    certificate_setting, key_setting = f"{section}.certificate_file", f"{section}.private_key_file"
+    key_path = PROJECT_DIR / files.private_key_file
+    certificate_pem = _read(PROJECT_DIR / files.certificate_file, certificate_setting)
     private_key_pem = _read(key_path, key_setting)
     if key_path.stat().st_mode & 0o077:
         raise _wrong(key_setting, "a file that others may read", "a file of your own", f"chmod 600 {key_path}")
@@ -56,19 +43,12 @@ def read_certificate(files: CertificateFiles, generation: int) -> BroughtCertifi
         key = serialization.load_pem_private_key(private_key_pem.encode(), None)
     except (ValueError, TypeError):
         raise _wrong(key_setting, "no private key, or one with a password", "a PEM file", _REPAIR) from None
-    if _public(key.public_key()) != _public(certificate.public_key()):
+    if key.public_key() != certificate.public_key():
         raise _wrong(key_setting, "the key of another certificate", "the certificate's own", _REPAIR)
     ends = certificate.not_valid_after_utc
     if ends <= datetime.now(UTC):
         raise _wrong(certificate_setting, f"one that ended at {ends:%Y-%m-%d}", "a valid one", "make a new one")
-    return BroughtCertificate(certificate_pem, private_key_pem, rfc3339(ends))
-
-
-def _public(key: object) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    encoded: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
-    return encoded
+    return ClientCertificate(private_key_pem, certificate_pem), rfc3339(ends)
 
 
 def _read(path: Path, setting: str) -> str:

@@ -23,13 +23,7 @@ from orgcal.provider.connector import certificates, connectors, credentials, led
 
 
 class _Resource(pulumi.CustomResource):
-    """A resource of the plugin.
-
-    Args:
-        resource_name: the resource's name in the program.
-        opts: the resource's options.
-        inputs: the inputs that the plugin declares; None stands for an input that is absent.
-    """
+    """A resource of the plugin, with the inputs that the plugin declares; None stands for an input that is absent."""
 
     _declared: ClassVar[type[Resource]]
 

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.durations import NEVER
+from orgcal.durations import NEVER, parse_moment
 from orgcal.entra.home.applications import certificate_subject, credential_name
 from orgcal.settings import Settings
 from provisioning.application import EntraApplication
 from provisioning.byo_certificate import read_certificate
-from provisioning.connector import CertificateKey, ConnectorCredentials, CredentialLedger
-from provisioning.connector_resources import ConnectorEntries
-from provisioning.end_dates import compare_end_dates
+from provisioning.connector import CertificateKey, Connector, ConnectorCredentials, CredentialLedger
+
+_TOLERANCE = timedelta(minutes=1)
+"""Services round times; a minute is no lifetime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,6 @@ class ApplicationCredentials(pulumi.ComponentResource):
         ends: generation (as text) to the end date that Entra tells.
     """
 
-    active: Material
-    key_ids: pulumi.Output[Mapping[str, str]]
-    ends: pulumi.Output[Mapping[str, str]]
-
     def __init__(
         self,
         name: str,
@@ -86,7 +84,7 @@ class ApplicationCredentials(pulumi.ComponentResource):
         ending = {str(number): item.ends for number, item in made.items() if live.kind_of(number) != "federated"}
         if ending:
             issued = pulumi.Output.all(**ending)
-            pulumi.Output.all(ledger.end_dates, issued).apply(lambda said: compare_end_dates(*said))
+            pulumi.Output.all(ledger.end_dates, issued).apply(lambda said: _compare_end_dates(*said))
         self.register_outputs({"key_ids": self.key_ids})
 
     def _secret(self, name: str, number: int) -> Material:
@@ -103,13 +101,13 @@ class ApplicationCredentials(pulumi.ComponentResource):
         recorded = self._ledger.end_dates[str(number)]
         files = self._settings.credential.certificates.get(number)
         if files is not None:
-            brought = read_certificate(files, number)
+            brought, brought_ends = read_certificate(files, number)
             pair: dict[str, Any] = {
                 "certificate_pem": brought.certificate_pem,
                 "private_key_pem": pulumi.Output.secret(brought.private_key_pem),
             }
             # Entra refuses an end date after the certificate's own.
-            ends = recorded.apply(lambda date: min(date, brought.ends))
+            ends = recorded.apply(lambda date: min(date, brought_ends))
         else:
             key = CertificateKey(
                 name,
@@ -153,7 +151,7 @@ class ApplicationCredentials(pulumi.ComponentResource):
 def push(
     name: str,
     settings: Settings,
-    connector: ConnectorEntries,
+    connector: Mapping[str, Connector],
     application: EntraApplication,
     credentials: ApplicationCredentials,
 ) -> list[ConnectorCredentials]:
@@ -164,11 +162,9 @@ def push(
     """
     if not credentials.active.pushed:
         return []
-    places = {name: (connector.main, "")}
-    places |= {f"{name}-{other}": (entry, other) for other, entry in connector.further.items()}
     return [
         ConnectorCredentials(
-            resource_name,
+            f"{name}-{other}" if other else name,
             connector_key=entry.key,
             client_id=application.client_id,
             **credentials.active.pushed,
@@ -177,5 +173,27 @@ def push(
             generation=settings.credential.active,
             opts=pulumi.ResourceOptions(protect=settings.protected),
         )
-        for resource_name, (entry, other) in places.items()
+        for other, entry in connector.items()
     ]
+
+
+def differing_end_dates(recorded: Mapping[str, str], issued: Mapping[str, str]) -> list[str]:
+    """One sentence for each generation that ends at another time than the ledger says: no lifetime is ignored unseen.
+
+    It has happened that an end date was dropped on the way and a secret of two years came back
+    (https://github.com/hashicorp/terraform-provider-azuread/issues/1424).
+
+    Args:
+        recorded: generation (as text) to end date, RFC 3339, of the ledger.
+        issued: the same, as Entra tells it.
+    """
+    return [
+        f"Entra issued generation {number} of the credential with the end {ends}, not {recorded[number]} as asked for"
+        for number, ends in issued.items()
+        if number in recorded and abs(parse_moment(ends) - parse_moment(recorded[number])) > _TOLERANCE
+    ]
+
+
+def _compare_end_dates(recorded: Mapping[str, str], issued: Mapping[str, str]) -> None:
+    for sentence in differing_end_dates(recorded, issued):
+        pulumi.log.warn(f"{sentence}\n  repair: orgcal rotate, and read the tenant's app management policy")

@@ -6,9 +6,11 @@ decides anyway; so `pulumi up` never needs it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pulumi
 
@@ -17,31 +19,31 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.policy import CredentialPolicy, read_policy
 from orgcal.entra.home.preflight import Intent, PreflightCheck, check_name, preflight
 from orgcal.errors import OrgcalError
+from orgcal.resource_types import APPLICATION
 from orgcal.settings import Settings
-from orgcal.settings.fields import lifetime_of
-from provisioning.own_state import application_in_state
+from orgcal.settings.credential_section import lifetime_of
 
 DEPLOYER_VARIABLE = "ORGCAL_DEPLOYER_ID"
 """In previews: object id of the service principal that will deploy, where that is not the caller."""
 _BUDGET_S = 10.0
 """Seconds that one question may wait for a throttled Graph; nothing depends on the answer."""
 
+_READ = "pulumi:pulumi:readStackResourceOutputs"
+"""A function of the engine itself, which answers `{"outputs": {urn: {"type": ..., "outputs": {...}}}}`.
+Source: https://github.com/pulumi/pulumi/blob/v3.258.0/pkg/resource/deploy/builtins.go"""
+_PAUSES_S = (0.05, 0.2, 0.0)
+"""After each try. A state in files may be read while the engine writes it, and is then cut short."""
+
 
 class HomeTenant:
-    """What can be known of the home tenant; it is asked while the program goes on.
-
-    Args:
-        settings: of the stack.
-        endpoints: of the stack.
-        environ: the process environment, for the operator's login.
-    """
+    """What can be known of the home tenant; it is asked while the program goes on, with the login in `environ`."""
 
     def __init__(self, settings: Settings, endpoints: CloudEndpoints, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._endpoints = endpoints
         self._environ = environ
         pool = ThreadPoolExecutor(1)
-        preview, deployed = pulumi.runtime.is_dry_run(), application_in_state()
+        preview, deployed = pulumi.runtime.is_dry_run(), _application_in_state()
         self._looked = pool.submit(self._look, preview, settings.intent(), deployed)
         pool.shutdown(wait=False)
 
@@ -59,13 +61,11 @@ class HomeTenant:
     def tell(self) -> None:
         """Shows what a preview should: warnings, each with what to do."""
         _, findings = self._looked.result()
-        looks_only = bool(self._environ.get(DEPLOYER_VARIABLE))  # then the rights of another matter
+        quiet = ["name", "recycle bin", *([] if self._settings.protected else ["publisher", "owners"])]
+        if self._environ.get(DEPLOYER_VARIABLE):  # then the rights of another matter
+            quiet.append("rights")
         for finding in findings:
-            quiet = finding.name in ("name", "recycle bin") or (
-                finding.name in ("publisher", "owners") and not self._settings.protected
-            )
-            quiet = quiet or (finding.name == "rights" and looks_only)
-            if finding.verdict in ("warning", "bad") and not quiet:
+            if finding.verdict in ("warning", "bad") and finding.name not in quiet:
                 pulumi.log.warn(_sentence(finding))
 
     def before_create(self) -> pulumi.ResourceHookBinding:
@@ -117,3 +117,22 @@ class HomeTenant:
 
 def _sentence(finding: PreflightCheck) -> str:
     return f"{finding.says}\n  repair: {finding.repair}" if finding.repair else finding.says
+
+
+def _application_in_state() -> str:
+    """Object id of the application in the stack's own state; empty if it holds none, or the engine cannot tell.
+
+    The stack's tag does not tell it: what a killed run left behind carries the same one.
+    """
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    for pause_s in _PAUSES_S:
+        try:
+            said = pulumi.runtime.invoke(_READ, {"stackName": name}).value
+        except Exception as error:  # noqa: BLE001  # invoke raises no narrower one
+            pulumi.log.debug(f"the stack's state could not be read: {error}")
+            time.sleep(pause_s)
+        else:
+            resources: Mapping[str, Mapping[str, Any]] = (said or {}).get("outputs") or {}
+            found = [item.get("outputs") or {} for item in resources.values() if item.get("type") == APPLICATION]
+            return str(found[0].get("objectId") or "") if len(found) == 1 else ""
+    return ""

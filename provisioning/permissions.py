@@ -33,9 +33,7 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
     Names resolve through the home tenant's own service principal of Microsoft Graph, and must agree with
     the pinned table; or, where the settings say so, through that table alone. Raises before the first resource is made.
 
-    Args:
-        settings: the connector's scopes are names of application permissions.
-        provider: the azuread plugin; the deploying principal needs `Application.Read.All`, unless names are pinned.
+    The deploying principal needs `Application.Read.All`, unless names are pinned.
 
     Raises:
         ConfigError: a scope is no application permission; the nearest names are offered. Or permissions are to be
@@ -43,31 +41,31 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
         OrgcalError: the operator may not look the names up, or cannot log in.
     """
     connector = settings.connector
-    declared = (
-        _from_the_table(settings) if settings.entra.lookup == "pinned" else _from_the_directory(settings, provider)
-    )
-    if pulumi.runtime.is_dry_run():
-        for sentence in scope_advice(connector.scopes, connector.purpose):
-            pulumi.log.warn(sentence)
-    return declared
-
-
-def _from_the_table(settings: Settings) -> Declared:
-    if settings.application.home_grants:
+    published: dict[str, AppRole] = {}  # the pinned table alone decides
+    graph_principal_id = ""
+    if settings.entra.lookup == "directory":
+        published, graph_principal_id = _published(provider)
+    elif settings.application.home_grants:
         raise ConfigError(
             [
                 "orgcal:entra.lookup: found pinned; expected directory, as orgcal:application.home_grants needs it; "
                 "repair: pulumi config set --path orgcal:entra.lookup directory"
             ]
         )
-    return Declared(application_permissions(settings.connector.scopes), "")
+    declared = Declared(application_permissions(connector.scopes, published), graph_principal_id)
+    if pulumi.runtime.is_dry_run():
+        for sentence in scope_advice(connector.scopes, connector.purpose):
+            pulumi.log.warn(sentence)
+    return declared
 
 
-def _from_the_directory(settings: Settings, provider: azuread.Provider) -> Declared:
+def _published(provider: azuread.Provider) -> tuple[dict[str, AppRole], str]:
+    """The roles that Microsoft Graph publishes in the home tenant, and the object id of its service principal there."""
     try:
         graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
     except Exception as error:  # pulumi has no narrower type for what a plugin refuses
-        told = _telling(str(error))
+        # Without the engine's wrapping.
+        told = str(error).rpartition("failed: ")[2].split("\n  repair: ")[0].strip()
         lacks = f"orgcal preflight --stack {pulumi.get_stack()} names what the operator lacks"
         raise OrgcalError(
             f"the permissions of Microsoft Graph cannot be looked up in the home tenant: {told}",
@@ -82,10 +80,4 @@ def _from_the_directory(settings: Settings, provider: azuread.Provider) -> Decla
         }
         for role in graph.app_roles
     )
-    roles = application_permissions(settings.connector.scopes, published)
-    return Declared(roles, graph.object_id)
-
-
-def _telling(text: str) -> str:
-    """What the plugin said, without the engine's wrapping."""
-    return text.rpartition("failed: ")[2].split("\n  repair: ")[0].strip()
+    return published, graph.object_id

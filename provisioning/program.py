@@ -1,25 +1,26 @@
-"""Runs a Pulumi program with its stack's settings, and ends it with one sentence where it cannot go on."""
+"""What each Pulumi program begins with: settings, cloud, azuread provider; and how it ends where it cannot go on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.metadata
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pulumi
+import pulumi_azuread as azuread
 
-from orgcal.errors import OrgcalError
+from orgcal.entra.cloud_guard import refuse_other_cloud
+from orgcal.entra.clouds import CloudEndpoints, load_endpoints
+from orgcal.errors import ConfigError, OrgcalError
 from orgcal.settings import Settings, parse_settings
 from orgcal.settings.model import read_overlay
+from orgcal.settings.sections import EntraSettings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 
 def run_program(story: Callable[[], None]) -> None:
-    """Tells `story`.
-
-    Raises:
-        pulumi.RunError: whatever we can explain, without a stack trace; nothing has been written then.
-    """
+    """Tells `story`; what we can explain ends it without a stack trace, before anything is written."""
     try:
         story()
     except OrgcalError as error:
@@ -27,11 +28,7 @@ def run_program(story: Callable[[], None]) -> None:
 
 
 def load_settings() -> Settings:
-    """The settings of the stack that is being deployed.
-
-    Raises:
-        ConfigError: with every problem at once.
-    """
+    """The settings of the stack that is being deployed; raises as `parse_settings` does."""
     stack = pulumi.get_stack()
     overlay = read_overlay(PROJECT_DIR, stack)
     return parse_settings(engine_config(), stack=stack, project=pulumi.get_project(), generations=overlay)
@@ -40,3 +37,35 @@ def load_settings() -> Settings:
 def engine_config() -> dict[str, str]:
     """The settings of the stack that is being deployed, as the engine hands them over: full keys to texts."""
     return {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
+
+
+def entra_endpoints(entra: EntraSettings, environ: Mapping[str, str]) -> CloudEndpoints:
+    """The cloud of the stack, once it is sure that nothing points elsewhere.
+
+    Raises:
+        UsageError: no emulator runs for a stack on the emulator.
+        ConfigError: a stack of a real cloud names no home tenant.
+        CloudMismatch: a variable or the azuread plugin belongs to another cloud.
+    """
+    endpoints = load_endpoints(entra.cloud, environ)
+    tenant_id = endpoints.home_tenant_id(entra.tenant_id)
+    if not tenant_id:
+        raise ConfigError(
+            [
+                "orgcal:entra.tenant_id: found nothing; expected the home tenant's id, a GUID; repair: "
+                f"pulumi config set --stack {pulumi.get_stack()} --path orgcal:entra.tenant_id YOUR-TENANT-ID"
+            ]
+        )
+    refuse_other_cloud(endpoints, tenant_id, environ)
+    return endpoints
+
+
+def entra_provider(entra: EntraSettings, endpoints: CloudEndpoints) -> azuread.Provider:
+    """The azuread plugin, bound to the stack's cloud and home tenant; who deploys is read from `ARM_*`."""
+    return azuread.Provider(
+        "entra",  # it reads no address from the environment
+        environment=endpoints.azuread_environment,
+        metadata_host=endpoints.metadata_host or None,
+        tenant_id=endpoints.home_tenant_id(entra.tenant_id),
+        opts=pulumi.ResourceOptions(version=importlib.metadata.version("pulumi-azuread")),
+    )

@@ -12,8 +12,7 @@ from orgcal.entra.permissions import permission_hash
 from orgcal.settings import Settings
 from orgcal.stack.outputs import OUTPUT_NAME, SCHEMA_VERSION
 from provisioning.application import EntraApplication
-from provisioning.connector import CredentialLedger
-from provisioning.connector_resources import ConnectorEntries
+from provisioning.connector import Connector, CredentialLedger
 from provisioning.credentials import ApplicationCredentials
 from provisioning.permissions import Declared
 
@@ -21,7 +20,7 @@ from provisioning.permissions import Declared
 def export(
     settings: Settings,
     endpoints: CloudEndpoints,
-    connector: ConnectorEntries,
+    connector: Mapping[str, Connector],
     application: EntraApplication,
     declared: Declared,
     ledger: CredentialLedger,
@@ -29,9 +28,22 @@ def export(
 ) -> None:
     """Exports the record; only the client secret in it is a Pulumi secret."""
     live = {str(number): settings.credential.kind_of(number) for number in settings.credential.generations}
-    generations = pulumi.Output.all(ledger.entries, credentials.key_ids, credentials.ends).apply(
-        lambda said: _generations(live, *said)
-    )
+
+    def generations(said: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The live generations, as `orgcal.stack.outputs.CredentialGeneration`."""
+        entries, key_ids, ends = said
+        return [
+            {
+                "generation": int(number),
+                "kind": kind,
+                "key_id": key_ids[number],
+                "created_at": entries[number]["created"],
+                "expires_at": ends[number],
+                "superseded_at": entries[number].get("superseded") or None,
+            }
+            for number, kind in live.items()
+        ]
+
     pulumi.export(
         OUTPUT_NAME,
         {
@@ -45,7 +57,7 @@ def export(
             "application_object_id": application.object_id,
             "service_principal_id": application.service_principal_id,
             "display_name": settings.application.display_name,
-            "callback_url": connector.main.callback_url,
+            "callback_url": connector[""].callback_url,
             "consent_redirect_uri": settings.consent.public_url if settings.consent else "",
             "redirect_uris": application.redirect_uris,
             "scopes": list(settings.connector.scopes),
@@ -57,27 +69,7 @@ def export(
             "connector_name": settings.connector.name,
             "credential_kind": settings.credential.kind_of(settings.credential.active),
             "active_generation": settings.credential.active,
-            "credentials": generations,
+            "credentials": pulumi.Output.all(ledger.entries, credentials.key_ids, credentials.ends).apply(generations),
             "client_secret": credentials.active.pushed.get("client_secret"),
         },
     )
-
-
-def _generations(
-    live: Mapping[str, str],
-    entries: Mapping[str, Mapping[str, Any]],
-    key_ids: Mapping[str, str],
-    ends: Mapping[str, str],
-) -> list[dict[str, Any]]:
-    """The live generations, as `orgcal.stack.outputs.CredentialGeneration`."""
-    return [
-        {
-            "generation": int(number),
-            "kind": kind,
-            "key_id": key_ids[number],
-            "created_at": entries[number]["created"],
-            "expires_at": ends[number],
-            "superseded_at": entries[number].get("superseded") or None,
-        }
-        for number, kind in live.items()
-    ]

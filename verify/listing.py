@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object
+from orgcal.entra.answers import RETRIED_STATUSES, parse_object, refusal_of
 from orgcal.entra.auth import Tokens
 from orgcal.entra.batch import limit_share
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import checked_next_link
-from orgcal.errors import GraphError, OrgcalError, Unreachable
+from orgcal.errors import OrgcalError, Unreachable
 from orgcal.patience import backoff_s
 from verify.batching import PAGE_SIZE
 from verify.concurrency import NEARLY_THROTTLED, Gate
@@ -171,7 +171,7 @@ class UserPages:
             if response.status_code == 401 and not renewed:
                 token, renewed = self._tokens.renewed(token), True
                 continue
-            refused = refusal(response)
+            refused = refusal_of(response, "GET /users")
             if response.status_code not in RETRIED_STATUSES or attempt >= self._attempts:
                 raise refused
             self._gate.hold(backoff_s(attempt) if refused.retry_after_s is None else refused.retry_after_s)
@@ -214,12 +214,3 @@ class _Seen:
         """Whether the page that was just seen shows that going on leads nowhere new."""
         self._barren = 0 if self._new else self._barren + 1
         return self._barren >= BARREN_PAGES or bool(self._page and self._page == self._kept)
-
-
-def refusal(response: requests.Response) -> GraphError:
-    """The error in an answer to `GET /users`."""
-    try:
-        body = parse_object(response.content, where="GET /users")
-    except Unreachable:
-        body = None
-    return graph_error(response.status_code, body, headers=response.headers, where="GET /users")

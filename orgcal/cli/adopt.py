@@ -48,7 +48,14 @@ def adopt(
         next_step = f"adopted; next: pulumi preview --stack {stack}, which shows the new generation of the credential"
     else:
         next_step = f"do it: orgcal adopt --stack {stack} --client-id {client_id} --yes"
-    print_result(_as_object(planned, adopted=yes), [next_step], as_json=as_json)
+    result = {
+        "client_id": planned.application.client_id,
+        "adopted": yes,
+        "patch": {section: dict(values) for section, values in planned.adoption.patch.items()},
+        "adds": list(planned.adoption.changed),
+        "removes": list(planned.adoption.removed),
+    }
+    print_result(result, [next_step], as_json=as_json)
 
 
 def _show(planned: Plan, before: str) -> None:
@@ -64,13 +71,3 @@ def _show(planned: Plan, before: str) -> None:
         typer.echo(f"the next up would REMOVE: {line}")
     count = len(application.credentials())
     typer.echo(f"its {count} secrets and certificates stay; remove them yourself once the new generation is proven")
-
-
-def _as_object(planned: Plan, *, adopted: bool) -> dict[str, object]:
-    return {
-        "client_id": planned.application.client_id,
-        "adopted": adopted,
-        "patch": {section: dict(values) for section, values in planned.adoption.patch.items()},
-        "adds": list(planned.adoption.changed),
-        "removes": list(planned.adoption.removed),
-    }

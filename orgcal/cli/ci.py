@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from orgcal.cli.common import open_stack, progress_lines
+from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lines
 from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.ci.setup import CiSetupResult
 
 app = typer.Typer(help="CI without a stored secret: set it up, and what its jobs run.", no_args_is_help=True)
 
@@ -47,15 +51,16 @@ def setup(
     ] = None,
     print_only: Annotated[bool, typer.Option("--print", help="Print gh commands, write nothing to GitHub.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write workflows and secrets anew.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the identities that CI acts as, set its environments up, and write its workflows."""
     from orgcal.ci.backends import check_places, read_password
+    from orgcal.ci.plan import as_json as identities_as_json
     from orgcal.ci.plan import stack_facts
     from orgcal.ci.request import SetupRequest
     from orgcal.ci.setup import set_up_generic, set_up_github
-    from orgcal.cli.ci_text import as_lines, as_object, generic_lines
     from orgcal.cli.progress import StepPrinter
+    from orgcal.platforms.rest import read_key_file
     from orgcal.settings import load_stack_file
 
     chosen = _kind(kind, kind_option)
@@ -65,16 +70,19 @@ def setup(
     places = check_places(backend, secrets_provider, registry, read_password(registry_password_file, os.environ))
     opened = open_stack(stack)
     facts = stack_facts(load_stack_file(opened.project_dir, stack))
+    key = facts.key_variable
     wanted = None
     if chosen == "github":
         _require({"--repo": repo, "--environment": environment})
+        if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
+            raise UsageError(f"found {branch!r}, expected the name of a branch", where="--branch")
         wanted = SetupRequest(
             repository=repo,
             environment=environment,
             places=places,
             owner_id=owner_id,
             repository_id=repo_id,
-            branch=_branch(branch),
+            branch=branch,
             reviewers=tuple(reviewer or ()),
             ephemeral_backend=ephemeral_backend,
             record=record,
@@ -95,25 +103,27 @@ def setup(
                 facts,
                 opened,
                 opened.environ,
-                platform_key=_platform_key(facts.key_variable),
+                platform_key=read_key_file(os.environ, key) if os.environ.get(key) else "",
                 on_step=printer,
                 tell=tell,
             )
         else:
             subjects = {"deploy": subject or [], "preview": preview_subject or []}
             outcome = set_up_generic(issuer, subjects, places, facts, opened, on_step=printer, tell=tell)
-    if as_json:
-        typer.echo(json.dumps(as_object(outcome)))
-    else:
-        extra = [] if wanted is not None else list(generic_lines(outcome, stack, backend, facts.key_variable))
-        typer.echo("\n".join([*as_lines(outcome), *extra]))
+    result = {
+        "tenant_id": outcome.made.tenant_id,
+        "identities": identities_as_json(outcome.made),
+        "changes": list(outcome.changes),
+        "files": dict(outcome.files),
+        "notes": list(outcome.notes),
+        "commands": list(outcome.commands),
+    }
+    extra = () if wanted is not None else _generic_lines(outcome, stack, backend, key)
+    print_result(result, (*_lines(outcome), *extra), as_json=as_json)
 
 
 @app.command(short_help="Judge settings without any login")
-def lint(
-    stack: StackOption = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+def lint(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Judge a stack's settings without any login, as for pull requests from forks; exit 1 if something is wrong."""
     from orgcal.ci.lint import lint_stack
     from orgcal.stack.files import project_dir
@@ -130,7 +140,7 @@ def lint(
 def preview(
     stack: StackOption = "dev",
     output: Annotated[Path | None, typer.Option(help="Write the comment into this file too.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Preview an update without the stack's secrets, by whoever may read the directory and the state."""
     from dataclasses import asdict
@@ -150,9 +160,7 @@ def preview(
 
 
 @app.command(short_help="Write the runner's token into a private file")
-def token(
-    cloud: Annotated[str, typer.Argument(help="azure, aws or google: where the state is kept.")],
-) -> None:
+def token(cloud: Annotated[str, typer.Argument(help="azure, aws or google: where the state is kept.")]) -> None:
     """Write a token of the runner's issuer into a private file of the job, for Pulumi's own login to its state."""
     from orgcal.engine.runner_tokens import Cloud, write_token
 
@@ -183,16 +191,47 @@ def _require(options: dict[str, str]) -> None:
         )
 
 
-def _branch(branch: str) -> str:
-    if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
-        raise UsageError(f"found {branch!r}, expected the name of a branch", where="--branch")
-    return branch
+def _lines(outcome: CiSetupResult) -> Iterator[str]:
+    """A set-up for people: identities and what each right is for, changes, and what is left to a person."""
+    from orgcal.ci.roles import RIGHTS
+
+    for identity in outcome.made.identities.values():
+        yield f"{identity.display_name}  client id {identity.client_id}"
+        for permission in identity.permissions:
+            yield f"  {permission}: it may {RIGHTS[permission]}"
+        for subject in identity.subjects:
+            yield f"  accepts tokens of {subject}"
+    yield from outcome.changes or ("nothing to change",)
+    if outcome.notes:
+        yield "left to you:"
+        yield from (f"  - {note}" for note in outcome.notes)
+    if outcome.commands:
+        yield "commands:"
+        yield from (f"  {command}" for command in outcome.commands)
 
 
-def _platform_key(variable: str) -> str:
-    from orgcal.platforms.rest import read_key_file
-
-    return read_key_file(os.environ, variable) if variable and os.environ.get(variable) else ""
+def _generic_lines(outcome: CiSetupResult, stack: str, backend: str, key_variable: str) -> Iterator[str]:
+    """What any runner must be told, and what its jobs run."""
+    run = f".venv/bin/orgcal {{}} --stack {stack}".format
+    yield "variables of a job:"
+    yield "  ARM_USE_OIDC=true"
+    for identity in outcome.made.identities.values():
+        yield f"  ARM_CLIENT_ID={identity.client_id}  # jobs that {identity.role}"
+    yield f"  ARM_TENANT_ID={outcome.made.tenant_id}"
+    yield "  ARM_OIDC_TOKEN_FILE_PATH=FILE  # with the job's token, audience api://AzureADTokenExchange"
+    yield "  # or, where tokens are handed out on request: ARM_OIDC_REQUEST_URL, ARM_OIDC_REQUEST_TOKEN"
+    yield f"  PULUMI_BACKEND_URL={backend}"
+    yield "secrets of the jobs that deploy:"
+    yield "  ORGCAL_REGISTRY_URL=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+    if key_variable:
+        yield f"  {key_variable}=FILE  # with the platform's API key"
+    yield "jobs:"
+    yield "  make setup"
+    yield f"  {run('ci preview')}  # each merge request, by the identity that previews"
+    yield f"  {run('up')}  # what is merged"
+    yield f"  {run('verify')} --junit report.xml  # after it, and nightly"
+    yield f"  {run('status')}  # nightly: drift, credentials about to expire"
+    yield f"  {run('rotate')} --if-expiring-within 30d --record commit  # daily"
 
 
 def _summarise(text: str) -> None:

@@ -45,12 +45,8 @@ def progress_lines(as_json: bool) -> Callable[[str], object]:
     return (lambda _: None) if as_json else typer.echo
 
 
-def print_result(result: object, lines: Iterable[str], *, as_json: bool) -> None:
-    """Prints what a command found or did.
-
-    Args:
-        result: as one JSON value.
-        lines: for people; consumed only where they are printed.
-        as_json: which of both.
-    """
+def print_result(result: object, lines: Iterable[str], *, as_json: bool, ok: bool = True) -> None:
+    """Prints what a command found or did, as one JSON value or as lines for people; exit code 1 if it is not `ok`."""
     typer.echo(json.dumps(result) if as_json else "\n".join(lines))
+    if not ok:
+        raise typer.Exit(1)

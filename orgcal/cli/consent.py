@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
-from orgcal.cli.tenants import print_tenant
 from orgcal.errors import UsageError
 
 app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
@@ -100,7 +99,8 @@ def check(
                 if as_json:
                     typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
                     continue
-                print_tenant(checked.tenant)
+                reason = f" ({checked.tenant.reason})" if checked.tenant.reason else ""
+                typer.echo(f"{checked.tenant.name}: {checked.tenant.state.value}{reason}")
                 if not checked.probe.decided:
                     typer.echo(f"  could not be checked: {checked.probe.sentence}")
                 elif checked.tenant.state is State.RECONSENT_NEEDED:

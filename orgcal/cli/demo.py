@@ -6,6 +6,7 @@ It can be killed anywhere; the next run completes it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -48,7 +49,8 @@ def demo(
         process, started = emulator.start()
         if started and not keep:
             ending.callback(emulator.stop)
-        story.emulator(process, started=started)
+        state = "started" if started else "runs"
+        story.line(f"emulator of Entra ID, Graph and a platform: {process.base_url} ({state})")
         report = emulator.state_dir.parent / "report.html"
         well = _run(story, process, report=report, keep=keep, stopping=started and not keep)
     if not well:
@@ -56,20 +58,17 @@ def demo(
 
 
 def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, stopping: bool) -> bool:
-    """Run the job; whether it did what a demo should.
-
-    Args:
-        story: is told what happens.
-        process: the emulator.
-        report: where the HTML report is written.
-        keep: whether the user wants to look around afterwards.
-        stopping: whether the emulator stops with the demo.
-    """
+    """Run the job and write the HTML report; whether it did what a demo should."""
     from orgcal.cli.demo_result import judge_demo
+    from orgcal.cli.progress import StepPrinter
+    from orgcal.operations.deploy import deploy
 
     with open_stack(DEV_STACK) as stack:
         stack.choose_plugin(story.line)
-        _deploy(story, stack)
+        story.line(f"engine: {stack.engine.reason}")
+        with StepPrinter(stream=sys.stdout) as printer:
+            deployed = deploy(stack, on_step=printer, tell=story.line)
+        story.line(f"pulumi up: {deployed.changed} changed, {deployed.unchanged} unchanged")
         with consent_service(stack) as service:
             proven, second = [_take_in(story, stack.registry, *customer) for customer in _customers(process)]
             _consent_once(story, service, proven, process)
@@ -89,14 +88,6 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
     if keep and result.ok:
         story.where_to_look(process, outputs, report=report, link=invited.link)
     return result.ok
-
-
-def _deploy(story: Story, stack: OpenStack) -> None:
-    from orgcal.operations.deploy import deploy
-
-    with story.engine(stack.engine.reason) as on_step:
-        result = deploy(stack, on_step=on_step, tell=story.line)
-    story.deployed(result)
 
 
 def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str, str]]:
@@ -124,6 +115,7 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
     """The administrator of `tenant` consents, unless that has been proved already."""
     from orgcal.cli.demo_administrator import accept_consent
     from orgcal.consent.outcomes import ConsentOutcome
+    from orgcal.consent.server import serving
     from orgcal.tenants.model import State
 
     known = service.registry.wanted(tenant.tenant_id)
@@ -131,9 +123,8 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
     if known.state in (State.CONSENTED, State.VERIFIED) and service.prober.probe(tenant.tenant_id).access == "granted":
         story.line(f"{tenant.name}: its administrator has consented before")
         return
-    administrator = _administrator(process, tenant.tenant_id)
-    from orgcal.consent.server import serving
-
+    tenants = {item["tenant_id"]: item for item in process.ready["tenants"]}
+    administrator = str(tenants[tenant.tenant_id]["administrator"])
     with story.working(f"{tenant.name}: {administrator} opens the link and accepts"), serving(service):
         link = service.link(tenant)
         accept_consent(service.endpoints, link.url, administrator=administrator)
@@ -146,10 +137,6 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
             repair="make demo again; if it ends so again: make clean, then make demo",
         )
     story.line(f"{tenant.name}: {administrator} consented, proved by a fresh token")
-
-
-def _administrator(process: EmulatorProcess, tenant_id: str) -> str:
-    return next(str(item["administrator"]) for item in process.ready["tenants"] if item["tenant_id"] == tenant_id)
 
 
 def _look_at(service: ConsentService, tenant: Tenant) -> Invited:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
-
-import requests
 
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.session import new_session
@@ -17,51 +14,40 @@ REPAIR = 'eval "$(.venv/bin/orgcal env)" && pulumi up --refresh --yes --stack de
 """Somebody has changed what the emulator holds, such as deleted the application."""
 
 
-@dataclass
-class Form:
-    """A page's form: where it goes, and what it sends unless somebody changes it."""
-
-    action: str = ""
-    values: dict[str, str] = field(default_factory=dict)
-    choices: dict[str, list[str]] = field(default_factory=dict)
-    buttons: list[tuple[str, str]] = field(default_factory=list)
-
-
-class FormReader(HTMLParser):
-    """Reads the first form of a page: hidden and text fields, radio choices, named buttons."""
+class Form(HTMLParser):
+    """The first form of a page: where it goes, what it sends unless somebody changes it, radio choices, buttons."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.form: Form | None = None
+        self.action: str | None = None
+        self.values: dict[str, str] = {}
+        self.choices: dict[str, list[str]] = {}
+        self.buttons: list[tuple[str, str]] = []
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
-        if tag == "form" and self.form is None:
-            self.form, self._inside = Form(attributes.get("action", "")), True
-        elif self._inside and self.form is not None and attributes.get("name"):
-            name, value = attributes["name"], attributes.get("value", "")
+        name, value = attributes.get("name"), attributes.get("value", "")
+        if tag == "form" and self.action is None:
+            self.action, self._inside = attributes.get("action", ""), True
+        elif self._inside and name:
             if tag == "button" or (tag == "input" and attributes.get("type") == "submit"):
-                self.form.buttons.append((name, value))
+                self.buttons.append((name, value))
             elif tag == "input" and attributes.get("type") == "radio":
-                self.form.choices.setdefault(name, []).append(value)
+                self.choices.setdefault(name, []).append(value)
                 if "checked" in attributes:
-                    self.form.values[name] = value
+                    self.values[name] = value
             elif tag == "input":
-                self.form.values[name] = value
+                self.values[name] = value
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._inside = False
+        self._inside = self._inside and tag != "form"
 
 
 def accept_consent(endpoints: CloudEndpoints, url: str, *, administrator: str) -> str:
     """Opens a consent link and accepts as `administrator`; the address that the browser ends at.
 
-    Args:
-        endpoints: the emulator's; only its own pages and loopback are visited.
-        url: the link.
-        administrator: user principal name, as offered on the page.
+    `administrator` is a user principal name of the page. Only the emulator's own pages and loopback are visited.
 
     Raises:
         OrgcalError: the page does not ask for consent.
@@ -77,23 +63,18 @@ def accept_consent(endpoints: CloudEndpoints, url: str, *, administrator: str) -
     if administrator not in form.choices.get("account", []):
         raise OrgcalError(f"the consent page does not offer {administrator}", where=endpoints.login_url, repair=REPAIR)
     answer = session.post(
-        urljoin(page.url, form.action),
+        urljoin(page.url, form.action or ""),
         data={**form.values, "account": administrator, "decision": "accept"},
         timeout=TIMEOUT_S,
     )
-    refuse_errors(answer)
+    if answer.status_code >= 400:
+        place = answer.url.split("?", 1)[0]
+        raise OrgcalError(f"accepting the consent ended with status {answer.status_code}", where=place, repair=REPAIR)
     return answer.url
 
 
 def read_form(html: str) -> Form | None:
     """The first form of a page, or None."""
-    reader = FormReader()
-    reader.feed(html)
-    return reader.form
-
-
-def refuse_errors(answer: requests.Response) -> None:
-    """Raises where a page on the way did not answer well."""
-    if answer.status_code >= 400:
-        place = answer.url.split("?", 1)[0]
-        raise OrgcalError(f"accepting the consent ended with status {answer.status_code}", where=place, repair=REPAIR)
+    form = Form()
+    form.feed(html)
+    return None if form.action is None else form

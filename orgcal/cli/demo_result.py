@@ -49,7 +49,6 @@ def judge_demo(summary: Summary, *, proven: Tenant, second: Tenant, consented: b
     """The result of the demo.
 
     Args:
-        summary: of the verification.
         proven: the organisation that the demo lets consent.
         second: the one that is invited, and that the user may have let consent.
         consented: whether a fresh token has just proved that it did.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orgcal.cli.progress import StepPrinter
 from orgcal.stack.emulator import EmulatorProcess
 from orgcal.stack.outputs import StackOutputs
-from orgcal.stack.runner import EngineStep, UpdateResult
 from orgcal.tenants.model import State, Tenant
 from verify.models import MailboxClass
 from verify.summary import OrganisationSummary, Summary
@@ -47,31 +45,12 @@ class Story:
         """One line of progress."""
         self._console.print(f"  {escape(text)}", soft_wrap=True)
 
-    def emulator(self, process: EmulatorProcess, *, started: bool) -> None:
-        """Where the emulator is."""
-        self.line(
-            f"emulator of Entra ID, Graph and a platform: {process.base_url} ({'started' if started else 'runs'})"
-        )
-
-    @contextmanager
-    def engine(self, reason: str) -> Iterator[Callable[[EngineStep], None]]:
-        """Prints the engine's steps while it works."""
-        self.line(f"engine: {reason}")
-        with StepPrinter(stream=sys.stdout) as printer:
-            yield printer
-
-    def deployed(self, result: UpdateResult) -> None:
-        """What `pulumi up` changed."""
-        self.line(f"pulumi up: {result.changed} changed, {result.unchanged} unchanged")
-
     @contextmanager
     def working(self, text: str) -> Iterator[None]:
         """Shows that something goes on."""
         if not self._console.is_terminal:
             self.line(text)
-            yield
-            return
-        with self._console.status(escape(text)):
+        with self._console.status(escape(text)) if self._console.is_terminal else nullcontext():
             yield
 
     def steps(self, outputs: StackOutputs, entry: dict[str, Any]) -> None:
@@ -122,12 +101,7 @@ class Story:
             self._console.print(f"and {len(tenants) - _MOST_ROWS} more: orgcal tenants list")
 
     def invitation(self, invited: Invited, *, stopping: bool) -> None:
-        """The link to send to an organisation that has not consented.
-
-        Args:
-            invited: whom the link is for.
-            stopping: whether the emulator stops with the demo, so that the link leads nowhere.
-        """
+        """The link to send to an organisation that has not consented; leads nowhere if the emulator is `stopping`."""
         name = invited.tenant.name
         if invited.tenant.state is not State.INVITED:
             why = f": {invited.tenant.reason}" if invited.tenant.reason else ""
@@ -162,11 +136,7 @@ class Story:
             self._console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
 
     def where_to_look(self, process: EmulatorProcess, outputs: StackOutputs, *, report: Path, link: str) -> None:
-        """With `--keep`: pages, files and commands to try next.
-
-        Args:
-            link: a consent page that nobody has answered; empty where there is none.
-        """
+        """With `--keep`: pages, files and commands to try next; `link` is a consent page that nobody has answered."""
         self._console.print("\nThe emulator goes on running. Look at")
         for what, where in (
             ("the connector's page", f"{process.ready['platform']['url']}/connectors/{outputs.connector_key}/page"),

@@ -57,11 +57,7 @@ def status(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
 
 
 def emulator_of(stack: str) -> EmulatorOfStack:
-    """The emulator of `stack`.
-
-    Raises:
-        CloudMismatch: the stack lives in a real cloud.
-    """
+    """The emulator of `stack`; a `CloudMismatch` if the stack lives in a real cloud."""
     project = project_dir()
     core = read_core_settings(project, stack)
     cloud = core.entra.cloud

@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from orgcal.cli.common import open_stack, print_result
-from orgcal.errors import OrgcalError
 from orgcal.stack.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
 
 
@@ -27,15 +26,11 @@ def env(
     if unset:
         typer.echo(unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack")
         return
-    environment = open_stack(stack).shell_environment(_warn)
+    # On standard error, which `eval` leaves to the terminal.
+    environment = open_stack(stack).shell_environment(lambda missing: typer.echo(f"orgcal env: {missing}", err=True))
     path = [str(part) for part in environment.path_first]
     result = {"set": dict(environment.variables), "path_first": path, "unset": list(environment.removed)}
     print_result(result, filter(None, [unset_script(os.environ), set_script(environment)]), as_json=as_json)
-
-
-def _warn(missing: OrgcalError) -> None:
-    """Print what the shell is set up without; on standard error, which `eval` leaves to the terminal."""
-    typer.echo(f"orgcal env: {missing}", err=True)
 
 
 def set_script(environment: StackEnvironment) -> str:

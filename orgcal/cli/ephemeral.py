@@ -9,9 +9,7 @@ import typer
 
 from orgcal.cli.common import JsonOption, print_result
 
-app = typer.Typer(
-    help="Short-lived copies of a stack, with an application and connector of their own.", no_args_is_help=True
-)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()

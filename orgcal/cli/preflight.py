@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import typer
-
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 
 if TYPE_CHECKING:
@@ -16,10 +14,7 @@ if TYPE_CHECKING:
 _MARKS = {"ok": "ok     ", "warning": "WARNING", "bad": "BAD    ", "unknown": "unknown"}
 
 
-def preflight(
-    stack: StackOption = "dev",
-    as_json: JsonOption = False,
-) -> None:
+def preflight(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Check rights, policy, name, room, owners, publisher before deploying; exit 1 if something stands in the way."""
     from orgcal.entra.home import preflight as home
 
@@ -31,9 +26,7 @@ def preflight(
             checks = home.preflight(graph, intent, deployed)
     ok = not any(check.verdict == "bad" for check in checks)
     result = {"stack": stack, "ok": ok, "checks": [asdict(check) for check in checks]}
-    print_result(result, (line for check in checks for line in _lines(check)), as_json=as_json)
-    if not ok:
-        raise typer.Exit(1)
+    print_result(result, (line for check in checks for line in _lines(check)), as_json=as_json, ok=ok)
 
 
 def _lines(check: PreflightCheck) -> Iterator[str]:

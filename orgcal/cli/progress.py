@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 from typing import TextIO
 
 from rich.console import Console
@@ -18,9 +17,7 @@ _PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace
 class StepPrinter:
     """Prints each resource that changes, and on a terminal what is being worked on.
 
-    Args:
-        quiet: print nothing.
-        stream: standard error if None, so that results on standard output stay clean.
+    It prints to standard error unless given a `stream`, so that results on standard output stay clean.
     """
 
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
@@ -33,9 +30,7 @@ class StepPrinter:
             self._status.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._status is not None:
             self._status.stop()
 

@@ -10,7 +10,7 @@ from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result,
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.stack.open_stack import OpenStack
+    from orgcal.operations.purge_stack import StackPurged
 
 
 def up(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
@@ -42,24 +42,28 @@ def destroy(
     as_json: JsonOption = False,
 ) -> None:
     """Remove everything that a stack made; its settings stay, unless a purged stack is an ephemeral copy."""
+    from orgcal.operations import deploy, purge_stack
+
+    tell = progress_lines(as_json)
     with open_stack(stack) as opened:
         if purge:
-            from orgcal.operations.purge_stack import refuse_purge
-
-            refuse_purge(opened)
+            purge_stack.refuse_purge(opened)
         if not yes:
             _ask(f"Remove everything that stack {stack} made{', for good' if purge else ''}?")
-        opened.choose_plugin(progress_lines(as_json))
-        result, lines = (_destroy_for_good if purge else _destroy)(opened, as_json)
+        opened.choose_plugin(tell)
+        from orgcal.cli.progress import StepPrinter  # pulumi is slow to import
+
+        with StepPrinter(quiet=as_json) as printer:
+            if purge:
+                result, lines = _purged(stack, purge_stack.destroy_for_good(opened, on_step=printer, tell=tell))
+            else:
+                done = deploy.destroy(opened, on_step=printer, tell=tell)
+                result, lines = {"changes": dict(done.changes)}, [f"stack {stack}: {done.changed} removed"]
     print_result(result, lines, as_json=as_json)
 
 
 def _ask(question: str) -> None:
-    """Go on only if somebody says yes.
-
-    Raises:
-        UsageError: nobody does; nothing was done.
-    """
+    """Go on only if somebody says yes; otherwise raise, and nothing was done."""
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort:  # no terminal, or Ctrl-C
@@ -69,24 +73,9 @@ def _ask(question: str) -> None:
         raise UsageError("nothing was removed, as nobody said yes", where="orgcal destroy", repair="--yes says it")
 
 
-def _destroy(stack: OpenStack, as_json: bool) -> tuple[dict[str, object], list[str]]:
+def _purged(stack: str, ended: StackPurged) -> tuple[dict[str, object], list[str]]:
     """What was done, as JSON and for people."""
-    from orgcal.cli.progress import StepPrinter
-    from orgcal.operations.deploy import destroy
-
-    with StepPrinter(quiet=as_json) as printer:
-        result = destroy(stack, on_step=printer, tell=progress_lines(as_json))
-    return {"changes": dict(result.changes)}, [f"stack {stack.name}: {result.changed} removed"]
-
-
-def _destroy_for_good(stack: OpenStack, as_json: bool) -> tuple[dict[str, object], list[str]]:
-    """What was done, as JSON and for people."""
-    from orgcal.cli.progress import StepPrinter
-    from orgcal.operations.purge_stack import destroy_for_good
-
-    with StepPrinter(quiet=as_json) as printer:
-        ended = destroy_for_good(stack, on_step=printer, tell=progress_lines(as_json))
-    lines = [f"stack {stack.name}: {ended.result.changed} removed, {ended.purged.count} purged from the recycle bin"]
+    lines = [f"stack {stack}: {ended.result.changed} removed, {ended.purged.count} purged from the recycle bin"]
     if ended.file_removed:
         lines.append("  its file, state and registry are gone too")
     lines += [

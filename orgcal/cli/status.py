@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import typer
-
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 
 if TYPE_CHECKING:
     from orgcal.operations.status import Status, TenantStatus
 
 
-def status(
-    stack: StackOption = "dev",
-    as_json: JsonOption = False,
-) -> None:
+def status(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Tell where a stack stands; exit 1 on drift, or if a credential ends within 30 days."""
     from orgcal.operations.status import read_status
 
     with open_stack(stack) as opened:
         report = read_status(opened)
-    print_result(report.as_json(), as_lines(report), as_json=as_json)
-    if not report.ok:
-        raise typer.Exit(1)
+    print_result(report.as_json(), as_lines(report), as_json=as_json, ok=report.ok)
 
 
 def as_lines(report: Status) -> Iterator[str]:
@@ -43,10 +36,8 @@ def as_lines(report: Status) -> Iterator[str]:
             yield from _permissions(report, tenant)
         if tenant.note:
             yield f"    {tenant.note}"
-    for line in report.drift:
-        yield f"  DRIFT  {line}"
-    for line in report.unknown:
-        yield f"  unknown  {line}"
+    yield from (f"  DRIFT  {line}" for line in report.drift)
+    yield from (f"  unknown  {line}" for line in report.unknown)
     yield "all is well" if report.ok else "something is to be done"
 
 
@@ -55,15 +46,9 @@ def _permissions(report: Status, tenant: TenantStatus) -> Iterator[str]:
     names = sorted({*report.declared, *(tenant.granted or ()), *(tenant.effective or ())})
     width = max(map(len, names))
     for name in names:
-        states = [
-            "declared" if name in report.declared else "-",
-            _mark("granted", name, tenant.granted),
-            _mark("effective", name, tenant.effective),
-        ]
-        yield f"    {name:<{width}}  {states[0]:<9} {states[1]:<8} {states[2]}"
+        declared, granted = _mark("declared", name, report.declared), _mark("granted", name, tenant.granted)
+        yield f"    {name:<{width}}  {declared:<9} {granted:<8} {_mark('effective', name, tenant.effective)}"
 
 
 def _mark(word: str, name: str, names: tuple[str, ...] | None) -> str:
-    if names is None:
-        return "?"
-    return word if name in names else "-"
+    return "?" if names is None else word if name in names else "-"

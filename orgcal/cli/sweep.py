@@ -41,13 +41,14 @@ def sweep(
 
     age = parse_duration(older_than, "--older-than") if older_than else None
     with open_stack(stack) as opened:
-        clean = _sweep_own(opened, yes, as_json) if age is None else _sweep_previews(opened, age, yes, as_json)
-    if not clean:
-        raise typer.Exit(1)
+        if age is None:
+            _sweep_own(opened, yes, as_json)
+        else:
+            _sweep_previews(opened, age, yes, as_json)
 
 
-def _sweep_own(stack: OpenStack, yes: bool, as_json: bool) -> bool:
-    """What the stack itself left; whether nothing of it is left."""
+def _sweep_own(stack: OpenStack, yes: bool, as_json: bool) -> None:
+    """What the stack itself left."""
     from orgcal.operations.sweep import connector_client_id, find_orphans, remove_orphan
 
     stack.runner.select()
@@ -59,8 +60,8 @@ def _sweep_own(stack: OpenStack, yes: bool, as_json: bool) -> bool:
         for orphan in removable if yes else []:
             remove_orphan(graph, orphan)
     result = {"removed": yes, "orphans": [orphan.as_json() for orphan in orphans]}
-    print_result(result, _orphan_lines(stack.name, orphans, yes), as_json=as_json)
-    return len(orphans) == len(removable) and (yes or not removable)
+    clean = len(orphans) == len(removable) and (yes or not removable)
+    print_result(result, _orphan_lines(stack.name, orphans, yes), as_json=as_json, ok=clean)
 
 
 def _orphan_lines(stack: str, orphans: Sequence[Orphan], yes: bool) -> Iterator[str]:
@@ -75,8 +76,8 @@ def _orphan_lines(stack: str, orphans: Sequence[Orphan], yes: bool) -> Iterator[
         yield f"remove them: orgcal sweep --stack {stack} --yes (applications stay in the recycle bin for 30 days)"
 
 
-def _sweep_previews(stack: OpenStack, age: timedelta, yes: bool, as_json: bool) -> bool:
-    """What ephemeral stacks left whose state is gone; whether nothing of it is left."""
+def _sweep_previews(stack: OpenStack, age: timedelta, yes: bool, as_json: bool) -> None:
+    """What ephemeral stacks left whose state is gone."""
     from orgcal.operations import orphaned_previews as previews
 
     settings, platform = stack.settings, stack.platform()
@@ -102,8 +103,8 @@ def _sweep_previews(stack: OpenStack, age: timedelta, yes: bool, as_json: bool) 
         ],
         "deployed": stacks.deployed,
     }
-    print_result(result, _preview_lines(stack.name, stacks, kept, yes), as_json=as_json)
-    return not kept and (yes or not stacks.orphaned)
+    clean = not kept and (yes or not stacks.orphaned)
+    print_result(result, _preview_lines(stack.name, stacks, kept, yes), as_json=as_json, ok=clean)
 
 
 def _preview_lines(origin: str, stacks: EphemeralStacks, kept: Mapping[str, str], yes: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgcal.tenants.model import LogEntry, Tenant
+    from orgcal.tenants.model import LogEntry
 
 app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help=True)
 
@@ -36,11 +36,10 @@ def add(
         endpoints = opened.endpoints
         with new_session(endpoints) as session:
             tenant_id = resolve_tenant(endpoints, tenant, session)
-        domain = "" if is_guid(tenant) else tenant.lower()
         known = opened.registry.get(tenant_id)
-        kept = (known.name, known.domain) if known else ("", "")
-        domain = domain or kept[1]
-        added = opened.registry.add(tenant_id, name or kept[0] or domain or tenant_id, domain=domain)
+        kept_name, kept_domain = (known.name, known.domain) if known else ("", "")
+        domain = kept_domain if is_guid(tenant) else tenant.lower()
+        added = opened.registry.add(tenant_id, name or kept_name or domain or tenant_id, domain=domain)
     lines = [
         f"{added.name} ({added.tenant_id}) is {added.state.value}",
         f"  next: orgcal consent link {domain or added.tenant_id} --stack {stack}",
@@ -174,12 +173,6 @@ def log(
                 when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
                 what = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"
                 typer.echo(f"{when}  {entry.operator}  {what}")
-
-
-def print_tenant(tenant: Tenant) -> None:
-    """One line about an organisation."""
-    reason = f" ({tenant.reason})" if tenant.reason else ""
-    typer.echo(f"{tenant.name}: {tenant.state.value}{reason}")
 
 
 def _detail(entry: LogEntry) -> str:

@@ -67,31 +67,24 @@ def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterato
 
 def write_down(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> CheckedTenant:
     """Bring the registry up to a probe."""
-    if _change(service, tenant, probe) is None:
-        return CheckedTenant(tenant, tenant.state, probe)
-    # The registry may have changed meanwhile, as by a consent that was just proved: decide by its state now.
-    known = service.registry.get(tenant.tenant_id) or tenant
-    change = _change(service, known, probe)
-    if known.state is State.REMOVED or change is None:
-        return CheckedTenant(known, tenant.state, probe)
-    state, reason, changed = change
-    return CheckedTenant(
-        service.registry.set_state(known.tenant_id, state, reason=reason, **changed), tenant.state, probe
-    )
+    known = tenant
+    if _changed(service, tenant, probe):
+        # The registry may have changed meanwhile, as by a consent that was just proved: decide by its state now.
+        known = service.registry.get(tenant.tenant_id) or tenant
+        changed = _changed(service, known, probe)
+        if changed and known.state is not State.REMOVED:
+            known = service.registry.set_state(known.tenant_id, **changed)
+    return CheckedTenant(known, tenant.state, probe)
 
 
-def _change(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> tuple[State, str, dict[str, Any]] | None:
-    """State, reason and fields that follow from a probe; None where all is as it was."""
+def _changed(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> dict[str, Any]:
+    """State, reason and other fields that follow from a probe; empty where all is as it was."""
     state, reason = next_state(tenant, probe)
-    changed: dict[str, Any] = {}
+    fields: dict[str, Any] = {"state": state, "reason": reason}
     if probe.access == "granted":
-        if tenant.permission_hash != service.outputs.permission_hash:
-            changed["permission_hash"] = service.outputs.permission_hash
-        if tenant.consented_at is None:
-            changed["consented_at"] = service.registry.now()
-    if (state, reason) == (tenant.state, tenant.reason) and not changed:
-        return None
-    return state, reason, changed
+        fields["permission_hash"] = service.outputs.permission_hash
+        fields["consented_at"] = tenant.consented_at or service.registry.now()
+    return fields if any(getattr(tenant, name) != value for name, value in fields.items()) else {}
 
 
 class RememberedCredential:

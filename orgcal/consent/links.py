@@ -30,23 +30,16 @@ def checked_redirect_uri(outputs: StackOutputs) -> str:
     Raises:
         UsageError: the stack has none, it is not registered, or it is not https outside the emulator.
     """
-    uri = outputs.consent_redirect_uri
+    uri, where = outputs.consent_redirect_uri, "orgcal:consent.public_url"
     if not uri:
-        raise UsageError(
-            "the stack has no consent callback of ours",
-            where="orgcal:consent.public_url",
-            repair="set orgcal:consent.public_url to https://YOUR.HOST/consent/callback, then pulumi up",
-        )
+        repair = f"set {where} to https://YOUR.HOST/consent/callback, then pulumi up"
+        raise UsageError("the stack has no consent callback of ours", where=where, repair=repair)
     if uri not in outputs.redirect_uris:
-        raise UsageError(
-            f"{uri} is not among the application's redirect URIs", where="orgcal:consent.public_url", repair="pulumi up"
-        )
+        what = f"{uri} is not among the application's redirect URIs"
+        raise UsageError(what, where=where, repair="pulumi up")
     if outputs.cloud != "emulator" and urlsplit(uri).scheme != "https":
-        raise UsageError(
-            f"the callback {uri} is not https, and answers about consent would travel in the open",
-            where="orgcal:consent.public_url",
-            repair="put a proxy that speaks https before `orgcal consent serve`",
-        )
+        what = f"the callback {uri} is not https, and answers about consent would travel in the open"
+        raise UsageError(what, where=where, repair="put a proxy that speaks https before `orgcal consent serve`")
     return uri
 
 

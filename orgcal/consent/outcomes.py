@@ -59,28 +59,22 @@ _OUTCOMES = {
 
 
 def read_answer(query: Sequence[tuple[str, str]]) -> CallbackAnswer:
-    """Read the query of a callback.
-
-    Args:
-        query: names and values as they came; hostile until proved otherwise.
-    """
-    values: dict[str, list[str]] = {}
-    for name, value in query:
-        values.setdefault(name, []).append(value)
+    """Read the query of a callback: names and values as they came, hostile until proved otherwise."""
+    names = {name for name, _ in query}
 
     def single(name: str) -> str:
-        given = values.get(name, [])
+        given = [value for each, value in query if each == name]
         return given[0] if len(given) == 1 else ""
 
     state = single("state")
     if len(state) > MAX_STATE:
         state = ""
     tenant = single("tenant").strip().lower()
-    if "error" in values or "error_description" in values or "error_subcode" in values:
+    if names & {"error", "error_description", "error_subcode"}:
         outcome, code = _read_error(single("error"), single("error_description"), single("error_subcode"))
         return CallbackAnswer(state, outcome, tenant if is_guid(tenant) else "", code)
     agreed = single("admin_consent").lower() == "true"
-    if not agreed or ("tenant" in values and not is_guid(tenant)):
+    if not agreed or ("tenant" in names and not is_guid(tenant)):
         return CallbackAnswer(state, None)
     return CallbackAnswer(state, ConsentOutcome.PROVING, tenant)
 

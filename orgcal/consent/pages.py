@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
+from typing import Literal
 
 import jinja2
 
@@ -35,8 +36,7 @@ class Page:
     title: str
     paragraphs: tuple[str, ...]
     steps: tuple[str, ...] = ()
-    mark: str = "bad"
-    symbol: str = "✕"
+    mark: Literal["good", "wait", "bad"] = "bad"
     status: int = 200
 
 
@@ -51,7 +51,6 @@ PAGES: Mapping[ConsentOutcome, Page] = {
             "To take the consent back, open Enterprise applications in the Microsoft Entra admin center.",
         ),
         mark="good",
-        symbol="✓",
     ),
     ConsentOutcome.PROVING: Page(
         "Working on it",
@@ -61,7 +60,6 @@ PAGES: Mapping[ConsentOutcome, Page] = {
         ),
         ("Keep it open to see the result, or close it: your answer is recorded, and we go on without it.",),
         mark="wait",
-        symbol="…",
     ),
     ConsentOutcome.DECLINED: Page(
         "Not connected: the request was declined",
@@ -92,7 +90,6 @@ PAGES: Mapping[ConsentOutcome, Page] = {
             "If an administrator has withdrawn the consent meanwhile, ask for a new link.",
         ),
         mark="wait",
-        symbol="…",
     ),
     ConsentOutcome.FAILED: Page(
         "Not connected",
@@ -126,31 +123,20 @@ PAGES: Mapping[ConsentOutcome, Page] = {
         ("We cannot record your answer at the moment. Nothing was recorded.",),
         ("Reload this page in a minute, or open the link again: it is still good.",),
         mark="wait",
-        symbol="…",
         status=503,
     ),
 }
 
 
 class Renderer:
-    """Makes HTML of outcomes.
-
-    Args:
-        connector: what the connector is called.
-        permissions: names of the permissions it declares.
-    """
+    """Makes HTML of outcomes, for the connector called so and the names of the permissions that it declares."""
 
     def __init__(self, connector: str, permissions: Sequence[str]) -> None:
         self._connector = connector
         self._permissions = [(name, PURPOSES.get(name, "")) for name in permissions]
 
     def page(self, outcome: ConsentOutcome, *, stylesheet: str, code: str = "") -> str:
-        """The page of `outcome`.
-
-        Args:
-            stylesheet: relative address of the style sheet.
-            code: Microsoft's code, for pages about errors.
-        """
+        """The page of `outcome`, with the relative address of its style sheet; `code` is Microsoft's, about errors."""
         return self._template.render(
             page=PAGES[outcome],
             connector=self._connector,
@@ -167,10 +153,8 @@ class Renderer:
 
     @cached_property
     def _template(self) -> jinja2.Template:
+        loader = jinja2.PackageLoader("orgcal.consent")
         environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("orgcal.consent"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
+            loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
         )
         return environment.get_template("page.html.j2")

@@ -7,7 +7,7 @@ probe is repeated with growing pauses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orgcal.entra.auth import TokenSource
@@ -27,59 +27,43 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 
 
+@dataclass(eq=False)
 class ConsentProber:
     """Probes any tenant for one application; safe to share between threads.
 
-    Args:
-        endpoints: where Entra ID and Graph are.
-        client_id: the application.
-        declared: names of the permissions it declares.
+    Attributes:
+        declared: names of the permissions that the application declares.
         credential: gives the connector's credential, as it is now.
         session: of `new_session(endpoints)`.
         clock: its `sleep` may raise to end a proof.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        client_id: str,
-        declared: frozenset[str],
-        credential: Callable[[], Credential],
-        session: requests.Session,
-        *,
-        clock: Clock | None = None,
-    ) -> None:
-        self._endpoints = endpoints
-        self._client_id = client_id
-        self._declared = declared
-        self._credential = credential
-        self._session = session
-        self._clock = clock
+    endpoints: CloudEndpoints
+    client_id: str
+    declared: frozenset[str]
+    credential: Callable[[], Credential]
+    session: requests.Session
+    clock: Clock
 
     def probe(self, tenant_id: str, *, list_users: bool = False) -> TenantAccess:
-        """The access to a tenant as it is now.
-
-        Args:
-            tenant_id: of the tenant.
-            list_users: also list one user, if the permission for that is effective.
-        """
+        """The access to a tenant as it is now; `list_users` also lists one user, if a permission for that is there."""
         try:
-            credential = self._credential()
+            credential = self.credential()
         except OrgcalError as error:
             return TenantAccess("unknown", error.what, error.repair, error=error)
-        tokens = TokenSource(self._endpoints, tenant_id, self._client_id, credential, self._session)
-        access = probe_tenant(self._endpoints, tokens, self._session, self._client_id, self._declared)
+        tokens = TokenSource(self.endpoints, tenant_id, self.client_id, credential, self.session)
+        access = probe_tenant(self.endpoints, tokens, self.session, self.client_id, self.declared)
         if access.access == "granted" and list_users and (access.effective or frozenset()) & READS_USERS:
             return replace(access, users_readable=self._lists_users(tokens))
         return access
 
     def prove(self, tenant_id: str, *, patience_s: float = PATIENCE_S) -> TenantAccess:
         """As `probe`, repeated until everything is granted or `patience_s` is over; the last answer."""
-        patience = Patience(patience_s, self._clock, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+        patience = Patience(patience_s, self.clock, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
         return patience.until(lambda access: access.access == "granted", lambda: self.probe(tenant_id, list_users=True))
 
     def _lists_users(self, tokens: TokenSource) -> bool:
-        graph = GraphClient(self._endpoints, tokens, self._session, budget_s=10.0)
+        graph = GraphClient(self.endpoints, tokens, self.session, budget_s=10.0)
         try:
             return isinstance(graph.get("/users", {"$select": "id", "$top": "1"}).get("value"), list)
         except OrgcalError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.entra.probe import TenantAccess
 from orgcal.errors import OrgcalError
+from orgcal.platforms import open_platform
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import ACTIVE, Link, State, Tenant
 from orgcal.tenants.registry import Registry
@@ -24,12 +25,7 @@ def state_after_consent(tenant: Tenant, probe: TenantAccess) -> tuple[State, str
 
 
 def next_state(tenant: Tenant, probe: TenantAccess) -> tuple[State, str]:
-    """The state that follows from a probe, and why.
-
-    Args:
-        tenant: as the registry has it.
-        probe: of the organisation.
-    """
+    """The state that follows from a probe of an organisation that the registry has as `tenant`, and why."""
     if probe.access == "no tenant":
         return State.FAILED, probe.sentence
     if probe.access == "granted":
@@ -43,56 +39,33 @@ def next_state(tenant: Tenant, probe: TenantAccess) -> tuple[State, str]:
     return tenant.state, tenant.reason
 
 
-class Recorder:
-    """Keeps registry and platform up to the proofs of one connector.
+def record(registry: Registry, link: Link, probe: TenantAccess) -> None:
+    """Write down the proof that followed the use of `link`."""
+    tenant = registry.wanted(link.tenant_id)
+    state, reason = state_after_consent(tenant, probe)
+    granted: dict[str, Any] = {}
+    if probe.access == "granted":
+        granted = {"permission_hash": link.permission_hash, "consented_at": registry.now()}
+    if granted or (state, reason) != (tenant.state, tenant.reason):
+        registry.set_state(link.tenant_id, state, reason=reason, action="consent", **granted)
 
-    Args:
-        registry: of its customer tenants.
-        outputs: of its stack.
-        environ: the process environment.
-    """
 
-    def __init__(self, registry: Registry, outputs: StackOutputs, environ: Mapping[str, str]) -> None:
-        self._registry = registry
-        self._outputs = outputs
-        self._environ = environ
+def record_refusal(registry: Registry, link: Link, code: str) -> None:
+    """Write down that Entra ID answered with an error that no administrator chose."""
+    tenant = registry.wanted(link.tenant_id)
+    if tenant.state in (State.INVITED, State.FAILED):  # others keep the access that they have
+        reason = f"Entra ID answered the consent with {code}"
+        registry.set_state(link.tenant_id, State.FAILED, reason=reason, action="consent")
 
-    def record(self, link: Link, probe: TenantAccess) -> tuple[ConsentOutcome, str]:
-        """Write down the proof that followed the use of `link`; how it ended, and why if it did not end well."""
-        tenant = self._registry.wanted(link.tenant_id)
-        state, reason = state_after_consent(tenant, probe)
-        if probe.access != "granted":
-            if (state, reason) != (tenant.state, tenant.reason):
-                self._registry.set_state(link.tenant_id, state, reason=reason, action="consent")
-            return ConsentOutcome.NOT_ARRIVED, probe.sentence
-        self._registry.set_state(
-            link.tenant_id,
-            state,
-            reason=reason,
-            action="consent",
-            permission_hash=link.permission_hash,
-            consented_at=self._registry.now(),
-        )
-        self._register(link.tenant_id)
-        return ConsentOutcome.DONE, ""
 
-    def refused(self, link: Link, code: str) -> None:
-        """Write down that Entra ID answered with an error that no administrator chose."""
-        tenant = self._registry.wanted(link.tenant_id)
-        if tenant.state in (State.INVITED, State.FAILED):  # others keep the access that they have
-            reason = f"Entra ID answered the consent with {code}"
-            self._registry.set_state(link.tenant_id, State.FAILED, reason=reason, action="consent")
-
-    def _register(self, tenant_id: str) -> None:
-        """Tell a platform that keeps organisations; its refusal does not undo the consent, and is in the log."""
-        from orgcal.platforms import open_platform
-
-        result, detail = "registered", ""
-        try:
-            platform = open_platform(self._outputs.platform, self._environ)
-            if platform.capabilities.connections != "registered":
-                return
-            platform.register_connection(self._outputs.connector_key, tenant_id)
-        except OrgcalError as error:
-            result, detail = "refused", error.what
-        self._registry.note("platform", tenant_id, result, detail=detail)
+def register(registry: Registry, outputs: StackOutputs, environ: Mapping[str, str], tenant_id: str) -> None:
+    """Tell a platform that keeps organisations; its refusal does not undo the consent, and is in the log."""
+    result, detail = "registered", ""
+    try:
+        platform = open_platform(outputs.platform, environ)
+        if platform.capabilities.connections != "registered":
+            return
+        platform.register_connection(outputs.connector_key, tenant_id)
+    except OrgcalError as error:
+        result, detail = "refused", error.what
+    registry.note("platform", tenant_id, result, detail=detail)

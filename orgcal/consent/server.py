@@ -8,6 +8,7 @@ GET <beside>/style.css
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -57,15 +59,12 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
         self._app = app
-        extra = {"Strict-Transport-Security": "max-age=31536000"} if https else {}
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in {**HEADERS, **extra}.items()]
+        self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                named = {name for name, _ in self._headers}
-                kept = [pair for pair in message["headers"] if pair[0].lower() not in named]
-                message["headers"] = [*kept, *self._headers]
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -143,7 +142,6 @@ def serving(service: ConsentService, port: int | None = None) -> Iterator[Consen
     """Receive callbacks on a loopback port while the context lasts; links made in it lead there.
 
     Args:
-        service: whose callbacks.
         port: of the redirect URI unless given; where that is taken, a free one, as Entra ID ignores the port of
             localhost.
     """
@@ -178,7 +176,6 @@ def serve_here(
     """Serve on 127.0.0.1 until the process is asked to end.
 
     Args:
-        service: whose callbacks.
         port: to listen on; that of the redirect URI unless given.
         trusted_proxies: addresses whose forwarded headers count.
         on_listening: called with the address as soon as connections are accepted.
@@ -233,21 +230,14 @@ class _Server(uvicorn.Server):
 
 def _listen(port: int, *, fall_back: bool) -> socket.socket:
     """A listening socket on 127.0.0.1."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        try:
-            listening.bind(("127.0.0.1", port))
-        except OSError:
-            if not fall_back:
-                raise
-            listening.bind(("127.0.0.1", 0))
-        listening.listen()  # whoever is told of it may connect before the server has started
+        # It listens at once: whoever is told of it may connect before the server has started.
+        return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        listening.close()
+        if fall_back:
+            return _listen(0, fall_back=False)
         raise UsageError(
-            f"port {port} cannot be used ({error.strerror})",
+            f"port {port} cannot be used ({os.strerror(error.errno or 0)})",
             where="orgcal consent serve",
             repair="end what uses it, or choose another with --port",
         ) from error
-    return listening

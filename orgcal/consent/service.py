@@ -7,15 +7,18 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from orgcal.consent import links as consent_links
 from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome
 from orgcal.consent.proof import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S, ConsentProber
-from orgcal.consent.recording import Recorder
+from orgcal.consent.recording import record, record_refusal, register
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.probe import TenantAccess
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
 from orgcal.patience import Clock, Patience
@@ -23,7 +26,7 @@ from orgcal.platforms import capabilities_of, open_platform
 from orgcal.platforms.model import StartsConsent
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants import links
-from orgcal.tenants.model import Link, Tenant
+from orgcal.tenants.model import JsonRecord, Link, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 from verify import Options
 from verify.credentials import find_credential
@@ -44,7 +47,7 @@ class _Closed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentLink:
+class ConsentLink(JsonRecord):
     """A link for one organisation's administrator.
 
     Attributes:
@@ -56,25 +59,11 @@ class ConsentLink:
     """
 
     tenant_id: str
-    url: str
+    url: str = field(repr=False)
     expires_at: datetime
     handle: str
-    message: str
+    message: str = field(repr=False)
     made_by: Literal["orgcal", "platform"] = "orgcal"
-
-    def as_json(self) -> dict[str, str]:
-        """As a JSON object, address included."""
-        return {
-            "tenant_id": self.tenant_id,
-            "url": self.url,
-            "expires_at": self.expires_at.isoformat(),
-            "handle": self.handle,
-            "message": self.message,
-            "made_by": self.made_by,
-        }
-
-    def __repr__(self) -> str:
-        return f"ConsentLink(tenant_id={self.tenant_id!r}, url=***, handle={self.handle!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +79,6 @@ class ConsentService:
     """Consent for one deployed connector.
 
     Args:
-        registry: of its customer tenants.
-        outputs: of its stack.
-        endpoints: where Entra ID and Graph are.
-        environ: the process environment.
         patience_s: how long grants may take to arrive after an administrator agreed.
     """
 
@@ -112,11 +97,9 @@ class ConsentService:
         self._environ = environ
         self._patience_s = patience_s
         self._session = new_session(endpoints, pool_size=max(_PROBERS, AT_ONCE))
-        self._redirect_uri = ""
         self._closing = threading.Event()
         self._clock = Clock(sleep=self._pause)
         self.prober = self.new_prober(self.credential)
-        self._recorder = Recorder(registry, outputs, environ)
         self._pool = ThreadPoolExecutor(_PROBERS, thread_name_prefix="proof")
         self._ended = threading.Condition()
 
@@ -129,9 +112,7 @@ class ConsentService:
     def new_prober(self, credential: Callable[[], Credential]) -> ConsentProber:
         """A prober of this connector that takes its credential from `credential`."""
         declared = frozenset(permission.name for permission in self.outputs.permissions)
-        return ConsentProber(
-            self.endpoints, self.outputs.client_id, declared, credential, self._session, clock=self._clock
-        )
+        return ConsentProber(self.endpoints, self.outputs.client_id, declared, credential, self._session, self._clock)
 
     def credential(self) -> Credential:
         """The connector's credential, as it is now.
@@ -146,18 +127,10 @@ class ConsentService:
 
     # --- links ---
 
-    @property
+    @cached_property
     def redirect_uri(self) -> str:
-        """Our callback.
-
-        Raises:
-            UsageError: the stack has none that could be used.
-        """
-        return self._redirect_uri or consent_links.checked_redirect_uri(self.outputs)
-
-    @redirect_uri.setter
-    def redirect_uri(self, uri: str) -> None:
-        self._redirect_uri = uri
+        """Our callback; `UsageError` where the stack has none that could be used. A server on another port sets it."""
+        return consent_links.checked_redirect_uri(self.outputs)
 
     def link(self, tenant: Tenant, *, lifetime: timedelta = consent_links.LIFETIME) -> ConsentLink:
         """A new link for an organisation of the registry; the platform's, where that starts consent itself.
@@ -196,20 +169,18 @@ class ConsentService:
                 repair="make the link in the platform, then: orgcal consent check",
             )
         url, expires_at = platform.consent_link(self.outputs.connector_key, tenant.tenant_id, tenant.name)
-        self.registry.note(
-            "link", tenant.tenant_id, "made", by=str(self.outputs.platform["kind"]), expires_at=expires_at.isoformat()
-        )
+        kind = str(self.outputs.platform["kind"])
+        self.registry.note("link", tenant.tenant_id, "made", by=kind, expires_at=expires_at.isoformat())
         message = self._message(tenant, url, expires_at)
         return ConsentLink(tenant.tenant_id, url, expires_at, "", message, "platform")
 
     def _message(self, tenant: Tenant, url: str, expires_at: datetime) -> str:
-        permissions = [permission.name for permission in self.outputs.permissions]
         return consent_links.message(
             organisation=tenant.name,
             connector=self.outputs.connector_name,
             url=url,
             expires_at=expires_at,
-            permissions=permissions,
+            permissions=[permission.name for permission in self.outputs.permissions],
         )
 
     # --- callbacks ---
@@ -217,8 +188,7 @@ class ConsentService:
     def answered(self, answer: CallbackAnswer) -> links.Spent | ConsentOutcome:
         """Take Entra ID's answer: use up the link it belongs to, and begin the proof if it says yes.
 
-        Args:
-            answer: read from the callback; nothing in it is believed but the state, and that only once.
+        Nothing in the answer is believed but the state, and that only once.
 
         Returns:
             The used link, whose result page shows how it goes on; or the page to show at once.
@@ -252,11 +222,6 @@ class ConsentService:
             self._pool.submit(self._prove, link)
         return len(waiting)
 
-    def result(self, handle: str) -> ConsentResult | None:
-        """What the result page with this handle shows; None if there is none."""
-        link = links.by_result(self.registry, handle)
-        return None if link is None else _result(link)
-
     def wait_for(self, handle: str, timeout_s: float) -> ConsentResult:
         """How the link `ConsentLink.handle` ended, or how it stands after `timeout_s`.
 
@@ -277,9 +242,14 @@ class ConsentService:
         )
 
     def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
-        """As `result`, but waits up to `timeout_s` while the proof goes on."""
+        """What the result page `handle` shows, after up to `timeout_s` while a proof goes on; None if there is none."""
+
+        def look_up() -> ConsentResult | None:
+            link = links.by_result(self.registry, handle)
+            return None if link is None else _result(link)
+
         return self._until_ended(timeout_s).until(
-            lambda result: result is None or result.outcome is not ConsentOutcome.PROVING, lambda: self.result(handle)
+            lambda result: result is None or result.outcome is not ConsentOutcome.PROVING, look_up
         )
 
     def _until_ended(self, timeout_s: float) -> Patience:
@@ -296,7 +266,7 @@ class ConsentService:
     def _prove(self, link: Link) -> None:
         try:
             probe = self.prober.prove(link.tenant_id, patience_s=self._patience_s)
-            self._write_down(lambda: self._finish(link, *self._recorder.record(link, probe)))
+            self._write_down(lambda: self._record(link, probe))
         except _Closed:
             return  # the link stays unfinished, and the next service goes on with it
         except Exception:  # noqa: BLE001  # nobody else would see it
@@ -304,18 +274,24 @@ class ConsentService:
             _LOG.exception("the proof for link %s broke", link.state_hash[:8])
             self._write_down(lambda: self._finish(link, ConsentOutcome.FAILED, "internal"))
 
+    def _record(self, link: Link, probe: TenantAccess) -> None:
+        record(self.registry, link, probe)
+        if probe.access != "granted":
+            self._finish(link, ConsentOutcome.NOT_ARRIVED, probe.sentence)
+            return
+        register(self.registry, self.outputs, self._environ, link.tenant_id)
+        self._finish(link, ConsentOutcome.DONE)
+
     def _refuse(self, link: Link, outcome: ConsentOutcome, code: str) -> None:
         """Write down an answer that says no."""
 
         def write() -> None:
             if outcome is ConsentOutcome.FAILED:
-                self._recorder.refused(link, code)
+                record_refusal(self.registry, link, code)
             self._finish(link, outcome, code)
 
-        try:
+        with suppress(_Closed):
             self._write_down(write)
-        except _Closed:
-            return
 
     def _write_down(self, write: Callable[[], None]) -> None:
         """Write, however long the database is away: what was proved must not be lost."""

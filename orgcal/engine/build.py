@@ -87,7 +87,6 @@ def build_engine(
     """Build engine and language host and make them the cached ones. Only to be called while the cache is locked.
 
     Args:
-        cache: where they go.
         environ: the user's environment; GOPROXY, proxies and certificates in it are honoured.
         progress: told why, how long, how much disk, and what is going on. If it raises, the build ends.
         reason: why it has to be built, as half a sentence.
@@ -116,12 +115,12 @@ def build_engine(
         progress.say(f"engine: building with go {found.version}")
         out = staging / "bin"
         out.mkdir()
-        workshop = _Workshop(staging, found, environ, _Meter(progress))
+        workshop = _Workshop(staging, found, environ, progress)
         at_once(
             lambda stop: workshop.build("languagehost", _HOST_PACKAGE, out, LANGUAGE_HOST_VERSION, stop),
             lambda stop: workshop.build("pulumi", _ENGINE_PACKAGE, out, PULUMI_VERSION, stop),
         )
-        sdk = workshop.module_dir("pulumi", _SDK)
+        sdk = workshop.sdk_dir()
         for script in _SCRIPTS:
             shutil.copyfile(sdk / script, out / Path(script).name)
         cache.publish(out, source="build", recipe=recipe_digest())
@@ -135,8 +134,7 @@ class _Stopped(Exception):
 def at_once(*jobs: Callable[[threading.Event], None]) -> None:
     """Run the jobs at the same time; the first that fails ends the others, and its exception is raised.
 
-    Args:
-        jobs: each is given an event and has to end soon after that is set.
+    Each job is given an event and has to end soon after that is set.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(len(jobs)) as pool:
@@ -149,11 +147,13 @@ def at_once(*jobs: Callable[[threading.Event], None]) -> None:
 
 
 class _Workshop:
-    """One build: its private Go caches, its environment, its commands."""
+    """One build: its private Go caches, its environment, its commands, whose lines become progress."""
 
-    def __init__(self, staging: Path, toolchain: Toolchain, environ: Mapping[str, str], meter: _Meter) -> None:
+    def __init__(self, staging: Path, toolchain: Toolchain, environ: Mapping[str, str], progress: Progress) -> None:
         self._go = str(toolchain.go)
-        self._meter = meter
+        self._progress = progress
+        self._started = time.monotonic()
+        self._downloaded = self._compiled = 0
         self._env = go_environment(environ, staging, toolchain)
         for name in ("GOMODCACHE", "GOCACHE", "GOTMPDIR", "GOPATH"):
             Path(self._env[name]).mkdir()
@@ -172,9 +172,9 @@ class _Workshop:
         # fmt: on
         self._run(module, build, {}, stop)
 
-    def module_dir(self, module: str, path: str) -> Path:
-        """Where the sources of the module `path` lie."""
-        return Path(self._run(module, ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path]).last_words)
+    def sdk_dir(self) -> Path:
+        """Where the sources of the engine's SDK lie."""
+        return Path(self._run("pulumi", ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", _SDK]).last_words)
 
     def _run(
         self,
@@ -186,14 +186,17 @@ class _Workshop:
         def tick(_: float) -> None:
             if stop and stop.is_set():
                 raise _Stopped
-            self._meter.show()
+            self._progress.pulse(
+                f"engine: {in_words(time.monotonic() - self._started)}: {self._downloaded} modules downloaded, "
+                f"{self._compiled} packages compiled ({min(99, 100 * self._compiled // _PACKAGES)} %)"
+            )
 
         ended = run_child(
             [self._go, *arguments],
             env={**self._env, **(settings or {})},
             cwd=RECIPE / module,
             limit_s=_LIMIT_S,
-            on_line=self._meter.line,
+            on_line=self._count,
             on_tick=tick,
         )
         if ended.status != 0:
@@ -204,27 +207,11 @@ class _Workshop:
             )
         return ended
 
-
-class _Meter:
-    """Turns the lines of both builds into progress."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._started = time.monotonic()
-        self._downloaded = 0
-        self._compiled = 0
-
-    def line(self, line: str) -> None:
+    def _count(self, line: str) -> None:
         if line.startswith("go: downloading"):
             self._downloaded += 1
         elif "/" in line and " " not in line:
             self._compiled += 1
-
-    def show(self) -> None:
-        self._progress.pulse(
-            f"engine: {in_words(time.monotonic() - self._started)}: {self._downloaded} modules downloaded, "
-            f"{self._compiled} packages compiled ({min(99, 100 * self._compiled // _PACKAGES)} %)"
-        )
 
 
 def go_environment(environ: Mapping[str, str], staging: Path, toolchain: Toolchain) -> dict[str, str]:

@@ -48,11 +48,7 @@ class Manifest:
 
 
 class EngineCache:
-    """The cached engine of one version for this platform.
-
-    Args:
-        environ: ORGCAL_CACHE_DIR names the cache directory; otherwise it is the user's cache directory.
-    """
+    """The cached engine of one version for this platform, below `cache_dir(environ)`."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.root = cache_dir(environ) / "engine"

@@ -28,7 +28,6 @@ class ProcessResult:
         status: its exit status; 128 + N where signal N ended it.
         tail: its last lines, standard output and standard error together.
         timed_out: whether we ended it because its time was over.
-        seconds: how long it ran.
     """
 
     status: int
@@ -59,7 +58,6 @@ def run_child(
     Args:
         command: program and arguments; no secrets, since everybody can read a process list.
         env: its whole environment.
-        cwd: its working directory.
         limit_s: after so many seconds the command and all its children are killed.
         on_line: called with each line of its output; if it raises, the command is killed.
         on_tick: called at least about every second with the seconds passed.
@@ -81,8 +79,7 @@ def run_child(
     assert process.stdout is not None
     reader = threading.Thread(target=_read_into, args=(process.stdout, lines), daemon=True)
     reader.start()
-    timed_out = False
-    left_alone = False
+    timed_out = left_alone = False
     try:
         while True:
             passed = time.monotonic() - started
@@ -109,6 +106,22 @@ def run_child(
         reader.join(timeout=1.0)
         process.stdout.close()
     return ProcessResult(status, tuple(tail), timed_out, time.monotonic() - started)
+
+
+def output_of(command: Sequence[str], environ: Mapping[str, str], *, limit_s: float = 20.0) -> str:
+    """What a short command prints; empty where it does not start, or takes longer."""
+    try:
+        return subprocess.run(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
 
 
 def _read_into(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:

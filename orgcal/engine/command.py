@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orgcal.engine.runner_tokens import renew_tokens
@@ -24,12 +24,9 @@ resources, the other prints secrets into what we may show."""
 class CommandResult:
     """What the engine printed, which may hold secrets, and its exit code."""
 
-    out: str
-    err: str
+    out: str = field(repr=False)
+    err: str = field(repr=False)
     code: int
-
-    def __repr__(self) -> str:
-        return f"CommandResult(code={self.code})"
 
 
 def run_engine(
@@ -44,12 +41,8 @@ def run_engine(
     """Run `pulumi words` to its end; it is never asked a question.
 
     Args:
-        pulumi: the engine's program.
         words: its arguments; no secrets, since everybody can read a process list.
-        cwd: its working directory.
         environ: its whole environment, but for what is `WITHHELD`.
-        on_output: told each line of its standard output.
-        on_error: told each line of its standard error.
 
     Raises:
         UsageError: the environment names half a login, or what cannot be used.

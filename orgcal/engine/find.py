@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orgcal.engine.build import build_engine, recipe_digest
-from orgcal.engine.cache import EngineCache, Manifest
+from orgcal.engine.cache import EngineCache
+from orgcal.engine.child import output_of
 from orgcal.engine.installer import install_engine, installer_answers
 from orgcal.engine.progress import Progress
 from orgcal.engine.versions import PULUMI_VERSION, engine_version_fits
@@ -41,13 +41,6 @@ class Engine:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class EngineMissing:
-    """There is no engine (yet): `reason` says in half a sentence why."""
-
-    reason: str
-
-
 def find_engine(environ: Mapping[str, str] | None = None, *, progress: Progress | None = None) -> Engine:
     """The engine to use; installed or built first if there is none, which takes minutes.
 
@@ -68,17 +61,17 @@ def find_engine(environ: Mapping[str, str] | None = None, *, progress: Progress 
     choice = _choice(environ)
     if choice == "path":
         raise EngineError(
-            f"{ENGINE_VARIABLE}=path, and {engine.reason}",
+            f"{ENGINE_VARIABLE}=path, and {engine}",
             repair=f"install Pulumi {PULUMI_VERSION} or newer, or unset {ENGINE_VARIABLE}",
         )
     cache = EngineCache(environ)
     with cache.locked(progress):
         engine = look_for_engine(environ)  # another process may have made it while we waited
-        if isinstance(engine, EngineMissing):
-            _make(cache, environ, progress, choice, engine.reason)
+        if isinstance(engine, str):
+            _make(cache, environ, progress, choice, engine)
             engine = look_for_engine(environ)
-    if isinstance(engine, EngineMissing):
-        raise EngineError(f"the engine was made and still cannot be used: {engine.reason}", where=str(cache.home))
+    if isinstance(engine, str):
+        raise EngineError(f"the engine was made and still cannot be used: {engine}", where=str(cache.home))
     return engine
 
 
@@ -88,13 +81,10 @@ def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path)
     `make setup` calls this while it installs the packages. Pulumi's installer is one of them.
 
     Args:
-        environ: as for `find_engine`.
         progress: told what takes long. If it raises, the build ends and leaves nothing.
         python: the Python whose pip fetches Go where there is none.
 
-    Raises:
-        UsageError: ENGINE is none of the choices.
-        EngineError: the engine cannot be built; one sentence says why.
+    Raises as `find_engine` does.
     """
     choice = _choice(environ)
     if choice in ("path", "installer") or isinstance(look_for_engine(environ), Engine):
@@ -105,13 +95,13 @@ def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path)
     cache = EngineCache(environ)
     with cache.locked(progress):
         engine = look_for_engine(environ)
-        if isinstance(engine, EngineMissing):
-            reason = "; ".join(filter(None, (engine.reason, silent)))
+        if isinstance(engine, str):
+            reason = "; ".join(filter(None, (engine, silent)))
             build_engine(cache, environ, progress, reason=reason, python=python)
 
 
-def look_for_engine(environ: Mapping[str, str]) -> Engine | EngineMissing:
-    """The engine to use if there is one already; nothing is fetched or built.
+def look_for_engine(environ: Mapping[str, str]) -> Engine | str:
+    """The engine to use if there is one already, or in half a sentence why not; nothing is fetched or built.
 
     Raises:
         UsageError: ENGINE is none of the choices.
@@ -119,13 +109,11 @@ def look_for_engine(environ: Mapping[str, str]) -> Engine | EngineMissing:
     """
     choice = _choice(environ)
     cache = EngineCache(environ)
-    on_path = _on_path(environ, cache) if choice in ("auto", "path") else EngineMissing(f"{ENGINE_VARIABLE}={choice}")
+    on_path = _on_path(environ, cache) if choice in ("auto", "path") else f"{ENGINE_VARIABLE}={choice}"
     if choice == "path" or isinstance(on_path, Engine):
         return on_path
     cached = _in_cache(cache, choice)
-    if isinstance(cached, Engine):
-        return cached
-    return EngineMissing("; ".join(reason for reason in (on_path.reason, cached.reason) if reason))
+    return cached if isinstance(cached, Engine) else "; ".join(filter(None, (on_path, cached)))
 
 
 def _make(cache: EngineCache, environ: Mapping[str, str], progress: Progress, choice: str, reason: str) -> None:
@@ -156,69 +144,44 @@ def _choice(environ: Mapping[str, str]) -> str:
     return choice
 
 
-def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | EngineMissing:
+def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | str:
     path = environ.get("PATH", "")
     program = shutil.which("pulumi", path=path)
     if not program:
-        return EngineMissing("no pulumi on PATH")
+        return "no pulumi on PATH"
     pulumi = Path(program).absolute()
     if pulumi.parent == cache.bin_dir:  # ours, put there by `orgcal env`: judged by its manifest
-        return EngineMissing("")
-    version = _version_of(pulumi, environ)
+        return ""
+    version = output_of([str(pulumi), "version"], {**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}).strip()
     if not engine_version_fits(version):
-        return EngineMissing(
-            f"{pulumi} is {version or 'no engine that tells its version'}, not {PULUMI_VERSION} or newer"
-        )
+        return f"{pulumi} is {version or 'no engine that tells its version'}, not {PULUMI_VERSION} or newer"
     beside = [pulumi.parent, pulumi.resolve().parent]
     host = shutil.which("pulumi-language-python", path=os.pathsep.join([*map(str, beside), path]))
     if not host:
-        return EngineMissing(f"{pulumi} has no pulumi-language-python beside it")
+        return f"{pulumi} has no pulumi-language-python beside it"
     version = version.removeprefix("v")
     return Engine(pulumi.parent, pulumi, Path(host).absolute(), version, "path", f"Pulumi {version} is on PATH")
 
 
-def _version_of(pulumi: Path, environ: Mapping[str, str]) -> str:
-    try:
-        return subprocess.run(
-            [str(pulumi), "version"],
-            env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=20.0,
-            check=False,
-        ).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-
-
-def _in_cache(cache: EngineCache, choice: str) -> Engine | EngineMissing:
+def _in_cache(cache: EngineCache, choice: str) -> Engine | str:
     manifest = cache.manifest()
     if manifest is None:
-        return EngineMissing("none made yet")
-    unfit = _unfit(manifest, choice)
-    if unfit:
-        return EngineMissing(unfit)
-    damage = cache.damage(manifest)
-    if damage:
-        return EngineMissing(f"the cached engine is damaged ({damage})")
-    bin_dir = cache.bin_dir
-    made = "was built from Go modules" if manifest.source == "build" else "came from Pulumi's installer"
-    return Engine(
-        bin_dir=bin_dir,
-        pulumi=bin_dir / "pulumi",
-        language_host=bin_dir / "pulumi-language-python",
-        version=manifest.version,
-        source=manifest.source,
-        reason=f"Pulumi {manifest.version} {made}",
-    )
-
-
-def _unfit(manifest: Manifest, choice: str) -> str:
+        return "none made yet"
     if choice in ("installer", "build") and manifest.source != choice:
         return f"the cached engine came from {manifest.source}"
     if manifest.source == "build" and manifest.recipe != recipe_digest():
         return "the cached engine was built from other modules"
     if not {"pulumi", "pulumi-language-python", "pulumi-language-python-exec"} <= manifest.files.keys():
         return "the cached engine is not complete"
-    return ""
+    damage = cache.damage(manifest)
+    if damage:
+        return f"the cached engine is damaged ({damage})"
+    made = "was built from Go modules" if manifest.source == "build" else "came from Pulumi's installer"
+    return Engine(
+        bin_dir=cache.bin_dir,
+        pulumi=cache.bin_dir / "pulumi",
+        language_host=cache.bin_dir / "pulumi-language-python",
+        version=manifest.version,
+        source=manifest.source,
+        reason=f"Pulumi {manifest.version} {made}",
+    )

@@ -35,12 +35,8 @@ PulumiCommand.install(root=sys.argv[1], version=semver.VersionInfo.parse(sys.arg
 def installer_answers(environ: Mapping[str, str], *, address: str = ADDRESS, limit_s: float = PROBE_LIMIT_S) -> str:
     """Why Pulumi's installer cannot be reached, in a few words; empty if it can.
 
-    A child asks, so that the limit also holds where resolving the name hangs.
-
-    Args:
-        environ: proxies and certificates in it are honoured.
-        address: what to ask.
-        limit_s: seconds after which silence is an answer.
+    A child asks, so that the limit also holds where resolving the name hangs. Proxies and certificates in `environ` are
+    honoured.
     """
     ended = run_child([sys.executable, "-I", "-c", _PROBE, address], env=environ, cwd=Path("/"), limit_s=limit_s)
     if ended.timed_out:
@@ -59,14 +55,8 @@ def install_engine(
     """Let Pulumi's installer fetch the engine and make it the cached one. Only to be called while the cache is locked.
 
     Args:
-        cache: where it goes.
         environ: proxies and certificates in it are honoured.
-        progress: told what is going on.
-        limit_s: seconds after which the installer is ended.
         script: the Python that runs the installer, given a directory and a version.
-
-    Raises:
-        EngineError: it failed, or did not end in time.
     """
     progress.say(f"engine: fetching Pulumi {PULUMI_VERSION} with its installer, once, into {cache.home}")
     with cache.staging() as staging:

@@ -33,11 +33,7 @@ def login_trouble(
 ) -> tuple[str, str]:
     """Why the plugin cannot log in, in a few words, and how to repair it; both empty if it can.
 
-    Args:
-        engine: finds the plugin, on PATH before its own.
-        environ: of the stack.
-        endpoints: of the stack.
-        tenant_id: the home tenant.
+    The engine finds the plugin, on PATH before its own. `tenant_id` is the home tenant.
     """
     arguments = {
         "environment": endpoints.azuread_environment,

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
@@ -109,14 +110,10 @@ def choose_azuread(
     """The plugin for a stack; the real one is installed first where it is wanted and missing.
 
     Args:
-        engine: installs the real one.
         stack_dir: the stack's own directory; the choice is kept there.
-        cloud: the stack's cloud, such as `emulator`.
-        project_dir: the checkout, which holds the stand-in.
         environ: read are AZUREAD_PLUGIN (`real`, `standin`; `auto` chooses anew; unset keeps the stack's
             choice), PATH and PULUMI_HOME.
         progress: told what takes long; standard error if None.
-        system: as in `sys.platform`.
 
     Raises:
         UsageError: AZUREAD_PLUGIN is none of the choices.
@@ -128,32 +125,25 @@ def choose_azuread(
     kept = kept_choice(stack_dir)
     wanted = asked or kept or "auto"
     by = f"{PLUGIN_VARIABLE}={asked}" if asked in ("real", "standin") else "kept from this stack's first run"
+    real = partial(_real, engine, cloud, environ, progress, again=asked is not None)
     if cloud != "emulator":
         _refuse_standin(wanted, by, environ, cloud)
-        plugin = _real(
-            engine, cloud, environ, progress, again=asked is not None, why="the only one outside the emulator"
-        )
+        plugin = real(why="the only one outside the emulator")
     elif system == "darwin":
         plugin = _standin(project_dir, "Go on macOS does not read SSL_CERT_FILE, so the real one trusts no emulator")
     elif wanted == "standin":
         plugin = _standin(project_dir, by)
     elif wanted == "real":
-        plugin = _real(engine, cloud, environ, progress, again=asked is not None, why=by)
+        plugin = real(why=by)
     else:
-        plugin = _auto(engine, project_dir, environ, progress, again=asked is not None)
+        try:
+            plugin = real(why="it is installed")
+        except EngineError as error:
+            # The engine's own words, in brackets, are for `AZUREAD_PLUGIN=real`; one line says enough here.
+            plugin = _standin(project_dir, error.what.split(" (", 1)[0])
     if plugin.kind != kept:
-        _keep(stack_dir, plugin.kind)
+        write_whole(stack_dir / _KEPT, json.dumps({"plugin": plugin.kind}) + "\n")
     return plugin
-
-
-def _auto(
-    engine: Engine, project_dir: Path, environ: Mapping[str, str], progress: Progress, *, again: bool
-) -> AzureadPlugin:
-    try:
-        return _real(engine, "emulator", environ, progress, again=again, why="it is installed")
-    except EngineError as error:
-        # The engine's own words, in brackets, are for `AZUREAD_PLUGIN=real`; one line says enough here.
-        return _standin(project_dir, error.what.split(" (", 1)[0])
 
 
 def _refuse_standin(wanted: str, by: str, environ: Mapping[str, str], cloud: str) -> None:
@@ -192,7 +182,8 @@ def _real(
         if not trouble:
             trouble = _install(engine, environ, progress)
             if trouble:
-                _remember(failed, trouble)
+                with contextlib.suppress(PlatformError):  # the next run tries again
+                    write_whole(failed, json.dumps({"at": time.time(), "why": trouble}) + "\n")
         if trouble:
             raise EngineError(
                 f"the real one cannot be installed: {trouble}",
@@ -232,11 +223,6 @@ def _remembered(failed: Path) -> str:
         return ""
 
 
-def _remember(failed: Path, why: str) -> None:
-    with contextlib.suppress(PlatformError):  # the next run tries again
-        write_whole(failed, json.dumps({"at": time.time(), "why": why}) + "\n")
-
-
 def _asked(environ: Mapping[str, str]) -> str | None:
     asked = environ.get(PLUGIN_VARIABLE, "")
     if asked not in ("", "real", "standin", "auto"):
@@ -246,7 +232,3 @@ def _asked(environ: Mapping[str, str]) -> str | None:
             repair=f"unset {PLUGIN_VARIABLE}",
         )
     return asked or None
-
-
-def _keep(stack_dir: Path, kind: Kind) -> None:
-    write_whole(stack_dir / _KEPT, json.dumps({"plugin": kind}) + "\n")

@@ -20,7 +20,6 @@ class Progress:
 
     Args:
         stream: where to write; standard error if None, because standard output carries answers.
-        clock: seconds, monotonic.
         beside: reports on work that runs at the same time. The two take turns on its stream, and one
             passing line shows what both do.
     """
@@ -36,15 +35,35 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
-        self._line.say(self, text)
+        line = self._line
+        with line.lock:
+            self._forget()
+            line.write(f"{text}\n")
+            line.last_pulse = line.clock()
 
     def pulse(self, text: str) -> None:
         """Write a passing line, unless the last one is too young."""
-        self._line.pulse(self, text)
+        line = self._line
+        with line.lock:
+            line.doing[self] = text
+            now = line.clock()
+            if now - line.last_pulse < (PULSE_TERMINAL_S if line.terminal else PULSE_LOG_S):
+                return
+            line.last_pulse = now
+            shown = "; ".join(line.doing.values())
+            if line.terminal:
+                line.erase()
+            line.write(shown[:110] if line.terminal else f"{shown}\n")
+            line.passing = line.terminal
 
     def clear(self) -> None:
         """Remove the passing line, if one stands, and what it shows of this work."""
-        self._line.clear(self)
+        with self._line.lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._line.doing.pop(self, None)
+        self._line.erase()
 
 
 class _Line:
@@ -52,48 +71,19 @@ class _Line:
 
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
         self._stream = stream
-        self._clock = clock
-        self._terminal = stream.isatty()
-        self._last_pulse = clock()
-        self._passing = False
-        self._doing: dict[Progress, str] = {}
-        self._lock = threading.Lock()
+        self.clock = clock
+        self.terminal = stream.isatty()
+        self.last_pulse = clock()
+        self.passing = False
+        self.doing: dict[Progress, str] = {}
+        self.lock = threading.Lock()
 
-    def say(self, writer: Progress, text: str) -> None:
-        with self._lock:
-            self._remove(writer)
-            self._write(f"{text}\n")
-            self._last_pulse = self._clock()
+    def erase(self) -> None:
+        if self.passing:
+            self.write("\r\x1b[K")
+            self.passing = False
 
-    def pulse(self, writer: Progress, text: str) -> None:
-        with self._lock:
-            self._doing[writer] = text
-            now = self._clock()
-            if now - self._last_pulse < (PULSE_TERMINAL_S if self._terminal else PULSE_LOG_S):
-                return
-            self._last_pulse = now
-            line = "; ".join(self._doing.values())
-            if self._terminal:
-                self._erase()
-                self._write(line[:110])
-                self._passing = True
-            else:
-                self._write(f"{line}\n")
-
-    def clear(self, writer: Progress) -> None:
-        with self._lock:
-            self._remove(writer)
-
-    def _remove(self, writer: Progress) -> None:
-        self._doing.pop(writer, None)
-        self._erase()
-
-    def _erase(self) -> None:
-        if self._passing:
-            self._write("\r\x1b[K")
-            self._passing = False
-
-    def _write(self, text: str) -> None:
+    def write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
 

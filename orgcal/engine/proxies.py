@@ -22,15 +22,12 @@ _EXCEPTIONS_OF_GRPC = "no_grpc_proxy"
 def loopback_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """What keeps loopback addresses away from the proxies that `environ` names.
 
-    Args:
-        environ: the environment that a child would get.
-
     Returns:
         Variables to set, and variables to remove; nothing where no proxy is set. The user's own exceptions stay, and
         both spellings of `no_proxy` then say the same. Where the user excepts everything (`*`), the proxies are
         removed, which every program understands.
     """
-    proxies = _set_in(environ)
+    proxies = tuple(name for name in _NAMES if environ.get(name))
     if not proxies:
         return {}, ()
     excepted = [entry for name in EXCEPTIONS for entry in _entries(environ.get(name, ""))]
@@ -48,10 +45,6 @@ def proxies_of_loopback(environ: Mapping[str, str]) -> tuple[str, ...]:
     if any(map(_holds_loopback, excepted)):
         return ()
     return tuple(name for name in _OF_GRPC if environ.get(name))
-
-
-def _set_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(name for name in _NAMES if environ.get(name))
 
 
 def _entries(text: str) -> list[str]:

@@ -24,14 +24,9 @@ RENEWED_AFTER_S = 60.0
 
 
 def write_token(cloud: Cloud, environ: Mapping[str, str]) -> tuple[str, Path]:
-    """Ask for a token and write it into a private file of the job.
+    """Ask for a token and write it into a private file of the job; the variable that names the file, and the file.
 
-    Args:
-        cloud: whose login.
-        environ: the job's; `RUNNER_TEMP` says where, `GITHUB_ENV` takes the variable for the steps that follow.
-
-    Returns:
-        The variable that names the file, and the file.
+    `RUNNER_TEMP` says where, `GITHUB_ENV` takes the variable for the steps that follow.
 
     Raises:
         UsageError: there is no issuer, or no directory of the job.
@@ -63,9 +58,6 @@ def write_token(cloud: Cloud, environ: Mapping[str, str]) -> tuple[str, Path]:
 
 def renew_tokens(environ: Mapping[str, str]) -> None:
     """Ask anew for each token that `write_token` has written in this job and that is not fresh any more.
-
-    Args:
-        environ: the job's; nothing is done where it is no job's, or has another login.
 
     Raises:
         OrgcalError: the issuer gave no token.

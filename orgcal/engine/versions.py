@@ -26,11 +26,7 @@ _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "
 
 
 def platform_name(system: str = sys.platform, machine: str | None = None) -> str:
-    """This machine in Go's words, such as `linux-amd64`.
-
-    Args:
-        system: as in `sys.platform`.
-        machine: as in `platform.machine()`; asked of the machine if None.
+    """This machine in Go's words, such as `linux-amd64`; `machine` is asked of the machine if None.
 
     Raises:
         EngineError: the engine is not built for such a machine.

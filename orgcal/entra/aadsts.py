@@ -4,7 +4,7 @@ Microsoft changes numbers and texts, and asks clients to depend on neither. So a
 judged by the OAuth error, and no number opens access: it only says why there is none.
 
 Sources: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes (read 2026-11-28);
-https://login.microsoftonline.com/error?code=NUMBER (`Meaning.page`) has those that the page leaves out.
+https://login.microsoftonline.com/error?code=NUMBER has those that the page leaves out.
 """
 
 from __future__ import annotations
@@ -50,11 +50,6 @@ class Meaning:
     kind: Kind
     sentence: str = ""
     repair: str = ""
-
-    @property
-    def page(self) -> str:
-        """Microsoft's page about the number."""
-        return f"https://login.microsoftonline.com/error?code={self.number}"
 
 
 SEND_LINK = "send the organisation's administrator the link of `orgcal consent link TENANT`, and check the tenant id"

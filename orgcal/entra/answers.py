@@ -1,4 +1,4 @@
-"""Reading answers of Microsoft Graph: bodies, errors, and how long to wait.
+"""Reading answers of Entra ID and Microsoft Graph: bodies, errors, and how long to wait.
 
 Source: https://learn.microsoft.com/en-us/graph/errors and https://learn.microsoft.com/en-us/graph/throttling
 """
@@ -10,9 +10,12 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orgcal.errors import GraphError, Unreachable
+
+if TYPE_CHECKING:
+    import requests
 
 RETRIED_STATUSES = frozenset({429, 503, 504})
 """Answers that Microsoft asks clients to repeat after a wait."""
@@ -52,11 +55,8 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     """Seconds a server asks to wait, or None where it names none that can be read.
 
     A date is compared with the answer's own Date header where there is one, so that a wrong clock here does no harm.
-    Negative values count as 0; what cannot be read as a number or date is left out.
-
-    Args:
-        headers: of an answer, or of one entry of a batch; names in any case.
-        now: the local time, used for a date without a Date header.
+    Negative values count as 0; what cannot be read as a number or date is left out. `now`
+    stands for the local time, which counts without a Date header.
     """
     lowered = {name.lower(): str(value).strip() for name, value in headers.items()}
     raw = lowered.get("retry-after", "")
@@ -65,32 +65,40 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     try:
         seconds = float(raw)
     except ValueError:
-        try:
-            until = parsedate_to_datetime(raw)
-        except (ValueError, TypeError):
+        until = _moment(raw)
+        if until is None:
             return None
-        seconds = (_aware(until) - _date_of(lowered, now)).total_seconds()
+        seconds = (until - (_moment(lowered.get("date", "")) or now or datetime.now(UTC))).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _date_of(lowered: Mapping[str, str], now: datetime | None) -> datetime:
+def _moment(text: str) -> datetime | None:
     try:
-        return _aware(parsedate_to_datetime(lowered["date"]))
-    except (KeyError, ValueError, TypeError):
-        return now or datetime.now(UTC)
-
-
-def _aware(moment: datetime) -> datetime:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def graph_error(
-    status: int, body: Mapping[str, Any] | None, *, headers: Mapping[str, str], where: str, repair: str = ""
-) -> GraphError:
+def entra_unreachable(error: Exception, login_url: str) -> Unreachable:
+    """What a request to Entra ID ends with that got no answer."""
+    what = f"Entra ID cannot be reached ({type(error).__name__})"
+    return Unreachable(what, where=login_url, repair="check the network, then try again")
+
+
+def refusal_of(response: requests.Response, where: str) -> GraphError:
+    """The error in an answer of Microsoft Graph, whatever its body is; `where` as `graph_error` takes it."""
+    try:
+        body: dict[str, Any] | None = parse_object(response.content, where=where)
+    except Unreachable:
+        body = None
+    return graph_error(response.status_code, body, headers=response.headers, where=where)
+
+
+def graph_error(status: int, body: Mapping[str, Any] | None, *, headers: Mapping[str, str], where: str) -> GraphError:
     """The error in an answer, or in one entry of a batch, as one exception.
 
     Args:
-        status: HTTP status.
         body: the parsed body if it was a JSON object.
         headers: for `request-id` and `Retry-After`.
         where: method and path; never with a query, which may hold names.
@@ -109,5 +117,4 @@ def graph_error(
         request_id=str(lowered.get("request-id") or inner.get("request-id") or ""),
         retry_after_s=retry_after_s(headers),
         where=where,
-        repair=repair,
     )

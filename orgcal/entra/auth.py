@@ -16,10 +16,11 @@ import json
 import re
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orgcal.entra.aadsts import meaning_of, number_in
-from orgcal.entra.answers import RETRIED_STATUSES, retry_after_s, shorten
+from orgcal.entra.answers import RETRIED_STATUSES, entra_unreachable, retry_after_s, shorten
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import Credential, msal_credential
 from orgcal.errors import EntraError, Unreachable
@@ -41,40 +42,23 @@ class Tokens(Protocol):
         """A token other than `refused`, which a server answered with 401."""
 
 
+@dataclass(eq=False)
 class TokenSource:
     """Tokens for Microsoft Graph of one application in one tenant; safe to share between threads.
 
-    Args:
-        endpoints: where Entra ID and Graph are.
+    Attributes:
         tenant_id: GUID or domain of the organisation.
-        client_id: the application (client) id.
-        credential: what the application proves itself with.
-        session: used for the requests; one with the cloud's trust is made when none is given.
-        scope: what to ask for; everything granted on Microsoft Graph unless given.
+        session: of `new_session(endpoints)`.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        tenant_id: str,
-        client_id: str,
-        credential: Credential,
-        session: requests.Session | None = None,
-        *,
-        scope: str = "",
-    ) -> None:
-        self.endpoints = endpoints
-        self.tenant_id = tenant_id
-        self.client_id = client_id
-        self._credential = credential
-        self._session = session
-        self._scope = scope or endpoints.graph_scope
-        self._lock = threading.Lock()
-        self._token = ""
-        self._renew_at = 0.0
-
-    def __repr__(self) -> str:
-        return f"TokenSource(tenant_id={self.tenant_id!r}, client_id={self.client_id!r})"
+    endpoints: CloudEndpoints
+    tenant_id: str
+    client_id: str
+    credential: Credential = field(repr=False)
+    session: requests.Session = field(repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _token: str = field(default="", init=False, repr=False)
+    _renew_at: float = field(default=0.0, init=False)
 
     def token(self) -> str:
         """A token with some minutes left, asked from Entra ID only when the last one is nearly over.
@@ -89,23 +73,13 @@ class TokenSource:
             return self._token
 
     def fresh_token(self) -> str:
-        """A token that Entra ID issued after this call began; no cache of any level is asked.
-
-        Raises:
-            EntraError: Entra ID refused.
-            Unreachable: Entra ID gave no usable answer.
-        """
+        """A token that Entra ID issued after this call began, not one from any cache; raises as `token` does."""
         with self._lock:
             self._ask()
             return self._token
 
     def renewed(self, refused: str) -> str:
-        """A token other than `refused`, which a server answered with 401; many callers cause one request.
-
-        Raises:
-            EntraError: Entra ID refused.
-            Unreachable: Entra ID gave no usable answer.
-        """
+        """A token other than `refused`, which a server answered with 401; many callers cause one request."""
         with self._lock:
             if self._token == refused:
                 self._ask()
@@ -116,25 +90,21 @@ class TokenSource:
         import msal  # imported here: a tenth of a second that most commands never need
         import requests
 
-        if self._session is None:
-            from orgcal.entra.session import new_session
-
-            self._session = new_session(self.endpoints)
         self._token = ""
-        http_client = _ObservedSession(self._session)
+        http_client = _ObservedSession(self.session)
         where = f"token for client {self.client_id} in tenant {self.tenant_id}"
         try:
             application = msal.ConfidentialClientApplication(
                 self.client_id,
-                client_credential=msal_credential(self._credential),
+                client_credential=msal_credential(self.credential),
                 authority=f"{self.endpoints.login_url}/{self.tenant_id}",
                 instance_discovery=False,  # clouds are pinned; the check would ask the public cloud about every other
                 http_client=http_client,
                 http_cache={},
             )
-            answer: dict[str, Any] = application.acquire_token_for_client([self._scope])
+            answer: dict[str, Any] = application.acquire_token_for_client([self.endpoints.graph_scope])
         except requests.exceptions.RequestException as error:
-            raise _unreachable(error, self.endpoints.login_url) from error
+            raise entra_unreachable(error, self.endpoints.login_url) from error
         except ValueError as error:
             raise _refused_discovery(error, where) from error
         except msal.exceptions.MsalServiceError as error:
@@ -166,11 +136,9 @@ class _ObservedSession:
         self.retry_after_s: float | None = None
 
     def get(self, url: str, **options: Any) -> requests.Response:
-        """As `Session.get`."""
         return self._observed(self._session.get(url, **options))
 
     def post(self, url: str, **options: Any) -> requests.Response:
-        """As `Session.post`."""
         return self._observed(self._session.post(url, **options))
 
     def close(self) -> None:
@@ -206,23 +174,16 @@ def roles_of(token: str) -> frozenset[str] | None:
 
 
 def refusal_in(text: str, where: str) -> EntraError:
-    """The refusal that another client of Entra ID reports as `text`.
-
-    Args:
-        text: what it says; the AADSTS number in it decides the hint.
-        where: what was tried.
-    """
+    """The refusal that another client of Entra ID reports as `text`, whose AADSTS number decides the hint."""
     named = re.search(r"\b(invalid_\w+|unauthorized_client|interaction_required)\b", text)
     return _entra_error(named[1] if named else "refused", number_in(text), text, "", where)
 
 
 def _refused_token(answer: dict[str, Any], where: str) -> EntraError:
     codes = answer.get("error_codes")
-    text = str(answer.get("error_description") or "")
+    text, error, correlation_id = (str(answer.get(f) or "") for f in ("error_description", "error", "correlation_id"))
     number = codes[0] if isinstance(codes, list) and codes and isinstance(codes[0], int) else number_in(text)
-    return _entra_error(
-        str(answer.get("error") or "unknown"), number, text, str(answer.get("correlation_id") or ""), where
-    )
+    return _entra_error(error or "unknown", number, text, correlation_id, where)
 
 
 def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachable:
@@ -252,10 +213,4 @@ def _entra_error(error: str, number: int, text: str, correlation_id: str, where:
         correlation_id=correlation_id,
         where=where,
         repair=meaning.repair,
-    )
-
-
-def _unreachable(error: Exception, url: str) -> Unreachable:
-    return Unreachable(
-        f"Entra ID cannot be reached ({type(error).__name__})", where=url, repair="check the network, then try again"
     )

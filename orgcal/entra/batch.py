@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 MAX_ENTRIES = 20
 """More are refused with 400. Source: https://learn.microsoft.com/en-us/graph/json-batching"""
-
-_NO_HEADERS: Mapping[str, Any] = {}
 
 
 class BatchResponse(NamedTuple):
@@ -61,12 +59,6 @@ class BatchAnswer:
     elapsed_s: float = 0.0
 
 
-def batch_body(paths: Sequence[str]) -> bytes:
-    """The request body that reads `paths` (relative, without version); entry ids are positions."""
-    entries = [f'{{"id":"{i}","method":"GET","url":{json.dumps(path)}}}' for i, path in enumerate(paths)]
-    return ('{"requests":[' + ",".join(entries) + "]}").encode()
-
-
 class BatchSender:
     """Sends batches as one application; safe to share between threads.
 
@@ -78,27 +70,21 @@ class BatchSender:
         headers: further headers of the outer request.
     """
 
-    def __init__(self, session: requests.Session, url: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, session: requests.Session, url: str, headers: Mapping[str, str]) -> None:
         import requests
 
         self._session = session
-        self._prepared = session.prepare_request(
-            requests.Request(
-                "POST", f"{url}/$batch", data=b"{}", headers={"Content-Type": "application/json", **(headers or {})}
-            )
-        )
+        all_headers = {"Content-Type": "application/json", **headers}
+        request = requests.Request("POST", f"{url}/$batch", data=b"{}", headers=all_headers)
+        self._prepared = session.prepare_request(request)
 
     def send(self, token: str, paths: Sequence[str]) -> BatchAnswer:
-        """Read `paths` in one request.
-
-        Args:
-            token: access token.
-            paths: at most `MAX_ENTRIES`.
-        """
+        """Read `paths`, at most `MAX_ENTRIES` and relative without version, in one request."""
         import requests
 
         request = self._prepared.copy()
-        request.body = body = batch_body(paths)
+        entries = [f'{{"id":"{i}","method":"GET","url":{json.dumps(path)}}}' for i, path in enumerate(paths)]
+        request.body = body = f'{{"requests":[{",".join(entries)}]}}'.encode()
         request.headers["Content-Length"] = str(len(body))
         request.headers["Authorization"] = f"Bearer {token}"
         began = time.perf_counter()
@@ -109,9 +95,7 @@ class BatchSender:
             reason = f"connection lost ({type(error).__name__})"
             return BatchAnswer(0, reason=reason, elapsed_s=time.perf_counter() - began)
         elapsed_s = time.perf_counter() - began
-        answer = _read_answer(response, content, len(paths))
-        answer.elapsed_s = elapsed_s
-        return answer
+        return replace(_read_answer(response, content, len(paths)), elapsed_s=elapsed_s)
 
 
 def _read_answer(response: requests.Response, content: bytes, expected: int) -> BatchAnswer:
@@ -147,13 +131,12 @@ def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
     try:
         position, status = int(item["id"]), int(item["status"])
     except (KeyError, TypeError, ValueError):
-        answer.unusable += 1
-        return
+        position = status = -1
     if not 0 <= position < expected or answer.entries[position] is not None:
         answer.unusable += 1
         return
     headers = item.get("headers")
-    headers = headers if isinstance(headers, dict) else _NO_HEADERS
+    headers = headers if isinstance(headers, dict) else {}
     body = item.get("body")
     answer.entries[position] = BatchResponse(status, headers, body if isinstance(body, dict) else None)
     if status in RETRIED_STATUSES:
@@ -167,10 +150,7 @@ def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
 
 def limit_share(headers: Mapping[str, Any]) -> float:
     """Share of a throttling limit that is used up, which Graph tells from 0.8 on; 0 where it says nothing."""
-    for name, value in headers.items():
-        if name.lower() == "x-ms-throttle-limit-percentage":
-            try:
-                return float(value)
-            except (TypeError, ValueError):
-                return 0.0
-    return 0.0
+    try:
+        return float(next(value for name, value in headers.items() if name.lower() == "x-ms-throttle-limit-percentage"))
+    except (StopIteration, TypeError, ValueError):
+        return 0.0

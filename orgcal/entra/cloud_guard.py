@@ -22,7 +22,6 @@ def refuse_other_cloud(endpoints: CloudEndpoints, tenant_id: str, environ: Mappi
     """Refuses variables and a PATH that belong to another cloud, or another tenant, than the stack.
 
     Args:
-        endpoints: of the stack's cloud.
         tenant_id: the home tenant; empty where none is known.
         environ: what the azuread plugin would get.
 
@@ -54,11 +53,7 @@ def refuse_other_cloud(endpoints: CloudEndpoints, tenant_id: str, environ: Mappi
 
 
 def refuse_standin_on_path(cloud: str, environ: Mapping[str, str]) -> None:
-    """Refuses an azuread stand-in that the engine would take from PATH, whichever checkout it belongs to.
-
-    Raises:
-        CloudMismatch: there is one, and the cloud is a real one.
-    """
+    """Refuses for a real cloud an azuread stand-in that the engine would take from PATH, whatever its checkout."""
     found = azuread_on_path(environ)
     if cloud != "emulator" and found and found.resolve().parent.parts[-3:] == _STANDIN_FOLDER:
         raise CloudMismatch(

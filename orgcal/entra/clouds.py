@@ -96,12 +96,8 @@ def is_loopback(host: str | None) -> bool:
 def load_endpoints(cloud: str, environ: Mapping[str, str]) -> CloudEndpoints:
     """The addresses of `cloud`.
 
-    Args:
-        cloud: one of `CLOUDS`.
-        environ: the process environment; only the emulator reads it.
-
     Raises:
-        UsageError: `cloud` is unknown, or no emulator is named by the environment.
+        UsageError: `cloud` is unknown, or no emulator is named by the environment, which only the emulator reads.
         CloudMismatch: the emulator's file names an address that is not this machine's.
     """
     if cloud in _PUBLISHED:
@@ -132,7 +128,7 @@ def read_emulator_file(path: Path) -> CloudEndpoints:
     """
     try:
         ready = json.loads(path.read_text(encoding="utf-8"))
-        port = int(ready["port"])
+        port, operator, platform = int(ready["port"]), ready["operator"], ready["platform"]
         base_url = str(ready["base_url"])
         endpoints = CloudEndpoints(
             cloud="emulator",
@@ -143,34 +139,25 @@ def read_emulator_file(path: Path) -> CloudEndpoints:
             emulated=EmulatorEndpoints(
                 directory_id=ready["directory_id"],
                 ca_file=Path(ready["ca_file"]),
-                operator_tenant_id=ready["operator"]["tenant_id"],
-                operator_client_id=ready["operator"]["client_id"],
-                operator_client_secret_file=Path(ready["operator"]["client_secret_file"]),
-                operator_client_certificate_file=Path(ready["operator"]["client_certificate_file"]),
-                platform_url=ready["platform"]["url"],
-                platform_api_key_file=Path(ready["platform"]["api_key_file"]),
+                operator_tenant_id=operator["tenant_id"],
+                operator_client_id=operator["client_id"],
+                operator_client_secret_file=Path(operator["client_secret_file"]),
+                operator_client_certificate_file=Path(operator["client_certificate_file"]),
+                platform_url=platform["url"],
+                platform_api_key_file=Path(platform["api_key_file"]),
                 control_url=ready["control"]["url"],
                 control_token_file=Path(ready["control"]["token_file"]),
             ),
         )
     except FileNotFoundError:
-        raise UsageError(
-            "the emulator is not running",
-            where=str(path),
-            repair=".venv/bin/orgcal emulator start",
-        ) from None
-    except KeyError as error:
-        raise UsageError(
-            f"the emulator that runs is of another version than this orgcal (its file lacks {error})",
-            where=str(path),
-            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
-        ) from error
-    except (ValueError, TypeError) as error:
-        raise UsageError(
-            f"this is not the file of a running emulator ({type(error).__name__}: {error})",
-            where=str(path),
-            repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
-        ) from error
+        start = ".venv/bin/orgcal emulator start"
+        raise UsageError("the emulator is not running", where=str(path), repair=start) from None
+    except (KeyError, ValueError, TypeError) as error:
+        what = f"this is not the file of a running emulator ({type(error).__name__}: {error})"
+        if isinstance(error, KeyError):
+            what = f"the emulator that runs is of another version than this orgcal (its file lacks {error})"
+        again = ".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start"
+        raise UsageError(what, where=str(path), repair=again) from error
     if base_url != f"https://localhost:{port}":
         raise CloudMismatch(
             f"the emulator's file names {base_url}, which is not an address of this machine",

@@ -6,22 +6,22 @@ None of them shows its value in a repr, a traceback or a comparison message.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+CredentialKind = Literal["secret", "certificate", "federated"]
+"""What an application logs in with."""
 
-@dataclass(frozen=True, slots=True, repr=False)
+
+@dataclass(frozen=True, slots=True)
 class ClientSecret:
     """A client secret: its text, not its id (the portal shows both, and people paste the wrong one)."""
 
     kind: ClassVar[Literal["secret"]] = "secret"
-    value: str
-
-    def __repr__(self) -> str:
-        return "ClientSecret(***)"
+    value: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClientCertificate:
     """A certificate with its private key, both PEM; Entra ID has the certificate only.
 
@@ -29,11 +29,8 @@ class ClientCertificate:
     """
 
     kind: ClassVar[Literal["certificate"]] = "certificate"
-    private_key_pem: str
-    certificate_pem: str
-
-    def __repr__(self) -> str:
-        return "ClientCertificate(***)"
+    private_key_pem: str = field(repr=False)
+    certificate_pem: str = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ClientCertificate) and self._texts() == other._texts()
@@ -45,7 +42,7 @@ class ClientCertificate:
         return self.private_key_pem.strip(), self.certificate_pem.strip()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class FederatedToken:
     """A token of another issuer, such as GitHub's, that Entra ID accepts instead of a secret.
 
@@ -54,10 +51,7 @@ class FederatedToken:
     """
 
     kind: ClassVar[Literal["federated"]] = "federated"
-    read: Callable[[], str]
-
-    def __repr__(self) -> str:
-        return "FederatedToken(***)"
+    read: Callable[[], str] = field(repr=False)
 
 
 StorableCredential = ClientSecret | ClientCertificate

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from orgcal.entra.answers import parse_object
+from orgcal.entra.answers import entra_unreachable, parse_object
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import Unreachable, UsageError
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 """A GUID as Entra ID writes them, as a regular expression."""
-_IS_GUID = re.compile(GUID).fullmatch
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 
 
 def is_guid(text: str) -> bool:
     """Whether `text` is a GUID as Entra ID writes them, in any case."""
-    return _IS_GUID(text) is not None
+    return re.fullmatch(GUID, text) is not None
 
 
 def is_domain(text: str) -> bool:
@@ -36,7 +35,6 @@ def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Sessi
     """The tenant id of `name`, which shows that there is such a tenant.
 
     Args:
-        endpoints: the cloud to ask.
         name: a tenant id or one of the tenant's domains.
         session: of `new_session(endpoints)`.
 
@@ -48,26 +46,16 @@ def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Sessi
 
     lowered = name.strip().lower()
     if not is_guid(lowered) and not is_domain(lowered):
-        raise UsageError(
-            f"{name!r} is neither a tenant id nor a domain",
-            where="TENANT",
-            repair="name one, such as contoso.com",
-        )
+        what = f"{name!r} is neither a tenant id nor a domain"
+        raise UsageError(what, where="TENANT", repair="name one, such as contoso.com")
     url = f"{endpoints.login_url}/{quote(lowered)}/v2.0/.well-known/openid-configuration"
     try:
         response = session.get(url)
     except requests.exceptions.RequestException as error:
-        raise Unreachable(
-            f"Entra ID cannot be reached ({type(error).__name__})",
-            where=endpoints.login_url,
-            repair="check the network",
-        ) from error
+        raise entra_unreachable(error, endpoints.login_url) from error
     if response.status_code in (400, 404):
-        raise UsageError(
-            f"there is no tenant {name!r} in the {endpoints.cloud} cloud",
-            where="TENANT",
-            repair="check the spelling, and the stack's cloud",
-        )
+        what = f"there is no tenant {name!r} in the {endpoints.cloud} cloud"
+        raise UsageError(what, where="TENANT", repair="check the spelling, and the stack's cloud")
     if response.status_code != 200:
         raise Unreachable(f"Entra ID answered {response.status_code}", where=url, repair="try again")
     configuration = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))

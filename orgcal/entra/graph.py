@@ -13,50 +13,38 @@ Sources: https://learn.microsoft.com/en-us/graph/throttling, https://learn.micro
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
+from orgcal.entra.answers import RETRIED_STATUSES, parse_object, refusal_of, retry_after_s
 from orgcal.entra.auth import Tokens
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.errors import Unreachable
+from orgcal.errors import GraphError, Unreachable
 from orgcal.patience import Clock, Patience
 
 if TYPE_CHECKING:
     import requests
 
-DEFAULT_BUDGET_S = 120.0
+_T = TypeVar("_T")
 
 
+@dataclass(eq=False)
 class GraphClient:
     """Requests to Microsoft Graph as one application in one tenant; safe to share between threads.
 
-    Args:
-        endpoints: where Graph is.
-        token_source: gives the tokens.
+    Attributes:
         session: of `new_session(endpoints)`.
-        version: `v1.0` or `beta`; a path may name another one, as in `/beta/applications`.
         budget_s: seconds that one call may wait for retries in all.
         clock: for tests.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        token_source: Tokens,
-        session: requests.Session,
-        *,
-        version: str = "v1.0",
-        budget_s: float = DEFAULT_BUDGET_S,
-        clock: Clock | None = None,
-    ) -> None:
-        self.endpoints = endpoints
-        self.token_source = token_source
-        self.budget_s = budget_s
-        self._session = session
-        self._version = version
-        self._clock = clock
+    endpoints: CloudEndpoints
+    token_source: Tokens
+    session: requests.Session
+    budget_s: float = field(default=120.0, kw_only=True)
+    clock: Clock | None = field(default=None, kw_only=True)
 
     def get(
         self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
@@ -73,22 +61,18 @@ class GraphClient:
             EntraError: no token.
             Unreachable: no usable answer.
         """
-        return self._object("GET", path, self._send("GET", path, params=params, headers=headers))
+        return self._object("GET", path, params=params, headers=headers)
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What Graph answers to `body` posted at `path`; an empty dict for an empty answer; raises as `get` does.
 
         A post is repeated only where Graph said that it did nothing (429, 503, 504), never after a lost connection.
         """
-        return self._object("POST", path, self._send("POST", path, body=body))
+        return self._object("POST", path, body=body)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Change the object at `path`; an empty dict for an empty answer; raises as `get` does."""
-        return self._object("PATCH", path, self._send("PATCH", path, body=body))
-
-    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace the object at `path`; an empty dict for an empty answer; raises as `get` does."""
-        return self._object("PUT", path, self._send("PUT", path, body=body))
+        return self._object("PATCH", path, body=body)
 
     def upload(self, path: str, content: bytes, content_type: str) -> None:
         """Put bytes that are no JSON, such as a logo, at `path`; raises as `get` does."""
@@ -120,13 +104,13 @@ class GraphClient:
             if link in followed:
                 raise Unreachable("the pages of this collection lead in a circle", where=f"GET {path}")
             followed.add(link)
-            answer = self._object("GET", path, self._send("GET", path, url=link, headers=headers))
+            answer = self._object("GET", path, url=link, headers=headers)
 
     def url_of(self, path: str) -> str:
-        """The address of `path`, with the version unless the path names one."""
+        """The address of `path`, with version v1.0 unless the path names one, as in `/beta/applications`."""
         if path.startswith(("/v1.0/", "/beta/")):
             return f"{self.endpoints.graph_url}{path}"
-        return f"{self.endpoints.graph_url}/{self._version}{path}"
+        return f"{self.endpoints.graph_url}/v1.0{path}"
 
     def _send(
         self,
@@ -143,7 +127,7 @@ class GraphClient:
 
         where = f"{method} {path.split('?')[0]}"
         address = url or self.url_of(path)
-        patience, renewed = Patience(self.budget_s, self._clock), False
+        patience, renewed = Patience(self.budget_s, self.clock), False
         token = self.token_source.token()
         while True:
             all_headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **(headers or {})}
@@ -152,7 +136,7 @@ class GraphClient:
                 data = json.dumps(body)
                 all_headers["Content-Type"] = "application/json"
             try:
-                response = self._session.request(method, address, params=params, data=data, headers=all_headers)
+                response = self.session.request(method, address, params=params, data=data, headers=all_headers)
             except requests.exceptions.RequestException as error:
                 repeatable = method in ("GET", "DELETE") and not isinstance(error, requests.exceptions.SSLError)
                 if repeatable and patience.wait():
@@ -170,17 +154,24 @@ class GraphClient:
                 continue
             if response.status_code in RETRIED_STATUSES and patience.wait(retry_after_s(response.headers)):
                 continue
-            raise graph_error(response.status_code, _object_or_none(response), headers=response.headers, where=where)
+            raise refusal_of(response, where)
 
-    @staticmethod
-    def _object(method: str, path: str, response: requests.Response) -> dict[str, Any]:
+    def _object(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        response = self._send(method, path, **request)
         if response.status_code == 204 or not response.content:
             return {}
-        return parse_object(
-            response.content,
-            where=f"{method} {path.split('?')[0]}",
-            content_type=response.headers.get("Content-Type", ""),
-        )
+        where, content_type = f"{method} {path.split('?')[0]}", response.headers.get("Content-Type", "")
+        return parse_object(response.content, where=where, content_type=content_type)
+
+
+def unless_refused(ask: Callable[[], _T], *statuses: int) -> _T | None:
+    """What Graph answers to `ask`, or None where it answers with an error of one of these HTTP statuses."""
+    try:
+        return ask()
+    except GraphError as error:
+        if error.status in statuses:
+            return None
+        raise
 
 
 def checked_next_link(endpoints: CloudEndpoints, link: str, *, where: str) -> str:
@@ -198,10 +189,3 @@ def checked_next_link(endpoints: CloudEndpoints, link: str, *, where: str) -> st
             repair="something between here and Microsoft Graph changes its answers; find out what",
         )
     return link
-
-
-def _object_or_none(response: requests.Response) -> dict[str, Any] | None:
-    try:
-        return parse_object(response.content, where="")
-    except Unreachable:
-        return None

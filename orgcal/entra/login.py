@@ -16,10 +16,12 @@ import base64
 import binascii
 import contextlib
 import os
+import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -42,8 +44,8 @@ class LoginForm:
 
     kind: LoginKind
     variables: tuple[str, ...]
-    plugin: bool
-    standin: bool
+    plugin: bool = True
+    standin: bool = True
     note: str = ""
 
 
@@ -56,21 +58,13 @@ LOGIN_FORMS: tuple[LoginForm, ...] = (
         note="the PKCS#12 bundle in base64; ARM_CLIENT_CERTIFICATE_PASSWORD opens it",
     ),
     LoginForm(
-        "certificate",
-        ("ARM_CLIENT_CERTIFICATE_PATH",),
-        plugin=True,
-        standin=True,
-        note="a PKCS#12 file; ARM_CLIENT_CERTIFICATE_PASSWORD opens it",
+        "certificate", ("ARM_CLIENT_CERTIFICATE_PATH",), note="a PKCS#12 file; ARM_CLIENT_CERTIFICATE_PASSWORD opens it"
     ),
-    LoginForm("secret", ("ARM_CLIENT_SECRET",), plugin=True, standin=True),
+    LoginForm("secret", ("ARM_CLIENT_SECRET",)),
     LoginForm("secret", ("ARM_CLIENT_SECRET_FILE_PATH",), plugin=False, standin=False),
-    LoginForm("federated token", ("ARM_USE_OIDC", "ARM_OIDC_TOKEN"), plugin=True, standin=True),
+    LoginForm("federated token", ("ARM_USE_OIDC", "ARM_OIDC_TOKEN")),
     LoginForm(
-        "federated token",
-        ("ARM_USE_OIDC", "ARM_OIDC_TOKEN_FILE_PATH"),
-        plugin=True,
-        standin=True,
-        note="the file is read anew for each token",
+        "federated token", ("ARM_USE_OIDC", "ARM_OIDC_TOKEN_FILE_PATH"), note="the file is read anew for each token"
     ),
     LoginForm(
         "federated token",
@@ -82,33 +76,25 @@ LOGIN_FORMS: tuple[LoginForm, ...] = (
     LoginForm(
         "federated token",
         ("ARM_USE_OIDC", "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID", "ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN"),
-        plugin=True,
         standin=False,
         note="in Azure Pipelines our commands take SYSTEM_OIDCREQUESTURI and SYSTEM_ACCESSTOKEN for the last two",
     ),
     LoginForm(
         "federated token",
         ("ARM_USE_OIDC", "ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN"),
-        plugin=True,
-        standin=True,
         note="or as GitHub sets them: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     ),
     LoginForm(
         "managed identity",
         ("ARM_USE_MSI",),
-        plugin=True,
         standin=False,
         note="ARM_CLIENT_ID for a user-assigned one only; ARM_MSI_ENDPOINT where it is not the usual one",
     ),
     LoginForm(
-        "az login",
-        (),
-        plugin=True,
-        standin=False,
-        note="az login --tenant TENANT --allow-no-subscriptions; no ARM_CLIENT_ID",
+        "az login", (), standin=False, note="az login --tenant TENANT --allow-no-subscriptions; no ARM_CLIENT_ID"
     ),
 )
-"""Every form, in the order in which they count; the table of docs/create.md is printed from it."""
+"""Every form, in the order in which they count."""
 
 _STAND_FOR: Mapping[str, tuple[str, ...]] = {
     "ARM_OIDC_REQUEST_URL": ("ACTIONS_ID_TOKEN_REQUEST_URL", "SYSTEM_OIDCREQUESTURI"),
@@ -119,18 +105,16 @@ _STAND_FOR: Mapping[str, tuple[str, ...]] = {
 _FLAGS = frozenset({"ARM_USE_OIDC", "ARM_USE_MSI", "ARM_USE_CLI", "ARM_USE_AKS_WORKLOAD_IDENTITY"})
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
-LOGIN_VARIABLES: tuple[str, ...] = tuple(
-    dict.fromkeys(
-        [
-            "ARM_CLIENT_ID",
-            "ARM_CLIENT_ID_FILE_PATH",
-            "ARM_CLIENT_CERTIFICATE_PASSWORD",
-            "ARM_MSI_ENDPOINT",
-            "ARM_USE_CLI",
-            *(name for form in LOGIN_FORMS for name in form.variables if name.startswith("ARM_")),
-            "ARM_OIDC_AZURE_SERVICE_CONNECTION_ID",
-        ]
-    )
+LOGIN_VARIABLES = frozenset(
+    {
+        "ARM_CLIENT_ID",
+        "ARM_CLIENT_ID_FILE_PATH",
+        "ARM_CLIENT_CERTIFICATE_PASSWORD",
+        "ARM_MSI_ENDPOINT",
+        "ARM_USE_CLI",
+        "ARM_OIDC_AZURE_SERVICE_CONNECTION_ID",
+        *(name for form in LOGIN_FORMS for name in form.variables if name.startswith("ARM_")),
+    }
 )
 """Every variable of ours and of the plugin's that says who deploys; those of runners belong to the runner."""
 SECRET_VARIABLES = frozenset(
@@ -157,52 +141,37 @@ class Login:
 
     form: LoginForm
     client_id: str
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     @property
     def kind(self) -> LoginKind:
         """What it is."""
         return self.form.kind
 
-    def __repr__(self) -> str:
-        return f"Login({self.kind!r}, {self.client_id!r})"
-
     def value(self, name: str) -> str:
         """A variable of the form, whatever name it goes by."""
         return variable(self.environ, name)
 
     def secret(self) -> str:
-        """The client secret.
-
-        Raises:
-            UsageError: the file cannot be read, or the variable says something else.
-        """
+        """The client secret; `UsageError` where the file cannot be read, or the variable says something else."""
         return _either(self.environ, "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH")
 
     def bundle(self) -> bytes:
-        """The certificate with its key, as PKCS#12.
-
-        Raises:
-            UsageError: the file cannot be read, or the variable is not base64.
-        """
+        """The certificate with its key, as PKCS#12; `UsageError` for an unreadable file, or what is not base64."""
         inline = self.environ.get("ARM_CLIENT_CERTIFICATE", "")
         if not inline:
             return _read(self.environ["ARM_CLIENT_CERTIFICATE_PATH"], "ARM_CLIENT_CERTIFICATE_PATH")
         try:
             return base64.b64decode("".join(inline.split()), validate=True)
         except binascii.Error as error:
-            raise UsageError(
-                "this is not base64",
-                where="ARM_CLIENT_CERTIFICATE",
-                repair='export ARM_CLIENT_CERTIFICATE="$(base64 < FILE.pfx)", or name the file in '
-                "ARM_CLIENT_CERTIFICATE_PATH",
-            ) from error
+            name = "ARM_CLIENT_CERTIFICATE"
+            repair = f'export {name}="$(base64 < FILE.pfx)", or name the file in {name}_PATH'
+            raise UsageError("this is not base64", where=name, repair=repair) from error
 
     def token(self) -> str:
         """The token of another issuer that is given as such or in a file; empty where it has to be asked for.
 
-        Raises:
-            UsageError: the file cannot be read, or the variable says something else.
+        Raises as `secret` does.
         """
         if "AZURE_FEDERATED_TOKEN_FILE" in self.form.variables:
             return _text(self.environ["AZURE_FEDERATED_TOKEN_FILE"], "AZURE_FEDERATED_TOKEN_FILE")
@@ -229,11 +198,8 @@ def read_login(environ: Mapping[str, str]) -> Login:
     if "AZURE_FEDERATED_TOKEN_FILE" in form.variables:
         client_id = client_id or environ.get("AZURE_CLIENT_ID", "").strip()
     if not client_id and form.kind != "managed identity":
-        raise UsageError(
-            f"a {form.kind} is given, and it is not said whose",
-            where="ARM_CLIENT_ID",
-            repair="export ARM_CLIENT_ID=...",
-        )
+        what = f"a {form.kind} is given, and it is not said whose"
+        raise UsageError(what, where="ARM_CLIENT_ID", repair="export ARM_CLIENT_ID=...")
     return Login(form, client_id, environ)
 
 
@@ -242,7 +208,6 @@ def no_login(where: str, environ: Mapping[str, str], tenant_id: str = "") -> Ent
 
     Args:
         where: what stands against the last form, `az login`.
-        environ: the process environment.
         tenant_id: the home tenant, where it is known.
     """
     tenant = tenant_id or environ.get("ARM_TENANT_ID") or "TENANT"
@@ -268,9 +233,6 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     What it adds is a secret in the worst case, so it is for the engine's process alone; a certificate that has no file
     gets one that no name leads to.
 
-    Args:
-        environ: of the stack, as for any child.
-
     Raises:
         UsageError: what a variable names cannot be used.
         EntraError: there is no login.
@@ -281,20 +243,16 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
         if login.client_id:
             exact["ARM_CLIENT_ID"] = login.client_id
         if login.kind == "certificate":
-            named = environ.get("ARM_CLIENT_CERTIFICATE_PATH", "")
+            exact |= _set(environ, "ARM_CLIENT_CERTIFICATE_PATH", "ARM_CLIENT_CERTIFICATE_PASSWORD")
             bundle = login.bundle()  # also where a file is named: a wrong name is reported here, in one sentence
-            inline = bool(environ.get("ARM_CLIENT_CERTIFICATE"))
-            exact["ARM_CLIENT_CERTIFICATE_PATH"] = files.enter_context(_unnamed_file(bundle)) if inline else named
-            if environ.get("ARM_CLIENT_CERTIFICATE_PASSWORD"):
-                exact["ARM_CLIENT_CERTIFICATE_PASSWORD"] = environ["ARM_CLIENT_CERTIFICATE_PASSWORD"]
+            if environ.get("ARM_CLIENT_CERTIFICATE"):
+                exact["ARM_CLIENT_CERTIFICATE_PATH"] = files.enter_context(_unnamed_file(bundle))
         elif login.kind == "secret":
             exact["ARM_CLIENT_SECRET"] = login.secret()
         elif login.kind == "federated token":
             exact |= {"ARM_USE_OIDC": "true", **_federated(login)}
         elif login.kind == "managed identity":
-            exact["ARM_USE_MSI"] = "true"
-            if environ.get("ARM_MSI_ENDPOINT"):
-                exact["ARM_MSI_ENDPOINT"] = environ["ARM_MSI_ENDPOINT"]
+            exact |= {"ARM_USE_MSI": "true", **_set(environ, "ARM_MSI_ENDPOINT")}
         elif not shutil.which("az", path=environ.get("PATH", os.defpath)):
             raise no_login("az is not on PATH", environ)
         if login.kind != "az login":
@@ -302,17 +260,19 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
         yield exact
 
 
+def _set(environ: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: environ[name] for name in names if environ.get(name)}
+
+
 def _federated(login: Login) -> dict[str, str]:
     """The variables of a federated login in the plugin's spelling."""
     environ, names = login.environ, login.form.variables
-    if "ARM_OIDC_TOKEN" in names or "ARM_OIDC_TOKEN_FILE_PATH" in names:
-        login.token()  # a missing file is reported here, in one sentence
-        path = environ.get("ARM_OIDC_TOKEN_FILE_PATH", "")
-        return {"ARM_OIDC_TOKEN_FILE_PATH": path} if path else {"ARM_OIDC_TOKEN": environ["ARM_OIDC_TOKEN"]}
-    if "AZURE_FEDERATED_TOKEN_FILE" in names:
-        login.token()
-        return {"ARM_OIDC_TOKEN_FILE_PATH": environ["AZURE_FEDERATED_TOKEN_FILE"]}
-    return {name: login.value(name) for name in names if name not in _FLAGS}
+    if "ARM_OIDC_REQUEST_URL" in names:
+        return {name: login.value(name) for name in names if name not in _FLAGS}
+    login.token()  # a missing file is reported here, in one sentence
+    aks = "AZURE_FEDERATED_TOKEN_FILE"
+    path = environ[aks] if aks in names else environ.get("ARM_OIDC_TOKEN_FILE_PATH", "")
+    return {"ARM_OIDC_TOKEN_FILE_PATH": path} if path else {"ARM_OIDC_TOKEN": environ["ARM_OIDC_TOKEN"]}
 
 
 @contextlib.contextmanager
@@ -378,3 +338,22 @@ def _read(path: str, name: str) -> bytes:
         raise UsageError(
             f"the file {path} cannot be read ({error.strerror})", where=name, repair=f"name another file in {name}"
         ) from error
+
+
+def login_table() -> str:
+    """The table of logins in `docs/create.md`, a row a form; `python -m orgcal.entra.login` prints it."""
+    head = ["| login | variables | `orgcal` | `pulumi` by hand | stand-in |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *map(_row, LOGIN_FORMS)]) + "\n"
+
+
+def _row(form: LoginForm) -> str:
+    whose = form.variables and form.kind != "managed identity" and "ARM_USE_AKS_WORKLOAD_IDENTITY" not in form.variables
+    named = [*(["ARM_CLIENT_ID"] if whose else []), *form.variables]
+    variables = ", ".join(f"`{name}=true`" if name.startswith("ARM_USE_") else f"`{name}`" for name in named) or "none"
+    note = re.sub(r"\b((?:ARM|AZURE|ACTIONS|SYSTEM)_[A-Z_]+)\b", r"`\1`", form.note)
+    plugin, standin = ("yes" if takes else "no" for takes in (form.plugin, form.standin))
+    return f"| {form.kind} | {variables}{f' ({note})' if note else ''} | yes | {plugin} | {standin} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(login_table())

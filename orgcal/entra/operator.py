@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orgcal.entra.auth import Tokens, TokenSource, refusal_in
@@ -34,8 +33,6 @@ def operator_tokens(
     """Tokens of the operator in the home tenant; nobody is asked before the first one is needed.
 
     Args:
-        endpoints: where Entra ID is.
-        environ: the process environment.
         tenant_id: the home tenant.
         session: of `new_session(endpoints)`; its trust and proxies are used.
 
@@ -44,7 +41,11 @@ def operator_tokens(
         EntraError: there is no login.
     """
     if endpoints.emulated is not None and not federated_login(endpoints, environ):
-        secret = ClientSecret(_read(endpoints.emulated.operator_client_secret_file))
+        path = endpoints.emulated.operator_client_secret_file
+        try:
+            secret = ClientSecret(path.read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
         return TokenSource(endpoints, tenant_id, endpoints.emulated.operator_client_id, secret, session)
     login = read_login(environ)
     return OperatorTokens(endpoints, tenant_id, _credential(endpoints, login, tenant_id, session), login)
@@ -65,12 +66,7 @@ def federated_login(endpoints: CloudEndpoints, environ: Mapping[str, str]) -> bo
 
 
 class OperatorTokens:
-    """Tokens of an azure-identity credential, with its errors as ours.
-
-    Args:
-        credential: any `azure.core.credentials.TokenCredential`.
-        login: where it comes from.
-    """
+    """Tokens of an azure-identity credential, which `login` led to, with its errors as ours."""
 
     def __init__(self, endpoints: CloudEndpoints, tenant_id: str, credential: Any, login: Login) -> None:
         who = login.kind if login.kind == "az login" else f"{login.kind} of {login.client_id or 'this machine'}"
@@ -80,9 +76,6 @@ class OperatorTokens:
         self._login = login
         self._where = f"{who}, in tenant {tenant_id}"
 
-    def __repr__(self) -> str:
-        return f"OperatorTokens({self._where!r})"
-
     def token(self) -> str:
         """A token; azure-identity keeps it while it lasts.
 
@@ -90,28 +83,22 @@ class OperatorTokens:
             EntraError: nobody is logged in, or Entra ID refused.
             Unreachable: Entra ID gave no usable answer.
         """
-        from azure.core.exceptions import (
-            AzureError,
-            ClientAuthenticationError,
-            ServiceRequestError,
-            ServiceResponseError,
-        )
+        from azure.core import exceptions
         from azure.identity import CredentialUnavailableError
 
         try:
             return str(self._credential.get_token(self._scope).token)
         except CredentialUnavailableError as error:
             raise no_login(self._where, self._login.environ, self._tenant_id) from error
-        except ClientAuthenticationError as error:
+        except exceptions.ClientAuthenticationError as error:
             # Whatever fails on the way to a token arrives wrapped in this one.
             if isinstance(error.__cause__, OrgcalError):
                 raise error.__cause__ from None
-            if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
-                raise Unreachable(
-                    "Entra ID cannot be reached", where=self._where, repair="check the network, then try again"
-                ) from error
+            if isinstance(error.__cause__, exceptions.ServiceRequestError | exceptions.ServiceResponseError):
+                again = "check the network, then try again"
+                raise Unreachable("Entra ID cannot be reached", where=self._where, repair=again) from error
             raise refusal_in(str(error.message), self._where) from error
-        except AzureError as error:
+        except exceptions.AzureError as error:
             raise Unreachable(f"Entra ID gave no usable answer ({type(error).__name__})", where=self._where) from error
 
     def renewed(self, refused: str) -> str:  # noqa: ARG002  # azure-identity decides what is current
@@ -122,6 +109,7 @@ class OperatorTokens:
 def _credential(endpoints: CloudEndpoints, login: Login, tenant_id: str, session: requests.Session) -> Any:
     """The azure-identity credential of a login."""
     from azure import identity
+    from azure.core.pipeline.transport import RequestsTransport
 
     logger = logging.getLogger("azure")
     if not logger.handlers:  # its warnings repeat what our errors say, and would reach the terminal
@@ -130,7 +118,15 @@ def _credential(endpoints: CloudEndpoints, login: Login, tenant_id: str, session
         return identity.AzureCliCredential(tenant_id=tenant_id)
     if login.kind == "managed identity":
         return identity.ManagedIdentityCredential(client_id=login.client_id or None)
-    options = _options(endpoints, session)
+    # Our own session carries the requests, so that trust and proxies are those of every other client of ours.
+    transport: Any = RequestsTransport(session=session, session_owner=False, connection_verify=session.verify)
+    options: dict[str, Any] = {
+        "authority": endpoints.login_url,
+        # It would ask Microsoft whether the address is one of theirs; a cloud's addresses are pinned here.
+        "disable_instance_discovery": True,
+        "transport": transport,
+        "retry_total": _RETRIES,
+    }
     if login.kind == "certificate":
         data, password = login.bundle(), login.value("ARM_CLIENT_CERTIFICATE_PASSWORD")
         try:
@@ -138,10 +134,8 @@ def _credential(endpoints: CloudEndpoints, login: Login, tenant_id: str, session
                 tenant_id, login.client_id, certificate_data=data, password=password or None, **options
             )
         except ValueError as error:
-            raise UsageError(
-                "this is no certificate with a private key that ARM_CLIENT_CERTIFICATE_PASSWORD opens",
-                where=login.form.variables[0],
-            ) from error
+            what = "this is no certificate with a private key that ARM_CLIENT_CERTIFICATE_PASSWORD opens"
+            raise UsageError(what, where=login.form.variables[0]) from error
     if login.kind == "federated token":
         return identity.ClientAssertionCredential(
             tenant_id,
@@ -152,26 +146,11 @@ def _credential(endpoints: CloudEndpoints, login: Login, tenant_id: str, session
     return identity.ClientSecretCredential(tenant_id, login.client_id, login.secret(), **options)
 
 
-def _options(endpoints: CloudEndpoints, session: requests.Session) -> dict[str, Any]:
-    """Our own session carries the requests, so that trust and proxies are those of every other client of ours."""
-    from azure.core.pipeline.transport import RequestsTransport
-
-    transport: Any = RequestsTransport(session=session, session_owner=False, connection_verify=session.verify)
-    return {
-        "authority": endpoints.login_url,
-        # It would ask Microsoft whether the address is one of theirs; a cloud's addresses are pinned here.
-        "disable_instance_discovery": True,
-        "transport": transport,
-        "retry_total": _RETRIES,
-    }
-
-
 def request_token(environ: Mapping[str, str], session: requests.Session, audience: str) -> str:
     """A new token of the runner's own issuer, as GitHub's and Azure's pipelines hand them out.
 
     Args:
         environ: names the issuer's address and the job's key to it.
-        session: of `new_session`.
         audience: whom the token is for.
 
     Raises:
@@ -194,13 +173,5 @@ def request_token(environ: Mapping[str, str], session: requests.Session, audienc
             return str(answer.json()["oidcToken"])
         return str(session.get(url, params={"audience": audience}, headers=headers).json()["value"])
     except (OSError, ValueError, KeyError, TypeError) as error:  # requests' errors are OSErrors
-        raise OrgcalError(
-            f"the issuer gave no token ({type(error).__name__})", where="ARM_OIDC_REQUEST_URL"
-        ) from None  # the error's text may quote the request's key
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+        what = f"the issuer gave no token ({type(error).__name__})"
+        raise OrgcalError(what, where="ARM_OIDC_REQUEST_URL") from None  # error's text may quote the request's key

@@ -59,10 +59,7 @@ def lookup(name: str, published: Mapping[str, AppRole] | None = None) -> AppRole
     Raises:
         ConfigError: there is none of that name; the sentence names the nearest, or says that it is for signed-in users.
     """
-    found = _find(name, published or {})
-    if isinstance(found, str):
-        raise ConfigError([found], where="orgcal:connector.scopes")
-    return found
+    return _found([name], published)[0]
 
 
 def application_permissions(
@@ -77,11 +74,7 @@ def application_permissions(
     Raises:
         ConfigError: one or more scopes are no application permissions; all of them are named.
     """
-    found = [_find(scope, published or {}) for scope in [*scopes, ALWAYS_ADDED]]
-    problems = [item for item in found if isinstance(item, str)]
-    if problems:
-        raise ConfigError(problems, where="orgcal:connector.scopes")
-    return tuple(sorted({item for item in found if isinstance(item, AppRole)}))
+    return tuple(sorted({*_found([*scopes, ALWAYS_ADDED], published)}))
 
 
 def permission_hash(roles: Iterable[AppRole]) -> str:
@@ -101,12 +94,8 @@ def published_roles(app_roles: Iterable[Mapping[str, Any]]) -> dict[str, AppRole
     roles: dict[str, AppRole] = {}
     for entry in app_roles:
         name, role_id = str(entry.get("value") or ""), str(entry.get("id") or "").lower()
-        if (
-            name
-            and role_id
-            and entry.get("isEnabled", True)
-            and "Application" in (entry.get("allowedMemberTypes") or [])
-        ):
+        usable = entry.get("isEnabled", True) and "Application" in (entry.get("allowedMemberTypes") or [])
+        if name and role_id and usable:
             roles[name] = AppRole(name, role_id)
     problems = [
         f"{name}: the directory says {roles[name].role_id}, the pinned table {pinned}; trust neither until you know why"
@@ -125,6 +114,14 @@ def names_of(role_ids: Iterable[str], published: Mapping[str, AppRole] | None = 
     return frozenset(by_id.get(role_id.lower(), role_id) for role_id in role_ids)
 
 
+def _found(names: Iterable[str], published: Mapping[str, AppRole] | None) -> list[AppRole]:
+    found = [_find(name, published or {}) for name in names]
+    problems = [item for item in found if isinstance(item, str)]
+    if problems:
+        raise ConfigError(problems, where="orgcal:connector.scopes")
+    return [item for item in found if isinstance(item, AppRole)]
+
+
 def _find(name: str, published: Mapping[str, AppRole]) -> AppRole | str:
     """The role, or the sentence that says why there is none."""
     plain = name.strip().removeprefix(_SCOPE_PREFIX)
@@ -134,10 +131,8 @@ def _find(name: str, published: Mapping[str, AppRole]) -> AppRole | str:
     if plain in APP_ROLE_IDS:
         return AppRole(plain, APP_ROLE_IDS[plain])
     if plain in DELEGATED_ONLY:
-        nearest = DELEGATED_ONLY[plain]
-        return f"{name}: this permission exists for signed-in users only, and the connector acts without one; " + (
-            f"set {nearest}" if nearest else "remove it"
-        )
+        repair = f"set {DELEGATED_ONLY[plain]}" if DELEGATED_ONLY[plain] else "remove it"
+        return f"{name}: this permission exists for signed-in users only, and the connector acts without one; {repair}"
     known = sorted({*APP_ROLE_IDS, *published})
     exact = [other for other in known if other.lower() == plain.lower()]
     near = exact or difflib.get_close_matches(plain, known, n=3, cutoff=0.6)

@@ -88,11 +88,9 @@ def probe_tenant(
     """Take a token of an organisation and judge what it permits; never raises for what a server answers.
 
     Args:
-        endpoints: where Microsoft Graph is.
         tokens: as `token_refusal` takes them.
         session: of `new_session(endpoints)`.
-        client_id: of the application.
-        declared: names of the permissions that it declares.
+        declared: names of the permissions that the application declares.
     """
     refusal = token_refusal(tokens, declared)
     if refusal is not None:

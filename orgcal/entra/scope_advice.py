@@ -7,7 +7,6 @@ Which permission includes which is Microsoft's: https://learn.microsoft.com/en-u
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Literal
 
 from orgcal.entra.permissions import ALWAYS_ADDED
@@ -15,30 +14,32 @@ from orgcal.entra.pinned_roles import ALIASES
 
 Purpose = Literal["availability", "read", "write"]
 
-INCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "Calendars.ReadWrite": ("Calendars.Read", "Calendars.ReadBasic.All"),
-        "Calendars.Read": ("Calendars.ReadBasic.All",),
-        "Contacts.ReadWrite": ("Contacts.Read",),
-        "Directory.ReadWrite.All": ("Directory.Read.All", "User.Read.All", "Organization.Read.All", "Domain.Read.All"),
-        "Directory.Read.All": ("User.Read.All", "User.ReadBasic.All", "Organization.Read.All", "Domain.Read.All"),
-        "Mail.ReadWrite": ("Mail.Read", "Mail.ReadBasic.All"),
-        "Mail.Read": ("Mail.ReadBasic.All",),
-        "MailboxSettings.ReadWrite": ("MailboxSettings.Read",),
-        "OnlineMeetings.ReadWrite.All": ("OnlineMeetings.Read.All",),
-        "User.ReadWrite.All": ("User.Read.All", "User.ReadBasic.All"),
-        "User.Read.All": ("User.ReadBasic.All",),
-    }
-)
+INCLUDED: Mapping[str, tuple[str, ...]] = {
+    "Calendars.ReadWrite": ("Calendars.Read", "Calendars.ReadBasic.All"),
+    "Calendars.Read": ("Calendars.ReadBasic.All",),
+    "Contacts.ReadWrite": ("Contacts.Read",),
+    "Directory.ReadWrite.All": ("Directory.Read.All", "User.Read.All", "Organization.Read.All", "Domain.Read.All"),
+    "Directory.Read.All": ("User.Read.All", "User.ReadBasic.All", "Organization.Read.All", "Domain.Read.All"),
+    "Mail.ReadWrite": ("Mail.Read", "Mail.ReadBasic.All"),
+    "Mail.Read": ("Mail.ReadBasic.All",),
+    "MailboxSettings.ReadWrite": ("MailboxSettings.Read",),
+    "OnlineMeetings.ReadWrite.All": ("OnlineMeetings.Read.All",),
+    "User.ReadWrite.All": ("User.Read.All", "User.ReadBasic.All"),
+    "User.Read.All": ("User.ReadBasic.All",),
+}
 
-ENOUGH_FOR: Mapping[Purpose, str] = MappingProxyType(
-    {"availability": "Calendars.ReadBasic.All", "read": "Calendars.Read", "write": "Calendars.ReadWrite"}
-)
+ENOUGH_FOR: Mapping[Purpose, str] = {
+    "availability": "Calendars.ReadBasic.All",
+    "read": "Calendars.Read",
+    "write": "Calendars.ReadWrite",
+}
 """The least calendar permission for each purpose. Source: https://learn.microsoft.com/en-us/graph/api/user-list-events"""
 
-_DOES: Mapping[Purpose, str] = MappingProxyType(
-    {"availability": "sees when people are busy", "read": "reads events", "write": "writes events"}
-)
+_DOES: Mapping[Purpose, str] = {
+    "availability": "sees when people are busy",
+    "read": "reads events",
+    "write": "writes events",
+}
 
 
 def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str]:
@@ -54,23 +55,13 @@ def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str
         if larger:
             always = ", which every connector has," if larger == ALWAYS_ADDED else ""
             yield f"scope {name} adds nothing: {larger}{always} includes it; remove it from orgcal:connector.scopes"
-        elif purpose and name != ALWAYS_ADDED:
-            yield from _beyond(name, purpose)
-    if purpose and not {ENOUGH_FOR[purpose]} <= {*names, *(item for name in names for item in INCLUDED.get(name, ()))}:
-        yield (
-            f"the connector {_DOES[purpose]} (orgcal:connector.purpose), and no scope allows that; "
-            f"add {ENOUGH_FOR[purpose]}"
-        )
-
-
-def _beyond(name: str, purpose: Purpose) -> Iterator[str]:
-    enough = ENOUGH_FOR[purpose]
-    if name == enough:
-        return
-    if enough in INCLUDED.get(name, ()):
-        yield f"scope {name} is more than a connector needs that {_DOES[purpose]}; {enough} suffices"
-    elif name not in INCLUDED.get(enough, ()):
-        yield (
-            f"scope {name} has nothing to do with a connector that {_DOES[purpose]}; "
-            "administrators will ask why it is there"
-        )
+        elif purpose and name not in (ALWAYS_ADDED, ENOUGH_FOR[purpose]):
+            enough, does = ENOUGH_FOR[purpose], _DOES[purpose]
+            if enough in INCLUDED.get(name, ()):
+                yield f"scope {name} is more than a connector needs that {does}; {enough} suffices"
+            elif name not in INCLUDED.get(enough, ()):
+                why = "administrators will ask why it is there"
+                yield f"scope {name} has nothing to do with a connector that {does}; {why}"
+    if purpose and ENOUGH_FOR[purpose] not in {*names, *(item for name in names for item in INCLUDED.get(name, ()))}:
+        missing = f"no scope allows that; add {ENOUGH_FOR[purpose]}"
+        yield f"the connector {_DOES[purpose]} (orgcal:connector.purpose), and {missing}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -22,9 +22,6 @@ from requests.utils import get_environ_proxies
 
 from orgcal import __version__
 from orgcal.entra.clouds import CloudEndpoints, is_loopback
-
-if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -41,15 +38,13 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=8, pool_maxsize=pool_size)
 
     def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
-        self, request: PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
-    ) -> Response:
+        self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
+    ) -> requests.Response:
         url = request.url or ""
         host = urlsplit(url).hostname or ""
-        proxies = self._proxies_by_host.get(host)
-        if proxies is None:
-            proxies = {} if is_loopback(host) else dict(get_environ_proxies(url))
-            self._proxies_by_host[host] = proxies
-        options["proxies"] = proxies
+        if host not in self._proxies_by_host:
+            self._proxies_by_host[host] = {} if is_loopback(host) else dict(get_environ_proxies(url))
+        options["proxies"] = self._proxies_by_host[host]
         return super().send(request, stream=stream, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)
 
 
@@ -72,10 +67,8 @@ def new_session(
     session.trust_env = False
     session.max_redirects = 0
     session.headers["User-Agent"] = USER_AGENT
-    if endpoints.ca_file is not None:
-        session.verify = str(endpoints.ca_file)
-    else:
-        session.verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
+    company = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
+    session.verify = company if endpoints.ca_file is None else str(endpoints.ca_file)
     adapter = _Adapter(pool_size)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

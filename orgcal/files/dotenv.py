@@ -6,15 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orgcal.files.mapping import with_line_ends
+from orgcal.files.json_edit import with_line_ends
 
-_LINE = re.compile(r"^(?P<head>\s*(?:export\s+)?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=(?P<value>.*)$")
+_ENTRY = re.compile(
+    r"""^(?P<head>[^\S\r\n]*(?:export[^\S\r\n]+)?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)[^\S\r\n]*=[^\S\r\n]*
+    (?P<value>"(?:[^"\\]|\\.)*(?:"[^\r\n]*|\\?\Z) | '[^']*(?:'[^\r\n]*|\Z) | [^\r\n]*)(?:\r?\n)?""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+"""A variable with its line end; quoted values may span lines."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def read(text: str, trail: Sequence[str] = (), *, where: str = "") -> dict[str, str]:  # noqa: ARG001 - see TextFormat
     """Return the variables; the last one of a name wins."""
-    return {name: value for name, value, _, _ in _entries(text)}
+    return {entry["name"]: _value(entry["value"].strip()) for entry in _ENTRY.finditer(text)}
 
 
 def edit(
@@ -27,43 +32,16 @@ def edit(
 ) -> str:
     """See `TextFormat.edit`; lists are joined by commas."""
     new, missing = text, dict(values)
-    for name, _, start, end in reversed(_entries(text)):
+    for entry in reversed(list(_ENTRY.finditer(text))):
+        name = entry["name"]
         if name in values:
-            line = _LINE.match(new[start:end].split("\n")[0])
-            head = line["head"] if line else ""
-            new = new[:start] + f"{head}{name}={_quoted(values[name])}\n" + new[end:]
+            new = new[: entry.start()] + f"{entry['head']}{name}={_quoted(values[name])}\n" + new[entry.end() :]
             missing.pop(name, None)
         elif name in removed:
-            new = new[:start] + new[end:]
+            new = new[: entry.start()] + new[entry.end() :]
     if missing and new and not new.endswith("\n"):
         new += "\n"
     return with_line_ends(new + "".join(f"{name}={_quoted(value)}\n" for name, value in missing.items()), text)
-
-
-def _entries(text: str) -> list[tuple[str, str, int, int]]:
-    """Return name, value, start and end of each entry; quoted values may span lines."""
-    entries: list[tuple[str, str, int, int]] = []
-    position = 0
-    lines = text.splitlines(keepends=True)
-    number = 0
-    while number < len(lines):
-        start, taken = position, lines[number]
-        match = _LINE.match(taken.rstrip("\r\n"))
-        if match:
-            quote = match["value"].strip()[:1]
-            if quote in ("'", '"'):
-                while not _closed(taken[match.start("value") :], quote) and number + 1 < len(lines):
-                    number += 1
-                    taken += lines[number]
-            entries.append((match["name"], _value(taken[match.start("value") :].strip()), start, start + len(taken)))
-        position = start + len(taken)
-        number += 1
-    return entries
-
-
-def _closed(text: str, quote: str) -> bool:
-    body = text.strip()[1:]
-    return bool(re.match(r"(?:[^\"\\]|\\.)*\"", body, re.DOTALL)) if quote == '"' else "'" in body
 
 
 def _value(text: str) -> str:

@@ -41,15 +41,9 @@ def write_whole(path: Path, text: str, *, private: bool = True) -> None:
 
 
 def edit_whole(path: Path, change: Callable[[], str | None], *, private: bool = True) -> None:
-    """Replace the file `path` by what `change` returns, while no other process writes it.
+    """Replace the file as `write_whole` does by the text that `change` returns, while no other process writes it.
 
-    Args:
-        path: the file, as for `write_whole`.
-        change: reads what it needs and returns the new text, or None to leave the file as it is.
-        private: as for `write_whole`.
-
-    Raises:
-        PlatformError: the file cannot be written; the old one is still there.
+    `change` reads what it needs meanwhile; where it returns None, the file stays as it is.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)

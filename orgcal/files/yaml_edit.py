@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from orgcal.errors import PlatformError
-from orgcal.files.mapping import change, value_at, with_line_ends
+from orgcal.files.json_edit import change, value_at, with_line_ends
 
 INDENT = 2
 

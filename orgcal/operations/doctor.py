@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from orgcal.engine.child import ProcessResult, run_child
-from orgcal.engine.find import Engine, EngineMissing, look_for_engine
+from orgcal.engine.find import Engine, look_for_engine
 from orgcal.engine.plugins import PLUGIN_VARIABLE, installed_azuread, kept_choice, standin_dir
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
 from orgcal.entra.cloud_guard import azuread_on_path
@@ -96,8 +96,8 @@ def check_engine(environ: Mapping[str, str]) -> tuple[DoctorCheck, Engine | None
 
     def look() -> DoctorCheck:
         engine = look_for_engine(environ)
-        if isinstance(engine, EngineMissing):
-            return DoctorCheck("engine", False, f"no Pulumi engine: {engine.reason}", MAKE_ENGINE)
+        if isinstance(engine, str):
+            return DoctorCheck("engine", False, f"no Pulumi engine: {engine}", MAKE_ENGINE)
         found.append(engine)
         return DoctorCheck("engine", True, f"{engine.reason} ({engine.bin_dir})")
 

@@ -124,34 +124,16 @@ def check_settings(settings: Mapping[str, Any], where: str = PREFIX) -> list[str
 
 
 def open_platform(settings: Mapping[str, Any], environ: Mapping[str, str], *, clock: Clock | None = None) -> Platform:
-    """Return the platform that a stack's settings name.
-
-    Args:
-        settings: as of `read_platform`.
-        environ: names the emulator, and files with API keys.
-        clock: for tests.
-
-    Raises:
-        ConfigError: settings are wrong, all of them at once.
-        UsageError: the environment lacks something.
-    """
+    """Return the platform that a stack's settings name; raises as `read_platform` and `PlatformSettings.open` do."""
     return read_platform(settings).open(environ, clock)
 
 
 def place_of(settings: Mapping[str, Any]) -> str:
-    """Return which platform the settings mean; entries move when this changes. Asks nobody.
-
-    Raises:
-        ConfigError: settings are wrong, all of them at once.
-    """
+    """Return which platform the settings mean; entries move when this changes. Raises as `read_platform` does."""
     platform = read_platform(settings)
     return f"{platform.kind}:{platform.place}"
 
 
 def capabilities_of(settings: Mapping[str, Any]) -> Capabilities:
-    """Return what the platform that the settings mean can do. Asks nobody.
-
-    Raises:
-        ConfigError: settings are wrong, all of them at once.
-    """
+    """Return what the platform that the settings mean can do; raises as `read_platform` does."""
     return read_platform(settings).capabilities

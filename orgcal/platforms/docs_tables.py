@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from orgcal.fields import model_of
+from orgcal.fields import explained, model_of
 from orgcal.platforms import platform_kinds, read_platform
 from orgcal.platforms.model import Capabilities
 
@@ -41,7 +41,7 @@ def example(kind: str) -> dict[str, Any]:
     """Return settings of a kind, with what it needs and little more."""
     fields = platform_kinds()[kind].model_fields
     named = {name: field for name, field in fields.items() if field.is_required() or name == "callback_url"}
-    return {name: yaml.safe_load(str(_extra(field)["example"])) for name, field in named.items()}
+    return {name: yaml.safe_load(str(explained(field)["example"])) for name, field in named.items()}
 
 
 def _capabilities(kind: str) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def _settings(
     for name, field in model.model_fields.items():
         if name == "kind":
             continue
-        yield f"`{prefix}{name}`", str(_extra(field)["expected"]), _default(field), str(field.description)
+        yield f"`{prefix}{name}`", str(explained(field)["expected"]), _default(field), str(field.description)
         inner = model_of(field.annotation)
         if inner is not None and inner not in shown:
             shown.add(inner)
@@ -79,10 +79,6 @@ def _default(field: FieldInfo) -> str:
     if isinstance(field.default, BaseModel) or field.default in (None, "", {}):
         return "none"
     return f"`{json.dumps(field.default, default=sorted)}`"
-
-
-def _extra(field: FieldInfo) -> dict[str, Any]:
-    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def _rendered(*rows: tuple[str, ...]) -> str:

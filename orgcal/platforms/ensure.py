@@ -51,8 +51,7 @@ def ensure_connector(platform: Platform, declared: ConnectorSettings) -> Ensured
                 raise
         else:
             return Ensured(_kept(platform, declared, created), "created")
-    differences = entry.differences(declared)
-    if not differences:
+    if not (differences := entry.differences(declared)):
         return Ensured(entry, "adopted")
     changed = platform.update_connector(declared, list(differences))
     return Ensured(_kept(platform, declared, changed), "changed", tuple(differences.values()))
@@ -65,8 +64,7 @@ def push_credentials(platform: Platform, key: str, credential: PlatformCredentia
         PlatformError: the platform cannot take it, refused it, or holds something else afterwards.
         Unreachable: no answer.
     """
-    refusal = kind_refusal(platform.capabilities, credential.credential.kind)
-    if refusal:
+    if refusal := kind_refusal(platform.capabilities, credential.credential.kind):
         raise PlatformError(refusal, where=platform.place)
     pushed = platform.push_credentials(key, credential)
     if platform.capabilities.reads_back != "value":
@@ -84,10 +82,9 @@ def push_credentials(platform: Platform, key: str, credential: PlatformCredentia
 
 def kind_refusal(able: Capabilities, kind: CredentialKind) -> str:
     """Why the platform cannot authenticate with a credential of this kind, or an empty text."""
-    kinds = able.credential_kinds
-    if kind in kinds:
+    if kind in able.credential_kinds:
         return ""
-    return f"this platform takes a {' or a '.join(sorted(kinds))}, not a {kind}"
+    return f"this platform takes a {' or a '.join(sorted(able.credential_kinds))}, not a {kind}"
 
 
 def kept_part(able: Capabilities, declared: ConnectorSettings) -> ConnectorSettings:
@@ -116,8 +113,7 @@ def catalog_refusals(able: Capabilities, declared: ConnectorSettings) -> dict[Ca
 def _kept(platform: Platform, declared: ConnectorSettings, answered: ConnectorEntry) -> ConnectorEntry:
     """The entry read back, as an answer may repeat what it was sent without having stored it."""
     entry = platform.read_connector(declared.key) or answered
-    dropped = entry.differences(declared)
-    if dropped:
+    if dropped := entry.differences(declared):
         raise PlatformError(
             f"the platform did not keep what it accepted for {declared.key!r} ({'; '.join(dropped.values())})",
             where=platform.place,

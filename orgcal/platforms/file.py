@@ -15,7 +15,7 @@ from pydantic import model_validator
 from orgcal.entra.credentials import FIELDS
 from orgcal.fields import setting
 from orgcal.files import dotenv, json_edit, yaml_edit
-from orgcal.files.mapping import TextFormat
+from orgcal.files.json_edit import TextFormat
 from orgcal.files.whole import edit_whole, read_text, refuse_tracked
 from orgcal.patience import Clock
 from orgcal.platforms import templates
@@ -26,7 +26,7 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    KnowsNoOrganisations,
+    Platform,
     PlatformCredential,
     StoredCredential,
     kinds_kept_in,
@@ -94,8 +94,6 @@ class FileSettings(PlatformSettings):
             reads_back="value",
             catalog=frozenset(field for field in CATALOG if field in self.fields),
             credential_kinds=kinds_kept_in(self.fields),
-            connections="none",
-            tokens=False,
             keyed=self.text_format != "dotenv" and "{key}" in self.at,
         )
 
@@ -109,9 +107,7 @@ class FileSettings(PlatformSettings):
         return FilePlatform(self, Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd()))
 
 
-class FilePlatform(KnowsNoOrganisations):
-    """See `orgcal.platforms.model.Platform`."""
-
+class FilePlatform(Platform):
     called = "a file"
 
     def __init__(self, settings: FileSettings, folder: Path) -> None:
@@ -136,9 +132,6 @@ class FilePlatform(KnowsNoOrganisations):
             scopes=tuple(templates.as_list(scopes)) if "scopes" in kept else None,
             published=found.get("published", True) in (True, "true") if "published" in kept else None,
         )
-
-    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        return self.update_connector(declared, CATALOG)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         self._change(declared.key, {field: getattr(declared, field) for field in changed}, ())
@@ -172,7 +165,8 @@ class FilePlatform(KnowsNoOrganisations):
 
     def _change(self, key: str, values: Mapping[str, Any], removed: Sequence[str]) -> None:
         """Set and remove fields in one step, while no other process writes the file."""
-        named = {self._names[field]: _plain(value) for field, value in values.items() if field in self._names}
+        plain = {field: list(value) if isinstance(value, tuple) else value for field, value in values.items()}
+        named = {self._names[field]: value for field, value in plain.items() if field in self._names}
         gone = [self._names[field] for field in removed if field in self._names]
 
         def changed() -> str | None:
@@ -185,7 +179,3 @@ class FilePlatform(KnowsNoOrganisations):
 
     def _trail(self, key: str) -> list[str]:
         return [step.replace("{key}", key) for step in self._settings.at.split(".")]
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

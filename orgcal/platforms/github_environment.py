@@ -3,14 +3,12 @@
 What is no secret becomes a variable (`ORGCAL_CLIENT_ID`, `ORGCAL_SCOPES`, ...), the rest a sealed secret
 (`ORGCAL_CLIENT_SECRET`). Secrets cannot be read back, only when they were changed; so drift shows as a
 time that is not ours. The environment itself must exist: its protection rules are its owner's.
-
-Sources: https://docs.github.com/en/rest/actions/variables and https://docs.github.com/en/rest/actions/secrets
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from orgcal.entra.credentials import FIELDS, fields_of
 from orgcal.errors import PlatformError
@@ -23,11 +21,11 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    KnowsNoOrganisations,
+    Platform,
     PlatformCredential,
     StoredCredential,
 )
-from orgcal.platforms.rest import RestClient, open_client
+from orgcal.platforms.rest import RestClient
 from orgcal.platforms.settings import (
     CONFIGURED_CALLBACK,
     Address,
@@ -45,21 +43,18 @@ MAX_VARIABLE = 48 * 1024
 VARIABLES = ("CLIENT_ID", "CREDENTIAL_GENERATION")
 SECRETS = {field.upper(): field for field in FIELDS}
 
-CAPABILITIES = Capabilities(
-    callback="configured",
-    reads_back="timestamp",
-    catalog=frozenset(CATALOG),
-    credential_kinds=frozenset({"secret", "certificate"}),
-    connections="none",
-    tokens=False,
-    limits={"display_name": MAX_VARIABLE, "description": MAX_VARIABLE},
-    keyed=False,  # one connector a prefix
-)
-
 
 class GithubSettings(KeyedSettings):
     """Settings of the kind `github-environment`."""
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        callback="configured",
+        reads_back="timestamp",
+        catalog=frozenset(CATALOG),
+        credential_kinds=frozenset({"secret", "certificate"}),
+        limits={"display_name": MAX_VARIABLE, "description": MAX_VARIABLE},
+        keyed=False,  # one connector a prefix
+    )
     kind: Literal["github-environment"] = kind_setting(
         "github-environment", "Variables and secrets of a GitHub environment."
     )
@@ -84,11 +79,7 @@ class GithubSettings(KeyedSettings):
         pattern=r"^(?!GITHUB_)[A-Z_][A-Z0-9_]*$",
     )
     key_file_variable: str = key_file_setting("GITHUB_TOKEN_FILE")
-    api_url: Address = address_setting("https://api.github.com", example="https://api.github.com")
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+    api_url: Address = address_setting("https://api.github.com")
 
     @property
     def place(self) -> str:
@@ -96,30 +87,23 @@ class GithubSettings(KeyedSettings):
         return f"{self.api_url}/{self.repository}/{self.environment}/{self.prefix}"
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> GithubEnvironment:
-        client = open_client(
-            self.api_url,
-            environ,
-            name="GitHub",
-            key_variable=self.key_file_variable,
-            headers={"Authorization": "Bearer {api_key}", "X-GitHub-Api-Version": API_VERSION},
-            clock=clock,
-        )
-        return GithubEnvironment(client, self)
+        headers = {"Authorization": "Bearer {api_key}", "X-GitHub-Api-Version": API_VERSION}
+        return GithubEnvironment(self.client(self.api_url, environ, clock, name="GitHub", headers=headers), self)
 
 
-class GithubEnvironment(KnowsNoOrganisations):
+class GithubEnvironment(Platform):
     """See `orgcal.platforms.model.Platform`."""
 
-    capabilities = CAPABILITIES
+    capabilities = GithubSettings.capabilities
     called = "a GitHub environment"
 
     def __init__(self, client: RestClient, settings: GithubSettings) -> None:
         self._settings = settings
-        self._values = EnvironmentValues(client, settings.repository, settings.environment)
+        self._values = EnvironmentValues(client, settings.repository, settings.environment, settings.prefix)
         self.place = f"{settings.repository}, environment {settings.environment}"
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
-        values = {field: self._variable(field.upper()) for field in CATALOG}
+        values = {field: self._values.variable(field.upper()) for field in CATALOG}
         if all(value is None for value in values.values()):
             return None
         scopes = values["scopes"] or ""  # a variable that is missing stands for an empty text
@@ -132,12 +116,9 @@ class GithubEnvironment(KnowsNoOrganisations):
             published=values["published"] == "true",
         )
 
-    def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        return self.update_connector(declared, CATALOG)
-
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         for field in changed:
-            self._set_variable(field.upper(), as_text(getattr(declared, field)))
+            self._values.set_variable(field.upper(), as_text(getattr(declared, field)))
         entry = self.read_connector(declared.key)
         if entry is None:
             raise PlatformError("GitHub accepted the variables and has none", where=self.place)
@@ -145,38 +126,30 @@ class GithubEnvironment(KnowsNoOrganisations):
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - nobody connects
         for field in CATALOG:
-            self._values.remove_variable(f"{self._settings.prefix}{field.upper()}")
+            self._values.remove_variable(field.upper())
 
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:  # noqa: ARG002 - one a prefix
         texts = fields_of(credential.credential)
-        self._values.set_secrets(
-            {f"{self._settings.prefix}{name}": texts.get(field, "") for name, field in SECRETS.items()}
-        )
-        self._set_variable("CLIENT_ID", credential.client_id)
-        self._set_variable("CREDENTIAL_GENERATION", str(credential.generation))
+        self._values.set_secrets({name: texts.get(field, "") for name, field in SECRETS.items()})
+        self._values.set_variable("CLIENT_ID", credential.client_id)
+        self._values.set_variable("CREDENTIAL_GENERATION", str(credential.generation))
         return StoredCredential(credential.client_id, credential.generation, self._updated_at())
 
     def read_credentials(self, key: str) -> StoredCredential | None:  # noqa: ARG002 - one a prefix
         updated_at = self._updated_at()
         if not updated_at:
             return None
-        generation = self._variable("CREDENTIAL_GENERATION") or ""
+        generation = self._values.variable("CREDENTIAL_GENERATION") or ""
         number = int(generation) if generation.isdigit() else 0
-        return StoredCredential(self._variable("CLIENT_ID") or "", number, updated_at)
+        return StoredCredential(self._values.variable("CLIENT_ID") or "", number, updated_at)
 
     def remove_credentials(self, key: str) -> None:  # noqa: ARG002 - one a prefix
         for name in SECRETS:
-            self._values.remove_secret(f"{self._settings.prefix}{name}")
+            self._values.remove_secret(name)
         for name in VARIABLES:
-            self._values.remove_variable(f"{self._settings.prefix}{name}")
+            self._values.remove_variable(name)
 
     def _updated_at(self) -> str:
         """When each secret was changed last, as one text: any of them changed elsewhere is drift."""
-        times = (self._values.secret_updated_at(f"{self._settings.prefix}{name}") for name in SECRETS)
+        times = (self._values.secret_updated_at(name) for name in SECRETS)
         return " ".join(filter(None, times))
-
-    def _variable(self, name: str) -> str | None:
-        return self._values.variable(f"{self._settings.prefix}{name}")
-
-    def _set_variable(self, name: str, value: str) -> None:
-        self._values.set_variable(f"{self._settings.prefix}{name}", value)

@@ -14,23 +14,23 @@ API_VERSION = "2022-11-28"
 
 
 class EnvironmentValues:
-    """What an environment holds, by full names.
+    """What an environment holds.
 
     Args:
-        client: of GitHub's API.
         repository: `owner/name`.
-        environment: its name.
+        prefix: beginning of the variables' and secrets' names, which the methods' `name` leaves out.
     """
 
-    def __init__(self, client: RestClient, repository: str, environment: str) -> None:
+    def __init__(self, client: RestClient, repository: str, environment: str, prefix: str = "") -> None:
         self._client = client
         self._repository = repository
         self._environment = environment
+        self._prefix = prefix
         self.base = f"{repository_path(repository)}/environments/{segment(environment)}"
 
     def variable(self, name: str) -> str | None:
         """Its value, or None where there is none."""
-        found = self._client.call("GET", f"{self.base}/variables/{name}")
+        found = self._client.call("GET", f"{self.base}/variables/{self._prefix}{name}")
         return None if found is None else str(found["value"])
 
     def set_variable(self, name: str, value: str) -> None:
@@ -38,20 +38,18 @@ class EnvironmentValues:
         if not value:
             self.remove_variable(name)
             return
-        changed = self._client.call("PATCH", f"{self.base}/variables/{name}", {"name": name, "value": value})
-        if changed is not None:
-            return
-        made = self._client.call("POST", f"{self.base}/variables", {"name": name, "value": value})
-        if made is None:
+        body = {"name": f"{self._prefix}{name}", "value": value}
+        changed = self._client.call("PATCH", f"{self.base}/variables/{body['name']}", body)
+        if changed is None and self._client.call("POST", f"{self.base}/variables", body) is None:
             raise self.not_there()
 
     def remove_variable(self, name: str) -> None:
         """Remove a variable if it is there."""
-        self._client.call("DELETE", f"{self.base}/variables/{name}")
+        self._client.call("DELETE", f"{self.base}/variables/{self._prefix}{name}")
 
     def secret_updated_at(self, name: str) -> str:
         """When a secret was changed last; empty where there is none. Its value cannot be read."""
-        found = self._client.call("GET", f"{self.base}/secrets/{name}")
+        found = self._client.call("GET", f"{self.base}/secrets/{self._prefix}{name}")
         return "" if found is None else str(found["updated_at"])
 
     def set_secrets(self, values: dict[str, str]) -> None:
@@ -62,13 +60,13 @@ class EnvironmentValues:
         for name, value in values.items():
             if value:
                 body = {"encrypted_value": seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
-                self._client.call("PUT", f"{self.base}/secrets/{name}", body, absent=frozenset())
+                self._client.call("PUT", f"{self.base}/secrets/{self._prefix}{name}", body, absent=frozenset())
             else:
                 self.remove_secret(name)
 
     def remove_secret(self, name: str) -> None:
         """Remove a secret if it is there."""
-        self._client.call("DELETE", f"{self.base}/secrets/{name}")
+        self._client.call("DELETE", f"{self.base}/secrets/{self._prefix}{name}")
 
     def not_there(self) -> PlatformError:
         """What a 404 means here."""

@@ -12,7 +12,7 @@ Only what the platform's own documentation says goes into the description: paths
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
@@ -29,12 +29,12 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
-    KnowsNoOrganisations,
+    Platform,
     PlatformCredential,
     StoredCredential,
     kinds_kept_in,
 )
-from orgcal.platforms.rest import RestClient, open_client
+from orgcal.platforms.rest import RestClient
 from orgcal.platforms.settings import (
     Address,
     KeyedSettings,
@@ -141,7 +141,7 @@ class HttpSettings(KeyedSettings):
 
     kind: Literal["http"] = kind_setting("http", "Any REST platform, described by the other settings.")
     name: str = setting("the platform", expected="a name", example="Nylas", about="What messages call the platform.")
-    base_url: Address = address_setting()
+    base_url: Address = address_setting(example="https://api.example.com")
     key_file_variable: str = key_file_setting("ORGCAL_PLATFORM_KEY_FILE")
     auth_header: str = setting(
         "Authorization",
@@ -192,7 +192,6 @@ class HttpSettings(KeyedSettings):
             catalog=frozenset(name for name in CATALOG if name in self.entry.fields),
             credential_kinds=kinds_kept_in(sent),
             connections="own flow",
-            tokens=False,
             keyed="key" in {*templates.names_in(push.path), *templates.names_in(push.body)},
         )
 
@@ -202,20 +201,11 @@ class HttpSettings(KeyedSettings):
         return self.base_url
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> HttpPlatform:
-        client = open_client(
-            self.base_url,
-            environ,
-            name=self.name,
-            key_variable=self.key_file_variable,
-            headers={self.auth_header: self.auth_value},
-            clock=clock,
-        )
-        return HttpPlatform(client, self)
+        headers = {self.auth_header: self.auth_value}
+        return HttpPlatform(self.client(self.base_url, environ, clock, name=self.name, headers=headers), self)
 
 
-class HttpPlatform(KnowsNoOrganisations):
-    """See `orgcal.platforms.model.Platform`."""
-
+class HttpPlatform(Platform):
     def __init__(self, client: RestClient, settings: HttpSettings) -> None:
         self.capabilities = settings.capabilities
         self.place = settings.base_url
@@ -233,7 +223,7 @@ class HttpPlatform(KnowsNoOrganisations):
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
         request = self._settings.entry.create
         assert request is not None, "a platform without entries always answers with one"
-        self._ask(request, _values(declared), absent=_NEVER_ABSENT)
+        self._ask(request, asdict(declared), absent=_NEVER_ABSENT)
         return self._reread(declared.key)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
@@ -245,7 +235,7 @@ class HttpPlatform(KnowsNoOrganisations):
                 where=self.place,
                 repair="describe entry.update in the platform's settings, or change it by hand",
             )
-        self._ask(request, _values(declared), absent=_NEVER_ABSENT)
+        self._ask(request, asdict(declared), absent=_NEVER_ABSENT)
         return self._reread(declared.key)
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - the platform decides
@@ -319,7 +309,3 @@ class HttpPlatform(KnowsNoOrganisations):
             scopes=tuple(templates.as_list(values["scopes"])) if "scopes" in fields else None,
             published=bool(values["published"]) if "published" in fields else None,
         )
-
-
-def _values(declared: ConnectorSettings) -> dict[str, Any]:
-    return {"key": declared.key, **{field: getattr(declared, field) for field in CATALOG}}

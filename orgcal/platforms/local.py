@@ -9,7 +9,7 @@ nor a path of this machine gets into the stack's state.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.session import new_session
@@ -21,33 +21,27 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
+    Platform,
     PlatformCredential,
     StoredCredential,
 )
 from orgcal.platforms.rest import RestClient, segment
 from orgcal.platforms.settings import PlatformSettings, kind_setting
 
-CAPABILITIES = Capabilities(
-    callback="created",
-    reads_back="value",
-    catalog=frozenset(CATALOG),
-    credential_kinds=frozenset({"secret", "certificate"}),
-    connections="registered",
-    tokens=True,
-    emulated=True,
-)
-
-_WIRE_NAMES: dict[CatalogField, str] = {**{field: field for field in CATALOG}, "display_name": "name"}
-
 
 class LocalSettings(PlatformSettings):
     """Settings of the kind `local`: none, since address, trust and API key come from the running emulator."""
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        callback="created",
+        reads_back="value",
+        catalog=frozenset(CATALOG),
+        credential_kinds=frozenset({"secret", "certificate"}),
+        connections="registered",
+        tokens=True,
+        emulated=True,
+    )
     kind: Literal["local"] = kind_setting("local", "The emulator's own platform, which no other cloud has.")
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
 
     @property
     def place(self) -> str:
@@ -76,10 +70,10 @@ class LocalSettings(PlatformSettings):
         return LocalPlatform(client)
 
 
-class LocalPlatform:
-    """See `orgcal.platforms.model.Platform`."""
+class LocalPlatform(Platform):
+    called = "the platform"
 
-    capabilities = CAPABILITIES
+    capabilities = LocalSettings.capabilities
 
     def __init__(self, client: RestClient) -> None:
         self._client = client
@@ -90,7 +84,7 @@ class LocalPlatform:
         return None if found is None else _entry(found)
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        body = {"key": declared.key, **_body(declared, list(_WIRE_NAMES))}
+        body = {"key": declared.key, **_body(declared, CATALOG)}
         return _entry(self._client.call("POST", "/connectors", body, absent=frozenset()))
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
@@ -158,8 +152,7 @@ def _connector(key: str) -> str:
 
 
 def _body(declared: ConnectorSettings, fields: Sequence[CatalogField]) -> dict[str, Any]:
-    values = {name: getattr(declared, name) for name in fields}
-    return {_WIRE_NAMES[name]: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {"name" if name == "display_name" else name: getattr(declared, name) for name in fields}
 
 
 def _entry(found: Mapping[str, Any]) -> ConnectorEntry:

@@ -55,8 +55,8 @@ class Capabilities:
     reads_back: Literal["value", "timestamp", "nothing"]
     catalog: frozenset[CatalogField]
     credential_kinds: frozenset[CredentialKind]
-    connections: Literal["own flow", "registered", "none"]
-    tokens: bool
+    connections: Literal["own flow", "registered", "none"] = "none"
+    tokens: bool = False
     limits: dict[CatalogField, int] = field(default_factory=dict)
     emulated: bool = False
     keyed: bool = True
@@ -98,13 +98,10 @@ class ConnectorEntry:
     def differences(self, declared: ConnectorSettings) -> dict[CatalogField, str]:
         """Fields that are not as declared -> a line for people (`description: 'old' -> 'new'`)."""
         found: dict[CatalogField, str] = {}
-        pairs: list[tuple[CatalogField, object, object]] = [
-            ("display_name", self.display_name, declared.display_name),
-            ("description", self.description, declared.description),
-            ("scopes", _unordered(self.scopes), _unordered(declared.scopes)),
-            ("published", self.published, declared.published),
-        ]
-        for name, held, wanted in pairs:
+        for name in CATALOG:
+            held, wanted = getattr(self, name), getattr(declared, name)
+            if isinstance(held, tuple):  # scopes have no order
+                held, wanted = sorted(held), sorted(wanted)
             if held is not None and held != wanted:
                 found[name] = f"{name}: {held!r} -> {wanted!r}"
         return found
@@ -171,21 +168,25 @@ class StoredCredential:
 
 
 class Platform(Protocol):
-    """One integration platform. Every method may raise `PlatformError` and `Unreachable`."""
+    """One integration platform. Every method may raise `PlatformError` and `Unreachable`.
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this platform can do."""
+    A platform that knows nothing of the organisations that are connected inherits the last three methods.
 
-    @property
-    def place(self) -> str:
-        """Where it is (an address, a path), for messages; equal places hold the same entries."""
+    Attributes:
+        place: where it is (an address, a path), for messages; equal places hold the same entries.
+        called: what messages call the platform, such as `a file`.
+    """
+
+    capabilities: Capabilities
+    place: str
+    called: str
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
         """The entry, or None if there is none."""
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
         """Make the entry; use `ensure_connector`, which also adopts one that exists."""
+        return self.update_connector(declared, CATALOG)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         """Set the fields `changed` to what is declared and leave all others alone."""
@@ -209,35 +210,14 @@ class Platform(Protocol):
 
     def connections(self, key: str) -> list[str]:
         """Tenant ids of the connected organisations."""
-
-    def register_connection(self, key: str, tenant_id: str) -> None:
-        """Tell the platform of an organisation whose administrator consented."""
-
-    def access_token(self, key: str, tenant_id: str) -> str:
-        """A token that the platform fetched for that organisation with the credential it holds."""
-
-
-class KnowsNoOrganisations:
-    """Base of a platform that keeps a credential and knows nothing of the organisations that are connected.
-
-    Attributes:
-        place: as of `Platform`.
-        called: what messages call the platform, such as `a file`.
-    """
-
-    place: str
-    called: str
-
-    def connections(self, key: str) -> list[str]:
-        """Raises PlatformError."""
         raise self._unable(f"which organisations are connected to {key!r}")
 
     def register_connection(self, key: str, tenant_id: str) -> None:
-        """Raises PlatformError."""
+        """Tell the platform of an organisation whose administrator consented."""
         raise self._unable(f"of organisations such as {tenant_id}, connected to {key!r}")
 
     def access_token(self, key: str, tenant_id: str) -> str:
-        """Raises PlatformError."""
+        """A token that the platform fetched for that organisation with the credential it holds."""
         raise self._unable(f"a token of {tenant_id} for {key!r}")
 
     def _unable(self, what: str) -> PlatformError:
@@ -256,10 +236,6 @@ class StartsConsent(Protocol):
             tenant_id: of the organisation, by which the platform knows it afterwards.
             name: of the organisation, for people.
         """
-
-
-def _unordered(scopes: tuple[str, ...] | None) -> list[str] | None:
-    return None if scopes is None else sorted(scopes)
 
 
 def kinds_kept_in(names: Collection[str]) -> frozenset[CredentialKind]:

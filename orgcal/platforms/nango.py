@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,10 +25,11 @@ from orgcal.platforms.model import (
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
+    Platform,
     PlatformCredential,
     StoredCredential,
 )
-from orgcal.platforms.rest import RestClient, open_client, segment
+from orgcal.platforms.rest import RestClient, segment
 from orgcal.platforms.settings import (
     Address,
     KeyedSettings,
@@ -39,24 +40,22 @@ from orgcal.platforms.settings import (
 )
 
 PROVIDER = "microsoft-admin"
-CLOUD_URL = "https://api.nango.dev"
 MAX_CLIENT_ID = 255
-
-CAPABILITIES = Capabilities(
-    callback="fixed",
-    reads_back="value",
-    catalog=frozenset({"display_name"}),
-    credential_kinds=frozenset({"secret"}),
-    connections="own flow",
-    tokens=True,
-)
 
 
 class NangoSettings(KeyedSettings):
     """Settings of the kind `nango`."""
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        callback="fixed",
+        reads_back="value",
+        catalog=frozenset({"display_name"}),
+        credential_kinds=frozenset({"secret"}),
+        connections="own flow",
+        tokens=True,
+    )
     kind: Literal["nango"] = kind_setting("nango", "An integration of Nango with its provider `microsoft-admin`.")
-    base_url: Address = address_setting(CLOUD_URL, example=CLOUD_URL)
+    base_url: Address = address_setting("https://api.nango.dev")
     key_file_variable: str = key_file_setting("NANGO_API_KEY_FILE")
     callback_url: str = callback_setting("", about="Nango's callback, if it is not `base_url` with `/oauth/callback`.")
     token_scopes: tuple[Annotated[str, Field(pattern="^[^,]+$")], ...] = setting(
@@ -67,30 +66,18 @@ class NangoSettings(KeyedSettings):
     )
 
     @property
-    def capabilities(self) -> Capabilities:
-        return CAPABILITIES
-
-    @property
     def place(self) -> str:
         """The service's address; its API key decides which of its environments."""
         return self.base_url
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> NangoPlatform:
-        client = open_client(
-            self.base_url,
-            environ,
-            name="Nango",
-            key_variable=self.key_file_variable,
-            headers={"Authorization": "Bearer {api_key}"},
-            clock=clock,
-        )
-        return NangoPlatform(client, self)
+        return NangoPlatform(self.client(self.base_url, environ, clock, name="Nango"), self)
 
 
-class NangoPlatform:
-    """See `orgcal.platforms.model.Platform`."""
+class NangoPlatform(Platform):
+    called = "Nango"
 
-    capabilities = CAPABILITIES
+    capabilities = NangoSettings.capabilities
 
     def __init__(self, client: RestClient, settings: NangoSettings) -> None:
         self._client = client

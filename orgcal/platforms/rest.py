@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -18,9 +19,7 @@ from orgcal.patience import Clock, Patience
 if TYPE_CHECKING:
     import requests
 
-DEFAULT_BUDGET_S = 60.0
 CONNECT_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 30.0
 LONGEST_PAUSE_S = 10.0
 
 _NOTHING_DONE = frozenset({429, 503})
@@ -34,10 +33,11 @@ _SAFE_METHODS = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 """Methods whose repetition ends in the same state (our PATCH bodies hold absolute values)."""
 
 
+@dataclass(eq=False, repr=False)
 class RestClient:
     """Requests to one platform.
 
-    Args:
+    Attributes:
         session: of `orgcal.entra.session.new_session`.
         base_url: without a slash at the end.
         headers: sent with each request; the place for the API key.
@@ -45,29 +45,17 @@ class RestClient:
         key_hint: where its API key is configured, for the repair of a 401 or 403.
         budget_s: seconds that one call may wait for retries in all.
         silence_s: seconds without a packet after which an answer is given up.
-        clock: for tests.
     """
 
-    def __init__(
-        self,
-        session: requests.Session,
-        base_url: str,
-        headers: Mapping[str, str],
-        *,
-        name: str,
-        key_hint: str,
-        budget_s: float = DEFAULT_BUDGET_S,
-        silence_s: float = READ_TIMEOUT_S,
-        clock: Clock | None = None,
-    ) -> None:
-        self.base_url = base_url
-        self._session = session
-        self._headers = dict(headers)
-        self._name = name
-        self._key_hint = key_hint
-        self._budget_s = budget_s
-        self._timeouts_s = (CONNECT_TIMEOUT_S, silence_s)
-        self._clock = clock
+    session: requests.Session
+    base_url: str
+    headers: Mapping[str, str]
+    _: KW_ONLY
+    name: str
+    key_hint: str
+    budget_s: float = 60.0
+    silence_s: float = 30.0
+    clock: Clock | None = None
 
     def call(
         self,
@@ -95,7 +83,7 @@ class RestClient:
             return response.json()
         except ValueError:
             raise Unreachable(
-                f"{self._name} answered with something that is not JSON", where=self._where(method, path)
+                f"{self.name} answered with something that is not JSON", where=self._where(method, path)
             ) from None
 
     def _send(
@@ -103,22 +91,22 @@ class RestClient:
     ) -> requests.Response:
         import requests
 
-        headers = {**self._headers, "Accept": "application/json"}
+        headers = {**self.headers, "Accept": "application/json"}
         data = None
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        patience = Patience(self._budget_s, self._clock, longest_s=LONGEST_PAUSE_S)
+        patience = Patience(self.budget_s, self.clock, longest_s=LONGEST_PAUSE_S)
         while True:
             try:
-                response = self._session.request(
+                response = self.session.request(
                     method,
                     self.base_url + path,
                     data=data,
                     params=params,
                     headers=headers,
                     allow_redirects=False,
-                    timeout=self._timeouts_s,
+                    timeout=(CONNECT_TIMEOUT_S, self.silence_s),
                 )
             except requests.exceptions.TooManyRedirects as error:  # the session follows none, as the key would go along
                 if error.response is None:
@@ -145,9 +133,9 @@ class RestClient:
         elif status == 429 or "Retry-After" in response.headers:
             repair = "wait, then try again"
         elif status in (401, 403):
-            repair = f"check the API key ({self._key_hint}) and its rights"
+            repair = f"check the API key ({self.key_hint}) and its rights"
         return PlatformError(
-            f"{self._name} answered {status}{f': {message}' if message else ''}",
+            f"{self.name} answered {status}{f': {message}' if message else ''}",
             status=status,
             where=self._where(method, path),
             repair=repair,
@@ -157,46 +145,17 @@ class RestClient:
         import requests
 
         if isinstance(error, requests.exceptions.SSLError):
-            what = f"the certificate of {self._name} is not trusted"
+            what = f"the certificate of {self.name} is not trusted"
             repair = "name its authority in REQUESTS_CA_BUNDLE if it is your own"
         elif isinstance(error, requests.exceptions.Timeout):
-            what, repair = f"{self._name} did not answer in time", "try again; what did happen is then adopted"
+            what, repair = f"{self.name} did not answer in time", "try again; what did happen is then adopted"
         else:
-            what, repair = (
-                f"{self._name} cannot be reached ({type(error).__name__})",
-                "check its address and the network",
-            )
+            what = f"{self.name} cannot be reached ({type(error).__name__})"
+            repair = "check its address and the network"
         return Unreachable(what, where=self._where(method, path), repair=repair)
 
     def _where(self, method: str, path: str) -> str:
         return f"{method} {self.base_url}{path}"
-
-
-def open_client(
-    base_url: str,
-    environ: Mapping[str, str],
-    *,
-    name: str,
-    key_variable: str,
-    headers: Mapping[str, str],
-    clock: Clock | None = None,
-) -> RestClient:
-    """Return a client of the platform at `base_url`.
-
-    Args:
-        base_url: without a slash at the end.
-        environ: names the file with the API key, and the emulator.
-        name: how messages call the platform.
-        key_variable: environment variable that names the file with the API key.
-        headers: sent with each request; `{api_key}` in them stands for the key.
-        clock: for tests.
-
-    Raises:
-        UsageError: the variable or the file is missing, or others may read the file.
-    """
-    key = read_key_file(environ, key_variable)
-    filled = {header: value.replace("{api_key}", key) for header, value in headers.items()}
-    return RestClient(session_for(base_url, environ), base_url, filled, name=name, key_hint=key_variable, clock=clock)
 
 
 def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:

@@ -1,12 +1,9 @@
-"""The base of each kind's settings, and the fields that kinds share.
-
-One class a kind: its fields are what a stack writes under `orgcal:connector.platform`, its properties are what
-follows from them without asking anybody, and `open` gives the platform itself.
-"""
+"""The base of each kind's settings, and the fields that kinds share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -14,6 +11,7 @@ from pydantic import AfterValidator
 from orgcal.fields import Section, setting
 from orgcal.patience import Clock
 from orgcal.platforms.model import Capabilities, Platform
+from orgcal.platforms.rest import RestClient, read_key_file, session_for
 
 ADDRESS = r"^(https://[^/?#@\s]+|http://(localhost|127(\.\d+){3}|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
 """An address without a password: https, or http on this machine."""
@@ -23,7 +21,11 @@ Address = Annotated[str, AfterValidator(lambda address: address.rstrip("/"))]
 
 
 class PlatformSettings(Section):
-    """Settings of one platform. Each kind's class has `kind` as a `Literal` of its name."""
+    """Settings of one platform, a class a kind, which has `kind` as a `Literal` of its name.
+
+    Its fields are what a stack writes under `orgcal:connector.platform`, its properties are what follows from them
+    without asking anybody, and `open` gives the platform itself.
+    """
 
     kind: str
 
@@ -43,14 +45,11 @@ class PlatformSettings(Section):
         return ""
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> Platform:
-        """Return the platform.
+        """Return the platform, or raise UsageError where the environment lacks something.
 
         Args:
             environ: names the emulator, and the files with API keys.
             clock: for tests.
-
-        Raises:
-            UsageError: the environment lacks something.
         """
         raise NotImplementedError
 
@@ -63,6 +62,27 @@ class KeyedSettings(PlatformSettings):
     @property
     def key_variable(self) -> str:
         return self.key_file_variable
+
+    def client(
+        self,
+        base_url: str,
+        environ: Mapping[str, str],
+        clock: Clock | None,
+        *,
+        name: str,
+        headers: Mapping[str, str] = MappingProxyType({"Authorization": "Bearer {api_key}"}),
+    ) -> RestClient:
+        """Return a client of the platform's API; raises as `read_key_file` does.
+
+        Args:
+            base_url: without a slash at the end.
+            name: how messages call the platform.
+            headers: sent with each request; `{api_key}` in them stands for the key.
+        """
+        key = read_key_file(environ, self.key_file_variable)
+        filled = {header: value.replace("{api_key}", key) for header, value in headers.items()}
+        session = session_for(base_url, environ)
+        return RestClient(session, base_url, filled, name=name, key_hint=self.key_file_variable, clock=clock)
 
 
 def kind_setting(name: str, about: str) -> Any:
@@ -81,12 +101,12 @@ def key_file_setting(default: str) -> Any:
     )
 
 
-def address_setting(default: Any = ..., *, example: str = "https://api.example.com") -> Any:
+def address_setting(default: Any = ..., *, example: str = "") -> Any:
     """Return the field with the platform's address; its type is `Address`."""
     return setting(
         default,
         expected="an https address (http on this machine only) without a password: the API key belongs in a file",
-        example=example,
+        example=example or default,
         about="Address of the platform's API.",
         pattern=ADDRESS,
     )

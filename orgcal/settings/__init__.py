@@ -6,7 +6,7 @@
 Both are frozen pydantic models. `load_stack_file` gives the file itself, for what is not a setting.
 """
 
-from orgcal.settings.credential_section import CredentialKind, CredentialSettings, GenerationSet
+from orgcal.settings.credential_section import CredentialSettings, GenerationSet
 from orgcal.settings.model import (
     CoreSettings,
     Settings,
@@ -21,7 +21,6 @@ from orgcal.settings.stack_file import StackFile, load_stack_file, stack_file
 
 __all__ = [
     "CoreSettings",
-    "CredentialKind",
     "CredentialSettings",
     "GenerationSet",
     "Settings",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from orgcal.entra.credentials import ClientCertificate
 from orgcal.errors import UsageError
@@ -25,8 +24,6 @@ class SettingsFile:
     """Where a stack's generations are written down.
 
     Args:
-        project_dir: the checkout.
-        stack: the stack.
         emulated: whether the stack lives on the emulator.
         overlay: keep what is written beside the file, if it is.
     """
@@ -49,11 +46,7 @@ class SettingsFile:
         return read_credential(self._project_dir, self._stack)
 
     def check(self) -> None:
-        """Find out whether the file can be written at all.
-
-        Raises:
-            PlatformError: it is written in a way that cannot be changed without touching the rest.
-        """
+        """Raise PlatformError if the file is written in a way that cannot be changed without touching the rest."""
         if not self._overlaid:
             named = self.read().generation_set
             self.edited(read_text(self.path), GenerationSet(named.generations, named.active, named.active))
@@ -61,10 +54,7 @@ class SettingsFile:
     def write(self, named: GenerationSet) -> None:
         """Write `named` down, and leave everything else as it is, comments included."""
         if self._overlaid:
-            said: dict[str, Any] = {"generations": list(named.generations), "active": named.active}
-            if named.rollback_to is not None:
-                said["rollback_to"] = named.rollback_to
-            write_whole(self._overlay, json.dumps(said) + "\n")
+            write_whole(self._overlay, json.dumps(named.as_settings()) + "\n")
             return
         edit_whole(self.path, lambda: self.edited(read_text(self.path), named), private=False)
         if self._emulated:  # it would win over the file
@@ -72,14 +62,11 @@ class SettingsFile:
 
     def edited(self, text: str, named: GenerationSet) -> str:
         """The file's text with other generations in it; `kinds` goes when it names none of them any more."""
-        values: dict[str, Any] = {"generations": list(named.generations), "active": named.active}
         removed = [] if named.rollback_to is not None else ["rollback_to"]
-        if named.rollback_to is not None:
-            values["rollback_to"] = named.rollback_to
         kinds = self.read().kinds
         if kinds and max(kinds) < min(named.generations):
             removed.append("kinds")
-        return edit(text, _SECTION, values, removed, where=self.path.name)
+        return edit(text, _SECTION, named.as_settings(), removed, where=self.path.name)
 
     def brought_along(self, generation: int) -> ClientCertificate | None:
         """The certificate that the user brought along for a generation; None if none."""

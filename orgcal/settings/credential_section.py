@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from datetime import timedelta
+from typing import Any
 
 from pydantic import model_validator
 
+from orgcal.entra.credentials import CredentialKind
 from orgcal.fields import Section, setting
-from orgcal.settings.fields import LIFETIME
 
-CredentialKind = Literal["secret", "certificate", "federated"]
+LIFETIME = r"^(never|[1-9]\d{0,2}d|[12]\d{3}d|3[0-5]\d{2}d|36[0-4]\dd|3650d)$"
+"""1 to 3650 days, or `never`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,11 @@ class GenerationSet:
     generations: tuple[int, ...]
     active: int
     rollback_to: int | None = None
+
+    def as_settings(self) -> dict[str, Any]:
+        """What the section says of them; `rollback_to` only where it is given."""
+        rollback_to = {} if self.rollback_to is None else {"rollback_to": self.rollback_to}
+        return {"generations": list(self.generations), "active": self.active, **rollback_to}
 
     def same_as(self, other: GenerationSet) -> bool:
         """Whether both name the same generations; the permission to go back changes nothing by itself."""
@@ -126,7 +133,7 @@ class CredentialSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> CredentialSettings:
-        """The name in each ValueError is the guilty field's (`config_errors`)."""
+        """The name in each ValueError is the guilty field's (`describe_problems`)."""
         if list(self.generations) != sorted(set(self.generations)) or self.generations[0] < 1:
             raise ValueError("generations")
         if self.active not in self.generations:
@@ -151,3 +158,8 @@ class CredentialSettings(Section):
     def newest_kind(self) -> CredentialKind:
         """Kind of the newest live generation."""
         return self.kind_of(self.generations[-1])
+
+
+def lifetime_of(text: str) -> timedelta | None:
+    """Days of a lifetime such as `180d`; None for `never`."""
+    return None if text == "never" else timedelta(days=int(text.removesuffix("d")))

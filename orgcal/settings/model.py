@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ConfigDict, PrivateAttr, ValidationError
@@ -17,8 +18,7 @@ from pydantic import ConfigDict, PrivateAttr, ValidationError
 from orgcal.entra.home.applications import deployment_tag
 from orgcal.errors import ConfigError, UsageError
 from orgcal.fields import Section, describe_problems, setting
-from orgcal.settings.credential_section import CredentialSettings
-from orgcal.settings.fields import lifetime_of
+from orgcal.settings.credential_section import CredentialSettings, lifetime_of
 from orgcal.settings.platform_rules import validate, wrong_platforms
 from orgcal.settings.sections import (
     ApplicationSettings,
@@ -48,8 +48,6 @@ class CoreSettings(Section):
     )
     ephemeral: bool = setting(
         False,
-        expected="true or false",
-        example="true",
         about="A short-lived stack: nothing is protected, connected organisations do not stop a destroy.",
     )
     origin: str = setting(
@@ -177,14 +175,13 @@ def parse_settings(
 
     Args:
         config: full keys (`orgcal:entra`) to values; a text that is a JSON mapping or list counts as that.
-        stack: name of the stack.
-        project: name of the Pulumi project.
         generations: replaces `generations`, `active` and `rollback_to` on stacks on the emulator.
 
     Raises:
         ConfigError: with every problem at once.
     """
-    return _parsed(Settings, config, stack, project, generations or {}, {})
+    file = StackFile(Path(f"Pulumi.{stack}.yaml"), stack, project, config=config)
+    return _parsed(Settings, file, generations or {})
 
 
 def overlay_file(project_dir: Path, stack: str) -> Path:
@@ -242,29 +239,23 @@ def sections_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def _of_file(model: type[_S], file: StackFile) -> _S:
     overlay = {} if model is CoreSettings else read_overlay(file.path.parent, file.stack)
-    return _parsed(model, file.config, file.stack, file.project, overlay, file.lines)
+    return _parsed(model, file, overlay)
 
 
-def _parsed(
-    model: type[_S],
-    config: Mapping[str, Any],
-    stack: str,
-    project: str,
-    generations: Mapping[str, Any],
-    lines: Mapping[str, int],
-) -> _S:
-    sections, problems = sections_of(config)
+def _parsed(model: type[_S], file: StackFile, generations: Mapping[str, Any]) -> _S:
+    sections, problems = sections_of(file.config)
     if generations and _mapping(sections.get("entra")).get("cloud") == "emulator":
         sections["credential"] = {**_mapping(sections.get("credential")), **generations}
     if model is Settings:
         problems += [
             f"{key}: found a setting of the azuread plugin; expected none, as the stack's cloud decides them; "
             f"repair: pulumi config rm {key}"
-            for key in sorted(config)
+            for key in sorted(file.config)
             if key.startswith("azuread:")
         ]
-    settings = parse_sections(model, (sections, problems), stack=stack, where=f"Pulumi.{stack}.yaml", lines=lines)
-    settings._stack, settings._project = stack, project
+    read = sections, problems
+    settings = parse_sections(model, read, stack=file.stack, where=file.path.name, lines=file.lines)
+    settings._stack, settings._project = file.stack, file.project
     return settings
 
 
@@ -274,13 +265,11 @@ def parse_sections(
     *,
     stack: str,
     where: str,
-    lines: Mapping[str, int] | None = None,
+    lines: Mapping[str, int] = MappingProxyType({}),
 ) -> _M:
     """Settings of a model out of the sections, and the problems, that `sections_of` gives.
 
     Args:
-        model: the settings; its fields explain themselves (`setting`).
-        read: what `sections_of` gives.
         stack: name of the stack, for the repairs.
         where: the file, for the error.
         lines: setting to its line in the stack's file.
@@ -299,7 +288,7 @@ def parse_sections(
         if model is Settings:
             problems += wrong_platforms(sections.get("connector"))
     if problems:
-        raise ConfigError([_with_place(problem, stack, lines or {}) for problem in problems], where=where) from None
+        raise ConfigError([_with_place(problem, stack, lines) for problem in problems], where=where) from None
     return settings
 
 

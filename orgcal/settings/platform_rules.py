@@ -27,36 +27,25 @@ def declared_connector(connector: ConnectorSettings, other: str = "") -> platfor
 
 
 def validate(connector: ConnectorSettings, credential: CredentialSettings, *, emulator: bool) -> list[str]:
-    """What the chosen platforms cannot hold of this connector and its credential: a line each.
-
-    Args:
-        connector: the section.
-        credential: the section; of a federated one nothing is pushed.
-        emulator: whether the stack lives on the emulator.
-    """
+    """What the chosen platforms cannot hold of this connector and its credential: a line each."""
     kind = credential.kind_of(credential.active)
     pushed = None if kind == "federated" else kind
     declared = declared_connector(connector)
-    problems = unsuitable(connector.platform, declared, pushed, emulator=emulator)
-    for other, said in connector.also_push_to.items():
-        problems += unsuitable(said, declared, pushed, emulator=emulator, further=f"{_FURTHER}.{other}")
-    return problems or _same_places(connector)
+    named = _by_key(connector.platform, connector.also_push_to)
+    problems = []
+    for key, said in named.items():
+        problems += unsuitable(said, declared, pushed, emulator=emulator, key=key)
+    return problems or _same_places(named)
 
 
 def wrong_platforms(connector: Any) -> list[str]:
-    """Return what is wrong in the platforms' own settings, where the section cannot be read for other reasons.
-
-    Args:
-        connector: the section as the stack's file has it.
-    """
+    """Return what is wrong in the platforms' own settings, where the section cannot be read for other reasons."""
     section = connector if isinstance(connector, dict) else {}
     further = section.get("also_push_to")
-    of_platforms = {platforms.PREFIX: section.get("platform")}
-    if isinstance(further, dict):
-        of_platforms |= {f"{_FURTHER}.{name}": settings for name, settings in further.items()}
+    named = _by_key(section.get("platform"), further if isinstance(further, dict) else {})
     # what is no mapping is a problem of the section itself
-    mappings = {where: settings for where, settings in of_platforms.items() if isinstance(settings, dict)}
-    return [problem for where, settings in mappings.items() for problem in platforms.check_settings(settings, where)]
+    mappings = {key: settings for key, settings in named.items() if isinstance(settings, dict)}
+    return [problem for key, settings in mappings.items() for problem in platforms.check_settings(settings, key)]
 
 
 def unsuitable(
@@ -65,18 +54,15 @@ def unsuitable(
     credential_kind: platforms.CredentialKind | None,
     *,
     emulator: bool = True,
-    further: str = "",
+    key: str = platforms.PREFIX,
 ) -> list[str]:
     """Return why a platform cannot hold this connector with this kind of credential, a line each. Asks nobody.
 
     Args:
-        settings: of the platform.
-        declared: the connector.
         credential_kind: None where nothing is pushed.
         emulator: whether the stack lives on the emulator.
-        further: key of a further platform's settings; such a platform need not keep the whole catalog.
+        key: of the settings; a further platform need not keep the whole catalog.
     """
-    key = further or platforms.PREFIX
     if problems := platforms.check_settings(settings, key):
         return problems
     able = platforms.capabilities_of(settings)
@@ -85,23 +71,27 @@ def unsuitable(
             f"{key}.kind: found {settings['kind']!r}, the emulator's own platform, which no other cloud has; expected "
             f"one of {', '.join(sorted(set(platforms.platform_kinds()) - {settings['kind']}))} (docs/platforms.md)"
         ]
-    where = f" ({further})" if further else ""
+    further = key != platforms.PREFIX
+    where = f" ({key})" if further else ""
     refused = platforms.catalog_refusals(able, platforms.kept_part(able, declared) if further else declared)
     problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
     refusal = platforms.kind_refusal(able, credential_kind) if credential_kind else ""
     return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
 
 
-def _same_places(connector: ConnectorSettings) -> list[str]:
+def _by_key(platform: Any, further: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of all platforms by their keys in the stack's file."""
+    return {platforms.PREFIX: platform, **{f"{_FURTHER}.{name}": said for name, said in further.items()}}
+
+
+def _same_places(named: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Platforms that are one and the same, where two resources would write one entry."""
-    names = {platforms.place_of(connector.platform): platforms.PREFIX}
+    firsts: dict[str, str] = {}
     problems = []
-    for other, said in connector.also_push_to.items():
-        where, place = f"{_FURTHER}.{other}", platforms.place_of(said)
-        first = names.setdefault(place, where)
-        if first != where:
+    for key, said in named.items():
+        first = firsts.setdefault(platforms.place_of(said), key)
+        if first != key:
             problems.append(
-                f"{where}: found the same place as {first}; expected another one; "
-                f"repair: pulumi config rm --path {where}"
+                f"{key}: found the same place as {first}; expected another one; repair: pulumi config rm --path {key}"
             )
     return problems

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from orgcal.entra import discovery
 from orgcal.entra.clouds import Cloud
 from orgcal.fields import Section, setting
-from orgcal.settings.fields import (
-    GUID,
-    LINK,
-    MAX_REDIRECT_URIS,
-    REDIRECT_URI,
-    REDIRECT_URI_LENGTH,
-)
 
+GUID = f"^{discovery.GUID}$"
+
+REDIRECT_URI = r"^(https://[^/?#*\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
+"""Entra's rule: https, or http on this machine; no wildcard, fragment or unsupported character.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
+"""
+REDIRECT_URI_LENGTH = 256
+MAX_REDIRECT_URIS = 256
+"""For applications of organisations; same source."""
+
+LINK = r"^https?://[^\s/]+(/\S*)?$"
 _REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"
 
 
@@ -69,8 +76,6 @@ class ApplicationSettings(Section):
     )
     same_name: bool = setting(
         False,
-        expected="true or false",
-        example="true",
         about="Whether it may be created although the tenant has another application of this name.",
     )
     notes: str = setting(
@@ -108,8 +113,6 @@ class ApplicationSettings(Section):
     )
     home_grants: bool = setting(
         False,
-        expected="true or false",
-        example="true",
         about="Whether the home tenant grants the permissions too. The deploying principal then needs "
         "AppRoleAssignment.ReadWrite.All; the consent link for a person is the normal way.",
     )
@@ -163,10 +166,9 @@ class ConnectorSettings(Section):
         about="What the connector does with calendars: sees when people are busy, reads events, or writes them. "
         "A preview warns of scopes that go beyond it.",
     )
-    published: bool = setting(True, expected="true or false", example="true", about="Shown to your users (step 8).")
+    published: bool = setting(True, about="Shown to your users (step 8).")
     delete_connected: bool = setting(
         False,
-        expected="true or false",
         example="false",
         about="Whether destroy may delete the connector while organisations are connected.",
     )
@@ -182,3 +184,12 @@ class ConsentSettings(Section):
         pattern=REDIRECT_URI,
         max_length=REDIRECT_URI_LENGTH,
     )
+
+
+def redirect_problem(uri: str) -> str:
+    """Why Entra would refuse this redirect URI; empty if it would not."""
+    if len(uri) > REDIRECT_URI_LENGTH:
+        return f"it has {len(uri)} characters, and {REDIRECT_URI_LENGTH} are allowed"
+    if not re.match(REDIRECT_URI, uri):
+        return "it must begin with https:// (or http://localhost) and have no query, fragment or any of *!$'(),;"
+    return ""

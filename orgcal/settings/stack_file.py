@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from orgcal.errors import UsageError
-from orgcal.fields import ENCRYPTED
+from orgcal.fields import ENCRYPTED, dotted
 
 if TYPE_CHECKING:
     _Base = yaml.SafeLoader
@@ -127,7 +127,7 @@ def load_stack_file(project_dir: Path, stack: str) -> StackFile:
     encrypted: list[str] = []
     config = {key: _without_encrypted(value, key, encrypted) for key, value in config.items()}
     lines = {
-        _dotted((_full_key(str(path[1]), project), *path[2:])): line
+        dotted((_full_key(str(path[1]), project), *path[2:])): line
         for path, line in document.lines.items()
         if len(path) > 1 and path[0] == "config"
     }
@@ -166,13 +166,6 @@ def _without_encrypted(value: Any, path: str, encrypted: list[str]) -> Any:
     if isinstance(value, list):
         return [_without_encrypted(item, f"{path}[{number}]", encrypted) for number, item in enumerate(value)]
     return value
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
 
 
 class _Document:
@@ -270,7 +263,8 @@ class _Document:
             if key_node.tag == _PLAIN and key_node.value == "<<":
                 merged += value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 continue
-            key = _key_text(self._scalar(key_node))
+            name = self._scalar(key_node)
+            key = "<nil>" if name is None else str(_as_text(name))
             if key in seen:
                 raise self.problem(f"{key} is written twice in one mapping", line=line)
             seen.add(key)
@@ -306,12 +300,6 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _line(place: yaml.Node | yaml.Event) -> int:
     return place.start_mark.line + 1 if place.start_mark is not None else 0
-
-
-def _key_text(key: Any) -> str:
-    if isinstance(key, str):
-        return key
-    return "<nil>" if key is None else json.dumps(key)
 
 
 def _plain(text: str) -> Any:

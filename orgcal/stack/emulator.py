@@ -29,11 +29,7 @@ _PACKAGE = "orgcal_emulator"
 
 @dataclass(frozen=True)
 class EmulatorProcess:
-    """A running emulator.
-
-    Attributes:
-        ready: what it wrote about itself (addresses, names of files, tenants).
-    """
+    """A running emulator, and what it wrote about itself (addresses, names of files, tenants)."""
 
     pid: int
     ready: dict[str, Any]
@@ -45,11 +41,7 @@ class EmulatorProcess:
 
 
 class EmulatorOfStack:
-    """The emulator of one stack.
-
-    Args:
-        stack_dir: the stack's own directory; the emulator's state is `emulator/` in it.
-    """
+    """The emulator of one stack; its state is `emulator/` in the stack's own directory."""
 
     def __init__(self, stack_dir: Path) -> None:
         self.state_dir = stack_dir / "emulator"
@@ -79,10 +71,7 @@ class EmulatorOfStack:
 
     def _forgotten(self) -> psutil.Process | None:
         """An emulator of this stack whose state directory was removed while it ran; nobody can use it any more."""
-        try:
-            return self._ours(int(self._pid_file.read_text(encoding="ascii")))
-        except (OSError, ValueError):
-            return None
+        return self._ours(_number_in(self._pid_file))
 
     def start(self, *, port: int | None = None) -> tuple[EmulatorProcess, bool]:
         """Starts it unless it runs.
@@ -102,12 +91,17 @@ class EmulatorOfStack:
             with lock.acquire(timeout=START_TIMEOUT_S):
                 running = self.running()
                 if running is not None:
-                    self._refuse_move(running, port)
+                    if port is not None and port != int(running.ready["port"]):
+                        raise UsageError(
+                            f"the emulator already runs on port {running.ready['port']}",
+                            where=f"--port {port}",
+                            repair="orgcal emulator stop, then start it with the new port",
+                        )
                     return running, False
                 forgotten = self._forgotten()
                 if forgotten is not None:
                     self._end(forgotten)
-                return self._spawn(port if port is not None else self._kept_port()), True
+                return self._spawn(port if port is not None else _number_in(self._port_file)), True
         except Timeout:
             raise UsageError(
                 "another run is starting the emulator and does not finish", where=str(lock.lock_file)
@@ -134,20 +128,6 @@ class EmulatorOfStack:
         if self._child is not None and self._child.pid == process.pid:
             self._child.wait()  # it was ours to reap
             self._child = None
-
-    def _kept_port(self) -> int:
-        try:
-            return int(self._port_file.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0
-
-    def _refuse_move(self, running: EmulatorProcess, port: int | None) -> None:
-        if port is not None and port != int(running.ready["port"]):
-            raise UsageError(
-                f"the emulator already runs on port {running.ready['port']}",
-                where=f"--port {port}",
-                repair="orgcal emulator stop, then start it with the new port",
-            )
 
     def _spawn(self, port: int) -> EmulatorProcess:
         if not importlib.util.find_spec(_PACKAGE):
@@ -194,3 +174,11 @@ class EmulatorOfStack:
                 "(the next `make up` or `make demo` then updates the redirect URI)"
             )
         return UsageError(what, where="emulator", repair=repair)
+
+
+def _number_in(file: Path) -> int:
+    """The number that a file holds; 0, which is no process and any port, where it holds none."""
+    try:
+        return int(file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0

@@ -21,12 +21,7 @@ from orgcal.files.whole import private_dir, write_whole
 from orgcal.platforms.model import PROJECT_DIR_VARIABLE
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
-from orgcal.stack.files import (
-    DEV_STACK,
-    data_dir,
-    emulator_home,
-    stack_dir,
-)
+from orgcal.stack.files import DEV_STACK, data_dir, emulator_home, stack_dir
 from orgcal.stack.passphrase import passphrase_variables
 
 KEPT_PREFIX = "ORGCAL_OLD_"
@@ -47,8 +42,6 @@ class StackEnvironment:
     """What one stack needs in an environment, and the places that it names.
 
     Attributes:
-        cloud: the stack's cloud.
-        stack_dir: what belongs to this stack alone.
         backend_url: where its state is; empty where Pulumi's own login decides.
         endpoints: addresses; None where the stack lives on the emulator and none runs.
         variables: to be set; no value is a secret.
@@ -104,8 +97,6 @@ def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str])
     """The environment of `stack`; makes the directories that it names, and the emulator's trust.
 
     Args:
-        project_dir: the checkout.
-        stack: name of a stack with a `Pulumi.<stack>.yaml`.
         environ: the environment that the stack would be run in, as `original_environment` gives it.
 
     Raises:
@@ -136,7 +127,7 @@ def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str])
         if endpoints is not None:
             variables |= _emulator_variables(endpoints, emulator.ready_file, own_dir, environ)
         runner = endpoints is not None and federated_login(endpoints, environ)
-        foreign = () if runner else LOGIN_VARIABLES
+        foreign = [] if runner else sorted(LOGIN_VARIABLES)
         removed += tuple(name for name in (*_PLACE_VARIABLES, *foreign) if name not in variables)
     else:
         endpoints = load_endpoints(cloud, environ)
@@ -154,21 +145,10 @@ def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str])
 
 
 def of_own_stacks(environment: StackEnvironment, environ: Mapping[str, str]) -> StackEnvironment:
-    """The same environment for stacks of the user's own, whose states are elsewhere than that of `dev`.
-
-    Args:
-        environment: of any stack of the project.
-        environ: as `stack_environment` takes it.
-    """
-    if environ.get("PULUMI_BACKEND_URL"):
-        variables = {name: value for name, value in environment.variables.items() if name != "PULUMI_BACKEND_URL"}
-        return replace(environment, backend_url=environ["PULUMI_BACKEND_URL"], variables=variables)
-    backend_url = private_dir(data_dir(environ) / "state").as_uri()
-    return replace(
-        environment,
-        backend_url=backend_url,
-        variables={**environment.variables, "PULUMI_BACKEND_URL": backend_url},
-    )
+    """The same environment for stacks of the user's own, whose states are elsewhere than that of `dev`."""
+    backend_url = environ.get("PULUMI_BACKEND_URL") or private_dir(data_dir(environ) / "state").as_uri()
+    variables = {**environment.variables, "PULUMI_BACKEND_URL": backend_url}
+    return replace(environment, backend_url=backend_url, variables=variables)
 
 
 def _emulator_variables(
@@ -190,14 +170,13 @@ def _emulator_variables(
 def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -> Path:
     """Public roots and the emulator's: SSL_CERT_FILE replaces the system's roots, so both must be in it."""
     path = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
-    roots = Path(path).read_text(encoding="utf-8") if path and Path(path).exists() else _certifi_roots()
+    if path and Path(path).exists():
+        roots = Path(path).read_text(encoding="utf-8")
+    else:
+        import certifi
+
+        roots = certifi.contents()
     text = f"{roots.rstrip()}\n{emulator_ca.read_text(encoding='utf-8')}"
     if not bundle.exists() or bundle.read_text(encoding="utf-8") != text:
         write_whole(bundle, text)
     return bundle
-
-
-def _certifi_roots() -> str:
-    import certifi
-
-    return certifi.contents()

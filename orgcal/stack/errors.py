@@ -62,12 +62,7 @@ _HINTS = (
 
 
 def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
-    """One sentence out of what the engine printed.
-
-    Args:
-        transcript: the command's whole output.
-        diagnostics: the engine's own error diagnostics, best first; may be empty.
-    """
+    """One sentence out of what the engine printed: its error diagnostics, best first, or the whole transcript."""
     plain = MARKUP.sub("", transcript)
     where = f"stack {stack}"
     if "incorrect passphrase" in plain:
@@ -134,11 +129,6 @@ def _unlabelled(line: str) -> str:
 
 
 def hint(text: str, stack: str) -> str:
-    """What to do about `text`; empty where nothing is known.
-
-    Args:
-        text: what the engine, a plugin or Graph said.
-        stack: name of the stack, for the commands.
-    """
+    """What to do about `text` of the engine, a plugin or Graph; empty where nothing is known."""
     lowered = text.lower()
     return next((repair.format(stack=stack) for needle, repair in _HINTS if needle in lowered), "")

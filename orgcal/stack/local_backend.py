@@ -22,10 +22,6 @@ def remove_empty_sidecars(backend_url: str, stack: str) -> None:
     both leaves it empty, and every further command ends with "failed to load checkpoint: EOF". Pulumi does not need it:
     the file is read as well without it, also while another engine is about to fill it.
     Source: https://github.com/google/go-cloud/blob/master/blob/fileblob/attrs.go
-
-    Args:
-        backend_url: of the stack's backend.
-        stack: whose state it is.
     """
     for folder in _folder(backend_url):
         for sidecar in (*folder.glob("*.attrs"), *folder.glob(f"stacks/*/{stack}.json*.attrs")):

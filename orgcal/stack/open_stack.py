@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orgcal.engine.command import run_engine
-from orgcal.engine.find import Engine, EngineMissing, find_engine, look_for_engine
+from orgcal.engine.find import Engine, find_engine, look_for_engine
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import EngineError, OrgcalError, UsageError
@@ -148,7 +148,7 @@ class OpenStack:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry of customer organisations, made or migrated if need be; raises as `Registry.open` does."""
+        """The registry of customer organisations, made or migrated if need be; raises as `Registry` does."""
         from orgcal.tenants.registry import open_stack_registry  # sqlalchemy is slow to import
 
         return open_stack_registry(self.stack_dir, self.name, self.shell_environ)
@@ -164,12 +164,7 @@ class OpenStack:
 
     @cached_property
     def engine(self) -> Engine:
-        """The Pulumi engine; a new stack's passphrase is made before it.
-
-        Raises:
-            UsageError: the passphrase is missing, or a variable asks for what does not exist.
-            EngineError: there is no engine and none can be made.
-        """
+        """The Pulumi engine, made if need be; a new stack's passphrase is made before it."""
         self._ensure_passphrase()
         return self._find_engine()
 
@@ -182,12 +177,7 @@ class OpenStack:
 
     @cached_property
     def plugin(self) -> AzureadPlugin:
-        """The azuread plugin of the stack, installed first if need be.
-
-        Raises:
-            EngineError: it cannot be had.
-            CloudMismatch: the one that was asked for does not fit the stack's cloud.
-        """
+        """The azuread plugin of the stack, installed first if need be; raises as `choose_azuread` does."""
         return choose_azuread(
             self.engine,
             stack_dir=self.stack_dir,
@@ -197,11 +187,7 @@ class OpenStack:
         )
 
     def choose_plugin(self, tell: Callable[[str], object] = lambda _: None) -> None:
-        """Find engine and azuread plugin now rather than in the middle of the work.
-
-        Args:
-            tell: is told in one line which plugin is used, and why.
-        """
+        """Find engine and azuread plugin now rather than in the middle of the work; tell which plugin, and why."""
         tell(self.plugin.line)
 
     def engine_environment(self, *, plugin: bool) -> StackEnvironment:
@@ -212,10 +198,8 @@ class OpenStack:
         return replace(self.environment, path_first=path)
 
     def shell_environment(self, warn: Callable[[OrgcalError], object]) -> StackEnvironment:
-        """What a shell needs for `pulumi` typed by hand; whatever else is missing, the engine is on PATH.
-
-        Args:
-            warn: is told what is missing, with its repair.
+        """What a shell needs for `pulumi` typed by hand; whatever else is missing, which `warn` is told, the engine is
+        on PATH.
 
         Raises:
             UsageError: there is no such stack, or a variable asks for what does not exist.
@@ -294,7 +278,7 @@ class OpenStack:
         from orgcal.stack.state import StackState
 
         engine = look_for_engine(self.shell_environ)
-        if isinstance(engine, EngineMissing):
+        if isinstance(engine, str):
             return ""
         words = ["stack", "export", "--stack", self.name]
         ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=self.environ)

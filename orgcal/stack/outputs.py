@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from orgcal.entra.clouds import Cloud
+from orgcal.entra.credentials import CredentialKind
 from orgcal.errors import UsageError
-from orgcal.settings import CredentialKind
 
 OUTPUT_NAME = "orgcal"
 SCHEMA_VERSION = 1
@@ -51,7 +51,6 @@ class StackOutputs(_Record):
     """The record.
 
     Attributes:
-        cloud: the stack's cloud.
         directory_id: the emulator's directory, empty elsewhere; it tells two emulators apart.
         tenant_id: the home tenant, where the application is registered.
         consent_redirect_uri: our consent callback among `redirect_uris`; empty where the stack has none.
@@ -60,7 +59,6 @@ class StackOutputs(_Record):
         also_pushed_to: name -> settings of a further platform that holds the connector and its credential too.
         credential_kind: of the active generation.
         active_generation: the generation that the connector uses.
-        credentials: the live generations.
         client_secret: the active secret; None if the credential is of another kind or was not read.
     """
 
@@ -91,11 +89,7 @@ class StackOutputs(_Record):
 
 
 def read_outputs(values: Mapping[str, Any], *, where: str) -> StackOutputs:
-    """The record among a stack's outputs.
-
-    Args:
-        values: all outputs of the stack, by name.
-        where: stack or file they come from, for the error.
+    """The record among a stack's outputs; `where` names the stack or file that they come from, for the error.
 
     Raises:
         UsageError: there is no record, or one of another schema version.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from orgcal.errors import UsageError
@@ -27,11 +27,8 @@ Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/conf
 
 
 def passphrase_variables(project_dir: Path, stack: str, own_dir: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variable that names the passphrase's file; nothing where a key service or the user's own variable decides.
-
-    Args:
-        own_dir: the stack's own directory; the file need not exist yet.
-        environ: the environment that the stack would be run in.
+    """The variable that names the passphrase's file, which need not exist yet; nothing where a key service or the
+    user's own variable decides.
     """
     if stack == DEV_STACK:
         return {FILE_VARIABLE: str(DEV_PASSPHRASE_FILE)}
@@ -78,9 +75,10 @@ def copied_salt(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Us
     The other stack's passphrase is tried, since equal salts alone do not tell which of two files is the copy.
     """
     salt = str(_read(project_dir, stack).values.get("encryptionsalt") or "")
-    others = _others_with(salt, project_dir, stack) if salt else ()
-    for other in others:
-        if not _opens(salt, project_dir, other, environ):
+    for path in sorted(project_dir.glob("Pulumi.*.yaml")) if salt else ():
+        other = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        same = other != stack and _read(project_dir, other).values.get("encryptionsalt") == salt
+        if not same or not _opens(salt, project_dir, other, environ):
             continue
         repair = f"remove that line from Pulumi.{stack}.yaml"
         encrypted = _read(project_dir, stack).encrypted
@@ -118,7 +116,6 @@ def passphrase_fits(salt: str, passphrase: str) -> bool:
     Args:
         salt: `v1:<salt>:v1:<nonce>:<box>`, each in base64; the box holds a known word under a key that PBKDF2
             (HMAC-SHA-256) makes from passphrase and salt.
-        passphrase: never kept, never shown.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -135,16 +132,12 @@ def passphrase_fits(salt: str, passphrase: str) -> bool:
 
 
 def _refuse_missing_of_user(project_dir: Path, stack: str, environ: Mapping[str, str]) -> None:
-    """Where the user names the file. Pulumi Cloud and key services need none, so they let a stale variable be.
-
-    Raises:
-        UsageError: it is not there, and the stack needs it.
+    """Refuse a file that the user names and that is not there. Pulumi Cloud and key services need none, so they let a
+    stale variable be.
     """
-    path, salt = environ.get(FILE_VARIABLE, ""), _read(project_dir, stack).values.get("encryptionsalt")
-    of_pulumi = environ.get("PULUMI_BACKEND_URL", "").startswith(("https:", "http:")) and not salt
-    unneeded = (
-        "PULUMI_CONFIG_PASSPHRASE" in environ or _read(project_dir, stack).values.get("secretsprovider") or of_pulumi
-    )
+    path, kept = environ.get(FILE_VARIABLE, ""), _read(project_dir, stack).values
+    of_pulumi = environ.get("PULUMI_BACKEND_URL", "").startswith(("https:", "http:")) and not kept.get("encryptionsalt")
+    unneeded = "PULUMI_CONFIG_PASSPHRASE" in environ or kept.get("secretsprovider") or of_pulumi
     if path and not unneeded and not Path(path).is_file():
         raise UsageError(
             f"there is no file {path} to read the passphrase from",
@@ -154,11 +147,7 @@ def _refuse_missing_of_user(project_dir: Path, stack: str, environ: Mapping[str,
 
 
 def _refuse_in_ci(stack: str, environ: Mapping[str, str]) -> None:
-    """A passphrase made on a runner is gone with it, while the state that it encrypts stays in the backend.
-
-    Raises:
-        UsageError: that would happen.
-    """
+    """Refuse a passphrase made on a runner: it is gone with it, while the state that it encrypts stays."""
     scheme = environ.get("PULUMI_BACKEND_URL", "").partition("://")[0]
     if environ.get("CI") and scheme not in ("", "file", "https", "http"):  # Pulumi Cloud has a key of its own
         raise UsageError(
@@ -166,14 +155,6 @@ def _refuse_in_ci(stack: str, environ: Mapping[str, str]) -> None:
             where=f"Pulumi.{stack}.yaml",
             repair=f"pulumi stack init {stack} --secrets-provider URL (or change-secrets-provider), then commit it",
         )
-
-
-def _others_with(salt: str, project_dir: Path, stack: str) -> Iterator[str]:
-    """Names of other stacks whose file has the same salt."""
-    for path in sorted(project_dir.glob("Pulumi.*.yaml")):
-        other = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
-        if other != stack and _read(project_dir, other).values.get("encryptionsalt") == salt:
-            yield other
 
 
 def _opens(salt: str, project_dir: Path, stack: str, environ: Mapping[str, str]) -> bool:

@@ -7,12 +7,11 @@ placeholders compare as equal, so nothing shows as changed but what is.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
         plain = {name: value for name, value in settings.values.items() if name not in _ENCRYPTION}
         file.write_text(yaml.safe_dump(plain), encoding="utf-8")
         (folder / "state").mkdir()
-        environ = dataclasses.replace(
+        environ = replace(
             environment,
             variables={
                 **environment.variables,
@@ -131,7 +130,9 @@ def _as_preview(printed: Mapping[str, Any], exported: Mapping[str, Any] | None) 
         kind = str(resource.get("type"))
         # A replacement is told as itself, and again as the two operations that it consists of.
         if exists_outside(kind, resource.get("custom")) and step["op"] not in _NOT_TOLD:
-            changes.append(Change(str(step["op"]), kind, name_in(step["urn"]), _properties(step)))
+            differing = map(str, step.get("detailedDiff") or step.get("diffReasons") or [])
+            properties = sorted({name for name in differing if not name.startswith("__")})
+            changes.append(Change(str(step["op"]), kind, name_in(step["urn"]), tuple(properties)))
     texts = (
         str(item["message"]).strip().removeprefix("warning: ")
         for item in printed.get("diagnostics") or []
@@ -141,11 +142,6 @@ def _as_preview(printed: Mapping[str, Any], exported: Mapping[str, Any] | None) 
     touched = sum(change.operation != "create" for change in changes)
     unchanged = StackState(exported or {}).external_count - touched
     return Preview(tuple(changes), unchanged, tuple(warnings), new=exported is None)
-
-
-def _properties(step: Mapping[str, Any]) -> tuple[str, ...]:
-    names: Iterator[str] = iter(step.get("detailedDiff") or step.get("diffReasons") or [])
-    return tuple(sorted({str(name) for name in names if not str(name).startswith("__")}))
 
 
 def _errors_in(transcript: str) -> list[str]:

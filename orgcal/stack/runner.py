@@ -33,12 +33,7 @@ STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
 
 
 class UpdateFailed(EngineError):
-    """An operation of the engine failed.
-
-    Args:
-        cause: what the engine said.
-        unfinished: what it had begun and did not end.
-    """
+    """An operation of the engine failed; `unfinished` is what it had begun and did not end."""
 
     def __init__(self, cause: EngineError, unfinished: Sequence[UnfinishedOperation]) -> None:
         super().__init__(cause.what, where=cause.where, repair=cause.repair)
@@ -54,7 +49,6 @@ class EngineStep:
         operation: `create`, `update`, `delete`, `replace`, `same`, … or `warning`.
         type: the resource's type token; empty for a warning of the whole stack.
         name: the resource's name, or the warning's text.
-        done: whether the work on it is finished.
     """
 
     operation: str
@@ -115,9 +109,7 @@ class StackRunner:
     """Runs the Pulumi engine on one stack.
 
     Args:
-        engine: the engine to run.
-        environment: of the stack.
-        environ: what it is applied to, as `original_environment` gives it.
+        environ: what `environment` is applied to, as `original_environment` gives it.
         with_plugin: gives the environment in which the engine finds the azuread plugin; asked before the first
             command that starts it. The same environment unless given.
         secrets_provider: the key service that encrypts a stack that is made here; a passphrase if None.
@@ -145,11 +137,7 @@ class StackRunner:
         self._stack: automation.Stack | None = None
 
     def select(self) -> None:
-        """Makes sure that the stack exists in its backend.
-
-        Raises:
-            EngineError: the backend or the passphrase refused.
-        """
+        """Makes sure that the stack exists in its backend."""
         if self._stack is None:
             with _translated(self._stack_name):
                 self._stack = automation.Stack.create_or_select(self._stack_name, self._workspace)
@@ -157,7 +145,7 @@ class StackRunner:
     def preview(self, *, on_step: OnStep | None = None) -> UpdateResult:
         """What `up` would do; nothing is written."""
         with self._operation(on_step) as (stack, collected):
-            stack.preview(on_event=collected, color="never", suppress_progress=True)
+            stack.preview(**collected.options)
         return UpdateResult(collected.changes)
 
     def up(self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
@@ -165,19 +153,12 @@ class StackRunner:
 
         Args:
             preview_first: preview before anything is written, as every protected stack needs.
-            on_step: is told of each resource.
             targets: URNs of the only resources to bring up; all if empty.
         """
         if preview_first:
             self.preview()
         with self._operation(on_step) as (stack, collected):
-            stack.up(
-                target=list(targets) or None,
-                on_event=collected,
-                color="never",
-                suppress_progress=True,
-                show_secrets=False,
-            )
+            stack.up(target=list(targets) or None, show_secrets=False, **collected.options)
         return UpdateResult(collected.changes)
 
     def import_existing(
@@ -188,7 +169,6 @@ class StackRunner:
         Args:
             resources: as `pulumi import --file` takes them.
             name_table: names in `resources` to URNs.
-            protect: whether the imported resources are protected.
         """
         with self._operation(None) as (stack, _):
             stack.import_resources(
@@ -200,28 +180,17 @@ class StackRunner:
             )
 
     def refresh(self, *, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
-        """Brings the state up to what the directory and the platform hold.
-
-        Args:
-            on_step: is told of each resource.
-            targets: URNs of the only resources to look at; all if empty.
-        """
+        """Brings the state up to what the directory and the platform hold; `targets` as for `up`."""
         with self._operation(on_step) as (stack, collected):
-            stack.refresh(
-                target=list(targets) or None,
-                on_event=collected,
-                color="never",
-                suppress_progress=True,
-                show_secrets=False,
-            )
+            stack.refresh(target=list(targets) or None, show_secrets=False, **collected.options)
         return UpdateResult(collected.changes)
 
     def destroy(self, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
         """Removes everything that the stack made; its settings and its (empty) state stay."""
         with self._operation(on_step) as (stack, collected):
             if preview_first:
-                stack.preview_destroy(on_event=collected, color="never", suppress_progress=True)
-            stack.destroy(on_event=collected, color="never", suppress_progress=True, show_secrets=False)
+                stack.preview_destroy(**collected.options)
+            stack.destroy(show_secrets=False, **collected.options)
         return UpdateResult(collected.changes)
 
     def remove(self) -> None:
@@ -241,11 +210,7 @@ class StackRunner:
             return StackState(self._printed(stack, "stack", "export"))
 
     def outputs(self) -> StackOutputs:
-        """The stack's outputs, secret included.
-
-        Raises:
-            UsageError: the stack has not been deployed yet.
-        """
+        """The stack's outputs, secret included; raises as `read_outputs` does."""
         # `Stack.outputs` of the Automation API runs the engine twice.
         values = self._json("stack", "output", "--json", "--show-secrets")
         return read_outputs(values, where=f"stack {self._stack_name}")
@@ -317,6 +282,7 @@ class _Events:
         self._begun: dict[str, events.StepEventMetadata] = {}
         self.errors: list[str] = []
         self.changes: dict[str, int] = {}
+        self.options: dict[str, Any] = {"on_event": self, "color": "never", "suppress_progress": True}
 
     @property
     def unfinished(self) -> list[UnfinishedOperation]:
@@ -327,13 +293,8 @@ class _Events:
         if event.diagnostic_event is not None:
             self._diagnostic(event.diagnostic_event)
         elif event.resource_pre_event is not None:
-            metadata = event.resource_pre_event.metadata
-            if _outside_the_state(metadata):
-                self._begun[metadata.urn] = metadata
-            self._step(metadata, done=False)
+            self._step(event.resource_pre_event.metadata, done=False)
         elif event.res_outputs_event is not None:
-            self._begun.pop(event.res_outputs_event.metadata.urn, None)
-            self._count(event.res_outputs_event.metadata)
             self._step(event.res_outputs_event.metadata, done=True)
 
     def _diagnostic(self, diagnostic: events.DiagnosticEvent) -> None:
@@ -343,25 +304,26 @@ class _Events:
         elif diagnostic.severity == "warning" and text and self._on_step and STAND_IN_WARNING not in text:
             self._on_step(EngineStep("warning", "", sentence_of(text)))
 
-    def _count(self, metadata: events.StepEventMetadata) -> None:
-        operation = str(getattr(metadata.op, "value", metadata.op))
-        # A replacement is reported as itself and again as the two operations it consists of.
-        if _outside_the_state(metadata) and "replace" not in operation:
-            self.changes[operation] = self.changes.get(operation, 0) + 1
-
     def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
-        if self._on_step and _outside_the_state(metadata):
-            operation = str(getattr(metadata.op, "value", metadata.op))
+        if done:
+            self._begun.pop(metadata.urn, None)
+        state, operation = metadata.new or metadata.old, _operation_in(metadata)
+        if state is None or not exists_outside(metadata.type, state.custom):
+            return
+        if not done:
+            self._begun[metadata.urn] = metadata
+        elif "replace" not in operation:  # a replacement is reported as itself and again as the two that it consists of
+            self.changes[operation] = self.changes.get(operation, 0) + 1
+        if self._on_step:
             self._on_step(EngineStep(operation, metadata.type, name_in(metadata.urn), done))
 
 
-def _outside_the_state(metadata: events.StepEventMetadata) -> bool:
-    state = metadata.new or metadata.old
-    return state is not None and exists_outside(metadata.type, state.custom)
+def _operation_in(metadata: events.StepEventMetadata) -> str:
+    return str(getattr(metadata.op, "value", metadata.op))
 
 
 def _unfinished(metadata: events.StepEventMetadata) -> UnfinishedOperation:
-    operation = str(getattr(metadata.op, "value", metadata.op))
+    operation = _operation_in(metadata)
     state = metadata.new or metadata.old
     assert state is not None
     return UnfinishedOperation(

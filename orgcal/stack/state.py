@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
+from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential, CredentialKind
 from orgcal.errors import UsageError
 from orgcal.resource_types import (
     APPLICATION,
@@ -26,7 +26,7 @@ from orgcal.resource_types import (
     SIGNATURE_KEY,
     STACK,
 )
-from orgcal.settings import CredentialKind, GenerationSet
+from orgcal.settings import GenerationSet
 from orgcal.stack.outputs import OUTPUT_NAME, StackOutputs, read_outputs
 
 Resource = Mapping[str, Any]
@@ -48,11 +48,8 @@ class UnfinishedOperation:
 
     Attributes:
         operation: `creating`, `updating`, `deleting`, … as the engine's pending operations call it.
-        urn: of the resource.
-        type: its type token.
         inputs: as the program gave them; secrets are blanked or encrypted.
         parent: URN of the parent; empty for the stack itself.
-        provider: URN of the provider.
     """
 
     operation: str
@@ -217,14 +214,7 @@ class StackState:
         return [str(item["id"]) for item in made if item.get("urn") in urns and item.get("initErrors")]
 
     def credential_state(self, *, where: str) -> CredentialState:
-        """The credential's part of the state.
-
-        Args:
-            where: the stack, for the error.
-
-        Raises:
-            UsageError: the stack has not been deployed.
-        """
+        """The credential's part of the state; a `UsageError` with `where` if the stack has not been deployed."""
         outputs = read_outputs(_reveal(self._one(STACK).get("outputs") or {}), where=where)
         ledger = _reveal(self._one(CREDENTIAL_LEDGER).get("inputs") or {})
         if not ledger:
@@ -287,9 +277,7 @@ def name_in(urn: object) -> str:
 def exists_outside(kind: str, custom: object) -> bool:
     """Whether a resource is more than an entry of the state, as the stack, its components and its providers are.
 
-    Args:
-        kind: its type token.
-        custom: whether the engine calls it custom: a plugin manages it.
+    `kind` is its type token; the engine calls it `custom` where a plugin manages it.
     """
     return bool(custom) and not kind.startswith("pulumi:")
 
@@ -327,5 +315,4 @@ def _reveal(value: Any) -> Any:
 
 
 def _generation_record(entry: Mapping[str, str]) -> GenerationRecord:
-    moments = {name: datetime.fromisoformat(text) for name, text in entry.items()}
-    return GenerationRecord(moments["created"], moments["expires"], moments.get("superseded"), moments.get("retired"))
+    return GenerationRecord(**{name: datetime.fromisoformat(text) for name, text in entry.items()})

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
@@ -39,7 +39,6 @@ _SERVER_OPTIONS: dict[str, Any] = {
 
 Source: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
 
-
 _ALEMBIC = threading.Lock()
 """Alembic keeps what it works on in its own module, so one thread of a process at a time."""
 
@@ -55,7 +54,12 @@ def open_database(url: str) -> Engine:
         UsageError: `url` is no database of a kind we have a driver for. Nothing of it is shown: it may hold a password.
     """
     try:
-        parsed = _usable(make_url(url))
+        parsed = make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):  # as providers write it
+            parsed = parsed.set(drivername=_DRIVER)
+        # A host with an @ holds a part of the password.
+        if parsed.drivername not in ("sqlite", _DRIVER) or "@" in (parsed.host or ""):
+            raise ValueError("not usable")
         if parsed.get_backend_name() == "sqlite":
             return _open_file(parsed)
         more = {name: value for name, value in _SERVER_OPTIONS.items() if name not in parsed.query}
@@ -66,19 +70,6 @@ def open_database(url: str) -> Engine:
         raise UsageError(
             f"the registry's address cannot be used ({type(error).__name__})", where=URL_VARIABLE, repair=_REPAIR
         ) from None
-
-
-def _usable(url: URL) -> URL:
-    """The address with our driver, as providers write `postgres://` and `postgresql://`.
-
-    Raises:
-        ValueError: it is of another kind, or a part of the password would be taken for the host.
-    """
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername=_DRIVER)
-    if url.drivername not in ("sqlite", _DRIVER) or "@" in (url.host or ""):
-        raise ValueError("not usable")
-    return url
 
 
 def _open_file(url: URL) -> Engine:
@@ -96,10 +87,8 @@ def _open_file(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # SQLAlchemy's signature
     """Several processes may write: wait for each other, and do not block readers."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {STATEMENT_TIMEOUT_S * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.close()
+    connection.execute(f"PRAGMA busy_timeout = {STATEMENT_TIMEOUT_S * 1000}").close()
+    connection.execute("PRAGMA journal_mode = WAL").close()
 
 
 @contextmanager
@@ -114,11 +103,8 @@ def available() -> Iterator[None]:
             repair="try again; if it stays, check the database that ORGCAL_REGISTRY_URL names",
         ) from None
     except NoConnectionLeft:
-        raise RegistryUnavailable(
-            f"all connections to the registry were in use for {POOL_TIMEOUT_S:.0f} s",
-            where="registry",
-            repair="try again",
-        ) from None
+        what = f"all connections to the registry were in use for {POOL_TIMEOUT_S:.0f} s"
+        raise RegistryUnavailable(what, where="registry", repair="try again") from None
     except SQLAlchemyError as error:
         raise RegistryUnavailable(f"the registry refused ({type(error).__name__})", where="registry") from None
 
@@ -130,7 +116,8 @@ def migrate(engine: Engine) -> None:
         UsageError: the database was made by a newer orgcal.
     """
     with engine.connect() as connection:
-        found = _revision(connection)
+        made = inspect(connection).has_table("alembic_version")
+        found = (connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if made else "") or ""
     if found == HEAD:
         return
     if found > HEAD:
@@ -152,9 +139,3 @@ def migrate(engine: Engine) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def _revision(connection: Connection) -> str:
-    if not inspect(connection).has_table("alembic_version"):
-        return ""
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 from orgcal.tenants.model import Link
 from orgcal.tenants.registry import Registry
@@ -33,11 +32,8 @@ class NewLink:
         state: for the address; as secret as the link.
     """
 
-    state: str
+    state: str = field(repr=False)
     link: Link
-
-    def __repr__(self) -> str:
-        return f"NewLink(state=***, tenant_id={self.link.tenant_id!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +45,7 @@ class Spent:
     """
 
     link: Link
-    result: str
-
-    def __repr__(self) -> str:
-        return f"Spent(tenant_id={self.link.tenant_id!r}, result=***)"
+    result: str = field(repr=False)
 
 
 def digest(handle: str) -> str:
@@ -75,9 +68,6 @@ def make_link(
         permission_hash=permission_hash,
         created_at=now,
         expires_at=now + lifetime,
-        result_hash="",
-        outcome="",
-        detail="",
     )
     with registry.transaction() as session:
         tenant = session.get(TenantRow, (registry.connector, row.tenant_id))
@@ -92,10 +82,7 @@ def make_link(
 def spend(registry: Registry, state: str, *, client_id: str) -> Spent | WhyNot:
     """Use the link whose address holds `state`: one conditional update, so that of two callbacks at once one wins.
 
-    Args:
-        registry: of the connector that the link must be of.
-        state: from the callback.
-        client_id: of the application; a link for an earlier one is unknown.
+    A link of another connector, or for an earlier application than `client_id`, is unknown.
     """
     result = secrets.token_urlsafe(STATE_BYTES)
     now = registry.now()
@@ -126,22 +113,17 @@ def spend(registry: Registry, state: str, *, client_id: str) -> Spent | WhyNot:
 
 def look_up(registry: Registry, state_hash: str) -> Link | None:
     """The link with this hash."""
-    with registry.transaction() as session:
-        row = session.get(LinkRow, state_hash)
-        return None if row is None or row.connector != registry.connector else _link(row)
+    return next(iter(_links(registry, state_hash=state_hash)), None)
 
 
 def by_result(registry: Registry, result: str) -> Link | None:
     """The link whose result page has this handle."""
-    with registry.transaction() as session:
-        row = session.query(LinkRow).filter_by(result_hash=digest(result), connector=registry.connector).one_or_none()
-        return None if row is None else _link(row)
+    return next(iter(_links(registry, result_hash=digest(result))), None)
 
 
 def unfinished(registry: Registry) -> list[Link]:
     """Links that were used and whose proof has not ended: what a restarted server goes on with."""
-    with registry.transaction() as session:
-        return [_link(row) for row in session.query(LinkRow).filter_by(outcome=PROVING, connector=registry.connector)]
+    return _links(registry, outcome=PROVING)
 
 
 def finish(registry: Registry, link: Link, outcome: str, detail: str = "") -> None:
@@ -169,14 +151,15 @@ def revoke(registry: Registry, tenant_id: str) -> int:
             .values(revoked_at=registry.now())
         )
         count = int(changed.rowcount)  # type: ignore[attr-defined]  # of an UPDATE
-        _log_revocation(registry, session, tenant_id, count)
+        if count:
+            registry.write_log(session, "link", tenant_id.lower(), "revoked", count=count)
         return count
 
 
-def _log_revocation(registry: Registry, session: Session, tenant_id: str, count: int) -> None:
-    if count:
-        registry.write_log(session, "link", tenant_id.lower(), "revoked", count=count)
+def _links(registry: Registry, **named: str) -> list[Link]:
+    with registry.transaction() as session:
+        return [_link(row) for row in session.query(LinkRow).filter_by(connector=registry.connector, **named)]
 
 
 def _link(row: LinkRow) -> Link:
-    return Link(**{field.name: getattr(row, field.name) for field in fields(Link)})
+    return Link(**{item.name: getattr(row, item.name) for item in fields(Link)})

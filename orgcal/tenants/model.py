@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,17 @@ ACTIVE = frozenset({State.CONSENTED, State.VERIFIED, State.RECONSENT_NEEDED})
 
 
 @dataclass(frozen=True, slots=True)
-class Tenant:
+class JsonRecord:
+    """A record whose fields make a JSON object, times as ISO 8601."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        values = asdict(self).items()
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant(JsonRecord):
     """A customer organisation.
 
     Attributes:
@@ -43,10 +53,10 @@ class Tenant:
     name: str
     domain: str
     state: State
-    added_at: datetime
-    changed_at: datetime
     reason: str = ""
     permission_hash: str = ""
+    added_at: datetime = field(kw_only=True)
+    changed_at: datetime = field(kw_only=True)
     consented_at: datetime | None = None
     invited_by: str = ""
     verified_at: datetime | None = None
@@ -69,23 +79,6 @@ class Tenant:
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an organisation as `orgcal tenants export` writes it: {error}") from None
-
-    def as_json(self) -> dict[str, Any]:
-        """The organisation as a JSON object."""
-        return {
-            "tenant_id": self.tenant_id,
-            "name": self.name,
-            "domain": self.domain,
-            "state": self.state.value,
-            "reason": self.reason,
-            "permission_hash": self.permission_hash,
-            "added_at": self.added_at.isoformat(),
-            "changed_at": self.changed_at.isoformat(),
-            "consented_at": self.consented_at.isoformat() if self.consented_at else None,
-            "invited_by": self.invited_by,
-            "verified_at": self.verified_at.isoformat() if self.verified_at else None,
-            "verdict": self.verdict,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +104,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(JsonRecord):
     """Something that was done."""
 
     entry: int
@@ -121,18 +114,6 @@ class LogEntry:
     subject: str
     result: str
     detail: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """The entry as a JSON object."""
-        return {
-            "entry": self.entry,
-            "at": self.at.isoformat(),
-            "operator": self.operator,
-            "action": self.action,
-            "subject": self.subject,
-            "result": self.result,
-            "detail": self.detail,
-        }
 
 
 def _moment(text: object) -> datetime:

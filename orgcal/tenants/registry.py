@@ -1,6 +1,6 @@
 """The registry of customer tenants of one connector: a SQLite file, or a PostgreSQL database by URL.
 
-    registry = Registry.open("sqlite:///tenants.sqlite", connector="orgcal/prod", operator="ada")
+    registry = Registry("sqlite:///tenants.sqlite", connector="orgcal/prod", operator="ada")
     registry.add(tenant_id, "Contoso", domain="contoso.com")
     registry.set_state(tenant_id, State.REVOKED, reason="the grant is gone")
 
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from orgcal.entra.discovery import is_domain, is_guid
@@ -51,55 +51,37 @@ def operator_of(environ: Mapping[str, str]) -> str:
 
 
 def open_stack_registry(stack_dir: Path, stack: str, environ: Mapping[str, str]) -> Registry:
-    """The registry of the connector that `stack` deploys; raises as `Registry.open` does.
-
-    Args:
-        stack_dir: the stack's own directory.
-        stack: its name.
-        environ: the process environment.
-    """
-    return Registry.open(registry_url(stack_dir, environ), connector=f"orgcal/{stack}", operator=operator_of(environ))
+    """The registry of the connector that `stack` deploys, from the stack's own directory; raises as `Registry` does."""
+    return Registry(registry_url(stack_dir, environ), connector=f"orgcal/{stack}", operator=operator_of(environ))
 
 
 class Registry:
     """Organisations of one connector; safe to share between threads.
 
     Args:
-        engine: of a database with the right schema; use `open`.
+        url: of the database, whose tables are made or migrated if need be.
         connector: names the connector, as `project/stack`; several may share a database.
         operator: who is acting, for the log.
         now: the time in UTC.
+
+    Raises:
+        UsageError: `url` is no database of a kind we have a driver for, or a newer orgcal made it.
+        RegistryUnavailable: the database cannot be reached.
     """
 
-    def __init__(self, engine: Engine, connector: str, *, operator: str, now: Callable[[], datetime]) -> None:
-        self._engine = engine
+    def __init__(
+        self, url: str, *, connector: str, operator: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.connector = connector
         self.operator = operator
         self.now = now
-
-    @classmethod
-    def open(
-        cls,
-        url: str,
-        *,
-        connector: str,
-        operator: str,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> Registry:
-        """The registry at `url`, made or migrated if need be.
-
-        Raises:
-            UsageError: `url` is no database of a kind we have a driver for, or a newer orgcal made it.
-            RegistryUnavailable: the database cannot be reached.
-        """
-        engine = open_database(url)
+        self._engine = open_database(url)
         try:
             with available():
-                migrate(engine)
+                migrate(self._engine)
         except BaseException:
-            engine.dispose()
+            self.close()
             raise
-        return cls(engine, connector, operator=operator, now=now)
 
     def close(self) -> None:
         """Close the connections."""
@@ -130,13 +112,12 @@ class Registry:
             row = session.get(TenantRow, (self.connector, tenant_id.lower()))
             known = row is not None and row.state != State.REMOVED
             if row is None:
-                row = TenantRow(connector=self.connector, tenant_id=tenant_id.lower(), added_at=now, state="")
-                for column in ("reason", "permission_hash", "invited_by", "verdict"):
-                    setattr(row, column, "")
+                row = TenantRow(connector=self.connector, tenant_id=tenant_id.lower(), added_at=now)
                 session.add(row)
             row.name, row.domain, row.changed_at = name, domain, now
             if not known:
                 row.state, row.reason = State.INVITED.value, ""
+            session.flush()  # fills in what is empty at first
             self.write_log(session, "add", row.tenant_id, "known" if known else "added", name=name, domain=domain)
             return _tenant(row)
 
@@ -164,34 +145,21 @@ class Registry:
             return _tenant(rows[0]) if rows else None
 
     def wanted(self, wanted: str) -> Tenant:
-        """As `get`, for an organisation that must be known.
-
-        Raises:
-            UsageError: it is not.
-        """
+        """As `get`, for an organisation that must be known; `UsageError` where it is not."""
         found = self.get(wanted)
         if found is None:
-            raise UsageError(f"no organisation is called {wanted!r}", where="TENANT", repair=self._meant_by(wanted))
+            known = [name for tenant in self.tenants() for name in (tenant.name, tenant.domain) if name]
+            repair = meant_by(wanted, known, self.connector)
+            raise UsageError(f"no organisation is called {wanted!r}", where="TENANT", repair=repair)
         return found
 
     def current(self, wanted: str) -> Tenant:
-        """As `wanted`, for an organisation that must not have been removed.
-
-        Raises:
-            UsageError: it is not known, or was removed.
-        """
+        """As `wanted`, for an organisation that must not have been removed; `UsageError` where it was."""
         found = self.wanted(wanted)
         if found.state is State.REMOVED:
-            raise UsageError(
-                f"{found.name} was removed",
-                where="TENANT",
-                repair=f"to take it in again: {command_to_add(found.domain or found.tenant_id, self.connector)}",
-            )
+            repair = f"to take it in again: {command_to_add(found.domain or found.tenant_id, self.connector)}"
+            raise UsageError(f"{found.name} was removed", where="TENANT", repair=repair)
         return found
-
-    def _meant_by(self, wanted: str) -> str:
-        known = [name for tenant in self.tenants() for name in (tenant.name, tenant.domain) if name]
-        return meant_by(wanted, known, self.connector)
 
     def tenants(self) -> Iterator[Tenant]:
         """All organisations but the removed, by name; read in parts, so that memory stays flat."""
@@ -211,9 +179,6 @@ class Registry:
         """Put an organisation into `state`.
 
         Args:
-            tenant_id: of the organisation.
-            state: the new state.
-            reason: why.
             action: what was done, for the log.
             changed: further fields of `Tenant`, such as `permission_hash`.
         """
@@ -286,13 +251,7 @@ class Registry:
 
 
 def meant_by(wanted: str, known: Sequence[str], connector: str) -> str:
-    """One that is called nearly so, or how to take a new one in.
-
-    Args:
-        wanted: what was named.
-        known: names and domains of the connector's organisations.
-        connector: `project/stack`.
-    """
+    """Which of the `known` names and domains is called nearly so, or how to take a new organisation in."""
     near = difflib.get_close_matches(wanted, known, n=1)
     return f"did you mean {near[0]!r}?" if near else command_to_add(wanted, connector)
 

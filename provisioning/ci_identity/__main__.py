@@ -8,8 +8,7 @@ import pulumi_azuread as azuread
 from orgcal.entra.permissions import GRAPH_APP_ID
 from provisioning.ci_identity.identity import Identity
 from provisioning.ci_identity.settings import Settings, load_settings
-from provisioning.clouds import entra_endpoints, entra_provider
-from provisioning.program import run_program
+from provisioning.program import entra_endpoints, entra_provider, run_program
 
 
 def story(settings: Settings) -> None:

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_azuread as azuread
 
 from orgcal.entra.home.applications import deployment_tag
-from orgcal.entra.home.federation import AUDIENCE
+from orgcal.entra.operator import AUDIENCE
 from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from provisioning.ci_identity.settings import IdentitySettings, Settings

@@ -80,18 +80,12 @@ class Settings(Section):
     )
     grant: bool = setting(
         False,
-        expected="true or false",
-        example="true",
         about="Whether the permissions are granted here; needs AppRoleAssignment.ReadWrite.All.",
     )
 
 
 def load_settings() -> Settings:
-    """The settings of the stack that is being deployed.
-
-    Raises:
-        ConfigError: with every problem at once.
-    """
+    """The settings of the stack that is being deployed; raises as `parse_sections` does."""
     stack = pulumi.get_stack()
     where = f"provisioning/ci_identity/Pulumi.{stack}.yaml"
     return parse_sections(Settings, sections_of(engine_config()), stack=stack, where=where)

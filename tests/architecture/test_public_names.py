@@ -22,7 +22,7 @@ ENTRA = {
         "msal_credential",
     },
     "discovery": {"is_domain", "is_guid", "resolve_tenant"},
-    "graph": {"GraphClient", "checked_next_link"},
+    "graph": {"GraphClient", "checked_next_link", "unless_refused"},
     "permissions": {"AppRole", "application_permissions", "lookup", "names_of", "permission_hash", "published_roles"},
     "probe": {"TenantAccess", "granted_roles", "probe_tenant", "token_refusal"},
     "session": {"new_session"},

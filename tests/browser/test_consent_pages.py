@@ -35,7 +35,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    registry = Registry.open(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
+    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
     registry.add(CONTOSO, "Contoso", domain="contoso.example")
     registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
     yield registry

@@ -19,8 +19,15 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orgcal.entra.login import LOGIN_FORMS, LOGIN_VARIABLES, SECRET_VARIABLES, LoginForm, engine_login, read_login
-from orgcal.entra.login_table import login_table
+from orgcal.entra.login import (
+    LOGIN_FORMS,
+    LOGIN_VARIABLES,
+    SECRET_VARIABLES,
+    LoginForm,
+    engine_login,
+    login_table,
+    read_login,
+)
 from orgcal.entra.operator import AUDIENCE, request_token
 from orgcal.errors import EntraError, OrgcalError, UsageError
 from tests.support.strict_server import Reply, Request, StrictServer
@@ -292,4 +299,4 @@ def test_docs_table_is_printed_from_the_forms() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "create.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- logins:.*?-->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert found is not None
-    assert found[1] == login_table(), "run: python -m orgcal.entra.login_table"
+    assert found[1] == login_table(), "run: python -m orgcal.entra.login"

@@ -163,7 +163,7 @@ def test_prober_proves_in_consented_organisations_without_the_home_tenant(bench:
 def test_sample_of_many_organisations_is_small_fair_and_repeatable() -> None:
     now = datetime(2026, 11, 25, tzinfo=UTC)
     known = [
-        Tenant(f"{number:08d}", f"Organisation {number}", "", state, now, now)
+        Tenant(f"{number:08d}", f"Organisation {number}", "", state, added_at=now, changed_at=now)
         for number, state in enumerate([State.VERIFIED, State.INVITED, State.CONSENTED, State.REVOKED] * 50)
     ]
 

@@ -50,7 +50,7 @@ def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> S
 
 def tenant(tenant_id: str, name: str, state: State = State.CONSENTED) -> Tenant:
     now = datetime.now(UTC)
-    return Tenant(tenant_id, name, "", state, now, now)
+    return Tenant(tenant_id, name, "", state, added_at=now, changed_at=now)
 
 
 def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> None:

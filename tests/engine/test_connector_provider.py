@@ -295,7 +295,7 @@ def test_import_takes_entry_and_credential_as_they_are(trial: Trial) -> None:
 def test_wrong_settings_are_one_sentence_and_show_no_secret(trial: Trial) -> None:
     trial.project.program('Connector("entry", platform={"kind": "locla"}, key="k", display_name="d", scopes=[])')
     said = trial.project.run("preview", code=None).output
-    assert "platform: orgcal:connector.platform.kind: found 'locla'; did you mean 'local'?" in said
+    assert 'platform: orgcal:connector.platform.kind: found "locla" (did you mean local?); expected one of' in said
     assert "Traceback" not in said
     trial.project.program(f"""
 ConnectorCredentials("credentials", platform={{"kind": "local"}}, connector_key="k", client_id="c", generation=1,

@@ -75,9 +75,7 @@ def test_consent_from_link_to_verified_by_commands_alone(
 
 
 def test_links_for_all_who_need_a_new_consent(deployed: Checkout) -> None:
-    registry = Registry.open(
-        f"sqlite:///{deployed.path}/.local/dev/tenants.sqlite", connector="orgcal/dev", operator="test"
-    )
+    registry = Registry(f"sqlite:///{deployed.path}/.local/dev/tenants.sqlite", connector="orgcal/dev", operator="test")
     before = {tenant.tenant_id: tenant.state for tenant in registry.tenants()}
     registry.add(CONTOSO, "Contoso", domain="contoso.example")
     assert deployed.orgcal("consent", "link", "--reconsent").out == "no organisation needs a new consent\n"

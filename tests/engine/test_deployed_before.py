@@ -11,9 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from orgcal.resource_types import PASSWORD
 from tests.support.checkout import Checkout, make_checkout
 
 BEFORE = Path(__file__).parent / "deployed_357bda2"
+
+
+def secret_of(checkout: Checkout) -> str:
+    """The client secret in the imported state; the emulator's platform has to hold the same."""
+    exported = json.loads(checkout.shell("pulumi stack export --show-secrets --stack dev").out)
+    passwords = (item for item in exported["deployment"]["resources"] if item["type"] == PASSWORD)
+    return str(json.loads(next(passwords)["outputs"]["value"]["plaintext"]))
 
 
 @pytest.fixture(scope="module")
@@ -23,22 +31,23 @@ def deployed_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checko
     try:
         assert checkout.orgcal("emulator", "start").code == 0
         port, database = checkout.ready["port"], checkout.path / ".local/dev/emulator/state.sqlite"
-        assert checkout.orgcal("emulator", "stop").code == 0
         ends = (datetime.now(UTC) + timedelta(days=170)).date().isoformat()
 
-        def recorded(name: str) -> str:
-            return (BEFORE / name).read_text().replace("@PORT@", str(port)).replace("@ENDS@", ends)
+        def recorded(name: str, secret: str = "") -> str:
+            text = (BEFORE / name).read_text().replace("@PORT@", str(port)).replace("@ENDS@", ends)
+            return text.replace("@SECRET@", secret)
 
-        database.unlink()
-        with closing(sqlite3.connect(database)) as connection:
-            connection.executescript(recorded("emulator.sql"))
         (checkout.path / "Pulumi.dev.yaml").write_text(recorded("Pulumi.dev.yaml"))
         (checkout.path / "state.json").write_text(recorded("state.json"))
+        imported = checkout.shell("pulumi stack select --create dev\npulumi stack import --stack dev --file state.json")
+        assert imported.code == 0, imported.text
+        assert checkout.orgcal("emulator", "stop").code == 0
+        database.unlink()
+        with closing(sqlite3.connect(database)) as connection:
+            connection.executescript(recorded("emulator.sql", secret_of(checkout)))
         started = checkout.orgcal("emulator", "start")
         assert started.code == 0, started.text
         assert checkout.ready["port"] == port
-        imported = checkout.shell("pulumi stack select --create dev\npulumi stack import --stack dev --file state.json")
-        assert imported.code == 0, imported.text
         yield checkout
     finally:
         checkout.orgcal("emulator", "stop")

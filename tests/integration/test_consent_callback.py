@@ -56,7 +56,7 @@ def open_registry() -> Iterator[Callable[[str], Registry]]:
     opened: list[Registry] = []
 
     def open_it(url: str) -> Registry:
-        registry = Registry.open(url, connector="orgcal/test", operator="ada")
+        registry = Registry(url, connector="orgcal/test", operator="ada")
         registry.add(CONTOSO, "Contoso", domain="contoso.example")
         opened.append(registry)
         return registry

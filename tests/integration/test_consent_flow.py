@@ -29,7 +29,7 @@ def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> S
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    registry = Registry.open(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
+    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
     registry.add(CONTOSO, "Contoso", domain="contoso.example")
     registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
     yield registry

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from orgcal.engine.cache import EngineCache
-from orgcal.engine.find import look_for_engine
+from orgcal.engine.find import Engine, look_for_engine
 from orgcal.engine.progress import Progress
 from orgcal.errors import EngineError
 from scripts import venv_maker
@@ -217,7 +217,9 @@ def test_setup_killed_ends_both_and_the_next_one_makes_both(
         again.environ, again.engine, again.progress = quiet, ahead, progress
         assert "is ready" in again.run()
         ahead.wait()
-    assert look_for_engine(quiet).reason == "Pulumi 3.258.0 was built from Go modules"
+    found = look_for_engine(quiet)
+    assert isinstance(found, Engine)
+    assert found.reason == "Pulumi 3.258.0 was built from Go modules"
     assert list(cache.root.glob(".making-*")) == []
     assert "pulumi" in builds(tmp_path)
 

@@ -62,7 +62,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def registry(url: str, clock: Clock) -> Iterator[Registry]:
-    registry = Registry.open(url, connector="orgcal/prod", operator="ada", now=clock)
+    registry = Registry(url, connector="orgcal/prod", operator="ada", now=clock)
     registry.add(CONTOSO, "Contoso", domain="contoso.com")
     yield registry
     registry.close()
@@ -93,7 +93,7 @@ import sys, threading
 from orgcal.tenants.registry import Registry
 
 def use():
-    registry = Registry.open(url, connector="orgcal/prod", operator="ada")
+    registry = Registry(url, connector="orgcal/prod", operator="ada")
     registry.note("push", "client", "pushed")
     registry.close()
 
@@ -114,7 +114,7 @@ def test_registry_opened_by_many_at_once_is_migrated_once(url: str) -> None:
     said = [process.communicate(url)[1] for process in processes]
 
     assert said == ["", "", ""]
-    registry = Registry.open(url, connector="orgcal/prod", operator="ada")
+    registry = Registry(url, connector="orgcal/prod", operator="ada")
     assert [(entry.action, entry.subject, entry.result) for entry in registry.log()] == [
         ("push", "client", "pushed")
     ] * 6
@@ -135,7 +135,7 @@ def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> 
     engine.dispose()
 
     with pytest.raises(UsageError, match="schema 9999"):
-        Registry.open(url, connector="x", operator="x")
+        Registry(url, connector="x", operator="x")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> 
 )
 def test_registry_at_an_impossible_address_is_refused(bad: str) -> None:
     with pytest.raises((UsageError, RegistryUnavailable)):
-        Registry.open(bad, connector="x", operator="x")
+        Registry(bad, connector="x", operator="x")
 
 
 def test_added_organisation_is_invited_and_found_by_id_domain_and_name(registry: Registry) -> None:
@@ -186,7 +186,7 @@ def test_removed_organisation_is_found_and_not_worked_on(registry: Registry) -> 
 
 
 def test_connectors_in_one_database_do_not_see_each_other(url: str, registry: Registry) -> None:
-    other = Registry.open(url, connector="orgcal/other", operator="bob")
+    other = Registry(url, connector="orgcal/other", operator="bob")
     assert list(other.tenants()) == []
     made = link(registry)
     assert spend(other, made.state, client_id=CLIENT) == "unknown"
@@ -315,7 +315,7 @@ def test_result_is_found_by_its_handle_only(registry: Registry) -> None:
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_registry_whose_table_is_locked_gives_up(server: PostgresqlServer, url: str, clock: Clock) -> None:
-    registry = Registry.open(f"{url}&options=-c%20statement_timeout=300ms", connector="orgcal/prod", operator="ada")
+    registry = Registry(f"{url}&options=-c%20statement_timeout=300ms", connector="orgcal/prod", operator="ada")
     with server.connect(str(make_url(url).database)) as other, other.transaction():
         other.execute("LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(RegistryUnavailable, match="cannot be asked now"):
@@ -327,7 +327,7 @@ def test_registry_whose_table_is_locked_gives_up(server: PostgresqlServer, url: 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_registry_whose_connections_are_all_in_use_gives_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "POOL_TIMEOUT_S", 0.2)
-    registry = Registry.open(url, connector="orgcal/prod", operator="ada")
+    registry = Registry(url, connector="orgcal/prod", operator="ada")
     with ExitStack() as held:
         for _ in range(20):
             held.enter_context(registry.transaction()).execute(text("SELECT 1"))
@@ -353,7 +353,7 @@ def test_registry_goes_on_after_its_server_was_restarted(
 @pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_registry_address_may_be_written_as_providers_do(server: PostgresqlServer, kind: str) -> None:
     url = server.new_database(f"registry-{secrets.token_hex(6)}")
-    registry = Registry.open(url.replace("postgresql+psycopg", kind), connector="orgcal/prod", operator="ada")
+    registry = Registry(url.replace("postgresql+psycopg", kind), connector="orgcal/prod", operator="ada")
     assert list(registry.tenants()) == []
     registry.close()
 
@@ -369,7 +369,7 @@ def test_name_longer_than_a_database_keeps_is_refused_by_both(registry: Registry
 def test_export_and_import_carry_everything_over(tmp_path: Path, registry: Registry) -> None:
     registry.set_state(CONTOSO, State.VERIFIED, permission_hash="h", consented_at=registry.now(), verdict="pass")
     exported = [json.loads(json.dumps(tenant.as_json())) for tenant in registry.tenants()]
-    other = Registry.open(f"sqlite:///{tmp_path}/other.sqlite", connector="orgcal/prod", operator="bob")
+    other = Registry(f"sqlite:///{tmp_path}/other.sqlite", connector="orgcal/prod", operator="bob")
 
     assert [other.take_in(Tenant.from_json(said)) for said in exported] == [True]
     assert list(other.tenants()) == list(registry.tenants())

@@ -15,7 +15,7 @@ from orgcal.operations.doctor import checked
 from orgcal.operations.doctor_stack import check_cloud
 from orgcal.settings.sections import EntraSettings
 from orgcal.stack.environment import StackEnvironment
-from provisioning.clouds import entra_endpoints
+from provisioning.program import entra_endpoints
 
 TENANT, OTHER = "00000000-1111-2222-3333-444444444444", "99999999-1111-2222-3333-444444444444"
 USGOV = EntraSettings(cloud="usgov", tenant_id=TENANT)

@@ -192,5 +192,5 @@ UNKNOWN = TenantAccess("unknown", "Entra ID cannot be reached")
     ],
 )
 def test_state_follows_from_what_a_fresh_token_says(before: State, probe: TenantAccess, after: State) -> None:
-    tenant = Tenant(CONTOSO, "Contoso", "contoso.com", before, NOW, NOW)
+    tenant = Tenant(CONTOSO, "Contoso", "contoso.com", before, added_at=NOW, changed_at=NOW)
     assert next_state(tenant, probe)[0] is after

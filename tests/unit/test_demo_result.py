@@ -11,8 +11,8 @@ from verify.models import CheckId, CheckResult, Verdict
 from verify.summary import Summary
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
-CONTOSO = Tenant("c", "Contoso", "", State.VERIFIED, NOW, NOW)
-FABRIKAM = Tenant("f", "Fabrikam", "", State.INVITED, NOW, NOW)
+CONTOSO = Tenant("c", "Contoso", "", State.VERIFIED, added_at=NOW, changed_at=NOW)
+FABRIKAM = Tenant("f", "Fabrikam", "", State.INVITED, added_at=NOW, changed_at=NOW)
 
 
 def result(
@@ -63,7 +63,7 @@ def test_ending_both_read_is_well_and_says_both() -> None:
 
 
 def test_ending_second_that_lost_its_consent_decides_nothing() -> None:
-    revoked = Tenant("f", "Fabrikam", "", State.REVOKED, NOW, NOW)
+    revoked = Tenant("f", "Fabrikam", "", State.REVOKED, added_at=NOW, changed_at=NOW)
     found = summary(*read("c", "Contoso"), result("token", Verdict.FAIL, ("f", "Fabrikam")))
 
     ending = judge_demo(found, proven=CONTOSO, second=revoked, consented=False)

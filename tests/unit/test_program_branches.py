@@ -23,7 +23,7 @@ from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.errors import ConfigError
 from orgcal.settings import Settings, parse_settings
 from provisioning.application import EntraApplication
-from provisioning.connector_resources import ConnectorEntries
+from provisioning.connector_resources import connector_entries
 from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
@@ -97,8 +97,8 @@ def deployed(settings: Settings) -> pulumi.Output[Any]:
     provider = azuread.Provider("entra")
     declared = Declared(application_permissions(settings.connector.scopes), GRAPH_PRINCIPAL)
     ledger = declare_ledger("c", settings, settings.credential.lifetime)
-    connector = ConnectorEntries("c", settings, after=ledger)
-    application = EntraApplication("c", settings, connector.callback_urls, declared, QuietHome(), provider=provider)
+    connector = connector_entries("c", settings, after=ledger)
+    application = EntraApplication("c", settings, connector, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
     pushed = push("c", settings, connector, application, credentials)
     ids = [application.resource_id, application.service_principal_id, credentials.key_ids, credentials.ends]

@@ -14,10 +14,9 @@ from cryptography.x509.oid import NameOID
 
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
-from provisioning.application import _redirect_uris
+from provisioning.application import MAX_LOGO_BYTES, _redirect_uris, logo_image
 from provisioning.byo_certificate import read_certificate
-from provisioning.end_dates import differing_end_dates
-from provisioning.logo import MAX_BYTES, logo_image
+from provisioning.credentials import differing_end_dates
 
 
 @pytest.fixture
@@ -49,9 +48,9 @@ def refusal(files: CertificateFiles) -> str:
 
 
 def test_certificate_with_its_key_is_taken_and_the_key_is_not_shown(files: CertificateFiles) -> None:
-    brought = read_certificate(files, 2)
+    brought, ends = read_certificate(files, 2)
 
-    assert brought.ends[:10] == f"{datetime.now(UTC) + timedelta(days=10):%Y-%m-%d}"
+    assert ends[:10] == f"{datetime.now(UTC) + timedelta(days=10):%Y-%m-%d}"
     assert "PRIVATE" not in repr(brought)
 
 
@@ -113,7 +112,7 @@ def test_logo_is_sent_in_base64_and_others_are_refused(tmp_path: Path) -> None:
     picture.write_bytes(b"\x89PNG\r\n\x1a\nrest")
     assert logo_image(picture) == "iVBORw0KGgpyZXN0"
 
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * MAX_BYTES)
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * MAX_LOGO_BYTES)
     with pytest.raises(ConfigError, match="found 102408 bytes"):
         logo_image(picture)
     with pytest.raises(ConfigError, match="cannot be read"):

@@ -131,7 +131,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     """Contoso consented, Fabrikam is invited, Tailspin was removed."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
     url = f"sqlite:///{tmp_path / 'registry.db'}"
-    registry = Registry.open(url, connector="orgcal/dev", operator="ada", now=lambda: now)
+    registry = Registry(url, connector="orgcal/dev", operator="ada", now=lambda: now)
     for number, name in ((2, "Contoso"), (3, "Fabrikam"), (4, "Tailspin")):
         registry.add(_tenant_id(number), name, domain=f"{name.lower()}.example")
     registry.set_state(_tenant_id(2), State.CONSENTED)

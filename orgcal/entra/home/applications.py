@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgcal.entra.graph import GraphClient
-from orgcal.errors import GraphError, UsageError
+from orgcal.entra.graph import GraphClient, unless_refused
+from orgcal.errors import UsageError
 
 _SELECT = (
     "id,appId,displayName,notes,tags,signInAudience,createdDateTime,web,info,requiredResourceAccess,"
@@ -82,8 +82,7 @@ def named(graph: GraphClient, display_name: str) -> list[FoundApplication]:
 
 def deleted_named(graph: GraphClient, display_name: str) -> list[FoundApplication]:
     """Applications of this name in the recycle bin, from which they can be restored for 30 days; raises as `tagged`."""
-    params = {"$filter": f"displayName eq {quoted(display_name)}", "$count": "true"}
-    return [_found(item, deleted=True) for item in graph.pages(_DELETED, params, _COUNTED)]
+    return _deleted(graph, f"displayName eq {quoted(display_name)}")
 
 
 def deleted_tagged(graph: GraphClient, tag: str) -> list[FoundApplication]:
@@ -107,13 +106,12 @@ def purge(graph: GraphClient, object_id: str) -> bool:
 
     Needs `Application.ReadWrite.OwnedBy`: https://learn.microsoft.com/en-us/graph/api/directory-deleteditems-delete
     """
-    try:
+
+    def delete() -> bool:
         graph.delete(f"{_BIN}/{object_id}")
-    except GraphError as error:
-        if error.status == 404:
-            return False
-        raise
-    return True
+        return True
+
+    return unless_refused(delete, 404) or False
 
 
 def by_client_id(graph: GraphClient, client_id: str) -> FoundApplication:
@@ -122,13 +120,10 @@ def by_client_id(graph: GraphClient, client_id: str) -> FoundApplication:
     Raises:
         UsageError: the tenant has none.
     """
-    live = _listed(graph, f"appId eq {quoted(client_id)}")
-    if live:
-        return live[0]
-    params = {"$filter": f"appId eq {quoted(client_id)}", "$count": "true"}
-    deleted = [_found(item, deleted=True) for item in graph.pages(_DELETED, params, _COUNTED)]
-    if deleted:
-        return deleted[0]
+    condition = f"appId eq {quoted(client_id)}"
+    found = _listed(graph, condition) or _deleted(graph, condition)
+    if found:
+        return found[0]
     raise UsageError(
         "the home tenant has no application with this client id", where=client_id, repair="orgcal status, or the portal"
     )
@@ -136,12 +131,8 @@ def by_client_id(graph: GraphClient, client_id: str) -> FoundApplication:
 
 def by_object_id(graph: GraphClient, application_object_id: str) -> FoundApplication | None:
     """The live application with this object id, or None where it is gone."""
-    try:
-        return _found(graph.get(f"/applications/{application_object_id}", {"$select": _SELECT}))
-    except GraphError as error:
-        if error.status == 404:
-            return None
-        raise
+    path = f"/applications/{application_object_id}"
+    return unless_refused(lambda: _found(graph.get(path, {"$select": _SELECT})), 404)
 
 
 def whole(graph: GraphClient, application_object_id: str) -> FoundApplication:
@@ -151,7 +142,7 @@ def whole(graph: GraphClient, application_object_id: str) -> FoundApplication:
 
 def restore(graph: GraphClient, application_object_id: str) -> None:
     """Bring an application back from the recycle bin, under its old ids; raises as `GraphClient.post` does."""
-    graph.post(f"/directory/deletedItems/{application_object_id}/restore")
+    graph.post(f"{_BIN}/{application_object_id}/restore")
 
 
 def service_principal_of(graph: GraphClient, client_id: str) -> dict[str, Any] | None:
@@ -172,6 +163,11 @@ def quoted(text: str) -> str:
 
 def _listed(graph: GraphClient, condition: str) -> list[FoundApplication]:
     return [_found(item) for item in graph.pages("/applications", {"$filter": condition, "$select": _SELECT})]
+
+
+def _deleted(graph: GraphClient, condition: str) -> list[FoundApplication]:
+    params = {"$filter": condition, "$count": "true"}
+    return [_found(item, deleted=True) for item in graph.pages(_DELETED, params, _COUNTED)]
 
 
 def _found(item: Mapping[str, Any], *, deleted: bool = False) -> FoundApplication:

@@ -15,14 +15,11 @@ from urllib.parse import urlsplit
 
 from orgcal.entra.clouds import is_loopback
 from orgcal.entra.home.preflight import MAX_FEDERATED
-from orgcal.entra.operator import AUDIENCE
 from orgcal.errors import UsageError
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 MAX_LENGTH = 600
 """Characters of an issuer or a subject."""
-
-__all__ = ["AUDIENCE", "GITHUB_ISSUER", "MAX_LENGTH", "Trust", "github_trusts", "other_trusts", "refuse_unfit"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from orgcal.durations import parse_moment
-from orgcal.entra.graph import GraphClient
+from orgcal.entra.graph import GraphClient, unless_refused
 from orgcal.entra.home import applications
-from orgcal.errors import GraphError
 
 POLICY_PATH = "/policies/defaultAppManagementPolicy"
-TENANTS = "the tenant's app management policy"
 _MULTITENANT = "AzureADMultipleOrgs"
 
 _T = TypeVar("_T")
@@ -48,7 +46,7 @@ class CredentialPolicy:
     secret_lifetime: timedelta | None = None
     certificate_lifetime: timedelta | None = None
     multitenant: bool = True
-    name: str = TENANTS
+    name: str = "the tenant's app management policy"
 
     def longest(self, kind: Literal["secret", "certificate", "federated"]) -> timedelta | None:
         """The longest life of a credential of this kind; None for any."""
@@ -64,10 +62,7 @@ def read_policy(graph: GraphClient, application_object_id: str = "") -> Credenti
             Empty where none is known, as before the first deployment: then the tenant's policy decides. The stack's
             tag would not do, since applications that no state holds carry it too.
 
-    Raises:
-        GraphError: Graph failed for another reason.
-        EntraError: no token.
-        Unreachable: no usable answer.
+    Raises as `GraphClient.get` does for another reason.
     """
     known = _allowed(lambda: applications.by_object_id(graph, application_object_id)) if application_object_id else None
     application = known.raw if known is not None else {}
@@ -76,7 +71,9 @@ def read_policy(graph: GraphClient, application_object_id: str = "") -> Credenti
         own = next(iter(_allowed(lambda: list(graph.pages(path))) or ()), None)
         if own is not None:
             name = f"the app management policy {own.get('displayName')!r} of this application"
-            return replace(parse_policy(_as_the_tenants(own), _created(application)), name=name)
+            restrictions = own.get("restrictions") or {}  # the tenant's policy calls them otherwise
+            as_the_tenants = {"isEnabled": own.get("isEnabled"), "applicationRestrictions": restrictions}
+            return replace(parse_policy(as_the_tenants, _created(application)), name=name)
     policy_body = _allowed(lambda: graph.get(POLICY_PATH))
     if policy_body is None:
         return None
@@ -104,24 +101,14 @@ def parse_policy(policy_body: Mapping[str, Any], created: datetime) -> Credentia
     )
 
 
-def _as_the_tenants(own: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy of one application, in the form of the tenant's."""
-    return {"isEnabled": own.get("isEnabled"), "applicationRestrictions": own.get("restrictions") or {}}
-
-
 def _created(application: Mapping[str, Any]) -> datetime:
-    policy_body = str(application.get("createdDateTime") or "")
-    return _moment(policy_body) if policy_body else datetime.now(UTC)
+    created = str(application.get("createdDateTime") or "")
+    return _moment(created) if created else datetime.now(UTC)
 
 
 def _allowed(ask: Callable[[], _T]) -> _T | None:
     """What Graph answers, or None where the operator may not ask or there is nothing."""
-    try:
-        return ask()
-    except GraphError as error:
-        if error.status in (403, 404):
-            return None
-        raise
+    return unless_refused(ask, 403, 404)
 
 
 def parse_duration(text: str) -> timedelta | None:

@@ -25,8 +25,6 @@ MAX_ENTRIES = 1200
 https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions
 """
 FEWEST_OWNERS = 2
-NEVER_DAYS = 365_000
-"""A life that no policy allows; stands for `never`."""
 
 Verdict = Literal["ok", "warning", "bad", "unknown"]
 
@@ -73,7 +71,6 @@ def preflight(graph: GraphClient, intent: Intent, application_object_id: str = "
 
     Args:
         graph: as the operator.
-        intent: of the stack.
         application_object_id: of the application that the stack's state holds; empty where none is known.
 
     Raises:
@@ -89,64 +86,38 @@ def preflight(graph: GraphClient, intent: Intent, application_object_id: str = "
 
 def check_rights(operator: Operator | None, intent: Intent) -> list[PreflightCheck]:
     """Has the operator every right that a deployment needs?"""
+    check = partial(PreflightCheck, "rights")
     if operator is None:
-        return [PreflightCheck("rights", "unknown", "the operator's token cannot be read, so its rights are not known")]
-    findings = []
+        return [check("unknown", "the operator's token cannot be read, so its rights are not known")]
     needed = [MANAGE, *([LOOK_UP] if intent.looks_up else []), *([GRANT] if intent.home_grants else [])]
+    findings = []
     for right in needed:
-        if operator.has(right):
-            continue
-        found = f"Application permission {right.any_of[0]} of Microsoft Graph"
-        findings.append(
-            PreflightCheck(
-                "rights",
-                "warning" if operator.person else "bad",
-                f"the operator lacks what is needed to {right.purpose}",
-                f"give a person the role {right.least_role}; give a service principal that role or the {found}",
-            )
-        )
-    return findings or [PreflightCheck("rights", "ok", "the operator has every right that a deployment needs")]
+        if not operator.has(right):
+            says = f"the operator lacks what is needed to {right.purpose}"
+            permission = f"Application permission {right.any_of[0]} of Microsoft Graph"
+            give = f"give a person the role {right.least_role}; give a service principal that role or the {permission}"
+            findings.append(check("warning" if operator.person else "bad", says, give))
+    return findings or [check("ok", "the operator has every right that a deployment needs")]
 
 
 def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[PreflightCheck]:
     """Does the app management policy allow the application and its credential?"""
+    check = partial(PreflightCheck, "policy")
     if policy is None:
-        return [
-            PreflightCheck(
-                "policy",
-                "unknown",
-                "the operator may not read the tenant's app management policy",
-                "to have lifetimes fitted to it, grant the operator Policy.Read.All (a person: the role Global Reader)",
-            )
-        ]
+        says = "the operator may not read the tenant's app management policy"
+        grant = "grant the operator Policy.Read.All (a person: the role Global Reader)"
+        return [check("unknown", says, f"to have lifetimes fitted to it, {grant}")]
     findings = []
     if not policy.multitenant:
-        findings.append(
-            PreflightCheck(
-                "policy",
-                "bad",
-                f"{policy.name} forbids applications for other organisations",
-                AUDIENCE_BLOCKED,
-            )
-        )
+        findings.append(check("bad", f"{policy.name} forbids applications for other organisations", AUDIENCE_BLOCKED))
     if intent.kind == "secret" and not policy.secrets:
-        findings.append(
-            PreflightCheck(
-                "policy", "bad", f"{policy.name} forbids client secrets", OTHER_KINDS.format(stack=intent.stack)
-            )
-        )
+        findings.append(check("bad", f"{policy.name} forbids client secrets", OTHER_KINDS.format(stack=intent.stack)))
     longest = policy.longest(intent.kind)
-    wanted = intent.lifetime or timedelta(days=NEVER_DAYS)
-    if longest is not None and wanted > longest:
-        findings.append(
-            PreflightCheck(
-                "policy",
-                "warning",
-                f"{policy.name} allows a {intent.kind} to live {longest.days} days at most; new generations will",
-                f"pulumi config set --stack {intent.stack} --path orgcal:credential.lifetime {longest.days}d",
-            )
-        )
-    return findings or [PreflightCheck("policy", "ok", f"{policy.name} allows this")]
+    if longest is not None and (intent.lifetime or timedelta.max) > longest:
+        says = f"{policy.name} allows a {intent.kind} to live {longest.days} days at most; new generations will"
+        command = f"pulumi config set --stack {intent.stack} --path orgcal:credential.lifetime {longest.days}d"
+        findings.append(check("warning", says, command))
+    return findings or [check("ok", f"{policy.name} allows this")]
 
 
 AUDIENCE_BLOCKED = (
@@ -160,44 +131,29 @@ OTHER_KINDS = (
 
 
 def check_name(graph: GraphClient, intent: Intent) -> list[PreflightCheck]:
-    """Before the application is created: is its name free, and does one wait in the recycle bin?
-
-    Raises:
-        OrgcalError: Graph could not be asked.
-    """
+    """Before the application is created: is its name free, and does one wait in the recycle bin?"""
+    adopt = f"orgcal adopt --stack {intent.stack} --client-id"
     findings = []
     for other in applications.named(graph, intent.display_name):
         if intent.tag in other.tags:
-            findings.append(
-                PreflightCheck(
-                    "name",
-                    "warning",
-                    f"this stack has made the application {other.client_id} before, and its state does not hold it",
-                    f"use it: orgcal adopt --stack {intent.stack} --client-id {other.client_id}; "
-                    f"remove it: orgcal sweep --stack {intent.stack}",
-                )
-            )
+            says = f"this stack has made the application {other.client_id} before, and its state does not hold it"
+            repair = f"use it: {adopt} {other.client_id}; remove it: orgcal sweep --stack {intent.stack}"
+            findings.append(PreflightCheck("name", "warning", says, repair))
         else:
+            says = f"the tenant has another application called {other.display_name!r}, client id {other.client_id}"
+            both = f"pulumi config set --stack {intent.stack} --path orgcal:application.same_name true"
             findings.append(
-                PreflightCheck(
-                    "name",
-                    "bad",
-                    f"the tenant has another application called {other.display_name!r}, client id {other.client_id}",
-                    f"take it over: orgcal adopt --stack {intent.stack} --client-id {other.client_id}; or have both: "
-                    f"pulumi config set --stack {intent.stack} --path orgcal:application.same_name true",
-                )
+                PreflightCheck("name", "bad", says, f"take it over: {adopt} {other.client_id}; or have both: {both}")
             )
-    return [*findings, *map(partial(_restorable, intent), applications.deleted_named(graph, intent.display_name))]
-
-
-def _restorable(intent: Intent, gone: applications.FoundApplication) -> PreflightCheck:
-    return PreflightCheck(
-        "recycle bin",
-        "warning",
-        f"an application called {gone.display_name!r}, client id {gone.client_id}, can still be restored; "
-        "organisations that consented to it would have to consent to a new one again",
-        f"restore it: orgcal adopt --stack {intent.stack} --client-id {gone.client_id} --restore",
-    )
+    for gone in applications.deleted_named(graph, intent.display_name):
+        says = (
+            f"an application called {gone.display_name!r}, client id {gone.client_id}, can still be restored; "
+            "organisations that consented to it would have to consent to a new one again"
+        )
+        findings.append(
+            PreflightCheck("recycle bin", "warning", says, f"restore it: {adopt} {gone.client_id} --restore")
+        )
+    return findings
 
 
 def _check_application(graph: GraphClient, intent: Intent, application_object_id: str) -> list[PreflightCheck]:
@@ -231,13 +187,11 @@ def _check_ours(graph: GraphClient, application: applications.FoundApplication, 
         "remove what nobody uses; orgcal sweep finds what is ours" if full else "",
     )
     present = len(applications.owners_of(graph, application.application_object_id))
-    found = [room, _check_owners(max(present, 1 + intent.further_owners), intent)]
+    owners = _check_owners(max(present, 1 + intent.further_owners), intent)
+    publisher = PreflightCheck("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)
     if application.verified_publisher:
-        return [
-            *found,
-            PreflightCheck("publisher", "ok", f"the publisher is verified: {application.verified_publisher}"),
-        ]
-    return [*found, PreflightCheck("publisher", "warning", UNVERIFIED, VERIFY_PUBLISHER)]
+        publisher = PreflightCheck("publisher", "ok", f"the publisher is verified: {application.verified_publisher}")
+    return [room, owners, publisher]
 
 
 def _check_owners(count: int, intent: Intent) -> PreflightCheck:
@@ -267,9 +221,7 @@ def _looked(name: str, look: Callable[[], list[PreflightCheck]]) -> list[Preflig
     """What `look` finds, or that it could not look."""
     try:
         return look()
-    except GraphError as error:
-        denied = error.status == 403
-        says = "the operator may not look" if denied else error.what
-        return [PreflightCheck(name, "unknown", f"this could not be checked: {says}")]
     except OrgcalError as error:
-        return [PreflightCheck(name, "unknown", f"this could not be checked: {error.what}", error.repair)]
+        denied = isinstance(error, GraphError) and error.status == 403
+        says = "the operator may not look" if denied else error.what
+        return [PreflightCheck(name, "unknown", f"this could not be checked: {says}", error.repair)]

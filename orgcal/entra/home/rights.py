@@ -18,10 +18,6 @@ _MANAGES_ALL = {
     "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
 }
 _MANAGES_OWN = {"cf1c38e5-3621-4004-a7cb-879624dced7c": "Application Developer"}
-_GRANTS = {
-    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
-    "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,10 @@ LOOK_UP = Right(
 GRANT = Right(
     "grant Microsoft Graph's application permissions in the home tenant",
     ("AppRoleAssignment.ReadWrite.All",),
-    _GRANTS,
+    {
+        "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
+        "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
+    },
     "Privileged Role Administrator",
 )
 
@@ -78,9 +77,8 @@ class Operator:
 
     def has(self, right: Right) -> bool:
         """Whether this suffices; a person acts with the less of permission and role, and roles tell more."""
-        if self.role_ids & right.roles.keys():
-            return True
-        return not self.person and bool(self.permissions & set(right.any_of))
+        by_role = bool(self.role_ids & right.roles.keys())
+        return by_role or (not self.person and not self.permissions.isdisjoint(right.any_of))
 
 
 def read_operator(token: str) -> Operator | None:
