@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from orgcal.entra.aadsts import SEND_LINK
 from orgcal.entra.auth import Tokens, TokenSource
@@ -17,6 +18,7 @@ from verify.credentials import CannotTell, NoCredential
 from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
 
 TOKEN_ATTEMPTS = 3
+_EXISTS = CheckResult("tenant", Verdict.PASS, "the tenant exists")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +44,15 @@ class PlatformTokens:
         from orgcal.platforms import open_platform
 
         self._platform = open_platform(reference.settings, environ)
+        self.can = self._platform.capabilities.tokens
         self._key = reference.name
         self._tenant_id = tenant_id
         self._lock = threading.Lock()
         self._token = ""
 
-    @property
-    def can(self) -> bool:
-        """Whether this platform hands out tokens."""
-        return self._platform.capabilities.tokens
-
     def token(self) -> str:
         """The platform's token, asked for once."""
-        with self._lock:
-            if not self._token:
-                self._token = self._platform.access_token(self._key, self._tenant_id)
-            return self._token
+        return self._token or self.renewed("")
 
     def renewed(self, refused: str) -> str:
         """Another token, if the platform has one; many callers cause one request."""
@@ -67,49 +62,42 @@ class PlatformTokens:
             return self._token
 
 
+@dataclass(frozen=True, slots=True)
 class PatientTokens:
     """Tokens that are requested again where no answer came: a lost connection is not an organisation that refuses.
 
-    Args:
-        tokens: where they come from.
+    Attributes:
         budget_s: seconds that the waits for one token may take in all.
         stopped: true ends a wait at once.
         clock: for tests.
     """
 
-    def __init__(
-        self,
-        tokens: Tokens,
-        budget_s: float,
-        stopped: Callable[[], bool] = never,
-        clock: Clock | None = None,
-    ) -> None:
-        self._tokens = tokens
-        self._budget_s = budget_s
-        self._stopped = stopped
-        self._clock = clock or Clock()
+    tokens: Tokens
+    budget_s: float
+    stopped: Callable[[], bool] = never
+    clock: Clock = field(default_factory=Clock)
 
     def token(self) -> str:
         """As `Tokens.token`."""
-        return self._patiently(self._tokens.token)
+        return self._patiently(self.tokens.token)
 
     def renewed(self, refused: str) -> str:
         """As `Tokens.renewed`."""
-        return self._patiently(lambda: self._tokens.renewed(refused))
+        return self._patiently(lambda: self.tokens.renewed(refused))
 
     def _patiently(self, ask: Callable[[], str]) -> str:
-        patience = Patience(self._budget_s, Clock(self._clock.monotonic, self._sleep))
+        patience = Patience(self.budget_s, Clock(self.clock.monotonic, self._sleep))
         while True:
             try:
                 return ask()
             except Unreachable as error:
-                if patience.tries == TOKEN_ATTEMPTS or self._stopped() or not patience.wait(error.retry_after_s):
+                if patience.tries == TOKEN_ATTEMPTS or self.stopped() or not patience.wait(error.retry_after_s):
                     raise
 
     def _sleep(self, seconds: float) -> None:
-        while seconds > 0 and not self._stopped():
+        while seconds > 0 and not self.stopped():
             part = min(seconds, 0.25)
-            self._clock.sleep(part)
+            self.clock.sleep(part)
             seconds -= part
 
 
@@ -118,36 +106,26 @@ def gain_access(target: Target, context: RunContext) -> Access:
     options = context.options
     connector = options.connector
     try:
-        source = _source(target, context)
+        source, granted = _source(target, context)
     except OrgcalError as error:
         return Access(_undecided(error))
-    tokens = PatientTokens(source.tokens, options.pace.budget_s, options.stop)
+    tokens = PatientTokens(source, options.pace.budget_s, options.stop)
     declared = frozenset(connector.permissions)
     access = probe_tenant(context.endpoints, tokens, context.session, connector.client_id, declared)
     if access.error is not None:
         return Access(_refused(target, access, access.error))
-    exists = CheckResult("tenant", Verdict.PASS, "the tenant exists")
-    return Access((exists, _granted(source)), tokens, access.effective, access.source)
+    return Access((_EXISTS, granted), tokens, access.effective, access.source)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Tokens, where they come from as words, and what they prove; `instead` says what was asked for and cannot be."""
-
-    tokens: Tokens
-    origin: str
-    proof: Proof
-    instead: str = ""
-
-
-def _source(target: Target, context: RunContext) -> _Source:
+def _source(target: Target, context: RunContext) -> tuple[Tokens, CheckResult]:
+    """Tokens of `target`, and the result of the check `token` once one was given."""
     options = context.options
     connector = options.connector
     instead = ""
     if (options.through_platform or connector.federated) and connector.credential.kind == "platform":
         platform = PlatformTokens(connector.credential, options.environ, target.tenant_id)
         if platform.can:
-            return _Source(platform, "through the platform", "platform")
+            return platform, _granted("through the platform", "platform")
         if connector.federated:
             raise CannotTell(
                 "the connector proves itself with tokens of another issuer, and its platform hands out no tokens",
@@ -157,21 +135,16 @@ def _source(target: Target, context: RunContext) -> _Source:
         instead = "the platform hands out no tokens"
     located = context.credential()
     tokens = TokenSource(context.endpoints, target.tenant_id, connector.client_id, located.credential, context.session)
-    return _Source(tokens, f"credential {located.origin}", located.proof, instead)
+    return tokens, _granted(f"credential {located.origin}", located.proof, instead)
 
 
-def _granted(source: _Source) -> CheckResult:
-    evidence = {"credential": source.origin, "proof": source.proof}
-    sentence = f"Entra ID gave a token ({source.origin})"
-    if not source.instead:
-        return CheckResult("token", Verdict.PASS, sentence, evidence=evidence)
-    return CheckResult(
-        "token",
-        Verdict.WARN,
-        f"{sentence}; not through the platform, as {source.instead}",
-        "leave out --through-platform",
-        evidence=evidence,
-    )
+def _granted(origin: str, proof: Proof, instead: str = "") -> CheckResult:
+    """The result of `token`; `instead` says why the way that was asked for cannot be gone."""
+    result = partial(CheckResult, "token", evidence={"credential": origin, "proof": proof})
+    sentence = f"Entra ID gave a token ({origin})"
+    if not instead:
+        return result(Verdict.PASS, sentence)
+    return result(Verdict.WARN, f"{sentence}; not through the platform, as {instead}", "leave out --through-platform")
 
 
 def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[CheckResult, ...]:
@@ -190,7 +163,7 @@ def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[
     else:
         repair = error.repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
     return (
-        CheckResult("tenant", Verdict.PASS, "the tenant exists"),
+        _EXISTS,
         CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from orgcal.entra.credentials import ClientSecret
@@ -15,7 +16,7 @@ from orgcal.errors import EntraError, GraphError, OrgcalError
 from orgcal.platforms.model import ConnectorSettings, StoredCredential
 from orgcal.stack.outputs import StackOutputs
 from verify.context import RunContext
-from verify.models import CheckResult, Options, Verdict
+from verify.models import CheckResult, Verdict
 
 WARN_DAYS = 30
 """Two weeks to notice and two to act; `orgcal rotate` needs minutes."""
@@ -36,20 +37,15 @@ def check_expiry(outputs: StackOutputs, now: datetime) -> CheckResult:
     if active is None:
         return CheckResult("expiry", Verdict.SKIP, "the stack holds no credential that expires")
     days = (active.expires_at - now).total_seconds() / 86400
-    evidence = {
-        "generation": active.generation,
-        "expires_at": active.expires_at.isoformat(),
-        "days_left": round(days, 1),
-    }
+    ends = {"expires_at": active.expires_at.isoformat(), "days_left": round(days, 1)}
+    result = partial(CheckResult, "expiry", evidence={"generation": active.generation, **ends})
     until = f"{active.expires_at:%Y-%m-%d} UTC"
     if days <= 0:
-        return CheckResult(
-            "expiry", Verdict.FAIL, f"the credential expired on {until}", "orgcal rotate", evidence=evidence
-        )
+        return result(Verdict.FAIL, f"the credential expired on {until}", "orgcal rotate")
     sentence = f"the credential lasts until {until}, {int(days)} days from now"
     if days < WARN_DAYS:
-        return CheckResult("expiry", Verdict.WARN, sentence, "orgcal rotate", evidence=evidence)
-    return CheckResult("expiry", Verdict.PASS, sentence, evidence=evidence)
+        return result(Verdict.WARN, sentence, "orgcal rotate")
+    return result(Verdict.PASS, sentence)
 
 
 def check_agreement(outputs: StackOutputs, context: RunContext) -> CheckResult:
@@ -65,21 +61,14 @@ def check_agreement(outputs: StackOutputs, context: RunContext) -> CheckResult:
             unknown.append(f"{name} could not be read ({error.what})")
         except OrgcalError as error:
             return CheckResult("agreement", Verdict.ERROR, f"the {name} could not be read: {error.what}", error.repair)
-    evidence: dict[str, Any] = {"compared": compared, "differences": differences, "unknown": unknown}
+    evidence = {"compared": compared, "differences": differences, "unknown": unknown}
+    result = partial(CheckResult, "agreement", evidence=evidence)
     if differences:
-        return CheckResult(
-            "agreement", Verdict.FAIL, "; ".join(differences), "pulumi refresh, then pulumi up", evidence=evidence
-        )
+        return result(Verdict.FAIL, "; ".join(differences), "pulumi refresh, then pulumi up")
     if unknown:
-        return CheckResult(
-            "agreement",
-            Verdict.WARN,
-            f"{' and '.join(compared) or 'nothing'} agree{'s' if len(compared) < 2 else ''} with the stack; "
-            + "; ".join(unknown),
-            "log in as the operator to compare everything",
-            evidence=evidence,
-        )
-    return CheckResult("agreement", Verdict.PASS, "connector, application and stack agree", evidence=evidence)
+        agree = f"{' and '.join(compared) or 'nothing'} agree{'s' if len(compared) < 2 else ''} with the stack"
+        return result(Verdict.WARN, "; ".join([agree, *unknown]), "log in as the operator to compare everything")
+    return result(Verdict.PASS, "connector, application and stack agree")
 
 
 def _connector(outputs: StackOutputs, context: RunContext) -> list[str]:
@@ -102,12 +91,7 @@ def _connector(outputs: StackOutputs, context: RunContext) -> list[str]:
 
 
 def credential_differences(outputs: StackOutputs, stored: StoredCredential | None) -> Iterator[str]:
-    """How the credential that a platform stores differs from the stack's, as far as the platform tells.
-
-    Args:
-        outputs: of the stack.
-        stored: what the platform says of it; None where it has none.
-    """
+    """How the credential that a platform stores (None: it has none) differs from the stack's, as far as it tells."""
     if stored is None:
         yield "it has no credential"
         return
@@ -126,8 +110,8 @@ def credential_differences(outputs: StackOutputs, stored: StoredCredential | Non
 
 def _application(outputs: StackOutputs, context: RunContext) -> list[str]:
     """Where the application in the directory differs from the outputs."""
-    options: Options = context.options
-    tokens = operator_tokens(context.endpoints, options.environ or os.environ, outputs.tenant_id, context.session)
+    environ = context.options.environ or os.environ
+    tokens = operator_tokens(context.endpoints, environ, outputs.tenant_id, context.session)
     graph = GraphClient(context.endpoints, tokens, context.session, budget_s=30.0)
     select = "id,appId,signInAudience,web,requiredResourceAccess,passwordCredentials,keyCredentials"
     application = graph.get(f"/applications/{outputs.application_object_id}", {"$select": select})
@@ -142,17 +126,12 @@ def _application(outputs: StackOutputs, context: RunContext) -> list[str]:
     if surplus := sorted(uris - set(outputs.redirect_uris)):
         differences.append(f"application: redirect URI that the stack does not know: {', '.join(surplus)}")
     declared = {permission.role_id: permission.name for permission in outputs.permissions}
-    declared_now = _declared_roles(application)
-    differences += [
-        f"application: it does not declare {declared[role]}" for role in sorted(set(declared) - declared_now)
-    ]
-    differences += [
-        f"application: it declares {role}, which no scope asks for" for role in sorted(declared_now - set(declared))
-    ]
-    key_ids = {
-        str(item.get("keyId"))
-        for item in [*_parts(application, "passwordCredentials"), *_parts(application, "keyCredentials")]
-    }
+    now = _declared_roles(application)
+    differences += [f"application: it does not declare {declared[role]}" for role in sorted(set(declared) - now)]
+    surplus = sorted(now - set(declared))
+    differences += [f"application: it declares {role}, which no scope asks for" for role in surplus]
+    keys = [*_parts(application, "passwordCredentials"), *_parts(application, "keyCredentials")]
+    key_ids = {str(item.get("keyId")) for item in keys}
     if any(item.kind == "federated" for item in outputs.credentials):
         listed = graph.pages(f"/applications/{outputs.application_object_id}/federatedIdentityCredentials")
         key_ids |= {str(item.get("id")) for item in listed}

@@ -18,8 +18,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import checked_next_link
 from orgcal.errors import EntraError, OrgcalError, Unreachable
 from verify.batching import Read, ReadQueue
-from verify.latency import Latencies
-from verify.models import Mailbox, MailboxClass, Tally
+from verify.models import Latencies, Mailbox, MailboxClass, Tally
 
 MAX_CALENDAR_PAGES = 50
 """Of 100 calendars each; more is a circle."""
@@ -41,7 +40,8 @@ _NO_MAILBOX = frozenset(
     }
 )
 _DELETED = frozenset({"request_resourcenotfound"})
-_RESTRICTED = frozenset({"erroraccessdenied", "accessdenied"})
+ACCESS_DENIED = frozenset({"erroraccessdenied", "accessdenied"})
+"""Exchange's refusals; a refusal of the directory's, or of a proxy, says nothing about a mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,36 +97,28 @@ class ReadingStats:
     complete: bool = False
 
 
+@dataclass(slots=True)
 class MailboxClassifier:
     """Turns answers into classes; used by one thread.
 
-    Args:
+    Attributes:
         endpoints: links must lead to its Graph.
         queue: takes reads that have to be repeated.
-        stats: counts.
         attempts: how often one read is tried.
         on_mailbox: called with each user that is done.
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        queue: ReadQueue,
-        stats: ReadingStats,
-        attempts: int,
-        on_mailbox: Callable[[Mailbox], None] | None,
-    ) -> None:
-        self._endpoints = endpoints
-        self._queue = queue
-        self._stats = stats
-        self._attempts = attempts
-        self._on_mailbox = on_mailbox
-        self._undecided_in_a_row = 0
+    endpoints: CloudEndpoints
+    queue: ReadQueue
+    stats: ReadingStats
+    attempts: int
+    on_mailbox: Callable[[Mailbox], None] | None
+    _undecided_in_a_row: int = field(default=0, init=False)
 
     def classify(self, reads: list[Read], answer: BatchAnswer) -> OrgcalError | None:
         """Count the answers to `reads`; the error, where going on makes no sense."""
-        self._stats.unusable += answer.unusable
-        self._stats.latencies.add(answer.elapsed_s)
+        self.stats.unusable += answer.unusable
+        self.stats.latencies.add(answer.elapsed_s)
         refused: OrgcalError | None = None
         entries = answer.entries if answer.status == 200 else [None] * len(reads)
         for read, entry in zip(reads, entries, strict=True):
@@ -147,14 +139,14 @@ class MailboxClassifier:
     ) -> None:
         """Count `read` in its class, for good."""
         self._undecided_in_a_row = self._undecided_in_a_row + 1 if undecided else 0
-        if mailbox_class is MailboxClass.OK and self._on_mailbox is None:
-            self._stats.tally.add_read(read.user_id, read.calendars)
+        if mailbox_class is MailboxClass.OK and self.on_mailbox is None:
+            self.stats.tally.add_read(read.user_id, read.calendars)
             return
         calendars = read.calendars if mailbox_class is MailboxClass.OK else 0
         mailbox = Mailbox(read.user_id, mailbox_class, calendars, reason, request_id, read.name, undecided)
-        self._stats.tally.add(mailbox)
-        if self._on_mailbox:
-            self._on_mailbox(mailbox)
+        self.stats.tally.add(mailbox)
+        if self.on_mailbox:
+            self.on_mailbox(mailbox)
 
     def _reason(self, answer: BatchAnswer, entry: BatchResponse | None) -> Answer:
         """Why there is no success for one read: by its own entry, or by the fate of the whole batch."""
@@ -185,9 +177,9 @@ class MailboxClassifier:
 
     def _follow(self, read: Read, link: str) -> None:
         """Ask for the next page of calendars in a later batch; never two pages of one mailbox at once."""
-        base = f"{self._endpoints.graph_url}/v1.0"
+        base = f"{self.endpoints.graph_url}/v1.0"
         try:
-            path = checked_next_link(self._endpoints, link, where="calendars").removeprefix(base)
+            path = checked_next_link(self.endpoints, link, where="calendars").removeprefix(base)
         except Unreachable:
             self.done(read, MailboxClass.FAILED, "the next page of calendars leads to another host")
             return
@@ -197,12 +189,12 @@ class MailboxClassifier:
             return
         read.path = path
         read.attempts = 0
-        self._queue.again(read)
+        self.queue.again(read)
 
     def _failed(self, read: Read, answer: Answer) -> OrgcalError | None:
         if answer.unauthorised:
             read.refused_tokens += 1
-            self._queue.again(read)
+            self.queue.again(read)
             if read.refused_tokens == 1:
                 return None
             return EntraError(  # a token fresh from Entra ID was refused too
@@ -214,9 +206,9 @@ class MailboxClassifier:
             self.done(read, answer.mailbox_class, answer.reason, answer.request_id)
             return None
         read.attempts += 1
-        if read.attempts < self._attempts:
-            self._stats.retries += 1
-            self._queue.again(read)
+        if read.attempts < self.attempts:
+            self.stats.retries += 1
+            self.queue.again(read)
             return None
         self.done(read, MailboxClass.FAILED, answer.reason, answer.request_id, undecided=True)
         if self._undecided_in_a_row < MAX_UNDECIDED_IN_A_ROW:
@@ -229,13 +221,7 @@ class MailboxClassifier:
 
 
 def classify_error(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, Any]) -> Answer:
-    """The class of an answer that is not a success.
-
-    Args:
-        status: of the entry.
-        body: of the entry, if it is an object.
-        headers: of the entry.
-    """
+    """The class of an answer that is not a success; `body` is None unless it is an object."""
     error = (body or {}).get("error")
     error = error if isinstance(error, Mapping) else {}
     code = str(error.get("code") or "")
@@ -250,7 +236,7 @@ def classify_error(status: int, body: Mapping[str, Any] | None, headers: Mapping
         return Answer(MailboxClass.DELETED, reason, request_id)
     if status == 404 and key in _NO_MAILBOX:
         return Answer(MailboxClass.NO_MAILBOX, reason, request_id)
-    if status == 403 and key in _RESTRICTED:
+    if status == 403 and key in ACCESS_DENIED:
         return Answer(MailboxClass.RESTRICTED, reason, request_id)
     return Answer(MailboxClass.FAILED, reason, request_id)
 

@@ -82,8 +82,7 @@ def verify(
         summary = _run(targets, options, reports, stopping, dask)
         if summary.complete and source.registry is not None:
             record(source.registry, summary)
-    code = exit_code(summary)
-    if code:
+    if code := exit_code(summary):
         raise typer.Exit(code)
 
 
@@ -158,7 +157,6 @@ class _Source:
     Attributes:
         options: connector, environment and credentials; nothing else.
         described: organisations that the source itself names.
-        registry: of the stack, where there is one.
     """
 
     options: Options
@@ -207,12 +205,9 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
 
     if connector_config is not None and stack is not None:
         raise UsageError("a stack and a file both describe the connector", where="--stack, --connector-config")
-    if connector_config is not None:
-        connector, targets = sources.from_file(connector_config)
-        yield _Source(Options(connector, environ=dict(os.environ)), targets)
-    elif stack is None and sources.described_by_variables(os.environ):
-        connector, targets = sources.from_variables(os.environ)
-        yield _Source(Options(connector, environ=dict(os.environ)), targets)
+    if connector_config is not None or (stack is None and os.environ.get(sources.CLIENT_ID)):
+        described = sources.from_file(connector_config) if connector_config else sources.from_variables(os.environ)
+        yield _Source(Options(described[0], environ=dict(os.environ)), described[1])
     else:
         from orgcal.stack.open_stack import OpenStack
 

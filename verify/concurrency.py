@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from orgcal.patience import Clock
-from verify.models import Pace
+from verify.models import Pace, never
 
 NEARLY_THROTTLED = 0.9
 """Share of the limit (`x-ms-throttle-limit-percentage`) from which we slow down before Graph refuses."""
@@ -25,24 +26,19 @@ class Window:
     A window is as many answers as were in flight when it began. A clean one doubles the limit until the first throttle,
     and adds one afterwards; throttles halve it at most once a window, as one burst is one piece of news.
 
-    Args:
-        pace: where to start and where to end.
+    Attributes:
+        limit: batches that may be in flight now.
     """
 
     def __init__(self, pace: Pace) -> None:
         self._fixed = pace.fixed
         self._cap = pace.fixed or pace.cap
-        self._limit = pace.fixed or min(pace.start, pace.cap)
+        self.limit = pace.fixed or min(pace.start, pace.cap)
         self._doubling = True
         self._clean = True
-        self._left = self._limit
-        self.reached = self._limit
+        self._left = self.limit
+        self.reached = self.limit
         self.throttles = 0
-
-    @property
-    def limit(self) -> int:
-        """Batches that may be in flight now."""
-        return self._limit
 
     def answered(self, in_flight: int, *, throttled: bool) -> None:
         """An answer came.
@@ -57,8 +53,8 @@ class Window:
         if self._left > 0:
             return
         if self._clean and not self._fixed:
-            self._limit = min(self._cap, self._limit * 2 if self._doubling else self._limit + 1)
-            self.reached = max(self.reached, self._limit)
+            self.limit = min(self._cap, self.limit * 2 if self._doubling else self.limit + 1)
+            self.reached = max(self.reached, self.limit)
         self._clean = True
         self._left = max(1, in_flight)
 
@@ -69,40 +65,35 @@ class Window:
             self._clean = False
             self._doubling = False
             if not self._fixed:
-                self._limit = max(1, self._limit // 2)
+                self.limit = max(1, self.limit // 2)
 
 
+@dataclass(slots=True)
 class Gate:
     """Holds back every request of one organisation until the longest `Retry-After` received is over.
 
-    Args:
+    Attributes:
         budget_s: seconds that may be spent waiting in all.
         stopped: true ends a wait at once.
         clock: for tests.
     """
 
-    def __init__(
-        self,
-        budget_s: float,
-        stopped: Callable[[], bool] = lambda: False,
-        clock: Clock | None = None,
-    ) -> None:
-        self._lock = threading.Lock()
-        self._stopped = stopped
-        self._clock = clock or Clock()
-        self._open_at = 0.0
-        self._budget_s = budget_s
-        self.waited_s = 0.0
-        self.exhausted = False
+    budget_s: float
+    stopped: Callable[[], bool] = never
+    clock: Clock = field(default_factory=Clock)
+    waited_s: float = field(default=0.0, init=False)
+    exhausted: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _open_at: float = field(default=0.0, init=False)
 
     def hold(self, seconds: float) -> None:
         """No request before `seconds` from now, or before an earlier hold ends, whichever is later."""
         with self._lock:
-            until = self._clock.monotonic() + seconds
+            until = self.clock.monotonic() + seconds
             if until <= self._open_at:
                 return
-            added = until - max(self._open_at, self._clock.monotonic())
-            if self.waited_s + added > self._budget_s:
+            added = until - max(self._open_at, self.clock.monotonic())
+            if self.waited_s + added > self.budget_s:
                 self.exhausted = True
                 return
             self.waited_s += added
@@ -111,14 +102,14 @@ class Gate:
     @property
     def shut(self) -> bool:
         """No request will leave any more: the run was stopped, or the budget is used up."""
-        return self.exhausted or self._stopped()
+        return self.exhausted or self.stopped()
 
     def wait(self) -> bool:
         """Wait until requests may leave; False if the gate was shut meanwhile."""
         while True:
             if self.shut:
                 return False
-            left = self._open_at - self._clock.monotonic()
+            left = self._open_at - self.clock.monotonic()
             if left <= 0:
                 return True
-            self._clock.sleep(min(left, 0.25))
+            self.clock.sleep(min(left, 0.25))

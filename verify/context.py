@@ -55,15 +55,10 @@ class RunContext:
             raise self._located
         return self._located
 
-    def entered(self) -> None:
-        """One more organisation is being read."""
+    def entered(self, organisations: int) -> None:
+        """Count organisations that are being read now, or with a negative number those that are done."""
         with self._lock:
-            self._active += 1
-
-    def left(self) -> None:
-        """One organisation less is being read."""
-        with self._lock:
-            self._active -= 1
+            self._active += organisations
 
     def may_send(self, in_flight: int) -> bool:
         """Whether an organisation with `in_flight` batches may send one more: always up to its part, which is the same

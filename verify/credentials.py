@@ -76,11 +76,8 @@ def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Lo
         raise CannotTell("the platform does not show credentials", where=platform.place, repair=_INSTEAD)
     stored = platform.read_credentials(reference.name)
     if stored is None:
-        raise NoCredential(
-            "the connector has no credential",
-            where=f"connector {reference.name!r}",
-            repair="pulumi up",
-        )
+        where = f"connector {reference.name!r}"
+        raise NoCredential("the connector has no credential", where=where, repair="pulumi up")
     if stored.credential is None:
         raise CannotTell("the platform does not show this credential", where=platform.place, repair=_INSTEAD)
     return LocatedCredential(stored.credential.credential, "read back from the connector", "connector")

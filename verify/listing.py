@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orgcal.entra.answers import RETRIED_STATUSES, parse_object, refusal_of
@@ -24,7 +25,7 @@ from verify.batching import PAGE_SIZE
 from verify.concurrency import NEARLY_THROTTLED, Gate
 
 if TYPE_CHECKING:
-    import requests
+    from requests import Response, Session
 
 REMEMBERED_PAGES = 3
 """Pages whose ids are kept to drop users that a page repeats: a user moves to the next page when somebody is added
@@ -43,45 +44,31 @@ class Stopped(Exception):  # not an error: the run was ended, or its budget was
     """The gate does not open any more."""
 
 
+@dataclass(slots=True)
 class UserPages:
     """Lists users; iterate once.
 
     Attributes:
-        listed: users so far, without repeats.
         repeated: users that a page listed again.
         requests: requests sent so far.
         complete: the last page was read.
         request_id: Graph's, of its last answer.
-
-    Args:
         throttled: called when Graph refuses a request for now, or says that a limit is nearly reached; the directory
             is the service that tells (`x-ms-throttle-limit-percentage`).
     """
 
-    def __init__(
-        self,
-        endpoints: CloudEndpoints,
-        tokens: Tokens,
-        session: requests.Session,
-        gate: Gate,
-        *,
-        with_names: bool = False,
-        attempts: int = 6,
-        throttled: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._throttled = throttled
-        self._endpoints = endpoints
-        self._tokens = tokens
-        self._session = session
-        self._gate = gate
-        self._attempts = attempts
-        self._select = "id,userPrincipalName" if with_names else "id"
-        self._lock = threading.Lock()  # `count` runs beside the listing
-        self.listed = 0
-        self.repeated = 0
-        self.requests = 0
-        self.complete = False
-        self.request_id = ""
+    endpoints: CloudEndpoints
+    tokens: Tokens
+    session: Session
+    gate: Gate
+    with_names: bool
+    attempts: int
+    throttled: Callable[[], None]
+    repeated: int = field(default=0, init=False)
+    requests: int = field(default=0, init=False)
+    complete: bool = field(default=False, init=False)
+    request_id: str = field(default="", init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)  # `count` runs beside the listing
 
     def __iter__(self) -> Iterator[list[tuple[str, str]]]:
         """Pages of (object id, name or nothing).
@@ -92,18 +79,18 @@ class UserPages:
             Unreachable: no usable answer, or links that lead in a circle or to another host.
             Stopped: the run ended.
         """
-        link = f"{self._endpoints.graph_url}/v1.0/users?$select={self._select}&$top={PAGE_SIZE}"
+        select = "id,userPrincipalName" if self.with_names else "id"
+        link = f"{self.endpoints.graph_url}/v1.0/users?$select={select}&$top={PAGE_SIZE}"
         seen = _Seen()
         while True:
             answer = self._page(link)
             page = list(self._users_of(answer, seen))
-            self.listed += len(page)
             link = str(answer.get("@odata.nextLink") or "")
             self.complete = not link
             yield page  # before the link is judged: what was listed is read whatever follows
             if not link:
                 return
-            link = checked_next_link(self._endpoints, link, where="GET /users")
+            link = checked_next_link(self.endpoints, link, where="GET /users")
             if seen.circle():
                 raise Unreachable("the pages of users lead in a circle", where="GET /users")
 
@@ -125,59 +112,59 @@ class UserPages:
     def count(self) -> int | None:
         """Graph's own count of users, which lags behind; None where it cannot be had (B2C tenants have none)."""
         try:
-            text = self._get(f"{self._endpoints.graph_url}/v1.0/users/$count", {"ConsistencyLevel": "eventual"}).content
+            text = self._get(f"{self.endpoints.graph_url}/v1.0/users/$count", {"ConsistencyLevel": "eventual"}).content
             return int(text.decode("utf-8-sig").strip())
         except (OrgcalError, Stopped, ValueError):
             return None
 
     def _page(self, link: str) -> dict[str, Any]:
         """One page; an answer that is cut off is asked for again."""
-        for attempt in range(1, self._attempts + 1):
+        for attempt in range(1, self.attempts + 1):
             response = self._get(link, {})
             try:
                 return parse_object(
                     response.content, where="GET /users", content_type=response.headers.get("Content-Type", "")
                 )
             except Unreachable:
-                if attempt == self._attempts:
+                if attempt == self.attempts:
                     raise
-                self._gate.hold(backoff_s(attempt))
+                self.gate.hold(backoff_s(attempt))
         raise AssertionError("unreachable: the last attempt raises")
 
-    def _get(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _get(self, url: str, headers: dict[str, str]) -> Response:
         import requests
 
-        token, renewed = self._tokens.token(), False
+        token, renewed = self.tokens.token(), False
         attempt = 0
         while True:
-            if not self._gate.wait():
+            if not self.gate.wait():
                 raise Stopped
             attempt += 1
             with self._lock:
                 self.requests += 1
             try:
-                response = self._session.get(
+                response = self.session.get(
                     url, headers={"Authorization": f"Bearer {token}", **LOW_PRIORITY, **headers}
                 )
             except requests.exceptions.RequestException as error:
-                if attempt >= self._attempts or isinstance(error, requests.exceptions.SSLError):
+                if attempt >= self.attempts or isinstance(error, requests.exceptions.SSLError):
                     raise Unreachable(
                         f"Microsoft Graph cannot be reached ({type(error).__name__})", where="GET /users"
                     ) from error
-                self._gate.hold(backoff_s(attempt))
+                self.gate.hold(backoff_s(attempt))
                 continue
             self.request_id = response.headers.get("request-id", "")
             if response.status_code in RETRIED_STATUSES or limit_share(response.headers) >= NEARLY_THROTTLED:
-                self._throttled()
+                self.throttled()
             if response.status_code == 200:
                 return response
             if response.status_code == 401 and not renewed:
-                token, renewed = self._tokens.renewed(token), True
+                token, renewed = self.tokens.renewed(token), True
                 continue
             refused = refusal_of(response, "GET /users")
-            if response.status_code not in RETRIED_STATUSES or attempt >= self._attempts:
+            if response.status_code not in RETRIED_STATUSES or attempt >= self.attempts:
                 raise refused
-            self._gate.hold(backoff_s(attempt) if refused.retry_after_s is None else refused.retry_after_s)
+            self.gate.hold(backoff_s(attempt) if refused.retry_after_s is None else refused.retry_after_s)
 
 
 class _Seen:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import math
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -40,6 +41,15 @@ class MailboxClass(enum.StrEnum):
     """Listed but not asked about: left out by `sample`, or the run ended before."""
 
 
+MAILBOX_WORDS: Mapping[MailboxClass, str] = {
+    MailboxClass.OK: "read",
+    MailboxClass.NO_MAILBOX: "without a mailbox",
+    MailboxClass.RESTRICTED: "restricted by policy",
+    MailboxClass.DELETED: "deleted meanwhile",
+    MailboxClass.FAILED: "failed",
+    MailboxClass.NOT_READ: "not read",
+}
+
 Proof = Literal["connector", "platform", "stack", "given"]
 """What a token proves: the credential read back from the `connector`, a token that the `platform` handed out, the
 `stack`'s own copy where the platform shows nothing, or a copy that was `given` in a file or a variable."""
@@ -52,14 +62,11 @@ class CheckResult:
     """The outcome of one check.
 
     Attributes:
-        check: which check.
-        verdict: how it ended.
         sentence: for a person; without secrets, with users by object id only.
         repair: what to do about it; empty where nothing is to be done.
         tenant_id: the organisation; empty for checks of the connector itself.
         organisation: the organisation's name as the caller knows it.
         evidence: counts, ids of requests, names of permissions; JSON values only.
-        duration_s: how long the check took.
     """
 
     check: CheckId
@@ -73,16 +80,7 @@ class CheckResult:
 
     def as_json(self) -> dict[str, Any]:
         """The result as a JSON object."""
-        return {
-            "check": self.check,
-            "verdict": self.verdict.value,
-            "sentence": self.sentence,
-            "repair": self.repair,
-            "tenant_id": self.tenant_id,
-            "organisation": self.organisation,
-            "evidence": dict(self.evidence),
-            "duration_s": round(self.duration_s, 3),
-        }
+        return {**asdict(self), "duration_s": round(self.duration_s, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +200,40 @@ class Tally:
         return sum(self.counts.values())
 
 
+_FIRST_S = 0.001
+BUCKET_RATIO = 1.1
+_BUCKETS = 130
+"""From 1 ms to beyond 200 s; 1.1 ** 130 is about 240,000."""
+
+
+class Latencies:
+    """Counts durations in constant memory: a histogram whose buckets grow by a tenth, as exact as percentiles are."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BUCKETS
+        self.count = 0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        index = 0 if seconds <= _FIRST_S else int(math.log(seconds / _FIRST_S, BUCKET_RATIO)) + 1
+        self._counts[min(index, _BUCKETS - 1)] += 1
+        self.count += 1
+
+    def percentile_ms(self, percent: float) -> float:
+        """Milliseconds within which `percent` of the durations lie; 0 without any."""
+        wanted = self.count * percent / 100
+        so_far = 0
+        for index, count in enumerate(self._counts):
+            so_far += count
+            if count and so_far >= wanted:
+                return round(_FIRST_S * BUCKET_RATIO**index * 1000, 1)
+        return 0.0
+
+    def buckets(self) -> list[tuple[float, int]]:
+        """(upper bound in milliseconds, count) of the buckets that hold anything, for pictures."""
+        return [(round(_FIRST_S * BUCKET_RATIO**i * 1000, 1), n) for i, n in enumerate(self._counts) if n]
+
+
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """The result for one user.
@@ -277,7 +309,6 @@ class Options:
     """How to verify.
 
     Attributes:
-        connector: what is verified.
         environ: the process environment: emulator, proxies, credentials of the operator.
         strict: organisations that are still `invited` fail instead of being skipped.
         sample: read so many users of each organisation, chosen by `seed`; 0 reads all.

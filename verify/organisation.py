@@ -11,7 +11,7 @@ from verify.access import gain_access
 from verify.classification import ReadingStats
 from verify.context import RunContext
 from verify.models import CheckId, CheckResult, Target, Verdict
-from verify.reading import Progress, Reading
+from verify.reading import Reading
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
 ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "events")
@@ -26,11 +26,11 @@ def verify_organisation(target: Target, context: RunContext) -> list[CheckResult
         repair = f"send this link to its administrator: {target.consent_link}" if target.consent_link else command
         return [_of(target, CheckResult("token", Verdict.SKIP, sentence, repair))]
     began = time.perf_counter()
-    context.entered()
+    context.entered(1)
     try:
         results = _checks(target, context)
     finally:
-        context.left()
+        context.entered(-1)
         if options.listener:
             options.listener.finished(target)
     elapsed_s = time.perf_counter() - began
@@ -60,16 +60,10 @@ def _checks(target: Target, context: RunContext) -> list[CheckResult]:
 
 def _read(target: Target, context: RunContext, tokens: Tokens) -> ReadingStats:
     options = context.options
-    listener = options.listener
-    progress = Progress()
-    if listener is not None:
-        listener.started(target, None)
-        progress = Progress(
-            total=lambda total: listener.started(target, total),
-            counts=lambda listed, read: listener.progress(target, listed, read),
-            mailbox=(lambda mailbox: listener.mailbox(target, mailbox)) if listener.wants_mailboxes else None,
-        )
-    reading = Reading(
+    if options.listener:
+        options.listener.started(target, None)
+    return Reading(
+        target,
         context.endpoints,
         tokens,
         context.session,
@@ -78,10 +72,9 @@ def _read(target: Target, context: RunContext, tokens: Tokens) -> ReadingStats:
         seed=options.seed,
         with_names=options.show_users,
         stopped=options.stop,
-        progress=progress,
+        listener=options.listener,
         connections=None if options.pace.fixed else context,
-    )
-    return reading.run()
+    ).run()
 
 
 def unforeseen(target: Target, error: Exception) -> CheckResult:

@@ -10,12 +10,9 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import READS_CALENDARS, READS_EVENTS
 from orgcal.errors import GraphError, OrgcalError
 from verify.access import Access
-from verify.classification import ReadingStats
+from verify.classification import ACCESS_DENIED, ReadingStats
 from verify.context import RunContext
 from verify.models import CheckResult, Verdict
-
-DENIALS = frozenset({"erroraccessdenied", "accessdenied"})
-"""Exchange's refusals; a refusal of the directory's, or of a proxy, is not the one that the scopes promise."""
 
 
 def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> CheckResult:
@@ -42,7 +39,7 @@ def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> Ch
             events = graph.get(path, {"$top": "1"}).get("value")
         except GraphError as error:
             evidence["request_id"] = error.request_id
-            if error.status == 403 and error.code.lower() in DENIALS and not promised:
+            if error.status == 403 and error.code.lower() in ACCESS_DENIED and not promised:
                 return result(Verdict.PASS, "bodies of events are refused, as the scopes say")
             verdict = Verdict.FAIL if error.status == 403 else Verdict.ERROR
             repair = "compare the connector's scopes with what was consented to"

@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING
 
 from orgcal.entra.auth import Tokens
 from orgcal.entra.batch import BatchAnswer, BatchSender
@@ -23,38 +24,15 @@ from verify.batching import Read, ReadQueue, User
 from verify.classification import MailboxClassifier, ReadingStats
 from verify.concurrency import NEARLY_THROTTLED, Gate, Window
 from verify.listing import LOW_PRIORITY, Stopped, UserPages
-from verify.models import Mailbox, MailboxClass, Pace
+from verify.models import Listener, MailboxClass, Pace, Target
 
 if TYPE_CHECKING:
     import requests
 
+    from verify.context import RunContext
+
 PAGES_AHEAD = 3
 """Pages of users that may wait to be read."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """Callbacks that report the progress of a reading; all optional.
-
-    Attributes:
-        total: Graph's own count of users.
-        counts: users listed and users done, after each batch.
-        mailbox: each user that is done.
-    """
-
-    total: Callable[[int], None] | None = None
-    counts: Callable[[int, int], None] | None = None
-    mailbox: Callable[[Mailbox], None] | None = None
-
-
-class Connections(Protocol):
-    """The batches in flight of all organisations that are read together; `verify.context.RunContext` counts them."""
-
-    def may_send(self, in_flight: int) -> bool:
-        """Whether one that has `in_flight` batches in flight may send one more."""
-
-    def sent(self, batches: int) -> None:
-        """Count batches that left, or with a negative number those that came back."""
 
 
 @dataclass(slots=True)
@@ -93,19 +71,16 @@ class Reading:
     """Reads one organisation; use `run` once.
 
     Args:
-        endpoints: where Graph is.
-        tokens: access tokens of the organisation.
         session: its pool should hold two connections more than `pace` allows batches.
-        pace: how fast.
         sample: read so many users, chosen by `seed`; 0 reads all.
         with_names: ask for user principal names too.
         stopped: true ends the reading early.
-        progress: callbacks.
-        connections: shared with other organisations that are read at the same time.
+        connections: counts the batches in flight of all organisations that are read at the same time.
     """
 
     def __init__(
         self,
+        target: Target,
         endpoints: CloudEndpoints,
         tokens: Tokens,
         session: requests.Session,
@@ -115,12 +90,14 @@ class Reading:
         seed: int = 0,
         with_names: bool = False,
         stopped: Callable[[], bool] = lambda: False,
-        progress: Progress | None = None,
-        connections: Connections | None = None,
+        listener: Listener | None = None,
+        connections: RunContext | None = None,
     ) -> None:
         self._tokens = tokens
         self._pace = pace = pace or Pace()
-        self._progress = progress or Progress()
+        self._target = target
+        self._listener = listener
+        heard = partial(listener.mailbox, target) if listener and listener.wants_mailboxes else None
         self._abandoned = threading.Event()
         self._gate = Gate(pace.budget_s, lambda: self._abandoned.is_set() or stopped())
         self._window = Window(pace)
@@ -138,7 +115,7 @@ class Reading:
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
         self._stats = ReadingStats()
         self._queue = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
-        self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace.attempts, self._progress.mailbox)
+        self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace.attempts, heard)
         self._sender = BatchSender(session, f"{endpoints.graph_url}/v1.0", LOW_PRIORITY)
         self._listing = True
         self._in_flight = 0
@@ -235,14 +212,14 @@ class Reading:
                 self._handle_answer(reads, answer, error)
             case _Counted(count):
                 self._stats.expected = count
-                if count is not None and self._progress.total:
-                    self._progress.total(count)
+                if count is not None and self._listener:
+                    self._listener.started(self._target, count)
             case _Throttled():
                 self._window.throttled()
             case Exception():
                 raise event
-        if self._progress.counts:
-            self._progress.counts(self._queue.listed, self._stats.tally.total)
+        if self._listener:
+            self._listener.progress(self._target, self._queue.listed, self._stats.tally.total)
 
     def _handle_answer(self, reads: list[Read], answer: BatchAnswer | None, error: OrgcalError | None) -> None:
         self._count_in_flight(-1)

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import replace
 
 from orgcal.errors import UsageError
@@ -28,8 +29,7 @@ def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, N
     Whatever goes wrong with an organisation is a result of its own and leaves the others alone.
 
     Args:
-        targets: whom to verify; read as needed, so it may be a generator.
-        options: how.
+        targets: read as needed, so it may be a generator.
 
     Raises:
         UsageError: the connector's cloud cannot be found.
@@ -37,8 +37,7 @@ def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, N
     stopping = threading.Event()
     asked = options.stop
     options = replace(options, stop=lambda: stopping.is_set() or asked())
-    context = RunContext(options)
-    try:
+    with closing(RunContext(options)) as context:
         yield from check_deployment(context)
         pool = ThreadPoolExecutor(options.organisations_at_once, thread_name_prefix="organisation")
         try:
@@ -55,8 +54,6 @@ def run(targets: Iterable[Target], options: Options) -> Generator[CheckResult, N
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()
-    finally:
-        context.close()
 
 
 def run_on(
@@ -69,8 +66,6 @@ def run_on(
 
     Args:
         executor: of processes, or `dask.distributed.Client.get_executor()`.
-        targets: whom to verify.
-        options: how.
         workers: how many share the rate.
         again: submit an organisation once more whose worker was lost; not for executors that do so themselves.
 
@@ -78,11 +73,8 @@ def run_on(
         UsageError: the connector's cloud cannot be found, or its secret is not where another process can read it.
     """
     travelling = for_workers(options, workers)
-    context = RunContext(options)
-    try:
+    with closing(RunContext(options)) as context:
         yield from check_deployment(context)
-    finally:
-        context.close()
     yield from _settled(
         targets,
         options,
@@ -126,11 +118,8 @@ def for_workers(options: Options, workers: int) -> Options:
 
 def verify_elsewhere(target: Target, options: Options) -> list[CheckResult]:
     """One organisation, in a process of its own."""
-    context = RunContext(replace(options, environ={**os.environ, **options.environ}))
-    try:
+    with closing(RunContext(replace(options, environ={**os.environ, **options.environ}))) as context:
         return verify_organisation(target, context)
-    finally:
-        context.close()
 
 
 def _settled(
@@ -145,7 +134,6 @@ def _settled(
     """Results of `targets`, never more than `at_once` of them submitted.
 
     Args:
-        targets: whom to verify.
         options: tell when to stop.
         submit: hands one to a worker.
         at_once: how many may be with workers.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.credentials import ClientSecret, Credential
@@ -17,26 +16,22 @@ from orgcal.errors import ConfigError, UsageError
 from orgcal.stack.outputs import StackOutputs
 from verify.models import Connector, SecretReference, Target
 
-CLIENT_ID, CLOUD, SCOPES, TENANTS, SECRET_FILE, SECRET = (
-    "ORGCAL_CLIENT_ID",
-    "ORGCAL_CLOUD",
-    "ORGCAL_SCOPES",
-    "ORGCAL_TENANTS",
-    "ORGCAL_CLIENT_SECRET_FILE",
-    "ORGCAL_CLIENT_SECRET",
-)
+CLIENT_ID, SCOPES = "ORGCAL_CLIENT_ID", "ORGCAL_SCOPES"
+SECRET_FILE, SECRET = "ORGCAL_CLIENT_SECRET_FILE", "ORGCAL_CLIENT_SECRET"
 
 
-class ConnectorTarget(BaseModel):
-    """An organisation in a connector config file."""
-
+class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ConnectorTarget(_Model):
+    """An organisation in a connector config file."""
 
     tenant_id: str
     name: str = ""
 
 
-class ConnectorFile(BaseModel):
+class ConnectorFile(_Model):
     """A connector config file, YAML or JSON: what to verify where no stack of ours deployed it.
 
     cloud: public
@@ -46,8 +41,6 @@ class ConnectorFile(BaseModel):
     tenants: [{tenant_id: contoso.com, name: Contoso}]
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     cloud: Cloud = "public"
     client_id: str
     scopes: tuple[str, ...]
@@ -56,7 +49,7 @@ class ConnectorFile(BaseModel):
     client_secret_variable: str = ""
     platform: Mapping[str, Any] | None = None
     connector_key: str = ""
-    tenants: tuple[ConnectorTarget, ...] = Field(default=())
+    tenants: tuple[ConnectorTarget, ...] = ()
 
 
 def from_outputs(outputs: StackOutputs) -> tuple[Connector, Credential | None]:
@@ -83,21 +76,25 @@ def from_file(path: Path) -> tuple[Connector, list[Target]]:
         UsageError: the file cannot be read.
         ConfigError: settings in it are wrong, all of them at once.
     """
+    import yaml
+
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
     try:
-        described = ConnectorFile.model_validate(json.loads(text) if path.suffix == ".json" else _yaml(text))
+        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        described = ConnectorFile.model_validate(data)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors()]
         raise ConfigError(problems, where=str(path)) from None
-    except ValueError as error:
-        raise UsageError(f"the file is neither YAML nor JSON ({error})", where=str(path)) from None
+    except (ValueError, yaml.YAMLError) as error:
+        said = str(error).partition("\n")[0]
+        raise UsageError(f"the file is neither YAML nor JSON ({said})", where=str(path)) from None
     connector = Connector(
         cloud=described.cloud,
         client_id=described.client_id,
-        permissions=tuple(role.name for role in application_permissions(described.scopes)),
+        permissions=_permissions(described.scopes),
         credential=_place_of_secret(described, path),
         name=described.name,
     )
@@ -117,17 +114,12 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
         raise ConfigError(problems, where="environment")
     file = environ.get(SECRET_FILE, "")
     connector = Connector(
-        cloud=environ.get(CLOUD) or "public",
+        cloud=environ.get("ORGCAL_CLOUD") or "public",
         client_id=environ[CLIENT_ID],
-        permissions=tuple(role.name for role in application_permissions(_words(environ[SCOPES]))),
+        permissions=_permissions(_words(environ[SCOPES])),
         credential=SecretReference("file", file) if file else SecretReference("environment", SECRET),
     )
-    return connector, [Target(tenant) for tenant in _words(environ.get(TENANTS, ""))]
-
-
-def described_by_variables(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether the environment names a connector."""
-    return bool((os.environ if environ is None else environ).get(CLIENT_ID))
+    return connector, [Target(tenant) for tenant in _words(environ.get("ORGCAL_TENANTS", ""))]
 
 
 def _place_of_secret(described: ConnectorFile, path: Path) -> SecretReference:
@@ -143,13 +135,8 @@ def _place_of_secret(described: ConnectorFile, path: Path) -> SecretReference:
     )
 
 
-def _yaml(text: str) -> object:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).splitlines()[0]) from error
+def _permissions(scopes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(role.name for role in application_permissions(scopes))
 
 
 def _words(text: str) -> list[str]:

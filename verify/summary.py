@@ -8,6 +8,7 @@ from typing import Any
 
 from verify.models import CheckResult, MailboxClass, Proof, Verdict
 
+WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
 ALL_PASS, FAILED, AUTHENTICATION, NOTHING_CHECKED, INTERRUPTED = 0, 1, 4, 5, 130
 
 
@@ -82,7 +83,7 @@ class OrganisationSummary:
             "proof": self.proof,
             "users": self.users if self.read else None,
             "calendars": self.calendars if self.read else None,
-            "mailboxes": {key.value: count for key, count in self.mailboxes.items()} if self.read else None,
+            "mailboxes": self.mailboxes if self.read else None,
             "checks": [result.as_json() for result in self.results.values()],
         }
 
@@ -120,17 +121,12 @@ class Summary:
             *(result for organisation in self.organisations.values() for result in organisation.results.values()),
         ]
 
-    @property
-    def exit_code(self) -> int:
-        """See `exit_code`."""
-        return exit_code(self)
-
     def as_json(self) -> dict[str, Any]:
         """The run as one JSON object."""
         return {
             "schema_version": 1,
             "complete": self.complete,
-            "exit_code": self.exit_code,
+            "exit_code": exit_code(self),
             "deployment": [result.as_json() for result in self.deployment.values()],
             "organisations": [organisation.as_json() for organisation in self.organisations.values()],
         }
@@ -155,10 +151,8 @@ def exit_code(summary: Summary) -> int:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of `verdicts`: fail, error, warn, pass, skip; skip for none."""
-    order = [Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS]
-    present = set(verdicts)
-    return next((verdict for verdict in order if verdict in present), Verdict.SKIP)
+    """The worst of `verdicts`; skip for none."""
+    return min(verdicts, key=WORST_FIRST.index, default=Verdict.SKIP)
 
 
 CONCLUSIONS: Mapping[int, str] = {
@@ -180,11 +174,12 @@ PROOFS: Mapping[Proof, str] = {
 
 def conclusion(summary: Summary) -> str:
     """The last sentence of a report; a proof that is weaker than it could look is named in it."""
-    text = CONCLUSIONS[summary.exit_code]
-    if summary.exit_code == NOTHING_CHECKED:
+    code = exit_code(summary)
+    text = CONCLUSIONS[code]
+    if code == NOTHING_CHECKED:
         return f"{text}: {_why_nothing(summary)}"
     weaker = sum(organisation.proof == "stack" for organisation in summary.organisations.values())
-    if summary.exit_code != ALL_PASS or not weaker:
+    if code != ALL_PASS or not weaker:
         return text
     proved = f"by the stack's copy of the credential ({weaker} of {len(summary.organisations)} organisations)"
     return f"{text}, {proved}: the platform does not show the connector's own"

@@ -9,7 +9,7 @@ from orgcal.entra.permissions import READS_CALENDARS, READS_USERS
 from orgcal.errors import EntraError, GraphError, OrgcalError
 from verify.access import Access
 from verify.classification import ReadingStats
-from verify.models import CheckId, CheckResult, MailboxClass, Verdict
+from verify.models import MAILBOX_WORDS, CheckId, CheckResult, MailboxClass, Verdict
 
 _RECONSENT = "send the organisation's administrator a new consent link: {command}"
 
@@ -22,9 +22,7 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], stats:
 
     Args:
         command: makes a new consent link.
-        access: the token, and the roles in it.
         required: the declared permissions.
-        stats: what reading came to.
     """
     if access.roles is None:
         unread = "the token cannot be read and neither can the grants; only the calls below prove what is permitted"
@@ -98,7 +96,6 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
     """Can the calendars of every user who has a mailbox be read?
 
     Args:
-        stats: of the reading.
         roles: effective permissions, which tell a missing one from a policy; None where nobody can tell.
     """
     tally = stats.tally
@@ -170,13 +167,8 @@ def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str
 def _others(stats: ReadingStats) -> str:
     """The mailboxes that were not read, as the end of a sentence."""
     counts = stats.tally.counts
-    words = [
-        (counts[MailboxClass.NO_MAILBOX], "without a mailbox"),
-        (counts[MailboxClass.RESTRICTED], "restricted by policy"),
-        (counts[MailboxClass.DELETED], "deleted meanwhile"),
-        (counts[MailboxClass.NOT_READ], "not read"),
-    ]
-    return "".join(f", {count} {word}" for count, word in words if count)
+    unread = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.NOT_READ)
+    return "".join(f", {counts[name]} {MAILBOX_WORDS[name]}" for name in unread if counts[name])
 
 
 def plural(count: int, noun: str) -> str:

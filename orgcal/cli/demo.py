@@ -161,8 +161,8 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
 def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
     from verify import Options
     from verify.command import record, registered_targets
-    from verify.report import Reports
-    from verify.report.html import HtmlReport
+    from verify.report.base import FileReport
+    from verify.report.html import html
     from verify.runner import run
     from verify.sources import from_outputs
     from verify.summary import Summary
@@ -170,12 +170,11 @@ def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
     connector, given = from_outputs(stack.outputs)
     targets = list(registered_targets(stack.registry))
     summary = Summary()
-    with Reports([HtmlReport(report)]) as reports, story.working("verifying users and calendars"):
-        options = Options(connector, environ=stack.environ, given_credential=given, listener=reports)
+    with FileReport(report, "--html", html) as page, story.working("verifying users and calendars"):
+        options = Options(connector, environ=stack.environ, given_credential=given, listener=page)
         for result in run(targets, options):
             summary.add(result)
-            reports.result(result)
-        reports.end(summary)
+        page.end(summary)
     record(stack.registry, summary)
     return summary
 

@@ -64,10 +64,8 @@ def diffed(diff: Diff, olds: Properties, news: Properties) -> Any:
     for name in diff.changed:
         verb = "UPDATE" if name in olds and name in news else "ADD" if name in news else "DELETE"
         kind = f"{verb}_REPLACE" if name in diff.replaced else verb
-        input_diff = name in olds or name in news
-        detailed[name] = provider_pb2.PropertyDiff(
-            kind=provider_pb2.PropertyDiff.Kind.Value(kind), inputDiff=input_diff
-        )
+        value = provider_pb2.PropertyDiff.Kind.Value(kind)
+        detailed[name] = provider_pb2.PropertyDiff(kind=value, inputDiff=name in olds or name in news)
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if diff.changed else provider_pb2.DiffResponse.DIFF_NONE,
         diffs=sorted(diff.changed),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from orgcal.provider._sdk import Prop, Provider
+from orgcal.provider._sdk import Prop, Provider, Resource
 
 _ANY = {"$ref": "pulumi.json#/Any"}
 
@@ -22,16 +22,7 @@ def text(provider: Provider) -> str:
             "version": provider.version,
             "config": {"variables": _properties(provider.config)},
             "provider": {"inputProperties": _properties(provider.config)},
-            "resources": {
-                resource.token: {
-                    "description": (resource.__doc__ or "").strip(),
-                    "inputProperties": _properties(_settable(resource.inputs)),
-                    "requiredInputs": _required(resource.inputs),
-                    "properties": _properties(_described({**resource.inputs, **resource.outputs})),
-                    "required": _required(resource.inputs),
-                }
-                for resource in provider.resources
-            },
+            "resources": {resource.token: _resource(resource) for resource in provider.resources},
             "functions": {
                 function.token: {
                     "description": (function.__doc__ or "").strip(),
@@ -44,13 +35,17 @@ def text(provider: Provider) -> str:
     )
 
 
-def _settable(declared: Mapping[str, Prop]) -> dict[str, Prop]:
-    return {name: prop for name, prop in declared.items() if not prop.filled}
-
-
-def _described(declared: Mapping[str, Prop]) -> dict[str, Prop]:
-    """`declared` without `id`, which every resource of Pulumi has, so that a schema must not name it."""
-    return {name: prop for name, prop in declared.items() if name != "id"}
+def _resource(resource: Resource) -> dict[str, Any]:
+    settable = {name: prop for name, prop in resource.inputs.items() if not prop.filled}
+    properties = {**resource.inputs, **resource.outputs}
+    properties.pop("id", None)  # every resource of Pulumi has one, so that a schema must not name it
+    return {
+        "description": (resource.__doc__ or "").strip(),
+        "inputProperties": _properties(settable),
+        "requiredInputs": _required(resource.inputs),
+        "properties": _properties(properties),
+        "required": _required(resource.inputs),
+    }
 
 
 def _required(declared: Mapping[str, Prop]) -> list[str]:

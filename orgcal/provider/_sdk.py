@@ -38,26 +38,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from orgcal.errors import OrgcalError
-from orgcal.provider._values import UNKNOWN, Properties, Secret, has_unknown, reveal
-
-__all__ = [
-    "UNKNOWN",
-    "Call",
-    "Created",
-    "Diff",
-    "Function",
-    "Incomplete",
-    "InvalidInputs",
-    "Prop",
-    "Properties",
-    "Provider",
-    "ReadResult",
-    "Resource",
-    "Secret",
-    "State",
-    "has_unknown",
-    "reveal",
-]
+from orgcal.provider._values import UNKNOWN as UNKNOWN
+from orgcal.provider._values import Properties as Properties
+from orgcal.provider._values import Secret as Secret
+from orgcal.provider._values import has_unknown as has_unknown
+from orgcal.provider._values import reveal as reveal
 
 Kind = Literal["string", "boolean", "integer", "number", "array", "object", "any"]
 
@@ -98,14 +83,11 @@ class Call:
     """The call that a resource answers.
 
     Attributes:
-        urn: the resource's name for the engine; `name` is the one in the program.
-        timeout_s: what the user allows (`custom_timeouts`), 0 if nothing was said.
+        name: of the resource in the program.
         tell: shows a line to the user: `call.tell("warning", "...")`, severities info and warning.
     """
 
-    urn: str
     name: str
-    timeout_s: float
     tell: Callable[[Literal["info", "warning"], str], None]
 
 
@@ -179,7 +161,6 @@ class Resource(ABC):
         """The inputs to go on with, defaults filled in; never any I/O.
 
         Args:
-            call: the call being answered.
             news: inputs from the program, names and kinds already checked.
             olds: inputs of the last time, empty for a new resource.
 

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import grpc
 from google.protobuf import empty_pb2
@@ -53,9 +53,6 @@ MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 ENGINE_ARGUMENTS = frozenset({"version", "pluginDownloadURL", "pluginChecksums", "__internal"})
 """Arguments of a provider resource that are the engine's, not the plugin's."""
 
-_Request = TypeVar("_Request")
-_Answer = TypeVar("_Answer")
-
 
 def serve(provider: Provider) -> None:
     """Answer the engine until it ends this process or goes away itself."""
@@ -76,11 +73,11 @@ def serve(provider: Provider) -> None:
         server.stop(grace=None)
 
 
-def _guarded(method: Callable[[Any, _Request, Any], _Answer]) -> Callable[[Any, _Request, Any], _Answer]:
+def _guarded(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
     """Turn exceptions into what the engine shows: one sentence, no trace."""
 
     @functools.wraps(method)
-    def answer(self: Servicer, request: _Request, context: Any) -> _Answer:
+    def answer(self: Servicer, request: Any, context: Any) -> Any:
         try:
             return method(self, request, context)
         except Incomplete as error:
@@ -138,9 +135,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         # A changed address or credential of the provider never replaces what it manages.
         olds, news = decode(request.old_inputs), decode(request.news)
-        return answers.diffed(
-            Diff(frozenset(name for name in {*olds, *news} if olds.get(name) != news.get(name))), olds, news
-        )
+        changed = frozenset(name for name in {*olds, *news} if olds.get(name) != news.get(name))
+        return answers.diffed(Diff(changed), olds, news)
 
     @_guarded
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
@@ -256,7 +252,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 with contextlib.suppress(grpc.RpcError):  # a line less is no reason to fail
                     self._engine.Log(engine_pb2.LogRequest(severity=level, message=text, urn=request.urn))
 
-        return Call(request.urn, request.urn.split("::")[-1], getattr(request, "timeout", 0.0), tell)
+        return Call(request.urn.split("::")[-1], tell)
 
     def _planned(self, resource: Resource, request: Any, news: Properties, old: State | None) -> Any:
         outputs: Properties = {}

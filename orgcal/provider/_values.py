@@ -11,6 +11,7 @@ Source: https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 from google.protobuf import struct_pb2
@@ -43,21 +44,14 @@ UNKNOWN: Final = _Unknown()
 
 
 @final
+@dataclass(slots=True)  # not frozen, so that it has no hash, which would help to guess it
 class Secret:
     """A value that the engine keeps encrypted; its repr never shows it."""
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    value: Any
 
     def __repr__(self) -> str:
         return "Secret(...)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and bool(self.value == other.value)
-
-    __hash__ = None  # type: ignore[assignment]  # a hash of a secret helps to guess it
 
 
 def reveal(value: Any) -> Any:

@@ -39,7 +39,7 @@ def case(
 
 
 def call() -> Call:
-    return Call("urn:x::y::z::name", "name", 0.0, lambda severity, text: None)
+    return Call("name", lambda severity, text: None)
 
 
 def entry_inputs(case: Case, **changed: Any) -> Properties:

@@ -336,8 +336,8 @@ def test_further_platform_that_still_has_the_old_credential_fails_the_proof(
 
 def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(bench: Bench, tmp_path: Path) -> None:
     made = make_certificate("CN=brought", datetime.now(UTC) + timedelta(days=30))
-    (tmp_path / "own.pem").write_text(made.certificate_pem)
-    (tmp_path / "own.key").write_text(made.private_key_pem)
+    (tmp_path / "own.pem").write_text(made["certificatePem"])
+    (tmp_path / "own.key").write_text(made["privateKeyPem"].value)
     files = {"certificate_file": "own.pem", "private_key_file": "own.key"}
     said = {
         "generations": [1, 2],
@@ -349,7 +349,7 @@ def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(b
     config = {"orgcal:entra": {"cloud": "emulator"}, "orgcal:credential": said}
     (tmp_path / "Pulumi.test.yaml").write_text(yaml.safe_dump({"config": config}))
     graph = operator_graph(bench.endpoints, bench.environ, bench.session)
-    body = "".join(line for line in made.certificate_pem.splitlines() if "-----" not in line)
+    body = "".join(line for line in made["certificatePem"].splitlines() if "-----" not in line)
     key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": body}
     graph.patch(f"/applications/{bench.outputs.application_object_id}", {"keyCredentials": [key]})
     further = Further(bench, tmp_path)
@@ -360,7 +360,7 @@ def test_certificate_that_was_brought_along_is_proved_with_the_users_own_files(b
         assert proofs.before_use(2, state)
 
     assert [(proof.passed, proof.way) for proof in proofs.made] == [(True, "stack's credential")]
-    assert made.private_key_pem.splitlines()[1] not in repr(proofs.made)
+    assert made["privateKeyPem"].value.splitlines()[1] not in repr(proofs.made)
 
 
 def test_check_kind_refuses_what_a_further_platform_cannot_hold(bench: Bench) -> None:

@@ -13,8 +13,9 @@ from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, GraphError, Unreachable
 from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, calendars, graph_error, serving
 from verify.classification import ReadingStats
-from verify.models import Mailbox, MailboxClass, Pace
-from verify.reading import Progress, Reading
+from verify.models import Mailbox, MailboxClass, Pace, Target
+from verify.reading import Reading
+from verify.report.base import Report
 
 OK, NO_MAILBOX, RESTRICTED = MailboxClass.OK, MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED
 DELETED, FAILED, NOT_READ = MailboxClass.DELETED, MailboxClass.FAILED, MailboxClass.NOT_READ
@@ -29,7 +30,9 @@ def graph() -> Iterator[ScriptedGraph]:
 
 def read(graph: ScriptedGraph, tokens: GivenTokens | None = None, pace: Pace = PACE, **options: Any) -> ReadingStats:
     with new_session(graph.endpoints, pool_size=70) as session:
-        outcome = Reading(graph.endpoints, tokens or GivenTokens(), session, pace=pace, **options).run()
+        outcome = Reading(
+            Target("contoso"), graph.endpoints, tokens or GivenTokens(), session, pace=pace, **options
+        ).run()
     assert outcome.tally.total == outcome.listed, "the classes add up to the users listed, whatever happened"
     return outcome
 
@@ -503,14 +506,15 @@ def test_reading_that_is_stopped_counts_the_rest_as_not_read(graph: ScriptedGrap
     stopping: list[int] = []
     told: list[Mailbox] = []
 
-    def mailbox(mailbox: Mailbox) -> None:
-        told.append(mailbox)
-        if len(told) == 40:
-            stopping.append(1)
+    class Follower(Report):
+        wants_mailboxes = True
 
-    outcome = read(
-        graph, stopped=lambda: bool(stopping), progress=Progress(mailbox=mailbox), pace=replace(PACE, fixed=2)
-    )
+        def mailbox(self, target: Target, mailbox: Mailbox) -> None:
+            told.append(mailbox)
+            if len(told) == 40:
+                stopping.append(1)
+
+    outcome = read(graph, stopped=lambda: bool(stopping), listener=Follower(), pace=replace(PACE, fixed=2))
 
     assert not outcome.complete
     assert outcome.tally.counts[OK] < 2000

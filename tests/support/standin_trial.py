@@ -30,7 +30,7 @@ class Trial:
     def __init__(self, emulator: RunningEmulator) -> None:
         self.emulator = emulator
         self.told: list[str] = []
-        self.call = Call("urn:pulumi:s::p::t::thing", "thing", 0.0, lambda severity, text: self.told.append(text))
+        self.call = Call("thing", lambda severity, text: self.told.append(text))
         self.directory = SeenDirectory(emulator.ready)
         self.restart()
 

@@ -38,7 +38,7 @@ class Told(list[tuple[str, str]]):
     """What was told to the user."""
 
     def call(self) -> Call:
-        return Call("urn:x::y::z::name", "name", 0.0, lambda severity, text: self.append((severity, text)))
+        return Call("name", lambda severity, text: self.append((severity, text)))
 
 
 def check(resource: Resource, news: Properties, olds: Properties | None = None) -> Properties:
@@ -221,11 +221,11 @@ KEY: Properties = {"commonName": "orgcal", "endDate": END, "keepers": {"generati
 
 def test_certificate_is_self_signed_until_its_end_date() -> None:
     made = make_certificate("orgcal", datetime(2027, 5, 22, 12, tzinfo=UTC), now=datetime(2026, 11, 23, tzinfo=UTC))
-    certificate = x509.load_pem_x509_certificate(made.certificate_pem.encode())
-    private = serialization.load_pem_private_key(made.private_key_pem.encode(), None)
+    certificate = x509.load_pem_x509_certificate(made["certificatePem"].encode())
+    private = serialization.load_pem_private_key(made["privateKeyPem"].value.encode(), None)
     certificate.verify_directly_issued_by(certificate)
     assert certificate.public_key() == private.public_key()
-    assert made.not_after == END
+    assert made["notAfter"] == END
     assert certificate.not_valid_before_utc == datetime(2026, 11, 22, 23, 55, tzinfo=UTC)
     assert "PRIVATE" not in repr(made)
 

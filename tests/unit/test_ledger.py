@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgcal.durations import NEVER
-from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerEntry, Refused, end_date, record
+from orgcal.provider._sdk import InvalidInputs
+from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerEntry, end_date, record
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -31,11 +32,13 @@ def history(*steps: DesiredGenerations) -> tuple[Ledger, DesiredGenerations]:
     return ledger, before
 
 
-def refusal(step: DesiredGenerations, *steps: DesiredGenerations) -> Refused:
+def refusal(step: DesiredGenerations, *steps: DesiredGenerations) -> tuple[str, str]:
+    """The setting that the ledger refuses, and its reason."""
     ledger, before = history(*steps)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidInputs) as refused:
         record(step, ledger, before, START + timedelta(days=100))
-    return refused.value
+    ((setting, reason),) = refused.value.failures.items()
+    return setting, reason
 
 
 def test_record_first_generation_freezes_its_end_date() -> None:
@@ -80,27 +83,29 @@ def test_record_never_is_the_year_2299() -> None:
 
 
 def test_record_stale_checkout_with_only_the_old_generation_is_refused() -> None:
-    refused = refusal(wanted(1), wanted(2))
-    assert refused.setting == "generations"
-    assert "from 2 to 1" in refused.reason
-    assert "git pull" in refused.reason
+    setting, reason = refusal(wanted(1), wanted(2))
+    assert setting == "generations"
+    assert "from 2 to 1" in reason
+    assert "git pull" in reason
 
 
 def test_record_stale_checkout_that_would_bring_back_a_retired_generation_is_refused() -> None:
-    refused = refusal(wanted(1, 2, active=2), wanted(1), wanted(1, 2, active=1), wanted(1, 2, active=2), wanted(2))
-    assert refused.setting == "generations"
-    assert "generation 1 was retired at 2026-11-26" in refused.reason
-    assert "2" in refused.reason
+    setting, reason = refusal(
+        wanted(1, 2, active=2), wanted(1), wanted(1, 2, active=1), wanted(1, 2, active=2), wanted(2)
+    )
+    assert setting == "generations"
+    assert "generation 1 was retired at 2026-11-26" in reason
+    assert "2" in reason
 
 
 def test_record_lost_newest_generation_is_refused() -> None:
-    assert "highest live generation would fall from 2 to 1" in refusal(wanted(1), wanted(1), wanted(1, 2)).reason
+    assert "highest live generation would fall from 2 to 1" in refusal(wanted(1), wanted(1), wanted(1, 2))[1]
 
 
 def test_record_falling_active_generation_is_refused() -> None:
-    refused = refusal(wanted(1, 2, active=1), wanted(1, 2, active=2))
-    assert refused.setting == "active"
-    assert "rollback_to: 1" in refused.reason
+    setting, reason = refusal(wanted(1, 2, active=1), wanted(1, 2, active=2))
+    assert setting == "active"
+    assert "rollback_to: 1" in reason
 
 
 def test_record_rollback_lets_the_active_generation_fall() -> None:
@@ -115,22 +120,23 @@ def test_record_rollback_may_drop_the_bad_generation() -> None:
     )
     assert ledger[2].retired is not None
     assert record(wanted(1, 3, active=1), ledger, before, START)[3].retired is None
-    with pytest.raises(Refused, match="generation 2 was retired"):
+    with pytest.raises(InvalidInputs) as refused:
         record(wanted(1, 2, active=1), ledger, before, START)
+    assert "generation 2 was retired" in refused.value.failures["generations"]
 
 
 def test_record_rollback_to_another_number_is_refused() -> None:
     steps = (wanted(1), wanted(1, 2, 3, active=3))
-    assert refusal(wanted(1, 2, 3, active=1, rollback=2), *steps).setting == "rollbackTo"
+    assert refusal(wanted(1, 2, 3, active=1, rollback=2), *steps)[0] == "rollbackTo"
 
 
 def test_record_rollback_to_a_retired_generation_is_refused() -> None:
-    refused = refusal(wanted(1, 2, active=1, rollback=1), wanted(1), wanted(1, 2, active=2), wanted(2))
-    assert "retired" in refused.reason
+    _, reason = refusal(wanted(1, 2, active=1, rollback=1), wanted(1), wanted(1, 2, active=2), wanted(2))
+    assert "retired" in reason
 
 
 def test_record_new_generation_below_a_recorded_one_is_refused() -> None:
-    assert "use 4" in refusal(wanted(1, 2, 3, active=1), wanted(1), wanted(1, 3, active=1)).reason
+    assert "use 4" in refusal(wanted(1, 2, 3, active=1), wanted(1), wanted(1, 3, active=1))[1]
 
 
 @pytest.mark.parametrize(
@@ -147,9 +153,9 @@ def test_record_new_generation_below_a_recorded_one_is_refused() -> None:
     ],
 )
 def test_record_nonsense_is_refused_by_setting(step: DesiredGenerations, setting: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidInputs) as refused:
         record(step, {}, None, START)
-    assert refused.value.setting == setting
+    assert list(refused.value.failures) == [setting]
 
 
 def test_end_date_is_in_utc_whatever_the_clock_says() -> None:
@@ -180,7 +186,7 @@ def test_record_whatever_is_tried_retired_generations_stay_retired_and_dates_fro
     for day, config in enumerate(tried):
         try:
             after = record(config, ledger, before, START + timedelta(days=day))
-        except Refused:
+        except InvalidInputs:
             continue
         for generation, entry in ledger.items():
             assert after[generation].created == entry.created

@@ -19,7 +19,7 @@ from orgcal.provider.azuread.password import ApplicationPassword
 
 APP = "00000000-0000-0000-0000-00000000000a"
 KEY = "00000000-0000-0000-0000-00000000000b"
-CALL = Call("urn:pulumi:s::p::t::thing", "thing", 0.0, lambda severity, text: None)
+CALL = Call("thing", lambda severity, text: None)
 
 Answer = Callable[[str, str], dict[str, Any]]
 

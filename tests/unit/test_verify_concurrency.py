@@ -10,8 +10,7 @@ from orgcal.patience import Clock
 from tests.support.fake_time import FakeTime
 from verify.concurrency import Gate, Window
 from verify.context import RunContext
-from verify.latency import Latencies
-from verify.models import Connector, Options, Pace, SecretReference
+from verify.models import Connector, Latencies, Options, Pace, SecretReference
 
 
 def answers(window: Window, count: int, *, throttled: bool = False) -> None:
@@ -70,15 +69,13 @@ def test_window_takes_a_throttled_page_of_users_as_news_too() -> None:
 
 def test_connections_are_shared_evenly_and_what_others_leave_unused_is_taken() -> None:
     shared = RunContext(Options(Connector("public", "c", ("Calendars.Read",), SecretReference("file", "f"))))
-    for _ in range(4):
-        shared.entered()
+    shared.entered(4)
     assert shared.may_send(40), "the others have nothing in flight"
     shared.sent(64)
     assert [shared.may_send(in_flight) for in_flight in (0, 15, 16, 40)] == [True, True, False, False]
     shared.sent(-1)
     assert shared.may_send(40)
-    for _ in range(28):
-        shared.entered()
+    shared.entered(28)
     shared.sent(1)
     assert [shared.may_send(in_flight) for in_flight in (3, 4)] == [True, False], "nobody waits for everybody else"
     shared.close()

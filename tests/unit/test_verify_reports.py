@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, MailboxClass, Target, Verdict
 from verify.report import Reports
+from verify.report.base import FileReport
 from verify.report.console import ConsoleReport
-from verify.report.files import check_writable, write_report
 from verify.report.github import MAX_SUMMARY_BYTES, annotation_lines, github_report, step_summary
 from verify.report.html import html
 from verify.report.junit import junit
@@ -283,14 +283,14 @@ def test_reports_tell_single_users_only_to_those_who_want_them(tmp_path: Path) -
         assert Reports([lines]).wants_mailboxes
 
 
-def test_write_report_replaces_or_leaves(tmp_path: Path) -> None:
+def test_report_in_a_file_replaces_or_leaves(tmp_path: Path) -> None:
     path = tmp_path / "report"
-    write_report(path, "one")
-    write_report(path, "two")
+    FileReport(path, "--html", lambda *_: "one").end(Summary())
+    FileReport(path, "--html", lambda *_: "two").end(Summary())
 
     assert path.read_text() == "two"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(UsageError, match="cannot be written"):
-        check_writable(tmp_path / "no" / "report", "--html")
+        FileReport(tmp_path / "no" / "report", "--html", html)
     with pytest.raises(UsageError, match="cannot be written"):
-        check_writable(tmp_path, "--html")
+        FileReport(tmp_path, "--html", html)

@@ -6,21 +6,20 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
-from verify.report.base import Report
+from verify.report.base import FileReport, Report
 from verify.summary import Summary
 
 
-class Reports:
-    """Several reports as one `verify.Listener`; those that do not listen to single users cost nothing for each."""
+class Reports(Report):
+    """Several reports as one; those that do not want single users cost nothing for each."""
 
     def __init__(self, reports: Sequence[Report]) -> None:
         self._reports = reports
-        self._detailed = [report for report in reports if getattr(report, "detailed", False)]
-        self._live = [report for report in reports if getattr(report, "live", False)]
+        self._detailed = [report for report in reports if report.wants_mailboxes]
+        self.wants_mailboxes = bool(self._detailed)
 
     @classmethod
     def of(
@@ -58,13 +57,13 @@ class Reports:
                 undo.callback(lines.close)
                 reports.append(lines)
             if junit is not None:
-                from verify.report.junit import JunitReport
+                from verify.report.junit import junit as junit_text
 
-                reports.append(JunitReport(junit))
+                reports.append(FileReport(junit, "--junit", junit_text))
             if html is not None:
-                from verify.report.html import HtmlReport
+                from verify.report.html import html as html_text
 
-                reports.append(HtmlReport(html))
+                reports.append(FileReport(html, "--html", html_text))
             from verify.report.github import github_report
 
             github = github_report()
@@ -73,26 +72,12 @@ class Reports:
             undo.pop_all()
         return cls(reports)
 
-    def __enter__(self) -> Reports:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for report in self._reports:
-            report.close()
-
-    @property
-    def wants_mailboxes(self) -> bool:
-        """Whether a report wants every user."""
-        return bool(self._detailed)
-
     def started(self, target: Target, total: int | None) -> None:
-        for report in self._live:
+        for report in self._reports:
             report.started(target, total)
 
     def progress(self, target: Target, listed: int, read: int) -> None:
-        for report in self._live:
+        for report in self._reports:
             report.progress(target, listed, read)
 
     def mailbox(self, target: Target, mailbox: Mailbox) -> None:
@@ -100,15 +85,17 @@ class Reports:
             report.mailbox(target, mailbox)
 
     def finished(self, target: Target) -> None:
-        for report in self._live:
+        for report in self._reports:
             report.finished(target)
 
     def result(self, result: CheckResult) -> None:
-        """Tell every report of one result."""
         for report in self._reports:
             report.result(result)
 
     def end(self, summary: Summary) -> None:
-        """Tell every report that the run is over."""
         for report in self._reports:
             report.end(summary)
+
+    def close(self) -> None:
+        for report in self._reports:
+            report.close()

@@ -16,7 +16,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from verify.models import CheckResult, Mailbox, MailboxClass, Target, Verdict
+from verify.models import CheckResult, MailboxClass, Target, Verdict
+from verify.report.base import Report
 from verify.summary import Summary, conclusion, exit_code
 
 STYLES: dict[Verdict, str] = {
@@ -34,7 +35,7 @@ PLAIN_WIDTH = 200
 """Columns where nobody looks at a terminal: long names of organisations cut no column short."""
 
 
-class ConsoleReport:
+class ConsoleReport(Report):
     """Prints results as they arrive, then a table; as a `verify.Listener` it also shows progress.
 
     Args:
@@ -42,8 +43,6 @@ class ConsoleReport:
         out: for results.
         progress: for progress bars; they appear only where this is a terminal.
     """
-
-    live = True
 
     def __init__(self, *, quiet: bool = False, out: TextIO | None = None, progress: TextIO | None = None) -> None:
         self._quiet = quiet
@@ -71,7 +70,6 @@ class ConsoleReport:
     # --- verify.Listener ---
 
     def started(self, target: Target, total: int | None) -> None:
-        """A bar for `target`, with its length once that is known."""
         if self._progress is None:
             return
         with self._lock:
@@ -84,7 +82,6 @@ class ConsoleReport:
                 self._progress.update(task, total=total)
 
     def progress(self, target: Target, listed: int, read: int) -> None:  # noqa: ARG002  # the bar needs one
-        """Move the bar of `target`."""
         if self._progress is None:
             return
         now = time.monotonic()
@@ -95,11 +92,7 @@ class ConsoleReport:
         if task is not None:
             self._progress.update(task, completed=read)
 
-    def mailbox(self, target: Target, mailbox: Mailbox) -> None:
-        """Nothing; single users are in the details (`--jsonl`)."""
-
     def finished(self, target: Target) -> None:
-        """Take the bar away."""
         if self._progress is None:
             return
         with self._lock:
@@ -110,17 +103,15 @@ class ConsoleReport:
     # --- results ---
 
     def result(self, result: CheckResult) -> None:
-        """Print one result."""
         if self._quiet and result.verdict in (Verdict.PASS, Verdict.SKIP):
             return
         subject = result.organisation or "connector"
         verdict = f"[{STYLES[result.verdict]}]{result.verdict.value:<5}[/]"
         self._print(f"{verdict} {escape(subject)}  {result.check}: {escape(result.sentence)}")
-        if result.repair and result.verdict not in (Verdict.PASS,):
+        if result.repair and result.verdict is not Verdict.PASS:
             self._print(f"      [dim]→[/] {escape(result.repair)}")
 
     def end(self, summary: Summary) -> None:
-        """Print the table and the conclusion."""
         self.close()
         if not self._quiet and summary.organisations:
             self._out.print()
@@ -130,7 +121,6 @@ class ConsoleReport:
         self._out.print(f"[{style}]{escape(conclusion(summary))}[/]")
 
     def close(self) -> None:
-        """Take the bars away, also where the run broke."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

@@ -10,11 +10,10 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TextIO
 
 from verify.models import CheckResult, MailboxClass, Verdict
-from verify.report.base import Silent
-from verify.summary import PROOFS, OrganisationSummary, Summary, conclusion
+from verify.report.base import Report
+from verify.summary import PROOFS, WORST_FIRST, OrganisationSummary, Summary, conclusion
 
 MAX_ANNOTATIONS = 10
 MAX_SUMMARY_BYTES = 900_000
@@ -26,7 +25,6 @@ _SYMBOLS = {
     Verdict.FAIL: "❌",
     Verdict.ERROR: "❓",
 }
-_WORST_FIRST = [Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP]
 
 
 def github_report(environ: Mapping[str, str] | None = None) -> GithubReport | None:
@@ -38,22 +36,19 @@ def github_report(environ: Mapping[str, str] | None = None) -> GithubReport | No
     return GithubReport(Path(named) if named else None)
 
 
-class GithubReport(Silent):
+class GithubReport(Report):
     """Writes at the end of the run.
 
     Args:
         path: the step's summary file.
-        out: where annotations go; standard error, so that `--json` stays JSON.
     """
 
-    def __init__(self, path: Path | None, out: TextIO | None = None) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._out = out or sys.stderr
 
     def end(self, summary: Summary) -> None:
-        """Write summary and annotations."""
         for line in annotation_lines(summary):
-            self._out.write(line + "\n")
+            sys.stderr.write(line + "\n")  # so that `--json` stays JSON
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(step_summary(summary))
@@ -61,9 +56,8 @@ class GithubReport(Silent):
 
 def annotation_lines(summary: Summary) -> list[str]:
     """Workflow commands for the worst results."""
-    wanted = sorted((item for item in summary.results if item.verdict not in (Verdict.PASS, Verdict.SKIP)), key=_rank)
     lines = []
-    for result in wanted[:MAX_ANNOTATIONS]:
+    for result in _not_well(summary)[:MAX_ANNOTATIONS]:
         kind = "warning" if result.verdict is Verdict.WARN else "error"
         title = _property(f"{result.organisation or 'connector'}: {result.check}")
         lines.append(f"::{kind} title={title}::{_data(' → '.join(filter(None, [result.sentence, result.repair])))}")
@@ -76,14 +70,14 @@ def step_summary(summary: Summary) -> str:
     lines = [f"## Calendar access of organisations\n\n{_cell(conclusion(summary))}\n\n"]
     if not summary.complete:
         lines.append("**interrupted**\n\n")
-    organisations = sorted(summary.organisations.values(), key=lambda item: _WORST_FIRST.index(item.verdict))
+    organisations = sorted(summary.organisations.values(), key=lambda item: WORST_FIRST.index(item.verdict))
     rows = _fitting((_row(organisation) for organisation in organisations), MAX_SUMMARY_BYTES // 2)
     if rows:
         lines += [head, "|---|---|--:|--:|--:|--:|--:|---|\n", *rows]
     if len(rows) < len(organisations):
         lines.append(f"\n{len(organisations) - len(rows)} more organisations are in the full report.\n")
-    bad = [result for result in summary.results if result.verdict not in (Verdict.PASS, Verdict.SKIP)]
-    details = _fitting((_detail(result) for result in sorted(bad, key=_rank)), MAX_SUMMARY_BYTES // 3)
+    bad = _not_well(summary)
+    details = _fitting((_detail(result) for result in bad), MAX_SUMMARY_BYTES // 3)
     if details:
         lines += ["\n<details><summary>What is not well</summary>\n\n", *details]
         if len(details) < len(bad):
@@ -117,8 +111,10 @@ def _fitting(lines: Iterable[str], limit: int) -> list[str]:
     return taken
 
 
-def _rank(result: CheckResult) -> int:
-    return _WORST_FIRST.index(result.verdict)
+def _not_well(summary: Summary) -> list[CheckResult]:
+    """The results that somebody has to look at, worst first."""
+    bad = [result for result in summary.results if result.verdict not in (Verdict.PASS, Verdict.SKIP)]
+    return sorted(bad, key=lambda result: WORST_FIRST.index(result.verdict))
 
 
 def _data(text: str) -> str:

@@ -6,18 +6,13 @@ Readable on a phone, by a screen reader, in light and in dark, without JavaScrip
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import jinja2
 
-from verify.latency import BUCKET_RATIO
-from verify.models import MailboxClass, Verdict
-from verify.report.base import Silent
-from verify.report.files import check_writable, write_report
-from verify.summary import OrganisationSummary, Summary, conclusion
+from verify.models import BUCKET_RATIO, MAILBOX_WORDS, Verdict
+from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, exit_code
 
 MAX_ORGANISATIONS = 2000
 
@@ -30,14 +25,6 @@ LEAST_BATCHES = 10
 LEAST_COLUMNS = 16
 """Places in the picture of latencies, so that a few columns do not become walls."""
 
-CLASS_WORDS: dict[MailboxClass, str] = {
-    MailboxClass.OK: "read",
-    MailboxClass.NO_MAILBOX: "without a mailbox",
-    MailboxClass.RESTRICTED: "restricted by policy",
-    MailboxClass.DELETED: "deleted meanwhile",
-    MailboxClass.FAILED: "failed",
-    MailboxClass.NOT_READ: "not read",
-}
 SYMBOLS: dict[Verdict, str] = {
     Verdict.PASS: "✓",
     Verdict.WARN: "!",
@@ -45,30 +32,6 @@ SYMBOLS: dict[Verdict, str] = {
     Verdict.FAIL: "✕",
     Verdict.ERROR: "?",
 }
-
-
-class HtmlReport(Silent):
-    """Writes the file at the end of the run."""
-
-    def __init__(self, path: Path) -> None:
-        check_writable(path, "--html")
-        self._path = path
-        self._began = datetime.now(UTC)
-
-    def end(self, summary: Summary) -> None:
-        """Write it."""
-        write_report(self._path, html(summary, self._began))
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a bar: its class, words, count, and where it lies in percent of the bar."""
-
-    name: str
-    words: str
-    count: int
-    start: float
-    width: float
 
 
 def html(summary: Summary, began: datetime) -> str:
@@ -84,7 +47,7 @@ def html(summary: Summary, began: datetime) -> str:
     return environment.get_template("report.html.j2").render(
         summary=summary,
         conclusion=conclusion(summary),
-        good=summary.exit_code == 0,
+        good=exit_code(summary) == 0,
         began=began,
         organisations=organisations[:MAX_ORGANISATIONS],
         left_out=max(0, len(organisations) - MAX_ORGANISATIONS),
@@ -96,47 +59,33 @@ def html(summary: Summary, began: datetime) -> str:
         symbols=SYMBOLS,
         bar=bar,
         latency=latency,
-        words=CLASS_WORDS,
+        words=MAILBOX_WORDS,
     )
 
 
-def bar(organisation: OrganisationSummary) -> list[Part]:
-    """The users of an organisation by class, as pieces of one bar; empty where nobody was listed."""
+def bar(organisation: OrganisationSummary) -> list[dict[str, Any]]:
+    """The users of an organisation by class, as pieces of one bar; empty where nobody was listed.
+
+    Each piece has its class, words, count, and where it lies in percent of the bar.
+    """
     counts = {mailbox_class: count for mailbox_class, count in organisation.mailboxes.items() if count}
     total = sum(counts.values())
     widths = [max(LEAST_WIDTH, 100.0 * count / total) for count in counts.values()]
-    parts: list[Part] = []
+    parts: list[dict[str, Any]] = []
     start = 0.0
     for (mailbox_class, count), wide in zip(counts.items(), widths, strict=True):
         width = 100.0 * wide / sum(widths)
-        parts.append(Part(mailbox_class.value, CLASS_WORDS[mailbox_class], count, round(start, 3), round(width, 3)))
+        lies = {"start": round(start, 3), "width": round(width, 3)}
+        parts.append({"name": mailbox_class.value, "words": MAILBOX_WORDS[mailbox_class], "count": count, **lies})
         start += width
     return parts
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the picture of latencies; all in its own units of 100 by 40."""
+def latency(organisation: OrganisationSummary) -> dict[str, Any] | None:
+    """The picture of the latencies of an organisation's batches; None where no batch was sent.
 
-    x: float
-    width: float
-    y: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyPicture:
-    """Latencies of the batches of one organisation; places of columns grow by a tenth, and few batches have none."""
-
-    columns: list[Column]
-    p50_ms: float
-    p95_ms: float
-    first_ms: float
-    last_ms: float
-
-
-def latency(organisation: OrganisationSummary) -> LatencyPicture | None:
-    """The picture of an organisation's latencies; None where no batch was sent."""
+    Columns are in units of 100 by 40, their places grow by a tenth, and few batches have none.
+    """
     result = organisation.results.get("calendars")
     said: dict[str, Any] = result.evidence.get("batch_ms", {}) if result else {}
     buckets: list[list[float]] = said.get("buckets") or []
@@ -147,15 +96,25 @@ def latency(organisation: OrganisationSummary) -> LatencyPicture | None:
     highest = max(count for _, count in places)
     width = 100.0 / max(LEAST_COLUMNS, places[-1][0] + 1)
     columns = [
-        Column(round(i * width, 2), round(width * 0.86, 2), round(40 - 40 * n / highest, 2), round(40 * n / highest, 2))
-        for i, n in places
+        {
+            "x": round(place * width, 2),
+            "width": round(width * 0.86, 2),
+            "y": round(40 - 40 * count / highest, 2),
+            "height": round(40 * count / highest, 2),
+        }
+        for place, count in places
     ]
     if sum(count for _, count in buckets) < LEAST_BATCHES:
         columns = []
     end_ms = first_ms * BUCKET_RATIO ** (100 / width - 1)
-    return LatencyPicture(columns, said["p50"], said["p95"], round(first_ms), round(max(last_ms, end_ms)))
+    return {
+        "columns": columns,
+        "p50_ms": said["p50"],
+        "p95_ms": said["p95"],
+        "first_ms": round(first_ms),
+        "last_ms": round(max(last_ms, end_ms)),
+    }
 
 
 def _worst_first(organisation: OrganisationSummary) -> tuple[int, str]:
-    order = [Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP]
-    return order.index(organisation.verdict), organisation.organisation.lower()
+    return WORST_FIRST.index(organisation.verdict), organisation.organisation.lower()

@@ -9,13 +9,10 @@ Source: https://docs.pytest.org/en/stable/reference/reference.html#confval-junit
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from xml.etree import ElementTree
 
 from verify.models import CheckResult, Verdict
-from verify.report.base import Silent
-from verify.report.files import check_writable, write_report
 from verify.summary import Summary
 
 MAX_USER_CASES = 100
@@ -25,19 +22,6 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """What XML 1.0 forbids even as an entity. Source: https://www.w3.org/TR/xml/#charsets"""
 
 _TAGS = {Verdict.FAIL: "failure", Verdict.ERROR: "error", Verdict.SKIP: "skipped"}
-
-
-class JunitReport(Silent):
-    """Writes the file at the end of the run."""
-
-    def __init__(self, path: Path) -> None:
-        check_writable(path, "--junit")
-        self._path = path
-        self._began = datetime.now(UTC)
-
-    def end(self, summary: Summary) -> None:
-        """Write it."""
-        write_report(self._path, junit(summary, self._began))
 
 
 def junit(summary: Summary, began: datetime) -> str:

@@ -7,27 +7,23 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
-from verify.report.base import Silent
-from verify.summary import Summary
+from verify.report.base import Report
+from verify.summary import Summary, exit_code
 
 
-class JsonReport(Silent):
+class JsonReport(Report):
     """One JSON object on standard output, at the end."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stdout
-
     def end(self, summary: Summary) -> None:
-        """Print it."""
-        self._out.write(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n")
-        self._out.flush()
+        sys.stdout.write(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
 
-class JsonLinesReport(Silent):
+class JsonLinesReport(Report):
     """A line for each user as it is read, for each result, and one at the end; a run cut off leaves what it had.
 
     Args:
@@ -35,22 +31,19 @@ class JsonLinesReport(Silent):
         show_users: user names may appear.
     """
 
-    detailed = True
+    wants_mailboxes = True
 
     def __init__(self, path: Path, *, show_users: bool) -> None:
         self._show_users = show_users
         self._lock = threading.Lock()
         try:
-            if str(path) == "-":
-                self._file = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-            else:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+            to_file = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            descriptor = os.dup(sys.stdout.fileno()) if str(path) == "-" else os.open(path, to_file, 0o600)
+            self._file = os.fdopen(descriptor, "w", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"the file cannot be written ({error.strerror})", where=str(path)) from error
 
     def mailbox(self, target: Target, mailbox: Mailbox) -> None:
-        """Write one user."""
         line = {
             "type": "mailbox",
             "tenant_id": target.tenant_id,
@@ -58,26 +51,19 @@ class JsonLinesReport(Silent):
             "class": mailbox.mailbox_class.value,
             "calendars": mailbox.calendars,
         }
-        if mailbox.reason:
-            line["reason"] = mailbox.reason
-        if mailbox.request_id:
-            line["request_id"] = mailbox.request_id
-        if self._show_users and mailbox.name:
-            line["user"] = mailbox.name
-        self._write(line)
+        name = mailbox.name if self._show_users else ""
+        known = {"reason": mailbox.reason, "request_id": mailbox.request_id, "user": name}
+        self._write(line | {key: value for key, value in known.items() if value})
 
     def result(self, result: CheckResult) -> None:
-        """Write one result."""
         self._write({"type": "result", **result.as_json()})
         self._file.flush()
 
     def end(self, summary: Summary) -> None:
-        """Write how the run ended."""
-        self._write({"type": "end", "complete": summary.complete, "exit_code": summary.exit_code})
+        self._write({"type": "end", "complete": summary.complete, "exit_code": exit_code(summary)})
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file."""
         self._file.close()
 
     def _write(self, line: dict[str, Any]) -> None:

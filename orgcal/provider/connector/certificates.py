@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -31,16 +30,6 @@ KEY_BITS = 2048
 
 CLOCK_SKEW = timedelta(minutes=5)
 """The certificate is valid from so long before now, for servers whose clock is behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyAndCertificate:
-    """A key pair with its certificate; times are RFC 3339 in UTC."""
-
-    certificate_pem: str
-    private_key_pem: str = field(repr=False)
-    thumbprint: str
-    not_after: str
 
 
 class CertificateKey(Resource):
@@ -79,16 +68,7 @@ class CertificateKey(Resource):
         return diff
 
     def create(self, call: Call, news: Properties) -> Created:  # noqa: ARG002
-        made = make_certificate(news["commonName"], parse_moment(news["endDate"]))
-        return Created(
-            f"key-{uuid.uuid4()}",
-            {
-                "certificatePem": made.certificate_pem,
-                "privateKeyPem": Secret(made.private_key_pem),
-                "thumbprint": made.thumbprint,
-                "notAfter": made.not_after,
-            },
-        )
+        return Created(f"key-{uuid.uuid4()}", make_certificate(news["commonName"], parse_moment(news["endDate"])))
 
     def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:
         """What the state has: the key is nowhere else."""
@@ -111,13 +91,11 @@ class CertificateKey(Resource):
         return {**kept, "privateKeyPem": Secret(reveal(kept["privateKeyPem"]))}
 
 
-def make_certificate(common_name: str, not_after: datetime, *, now: datetime | None = None) -> KeyAndCertificate:
-    """Return a new RSA key and a certificate for it, signed by itself with SHA-256.
+def make_certificate(common_name: str, not_after: datetime, *, now: datetime | None = None) -> Properties:
+    """Return the outputs for a new RSA key and a certificate for it, signed by itself with SHA-256.
 
     Args:
         common_name: subject of the certificate, 1 to 64 characters.
-        not_after: end of the validity.
-        now: the time, unless tests give one.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -141,9 +119,9 @@ def make_certificate(common_name: str, not_after: datetime, *, now: datetime | N
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return KeyAndCertificate(
-        certificate_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        private_key_pem=private.decode(),
-        thumbprint=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - Entra ID's name for it
-        not_after=rfc3339(certificate.not_valid_after_utc),
-    )
+    return {
+        "certificatePem": certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        "privateKeyPem": Secret(private.decode()),
+        "thumbprint": certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - Entra ID's name for it
+        "notAfter": rfc3339(certificate.not_valid_after_utc),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from orgcal import resource_types
@@ -66,13 +67,10 @@ class Connector(Resource):
         return news
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
-        diff = self.compared(old.inputs, news)
-        changed, replaced = set(diff.changed), set(diff.replaced)
+        diff = naming.moved(self.compared(old.inputs, news), old.inputs, news)
         if not has_unknown(news["scopes"]) and set(old.inputs.get("scopes", ())) == set(news["scopes"]):
-            changed.discard("scopes")  # an order that a platform gives back is no change
-        if naming.moved(old.inputs, news):
-            replaced.add("platform")
-        return Diff(frozenset(changed), frozenset(replaced))
+            return replace(diff, changed=diff.changed - {"scopes"})  # an order that a platform gives back is no change
+        return diff
 
     def create(self, call: Call, news: Properties) -> Created:
         declared = _declared(news)
@@ -90,15 +88,11 @@ class Connector(Resource):
         entry = open_platform(settings, os.environ).read_connector(key)
         if entry is None:
             return None
-        catalog: Properties = {
-            "displayName": entry.display_name,
-            "description": entry.description,
-            "scopes": None if entry.scopes is None else list(entry.scopes),
-            "published": entry.published,
-        }
-        known = {name: value for name, value in catalog.items() if value is not None}
-        if "scopes" in known and set(known["scopes"]) == set(old.inputs.get("scopes", ())):
-            known["scopes"] = old.inputs["scopes"]
+        catalog = {wire: getattr(entry, name) for name, wire in _WIRE_NAMES.items()}
+        known: Properties = {wire: value for wire, value in catalog.items() if value is not None}
+        if entry.scopes is not None:
+            same = set(entry.scopes) == set(old.inputs.get("scopes", ()))
+            known["scopes"] = old.inputs.get("scopes", []) if same else list(entry.scopes)
         defaults = {"displayName": key, "description": "", "scopes": [], "published": True, "deleteConnected": False}
         inputs = {**defaults, **old.inputs, "platform": settings, "key": key, **known}
         return ReadResult(naming.resource_id(settings, key), inputs, _outputs(entry))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -68,8 +69,7 @@ class ConnectorCredentials(Resource):
         has_secret = "clientSecret" in news
         has_pair = "certificatePem" in news and "privateKeyPem" in news
         if has_secret == has_pair or (has_secret and ("certificatePem" in news or "privateKeyPem" in news)):
-            sentence = "give either clientSecret, or certificatePem and privateKeyPem"
-            raise InvalidInputs({"clientSecret": sentence})
+            raise InvalidInputs({"clientSecret": "give either clientSecret, or certificatePem and privateKeyPem"})
         refusal = kind_refusal(able, "secret" if has_secret else "certificate")
         if refusal:
             raise InvalidInputs({"clientSecret" if has_secret else "certificatePem": refusal})
@@ -80,14 +80,10 @@ class ConnectorCredentials(Resource):
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """Changed inputs, and a secret that the platform does not hold any more."""
-        diff = self.compared(old.inputs, news)
-        changed, replaced = set(diff.changed), set(diff.replaced)
-        material = "clientSecret" if "clientSecret" in news else "privateKeyPem"
+        diff = naming.moved(self.compared(old.inputs, news), old.inputs, news)
         if not has_unknown(news) and old.outputs.get("fingerprint") != _expected(old, news):
-            changed.add(material)
-        if naming.moved(old.inputs, news):
-            replaced.add("platform")
-        return Diff(frozenset(changed), frozenset(replaced))
+            return replace(diff, changed=diff.changed | {_material_in(news)})
+        return diff
 
     def plan(self, call: Call, news: Properties, old: State | None) -> Properties:  # noqa: ARG002
         if old is None or has_unknown(news):
@@ -99,11 +95,9 @@ class ConnectorCredentials(Resource):
         key = news["connectorKey"]
         stored = platform.read_credentials(key)
         if stored is not None and stored.client_id not in (None, "", news["clientId"]):
-            call.tell(
-                "warning", f"the connector {key!r} held a credential of the application {stored.client_id}; replaced"
-            )
-        salt = secrets.token_hex(32)
-        return Created(naming.resource_id(news["platform"], key), _push(platform, news, salt))
+            before = f"the connector {key!r} held a credential of the application {stored.client_id}"
+            call.tell("warning", f"{before}; replaced")
+        return Created(naming.resource_id(news["platform"], key), _push(platform, news, secrets.token_hex(32)))
 
     def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:  # noqa: ARG002
         """What the platform holds; a secret that is not ours is never taken into the state."""
@@ -111,7 +105,7 @@ class ConnectorCredentials(Resource):
         stored = open_platform(settings, os.environ).read_credentials(key)
         if stored is None:
             return None
-        salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
+        salt = _salt(old) or secrets.token_hex(32)
         inputs: Properties = {**old.inputs, "platform": settings, "connectorKey": key}
         if stored.client_id is not None:
             inputs["clientId"] = stored.client_id
@@ -130,8 +124,7 @@ class ConnectorCredentials(Resource):
         return ReadResult(naming.resource_id(settings, key), inputs, outputs)
 
     def update(self, call: Call, resource_id: str, old: State, news: Properties) -> Properties:  # noqa: ARG002
-        salt = str(reveal(old.outputs.get("fingerprintKey")) or secrets.token_hex(32))
-        return _push(open_platform(news["platform"], os.environ), news, salt)
+        return _push(open_platform(news["platform"], os.environ), news, _salt(old) or secrets.token_hex(32))
 
     def delete(self, call: Call, resource_id: str, old: State) -> None:  # noqa: ARG002
         open_platform(old.inputs["platform"], os.environ).remove_credentials(old.inputs["connectorKey"])
@@ -163,13 +156,20 @@ def _material_of(credential: StorableCredential) -> Properties:
     return {name: Secret(text) if ConnectorCredentials.inputs[name].secret else text for name, text in named.items()}
 
 
+def _material_in(news: Properties) -> str:
+    """The input that holds the secret part of the credential."""
+    return "clientSecret" if "clientSecret" in news else "privateKeyPem"
+
+
 def _expected(old: State, news: Properties) -> str:
     """The fingerprint that the platform's credential has if it is the one declared."""
-    material = news["clientSecret" if "clientSecret" in news else "privateKeyPem"]
-    if reveal(material) == NOT_SHOWN and old.outputs.get("fingerprint") != CHANGED_ELSEWHERE:
+    if reveal(news[_material_in(news)]) == NOT_SHOWN and old.outputs.get("fingerprint") != CHANGED_ELSEWHERE:
         return str(old.outputs.get("fingerprint"))
-    salt = str(reveal(old.outputs.get("fingerprintKey")) or "")
-    return _credential(news).fingerprint(salt.encode())
+    return _credential(news).fingerprint(_salt(old).encode())
+
+
+def _salt(old: State) -> str:
+    return str(reveal(old.outputs.get("fingerprintKey")) or "")
 
 
 def _seen(stored: StoredCredential, old: State, salt: str) -> str:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from orgcal.durations import NEVER, rfc3339
+from orgcal.provider._sdk import InvalidInputs
 
 MAX_LIFETIME_DAYS = 3650
 
@@ -40,9 +41,7 @@ class LedgerEntry:
 
     def to_wire(self) -> dict[str, str]:
         """As an object of the engine; events that did not happen are left out, since the engine drops nulls."""
-        events = {"superseded": self.superseded, "retired": self.retired}
-        happened = {name: when for name, when in events.items() if when is not None}
-        return {"created": self.created, "expires": self.expires, **happened}
+        return {name: when for name, when in asdict(self).items() if when is not None}
 
     @classmethod
     def from_wire(cls, entry: Mapping[str, str]) -> LedgerEntry:
@@ -67,29 +66,16 @@ class DesiredGenerations:
     rollback_to: int | None = None
 
 
-class Refused(Exception):
-    """The ledger says no: which setting, and one sentence with the repair."""
-
-    def __init__(self, setting: str, reason: str) -> None:
-        super().__init__(reason)
-        self.setting = setting
-        self.reason = reason
-
-
 def record(wanted: DesiredGenerations, known: Ledger, before: DesiredGenerations | None, now: datetime) -> Ledger:
     """The ledger after `wanted`.
 
     Args:
-        wanted: what config says now.
         known: every generation recorded so far.
         before: what config said the last time, None for a new ledger.
-        now: the time new events get, UTC.
-
-    Returns:
-        A new ledger; entries of generations that were known keep their dates.
+        now: the time new events get, UTC; entries of generations that were known keep their dates.
 
     Raises:
-        Refused: `wanted` makes no sense in itself, or goes backwards.
+        InvalidInputs: `wanted` makes no sense in itself, or goes backwards; one sentence with the repair.
     """
     _refuse_nonsense(wanted)
     if before is not None:
@@ -115,29 +101,26 @@ def end_date(lifetime: str, now: datetime) -> str:
     """The absolute end date of a generation that is recorded at `now`.
 
     Raises:
-        Refused: `lifetime` is neither `never` nor a number of days from 1d to 3650d.
+        InvalidInputs: `lifetime` is neither `never` nor a number of days from 1d to 3650d.
     """
     if lifetime == "never":
         return NEVER
     match = re.fullmatch(r"([1-9]\d{0,3})d", lifetime)
     days = int(match[1]) if match else 0
     if not 1 <= days <= MAX_LIFETIME_DAYS:
-        raise Refused("lifetime", f"found {lifetime!r}, expected 1d to {MAX_LIFETIME_DAYS}d, or never")
+        raise InvalidInputs({"lifetime": f"found {lifetime!r}, expected 1d to {MAX_LIFETIME_DAYS}d, or never"})
     return rfc3339(now + timedelta(days=days))
 
 
 def _refuse_nonsense(wanted: DesiredGenerations) -> None:
     live = wanted.generations
     if not live or len(set(live)) != len(live) or min(live) < 1:
-        raise Refused("generations", f"found {list(live)}, expected different numbers from 1, such as [1]")
+        raise InvalidInputs({"generations": f"found {list(live)}, expected different numbers from 1, such as [1]"})
     if wanted.active not in live:
-        raise Refused("active", f"generation {wanted.active} is not among the live ones {list(live)}")
+        raise InvalidInputs({"active": f"generation {wanted.active} is not among the live ones {list(live)}"})
     if wanted.rollback_to is not None and wanted.rollback_to != wanted.active:
-        raise Refused(
-            "rollbackTo",
-            f"rollback_to is {wanted.rollback_to} while generation {wanted.active} is active; "
-            "repair: remove it, or make that generation active",
-        )
+        wrong = f"rollback_to is {wanted.rollback_to} while generation {wanted.active} is active"
+        raise InvalidInputs({"rollbackTo": f"{wrong}; repair: remove it, or make that generation active"})
     end_date(wanted.lifetime, datetime.now(UTC))
 
 
@@ -152,14 +135,13 @@ def _refuse_backwards(wanted: DesiredGenerations, known: Ledger, before: Desired
             continue
         retired = known[new].retired if new in known else None
         if retired is not None:
-            raise Refused(setting, _retired(new, retired, what, old))
+            raise InvalidInputs({setting: _retired(new, retired, what, old)})
         if what != "lowest live" and wanted.rollback_to == new:
             continue
-        raise Refused(
-            setting,
-            f"the {what} generation would fall from {old} to {new}, as happens with an old checkout; nothing was "
-            f"changed; repair: git pull, or keep generation {old}{_way_back(what, new)}",
-        )
+        back = "" if what == "lowest live" else f", or, if you mean to go back, set rollback_to: {new}"
+        fall = f"the {what} generation would fall from {old} to {new}, as happens with an old checkout"
+        repair = f"git pull, or keep generation {old}{back}"
+        raise InvalidInputs({setting: f"{fall}; nothing was changed; repair: {repair}"})
 
 
 def _refuse_reuse(wanted: DesiredGenerations, known: Ledger) -> None:
@@ -167,17 +149,10 @@ def _refuse_reuse(wanted: DesiredGenerations, known: Ledger) -> None:
     for generation in wanted.generations:
         entry = known.get(generation)
         if entry is not None and entry.retired is not None:
-            raise Refused("generations", _retired(generation, entry.retired, "highest recorded", highest))
+            raise InvalidInputs({"generations": _retired(generation, entry.retired, "highest recorded", highest)})
         if entry is None and generation < highest:
-            raise Refused(
-                "generations",
-                f"generation {generation} is new, but generation {highest} was recorded before; "
-                f"repair: use {highest + 1}",
-            )
-
-
-def _way_back(what: str, generation: int) -> str:
-    return "" if what == "lowest live" else f", or, if you mean to go back, set rollback_to: {generation}"
+            before = f"generation {generation} is new, but generation {highest} was recorded before"
+            raise InvalidInputs({"generations": f"{before}; repair: use {highest + 1}"})
 
 
 def _retired(generation: int, retired: str, what: str, number: int) -> str:

@@ -28,7 +28,7 @@ from orgcal.provider._sdk import (
     State,
     has_unknown,
 )
-from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerEntry, Refused, record
+from orgcal.provider.connector.ledger import DesiredGenerations, Ledger, LedgerEntry, record
 
 
 class CredentialLedger(Resource):
@@ -57,10 +57,7 @@ class CredentialLedger(Resource):
             repair = "give the other cloud a stack of its own, with a Pulumi.NAME.yaml of its own"
             raise InvalidInputs({"world": f"{moved}\n  repair: {repair}"})
         known = _entries(olds)
-        try:
-            ledger = record(_wanted(news), known, _wanted(olds) if olds else None, datetime.now(UTC))
-        except Refused as refusal:
-            raise InvalidInputs({refusal.setting: refusal.reason}) from None
+        ledger = record(_wanted(news), known, _wanted(olds) if olds else None, datetime.now(UTC))
         if any(entry.expires == NEVER for number, entry in ledger.items() if number not in known):
             call.tell("warning", "this credential never expires; Microsoft advises less than 12 months")
         return {**news, "entries": {str(number): entry.to_wire() for number, entry in ledger.items()}}

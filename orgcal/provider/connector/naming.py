@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from orgcal.errors import ConfigError, UsageError
 from orgcal.platforms import Capabilities, capabilities_of, place_of
-from orgcal.provider._sdk import InvalidInputs, Properties, has_unknown
+from orgcal.provider._sdk import Diff, InvalidInputs, Properties, has_unknown
 
 
 def checked_platform(settings: Any) -> Capabilities:
@@ -59,6 +60,8 @@ def parse_id(resource_id_: str, known: Properties) -> tuple[dict[str, Any], str]
     return settings, key.removeprefix("local:local/")
 
 
-def moved(olds: Properties, news: Properties) -> bool:
-    """Whether the platform settings now mean another place."""
-    return "platform" in olds and place_of(olds["platform"]) != place_of(news["platform"])
+def moved(diff: Diff, olds: Properties, news: Properties) -> Diff:
+    """`diff`, which replaces the entry if the platform settings now mean another place."""
+    if "platform" in olds and place_of(olds["platform"]) != place_of(news["platform"]):
+        return replace(diff, replaced=diff.replaced | {"platform"})
+    return diff
