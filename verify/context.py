@@ -61,8 +61,9 @@ class RunContext:
             self._active += organisations
 
     def may_send(self, in_flight: int) -> bool:
-        """Whether an organisation with `in_flight` batches may send one more: always up to its part, which is the same
-        for all, and beyond it as long as the others leave theirs unused.
+        """Whether an organisation with `in_flight` batches may send one more.
+
+        It always may up to its part, which is the same for all, and beyond it while the others leave theirs unused.
         """
         part = max(LEAST_SHARE, self._cap // max(1, self._active))
         return in_flight < part or self._in_flight < self._cap

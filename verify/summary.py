@@ -133,7 +133,9 @@ class Summary:
 
 
 def exit_code(summary: Summary) -> int:
-    """0 all pass; 1 a check failed or could not be decided; 4 authentication or consent failed for every organisation;
+    """The exit code of a run.
+
+    0 all pass; 1 a check failed or could not be decided; 4 authentication or consent failed for every organisation;
     5 nothing was checked: no organisation, or no user in any; 130 interrupted.
     """
     if not summary.complete:
