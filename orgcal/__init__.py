@@ -1,4 +1,4 @@
-"""orgcal: an Outlook Calendar (Admin) connector, from nothing to proven, in one `pulumi up`.
+"""orgcal deploys an Outlook Calendar (Admin) connector with one `pulumi up`, and verifies that it works.
 
 This package holds what the Pulumi program (`provisioning`), the checks (`verify`), the plugins (`orgcal.provider`) and
 the command (`orgcal.cli`) share. Only `orgcal.engine`, `orgcal.stack` and the plugins import pulumi.

@@ -19,28 +19,28 @@ from orgcal.errors import OrgcalError
 
 # name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
 COMMANDS = {
-    "doctor": (".doctor", "doctor", "Check this machine; say how to repair it"),
+    "doctor": (".doctor", "doctor", "Check everything that a stack needs"),
     "env": (".env", "env", "Print shell settings for pulumi by hand"),
     "emulator": (".emulator", "app", "Start, stop and find the local emulator"),
-    "up": (".stack", "up", "Bring a stack up, as pulumi up does"),
+    "up": (".stack", "up", "Deploy a stack, as pulumi up does"),
     "destroy": (".stack", "destroy", "Remove everything that a stack made"),
-    "ephemeral": (".ephemeral", "app", "Short-lived copies of a stack, as for pull requests"),
-    "tenants": (".tenants", "app", "Customer organisations of a connector"),
-    "log": (".tenants", "log", "Everything that was done about organisations"),
-    "consent": (".consent", "app", "Links, callback and proof of consent"),
+    "ephemeral": (".ephemeral", "app", "Make short-lived copies of a stack"),
+    "tenants": (".tenants", "app", "Manage customer organisations"),
+    "log": (".tenants", "log", "Show what was done about organisations"),
+    "consent": (".consent", "app", "Make consent links, receive answers, check consent"),
     "verify": ("verify.command", "verify", "Prove that users and calendars can be read"),
-    "preflight": (".preflight", "preflight", "Would the home tenant allow it?"),
-    "status": (".status", "status", "Permissions, credentials, drift of a stack"),
-    "adopt": (".adopt", "adopt", "Take an existing application over"),
-    "ci": (".ci", "app", "CI without a stored secret"),
-    "sweep": (".sweep", "sweep", "Find and remove what killed runs left behind"),
+    "preflight": (".preflight", "preflight", "Check what the home tenant allows"),
+    "status": (".status", "status", "Show permissions, credentials and drift"),
+    "adopt": (".adopt", "adopt", "Take over an existing application"),
+    "ci": (".ci", "app", "Set up CI without a stored secret"),
+    "sweep": (".sweep", "sweep", "Find and remove what interrupted runs left"),
     "rotate": (".rotate", "rotate", "Replace the credential without an outage"),
-    "demo": (".demo", "demo", "The whole job against the emulator"),
+    "demo": (".demo", "demo", "Run the whole job against the emulator"),
 }
 
 
 def main() -> None:
-    """Runs a command; turns what we can explain into one sentence on standard error, and into an exit code."""
+    """Run a command; turn what we can explain into one sentence on standard error, and into an exit code."""
     arguments = sys.argv[1:]
     try:
         command = typer.main.get_command(build_app(arguments))
@@ -98,7 +98,7 @@ def _root(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """An Outlook Calendar (Admin) connector, from nothing to proven."""
+    """Deploy an Outlook Calendar (Admin) connector, and verify that it works."""
 
 
 def _wrong_words(error: typer.TyperException) -> str:

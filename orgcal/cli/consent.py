@@ -76,7 +76,7 @@ def serve(
         )
 
 
-@app.command(short_help="Take fresh tokens; what is true now?")
+@app.command(short_help="Check consent with fresh tokens")
 def check(
     tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
     every: Annotated[bool, typer.Option("--all", help="All organisations.")] = False,

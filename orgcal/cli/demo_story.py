@@ -39,7 +39,7 @@ class Story:
         terminal = sys.stdout.isatty()
         self._console = Console(highlight=False, width=None if terminal else _PLAIN_WIDTH)
         self._started = time.monotonic()
-        self._console.rule("[bold]orgcal demo[/]: an Outlook Calendar (Admin) connector, from nothing to proven")
+        self._console.rule("[bold]orgcal demo[/]: deploys an Outlook Calendar (Admin) connector and verifies it")
 
     def line(self, text: str) -> None:
         """One line of progress."""

@@ -18,7 +18,7 @@ def doctor(
     stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look at Python, engine, plugins, emulator, trust, backend and cloud; exit 0 only if all is well."""
+    """Check Python, engine, plugins, emulator, trust, backend and cloud; exit 0 only if all is well."""
     checks = examine(stack, os.environ)
     typer.echo(as_object(stack, checks) if as_json else as_lines(checks))
     if not all(check.ok for check in checks):

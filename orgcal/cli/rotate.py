@@ -22,7 +22,7 @@ def rotate(
         str, typer.Option("--if-expiring-within", help="Begin if the active one ends within this: 30d.", metavar="TIME")
     ] = "",
     now: Annotated[bool, typer.Option("--now", help="Begin whatever the dates say.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="Only tell generations, dates, and what is next.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only show generations, dates, and the next step.")] = False,
     overlap: Annotated[
         str, typer.Option(help="How long the superseded one lives on; 0s retires it at once.", metavar="TIME")
     ] = "7d",
@@ -38,7 +38,7 @@ def rotate(
     ] = "5m",
     as_json: JsonOption = False,
 ) -> None:
-    """Do what is due: add a credential, prove it, make it active, prove it again, retire the old one.
+    """Rotate the credential as far as it is due: add one, prove it, make it active, prove it again, retire the old one.
 
     Every step can be repeated, and a run that died is continued by the next. Exit code 0 also where nothing was due; 1
     if a proof failed.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def status(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
-    """Tell where a stack stands; exit 1 on drift, or if a credential ends within 30 days."""
+    """Show permissions, credentials and drift of a stack; exit 1 on drift, or if a credential ends within 30 days."""
     from orgcal.operations.status import read_status
 
     with open_stack(stack) as opened:

@@ -20,14 +20,14 @@ app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help
 TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")]
 
 
-@app.command(short_help="Take an organisation in")
+@app.command(short_help="Add an organisation")
 def add(
     tenant: Annotated[str, typer.Argument(help="Tenant id or domain.", metavar="TENANT")],
     name: Annotated[str, typer.Option(help="Name for reports; the known one, or the domain, unless given.")] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
-    """Take an organisation in; its domain is resolved to the tenant id now."""
+    """Add an organisation; its domain is resolved to the tenant id now."""
     from orgcal.entra.discovery import is_guid, resolve_tenant
     from orgcal.entra.session import new_session
 
@@ -86,14 +86,14 @@ def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption
         typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {entry.action}: {entry.result}{_detail(entry)}")
 
 
-@app.command(short_help="Off-board an organisation")
+@app.command(short_help="Remove an organisation")
 def remove(
     tenant: TenantArgument,
     force: Annotated[bool, typer.Option("--force", help="Also while its consent still works.")] = False,
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
-    """Off-board an organisation: checks that its consent is revoked, and says how the customer revokes it."""
+    """Remove an organisation: checks that its consent is revoked, and says how the customer revokes it."""
     from orgcal.tenants import links
     from orgcal.tenants.model import ACTIVE, State
 
@@ -129,7 +129,7 @@ def export_tenants(stack: StackOption = "dev", as_json: JsonLinesOption = False)
             typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))
 
 
-@app.command("import", short_help="Take exported organisations over")
+@app.command("import", short_help="Import exported organisations")
 def import_tenants(
     file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.")],
     stack: StackOption = "dev",
