@@ -1,7 +1,7 @@
 """Reads `Pulumi.<stack>.yaml` as Pulumi's engine does, with the line of each setting.
 
 What the engine 3.258.0 hands to a program, measured with `pulumi config --json`
-(`tests/engine/test_settings_of_the_engine.py` measures it again):
+(`tests/engine/test_engine_config.py` measures it again):
 
 - `true`, `True`, `TRUE` are booleans; `yes`, `on`, `"True"` are texts (YAML 1.1 and PyYAML say otherwise);
 - `017` is 15, `0x10` is 16, `1e3` is 1000, `1_000` is 1000, `1.0` is 1; `~` and nothing are null;
