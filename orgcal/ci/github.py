@@ -62,14 +62,14 @@ class GithubRepository:
             UsageError: there is none that this token can see, or its tokens have subjects of its own making.
             PlatformError: GitHub refused the token.
         """
-        found = self._client.call("GET", self._base)
-        if found is None:
+        answer = self._client.call("GET", self._base)
+        if answer is None:
             raise UsageError(
                 "GitHub has no such repository, or this token cannot see it",
                 where=self._repository,
                 repair=f"check --repo; the token needs {NEEDED_RIGHTS}",
             )
-        if (found.get("permissions") or {}).get("admin") is False:
+        if (answer.get("permissions") or {}).get("admin") is False:
             raise PlatformError(
                 "this token may not administer the repository, so it can make no environment",
                 status=403,
@@ -85,23 +85,23 @@ class GithubRepository:
                 repair=f"gh api --method PUT {path.lstrip('/')} -F use_default=true",
             )
         return Repository(
-            full_name=str(found["full_name"]),
-            repository_id=str(found["id"]),
-            owner_id=str(found["owner"]["id"]),
-            default_branch=str(found["default_branch"]),
+            full_name=str(answer["full_name"]),
+            repository_id=str(answer["id"]),
+            owner_id=str(answer["owner"]["id"]),
+            default_branch=str(answer["default_branch"]),
         )
 
     def user_id(self, login: str) -> int:
         """GitHub's number of a user; raises UsageError where there is none."""
-        found = self._client.call("GET", f"/users/{segment(login)}")
-        if found is None:
+        answer = self._client.call("GET", f"/users/{segment(login)}")
+        if answer is None:
             raise UsageError("GitHub has no such user", where=f"--reviewer {login}")
-        return int(found["id"])
+        return int(answer["id"])
 
     def environment(self, name: str) -> dict[str, Any] | None:
         """An environment as GitHub describes it, or None."""
-        found: dict[str, Any] | None = self._client.call("GET", self._path(name))
-        return found
+        answer: dict[str, Any] | None = self._client.call("GET", self._path(name))
+        return answer
 
     def make_environment(self, wanted: Environment, reviewer_ids: list[int]) -> None:
         """Make an environment with its protection; one that is for branches is open to none yet.
@@ -122,9 +122,9 @@ class GithubRepository:
         if self._client.call("POST", path, {"name": branch, "type": "branch"}) is None:
             raise self.values(environment).not_there()
 
-    def closed(self, environment: str, found: Mapping[str, Any]) -> bool:
+    def closed(self, environment: str, current: Mapping[str, Any]) -> bool:
         """Whether an environment is for branches that are listed, and none is."""
-        if not (found.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+        if not (current.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
             return False
         listed = self._client.call("GET", f"{self._path(environment)}/deployment-branch-policies")
         return not (listed or {}).get("branch_policies")
@@ -137,16 +137,16 @@ class GithubRepository:
         return f"{self._base}/environments/{segment(environment)}"
 
 
-def unprotected(wanted: Environment, found: Mapping[str, Any]) -> list[str]:
+def unprotected(wanted: Environment, current: Mapping[str, Any]) -> list[str]:
     """What an existing environment lacks: a sentence each."""
-    rules = {str(rule.get("type")) for rule in found.get("protection_rules") or []}
+    rules = {str(rule.get("type")) for rule in current.get("protection_rules") or []}
     lacks = []
     if wanted.reviewers and "required_reviewers" not in rules:
         lacks.append(
             f"environment {wanted.name} has no reviewers: whoever can start its workflow {wanted.does}; "
             "add them under Settings, Environments, Required reviewers"
         )
-    if wanted.branch_only and not found.get("deployment_branch_policy"):
+    if wanted.branch_only and not current.get("deployment_branch_policy"):
         lacks.append(
             f"environment {wanted.name} is open to every branch; limit it to the main one under Settings, "
             "Environments, Deployment branches"

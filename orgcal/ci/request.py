@@ -73,22 +73,22 @@ class SetupRequest:
             for role in self.roles
         }
 
-    def as_github_has_it(self, found: Repository) -> SetupRequest:
+    def as_github_has_it(self, repository: Repository) -> SetupRequest:
         """The same with the repository in GitHub's spelling and with its numbers, as tokens have them.
 
         Raises:
             UsageError: the numbers given are those of another repository.
         """
         for given, option, known in (
-            (self.owner_id, "--owner-id", found.owner_id),
-            (self.repository_id, "--repo-id", found.repository_id),
+            (self.owner_id, "--owner-id", repository.owner_id),
+            (self.repository_id, "--repo-id", repository.repository_id),
         ):
             if given and given != known:
-                raise UsageError(f"GitHub's number of {found.full_name} is {known}, not {given}", where=option)
+                raise UsageError(f"GitHub's number of {repository.full_name} is {known}, not {given}", where=option)
         return replace(
             self,
-            repository=found.full_name,
-            owner_id=found.owner_id,
-            repository_id=found.repository_id,
-            branch=self.branch or found.default_branch,
+            repository=repository.full_name,
+            owner_id=repository.owner_id,
+            repository_id=repository.repository_id,
+            branch=self.branch or repository.default_branch,
         )

@@ -82,8 +82,8 @@ class LocalPlatform(Platform):
         self.place = client.base_url
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
-        found = self._client.call("GET", _connector(key))
-        return None if found is None else _entry(found)
+        answer = self._client.call("GET", _connector(key))
+        return None if answer is None else _entry(answer)
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
         body = {"key": declared.key, **_body(declared, CATALOG)}
@@ -108,45 +108,45 @@ class LocalPlatform(Platform):
             ) from error
 
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
-        found = self._client.call("PUT", f"{_connector(key)}/credentials", credential.fields())
-        if found is None:
+        answer = self._client.call("PUT", f"{_connector(key)}/credentials", credential.fields())
+        if answer is None:
             raise _no_entry(self.place, key)
-        return StoredCredential(credential.client_id, credential.generation, found.get("updated_at"))
+        return StoredCredential(credential.client_id, credential.generation, answer.get("updated_at"))
 
     def read_credentials(self, key: str) -> StoredCredential | None:
-        found = self._client.call("GET", f"{_connector(key)}/credentials")
-        if found is None:
+        answer = self._client.call("GET", f"{_connector(key)}/credentials")
+        if answer is None:
             return None
-        credential = PlatformCredential.from_fields(found)
-        return StoredCredential(credential.client_id, credential.generation, found.get("updated_at"), credential)
+        credential = PlatformCredential.from_fields(answer)
+        return StoredCredential(credential.client_id, credential.generation, answer.get("updated_at"), credential)
 
     def remove_credentials(self, key: str) -> None:
         self._client.call("DELETE", f"{_connector(key)}/credentials")
 
     def connections(self, key: str) -> list[str]:
-        found = self._client.call("GET", f"{_connector(key)}/connections")
-        if found is None:
+        answer = self._client.call("GET", f"{_connector(key)}/connections")
+        if answer is None:
             raise _no_entry(self.place, key)
-        items = found if isinstance(found, list) else next((v for v in found.values() if isinstance(v, list)), [])
+        items = answer if isinstance(answer, list) else next((v for v in answer.values() if isinstance(v, list)), [])
         return [str(item["tenant_id"]) if isinstance(item, dict) else str(item) for item in items]
 
     def register_connection(self, key: str, tenant_id: str) -> None:
         try:
-            found = self._client.call("POST", f"{_connector(key)}/connections", {"tenant_id": tenant_id})
+            answer = self._client.call("POST", f"{_connector(key)}/connections", {"tenant_id": tenant_id})
         except PlatformError as error:
             if error.status == 409 and tenant_id in self.connections(key):
                 return
             raise
-        if found is None:
+        if answer is None:
             raise _no_entry(self.place, key)
 
     def access_token(self, key: str, tenant_id: str) -> str:
-        found = self._client.call("POST", f"{_connector(key)}/connections/{segment(tenant_id)}/token", {})
-        if found is None:
+        answer = self._client.call("POST", f"{_connector(key)}/connections/{segment(tenant_id)}/token", {})
+        if answer is None:
             raise PlatformError(
                 f"the organisation {tenant_id} is not connected to {key!r}", status=404, where=self.place
             )
-        return str(found["access_token"])
+        return str(answer["access_token"])
 
 
 def _connector(key: str) -> str:
@@ -157,15 +157,15 @@ def _body(declared: ConnectorSettings, fields: Sequence[CatalogField]) -> dict[s
     return {"name" if name == "display_name" else name: getattr(declared, name) for name in fields}
 
 
-def _entry(found: Mapping[str, Any]) -> ConnectorEntry:
+def _entry(answer: Mapping[str, Any]) -> ConnectorEntry:
     return ConnectorEntry(
-        key=str(found["key"]),
-        callback_url=str(found["callback_url"]),
-        display_name=str(found.get("name") or ""),
-        description=str(found.get("description") or ""),
-        scopes=tuple(found.get("scopes") or ()),
-        published=bool(found.get("published")),
-        connections=int(found.get("connections") or 0),
+        key=str(answer["key"]),
+        callback_url=str(answer["callback_url"]),
+        display_name=str(answer.get("name") or ""),
+        description=str(answer.get("description") or ""),
+        scopes=tuple(answer.get("scopes") or ()),
+        published=bool(answer.get("published")),
+        connections=int(answer.get("connections") or 0),
     )
 
 

@@ -87,18 +87,18 @@ class NangoPlatform(Platform):
         self.place = settings.base_url
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
-        found = self._client.call("GET", _integration(key))
-        return None if found is None else self._entry(key, found["data"])
+        answer = self._client.call("GET", _integration(key))
+        return None if answer is None else self._entry(key, answer["data"])
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
         body = {"unique_key": declared.key, "provider": PROVIDER, "display_name": declared.display_name}
-        found = self._client.call("POST", "/integrations", body, absent=frozenset())
-        return self._entry(declared.key, found["data"])
+        answer = self._client.call("POST", "/integrations", body, absent=frozenset())
+        return self._entry(declared.key, answer["data"])
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:  # noqa: ARG002
         body = {"display_name": declared.display_name}
-        found = self._client.call("PATCH", _integration(declared.key), body, absent=frozenset())
-        return self._entry(declared.key, found["data"])
+        answer = self._client.call("PATCH", _integration(declared.key), body, absent=frozenset())
+        return self._entry(declared.key, answer["data"])
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
         connected = [] if connected_too else self._connections(key)
@@ -121,22 +121,22 @@ class NangoPlatform(Platform):
                 "scopes": ",".join(self._settings.token_scopes),
             }
         }
-        found = self._client.call("PATCH", _integration(key), body)
-        if found is None:
+        answer = self._client.call("PATCH", _integration(key), body)
+        if answer is None:
             raise PlatformError(f"there is no integration {key!r}", status=404, where=self.place)
-        return StoredCredential(credential.client_id, None, found["data"].get("updated_at"))
+        return StoredCredential(credential.client_id, None, answer["data"].get("updated_at"))
 
     def read_credentials(self, key: str) -> StoredCredential | None:
-        found = self._client.call("GET", _integration(key), params={"include": "credentials"})
-        held = None if found is None else found["data"].get("credentials")
-        if not held or not held.get("client_id"):
+        answer = self._client.call("GET", _integration(key), params={"include": "credentials"})
+        credentials = None if answer is None else answer["data"].get("credentials")
+        if not credentials or not credentials.get("client_id"):
             return None
-        credential = PlatformCredential.from_fields(held)
-        scopes = tuple(str(held.get("scopes") or "").split(","))
+        credential = PlatformCredential.from_fields(credentials)
+        scopes = tuple(str(credentials.get("scopes") or "").split(","))
         return StoredCredential(
             credential.client_id,
             None,
-            found["data"].get("updated_at"),
+            answer["data"].get("updated_at"),
             credential,
             intact=scopes == self._settings.token_scopes,
         )
@@ -159,9 +159,9 @@ class NangoPlatform(Platform):
         Source: https://nango.dev/docs/reference/api/connect/sessions/create
         """
         body = {"end_user": {"id": tenant_id, "display_name": name}, "allowed_integrations": [key]}
-        found = (self._client.call("POST", "/connect/sessions", body, absent=frozenset()) or {}).get("data") or {}
+        answer = (self._client.call("POST", "/connect/sessions", body, absent=frozenset()) or {}).get("data") or {}
         try:
-            return str(found["connect_link"]), datetime.fromisoformat(str(found["expires_at"]))
+            return str(answer["connect_link"]), datetime.fromisoformat(str(answer["expires_at"]))
         except (KeyError, ValueError):
             raise PlatformError(
                 "Nango made no link",
@@ -173,20 +173,20 @@ class NangoPlatform(Platform):
         connection_id = self._by_tenant(key).get(tenant_id.lower())
         if connection_id is None:
             raise PlatformError(f"the organisation {tenant_id} is not connected to {key!r}", where=self.place)
-        found = self._connection(key, connection_id, force_refresh="true")
-        token = found.get("credentials", {}).get("access_token")
+        answer = self._connection(key, connection_id, force_refresh="true")
+        token = answer.get("credentials", {}).get("access_token")
         if not token:
             raise PlatformError(f"Nango shows no token of the connection {connection_id!r}", where=self.place)
         return str(token)
 
     def _by_tenant(self, key: str) -> dict[str, str]:
         """Tenant id -> connection id; the list lacks tenants, so each connection is read once."""
-        found: dict[str, str] = {}
+        ids: dict[str, str] = {}
         for connection_id in self._connections(key):
             config = self._connection(key, connection_id).get("connection_config") or {}
             if config.get("tenantId"):
-                found[str(config["tenantId"]).lower()] = connection_id
-        return found
+                ids[str(config["tenantId"]).lower()] = connection_id
+        return ids
 
     def _connections(self, key: str) -> list[str]:
         listed = (self._client.call("GET", "/connections") or {}).get("connections", [])
