@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -30,20 +31,21 @@ class PlatformSettings(Section):
     kind: str
 
     @property
+    @abstractmethod
     def capabilities(self) -> Capabilities:
         """What the platform can do."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def place(self) -> str:
         """Which platform these settings mean; the connector's entry moves when this changes."""
-        raise NotImplementedError
 
     @property
     def key_variable(self) -> str:
         """Environment variable that names the file with the platform's API key; empty where none is needed."""
         return ""
 
+    @abstractmethod
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> Platform:
         """Return the platform, or raise UsageError where the environment lacks something.
 
@@ -51,7 +53,6 @@ class PlatformSettings(Section):
             environ: names the emulator, and the files with API keys.
             clock: for tests.
         """
-        raise NotImplementedError
 
 
 class KeyedSettings(PlatformSettings):
