@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 import pulumi
@@ -19,9 +21,17 @@ def program_test(function: Test) -> Test:
 
 def use_mocks(mocks: pulumi.runtime.Mocks) -> None:
     """Make `mocks` answer for every plugin in this test, as in an update of stack `prod`."""
-    try:
-        asyncio.get_event_loop_policy().get_event_loop()
-    except RuntimeError:
-        # Pulumi takes the thread's event loop, and a test that called `asyncio.run` before has left none.
-        asyncio.set_event_loop(asyncio.new_event_loop())
+    asyncio.set_event_loop(_event_loop())
     pulumi.runtime.set_mocks(mocks, project="orgcal", stack="prod", preview=False)
+
+
+@cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """The loop of all mocked programs, closed when the tests end.
+
+    Pulumi takes the thread's event loop or makes one. `asyncio.run` in a later test removes it from the thread without
+    closing it, and the warning about that would then fail whichever test runs when it is collected.
+    """
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
