@@ -12,7 +12,8 @@ import difflib
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, cast
 
 from orgcal.errors import ConfigError
 from orgcal.platforms.ensure import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from orgcal.platforms.settings import PlatformSettings
 
 __all__ = [
+    "KINDS",
     "PREFIX",
     "Capabilities",
     "CatalogField",
@@ -58,31 +60,30 @@ __all__ = [
     "kind_refusal",
     "open_platform",
     "place_of",
-    "platform_kinds",
     "push_credentials",
     "read_platform",
+    "settings_class",
 ]
 
 
+KINDS: Mapping[str, str] = {
+    "local": "orgcal.platforms.local:LocalSettings",
+    "file": "orgcal.platforms.file:FileSettings",
+    "http": "orgcal.platforms.http_api:HttpSettings",
+    "nango": "orgcal.platforms.nango:NangoSettings",
+    "github-environment": "orgcal.platforms.github_environment:GithubSettings",
+}
+"""Kind of platform -> the class of its settings, `module:class`; a new kind gets its line here.
+
+`settings_class` imports one of them when it is first needed: a plugin must neither wait for pydantic at its start, nor
+ever for the kinds that its stack does not use.
+"""
+
+
 @cache
-def platform_kinds() -> Mapping[str, type[PlatformSettings]]:
-    """Return each kind of platform and the class of its settings; a new kind gets its line here.
-
-    The modules are imported late: a plugin's start must not wait for pydantic.
-    """
-    from orgcal.platforms.file import FileSettings
-    from orgcal.platforms.github_environment import GithubSettings
-    from orgcal.platforms.http_api import HttpSettings
-    from orgcal.platforms.local import LocalSettings
-    from orgcal.platforms.nango import NangoSettings
-
-    return {
-        "local": LocalSettings,
-        "file": FileSettings,
-        "http": HttpSettings,
-        "nango": NangoSettings,
-        "github-environment": GithubSettings,
-    }
+def settings_class(kind: str) -> type[PlatformSettings]:
+    """Return the class of a kind's settings; raises KeyError where `KINDS` does not have it."""
+    return cast("type[PlatformSettings]", resolve_name(KINDS[kind]))
 
 
 def read_platform(settings: Mapping[str, Any], where: str = PREFIX) -> PlatformSettings:
@@ -99,15 +100,15 @@ def read_platform(settings: Mapping[str, Any], where: str = PREFIX) -> PlatformS
 
     from orgcal.fields import describe_problems
 
-    kind, kinds = settings.get("kind"), platform_kinds()
-    model = kinds.get(str(kind))
-    if model is None:
-        near = difflib.get_close_matches(str(kind), kinds, n=1)
+    kind = settings.get("kind")
+    if str(kind) not in KINDS:
+        near = difflib.get_close_matches(str(kind), KINDS, n=1)
         meant = f" (did you mean {near[0]}?)" if near else ""
         shown = "nothing" if kind is None else json.dumps(kind, default=str)
-        expected = f"expected one of {', '.join(sorted(kinds))}"
+        expected = f"expected one of {', '.join(sorted(KINDS))}"
         repair = f"pulumi config set --path {where}.kind {near[0] if near else 'nango'}"
         raise ConfigError([f"{where}.kind: found {shown}{meant}; {expected}; repair: {repair}"])
+    model = settings_class(str(kind))
     try:
         return model.model_validate(settings)
     except ValidationError as error:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from orgcal.fields import explained, model_of
-from orgcal.platforms import platform_kinds, read_platform
+from orgcal.platforms import KINDS, read_platform, settings_class
 from orgcal.platforms.model import Capabilities
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "platforms.md"
@@ -33,13 +33,13 @@ def table(name: str) -> str:
     """Return one table in Markdown: `capabilities`, or the settings of a kind."""
     if name == "capabilities":
         head = ("Kind", "Callback URL", "Reads back", "Catalog", "Credential", "Connections", "Shows tokens")
-        return _rendered(head, *(_capabilities(kind) for kind in platform_kinds()))
-    return _rendered(("Setting", "Value", "Default", "What it is for"), *_settings(platform_kinds()[name]))
+        return _rendered(head, *(_capabilities(kind) for kind in KINDS))
+    return _rendered(("Setting", "Value", "Default", "What it is for"), *_settings(settings_class(name)))
 
 
 def example(kind: str) -> dict[str, Any]:
     """Return settings of a kind, with what it needs and little more."""
-    fields = platform_kinds()[kind].model_fields
+    fields = settings_class(kind).model_fields
     named = {name: field for name, field in fields.items() if field.is_required() or name == "callback_url"}
     return {name: yaml.safe_load(str(explained(field)["example"])) for name, field in named.items()}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from orgcal.platforms import platform_kinds
+from orgcal.platforms import KINDS, settings_class
 from orgcal.settings.model import Settings
 from orgcal.settings.stack_file import NAMESPACE
 
@@ -56,7 +56,7 @@ def stack_schema() -> dict[str, Any]:
 
 def _platform_definitions() -> dict[str, Any]:
     """Return `Platform`, which chooses by `kind`, and the definitions of each kind's settings."""
-    models = platform_kinds()
+    models = {kind: settings_class(kind) for kind in KINDS}
     _, described = models_json_schema([(model, "validation") for model in models.values()])
     choices = [
         {

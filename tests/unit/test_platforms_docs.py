@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from orgcal.platforms import ConnectorSettings, capabilities_of, check_settings, place_of, platform_kinds
+from orgcal.platforms import KINDS, ConnectorSettings, capabilities_of, check_settings, place_of, settings_class
 from orgcal.platforms.docs_tables import PAGE, example, table, with_tables
 from orgcal.settings.platform_rules import unsuitable
 
@@ -23,20 +23,20 @@ def test_docs_tables_are_those_of_the_code() -> None:
     assert with_tables(TEXT) == TEXT, "run: .venv/bin/python -m orgcal.platforms.docs_tables"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in platform_kinds() if kind != "local"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "local"])
 def test_docs_have_a_table_of_each_kind_that_has_settings(kind: str) -> None:
     assert f"<!-- table {kind} -->" in TEXT
-    for setting in platform_kinds()[kind].model_fields.keys() - {"kind"}:
+    for setting in settings_class(kind).model_fields.keys() - {"kind"}:
         assert f"\n| `{setting}` | " in table(kind)
 
 
-@pytest.mark.parametrize("kind", platform_kinds())
+@pytest.mark.parametrize("kind", KINDS)
 def test_examples_in_errors_are_settings_that_are_accepted(kind: str) -> None:
     assert check_settings(example(kind)) == []
 
 
 def test_docs_show_an_example_of_every_kind() -> None:
-    assert {example["kind"] for example in EXAMPLES} == set(platform_kinds())
+    assert {example["kind"] for example in EXAMPLES} == set(KINDS)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.get("name", example["kind"]))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from orgcal.errors import ConfigError, PlatformError
 from orgcal.files import dotenv, yaml_edit
 from orgcal.platforms import (
+    KINDS,
     capabilities_of,
     check_settings,
     open_platform,
     place_of,
-    platform_kinds,
     read_platform,
 )
 from tests.support.platform_cases import NYLAS, SETTINGS
@@ -294,7 +294,7 @@ ANYTHING = st.recursive(
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.sampled_from(sorted(platform_kinds())),
+    st.sampled_from(sorted(KINDS)),
     st.dictionaries(
         st.sampled_from(["names", "path", "entry", "credentials", "base_url", "token_scopes", "x"]), ANYTHING
     ),
