@@ -80,15 +80,33 @@ def test_launchers_of_the_standin_are_known_by_what_they_hold(tmp_path: Path) ->
     assert not is_standin(tmp_path / "missing")
 
 
-def test_plugin_loads_at_its_start_only_what_it_needs() -> None:
-    """Every pulumi command pays for the start: HTTP and cryptography load with the first call that needs them."""
+def loaded_by(script: str) -> set[str]:
+    """Modules that a Python with this checkout has loaded after `script`."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "import orgcal.provider.connector.__main__, sys; print(sorted(sys.modules))"],
+        [sys.executable, "-P", "-c", f"{script}; import sys; print(sorted(sys.modules))"],
         env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
         capture_output=True,
         text=True,
         check=True,
         timeout=30,
     )
-    loaded = set(ast.literal_eval(done.stdout))
-    assert loaded.isdisjoint({"requests", "cryptography", "pydantic", "msal", "starlette", "sqlalchemy"})
+    return set(ast.literal_eval(done.stdout))
+
+
+@pytest.mark.parametrize("plugin", ["connector", "azuread"])
+def test_plugin_loads_at_its_start_only_what_it_needs(plugin: str) -> None:
+    """Every pulumi command pays for the start: HTTP and cryptography load with the first call that needs them."""
+    loaded = loaded_by(f"import orgcal.provider.{plugin}.__main__")
+
+    heavy = {"cryptography", "pydantic", "msal", "starlette", "sqlalchemy", "pulumi", "opentelemetry", "dill"}
+    assert loaded.isdisjoint(heavy | ({"requests"} if plugin == "connector" else set()))
+    assert "pulumi.runtime.proto" in loaded
+
+
+def test_sdk_that_is_loaded_after_the_messages_is_whole() -> None:
+    loaded = loaded_by(
+        "from orgcal.provider._messages import provider_pb2; import pulumi; from pulumi.runtime import proto; "
+        "assert proto.provider_pb2 is provider_pb2; pulumi.CustomResource"
+    )
+
+    assert {"pulumi.automation", "pulumi.runtime.rpc"} <= loaded
