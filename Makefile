@@ -7,7 +7,7 @@ AZUREAD_PLUGIN ?=
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up verify down clean witnesses test live e2e check lock compare-azuread \
+.PHONY: help setup demo up verify down clean witnesses test live e2e check dist lock compare-azuread \
 	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation
 
 help: ## Say what each target does
@@ -52,6 +52,10 @@ check: setup ## Style, types, import arrows, claims of the docs
 	@.venv/bin/ruff check .
 	@$(PY) -m mypy .
 	@$(PY) -m pytest tests/architecture
+
+dist: ## Build sdist and wheel of both projects into dist/ (the same bytes wherever it is run)
+	@$(PYTHON) scripts/setup_venv.py
+	@$(PY) scripts/dist.py
 
 lock: ## Resolve the dependencies anew (maintainers; needs uv)
 	@$(PY) scripts/lock.py

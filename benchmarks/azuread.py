@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.azuread_plan import Plan
-from benchmarks.azuread_stack import ROOT, STANDIN, Project, arm_variables, emulator_process, engine_bin
+from benchmarks.azuread_stack import ROOT, Project, arm_variables, emulator_process, engine_bin
+from orgcal.engine.plugins import write_standin
+from orgcal.entra.cloud_guard import AZUREAD_PROGRAM
 from orgcal.errors import OrgcalError
 
 
@@ -52,7 +53,8 @@ def measured(runs: int) -> dict[str, list[float]]:
                 create.append(seconds_of(project.up))
                 noop.append(seconds_of(project.up))
                 project.pulumi("destroy", "--yes", "--skip-preview")
-    starts = [plugin_start_s() for _ in range(runs)]
+        plugin = write_standin(folder) / AZUREAD_PROGRAM
+        starts = [plugin_start_s(plugin) for _ in range(runs)]
     return {"create_s": create, "noop_s": noop, "plugin_start_s": starts}
 
 
@@ -63,12 +65,10 @@ def seconds_of(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def plugin_start_s() -> float:
+def plugin_start_s(plugin: Path) -> float:
     """Seconds from starting the plugin as the engine does until it tells its port."""
     began = time.perf_counter()
-    with subprocess.Popen(
-        [str(STANDIN / "pulumi-resource-azuread"), "127.0.0.1:0"], cwd=ROOT, env=os.environ, stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([str(plugin), "127.0.0.1:0"], cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         port = process.stdout.readline()
         took = time.perf_counter() - began

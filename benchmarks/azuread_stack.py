@@ -19,10 +19,10 @@ from typing import Any
 import yaml
 
 from benchmarks.azuread_plan import PROGRAM, Plan
+from orgcal.engine.plugins import write_standin
 from orgcal.errors import EngineError, Unreachable
 
 ROOT = Path(__file__).resolve().parents[1]
-STANDIN = ROOT / "orgcal" / "provider" / "azuread"
 
 RIGHTS = ("Application.ReadWrite.All", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
 """What the recorded program needs: it makes grants, and owns nothing afterwards."""
@@ -80,13 +80,14 @@ class Project:
             for name, value in os.environ.items()
             if not name.startswith(("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_"))
         }
-        first = [str(STANDIN)] if self.standin else []
+        first = [str(write_standin(self.folder))] if self.standin else []
         path = os.pathsep.join([*first, str(ROOT / ".venv" / "bin"), str(self.engine_bin), os.environ["PATH"]])
         home = {"PULUMI_HOME": str(self.folder / "home") if self.standin else os.environ.get("PULUMI_HOME", "")}
         self.variables = {
             **inherited,
             **{name: value for name, value in home.items() if value},
             "PATH": path,
+            "PYTHONPATH": str(ROOT),  # the stand-in of this checkout, whichever one its virtual environment has
             "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

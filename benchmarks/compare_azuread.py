@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,13 +19,13 @@ from typing import Any
 
 from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_recorder import Exchange, Recorder
-from benchmarks.azuread_stack import STANDIN, Project, RunFailed, arm_variables, emulator_process, engine_bin
+from benchmarks.azuread_stack import Project, RunFailed, arm_variables, emulator_process, engine_bin
 from benchmarks.azuread_states import state_differences
 from benchmarks.azuread_wire import differences
 from orgcal.engine.find import look_for_engine
 from orgcal.engine.plugins import installed_azuread
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
-from orgcal.entra.cloud_guard import AZUREAD_PROGRAM as PROGRAM
+from orgcal.entra.cloud_guard import azuread_on_path, is_standin
 from orgcal.errors import EngineError, OrgcalError, UsageError
 
 FAILED, MISSING = 2, 5
@@ -92,12 +91,12 @@ def require_real_plugin() -> None:
         NoRealPlugin: the real plugin is not installed.
         UsageError: the stand-in is on PATH, where the engine looks first.
     """
-    on_path = shutil.which(PROGRAM)
-    if on_path is not None and Path(on_path).resolve().parent == STANDIN:
+    on_path = azuread_on_path(os.environ)
+    if on_path is not None and is_standin(on_path):
         raise UsageError(
             "the azuread stand-in is on PATH, so the engine would take it for the real plugin",
-            where=on_path,
-            repair=f"remove {STANDIN} from PATH",
+            where=str(on_path),
+            repair=f"remove {on_path.parent} from PATH",
         )
     engine = look_for_engine(os.environ)
     if isinstance(engine, str):

@@ -16,7 +16,9 @@ import time
 from pathlib import Path
 
 from benchmarks.memory import PeakMemory
-from tests.support.checkout import ROOT, Checkout, make_checkout
+from orgcal.engine.plugins import ORGCAL_PROGRAM, write_standin
+from orgcal.entra.cloud_guard import AZUREAD_PROGRAM
+from tests.support.checkout import Checkout, make_checkout
 
 
 def main() -> None:
@@ -49,13 +51,8 @@ def measure(checkout: Checkout, runs: int) -> dict[str, float]:
         destroyed = checkout.shell("pulumi destroy --yes --skip-preview --stack dev")
         if destroyed.code:
             raise SystemExit(destroyed.text)
-    starts = [
-        max(
-            plugin_start_s(ROOT / "orgcal" / "provider" / name)
-            for name in ("connector/pulumi-resource-orgcal", "azuread/pulumi-resource-azuread")
-        )
-        for _ in range(runs)
-    ]
+    plugins = (checkout.path / ".venv" / "bin" / ORGCAL_PROGRAM, write_standin(checkout.home) / AZUREAD_PROGRAM)
+    starts = [max(map(plugin_start_s, plugins)) for _ in range(runs)]
     return {
         "create_s": round(statistics.median(create), 2),
         "noop_s": round(statistics.median(noop), 2),

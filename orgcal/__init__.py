@@ -5,4 +5,4 @@ the command (`orgcal.cli`) share. Only `orgcal.engine`, `orgcal.stack` and the p
 """
 
 __version__ = "0.1.0"
-"""Of the distribution and of the plugin `orgcal`; pyproject.toml has the same."""
+"""Of the distribution, which the build reads here, and of the plugin `orgcal`."""

@@ -10,4 +10,7 @@ docs/emulator.md says how to use it, docs/parity.md what it models and which tes
 from orgcal_emulator.errors import CannotServeError
 from orgcal_emulator.server import Keys, RunningEmulator
 
+__version__ = "0.1.0"
+"""Of the distribution, which the build reads here; orgcal's extra `emulator` asks for exactly this one."""
+
 __all__ = ["CannotServeError", "Keys", "RunningEmulator"]

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from orgcal import __version__
 from orgcal.errors import OrgcalError
 
 # name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
@@ -87,9 +88,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
 
 def _print_version(requested: bool) -> None:
     if requested:
-        from importlib.metadata import version
-
-        typer.echo(f"orgcal {version('orgcal')}")
+        typer.echo(f"orgcal {__version__}")
         raise typer.Exit
 
 

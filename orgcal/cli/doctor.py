@@ -53,7 +53,7 @@ def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
     except OrgcalError as error:
         return [*checks, machine.failed("cloud", error)]
     of_stack: dict[str, Callable[[], DoctorCheck]] = {
-        "plugin azuread": lambda: machine.check_azuread(engine, project, environment, opened.environ, tenant_id),
+        "plugin azuread": lambda: machine.check_azuread(engine, environment, opened.environ, tenant_id),
         "emulator": lambda: surroundings.check_emulator(environment),
         "trust": lambda: surroundings.check_trust(environment.endpoints, environment.variables),
         "proxy": lambda: surroundings.check_proxy(stack, environ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import shlex
 import subprocess
 import sys
 import time
@@ -24,10 +24,12 @@ from orgcal.engine.errors import trouble_in
 from orgcal.engine.find import Engine
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
-from orgcal.entra.cloud_guard import AZUREAD_PROGRAM, azuread_on_path, refuse_standin_on_path
+from orgcal.entra.cloud_guard import AZUREAD_PROGRAM, STANDIN_CALL, azuread_on_path, refuse_standin_on_path
 from orgcal.errors import CloudMismatch, EngineError, PlatformError, UsageError
 from orgcal.files.whole import write_whole
 
+ORGCAL_PROGRAM = "pulumi-resource-orgcal"
+"""The plugin of our own resources: a console script, which Pulumi.yaml names by the folder `.venv/bin`."""
 PLUGIN_VARIABLE = "AZUREAD_PLUGIN"
 INSTALL_LIMIT_S = 180.0
 _LIST_LIMIT_S = 30.0
@@ -43,7 +45,7 @@ class AzureadPlugin:
 
     Attributes:
         kind: `real` or `standin`.
-        path_dir: goes first on PATH where the stand-in is used, otherwise None.
+        path_dir: folder of the stand-in's launcher, to go first on PATH; None for the real plugin.
         line: one line for the user: which, and why.
     """
 
@@ -52,9 +54,29 @@ class AzureadPlugin:
     line: str
 
 
-def standin_dir(project_dir: Path) -> Path:
-    """The folder of the stand-in, `orgcal/provider/azuread` of the checkout."""
-    return project_dir / "orgcal" / "provider" / "azuread"
+def write_standin(stack_dir: Path) -> Path:
+    """The folder of the stand-in's launcher in a stack's own directory; the launcher is written where it differs.
+
+    It starts the stand-in with the Python that runs now. It is no console script: in a virtual environment that is
+    on PATH, one would take the real plugin's place on every stack.
+
+    Raises:
+        PlatformError: it cannot be written.
+    """
+    launcher = stack_dir / "plugins" / AZUREAD_PROGRAM
+    text = f"""#!/bin/sh
+# Starts the azuread stand-in for the engine, which takes it because this folder is first on PATH. Written by orgcal.
+exec {shlex.quote(sys.executable)} {STANDIN_CALL} "$@"
+"""
+    try:
+        if not launcher.exists() or launcher.read_bytes() != text.encode():
+            write_whole(launcher, text)
+        launcher.chmod(0o700)
+    except OSError as error:
+        raise PlatformError(
+            f"cannot be written ({error.strerror})", where=str(launcher), repair="see who owns that file"
+        ) from None
+    return launcher.parent
 
 
 def installed_azuread(engine: Engine, environ: Mapping[str, str]) -> bool:
@@ -102,7 +124,6 @@ def choose_azuread(
     *,
     stack_dir: Path,
     cloud: str,
-    project_dir: Path,
     environ: Mapping[str, str],
     progress: Progress | None = None,
     system: str = sys.platform,
@@ -110,7 +131,7 @@ def choose_azuread(
     """The plugin for a stack; the real one is installed first where it is wanted and missing.
 
     Args:
-        stack_dir: the stack's own directory; the choice is kept there.
+        stack_dir: the stack's own directory; the choice is kept there, and the stand-in's launcher.
         environ: read are AZUREAD_PLUGIN (`real`, `standin`; `auto` chooses anew; unset keeps the stack's
             choice), PATH and PULUMI_HOME.
         progress: told what takes long; standard error if None.
@@ -119,6 +140,7 @@ def choose_azuread(
         UsageError: AZUREAD_PLUGIN is none of the choices.
         CloudMismatch: the stand-in is chosen, or stands on PATH, outside the emulator.
         EngineError: the real one is needed and cannot be installed.
+        PlatformError: the stack's own directory cannot be written.
     """
     progress = Progress() if progress is None else progress
     asked = _asked(environ)
@@ -130,9 +152,9 @@ def choose_azuread(
         _refuse_standin(wanted, by, environ, cloud)
         plugin = real(why="the only one outside the emulator")
     elif system == "darwin":
-        plugin = _standin(project_dir, "Go on macOS does not read SSL_CERT_FILE, so the real one trusts no emulator")
+        plugin = _standin(stack_dir, "Go on macOS does not read SSL_CERT_FILE, so the real one trusts no emulator")
     elif wanted == "standin":
-        plugin = _standin(project_dir, by)
+        plugin = _standin(stack_dir, by)
     elif wanted == "real":
         plugin = real(why=by)
     else:
@@ -140,7 +162,7 @@ def choose_azuread(
             plugin = real(why="it is installed")
         except EngineError as error:
             # The engine's own words, in brackets, are for `AZUREAD_PLUGIN=real`; one line says enough here.
-            plugin = _standin(project_dir, error.what.split(" (", 1)[0])
+            plugin = _standin(stack_dir, error.what.split(" (", 1)[0])
     if plugin.kind != kept:
         write_whole(stack_dir / _KEPT, json.dumps({"plugin": plugin.kind}) + "\n")
     return plugin
@@ -156,13 +178,8 @@ def _refuse_standin(wanted: str, by: str, environ: Mapping[str, str], cloud: str
     refuse_standin_on_path(cloud, environ)
 
 
-def _standin(project_dir: Path, why: str) -> AzureadPlugin:
-    folder = standin_dir(project_dir)
-    if not os.access(folder / AZUREAD_PROGRAM, os.X_OK):
-        raise EngineError(
-            "the azuread stand-in is missing", where=str(folder / AZUREAD_PROGRAM), repair="git checkout ."
-        )
-    return AzureadPlugin("standin", folder, f"azuread plugin: our stand-in ({why})")
+def _standin(stack_dir: Path, why: str) -> AzureadPlugin:
+    return AzureadPlugin("standin", write_standin(stack_dir), f"azuread plugin: our stand-in ({why})")
 
 
 def _real(

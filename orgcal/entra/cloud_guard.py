@@ -14,8 +14,9 @@ from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints
 from orgcal.errors import CloudMismatch
 
 AZUREAD_PROGRAM = "pulumi-resource-azuread"
-_STANDIN_FOLDER = ("orgcal", "provider", "azuread")
-_LEAVE_EMULATOR = 'eval "$(.venv/bin/orgcal env --unset)"'
+STANDIN_CALL = "-P -m orgcal.provider.azuread"
+"""How every launcher of the azuread stand-in calls Python: by this it is known, wherever it lies."""
+_LEAVE_EMULATOR = 'eval "$(orgcal env --unset)"'
 
 
 def refuse_other_cloud(endpoints: CloudEndpoints, tenant_id: str, environ: Mapping[str, str]) -> None:
@@ -41,7 +42,7 @@ def refuse_other_cloud(endpoints: CloudEndpoints, tenant_id: str, environ: Mappi
             raise CloudMismatch(
                 f"the stack's cloud is {endpoints.cloud!r}, where {name} is {value or 'not set'}; found {found}",
                 where=name,
-                repair=real if endpoints.emulated is None else 'eval "$(.venv/bin/orgcal env)"',
+                repair=real if endpoints.emulated is None else 'eval "$(orgcal env)"',
             )
     if endpoints.emulated is None and environ.get(EMULATOR_FILE_VARIABLE):
         raise CloudMismatch(
@@ -53,14 +54,23 @@ def refuse_other_cloud(endpoints: CloudEndpoints, tenant_id: str, environ: Mappi
 
 
 def refuse_standin_on_path(cloud: str, environ: Mapping[str, str]) -> None:
-    """Refuses for a real cloud an azuread stand-in that the engine would take from PATH, whatever its checkout."""
+    """Refuses for a real cloud an azuread stand-in that the engine would take from PATH, whatever its project."""
     found = azuread_on_path(environ)
-    if cloud != "emulator" and found and found.resolve().parent.parts[-3:] == _STANDIN_FOLDER:
+    if cloud != "emulator" and found and is_standin(found):
         raise CloudMismatch(
             f"the stack's cloud is {cloud!r}, and the azuread stand-in of the emulator is on PATH and would be used",
             where=str(found),
             repair=_LEAVE_EMULATOR,
         )
+
+
+def is_standin(program: Path) -> bool:
+    """Whether an azuread plugin's program starts the stand-in, by what stands in the file."""
+    try:
+        with program.open("rb") as file:
+            return STANDIN_CALL.encode() in file.read(4096)  # launchers are short, the real plugin is not
+    except OSError:
+        return False
 
 
 def azuread_on_path(environ: Mapping[str, str]) -> Path | None:

@@ -1,4 +1,4 @@
-"""What `orgcal doctor` looks at, one function a part; none changes, installs or starts anything that stays."""
+"""What `orgcal doctor` looks at, one function a part; none installs or starts anything that stays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.find import Engine, look_for_engine
-from orgcal.engine.plugins import PLUGIN_VARIABLE, installed_azuread, kept_choice, standin_dir
+from orgcal.engine.plugins import ORGCAL_PROGRAM, PLUGIN_VARIABLE, installed_azuread, kept_choice, write_standin
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
 from orgcal.entra.cloud_guard import azuread_on_path
 from orgcal.errors import ConfigError, OrgcalError
@@ -105,16 +105,16 @@ def check_language_host(engine: Engine | None, environ: Mapping[str, str]) -> Do
 
 def check_our_plugin(project_dir: Path, environ: Mapping[str, str]) -> DoctorCheck:
     """The plugin of our own resources starts."""
-    program = project_dir / "orgcal" / "provider" / "connector" / "pulumi-resource-orgcal"
+    program = project_dir / ".venv" / "bin" / ORGCAL_PROGRAM
     trouble = serving_trouble([str(program), "127.0.0.1:1"], environ)
     if trouble:
-        return DoctorCheck("plugin orgcal", False, f"{program} does not start: {trouble}", "make setup; git status")
+        repair = "pip install -r requirements.txt in the project's virtual environment"
+        return DoctorCheck("plugin orgcal", False, f"{program} does not start: {trouble}", repair)
     return DoctorCheck("plugin orgcal", True, "starts")
 
 
 def check_azuread(
     engine: Engine | None,
-    project_dir: Path,
     surroundings: StackEnvironment,
     environ: Mapping[str, str],
     tenant_id: str,
@@ -145,7 +145,8 @@ def check_azuread(
     elif found and asked == "auto":
         which += "; not yet used by this stack"
     if not found:
-        environ = {**environ, "PATH": os.pathsep.join([str(standin_dir(project_dir)), environ.get("PATH", "")])}
+        standin = write_standin(surroundings.stack_dir)
+        environ = {**environ, "PATH": os.pathsep.join([str(standin), environ.get("PATH", "")])}
     endpoints = surroundings.endpoints
     if endpoints is None:
         return DoctorCheck(name, True, f"{which}; its login is not tried while the emulator does not run")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from orgcal.errors import OrgcalError
+from orgcal.provider._messages import provider_pb2, status_pb2
 from orgcal.provider._sdk import Diff, Incomplete, Prop, Properties, Resource, has_unknown
 from orgcal.provider._values import encode
 

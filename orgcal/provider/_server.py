@@ -16,17 +16,11 @@ from typing import Any, Literal
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
-    plugin_pb2,
-    provider_pb2,
-    provider_pb2_grpc,
-)
 
 from orgcal.errors import OrgcalError
 from orgcal.provider import _answers as answers
 from orgcal.provider import _schema
+from orgcal.provider._messages import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 from orgcal.provider._sdk import (
     UNKNOWN,
     Call,

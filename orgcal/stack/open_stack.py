@@ -182,7 +182,6 @@ class OpenStack:
             self.engine,
             stack_dir=self.stack_dir,
             cloud=self.cloud,
-            project_dir=self.project_dir,
             environ=self.shell_environ,
         )
 

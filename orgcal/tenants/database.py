@@ -51,7 +51,8 @@ def open_database(url: str) -> Engine:
     """Connections to the database at `url`; a SQLite file is made if need be, for its owner only.
 
     Raises:
-        UsageError: `url` is no database of a kind we have a driver for. Nothing of it is shown: it may hold a password.
+        UsageError: `url` is no database of a kind we have a driver for, or the driver is not installed. Nothing of
+            `url` is shown: it may hold a password.
     """
     try:
         parsed = make_url(url)
@@ -66,7 +67,11 @@ def open_database(url: str) -> Engine:
         return create_engine(
             parsed, pool_pre_ping=True, pool_size=5, max_overflow=15, pool_timeout=POOL_TIMEOUT_S, connect_args=more
         )
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+    except ImportError:
+        raise UsageError(
+            "the driver for PostgreSQL is not installed", where=URL_VARIABLE, repair="pip install 'orgcal[postgresql]'"
+        ) from None
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise UsageError(
             f"the registry's address cannot be used ({type(error).__name__})", where=URL_VARIABLE, repair=_REPAIR
         ) from None

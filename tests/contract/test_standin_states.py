@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.azuread_stack import STANDIN, Project, RunFailed, arm_variables
+from benchmarks.azuread_stack import Project, RunFailed, arm_variables
 from benchmarks.azuread_states import STATE_NORMALISATION, state_differences
+from orgcal.engine.plugins import write_standin
 from tests.support.fake_programs import write_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,11 +100,12 @@ def test_compare_azuread_without_the_real_plugin_ends_with_5(tmp_path: Path) -> 
     assert done.stdout == ""
 
 
-def test_compare_azuread_with_the_stand_in_on_path_refuses_to_compare_it_with_itself() -> None:
-    done = compare_azuread(PATH=f"{STANDIN}{os.pathsep}{os.environ['PATH']}")
+def test_compare_azuread_with_the_stand_in_on_path_refuses_to_compare_it_with_itself(tmp_path: Path) -> None:
+    standin = write_standin(tmp_path)
+    done = compare_azuread(PATH=f"{standin}{os.pathsep}{os.environ['PATH']}")
     assert done.returncode == 2
     assert "the azuread stand-in is on PATH" in done.stderr
-    assert f"repair: remove {STANDIN} from PATH" in done.stderr
+    assert f"repair: remove {standin} from PATH" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -120,8 +122,9 @@ def test_project_for_the_real_plugin_takes_the_users_home(
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "mine"))
     real = Project(tmp_path / "real", idle_engine, {}, standin=False).variables
     assert real["PULUMI_HOME"] == str(tmp_path / "mine")
-    assert str(STANDIN) not in real["PATH"].split(os.pathsep)
+    assert "pulumi-resource-azuread" not in [path.name for path in (tmp_path / "real").rglob("*")]
     ours = Project(tmp_path / "ours", idle_engine, {}).variables
+    assert ours["PATH"].split(os.pathsep)[0] == str(tmp_path / "ours" / "plugins")
     assert ours["PULUMI_HOME"] == str(tmp_path / "ours" / "home")
     monkeypatch.delenv("PULUMI_HOME")
     assert "PULUMI_HOME" not in Project(tmp_path / "other", idle_engine, {}, standin=False).variables

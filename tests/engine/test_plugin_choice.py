@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from orgcal.engine.plugins import write_standin
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from tests.support.checkout import ROOT, Ran
 from tests.support.fake_programs import write_program
@@ -63,7 +64,7 @@ def test_engine_tests_without_the_real_plugin_are_refused_in_one_sentence(tmp_pa
 
 
 def test_engine_tests_with_the_standin_on_path_are_not_run_as_real(tmp_path: Path) -> None:
-    path = os.pathsep.join([str(ROOT / "orgcal" / "provider" / "azuread"), os.environ["PATH"]])
+    path = os.pathsep.join([str(write_standin(tmp_path)), os.environ["PATH"]])
 
     refused = collected(PULUMI_HOME=str(tmp_path), PATH=path, AZUREAD_PLUGIN="real")
 

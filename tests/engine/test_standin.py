@@ -286,9 +286,7 @@ def test_standin_refusal_is_one_sentence_without_a_trace(
     project = Project(tmp_path / "project", engine_bin, arm_variables(emulator.ready), program=program)
     output = project.up(code=None)
     assert words in output
-    assert "orgcal/provider/azuread" not in output.replace("from $PATH at", "").replace(
-        str(ROOT / "orgcal" / "provider" / "azuread" / "pulumi-resource-azuread"), ""
-    )
+    assert "orgcal/provider/azuread" not in output
     if "has no" in words:
         assert "use the real azuread plugin" in output
 

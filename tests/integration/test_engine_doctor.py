@@ -51,7 +51,7 @@ def azuread(
     engine = Engine(tmp_path, pulumi, pulumi, "3.258.0", "build", "")
     stack = StackEnvironment(ROOT, "prod", cloud, tmp_path, "", endpoints)
     environ = {**ENVIRON, "ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET": "s", **more}
-    return check_azuread(engine, ROOT, stack, environ, "" if endpoints and endpoints.emulated else "t")
+    return check_azuread(engine, stack, environ, "" if endpoints and endpoints.emulated else "t")
 
 
 LISTED = """[ "$2" = ls ] && echo '[{"name": "azuread", "kind": "resource", "version": "6.11.1"}]' && exit 0"""

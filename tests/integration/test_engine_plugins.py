@@ -9,9 +9,9 @@ import pytest
 
 from orgcal.engine import plugins
 from orgcal.engine.find import Engine
-from orgcal.engine.plugins import AzureadPlugin, choose_azuread, installed_azuread, kept_choice
+from orgcal.engine.plugins import AzureadPlugin, choose_azuread, installed_azuread, kept_choice, write_standin
 from orgcal.engine.progress import Progress
-from orgcal.errors import CloudMismatch, EngineError, UsageError
+from orgcal.errors import CloudMismatch, EngineError, PlatformError, UsageError
 from tests.support.fake_programs import write_program
 
 _OFFLINE = "echo 'warning: Error downloading plugin: dial tcp: lookup plugins.example: no such host'; exit 255"
@@ -35,9 +35,7 @@ class _Machine:
 
     def __init__(self, tmp_path: Path) -> None:
         self.path = tmp_path
-        self.project = tmp_path / "project"
         self.stack = tmp_path / "stack"
-        write_program(self.project / "orgcal" / "provider" / "azuread" / "pulumi-resource-azuread", "#!/bin/sh\n")
         self.environ = {
             "PATH": "/usr/bin:/bin",
             "PULUMI_HOME": str(tmp_path / "home"),
@@ -68,7 +66,6 @@ class _Machine:
             self.engine,
             stack_dir=self.stack,
             cloud=cloud,
-            project_dir=self.project,
             environ={**self.environ, **environ},
             progress=Progress(io.StringIO()),
             system=system,
@@ -83,8 +80,33 @@ def machine(tmp_path: Path) -> _Machine:
 def test_choose_azuread_offline_takes_the_standin_and_says_why(machine: _Machine) -> None:
     plugin = machine.choose()
     assert plugin.kind == "standin"
-    assert plugin.path_dir == machine.project / "orgcal" / "provider" / "azuread"
+    assert plugin.path_dir == machine.stack / "plugins"
     assert plugin.line == "azuread plugin: our stand-in (the real one cannot be installed: no network)"
+
+
+def test_standin_launcher_is_the_owners_and_rewritten_where_it_differs(machine: _Machine) -> None:
+    launcher = write_standin(machine.stack) / "pulumi-resource-azuread"
+    as_written = (launcher.read_bytes(), launcher.stat().st_mtime_ns)
+
+    write_standin(machine.stack)
+
+    assert (launcher.read_bytes(), launcher.stat().st_mtime_ns) == as_written
+    assert launcher.stat().st_mode & 0o7777 == 0o700
+    assert launcher.parent.stat().st_mode & 0o7777 == 0o700
+    launcher.write_bytes(b"#!/bin/sh\nexec /gone/bin/python \xff")
+    launcher.chmod(0o600)
+    write_standin(machine.stack)
+    assert launcher.read_bytes() == as_written[0]
+    assert launcher.stat().st_mode & 0o7777 == 0o700
+
+
+def test_standin_launcher_that_cannot_be_written_is_one_sentence(machine: _Machine) -> None:
+    machine.stack.write_text("no folder", encoding="utf-8")
+
+    with pytest.raises(PlatformError, match="cannot be written") as caught:
+        write_standin(machine.stack)
+
+    assert caught.value.where.startswith(str(machine.stack / "plugins"))
 
 
 def test_choose_azuread_online_installs_the_real_one(machine: _Machine) -> None:
@@ -180,7 +202,7 @@ def test_choose_azuread_stack_moved_out_of_the_emulator_is_refused(machine: _Mac
 
 def test_choose_azuread_standin_on_path_outside_the_emulator_is_refused(machine: _Machine) -> None:
     machine.install()
-    path = f"{machine.project / 'orgcal' / 'provider' / 'azuread'}:/usr/bin:/bin"
+    path = f"{write_standin(machine.path / 'another')}:/usr/bin:/bin"
     with pytest.raises(CloudMismatch, match="on PATH and would be used"):
         machine.choose(cloud="public", PATH=path)
 

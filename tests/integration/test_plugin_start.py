@@ -7,24 +7,53 @@ import contextlib
 import os
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import psutil
+import pytest
+import yaml
+
+from orgcal.engine.plugins import ORGCAL_PROGRAM, write_standin
+from orgcal.entra.cloud_guard import AZUREAD_PROGRAM, is_standin
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-PLUGIN = PROJECT_ROOT / "orgcal" / "provider" / "connector" / "pulumi-resource-orgcal"
+OF_OLDER_SHELLS = PROJECT_ROOT / "orgcal" / "provider" / "azuread" / AZUREAD_PROGRAM
 
 
-def test_plugin_started_from_anywhere_says_its_port_and_ends_with_its_engine() -> None:
+def script_of_orgcal() -> Path:
+    """The console script as Pulumi.yaml leads the engine to it."""
+    described = yaml.safe_load((PROJECT_ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    (plugin,) = described["plugins"]["providers"]
+    return PROJECT_ROOT / str(plugin["path"]) / f"pulumi-resource-{plugin['name']}"
+
+
+def programs(folder: Path) -> dict[str, Path]:
+    return {
+        "orgcal": script_of_orgcal(),
+        "stand-in": write_standin(folder / "a 'stack'") / AZUREAD_PROGRAM,
+        "of older shells": OF_OLDER_SHELLS,
+    }
+
+
+@pytest.mark.parametrize("name", ["orgcal", "stand-in", "of older shells"])
+def test_plugin_started_from_anywhere_says_its_port_and_ends_with_its_engine(name: str, tmp_path: Path) -> None:
     """The executable finds its environment by itself; the process that started it stands for the engine."""
     engine = f"""
 import subprocess, sys
-plugin = subprocess.Popen([{str(PLUGIN)!r}, "127.0.0.1:1"], stdout=subprocess.PIPE)
+plugin = subprocess.Popen([{str(programs(tmp_path)[name])!r}, "127.0.0.1:1"], stdout=subprocess.PIPE)
 sys.stdout.write(f"{{plugin.pid}} {{plugin.stdout.readline().decode()}}")
 """
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PATH", "VIRTUAL_ENV")}
     said = subprocess.run(
-        [sys.executable, "-c", engine], cwd="/", env=environ, capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", engine],
+        cwd="/",
+        env={**environ, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     ).stdout.split()
     pid, port = int(said[0]), int(said[1])
     assert port > 0
@@ -33,15 +62,51 @@ sys.stdout.write(f"{{plugin.pid}} {{plugin.stdout.readline().decode()}}")
     assert not psutil.pid_exists(pid)
 
 
-def test_plugin_loads_at_its_start_only_what_it_needs() -> None:
-    """Every pulumi command pays for the start: HTTP and cryptography load with the first call that needs them."""
+def test_only_our_own_plugin_is_a_console_script() -> None:
+    """A stand-in in a virtual environment that is on PATH would take the real plugin's place on every stack."""
+    declared = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+
+    assert [name for name in declared if name.startswith("pulumi-")] == [ORGCAL_PROGRAM]
+    assert entry_points(group="console_scripts")[ORGCAL_PROGRAM].value == declared[ORGCAL_PROGRAM]
+    assert script_of_orgcal().name == ORGCAL_PROGRAM
+
+
+def test_launchers_of_the_standin_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    launchers = programs(tmp_path)
+
+    assert is_standin(launchers["stand-in"])
+    assert is_standin(launchers["of older shells"])
+    assert not is_standin(launchers["orgcal"])
+    assert not is_standin(tmp_path / "missing")
+
+
+def loaded_by(script: str) -> set[str]:
+    """Modules that a Python with this checkout has loaded after `script`."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "import orgcal.provider.connector.__main__, sys; print(sorted(sys.modules))"],
+        [sys.executable, "-P", "-c", f"{script}; import sys; print(sorted(sys.modules))"],
         env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
         capture_output=True,
         text=True,
         check=True,
         timeout=30,
     )
-    loaded = set(ast.literal_eval(done.stdout))
-    assert loaded.isdisjoint({"requests", "cryptography", "pydantic", "msal", "starlette", "sqlalchemy"})
+    return set(ast.literal_eval(done.stdout))
+
+
+@pytest.mark.parametrize("plugin", ["connector", "azuread"])
+def test_plugin_loads_at_its_start_only_what_it_needs(plugin: str) -> None:
+    """Every pulumi command pays for the start: HTTP and cryptography load with the first call that needs them."""
+    loaded = loaded_by(f"import orgcal.provider.{plugin}.__main__")
+
+    heavy = {"cryptography", "pydantic", "msal", "starlette", "sqlalchemy", "pulumi", "opentelemetry", "dill"}
+    assert loaded.isdisjoint(heavy | ({"requests"} if plugin == "connector" else set()))
+    assert "pulumi.runtime.proto" in loaded
+
+
+def test_sdk_that_is_loaded_after_the_messages_is_whole() -> None:
+    loaded = loaded_by(
+        "from orgcal.provider._messages import provider_pb2; import pulumi; from pulumi.runtime import proto; "
+        "assert proto.provider_pb2 is provider_pb2; pulumi.CustomResource"
+    )
+
+    assert {"pulumi.automation", "pulumi.runtime.rpc"} <= loaded

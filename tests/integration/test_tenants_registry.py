@@ -358,6 +358,16 @@ def test_registry_address_may_be_written_as_providers_do(server: PostgresqlServe
     registry.close()
 
 
+def test_registry_on_postgresql_without_its_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(UsageError, match="the driver for PostgreSQL is not installed") as refused:
+        database.open_database(f"postgresql://orgcal:{PASSWORD}@db.example/registry")
+
+    assert refused.value.repair == "pip install 'orgcal[postgresql]'"
+    assert PASSWORD not in str(refused.value)
+
+
 def test_name_longer_than_a_database_keeps_is_refused_by_both(registry: Registry) -> None:
     with pytest.raises(UsageError, match="201 characters"):
         registry.add(CONTOSO, "x" * 201)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from orgcal.engine.find import Engine
 from orgcal.engine.plugins import PLUGIN_VARIABLE, installed_azuread
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
-from orgcal.entra.cloud_guard import azuread_on_path
+from orgcal.entra.cloud_guard import azuread_on_path, is_standin
 
 REAL_TIME_FACTOR = 4
 """How much longer a test may take with the real plugin, which polls each deletion until it is sure: a destroy of stack
@@ -46,8 +46,8 @@ def why_not_real(engine: Engine, environ: Mapping[str, str], system: str = sys.p
     if system == "darwin":
         return "on macOS stacks of the emulator always use the azuread stand-in"
     on_path = azuread_on_path(environ)
-    if on_path and on_path.resolve().parent.parts[-2:] == ("provider", "azuread"):
-        return f'the azuread stand-in is first on PATH ({on_path}): eval "$(.venv/bin/orgcal env --unset)"'
+    if on_path and is_standin(on_path):
+        return f'the azuread stand-in is first on PATH ({on_path}): eval "$(orgcal env --unset)"'
     if on_path or installed_azuread(engine, environ):
         return ""
     install = f"pulumi plugin install resource azuread {AZUREAD_PLUGIN_VERSION}"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orgcal import __version__
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 UNKNOWN_MARKER = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
@@ -36,7 +38,7 @@ class PulumiProject:
 
     def __post_init__(self) -> None:
         (self.folder / "state").mkdir(parents=True)
-        plugin = {"name": "orgcal", "path": str(PROJECT_ROOT / "orgcal" / "provider" / "connector"), "version": "0.1.0"}
+        plugin = {"name": "orgcal", "path": str(PROJECT_ROOT / ".venv" / "bin"), "version": __version__}
         described = {"name": "trial", "runtime": {"name": "python"}, "plugins": {"providers": [plugin]}}
         (self.folder / "Pulumi.yaml").write_text(json.dumps(described))
         (self.folder / "passphrase").write_text("trial")

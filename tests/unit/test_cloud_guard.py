@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.engine.plugins import _refuse_standin
+from orgcal.engine.plugins import _refuse_standin, write_standin
 from orgcal.entra.cloud_guard import AZUREAD_PROGRAM, refuse_other_cloud
 from orgcal.entra.clouds import load_endpoints
 from orgcal.errors import CloudMismatch
@@ -57,13 +57,10 @@ def test_variables_of_the_stacks_own_cloud_are_taken(surroundings: StackEnvironm
 
 
 @pytest.mark.parametrize("linked", [False, True], ids=["in place", "linked"])
-def test_standin_of_any_checkout_on_path_is_refused_by_program_plugin_choice_and_doctor(
+def test_standin_of_any_project_on_path_is_refused_by_program_plugin_choice_and_doctor(
     surroundings: StackEnvironment, tmp_path: Path, linked: bool
 ) -> None:
-    program = tmp_path / "elsewhere" / "orgcal" / "provider" / "azuread" / AZUREAD_PROGRAM
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    program = write_standin(tmp_path / "elsewhere") / AZUREAD_PROGRAM
     if linked:
         (tmp_path / AZUREAD_PROGRAM).symlink_to(program)
     environ = {"PATH": f"/usr/bin:{tmp_path if linked else program.parent}"}

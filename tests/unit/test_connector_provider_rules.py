@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orgcal_emulator
 import pytest
 import yaml
 from cryptography import x509
@@ -195,13 +196,22 @@ def test_import_id_that_names_nothing_is_refused(given: str) -> None:
         naming.parse_id(given, {})
 
 
-def test_version_is_the_same_wherever_it_is_written() -> None:
+def test_version_of_both_distributions_is_the_one_in_their_packages() -> None:
     root = Path(__file__).resolve().parents[2]
     project = yaml.safe_load((root / "Pulumi.yaml").read_text())
-    plugins = {plugin["name"]: plugin for plugin in project["plugins"]["providers"]}
-    distribution = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    assert plugins["orgcal"].get("version", __version__) == distribution["version"] == __version__
+    declared = tomllib.loads((root / "pyproject.toml").read_text())
+    of_emulator = tomllib.loads((root / "emulator" / "pyproject.toml").read_text())
+    assert all("version" not in plugin for plugin in project["plugins"]["providers"])
+    assert declared["tool"]["hatch"]["version"] == {"path": "orgcal/__init__.py"}
+    assert of_emulator["tool"]["hatch"]["version"] == {"path": "orgcal_emulator/__init__.py"}
     assert f"orgcal/{__version__}" == USER_AGENT
+
+
+def test_extra_emulator_pins_the_emulator_of_the_same_release() -> None:
+    root = Path(__file__).resolve().parents[2]
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert declared["emulator"] == [f"orgcal-emulator=={orgcal_emulator.__version__}"]
+    assert orgcal_emulator.__version__ == __version__
 
 
 def test_connector_check_text_longer_than_the_platform_takes_is_refused() -> None:

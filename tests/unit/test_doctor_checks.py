@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from orgcal.cli.doctor import as_lines, as_object
+from orgcal.engine.plugins import write_standin
 from orgcal.errors import EngineError
 from orgcal.operations.doctor import DoctorCheck, check_language_host, check_python, checked
 from orgcal.operations.doctor_stack import check_backend, check_cloud, check_emulator, check_trust
@@ -186,8 +187,8 @@ def test_check_cloud_emulator_variables_in_a_real_cloud_are_told(surroundings: S
     assert "--unset" in finding.repair
 
 
-def test_check_cloud_standin_on_path_in_a_real_cloud_is_told(surroundings: StackEnvironment) -> None:
-    path = os.pathsep.join(["/usr/bin", str(ROOT / "orgcal" / "provider" / "azuread")])
+def test_check_cloud_standin_on_path_in_a_real_cloud_is_told(surroundings: StackEnvironment, tmp_path: Path) -> None:
+    path = os.pathsep.join(["/usr/bin", str(write_standin(tmp_path))])
     assert not checked("cloud", lambda: check_cloud(surroundings, "", {"PATH": path})).ok
 
 

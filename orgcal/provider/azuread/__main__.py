@@ -1,4 +1,4 @@
-"""`python -P -m orgcal.provider.azuread ENGINE_ADDRESS`: started by the engine through `pulumi-resource-azuread`."""
+"""`python -P -m orgcal.provider.azuread ENGINE_ADDRESS`: started by the engine through the launcher of a stack."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _endpoints(settings: Settings, session: requests.Session) -> CloudEndpoints:
         raise Unreachable(
             "the emulator's certificate is not trusted",
             where=settings.metadata_host,
-            repair='set SSL_CERT_FILE to the emulator\'s authority: eval "$(.venv/bin/orgcal env)"',
+            repair='set SSL_CERT_FILE to the emulator\'s authority: eval "$(orgcal env)"',
         ) from error
     except requests.exceptions.TooManyRedirects as error:
         raise Unreachable("the metadata answer leads to another address, which is not followed", where=url) from error
@@ -113,7 +113,7 @@ def _endpoints(settings: Settings, session: requests.Session) -> CloudEndpoints:
         raise Unreachable(
             f"the emulator does not answer ({type(error).__name__})",
             where=settings.metadata_host,
-            repair=".venv/bin/orgcal emulator start",
+            repair="orgcal emulator start",
         ) from error
     if response.status_code != 200:
         raise Unreachable(f"the emulator's metadata answers {response.status_code}", where=url)

@@ -1,4 +1,4 @@
-"""`python -P -m orgcal.provider.connector ENGINE_ADDRESS`: started by the engine through `pulumi-resource-orgcal`."""
+"""The console script `pulumi-resource-orgcal ENGINE_ADDRESS`, which the engine starts."""
 
 from __future__ import annotations
 
