@@ -39,11 +39,11 @@ class GitFolder:
 
     def tracked(self, names: Sequence[str]) -> frozenset[str]:
         """Those of these files of the project that git tracks."""
-        return frozenset(filter(None, self._git("ls-files", "-z", "--", *names).split("\0")))
+        return frozenset(self._git("ls-files", "--", *names).splitlines()) if names else frozenset()
 
     def ignored(self, names: Sequence[str]) -> frozenset[str]:
         """Those of these files of the project that git ignores, so that only `git add --force` adds them."""
-        return frozenset(filter(None, self._git("check-ignore", "-z", "--", *names, fine=(0, 1)).split("\0")))
+        return frozenset(self._git("check-ignore", "--", *names, fine=(0, 1)).splitlines()) if names else frozenset()
 
     def remotes(self) -> dict[str, str]:
         """Addresses of the remotes, by name; passwords that stand in them included."""
@@ -86,14 +86,14 @@ def folder_slug(path: str) -> str:
     if len(slug) <= _LONGEST_SLUG and all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
         return slug
     readable = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[: _LONGEST_SLUG - 9].rstrip("-")
-    return f"{readable}-{hashlib.sha256(path.encode()).hexdigest()[:8]}".lstrip("-")
+    return f"{readable}-{hashlib.sha256(path.encode(errors='surrogateescape')).hexdigest()[:8]}".lstrip("-")
 
 
 def _run_git(folder: Path, environ: Mapping[str, str], words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in environ.items() if name not in _ELSEWHERE}
     try:
         return subprocess.run(
-            ["git", *words],
+            ["git", "-c", "core.quotePath=false", *words],
             cwd=folder,
             env={**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
