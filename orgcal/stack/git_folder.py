@@ -86,7 +86,8 @@ def folder_slug(path: str) -> str:
     if len(slug) <= _LONGEST_SLUG and all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
         return slug
     readable = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[: _LONGEST_SLUG - 9].rstrip("-")
-    return f"{readable}-{hashlib.sha256(path.encode(errors='surrogateescape')).hexdigest()[:8]}".lstrip("-")
+    digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{readable}-{digest}".lstrip("-")
 
 
 def _run_git(folder: Path, environ: Mapping[str, str], words: Sequence[str]) -> subprocess.CompletedProcess[str]:

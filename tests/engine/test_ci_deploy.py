@@ -366,7 +366,8 @@ def in_git(place: Place) -> Callable[..., Ran]:
     git("add", "-A", ".")
     git("add", "--force", "Pulumi.try.yaml")
     git("commit", "-q", "-m", "As it is deployed")
-    git("init", "-q", "--bare", "../home/acme/calendar-app.git")
-    git("remote", "add", "origin", "../home/acme/calendar-app.git")
+    remote = str(place.checkout.home / "acme" / "calendar-app.git")
+    git("init", "-q", "--bare", remote)
+    git("remote", "add", "origin", remote)
     git("push", "-q", "--set-upstream", "origin", "main")
     return git
