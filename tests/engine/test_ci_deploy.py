@@ -237,6 +237,22 @@ def test_dry_run_reads_the_tenant_and_changes_nothing_anywhere(place: Place) -> 
         assert PASSWORD not in ran.text
 
 
+def test_print_says_first_that_it_makes_identities_and_leaves_github_alone(place: Place) -> None:
+    named = ["--repo", github.FULL_NAME, "--owner-id", str(github.OWNER_ID), "--repo-id", str(github.REPOSITORY_ID)]
+    writes = len(place.server.writes())
+
+    printed = place.setup("--print", "--branch", "trunk", *named)
+    both = place.setup("--print", "--dry-run")
+
+    assert printed.code == 0, printed.text
+    assert printed.out.startswith("--print makes identities in the home tenant and writes the workflow files")
+    assert f"gh variable set ARM_CLIENT_ID --repo {github.FULL_NAME} --env {PRODUCTION} " in printed.out
+    assert PASSWORD not in printed.text
+    assert len(place.server.writes()) == writes
+    assert both.code == 2
+    assert "leave one of the two out" in both.err
+
+
 def test_generic_setup_prints_the_jobs_for_any_runner(place: Place) -> None:
     words = ["ci", "setup", "generic", *SETUP[7:15], "--issuer", "https://ci.example", "--subject", "job-1"]
 
