@@ -156,9 +156,8 @@ def _set_up_generic(
     from orgcal.ci.setup import set_up_generic
     from orgcal.ci.texts import plan_lines, setup_lines
     from orgcal.cli.progress import StepPrinter
-    from orgcal.stack.git_folder import find_git_folder
 
-    git = find_git_folder(opened.project_dir, os.environ)
+    git = _git_folder(opened.project_dir)
     installation = read_installation(opened.project_dir)
     tenant_id = facts.tenant_id
     if dry_run:
@@ -219,14 +218,13 @@ def preview(
     from dataclasses import asdict
 
     from orgcal.ci.preview import as_markdown
-    from orgcal.stack.git_folder import find_git_folder
     from orgcal.stack.preview_redacted import preview_without_secrets
 
     opened = open_stack(stack)
     opened.choose_plugin()
     opened.environment.running_endpoints()
     result = preview_without_secrets(opened)
-    git = find_git_folder(opened.project_dir, os.environ)
+    git = _git_folder(opened.project_dir)
     text = as_markdown(stack, result, git.path if git else "")
     if output is not None:
         output.write_text(text, encoding="utf-8")
@@ -264,6 +262,16 @@ def _require(options: dict[str, str]) -> None:
             where="orgcal ci setup",
             repair="orgcal ci setup --help; docs/ci.md says what to choose",
         )
+
+
+def _git_folder(project_dir: Path) -> GitFolder | None:
+    """Where the project lies in its repository; None where git, which a runner may lack, cannot tell."""
+    from orgcal.stack.git_folder import find_git_folder
+
+    try:
+        return find_git_folder(project_dir, os.environ)
+    except UsageError:
+        return None
 
 
 def _summarise(text: str) -> None:
