@@ -157,7 +157,7 @@ def _to_commit(stack_file: str, git: GitFolder | None, workflows: Path | None) -
     """What CI needs in the repository and git does not track yet."""
     if git is None:
         return [f"CI needs the project's folder in its repository, {stack_file} included"], []
-    names = ("Pulumi.yaml", "__main__.py", "requirements.txt", stack_file)
+    names = ("Pulumi.yaml", "__main__.py", "requirements.txt", "requirements.lock", stack_file)
     present = [name for name in names if (git.project / name).exists()]
     missing = [name for name in present if name not in git.tracked(present)]
     ignored = [name for name in missing if name in git.ignored(missing)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from orgcal.ci.dry_run import SetupPlan
 from orgcal.ci.roles import RIGHTS
@@ -23,7 +23,8 @@ def setup_lines(outcome: CiSetupResult) -> Iterator[str]:
         for subject in identity.subjects:
             yield f"  accepts tokens of {subject}"
     yield from outcome.changes or ("nothing to change",)
-    yield from _left(outcome.notes, outcome.commands)
+    yield from _listed("left to you:", (f"- {note}" for note in outcome.notes))
+    yield from _listed("commands:", outcome.commands)
 
 
 def plan_lines(planned: SetupPlan) -> Iterator[str]:
@@ -48,17 +49,17 @@ def plan_lines(planned: SetupPlan) -> Iterator[str]:
     if planned.files:
         yield "files:"
     yield from (f"  {name}  {state}" for name, state in planned.files.items())
-    yield from _left(planned.notes, planned.commands)
+    yield from _listed("notes:", (f"- {note}" for note in planned.notes))
+    yield from _listed("commands for you afterwards:", planned.commands)
 
 
 def _rights(permissions: Sequence[str]) -> Iterator[str]:
     yield from (f"  {permission}: it may {RIGHTS[permission]}" for permission in permissions)
 
 
-def _left(notes: Sequence[str], commands: Sequence[str]) -> Iterator[str]:
-    if notes:
-        yield "left to you:"
-        yield from (f"  - {note}" for note in notes)
-    if commands:
-        yield "commands:"
-        yield from (f"  {command}" for command in commands)
+def _listed(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """The lines below their title; nothing where there is none."""
+    for number, line in enumerate(lines):
+        if number == 0:
+            yield title
+        yield f"  {line}"
