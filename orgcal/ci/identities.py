@@ -1,4 +1,7 @@
-"""Runs the program in `provisioning/ci_identity/`: the identities that CI acts as."""
+"""Runs the program `provisioning.ci_identity`: the identities that CI acts as.
+
+Its Pulumi project is written into the own directory of the stack that CI deploys, since the package may be read-only.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,19 @@ from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
 from orgcal.stack.runner import OnStep, StackRunner
 
+_FOLDER = "ci"
+_PROJECT_FILES = {
+    "Pulumi.yaml": f"""\
+name: {IDENTITY_PROJECT}
+description: The identities that CI deploys and previews with, and whose tokens they accept; no secret anywhere.
+runtime: python
+""",
+    "__main__.py": """\
+import runpy
+
+runpy.run_module("provisioning.ci_identity", run_name="__main__")
+""",
+}
 _OURS = ("github-", "oidc-")
 """Beginnings of the names of federated credentials that this program makes."""
 
@@ -68,9 +84,11 @@ class IdentityProgram:
         self._cloud = deployed.cloud
         self._tenant_id = tenant_id
         self._stack = stack
-        self._folder = deployed.project_dir / "provisioning" / "ci_identity"
+        self._folder = deployed.stack_dir / _FOLDER
         self._guarded = self._cloud != "emulator"
-        self.tag = deployment_tag(IDENTITY_PROJECT, stack)
+        self.tag = identity_tag(stack)
+        for name, text in _PROJECT_FILES.items():
+            write_whole(self._folder / name, text)
         of_deployed = deployed.engine_environment(plugin=True)
         environment = dataclasses.replace(
             of_deployed,
@@ -146,7 +164,12 @@ class IdentityProgram:
         config = {"orgcal:entra": entra, "orgcal:grant": grant, "orgcal:identities": identities}
         after = {**(before or {}), "config": config}
         if after != before:
-            write_whole(path.resolve(), yaml.safe_dump(after, sort_keys=False, allow_unicode=True), private=False)
+            write_whole(path, yaml.safe_dump(after, sort_keys=False, allow_unicode=True))
+
+
+def identity_tag(stack: str) -> str:
+    """The tag on what the identities' stack of this name has made; its role after a colon is another."""
+    return deployment_tag(IDENTITY_PROJECT, stack)
 
 
 def check_room(graph: GraphClient, tag: str, trusts: Mapping[str, Sequence[Trust]]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orgcal.ci.backends import Backends, Cloud
 from orgcal.ci.identities import CiIdentities, consent_commands
@@ -12,6 +14,7 @@ from orgcal.ci.roles import Role
 from orgcal.platforms import read_platform
 from orgcal.platforms.rest import segment
 from orgcal.settings import StackFile, settings_of
+from orgcal.stack.git_folder import GitFolder
 
 REGISTRY_SECRET = "ORGCAL_REGISTRY_URL"  # noqa: S105  # a name
 REGISTRY_VARIABLE = "ORGCAL_REGISTRY"
@@ -119,11 +122,13 @@ def gh_commands(
 
 
 def left_to_a_person(
-    facts: StackFacts, places: Backends, made: CiIdentities, *, files: Sequence[str]
+    facts: StackFacts, places: Backends, made: CiIdentities, git: GitFolder | None, *, workflows: Path | None = None
 ) -> tuple[list[str], list[str]]:
-    """Notes, and commands, for what no operator of this program may or should decide.
+    """Notes, and commands to be run in the project's folder, for what this program may not or should not decide.
 
-    `files` have to be committed besides the stack's file.
+    Args:
+        git: the project's folder in its repository; None where it lies in none.
+        workflows: their folder, to be committed; None where there are none.
     """
     notes, commands = [], consent_commands(list(made.identities.values()))
     if commands:
@@ -142,10 +147,25 @@ def left_to_a_person(
         notes.append("the stack's secrets are not encrypted by that provider yet; of these two, the one that fits")
         commands.append(f"pulumi stack init {stack} --secrets-provider {provider}")
         commands.append(f"pulumi stack change-secrets-provider --stack {stack} {provider}")
-    notes.append(f"git ignores stack files here, and CI needs Pulumi.{facts.stack}.yaml in the repository")
-    commands.append(shlex.join(["git", "add", "--force", f"Pulumi.{facts.stack}.yaml", *files]))
+    commit_notes, commit_commands = _to_commit(f"Pulumi.{facts.stack}.yaml", git, workflows)
+    notes, commands = [*notes, *commit_notes], [*commands, *commit_commands]
     cloud_notes, cloud_commands = _cloud_access(places.clouds, made)
     return [*notes, *cloud_notes], [*commands, *cloud_commands]
+
+
+def _to_commit(stack_file: str, git: GitFolder | None, workflows: Path | None) -> tuple[list[str], list[str]]:
+    """What CI needs in the repository and git does not track yet."""
+    if git is None:
+        return [f"CI needs the project's folder in its repository, {stack_file} included"], []
+    names = ("Pulumi.yaml", "__main__.py", "requirements.txt", "requirements.lock", stack_file)
+    present = [name for name in names if (git.project / name).exists()]
+    missing = [name for name in present if name not in git.tracked(present)]
+    ignored = [name for name in missing if name in git.ignored(missing)]
+    notes = [f"git ignores {name}, and CI needs it in the repository" for name in ignored]
+    added = [*missing, *([os.path.relpath(workflows, git.project)] if workflows else [])]
+    if not added:
+        return notes, []
+    return notes, [shlex.join(["git", "add", *(["--force"] if ignored else []), *added])]
 
 
 def _cloud_access(clouds: Sequence[Cloud], made: CiIdentities) -> tuple[list[str], list[str]]:

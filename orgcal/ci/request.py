@@ -1,14 +1,17 @@
-"""What was asked for: a repository's environment that is to deploy a stack."""
+"""What was asked for: a repository's environment, or a runner's subjects, that are to deploy a stack."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orgcal.ci.backends import Backends, check_backend
 from orgcal.ci.github import Repository
+from orgcal.ci.plan import StackFacts
 from orgcal.ci.roles import Role, check_environment, check_number, check_repository, roles_of
-from orgcal.entra.home.federation import Trust, github_trusts, refuse_unfit
+from orgcal.entra.home.federation import Trust, github_trusts, other_trusts, refuse_unfit
 from orgcal.errors import UsageError
+from orgcal.stack.git_folder import GitFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class SetupRequest:
         record: how a rotation is recorded: `commit` or `pull-request`.
         print_only: tell the commands instead of writing to GitHub.
         pinned: whether the stack looks nothing up in the home tenant.
+        slug: of the project's folder in the repository; empty at its root. `environment` carries it already.
     """
 
     repository: str
@@ -35,6 +39,7 @@ class SetupRequest:
     print_only: bool = False
     force: bool = False
     pinned: bool = False
+    slug: str = ""
 
     def check(self) -> None:
         """Refuse, with UsageError, the first thing that cannot be right, before anybody is asked."""
@@ -61,6 +66,11 @@ class SetupRequest:
         """The identities and their environments."""
         return roles_of(self.environment, ephemeral=bool(self.ephemeral_backend), pinned=self.pinned)
 
+    @property
+    def place(self) -> str:
+        """What the identities are for, as their names tell it."""
+        return f"{self.repository} {self.environment}"
+
     def trusts(self) -> dict[str, tuple[Trust, ...]]:
         """Whose tokens each identity accepts."""
         return {
@@ -69,6 +79,7 @@ class SetupRequest:
                 [environment.name for environment in role.environments],
                 owner_id=self.owner_id,
                 repository_id=self.repository_id,
+                slug=self.slug,
             )
             for role in self.roles
         }
@@ -92,3 +103,43 @@ class SetupRequest:
             repository_id=repository.repository_id,
             branch=self.branch or repository.default_branch,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class GenericRequest:
+    """What was asked for a runner with tokens of its own issuer.
+
+    Attributes:
+        roles: identities that are asked for.
+        trusts: whose tokens each accepts, by role.
+        place: what the identities are for; tells them from those of other stacks.
+        name: the same in their names.
+    """
+
+    roles: tuple[Role, ...]
+    trusts: Mapping[str, tuple[Trust, ...]]
+    place: str
+    name: str
+
+    @classmethod
+    def of(
+        cls, issuer: str, subjects: Mapping[str, Sequence[str]], facts: StackFacts, git: GitFolder | None
+    ) -> GenericRequest:
+        """What was asked for.
+
+        Args:
+            issuer: the tokens' `iss`.
+            subjects: by role, `deploy` and perhaps `preview`.
+            git: where the project lies in its repository; None where it lies in none.
+
+        Raises:
+            UsageError: no subject may deploy, or one is unfit.
+        """
+        trusts = {role: other_trusts(issuer, named) for role, named in subjects.items() if named}
+        if "deploy" not in trusts:
+            raise UsageError("no subject is named whose tokens may deploy", where="--subject")
+        for wanted in trusts.values():
+            refuse_unfit(wanted)
+        roles = tuple(role for role in roles_of("", ephemeral=False, pinned=facts.pinned) if role.name in trusts)
+        inside = f" in {git.path}" if git and git.path else ""
+        return cls(roles, trusts, f"{issuer} {facts.stack}{inside}", f"stack {facts.stack}{inside}")

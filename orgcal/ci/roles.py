@@ -79,6 +79,14 @@ def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tupl
     return (deploy, preview, passing) if ephemeral else (deploy, preview)
 
 
+def environment_of_folder(environment: str, slug: str) -> str:
+    """The environment's name with the slug of the project's folder, so that two projects of a repository share none.
+
+    Unchanged at the root of the repository, where `slug` is empty, and where the name begins with the slug already.
+    """
+    return environment if not slug or environment.startswith(f"{slug}-") else f"{slug}-{environment}"
+
+
 def check_repository(repository: str) -> None:
     """Refuse, with UsageError, what is not `owner/name`."""
     owner, _, name = repository.partition("/")

@@ -10,10 +10,10 @@ from orgcal.ci.backends import Backends
 from orgcal.ci.environments import key_note, look_at_environments, make_environments, set_values
 from orgcal.ci.github import GithubRepository, open_github
 from orgcal.ci.identities import CiIdentities, IdentityProgram
-from orgcal.ci.request import SetupRequest
-from orgcal.ci.roles import identity_stack, roles_of
-from orgcal.entra.home.federation import other_trusts, refuse_unfit
-from orgcal.errors import UsageError
+from orgcal.ci.install import Installation, read_installation
+from orgcal.ci.request import GenericRequest, SetupRequest
+from orgcal.ci.roles import identity_stack
+from orgcal.stack.git_folder import GitFolder
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.runner import OnStep
 
@@ -43,6 +43,7 @@ def set_up_github(
     wanted: SetupRequest,
     facts: plan.StackFacts,
     stack: OpenStack,
+    git: GitFolder,
     environ: Mapping[str, str],
     *,
     platform_key: str = "",
@@ -53,6 +54,7 @@ def set_up_github(
 
     Args:
         wanted: what was asked for; checked here.
+        git: where the project lies in the repository; the workflows are written at its root.
         environ: of the process; GitHub's token is read from it.
         platform_key: of the connector's platform; empty leaves the secret as it is.
 
@@ -60,7 +62,7 @@ def set_up_github(
         OrgcalError: what is wrong, before anything was written; or what failed, and the same command goes on.
     """
     wanted.check()
-    project = stack.project_dir
+    installation = read_installation(stack.project_dir)
     repository = None if wanted.print_only else GithubRepository(open_github(environ), wanted.repository)
     notes: list[str] = []
     looked = None
@@ -71,20 +73,19 @@ def set_up_github(
         repository = GithubRepository(open_github(environ), wanted.repository)
         reviewer_ids = [repository.user_id(login) for login in wanted.reviewers]
         looked = look_at_environments(repository, wanted.roles, reviewed=bool(wanted.reviewers))
-    files = workflows.compare(project, _texts(wanted, facts))
-    workflows.refuse_different(files, project, force=wanted.force)
-    place = f"{wanted.repository} {wanted.environment}"
-    program = IdentityProgram(stack, identity_stack("github", place), facts.tenant_id)
+    files = workflows.compare(git.root, workflow_texts(wanted, facts, installation, git.path))
+    workflows.refuse_different(files, git.root, force=wanted.force)
+    program = IdentityProgram(stack, identity_stack("github", wanted.place), facts.tenant_id)
     changes: list[str] = []
     with stack.home_graph() as graph:
         program.check(graph, wanted.trusts())
         if repository is not None and looked is not None:
             changes += make_environments(repository, wanted.roles, wanted.branch, looked, reviewer_ids)
             notes += looked.notes
-        made = program.bring_up(graph, wanted.roles, place, wanted.trusts(), on_step=on_step, tell=tell)
+        made = program.bring_up(graph, wanted.roles, wanted.place, wanted.trusts(), on_step=on_step, tell=tell)
     changes += [f"identities: {made.changed} resources changed"] if made.changed else []
     values = plan.values_of(wanted.roles, made, wanted.places, wanted.ephemeral_backend, platform_key)
-    left, commands = plan.left_to_a_person(facts, wanted.places, made, files=[str(workflows.FOLDER)])
+    left, commands = plan.left_to_a_person(facts, wanted.places, made, git, workflows=git.root / workflows.FOLDER)
     if repository is None:
         by_hand = plan.gh_commands(
             wanted.repository, wanted.roles, wanted.branch or DEFAULT_BRANCH, wanted.places, values
@@ -96,8 +97,8 @@ def set_up_github(
         if facts.key_variable and not platform_key:
             notes += key_note(repository, wanted.roles, facts.key_variable)
     workflows.write(files)
-    changes += [f"{file.path.relative_to(project)} written" for file in files if file.state != "unchanged"]
-    states = {str(file.path.relative_to(project)): file.state for file in files}
+    states = {str(file.path.relative_to(git.root)): file.state for file in files}
+    changes += [f"{name} written" for name, state in states.items() if state != "unchanged"]
     return CiSetupResult(made, tuple(changes), states, (*notes, *left), tuple(commands))
 
 
@@ -107,32 +108,32 @@ def set_up_generic(
     places: Backends,
     facts: plan.StackFacts,
     stack: OpenStack,
+    git: GitFolder | None,
     *,
     on_step: OnStep | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> CiSetupResult:
-    """Identities for any runner with a token of its own, and what it must be told; raises as `set_up_github` does.
+    """Identities for any runner with a token of its own; raises as `set_up_github` does.
 
     Args:
         issuer: the tokens' `iss`.
         subjects: by role, `deploy` and perhaps `preview`.
+        git: where the project lies in its repository; None where it lies in none.
     """
-    trusts = {role: other_trusts(issuer, named) for role, named in subjects.items() if named}
-    if "deploy" not in trusts:
-        raise UsageError("no subject is named whose tokens may deploy", where="--subject")
-    for wanted in trusts.values():
-        refuse_unfit(wanted)
-    roles = [role for role in roles_of("", ephemeral=False, pinned=facts.pinned) if role.name in trusts]
-    program = IdentityProgram(stack, identity_stack("generic", f"{issuer} {facts.stack}"), facts.tenant_id)
+    wanted = GenericRequest.of(issuer, subjects, facts, git)
+    program = IdentityProgram(stack, identity_stack("generic", wanted.place), facts.tenant_id)
     with stack.home_graph() as graph:
-        program.check(graph, trusts)
-        made = program.bring_up(graph, roles, f"stack {facts.stack}", trusts, on_step=on_step, tell=tell)
+        program.check(graph, wanted.trusts)
+        made = program.bring_up(graph, wanted.roles, wanted.name, wanted.trusts, on_step=on_step, tell=tell)
     changes = (f"identities: {made.changed} resources changed",) if made.changed else ()
-    notes, commands = plan.left_to_a_person(facts, places, made, files=[])
+    notes, commands = plan.left_to_a_person(facts, places, made, git)
     return CiSetupResult(made, changes, {}, tuple(notes), tuple(commands))
 
 
-def _texts(wanted: SetupRequest, facts: plan.StackFacts) -> dict[str, str]:
+def workflow_texts(
+    wanted: SetupRequest, facts: plan.StackFacts, installation: Installation, folder: str
+) -> dict[str, str]:
+    """The workflows of a set-up by file name; raises as `workflows.render` does."""
     names = {"deploy": wanted.environment} | {
         environment.name.removeprefix(f"{wanted.environment}-"): environment.name
         for role in wanted.roles
@@ -149,5 +150,7 @@ def _texts(wanted: SetupRequest, facts: plan.StackFacts) -> dict[str, str]:
             "key_variable": facts.key_variable,
             "record": wanted.record,
         },
+        installation,
+        folder,
         ephemeral=bool(wanted.ephemeral_backend),
     )

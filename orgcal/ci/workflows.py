@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 import jinja2
 
 from orgcal.ci.action_versions import PINS
+from orgcal.ci.install import ENSURE_ENGINE, Installation
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole
+from orgcal.stack.git_folder import folder_slug
 
 FOLDER = Path(".github") / "workflows"
-_ALWAYS = ("orgcal-pull-request.yml", "orgcal-deploy.yml", "orgcal-nightly.yml", "orgcal-rotate.yml")
-_EPHEMERAL = "orgcal-ephemeral.yml"
+_ALWAYS = ("pull-request", "deploy", "nightly", "rotate")
+_EPHEMERAL = "ephemeral"
 _SHOWN_LINES = 60
 
 
@@ -36,12 +39,20 @@ class WorkflowFile:
         return "unchanged" if self.present == self.text else "different"
 
 
-def render(facts: Mapping[str, Any], *, ephemeral: bool) -> dict[str, str]:
-    """The workflows by file name; `ephemeral` says whether pull requests get stacks of their own.
+def render(facts: Mapping[str, Any], installation: Installation, folder: str, *, ephemeral: bool) -> dict[str, str]:
+    """The workflows by file name.
 
-    Facts are what the templates name: `stack`, `branch`, `environments` by role and number, `clouds`, `key_variable`,
-    `record`.
+    Args:
+        facts: what the templates name: `stack`, `branch`, `environments` by role, `clouds`, `state_clouds`,
+            `key_variable`, `record`.
+        installation: how a job installs the project.
+        folder: the project's path in its repository; empty at the root, where names do not carry it.
+        ephemeral: whether pull requests get stacks of their own.
+
+    Raises:
+        UsageError: a workflow cannot name the folder.
     """
+    _refuse_pattern(folder)
     # GitHub's own expressions are `${{ }}`, so ours look different.
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("orgcal.ci"),
@@ -57,16 +68,49 @@ def render(facts: Mapping[str, Any], *, ephemeral: bool) -> dict[str, str]:
         comment_start_string="[#",
         comment_end_string="#]",
     )
-    environment.globals["pins"] = PINS
-    names = [*_ALWAYS, *([_EPHEMERAL] if ephemeral else [])]
-    return {name: environment.get_template(f"{name}.j2").render(ephemeral=ephemeral, **facts) for name in names}
+    prefix = f"orgcal-{folder_slug(folder)}" if folder else "orgcal"
+    environment.globals |= {
+        "pins": PINS,
+        "engine": True,
+        "ephemeral": ephemeral,
+        "prefix": prefix,
+        "folder": folder,
+        "in_folder": f" ({folder})" if folder else "",
+        "inside": f"{folder}/" if folder else "",
+        "artifact": prefix.replace("orgcal", "verification", 1),
+        "install": installation.commands,
+        "ensure_engine": ENSURE_ENGINE,
+        "engine_version": installation.engine_version,
+        "lock_files": _listed(folder, installation.lock),
+        "engine_files": _listed(folder, installation.lock, *installation.engine_inputs),
+    }
+    names = {name: f"{prefix}-{name}.yml" for name in (*_ALWAYS, *([_EPHEMERAL] if ephemeral else []))}
+    return {
+        file: environment.get_template(f"orgcal-{name}.yml.j2").render(file=file, **facts)
+        for name, file in names.items()
+    }
 
 
-def compare(project_dir: Path, texts: Mapping[str, str]) -> list[WorkflowFile]:
-    """What writing them would do; raises UsageError where a file that is there cannot be read."""
+def _refuse_pattern(folder: str) -> None:
+    """GitHub reads folders in `paths` and `hashFiles` as patterns, so only letters that are none of a pattern fit."""
+    if folder and not re.fullmatch(r"[\w./@ -]+", folder):
+        raise UsageError(
+            f"workflows cannot name the project's folder {folder!r}",
+            where="orgcal ci setup github",
+            repair="rename it: letters, digits, spaces and . _ @ - are fine",
+        )
+
+
+def _listed(folder: str, *files: str) -> str:
+    """Arguments of GitHub's `hashFiles`, which counts from the top of the repository."""
+    return ", ".join(f"'{folder}/{file}'" if folder else f"'{file}'" for file in files)
+
+
+def compare(root: Path, texts: Mapping[str, str]) -> list[WorkflowFile]:
+    """What writing them below `root` would do; raises UsageError where a file that is there cannot be read."""
     files = []
     for name, text in texts.items():
-        path = project_dir / FOLDER / name
+        path = root / FOLDER / name
         try:
             present = path.read_text(encoding="utf-8") if path.exists() else None
         except (OSError, UnicodeDecodeError) as error:
@@ -75,12 +119,12 @@ def compare(project_dir: Path, texts: Mapping[str, str]) -> list[WorkflowFile]:
     return files
 
 
-def refuse_different(files: Sequence[WorkflowFile], project_dir: Path, *, force: bool) -> None:
-    """Refuse, with UsageError, to overwrite what somebody else wrote, and show how it differs."""
+def refuse_different(files: Sequence[WorkflowFile], root: Path, *, force: bool) -> None:
+    """Refuse, with UsageError, to overwrite what somebody else wrote below `root`, and show how it differs."""
     changed = [file for file in files if file.state == "different"]
     if not changed or force:
         return
-    names, lines = [str(file.path.relative_to(project_dir)) for file in changed], list[str]()
+    names, lines = [str(file.path.relative_to(root)) for file in changed], list[str]()
     for name, file in zip(names, changed, strict=True):
         before, after = (file.present or "").splitlines(), file.text.splitlines()
         lines += difflib.unified_diff(before, after, f"{name} (there)", f"{name} (wanted)", lineterm="", n=1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -15,7 +14,13 @@ from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lin
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
+    from orgcal.ci.backends import Backends
+    from orgcal.ci.dry_run import SetupPlan
+    from orgcal.ci.plan import StackFacts
+    from orgcal.ci.request import SetupRequest
     from orgcal.ci.setup import CiSetupResult
+    from orgcal.stack.git_folder import GitFolder
+    from orgcal.stack.open_stack import OpenStack
 
 app = typer.Typer(help="CI without a stored secret: set it up, and what its jobs run.", no_args_is_help=True)
 
@@ -49,69 +54,138 @@ def setup(
     preview_subject: Annotated[
         list[str] | None, typer.Option(help="generic: subject that only previews; repeatable.")
     ] = None,
-    print_only: Annotated[bool, typer.Option("--print", help="Print gh commands, write nothing to GitHub.")] = False,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Make identities and files, print gh commands for the rest.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and change nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write workflows and secrets anew.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the identities that CI acts as, set its environments up, and write its workflows."""
-    from dataclasses import asdict
-
     from orgcal.ci.backends import check_places, read_password
+    from orgcal.ci.place import place_in_repository
     from orgcal.ci.plan import stack_facts
     from orgcal.ci.request import SetupRequest
-    from orgcal.ci.setup import set_up_generic, set_up_github
-    from orgcal.cli.progress import StepPrinter
-    from orgcal.platforms.rest import read_key_file
+    from orgcal.ci.roles import check_repository, environment_of_folder
     from orgcal.settings import load_stack_file
 
     chosen = _kind(kind, kind_option)
     _require({"--stack": stack, "--backend": backend, "--secrets-provider": secrets_provider, "--registry": registry})
     if record not in ("commit", "pull-request"):
         raise UsageError(f"found {record!r}, expected commit or pull-request", where="--record")
+    if dry_run and print_only:
+        raise UsageError("--print makes identities and --dry-run makes nothing", repair="leave one of the two out")
     places = check_places(backend, secrets_provider, registry, read_password(registry_password_file, os.environ))
     opened = open_stack(stack)
     facts = stack_facts(load_stack_file(opened.project_dir, stack))
-    key = facts.key_variable
-    wanted = None
-    if chosen == "github":
-        _require({"--repo": repo, "--environment": environment})
-        if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
-            raise UsageError(f"found {branch!r}, expected the name of a branch", where="--branch")
-        wanted = SetupRequest(
-            repository=repo,
-            environment=environment,
-            places=places,
-            owner_id=owner_id,
-            repository_id=repo_id,
-            branch=branch,
-            reviewers=tuple(reviewer or ()),
-            ephemeral_backend=ephemeral_backend,
-            record=record,
-            print_only=print_only,
-            force=force,
-            pinned=facts.pinned,
-        )
-        wanted.check()
-    else:
+    if chosen == "generic":
         _require({"--issuer": issuer})
+        subjects = {"deploy": subject or [], "preview": preview_subject or []}
+        _set_up_generic(issuer, subjects, places, facts, opened, record, dry_run=dry_run, as_json=as_json)
+        return
+    _require({"--repo": repo, "--environment": environment})
+    if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
+        raise UsageError(f"found {branch!r}, expected the name of a branch", where="--branch")
+    check_repository(repo)
+    git = place_in_repository(opened.project_dir, repo, os.environ)
+    wanted = SetupRequest(
+        repository=repo,
+        environment=environment_of_folder(environment, git.slug),
+        places=places,
+        owner_id=owner_id,
+        repository_id=repo_id,
+        branch=branch,
+        reviewers=tuple(reviewer or ()),
+        ephemeral_backend=ephemeral_backend,
+        record=record,
+        print_only=print_only,
+        force=force,
+        pinned=facts.pinned,
+        slug=git.slug,
+    )
+    wanted.check()
+    _set_up_github(wanted, facts, opened, git, dry_run=dry_run, as_json=as_json)
+
+
+def _set_up_github(
+    wanted: SetupRequest, facts: StackFacts, opened: OpenStack, git: GitFolder, *, dry_run: bool, as_json: bool
+) -> None:
+    from orgcal.ci.dry_run import plan_github
+    from orgcal.ci.setup import set_up_github
+    from orgcal.ci.texts import PRINT_MAKES, plan_lines, setup_lines
+    from orgcal.cli.progress import StepPrinter
+    from orgcal.platforms.rest import read_key_file
+
+    key = facts.key_variable
+    platform_key = read_key_file(os.environ, key) if os.environ.get(key) else ""
+    if dry_run:
+        planned = plan_github(wanted, facts, opened, git, os.environ, platform_key=platform_key)
+        print_result(_plan_json(planned), plan_lines(planned), as_json=as_json)
+        return
     tell = progress_lines(as_json)
+    if wanted.print_only:
+        tell(PRINT_MAKES)
     opened.choose_plugin(tell)
     opened.environment.running_endpoints()
     with StepPrinter(quiet=as_json) as printer:
-        if wanted is not None:
-            outcome = set_up_github(
-                wanted,
-                facts,
-                opened,
-                opened.environ,
-                platform_key=read_key_file(os.environ, key) if os.environ.get(key) else "",
-                on_step=printer,
-                tell=tell,
-            )
-        else:
-            subjects = {"deploy": subject or [], "preview": preview_subject or []}
-            outcome = set_up_generic(issuer, subjects, places, facts, opened, on_step=printer, tell=tell)
-    result = {
+        outcome = set_up_github(
+            wanted, facts, opened, git, opened.environ, platform_key=platform_key, on_step=printer, tell=tell
+        )
+    result = _result_json(outcome)
+    if wanted.print_only:
+        result["notes"] = [PRINT_MAKES, *outcome.notes]
+    print_result(result, setup_lines(outcome), as_json=as_json)
+
+
+def _set_up_generic(
+    issuer: str,
+    subjects: dict[str, list[str]],
+    places: Backends,
+    facts: StackFacts,
+    opened: OpenStack,
+    record: str,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from dataclasses import asdict
+
+    from orgcal.ci.dry_run import plan_generic
+    from orgcal.ci.install import read_installation
+    from orgcal.ci.recipe import recipe_of
+    from orgcal.ci.setup import set_up_generic
+    from orgcal.ci.texts import plan_lines, setup_lines
+    from orgcal.cli.progress import StepPrinter
+
+    git = _git_folder(opened.project_dir)
+    installation = read_installation(opened.project_dir)
+    tenant_id = facts.tenant_id
+    if dry_run:
+        planned = plan_generic(issuer, subjects, places, facts, opened, git)
+        result, lines = _plan_json(planned), plan_lines(planned)
+        client_ids = {identity.role: identity.client_id for identity in planned.identities}
+    else:
+        tell = progress_lines(as_json)
+        opened.choose_plugin(tell)
+        opened.environment.running_endpoints()
+        with StepPrinter(quiet=as_json) as printer:
+            outcome = set_up_generic(issuer, subjects, places, facts, opened, git, on_step=printer, tell=tell)
+        result, lines, tenant_id = _result_json(outcome), setup_lines(outcome), outcome.made.tenant_id
+        client_ids = {role: identity.client_id for role, identity in outcome.made.identities.items()}
+    recipe = recipe_of(facts, places, tenant_id, client_ids, installation, git.path if git else "", record)
+    print_result({**result, **asdict(recipe)}, (*lines, *recipe.lines()), as_json=as_json)
+
+
+def _plan_json(planned: SetupPlan) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"dry_run": True, **asdict(planned)}
+
+
+def _result_json(outcome: CiSetupResult) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
         "tenant_id": outcome.made.tenant_id,
         "identities": [asdict(identity) for identity in outcome.made.identities.values()],
         "changes": list(outcome.changes),
@@ -119,17 +193,14 @@ def setup(
         "notes": list(outcome.notes),
         "commands": list(outcome.commands),
     }
-    extra = () if wanted is not None else _generic_lines(outcome, stack, backend, key)
-    print_result(result, (*_lines(outcome), *extra), as_json=as_json)
 
 
 @app.command(short_help="Judge settings without any login")
 def lint(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Judge a stack's settings without any login, as for pull requests from forks; exit 1 if something is wrong."""
     from orgcal.ci.lint import lint_stack
-    from orgcal.stack.files import project_dir
 
-    result = lint_stack(project_dir(), stack)
+    result = lint_stack(open_stack(stack).project_dir, stack)
     text = result.as_markdown(stack)
     typer.echo(json.dumps({"problems": result.problems, "advice": result.advice}) if as_json else text)
     _summarise(text)
@@ -153,7 +224,8 @@ def preview(
     opened.choose_plugin()
     opened.environment.running_endpoints()
     result = preview_without_secrets(opened)
-    text = as_markdown(stack, result)
+    git = _git_folder(opened.project_dir)
+    text = as_markdown(stack, result, git.path if git else "")
     if output is not None:
         output.write_text(text, encoding="utf-8")
     typer.echo(json.dumps(asdict(result)) if as_json else text)
@@ -192,47 +264,14 @@ def _require(options: dict[str, str]) -> None:
         )
 
 
-def _lines(outcome: CiSetupResult) -> Iterator[str]:
-    """A set-up for people: identities and what each right is for, changes, and what is left to a person."""
-    from orgcal.ci.roles import RIGHTS
+def _git_folder(project_dir: Path) -> GitFolder | None:
+    """Where the project lies in its repository; None where git, which a runner may lack, cannot tell."""
+    from orgcal.stack.git_folder import find_git_folder
 
-    for identity in outcome.made.identities.values():
-        yield f"{identity.display_name}  client id {identity.client_id}"
-        for permission in identity.permissions:
-            yield f"  {permission}: it may {RIGHTS[permission]}"
-        for subject in identity.subjects:
-            yield f"  accepts tokens of {subject}"
-    yield from outcome.changes or ("nothing to change",)
-    if outcome.notes:
-        yield "left to you:"
-        yield from (f"  - {note}" for note in outcome.notes)
-    if outcome.commands:
-        yield "commands:"
-        yield from (f"  {command}" for command in outcome.commands)
-
-
-def _generic_lines(outcome: CiSetupResult, stack: str, backend: str, key_variable: str) -> Iterator[str]:
-    """What any runner must be told, and what its jobs run."""
-    run = f".venv/bin/orgcal {{}} --stack {stack}".format
-    yield "variables of a job:"
-    yield "  ARM_USE_OIDC=true"
-    for identity in outcome.made.identities.values():
-        yield f"  ARM_CLIENT_ID={identity.client_id}  # jobs that {identity.role}"
-    yield f"  ARM_TENANT_ID={outcome.made.tenant_id}"
-    yield "  ARM_OIDC_TOKEN_FILE_PATH=FILE  # with the job's token, audience api://AzureADTokenExchange"
-    yield "  # or, where tokens are handed out on request: ARM_OIDC_REQUEST_URL, ARM_OIDC_REQUEST_TOKEN"
-    yield f"  PULUMI_BACKEND_URL={backend}"
-    yield "secrets of the jobs that deploy:"
-    yield "  ORGCAL_REGISTRY_URL=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
-    if key_variable:
-        yield f"  {key_variable}=FILE  # with the platform's API key"
-    yield "jobs:"
-    yield "  make setup"
-    yield f"  {run('ci preview')}  # each merge request, by the identity that previews"
-    yield f"  {run('up')}  # what is merged"
-    yield f"  {run('verify')} --junit report.xml  # after it, and nightly"
-    yield f"  {run('status')}  # nightly: drift, credentials about to expire"
-    yield f"  {run('rotate')} --if-expiring-within 30d --record commit  # daily"
+    try:
+        return find_git_folder(project_dir, os.environ)
+    except UsageError:
+        return None
 
 
 def _summarise(text: str) -> None:

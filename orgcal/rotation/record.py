@@ -9,12 +9,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 from orgcal.errors import UsageError
 from orgcal.rotation.git import OTHERWISE, TIMEOUT_S, GitRefused, TrackedFile, run_beside
 from orgcal.settings.credential_file import SettingsFile
+from orgcal.stack.git_folder import folder_slug
 
 Mode = Literal["file", "commit", "pull-request"]
 _PUSHES = 5
@@ -117,13 +118,18 @@ class PullRequestRecord(Record):
     def __init__(self, git: TrackedFile, stack: str, environ: Mapping[str, str], tell: Callable[[str], object]) -> None:
         super().__init__(git)
         self._git = git
-        self._branch = f"orgcal/rotate-{stack}"
         self._stack = stack
         self._environ = environ
         self._tell_once = cache(tell)  # each line once
         self._tell = tell
         self.url = ""
         self.problem: GitRefused | None = None
+
+    @cached_property
+    def _branch(self) -> str:
+        """Of this stack and this folder of the repository alone."""
+        folder = self._git.tracked_path().rpartition("/")[0]
+        return f"orgcal/rotate-{'-'.join(filter(None, (folder_slug(folder), self._stack)))}"
 
     def check(self) -> None:
         super().check()

@@ -87,5 +87,5 @@ class Settings(Section):
 def load_settings() -> Settings:
     """The settings of the stack that is being deployed; raises as `parse_sections` does."""
     stack = pulumi.get_stack()
-    where = f"provisioning/ci_identity/Pulumi.{stack}.yaml"
+    where = f"Pulumi.{stack}.yaml of orgcal ci setup"
     return parse_sections(Settings, sections_of(engine_config()), stack=stack, where=where)

@@ -25,6 +25,7 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.federation import other_trusts
 from orgcal.entra.session import new_session
 from orgcal.errors import OrgcalError, PlatformError, UsageError
+from orgcal.stack.git_folder import GitFolder
 from orgcal.stack.runner import ExactEnvironment
 from tests.support import github_repository_api as github
 from tests.support.deployed_connector import operator_graph
@@ -32,6 +33,7 @@ from tests.support.oidc_issuer import OidcIssuer
 from tests.support.platform_apis import API_KEY
 from tests.support.strict_server import Reply, StrictServer
 
+ROOT = Path(__file__).resolve().parents[2]
 PLACES = check_places(
     "azblob://state?storage_account=acme",
     "azurekeyvault://acme.vault.azure.net/keys/k",
@@ -77,8 +79,8 @@ def set_up(tmp_path: Path, environ: Mapping[str, str], request: SetupRequest) ->
     def asked() -> Any:
         raise AssertionError("the directory was asked")
 
-    stack: Any = SimpleNamespace(project_dir=tmp_path, home_graph=asked)
-    return setup.set_up_github(request, FACTS, stack, environ)
+    stack: Any = SimpleNamespace(project_dir=ROOT, home_graph=asked)
+    return setup.set_up_github(request, FACTS, stack, GitFolder(ROOT, tmp_path, ""), environ)
 
 
 def test_setup_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:

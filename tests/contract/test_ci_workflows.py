@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 from orgcal.ci.action_versions import PINS
+from orgcal.ci.install import Installation, read_installation
 from orgcal.ci.workflows import compare, refuse_different, render, write
 from orgcal.errors import UsageError
 from tests.support.actionlint import actionlint
 
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {
     "deploy": 'Prod: "EU"/1',
     "scheduled": "production-scheduled",
@@ -23,10 +25,14 @@ ENVIRONMENTS = {
     "ephemeral": "production-ephemeral",
     "sweep": "production-sweep",
 }
+BY_LOCK = Installation((".venv/bin/pip install --require-hashes -r requirements.txt",), "requirements.txt")
+FOLDER = "infra/orgcal"
 CLOUDS = [["azure"], ["aws"], ["google"], ["pulumi", "azure"], ["azure", "vault"]]
 
 
-def texts(clouds: list[str], record: str = "commit") -> dict[str, str]:
+def texts(
+    clouds: list[str], record: str = "commit", *, folder: str = "", installation: Installation = BY_LOCK
+) -> dict[str, str]:
     facts = {
         "stack": "prod",
         "branch": "main",
@@ -36,7 +42,7 @@ def texts(clouds: list[str], record: str = "commit") -> dict[str, str]:
         "key_variable": "NANGO_API_KEY_FILE",
         "record": record,
     }
-    return render(facts, ephemeral=True)
+    return render(facts, installation, folder, ephemeral=True)
 
 
 def jobs(found: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -51,15 +57,15 @@ def written(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.mark.timeout(600)  # once on a machine, actionlint is built
-@pytest.mark.parametrize("record", ["commit", "pull-request"])
-def test_workflows_pass_actionlint(written: dict[str, str], record: str, tmp_path: Path) -> None:
-    folder = tmp_path / ".github" / "workflows"
-    folder.mkdir(parents=True)
-    for name, text in (written if record == "commit" else texts(["azure"], record)).items():
-        (folder / name).write_text(text)
+@pytest.mark.parametrize("folder", ["", FOLDER])
+def test_workflows_pass_actionlint(written: dict[str, str], folder: str, tmp_path: Path) -> None:
+    workflows = tmp_path / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    for name, text in (texts(["azure"], "pull-request", folder=folder) if folder else written).items():
+        (workflows / name).write_text(text)
 
     done = subprocess.run(
-        [str(actionlint()), "-shellcheck=", "-pyflakes=", *map(str, sorted(folder.iterdir()))],
+        [str(actionlint()), "-shellcheck=", "-pyflakes=", *map(str, sorted(workflows.iterdir()))],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -190,6 +196,113 @@ def test_rotation_commits_on_top_of_the_branch_as_it_is_when_the_job_starts(writ
     ]
 
     assert checkout["with"]["ref"] == "${{ github.ref_name }}"
+
+
+def test_project_in_a_folder_shares_no_name_with_another_project_of_the_repository() -> None:
+    root, mine, other = (texts(["azure"], folder=folder) for folder in ("", FOLDER, "infra-orgcal"))
+
+    for one, two in ((root, mine), (mine, other), (root, other)):
+        assert not set(one) & set(two)
+        for what in (named, groups, artifacts, caches):
+            assert not what(one) & what(two), what
+    assert set(mine) == {f"orgcal-infra--orgcal-{name[7:]}" for name in root}
+
+
+def named(found: dict[str, str]) -> set[str]:
+    return {yaml.safe_load(text)["name"] for text in found.values()}
+
+
+def groups(found: dict[str, str]) -> set[str]:
+    return {yaml.safe_load(text)["concurrency"]["group"] for text in found.values()}
+
+
+def artifacts(found: dict[str, str]) -> set[str]:
+    return {step["with"]["name"] for step in uses(found, "upload-artifact")}
+
+
+def caches(found: dict[str, str]) -> set[str]:
+    return {step["with"]["key"] for step in uses(found, "cache")}
+
+
+def uses(found: dict[str, str], action: str) -> list[dict[str, Any]]:
+    """Steps that use an action of GitHub's."""
+    steps = [step for _, job in jobs(found) for step in job["steps"]]
+    return [step for step in steps if str(step.get("uses", "")).startswith(f"actions/{action}@")]
+
+
+def test_project_in_a_folder_runs_there_and_only_when_something_in_it_changes() -> None:
+    found = texts(["azure"], folder=FOLDER)
+
+    for name, job in jobs(found):
+        expected = None if name.endswith(": comment") else {"run": {"working-directory": FOLDER}}
+        assert job.get("defaults") == expected, f"{name}: only what checks the repository out has the folder"
+    for name, text in found.items():
+        triggers = yaml.safe_load(text)[True]
+        for event in {"push", "pull_request"} & set(triggers):
+            assert triggers[event]["paths"] == [f"{FOLDER}/**", f".github/workflows/{name}"]
+    for step in uses(found, "upload-artifact"):
+        assert step["with"]["path"].split() == [f"{FOLDER}/verification.xml", f"{FOLDER}/verification.html"]
+    assert all(f"hashFiles('{FOLDER}/requirements.txt')" in key for key in caches(found))
+
+
+def test_project_at_the_root_of_its_repository_has_neither_filter_nor_folder(written: dict[str, str]) -> None:
+    assert sorted(written) == [
+        f"orgcal-{name}.yml" for name in ("deploy", "ephemeral", "nightly", "pull-request", "rotate")
+    ]
+    assert all("paths:" not in text and "working-directory" not in text for text in written.values())
+
+
+@pytest.mark.parametrize("folder", ["infra/[orgcal]", "a*b", "what?", "quo'te", "x${{ y }}", "a+b"])
+def test_folder_that_github_would_read_as_a_pattern_is_refused(folder: str) -> None:
+    with pytest.raises(UsageError, match="cannot name the project's folder") as caught:
+        texts(["azure"], folder=folder)
+
+    assert "rename it" in caught.value.repair
+
+
+def test_jobs_install_by_the_lock_keep_engine_and_packages_and_run_no_make(written: dict[str, str]) -> None:
+    for name, job in jobs(written):
+        scripts = [str(step.get("run", "")) for step in job["steps"]]
+        assert not [script for script in scripts if re.search(r"^\s*make\b", script, re.MULTILINE)], name
+        if name.endswith(": comment"):
+            continue
+        assert BY_LOCK.commands[0] in scripts[[bool(script) for script in scripts].index(True)], name
+        kept = {step["with"]["path"].strip(): step["with"]["key"] for step in uses({"w": one_job(job)}, "cache")}
+        assert "${{ runner.os }}-${{ runner.arch }}" in kept["~/.cache/pip"], name
+        if not name.endswith(": lint"):
+            assert f"-{BY_LOCK.engine_version}-${{{{ hashFiles(" in kept["~/.cache/orgcal\n~/.pulumi/plugins"], name
+            assert scripts.index(".venv/bin/python -m orgcal.engine ensure") > 0
+
+
+def one_job(job: dict[str, Any]) -> str:
+    return yaml.safe_dump({"jobs": {"job": job}})
+
+
+def test_installation_is_that_of_what_lies_in_the_folder(tmp_path: Path) -> None:
+    own = read_installation(ROOT)
+    (tmp_path / "requirements.txt").write_text("orgcal==0.1.0 --hash=sha256:00\n")
+
+    other = read_installation(tmp_path)
+
+    assert other.lock == "requirements.txt"
+    assert other.commands[-1].endswith("install --require-hashes -r requirements.txt")
+    assert own.lock == "requirements.lock"
+    assert own.commands[-1].endswith("install --no-deps --no-build-isolation -e .")
+    assert all((ROOT / name.split("*", 1)[0]).exists() for name in own.engine_inputs)
+
+
+@pytest.mark.parametrize(("lock", "says"), [(None, "no requirements.txt"), ("orgcal==0.1.0\n", "no hashes")])
+def test_project_whose_lock_pins_nothing_is_refused_in_one_sentence(
+    tmp_path: Path, lock: str | None, says: str
+) -> None:
+    if lock is not None:
+        (tmp_path / "requirements.txt").write_text(lock)
+
+    with pytest.raises(UsageError, match=says) as caught:
+        read_installation(tmp_path)
+
+    assert "\n" not in caught.value.what
+    assert "--generate-hashes" in caught.value.repair
 
 
 def test_registry_and_its_password_are_given_to_the_steps_that_ask_it_alone(written: dict[str, str]) -> None:

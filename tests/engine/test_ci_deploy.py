@@ -1,8 +1,12 @@
-"""CI set up on the emulator; then the workflows' own commands deploy, verify and notice drift, without any secret."""
+"""CI set up on the emulator; then the workflows' own commands deploy, verify and notice drift, without any secret.
+
+The project is the folder `checkout` of a larger repository, so that all of this holds for a folder too.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,7 +33,8 @@ ISSUER = "https://token.actions.githubusercontent.com"
 PASSWORD = "hush-registry"
 ASKED = "api repos/Acme/Calendar-App/pulls/7 --jq .state"
 CONNECTOR = "/connectors/outlook-calendar-admin"
-INSTALL = ["Install orgcal and the engine"]
+INSTALL = ["Install orgcal by the lock", "Have the Pulumi engine"]
+PRODUCTION = "checkout-production"
 SETUP = [
     "ci", "setup", "github", "--repo", "acme/calendar-app", "--environment", "production", "--stack", "try",
     "--backend", "azblob://state?storage_account=acme", "--secrets-provider", "azurekeyvault://acme.vault.azure.net/keys/k",
@@ -49,6 +54,16 @@ class Place:
     issuer_url: str
 
     @property
+    def root(self) -> Path:
+        """The repository; the project is a folder in it."""
+        return self.checkout.path.parent
+
+    def files(self) -> dict[Path, bytes]:
+        """Everything that a set-up could write; what the running emulator writes is not of it."""
+        kept = (path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink())
+        return {path: path.read_bytes() for path in kept if not {".git", "emulator", "__pycache__"} & set(path.parts)}
+
+    @property
     def data(self) -> Path:
         return self.checkout.home / "data" / "stacks" / "try"
 
@@ -65,11 +80,11 @@ class Place:
         """A job as GitHub would start it, on a machine that only this emulator tells apart from theirs.
 
         Args:
-            workflow: its file.
+            workflow: its name, such as `deploy`.
             job: in it.
             pull_request: what GitHub says of the pull request, where the job asks.
         """
-        path = self.checkout.path / ".github" / "workflows" / workflow
+        path = self.root / ".github" / "workflows" / f"orgcal-checkout-{workflow}.yml"
         environment = yaml.safe_load(path.read_text())["jobs"][job]["environment"]
         self.issuer.subject = (
             f"repo:Acme@{github.OWNER_ID}/Calendar-App@{github.REPOSITORY_ID}:environment:{environment}"
@@ -87,7 +102,7 @@ class Place:
         overridden = {"PULUMI_BACKEND_URL": (self.checkout.home / "backend").as_uri()}
         event = {"repository": "Acme/Calendar-App", "event.pull_request.number": "7", "token": "job's own"}
         variables = self.api.environments[environment].variables
-        return Runner(self.checkout.path, path, job, variables, around, overridden, event)
+        return Runner(self.root, path, job, variables, around, overridden, event)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +122,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with ExitStack() as stack:
         server = stack.enter_context(StrictServer(api).running())
         asked = stack.enter_context(StrictServer(issuer).running())
+        assert copy.run("git", "init", "-q", "-b", "main", "..").code == 0
         stack.callback(copy.orgcal, "emulator", "stop", "--stack", "try")
         assert copy.orgcal("emulator", "start", "--stack", "try").code == 0
         made = Place(copy, api, server, issuer, asked.base_url)
@@ -119,7 +135,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def first(place: Place) -> dict[str, Ran]:
     """What the first deployment's job did; Contoso has consented since."""
-    done = place.runner("orgcal-deploy.yml", "deploy").run(without=INSTALL)
+    done = place.runner("deploy", "deploy").run(without=INSTALL)
     consent(place)
     return done
 
@@ -164,6 +180,7 @@ def describe(place: Place, description: str) -> None:
 def test_setup_makes_what_it_says_and_again_changes_nothing_anywhere(place: Place) -> None:
     outside = Outside(place.ready)
     mark, writes = outside.mark(), len(place.server.writes())
+    shutil.rmtree(place.data / "ci")  # as on another machine
 
     again = place.setup("--json")
 
@@ -178,15 +195,15 @@ def test_setup_makes_what_it_says_and_again_changes_nothing_anywhere(place: Plac
     assert identities["preview"]["permissions"] == ["Application.Read.All"]
     assert all(item["granted"] for item in identities.values())
     assert (
-        f"repo:Acme@{github.OWNER_ID}/Calendar-App@{github.REPOSITORY_ID}:environment:production"
+        f"repo:Acme@{github.OWNER_ID}/Calendar-App@{github.REPOSITORY_ID}:environment:{PRODUCTION}"
         in (identities["deploy"]["subjects"])
     )
-    held = place.api.environments["production"]
+    held = place.api.environments[PRODUCTION]
     assert held.opened("ORGCAL_REGISTRY_URL") == f"postgresql+psycopg://orgcal:{PASSWORD}@db.example/orgcal"
-    assert place.api.environments["production-preview"].secrets == {}
-    assert place.api.environments["production-ephemeral"].secrets == {}
-    assert place.api.protection["production"]["protection_rules"][0]["type"] == "required_reviewers"
-    assert place.api.protection["production-scheduled"]["branches"] == ["trunk"]
+    assert place.api.environments[f"{PRODUCTION}-preview"].secrets == {}
+    assert place.api.environments[f"{PRODUCTION}-ephemeral"].secrets == {}
+    assert place.api.protection[PRODUCTION]["protection_rules"][0]["type"] == "required_reviewers"
+    assert place.api.protection[f"{PRODUCTION}-scheduled"]["branches"] == ["trunk"]
     made = {item["appId"]: item for item in outside.applications()}
     (tag,) = {tag for item in outside.applications() for tag in item["tags"] if tag.endswith(":deploy")}
     granted = granted_by_role(outside.graph, tag.removesuffix(":deploy"))
@@ -196,22 +213,75 @@ def test_setup_makes_what_it_says_and_again_changes_nothing_anywhere(place: Plac
         assert made[item["client_id"]]["signInAudience"] == "AzureADMyOrg"
 
 
+def test_dry_run_reads_the_tenant_and_changes_nothing_anywhere(place: Place) -> None:
+    outside, files = Outside(place.ready), place.files()
+    mark, writes = outside.mark(), len(place.server.writes())
+
+    same, other, text = (
+        place.setup("--dry-run", *more) for more in (["--json"], ["--json", "--environment", "staging"], [])
+    )
+
+    assert (same.code, other.code, text.code) == (0, 0, 0), other.text
+    assert outside.writes_since(mark) == []
+    assert len(place.server.writes()) == writes
+    assert place.files() == files
+    assert text.out.startswith("a dry run: nothing was changed")
+    said, new = json.loads(same.out), json.loads(other.out)
+    assert {(item["state"], item["granted"]) for item in said["identities"]} == {("present", True)}
+    assert {item["state"] for item in said["environments"]} == {"present"}
+    assert set(said["files"].values()) == {"unchanged"}
+    assert {(item["state"], item["granted"]) for item in new["identities"]} == {("new", False)}
+    assert {item["name"] for item in new["environments"]} >= {"checkout-staging", "checkout-staging-scheduled"}
+    assert not any("was not asked" in note for note in [*said["notes"], *new["notes"]])
+    for ran in (same, other, text):
+        assert PASSWORD not in ran.text
+
+
+def test_print_says_first_that_it_makes_identities_and_leaves_github_alone(place: Place) -> None:
+    named = ["--repo", github.FULL_NAME, "--owner-id", str(github.OWNER_ID), "--repo-id", str(github.REPOSITORY_ID)]
+    writes = len(place.server.writes())
+
+    printed = place.setup("--print", "--branch", "trunk", *named)
+    both = place.setup("--print", "--dry-run")
+
+    assert printed.code == 0, printed.text
+    assert printed.out.startswith("--print makes identities in the home tenant and writes the workflow files")
+    assert f"gh variable set ARM_CLIENT_ID --repo {github.FULL_NAME} --env {PRODUCTION} " in printed.out
+    assert PASSWORD not in printed.text
+    assert len(place.server.writes()) == writes
+    assert both.code == 2
+    assert "leave one of the two out" in both.err
+
+
+def test_generic_setup_prints_the_jobs_for_any_runner(place: Place) -> None:
+    words = ["ci", "setup", "generic", *SETUP[7:15], "--issuer", "https://ci.example", "--subject", "job-1"]
+
+    told = place.checkout.orgcal(*words, "--dry-run")
+    said = place.checkout.orgcal(*words, "--dry-run", "--json")
+
+    assert told.code == 0, told.text
+    assert "rotate --stack try --if-expiring-within 30d --record commit" in told.out
+    assert "  cd checkout\n" in told.out
+    assert "make " not in told.out
+    assert [job["name"] for job in json.loads(said.out)["jobs"]] == ["preview", "deploy", "look", "rotate"]
+
+
 def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(
     place: Place, first: dict[str, Ran]
 ) -> None:
     outside, settings = Outside(place.ready), place.checkout.path / "Pulumi.try.yaml"
 
-    deploy = place.runner("orgcal-deploy.yml", "deploy")
+    deploy = place.runner("deploy", "deploy")
     second = deploy.run(without=INSTALL)
-    night = place.runner("orgcal-nightly.yml", "look").run(without=INSTALL)
+    night = place.runner("nightly", "look").run(without=INSTALL)
     before, mark = settings.read_text(), outside.mark()
     describe(place, "Reviewed")
-    proposed = place.runner("orgcal-pull-request.yml", "preview").run(without=INSTALL)
+    proposed = place.runner("pull-request", "preview").run(without=INSTALL)
     assert outside.writes_since(mark) == []
     settings.write_text(before)
     name = outside.platform("GET", CONNECTOR)["name"]
     outside.platform("PATCH", CONNECTOR, {"name": "Renamed by hand"})
-    drifted = place.runner("orgcal-nightly.yml", "look").run(without=INSTALL)
+    drifted = place.runner("nightly", "look").run(without=INSTALL)
     outside.platform("PATCH", CONNECTOR, {"name": name})
 
     assert codes(first) == {"Deploy": 0, "Verify every organisation": 0}, first
@@ -221,6 +291,7 @@ def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(
     assert "0 changed, " in second["Deploy"].out
     assert "all checks passed" in second["Verify every organisation"].out
     assert 'name="calendars"' in (place.checkout.path / "verification.xml").read_text()
+    assert (place.checkout.path / "verification.html").exists()
     assert codes(night) == {"Drift, and credentials about to expire": 0, "Verify every organisation": 0}, night
     assert codes(proposed) == {"Preview": 0}, proposed
     assert "1 resource changes, " in proposed["Preview"].out
@@ -233,7 +304,7 @@ def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(
     assert set(place.issuer.asked) == {"api://AzureADTokenExchange"}
     (application,) = [item for item in outside.applications() if item["displayName"].startswith("Acme")]
     (owner,) = outside.graph.pages(f"/applications/{application['id']}/owners")
-    assert owner["displayName"] == "orgcal deploy (Acme/Calendar-App production)"
+    assert owner["displayName"] == f"orgcal deploy (Acme/Calendar-App {PRODUCTION})"
     with pytest.raises(GraphError, match="403"):  # the emulator's operator has the same rights, and does not own it
         outside.graph.patch(f"/applications/{application['id']}", {"notes": "not mine"})
 
@@ -243,16 +314,16 @@ def test_workflow_rotates_with_a_token_and_pushes_its_record(place: Place) -> No
     outside, git = Outside(place.ready), in_git(place)
     before = outside.platform("GET", f"{CONNECTOR}/credentials")
 
-    rested = place.runner("orgcal-rotate.yml", "rotate").run(without=INSTALL)
+    rested = place.runner("rotate", "rotate").run(without=INSTALL)
     path = place.checkout.path / "Pulumi.try.yaml"
     said = yaml.safe_load(path.read_text())
     said["config"]["orgcal:credential"] = {"generations": [1, 2], "active": 1}  # asks for a rotation by the file
     path.write_text(yaml.safe_dump(said))
     git("commit", "-qam", "Another generation")
     git("push", "-q")
-    runner = place.runner("orgcal-rotate.yml", "rotate")
+    runner = place.runner("rotate", "rotate")
     rotated = runner.run(without=INSTALL)
-    deployed = place.runner("orgcal-deploy.yml", "deploy").run(without=INSTALL)
+    deployed = place.runner("deploy", "deploy").run(without=INSTALL)
 
     assert set(codes(rested).values()) == {0}, rested
     assert json.loads(rested["Rotate"].out)["done"] == [], "it lasts longer than 30 days"
@@ -263,7 +334,7 @@ def test_workflow_rotates_with_a_token_and_pushes_its_record(place: Place) -> No
     assert told["next"]["step"] == "wait"
     held = outside.platform("GET", f"{CONNECTOR}/credentials")
     assert (held["generation"], held["client_secret"] != before["client_secret"]) == (2, True)
-    recorded = yaml.safe_load(git("show", "origin/main:Pulumi.try.yaml").out)["config"]["orgcal:credential"]
+    recorded = yaml.safe_load(git("show", "origin/main:checkout/Pulumi.try.yaml").out)["config"]["orgcal:credential"]
     assert (recorded["generations"], recorded["active"]) == ([1, 2], 2)
     assert git("log", "-1", "--format=%an", "origin/main").out.strip() == "github-actions[bot]"
     assert git("status", "--porcelain", "Pulumi.try.yaml").out == ""
@@ -279,13 +350,13 @@ def test_workflows_give_a_pull_request_a_stack_that_is_gone_once_it_is_closed(pl
     kept = {item["id"] for item in outside.applications()}
     later = {"--older-than 3d": "--older-than 0s"}
 
-    deployed = place.runner("orgcal-ephemeral.yml", "deploy").run(without=INSTALL)
+    deployed = place.runner("ephemeral", "deploy").run(without=INSTALL)
     made = [item for item in outside.applications() if item["id"] not in kept]
     (place.checkout.path / "Pulumi.pr-7.yaml").unlink()  # the next job's checkout has no such file
-    still_open = place.runner("orgcal-nightly.yml", "sweep").run(without=INSTALL, later=later)
+    still_open = place.runner("nightly", "sweep").run(without=INSTALL, later=later)
     after_open = {item["id"] for item in outside.applications()}
-    closed = place.runner("orgcal-nightly.yml", "sweep", pull_request="closed").run(without=INSTALL, later=later)
-    again = place.runner("orgcal-ephemeral.yml", "destroy").run(without=INSTALL)
+    closed = place.runner("nightly", "sweep", pull_request="closed").run(without=INSTALL, later=later)
+    again = place.runner("ephemeral", "destroy").run(without=INSTALL)
 
     assert codes(deployed) == {"Deploy": 0, "Verify": 0}, deployed
     (application,) = made
@@ -308,11 +379,11 @@ def in_git(place: Place) -> Callable[..., Ran]:
         assert ran.code == 0, ran.text
         return ran
 
-    git("init", "-q", "-b", "main")
-    git("add", "-A")
+    git("add", "-A", ".")
     git("add", "--force", "Pulumi.try.yaml")
     git("commit", "-q", "-m", "As it is deployed")
-    git("init", "-q", "--bare", "../remote.git")
-    git("remote", "add", "origin", "../remote.git")
+    remote = str(place.checkout.home / "acme" / "calendar-app.git")
+    git("init", "-q", "--bare", remote)
+    git("remote", "add", "origin", remote)
     git("push", "-q", "--set-upstream", "origin", "main")
     return git

@@ -36,6 +36,7 @@ class Repository:
     """A working copy with a stack's file, and the bare repository that it is pushed to."""
 
     folder: Path
+    project: str = "."
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -53,6 +54,7 @@ class Repository:
         self.copy.mkdir()
         self.git("init", "-q", "--bare", "-b", "main", str(self.remote))
         self.git("init", "-q", "-b", "main")
+        self.file.parent.mkdir(exist_ok=True, parents=True)
         self.file.write_text(SETTINGS)
         self.git("remote", "add", "origin", str(self.remote))
         self.commit("as cloned")
@@ -60,7 +62,7 @@ class Repository:
 
     @property
     def file(self) -> Path:
-        return self.copy / "Pulumi.prod.yaml"
+        return self.copy / self.project / "Pulumi.prod.yaml"
 
     def git(self, *words: str, folder: Path | None = None) -> str:
         identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
@@ -80,10 +82,10 @@ class Repository:
         self.git("commit", "-q", "-m", message)
 
     def pushed(self, branch: str = "main") -> str:
-        return self.git("show", f"{branch}:Pulumi.prod.yaml", folder=self.remote)
+        return self.git("show", f"{branch}:{self.file.relative_to(self.copy)}", folder=self.remote)
 
     def settings(self) -> SettingsFile:
-        return SettingsFile(self.copy, "prod", emulated=False, overlay=False)
+        return SettingsFile(self.file.parent, "prod", emulated=False, overlay=False)
 
     def record(self, mode: str) -> Record:
         return open_record(mode, self.settings(), "prod", self.environ, self.told.append)  # type: ignore[arg-type]
@@ -114,6 +116,18 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path)
+
+
+@pytest.fixture
+def larger(tmp_path: Path) -> Repository:
+    """The project is a folder of a larger repository, and another project lies beside it."""
+    made = Repository(tmp_path, "infra/orgcal")
+    other = made.copy / "infra-orgcal" / "Pulumi.prod.yaml"
+    other.parent.mkdir()
+    other.write_text(SETTINGS)
+    made.commit("another project")
+    made.git("push", "-q")
+    return made
 
 
 # Commits --------------------------------------------------------------------------------------------------------------
@@ -215,6 +229,26 @@ def test_commit_record_overwrites_no_change_that_others_made_to_the_file_meanwhi
     assert repository.pushed() == theirs
 
 
+def test_commit_record_in_a_folder_of_a_larger_repository_commits_the_stack_file_there(larger: Repository) -> None:
+    record, other = larger.record("commit"), larger.clone()
+    record.check()
+    larger.settings().write(ADDED)
+    record.publish("stack prod: add generation 4")
+    larger.git("pull", "-q", folder=other)
+    (other / "theirs.txt").write_text("merged meanwhile")
+    larger.git("add", "-A", folder=other)
+    larger.git("commit", "-q", "-m", "theirs", folder=other)
+    larger.git("push", "-q", folder=other)
+    larger.settings().write(ACTIVATED)
+    record.publish("stack prod: activate generation 4")
+
+    assert "active: 4" in larger.pushed()
+    changed = larger.git("log", "--format=", "--name-only", "main", folder=larger.remote).split()
+    assert changed.count("infra/orgcal/Pulumi.prod.yaml") == 3
+    assert changed.count("infra-orgcal/Pulumi.prod.yaml") == 1
+    assert larger.git("show", "main:infra-orgcal/Pulumi.prod.yaml", folder=larger.remote) == SETTINGS.strip()
+
+
 def detached(repository: Repository) -> None:
     repository.git("checkout", "-q", "--detach")
 
@@ -310,6 +344,19 @@ def test_pull_request_record_pushes_one_commit_to_a_branch_and_opens_one_request
     created = [line for line in log.read_text().splitlines() if line.startswith("pr create")]
     assert all(f"--head {branch} --base main" in line for line in created)
     assert any("https://github.example/pull/7" in line for line in repository.told)
+
+
+def test_pull_request_records_of_two_projects_in_one_repository_have_branches_of_their_own(larger: Repository) -> None:
+    for project, branch in (("infra/orgcal", "infra--orgcal-prod"), ("infra-orgcal", "infra-orgcal-prod")):
+        larger.project = project
+        record = larger.record("pull-request")
+        record.check()
+        larger.settings().write(ADDED)
+        record.publish("stack prod: add generation 4")
+        record.close()
+
+        assert "generations: [3, 4]" in larger.pushed(f"orgcal/rotate-{branch}")
+        assert larger.git("status", "--porcelain") == ""
 
 
 def test_pull_request_record_of_a_later_run_adds_to_the_open_request(repository: Repository) -> None:

@@ -20,6 +20,7 @@ class Runner:
     """One job of a workflow.
 
     Attributes:
+        checkout: what the job has checked out; its commands run there, or in the folder of it that they name.
         variables: of the job's environment, for `${{ vars.NAME }}`.
         around: what the machine itself provides.
         environs: every variable that a step had.
@@ -36,7 +37,7 @@ class Runner:
     event: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.folder = self.checkout.parent / "runner"
+        self.folder = Path(self.around["HOME"]).parent / "runner"
         self.folder.mkdir(exist_ok=True)
         said = yaml.safe_load(self.workflow.read_text())
         self._job: dict[str, Any] = said["jobs"][self.job]
@@ -93,7 +94,7 @@ class Runner:
         self.environs |= environ
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=self.checkout,
+            cwd=self.checkout / self._job.get("defaults", {}).get("run", {}).get("working-directory", ""),
             env={name: value for name, value in environ.items() if value},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -40,6 +40,13 @@ def test_comment_of_a_change_names_what_changes_and_begins_with_its_mark() -> No
     assert "- scope 'X' adds nothing" in text
 
 
+def test_comments_of_two_projects_in_one_repository_have_marks_of_their_own() -> None:
+    texts = {as_markdown("prod", Preview((), 0, (), new=False), folder) for folder in ("", "infra/orgcal", "b")}
+
+    assert len({text.splitlines()[0] for text in texts}) == 3
+    assert any("preview of stack `prod` in `infra/orgcal`" in text for text in texts)
+
+
 def test_comment_of_a_new_stack_and_of_no_change_says_so() -> None:
     assert "has not been deployed yet" in as_markdown("prod", Preview((), 0, (), new=True))
     assert "Merging changes nothing; 6 resources stay" in as_markdown("prod", Preview((), 6, (), new=False))

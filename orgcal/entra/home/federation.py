@@ -38,7 +38,7 @@ class Trust:
 
 
 def github_trusts(
-    repository: str, environments: Sequence[str], *, owner_id: str = "", repository_id: str = ""
+    repository: str, environments: Sequence[str], *, owner_id: str = "", repository_id: str = "", slug: str = ""
 ) -> tuple[Trust, ...]:
     """What jobs of a repository's environments are trusted by.
 
@@ -48,15 +48,17 @@ def github_trusts(
         owner_id: GitHub's number of the owner; with it and `repository_id` the immutable format is trusted too, which
             repositories made since 2026-07-15 use and which nobody inherits with a name that became free.
         repository_id: GitHub's number of the repository.
+        slug: of the project's folder in the repository, for the credentials' names; empty at its root.
     """
+    prefix = f"github-{slug}" if slug else "github"
     owner, name = repository.split("/")
     found = []
     for number, environment in enumerate(environments, start=1):
         context = f"environment:{environment.replace(':', '%3A')}"
-        found.append(Trust(f"github-classic-{number}", GITHUB_ISSUER, f"repo:{repository}:{context}"))
+        found.append(Trust(f"{prefix}-classic-{number}", GITHUB_ISSUER, f"repo:{repository}:{context}"))
         if owner_id and repository_id:
             subject = f"repo:{owner}@{owner_id}/{name}@{repository_id}:{context}"
-            found.append(Trust(f"github-immutable-{number}", GITHUB_ISSUER, subject))
+            found.append(Trust(f"{prefix}-immutable-{number}", GITHUB_ISSUER, subject))
     return tuple(found)
 
 
