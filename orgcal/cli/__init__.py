@@ -20,6 +20,7 @@ from orgcal.errors import OrgcalError
 PROJECT_OPTION = ("-C", "--project")
 # name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
 COMMANDS = {
+    "new": (".new", "new", "Write a project of your own"),
     "doctor": (".doctor", "doctor", "Check everything that a stack needs"),
     "env": (".env", "env", "Print shell settings for pulumi by hand"),
     "emulator": (".emulator", "app", "Start, stop and find the local emulator"),

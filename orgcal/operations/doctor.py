@@ -61,7 +61,7 @@ def check_python(
     install = f"pip install --require-hashes -r {lock.name}"
     if found < (3, 11):
         return wrong(f"Python {shown}, and 3.11 or newer is needed", f"python3.11 -m venv .venv && .venv/bin/{install}")
-    if not venv.is_dir():
+    if not (venv / "bin" / "python").exists():
         repair = f"cd {shlex.quote(str(project_dir))} && python3 -m venv .venv && .venv/bin/{install}"
         return wrong(f"there is no {venv}, with which the engine runs the program", repair)
     if Path(prefix).resolve() != venv.resolve():

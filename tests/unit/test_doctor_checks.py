@@ -27,7 +27,8 @@ DEV_SALT = str(yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
     return tmp_path
 
 
@@ -81,7 +82,7 @@ def test_check_python_of_another_project_is_told(project: Path) -> None:
 
 
 def test_check_python_without_a_virtual_environment_is_told(project: Path) -> None:
-    (project / ".venv").rmdir()
+    (project / ".venv" / "bin" / "python").unlink()
     finding = python_of(project)
     assert not finding.ok
     assert finding.repair.endswith(

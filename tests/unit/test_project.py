@@ -129,7 +129,7 @@ def test_working_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: pyt
         find_project({})
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["verify", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["new", "--help"], ["verify", "--help"]])
 def test_commands_that_need_no_project_work_without_one(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
