@@ -17,7 +17,7 @@ import yaml
 
 from orgcal.entra.clouds import CLOUDS
 from orgcal.errors import OrgcalError, UsageError
-from orgcal.operations import new_project, project_lock
+from orgcal.operations import new_project
 from orgcal.operations.doctor import differing_packages
 from orgcal.operations.new_project import FILES, NewProject, write_project, write_template
 from orgcal.operations.project_lock import OWN, Pin, own_pins, pins_of_files
@@ -234,8 +234,8 @@ def test_own_pins_of_an_installation_from_wheels_ask_nobody(monkeypatch: pytest.
             archive = {"hash": "sha256=0", "hashes": {"sha256": "c" * 64}}
             return json.dumps({"url": f"file:///wheels/orgcal-{RUNNING}-py3-none-any.whl", "archive_info": archive})
 
-    monkeypatch.setattr(project_lock.Distribution, "from_name", lambda _: Installed())
-    monkeypatch.setattr(project_lock, "run_child", None)
+    monkeypatch.setattr("orgcal.operations.project_lock.Distribution.from_name", lambda _: Installed())
+    monkeypatch.setattr("orgcal.operations.project_lock.run_child", None)
 
     assert own_pins({}) == tuple(Pin(name, RUNNING, ("c" * 64,)) for name in OWN)
 
