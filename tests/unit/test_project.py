@@ -13,6 +13,7 @@ from orgcal.cli import build_app
 from orgcal.errors import UsageError
 from orgcal.stack.environment import original_environment
 from orgcal.stack.project import find_project, name_project
+from provisioning.program import project_dir
 
 OURS = "name: calendar\nruntime: python\nplugins: {providers: [{name: orgcal, path: .venv/bin}]}\n"
 FOREIGN = "name: other\nruntime: python\n"
@@ -156,3 +157,21 @@ def test_command_outside_any_project_ends_with_a_sentence(tmp_path: Path) -> Non
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"orgcal: {tmp_path / 'gone'}: there is no project in this folder")
     assert ended.stdout == ""
+
+
+def test_program_refuses_a_shell_that_is_set_up_for_another_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = project(tmp_path / "here"), project(tmp_path / "there")
+    monkeypatch.setattr("pulumi.get_stack", lambda: "prod")
+    monkeypatch.chdir(here)
+    monkeypatch.delenv(NAME, raising=False)
+    assert project_dir() == here
+    monkeypatch.setenv(NAME, str(here))
+    assert project_dir() == here
+    monkeypatch.setenv(NAME, str(there))
+
+    with pytest.raises(UsageError, match=f"set up for the project in {there}") as caught:
+        project_dir()
+
+    assert caught.value.repair == f'eval "$(orgcal -C {here} env --stack prod)"'
