@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +26,8 @@ OWN = ("orgcal", "orgcal-emulator")
 PIP_LIMIT_S = 180.0
 # Settings of pip that are meant for other commands than one that only asks.
 _MISLEADING = {"PIP_CONSTRAINT", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_TARGET"}
+# pip ends with one of these whatever the reason was.
+_LAST_WORDS = ("No matching distribution", "Could not find a version")
 _HEAD = """\
 # Everything that this project runs with, on Linux and macOS with Python 3.11 to 3.13:
 #   .venv/bin/pip install --require-hashes -r requirements.txt
@@ -118,8 +120,9 @@ def _found_by_pip(asked: list[str], environ: Mapping[str, str]) -> dict[str, Pin
             limit_s=PIP_LIMIT_S,
         )
         if ended.status:
-            unknown = "No matching distribution" in ended.last_words and "Retrying" not in "".join(ended.tail)
-            why = "no index that it asks has it" if unknown else trouble_in(ended)[0]
+            tail = tuple(line for line in ended.tail if not any(words in line for words in _LAST_WORDS))
+            reached = len(tail) < len(ended.tail) and not any("Retrying" in line for line in tail)
+            why = "no index that it asks has it" if reached else trouble_in(replace(ended, tail=tail))[0]
             raise OrgcalError(
                 f"pip does not find the release that runs here: {why}",
                 where=" ".join(asked),

@@ -23,7 +23,7 @@ from orgcal.settings import CoreSettings, Settings, load_stack_file, read_core_s
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
 from orgcal.stack.local_backend import remove_empty_sidecars
 from orgcal.stack.passphrase import ensure_passphrase
-from orgcal.stack.project import find_project
+from orgcal.stack.project import find_project, refuse_other_version
 
 if TYPE_CHECKING:
     from orgcal.entra.graph import GraphClient
@@ -172,6 +172,7 @@ class OpenStack:
         ensure_passphrase(self.project_dir, self.name, self.stack_dir, self.shell_environ)
 
     def _find_engine(self) -> Engine:
+        refuse_other_version(self.project_dir)
         remove_empty_sidecars(self.environment.backend_url, self.name)
         return find_engine(self.shell_environ)
 

@@ -6,7 +6,10 @@ named or stood in: where the nearest `Pulumi.yaml` is of another kind of project
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping, MutableMapping
+from importlib.metadata import version
 from pathlib import Path
 
 from orgcal.errors import UsageError
@@ -15,6 +18,7 @@ from orgcal.settings import load_project_file
 from orgcal.stack.environment import CHANGED_VARIABLE, KEPT_PREFIX, original_environment
 
 FILE = "Pulumi.yaml"
+_PACKAGES = "lib/python*/site-packages"
 _OTHER_SPELLINGS = ("Pulumi.yml", "Pulumi.json")
 _WHERE_ELSE = "cd into the folder of an orgcal project, or name it: orgcal -C DIR …; a new one: orgcal new DIR"
 
@@ -51,6 +55,21 @@ def name_project(environ: MutableMapping[str, str], folder: Path) -> None:
     """Lets `find_project` find `folder`, as the option `-C` does, also in a shell that `orgcal env` has set up."""
     changed = PROJECT_VARIABLE in environ.get(CHANGED_VARIABLE, "").split()
     environ[f"{KEPT_PREFIX}{PROJECT_VARIABLE}" if changed else PROJECT_VARIABLE] = str(Path.cwd() / folder.expanduser())
+
+
+def refuse_other_version(project_dir: Path) -> None:
+    """Refuse to run the engine where the project has another orgcal than this one: program and plugin would be that.
+
+    So it is where the virtual environment of another project is active, or a command from elsewhere is used.
+    """
+    venv, running = project_dir / ".venv", version("orgcal")
+    installed = {path.name.split("-")[1].removesuffix(".dist") for path in venv.glob(f"{_PACKAGES}/orgcal-*.dist-info")}
+    if installed and running not in installed:
+        raise UsageError(
+            f"this is orgcal {running} of {sys.prefix}, and the project has {max(installed)}",
+            where=str(venv),
+            repair=f". {shlex.quote(str(venv / 'bin' / 'activate'))}, then this again",
+        )
 
 
 def _project_files(folder: Path) -> list[str]:

@@ -177,6 +177,18 @@ def test_new_without_its_own_hashes_says_where_they_come_from(tmp_path: Path, re
     assert names_in(tmp_path) == {"wheels"}
 
 
+def test_new_without_a_network_says_so_and_shows_no_password(tmp_path: Path, release: dict[str, str]) -> None:
+    index = "http://somebody:hush@127.0.0.1:9/simple"
+    nowhere = {"PIP_INDEX_URL": index, "PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "PIP_RETRIES": "1"}
+
+    ended = run_new(tmp_path, {**release, **nowhere}, "x")
+
+    assert ended.returncode == 1
+    assert "pip does not find the release that runs here: no network (" in ended.stderr
+    assert "hush" not in ended.stderr
+    assert names_in(tmp_path) == {"wheels"}
+
+
 @pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("platform", KINDS)
 def test_example_of_a_stack_is_accepted_as_it_is_written(tmp_path: Path, platform: str, cloud: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from orgcal.cli import build_app
 from orgcal.errors import UsageError
 from orgcal.stack.environment import original_environment
-from orgcal.stack.project import find_project, name_project
+from orgcal.stack.project import find_project, name_project, refuse_other_version
 from provisioning.program import project_dir
 
 OURS = "name: calendar\nruntime: python\nplugins: {providers: [{name: orgcal, path: .venv/bin}]}\n"
@@ -175,3 +176,19 @@ def test_program_refuses_a_shell_that_is_set_up_for_another_project(
         project_dir()
 
     assert caught.value.repair == f'eval "$(orgcal -C {here} env --stack prod)"'
+
+
+def test_engine_of_a_project_with_another_orgcal_is_refused(tmp_path: Path) -> None:
+    packages = tmp_path / ".venv" / "lib" / "python3.12" / "site-packages"
+    refuse_other_version(tmp_path)
+    (packages / f"orgcal-{version('orgcal')}.dist-info").mkdir(parents=True)
+    (packages / "orgcal_emulator-9.0.dist-info").mkdir()
+    refuse_other_version(tmp_path)
+    (packages / f"orgcal-{version('orgcal')}.dist-info").rename(packages / "orgcal-9.0.dist-info")
+
+    with pytest.raises(
+        UsageError, match=f"this is orgcal {version('orgcal')} of .*, and the project has 9.0"
+    ) as caught:
+        refuse_other_version(tmp_path)
+
+    assert caught.value.repair == f". {tmp_path}/.venv/bin/activate, then this again"
