@@ -19,7 +19,7 @@ from orgcal.settings.sections import MAX_REDIRECT_URIS, redirect_problem
 from provisioning.connector import Connector
 from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.permissions import Declared
-from provisioning.program import PROJECT_DIR
+from provisioning.program import project_dir
 
 MAX_LOGO_BYTES = 100 * 1024
 """https://learn.microsoft.com/en-us/graph/api/resources/application (logo)"""
@@ -105,7 +105,7 @@ def _catalog_inputs(settings: Settings) -> dict[str, Any]:
         "display_name": said.display_name,
         "notes": said.notes or None,
         "tags": list(dict.fromkeys([settings.tag, *(ephemeral if settings.ephemeral else []), *said.tags])),
-        "logo_image": logo_image(PROJECT_DIR / said.logo) if said.logo else None,
+        "logo_image": logo_image(project_dir() / said.logo) if said.logo else None,
         "marketing_url": said.links.marketing or None,
         "privacy_statement_url": said.links.privacy or None,
         "support_url": said.links.support or None,

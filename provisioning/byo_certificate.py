@@ -9,7 +9,7 @@ from orgcal.durations import rfc3339
 from orgcal.entra.credentials import ClientCertificate
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
-from provisioning.program import PROJECT_DIR
+from provisioning.program import project_dir
 
 _REPAIR = "name the files of a certificate with its own private key, both PEM and without a password"
 
@@ -30,8 +30,9 @@ def read_certificate(files: CertificateFiles, generation: int) -> tuple[ClientCe
 
     section = f"orgcal:credential.certificates.{generation}"
     certificate_setting, key_setting = f"{section}.certificate_file", f"{section}.private_key_file"
-    key_path = PROJECT_DIR / files.private_key_file
-    certificate_pem = _read(PROJECT_DIR / files.certificate_file, certificate_setting)
+    folder = project_dir()
+    key_path = folder / files.private_key_file
+    certificate_pem = _read(folder / files.certificate_file, certificate_setting)
     private_key_pem = _read(key_path, key_setting)
     if key_path.stat().st_mode & 0o077:
         raise _wrong(key_setting, "a file that others may read", "a file of your own", f"chmod 600 {key_path}")

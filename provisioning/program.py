@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,12 +13,11 @@ import pulumi_azuread as azuread
 
 from orgcal.entra.cloud_guard import refuse_other_cloud
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
-from orgcal.errors import ConfigError, OrgcalError
+from orgcal.errors import ConfigError, OrgcalError, UsageError
+from orgcal.platforms.model import PROJECT_VARIABLE
 from orgcal.settings import Settings, parse_settings
 from orgcal.settings.model import read_overlay
 from orgcal.settings.sections import EntraSettings
-
-PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 
 def run_program(story: Callable[[], None]) -> None:
@@ -27,10 +28,26 @@ def run_program(story: Callable[[], None]) -> None:
         raise pulumi.RunError(str(error)) from error
 
 
+def project_dir() -> Path:
+    """The project's folder, from which paths in settings count: the engine runs the program there.
+
+    Raises:
+        UsageError: this shell was set up for another project, whose state and files would be used.
+    """
+    folder, named = Path.cwd(), os.environ.get(PROJECT_VARIABLE)
+    if named and Path(named).resolve() != folder.resolve():
+        raise UsageError(
+            f"this shell is set up for the project in {named}, and this one is in {folder}",
+            where=PROJECT_VARIABLE,
+            repair=f'eval "$(orgcal -C {shlex.quote(str(folder))} env --stack {pulumi.get_stack()})"',
+        )
+    return folder
+
+
 def load_settings() -> Settings:
-    """The settings of the stack that is being deployed; raises as `parse_settings` does."""
+    """The settings of the stack that is being deployed; raises as `parse_settings` and `project_dir` do."""
     stack = pulumi.get_stack()
-    overlay = read_overlay(PROJECT_DIR, stack)
+    overlay = read_overlay(project_dir(), stack)
     return parse_settings(engine_config(), stack=stack, project=pulumi.get_project(), generations=overlay)
 
 

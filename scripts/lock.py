@@ -1,10 +1,10 @@
 """Resolve the dependencies of pyproject.toml anew and write them down (for maintainers; needs `uv` on PATH).
 
-Writes `requirements.lock` (of both projects), `emulator/requirements.lock` (of the emulator alone) and, for what only
-`make test` needs, `requirements.witnesses.lock` (versions and hashes, for every platform and Python we support,
-without index addresses), and `requirements.wheels.json` (file name of each
-locked wheel by its SHA-256, from which a test knows without network that every platform is served). Versions already
-locked stay, unless `--upgrade`.
+Writes `requirements.lock` (of both projects), `emulator/requirements.lock` (of the emulator alone), the lock of the
+projects that `orgcal new` writes (without orgcal itself) and, for what only `make test` needs,
+`requirements.witnesses.lock`: versions and hashes, for every platform and Python we support, without index addresses.
+Also `requirements.wheels.json` (file name of each locked wheel by its SHA-256, from which a test knows without network
+that every platform is served). Versions already locked stay, unless `--upgrade`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import unquote
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 EMULATOR = ROOT / "emulator" / "requirements.lock"
+PROJECT = ROOT / "orgcal" / "project_template" / "requirements.txt"
 WITNESSES = ROOT / "requirements.witnesses.lock"
 WHEELS = ROOT / "requirements.wheels.json"
 # fmt: off
@@ -71,6 +72,7 @@ def main() -> int:
     try:
         names = resolve(LOCK, ["pyproject.toml", "emulator/pyproject.toml", "--group", "dev", *upgrade])
         resolve(EMULATOR, ["emulator/pyproject.toml", "-c", str(LOCK)])
+        resolve(PROJECT, ["pyproject.toml", "emulator/pyproject.toml", "--group", "project", "-c", str(LOCK)])
         # They are installed on top of the others, so what both need has one version.
         names |= resolve(WITNESSES, ["--group", "witnesses", "-c", str(LOCK), *upgrade])
     except FileNotFoundError:

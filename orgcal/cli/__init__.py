@@ -1,4 +1,4 @@
-"""The command `orgcal`: `python -m orgcal.cli`, or `.venv/bin/orgcal`.
+"""The command `orgcal`, also as `python -m orgcal.cli`.
 
 The module of a command is imported when it is called, not before.
 """
@@ -18,8 +18,10 @@ import typer
 from orgcal import __version__
 from orgcal.errors import OrgcalError
 
+PROJECT_OPTION = ("-C", "--project")
 # name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
 COMMANDS = {
+    "new": (".new", "new", "Write a project of your own"),
     "doctor": (".doctor", "doctor", "Check everything that a stack needs"),
     "env": (".env", "env", "Print shell settings for pulumi by hand"),
     "emulator": (".emulator", "app", "Start, stop and find the local emulator"),
@@ -75,7 +77,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     """The command line, with only the command that `arguments` call, or with all where they call none."""
     app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_root)
-    called = next((word for word in arguments if not word.startswith("-")), "")
+    called = _called(arguments)
     for name in [called] if called in COMMANDS else COMMANDS:
         module, attribute, short_help = COMMANDS[name]
         command = getattr(importlib.import_module(module, __name__), attribute)
@@ -86,13 +88,40 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
+def _called(arguments: Sequence[str]) -> str:
+    """The first word that is neither an option nor the folder that `-C` or `--project` names; empty without one."""
+    before = ""
+    for word in arguments:
+        if not word.startswith("-") and before not in PROJECT_OPTION:
+            return word
+        before = "" if before in PROJECT_OPTION else word
+    return ""
+
+
 def _print_version(requested: bool) -> None:
     if requested:
         typer.echo(f"orgcal {__version__}")
         raise typer.Exit
 
 
+def _name_project(folder: Path | None) -> Path | None:
+    if folder is not None:
+        from orgcal.stack.project import name_project
+
+        name_project(os.environ, folder)
+    return folder
+
+
 def _root(
+    _project: Annotated[
+        Path | None,
+        typer.Option(
+            *reversed(PROJECT_OPTION),
+            help="Folder of the project; else ORGCAL_PROJECT, else the nearest Pulumi.yaml upwards.",
+            metavar="DIR",
+            callback=_name_project,
+        ),
+    ] = None,
     _: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,

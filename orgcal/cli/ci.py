@@ -199,8 +199,9 @@ def _result_json(outcome: CiSetupResult) -> dict[str, Any]:
 def lint(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     """Judge a stack's settings without any login, as for pull requests from forks; exit 1 if something is wrong."""
     from orgcal.ci.lint import lint_stack
+    from orgcal.stack.project import find_project
 
-    result = lint_stack(open_stack(stack).project_dir, stack)
+    result = lint_stack(find_project(os.environ), stack)
     text = result.as_markdown(stack)
     typer.echo(json.dumps({"problems": result.problems, "advice": result.advice}) if as_json else text)
     _summarise(text)

@@ -20,7 +20,7 @@ JsonLinesOption = Annotated[bool, typer.Option("--json", help="Print JSON Lines,
 
 
 def open_stack(name: str) -> OpenStack:
-    """The stack of this name in the checkout and the environment of this process."""
+    """The stack of this name in the project and the environment of this process."""
     from orgcal.stack.open_stack import OpenStack
 
     return OpenStack(name, os.environ)

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from orgcal.cli.common import consent_service, open_stack
 from orgcal.cli.emulator import emulator_of
 from orgcal.errors import OrgcalError, UsageError
-from orgcal.stack.files import DEV_STACK
+from orgcal.stack.files import DEV_STACK, START_OVER
 
 if TYPE_CHECKING:
     from orgcal.cli.demo_result import Invited
@@ -94,7 +94,7 @@ def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str, str]]:
     """Tenant id, name and domain of two seeded customer organisations."""
     customers = [tenant for tenant in process.ready["tenants"] if not tenant["home"]]
     if len(customers) < 2:
-        raise UsageError("the emulator's seed holds fewer than two customer organisations", repair="make clean")
+        raise UsageError("the emulator's seed holds fewer than two customer organisations", repair=START_OVER)
     for tenant in customers[:2]:
         yield tenant["tenant_id"], tenant["display_name"], tenant["default_domain"]
 
@@ -134,7 +134,7 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
         raise OrgcalError(
             f"consent of {tenant.name} ended as {ended!r}{f': {result.detail}' if result.detail else ''}",
             where=tenant.tenant_id,
-            repair="make demo again; if it ends so again: make clean, then make demo",
+            repair=f"orgcal demo again; if it ends so again: {START_OVER}, then orgcal demo",
         )
     story.line(f"{tenant.name}: {administrator} consented, proved by a fresh token")
 
@@ -184,7 +184,9 @@ def _connector_entry(stack: OpenStack) -> dict[str, Any]:
     platform, key = stack.platform(), stack.outputs.connector_key
     entry, stored = platform.read_connector(key), platform.read_credentials(key)
     if entry is None or stored is None:
-        raise OrgcalError("the connector is not complete", where=platform.place, repair="make clean, then make demo")
+        raise OrgcalError(
+            "the connector is not complete", where=platform.place, repair=f"{START_OVER}, then orgcal demo"
+        )
     return {
         "description": entry.description,
         "scopes": entry.scopes,
@@ -196,9 +198,9 @@ def _connector_entry(stack: OpenStack) -> dict[str, Any]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Only one demo of a checkout at a time."""
+    """Only one demo of a project at a time."""
     try:
         with FileLock(path, timeout=0, mode=0o600):
             yield
     except Timeout:
-        raise UsageError("another demo is running in this checkout", where=str(path), repair="wait for it") from None
+        raise UsageError("another demo is running in this project", where=str(path), repair="wait for it") from None

@@ -10,7 +10,7 @@ from orgcal.entra.session import new_session
 from orgcal.errors import OrgcalError
 
 TIMEOUT_S = 30.0
-REPAIR = 'eval "$(.venv/bin/orgcal env)" && pulumi up --refresh --yes --stack dev, then make demo again'
+REPAIR = 'eval "$(orgcal env)" && pulumi up --refresh --yes --stack dev, then orgcal demo again'
 """Somebody has changed what the emulator holds, such as deleted the application."""
 
 

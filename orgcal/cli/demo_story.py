@@ -116,9 +116,9 @@ class Story:
         if stopping:
             self._console.print("The emulator stops with this demo. Until it runs again, the link leads nowhere:")
             self._commands(
-                (".venv/bin/orgcal emulator start", "starts it again"),
-                (".venv/bin/orgcal consent serve", "receives the answer"),
-                ("make demo KEEP=1", "or this: keeps it, and makes a new link"),
+                ("orgcal emulator start", "starts it again"),
+                ("orgcal consent serve", "receives the answer"),
+                ("orgcal demo --keep", "or this: keeps it, and makes a new link"),
             )
 
     def result(self, result: DemoResult) -> None:
@@ -145,13 +145,13 @@ class Story:
         ):
             self._console.print(f"  {what:<21}{escape(where)}", soft_wrap=True)
         self._console.print("(a browser asks about the emulator's own certificate once) and try")
-        serve = (".venv/bin/orgcal consent serve", "then open the consent page, and accept or cancel")
+        serve = ("orgcal consent serve", "then open the consent page, and accept or cancel")
         self._commands(
-            ('eval "$(.venv/bin/orgcal env)"', "then pulumi preview, up, destroy --stack dev"),
+            ('eval "$(orgcal env)"', "then pulumi preview, up, destroy --stack dev"),
             *((serve,) if link else ()),
-            (".venv/bin/orgcal tenants list", "who has consented"),
-            ("make verify", "verify again"),
-            ("make down", "stop the emulator"),
+            ("orgcal tenants list", "who has consented"),
+            ("orgcal verify", "verify again"),
+            ("orgcal emulator stop", "stop the emulator"),
         )
 
     def _commands(self, *commands: tuple[str, str]) -> None:

@@ -15,33 +15,43 @@ if TYPE_CHECKING:
 
 
 def doctor(
+    context: typer.Context,
     stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check Python, engine, plugins, emulator, trust, backend and cloud; exit 0 only if all is well."""
-    checks = examine(stack, os.environ)
+    """Check project, Python, engine, plugins, emulator, trust, backend and cloud; exit 0 only if all is well."""
+    named = bool(context.find_root().params.get("_project"))
+    checks = examine(stack, os.environ, named_by="-C" if named else "")
     typer.echo(as_object(stack, checks) if as_json else as_lines(checks))
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
 
-def examine(stack: str, environ: Mapping[str, str]) -> list[DoctorCheck]:
+def examine(stack: str, environ: Mapping[str, str], *, named_by: str = "") -> list[DoctorCheck]:
     """Checks of everything that `stack` needs, in the order in which it should be repaired.
 
     Args:
         stack: name of a stack.
         environ: the process environment, as the shell has it.
+        named_by: the option that named the project; empty without one.
     """
     from orgcal.errors import OrgcalError
     from orgcal.operations import doctor as machine
     from orgcal.operations import doctor_stack as surroundings
     from orgcal.settings import load_stack_file
+    from orgcal.stack.environment import original_environment
     from orgcal.stack.open_stack import OpenStack
+    from orgcal.stack.project import find_project
 
-    opened = OpenStack(stack, environ)
-    project, before = opened.project_dir, opened.shell_environ
+    before = original_environment(environ)
     engine_check, engine = machine.check_engine(before)
+    try:
+        project = find_project(environ)
+    except OrgcalError as error:
+        return [machine.failed("project", error), engine_check]
+    opened = OpenStack(stack, environ, project=project)
     checks = [
+        machine.checked("project", lambda: surroundings.check_project(project, before, named_by)),
         machine.checked("python", lambda: machine.check_python(project)),
         engine_check,
         machine.checked("language host", lambda: machine.check_language_host(engine, before)),

@@ -12,7 +12,8 @@ from orgcal.errors import CloudMismatch
 from orgcal.files.whole import private_dir
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack, EmulatorProcess
-from orgcal.stack.files import DEV_STACK, emulator_home, project_dir
+from orgcal.stack.files import DEV_STACK, emulator_home
+from orgcal.stack.project import find_project
 
 app = typer.Typer(
     help="The local emulator of Entra ID, Microsoft Graph and an integration platform.", no_args_is_help=True
@@ -58,7 +59,7 @@ def status(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
 
 def emulator_of(stack: str) -> EmulatorOfStack:
     """The emulator of `stack`; a `CloudMismatch` if the stack lives in a real cloud."""
-    project = project_dir()
+    project = find_project(os.environ)
     core = read_core_settings(project, stack)
     cloud = core.entra.cloud
     if cloud != "emulator":

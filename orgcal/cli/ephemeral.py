@@ -33,10 +33,10 @@ def create(
     """
     from orgcal.operations.ephemeral import create as create_copy
     from orgcal.operations.ephemeral import origin_notes
-    from orgcal.stack.files import project_dir
+    from orgcal.stack.project import find_project
 
     notes = origin_notes(stack, origin, os.environ)
-    made = create_copy(project_dir(), stack, origin, changes=changes or (), notes=notes)
+    made = create_copy(find_project(os.environ), stack, origin, changes=changes or (), notes=notes)
     lines = [
         f"{made.path.name}: {made.display_name}, connector {made.connector_key}",
         f"  next:  orgcal up --stack {stack}",

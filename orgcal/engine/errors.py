@@ -52,7 +52,7 @@ def trouble_in(ended: ProcessResult) -> tuple[str, str]:
     if _DISK.search(text):
         return "the disk is full", "free some space, or set ORGCAL_CACHE_DIR to a directory on a larger disk"
     if _NO_PIP.search(text):
-        return "this Python has no pip", "make setup"
+        return "this Python has no pip", "python -m ensurepip, or make the virtual environment anew"
     if _CHECKSUM.search(text):
         return (
             f"what was downloaded is not what we pinned ({ended.last_words})",

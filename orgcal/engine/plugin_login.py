@@ -60,7 +60,10 @@ def login_trouble(
         return said, _REPAIR if said else ""
     except OrgcalError as error:
         return (f"{error.where}: {error.what}" if error.where else error.what), error.repair
-    return f"it does not start: {ended.last_words[:200]}", "make setup; git status"
+    return (
+        f"it does not start: {ended.last_words[:200]}",
+        "pip install --require-hashes -r requirements.txt, in the project's virtual environment",
+    )
 
 
 def _ask(port: int, arguments: Mapping[str, str]) -> str:

@@ -113,8 +113,8 @@ def load_endpoints(cloud: str, environ: Mapping[str, str]) -> CloudEndpoints:
         raise UsageError(
             "this stack lives on the emulator, and the environment names no emulator",
             where=EMULATOR_FILE_VARIABLE,
-            repair="make up, or for another stack than dev: .venv/bin/orgcal emulator start --stack STACK; before "
-            'pulumi by hand also: eval "$(.venv/bin/orgcal env --stack STACK)"',
+            repair="orgcal emulator start, or for another stack than dev: orgcal emulator start --stack STACK; before "
+            'pulumi by hand also: eval "$(orgcal env --stack STACK)"',
         )
     return read_emulator_file(Path(named))
 
@@ -150,13 +150,13 @@ def read_emulator_file(path: Path) -> CloudEndpoints:
             ),
         )
     except FileNotFoundError:
-        start = ".venv/bin/orgcal emulator start"
+        start = "orgcal emulator start"
         raise UsageError("the emulator is not running", where=str(path), repair=start) from None
     except (KeyError, ValueError, TypeError) as error:
         what = f"this is not the file of a running emulator ({type(error).__name__}: {error})"
         if isinstance(error, KeyError):
             what = f"the emulator that runs is of another version than this orgcal (its file lacks {error})"
-        again = ".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start"
+        again = "orgcal emulator stop && orgcal emulator start"
         raise UsageError(what, where=str(path), repair=again) from error
     if base_url != f"https://localhost:{port}":
         raise CloudMismatch(

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.find import Engine, look_for_engine
 from orgcal.engine.plugins import ORGCAL_PROGRAM, PLUGIN_VARIABLE, installed_azuread, kept_choice, write_standin
-from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
+from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import azuread_on_path
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.stack.environment import StackEnvironment
 
-MAKE_ENGINE = ".venv/bin/python -m orgcal.engine ensure"
+MAKE_ENGINE = "python -m orgcal.engine ensure"
 START_LIMIT_S = 10.0
 
 
@@ -58,25 +57,51 @@ def check_python(
 ) -> DoctorCheck:
     """The Python that runs is new enough, is the project's own, and has the locked packages."""
     shown, wrong = ".".join(map(str, found)), partial(DoctorCheck, "python", False)
+    venv, lock = project_dir / ".venv", lock_file(project_dir)
+    install = f"pip install --require-hashes -r {lock.name}"
     if found < (3, 11):
-        return wrong(f"Python {shown}, and 3.11 or newer is needed", "make setup PYTHON=python3.11")
-    venv = project_dir / ".venv"
+        return wrong(f"Python {shown}, and 3.11 or newer is needed", f"python3.11 -m venv .venv && .venv/bin/{install}")
+    if not (venv / "bin" / "python").exists():
+        repair = f"cd {shlex.quote(str(project_dir))} && python3 -m venv .venv && .venv/bin/{install}"
+        return wrong(f"there is no {venv}, with which the engine runs the program", repair)
     if Path(prefix).resolve() != venv.resolve():
-        return wrong(f"Python {shown} of {prefix}, not of {venv}", "make setup, then .venv/bin/orgcal")
-    try:
-        stamp = json.loads((venv / "orgcal-setup.json").read_text(encoding="utf-8"))
-        locked = stamp["lock"] == sha256((project_dir / "requirements.lock").read_bytes()).hexdigest()
-    except (OSError, ValueError, KeyError, TypeError):
-        return wrong(f"{venv} was not finished by make setup", "make setup")
-    if not locked:
-        return wrong("requirements.lock has changed since make setup", "make setup")
-    try:
-        sdk = version("pulumi")
-    except PackageNotFoundError:
-        sdk = "none"
-    if sdk != PULUMI_VERSION:
-        return wrong(f"package pulumi is {sdk}, not {PULUMI_VERSION}", "rm -r .venv; make setup")
+        says = f"this orgcal runs from {prefix}, and the engine runs the program with {venv}"
+        return wrong(says, f". {shlex.quote(str(venv / 'bin' / 'activate'))}, then orgcal again")
+    differing = differing_packages(lock)
+    if differing:
+        more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+        return wrong(f"{lock.name} is not what is installed: {', '.join(differing[:3])}{more}", install)
     return DoctorCheck("python", True, f"Python {shown}, packages as locked")
+
+
+def lock_file(project_dir: Path) -> Path:
+    """The project's lock: `requirements.lock` where there is one, else `requirements.txt`."""
+    lock = project_dir / "requirements.lock"
+    return lock if lock.is_file() else project_dir / "requirements.txt"
+
+
+def differing_packages(lock: Path) -> list[str]:
+    """The packages whose installed version is another than the lock's, in a few words each; none without a lock."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    differing = []
+    for line in lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else ():
+        if not line[:1].isalnum():  # comments, options, hashes
+            continue
+        try:
+            asked = Requirement(line.split(" #", 1)[0].split(" --hash", 1)[0].rstrip(" \\"))
+        except InvalidRequirement:  # a file or an address, which pip judges
+            continue
+        if asked.marker is not None and not asked.marker.evaluate():
+            continue
+        try:
+            installed = version(asked.name)
+        except PackageNotFoundError:
+            differing.append(f"{asked.name} is missing")
+            continue
+        if not asked.specifier.contains(installed, prereleases=True):
+            differing.append(f"{asked.name} is {installed}, not {str(asked.specifier).removeprefix('==')}")
+    return differing
 
 
 def check_engine(environ: Mapping[str, str]) -> tuple[DoctorCheck, Engine | None]:

@@ -14,7 +14,8 @@ from orgcal.engine.proxies import proxies_of_loopback
 from orgcal.entra.cloud_guard import refuse_other_cloud
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
 from orgcal.operations.doctor import DoctorCheck, failed
-from orgcal.settings import read_settings
+from orgcal.platforms.model import PROJECT_VARIABLE
+from orgcal.settings import project_name, read_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.environment import CHANGED_VARIABLE, StackEnvironment
 from orgcal.stack.files import DEV_STACK
@@ -26,13 +27,25 @@ if TYPE_CHECKING:
 _backend_wrong = partial(DoctorCheck, "backend", False)
 
 
+def check_project(project: Path, environ: Mapping[str, str], named_by: str) -> DoctorCheck:
+    """Which project commands work on, and why that one.
+
+    Args:
+        environ: the process environment, as it was before `orgcal env`.
+        named_by: the option that named it; empty without one.
+    """
+    by = named_by or (PROJECT_VARIABLE if environ.get(PROJECT_VARIABLE) else "")
+    why = f"named by {by}" if by else f"the nearest Pulumi.yaml from {Path.cwd()}"
+    return DoctorCheck("project", True, f"{project_name(project)} in {project} ({why})")
+
+
 def check_emulator(surroundings: StackEnvironment) -> DoctorCheck:
     """The stack's emulator runs; nothing to look at outside its cloud."""
     if surroundings.cloud != "emulator":
         return DoctorCheck("emulator", True, f"not needed in cloud {surroundings.cloud}")
     running = EmulatorOfStack(surroundings.emulator_home or surroundings.stack_dir).running()
     if running is None:
-        repair = f".venv/bin/orgcal emulator start --stack {surroundings.stack}"
+        repair = f"orgcal emulator start --stack {surroundings.stack}"
         return DoctorCheck("emulator", False, "not running", repair)
     return DoctorCheck("emulator", True, f"running at {running.base_url} (pid {running.pid})")
 
@@ -43,19 +56,19 @@ def check_trust(endpoints: CloudEndpoints | None, variables: Mapping[str, str]) 
 
     wrong = partial(DoctorCheck, "trust", False)
     if endpoints is None:
-        return wrong("not looked at while the emulator does not run", ".venv/bin/orgcal emulator start")
+        return wrong("not looked at while the emulator does not run", "orgcal emulator start")
     session = new_session(endpoints)
     if endpoints.emulated is None:
         repair = "connect to the network; behind a proxy set HTTPS_PROXY, and its authority in REQUESTS_CA_BUNDLE"
         configuration = f"{endpoints.login_url}/common/v2.0/.well-known/openid-configuration"
         addresses = [configuration, f"{endpoints.graph_url}/v1.0/"]
     else:
-        repair = ".venv/bin/orgcal emulator stop, then .venv/bin/orgcal emulator start"
+        repair = "orgcal emulator stop, then orgcal emulator start"
         addresses = [f"{endpoints.login_url}/metadata/endpoints?api-version=2022-09-01"]
         bundle = Path(variables.get("SSL_CERT_FILE", ""))
         authority = endpoints.emulated.ca_file.read_text(encoding="utf-8").strip()
         if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8"):
-            return wrong(f"{bundle} does not hold the emulator's authority", 'eval "$(.venv/bin/orgcal env)"')
+            return wrong(f"{bundle} does not hold the emulator's authority", 'eval "$(orgcal env)"')
     for address in addresses:
         trouble = _trouble_with(session, address)
         if trouble:
@@ -87,7 +100,7 @@ def check_proxy(stack: str, environ: Mapping[str, str]) -> DoctorCheck:
     if not taken:
         return DoctorCheck("proxy", True, "none takes what stays on this machine")
     says = f"{' and '.join(taken)} would take what pulumi, typed in this shell, says to its program on 127.0.0.1"
-    return DoctorCheck("proxy", False, says, f'eval "$(.venv/bin/orgcal env --stack {stack})"')
+    return DoctorCheck("proxy", False, says, f'eval "$(orgcal env --stack {stack})"')
 
 
 def check_backend(surroundings: StackEnvironment, environ: Mapping[str, str], salt: str | None) -> DoctorCheck:
@@ -165,5 +178,5 @@ def check_cloud(surroundings: StackEnvironment, tenant_id: str, environ: Mapping
     stale = sorted(name for name, value in surroundings.variables.items() if changed and environ.get(name) != value)
     if stale:
         says = f"this shell is set up for another stack or run ({', '.join(stale)})"
-        return DoctorCheck("cloud", False, says, f'eval "$(.venv/bin/orgcal env --stack {stack})"')
+        return DoctorCheck("cloud", False, says, f'eval "$(orgcal env --stack {stack})"')
     return DoctorCheck("cloud", True, f"stack {stack} lives on the emulator")

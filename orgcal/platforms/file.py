@@ -21,7 +21,7 @@ from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.model import (
     CATALOG,
-    PROJECT_DIR_VARIABLE,
+    PROJECT_VARIABLE,
     Capabilities,
     CatalogField,
     ConnectorEntry,
@@ -103,8 +103,8 @@ class FileSettings(PlatformSettings):
         return self.path if self.text_format == "dotenv" else f"{self.path}#{self.at}"
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> FilePlatform:  # noqa: ARG002
-        """See `PlatformSettings.open`. Without `ORGCAL_PROJECT_DIR` the path counts from the working directory."""
-        return FilePlatform(self, Path(environ.get(PROJECT_DIR_VARIABLE) or Path.cwd()))
+        """See `PlatformSettings.open`. Without `ORGCAL_PROJECT` the path counts from the working directory."""
+        return FilePlatform(self, Path(environ.get(PROJECT_VARIABLE) or Path.cwd()))
 
 
 class FilePlatform(Platform):

@@ -98,7 +98,7 @@ def seal(public_key_base64: str, text: str) -> str:
     except ImportError:
         raise UsageError(
             "GitHub takes secrets in sealed boxes, and PyNaCl, which makes them, is not installed",
-            repair=".venv/bin/pip install pynacl",
+            repair="pip install pynacl",
         ) from None
     box = nacl.public.SealedBox(nacl.public.PublicKey(public_key_base64.encode(), nacl.encoding.Base64Encoder))
     return base64.b64encode(box.encrypt(text.encode())).decode()

@@ -57,7 +57,7 @@ class LocalSettings(PlatformSettings):
             raise UsageError(
                 f"the emulator's platform key cannot be read ({error.strerror})",
                 where=str(endpoints.emulated.platform_api_key_file),
-                repair=".venv/bin/orgcal emulator stop && .venv/bin/orgcal emulator start",
+                repair="orgcal emulator stop && orgcal emulator start",
             ) from None
         client = RestClient(
             new_session(endpoints),

@@ -25,7 +25,7 @@ CredentialKind = Literal["secret", "certificate"]
 PREFIX = "orgcal:connector.platform"
 """Key of a platform's settings in the stack's file."""
 
-PROJECT_DIR_VARIABLE = "ORGCAL_PROJECT_DIR"
+PROJECT_VARIABLE = "ORGCAL_PROJECT"
 """Names the project's folder, from which paths in settings count, whatever folder a command is run in."""
 
 NOT_SHOWN = "(not shown to a preview)"

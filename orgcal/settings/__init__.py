@@ -17,17 +17,29 @@ from orgcal.settings.model import (
     read_settings,
     settings_of,
 )
-from orgcal.settings.stack_file import StackFile, load_stack_file, stack_file
+from orgcal.settings.stack_file import (
+    ProjectFile,
+    StackFile,
+    check_project_name,
+    load_project_file,
+    load_stack_file,
+    project_name,
+    stack_file,
+)
 
 __all__ = [
     "CoreSettings",
     "CredentialSettings",
     "GenerationSet",
+    "ProjectFile",
     "Settings",
     "StackFile",
+    "check_project_name",
     "core_settings_of",
+    "load_project_file",
     "load_stack_file",
     "parse_settings",
+    "project_name",
     "read_core_settings",
     "read_credential",
     "read_settings",

@@ -44,6 +44,8 @@ MAX_VALUES = 100_000
 """After aliases are followed: a few lines of them can stand for billions of values."""
 
 _STACK_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+# What Pulumi takes; but names of dots alone would lead out of the folder that is named after the project.
+_PROJECT_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9_.-]{1,100}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _OCTAL = re.compile(r"([-+]?)0(?=[0-7]+$)")
 _MOMENT = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].+)?")
@@ -83,6 +85,19 @@ class StackFile:
     encrypted: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectFile:
+    """A project's `Pulumi.yaml`: its name, and the plugins that it names."""
+
+    name: str
+    providers: tuple[str, ...]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it names orgcal's plugin."""
+        return NAMESPACE in self.providers
+
+
 def stack_file(project_dir: Path, stack: str) -> Path:
     """The path of a stack's settings, `Pulumi.<stack>.yaml`.
 
@@ -116,7 +131,7 @@ def load_stack_file(project_dir: Path, stack: str) -> StackFile:
     written = document.values.get("config")
     if written is not None and not isinstance(written, dict):
         raise document.problem("`config` is not a mapping of settings")
-    project = _project_name(project_dir)
+    project = project_name(project_dir)
     config: dict[str, Any] = {}
     names: dict[str, str] = {}
     for name, value in (written or {}).items():
@@ -134,12 +149,43 @@ def load_stack_file(project_dir: Path, stack: str) -> StackFile:
     return StackFile(path, stack, project, document.values, config, lines, tuple(encrypted))
 
 
-def _project_name(project_dir: Path) -> str:
-    """Name of the Pulumi project; ours where there is no Pulumi.yaml, as in a folder with settings alone."""
+def load_project_file(project_dir: Path) -> ProjectFile:
+    """Reads `Pulumi.yaml`.
+
+    Raises:
+        FileNotFoundError: the folder has none.
+        UsageError: Pulumi could not read it either.
+    """
+    document = _Document(project_dir / "Pulumi.yaml")
+    plugins = document.values.get("plugins")
+    listed = plugins.get("providers") if isinstance(plugins, dict) else None
+    named = [plugin.get("name") for plugin in listed if isinstance(plugin, dict)] if isinstance(listed, list) else []
+    name = document.values.get("name")
+    if not (isinstance(name, str) and _PROJECT_NAME.fullmatch(name)):
+        raise document.problem(f"`name` is {name!r}, and Pulumi takes 1 to 100 letters, digits, dots, dashes and _")
+    return ProjectFile(name, tuple(str(provider) for provider in named))
+
+
+def project_name(project_dir: Path) -> str:
+    """Name of the Pulumi project; ours where there is no Pulumi.yaml, as in a folder with settings alone.
+
+    Raises:
+        UsageError: as `load_project_file` does.
+    """
     try:
-        return str(_Document(project_dir / "Pulumi.yaml").values.get("name") or NAMESPACE)
+        return load_project_file(project_dir).name
     except FileNotFoundError:
         return NAMESPACE
+
+
+def check_project_name(name: str, *, where: str) -> None:
+    """Refuses what Pulumi, or a folder of this name, would not take; `where` is the option that gave it."""
+    if not _PROJECT_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is not a valid project name",
+            where=where,
+            repair="use 1 to 100 letters, digits, dots, dashes and underscores, such as --name calendar",
+        )
 
 
 def _full_key(name: str, project: str) -> str:

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir
 from orgcal.patience import Patience
+from orgcal.stack.files import START_OVER
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
@@ -167,11 +168,11 @@ class EmulatorOfStack:
         """Why a child ended before it was ready, from its last line."""
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         what = lines[-1].removeprefix("emulator: ") if lines else f"it ended with exit code {code}"
-        repair = f"see {self.log_file}; `make clean` makes stack dev anew"
+        repair = f"see {self.log_file}; {START_OVER} begins stack dev anew"
         if port and "port" in what:
             repair = (
                 f"end the program that uses port {port}, or move the emulator: orgcal emulator start --port 0 "
-                "(the next `make up` or `make demo` then updates the redirect URI)"
+                "(the next orgcal up or orgcal demo then updates the redirect URI)"
             )
         return UsageError(what, where="emulator", repair=repair)
 

@@ -1,6 +1,6 @@
 """Decides what a stack needs in an environment, for `orgcal env` and for our own calls.
 
-Stack `dev` keeps everything in the checkout under `.local/dev/`, every other stack under the user's data
+Stack `dev` keeps everything in the project under `.local/dev/`, every other stack under the user's data
 directory. No value is a secret: secrets are named by the path of a file.
 """
 
@@ -18,7 +18,7 @@ from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
 from orgcal.entra.operator import federated_login
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir, write_whole
-from orgcal.platforms.model import PROJECT_DIR_VARIABLE
+from orgcal.platforms.model import PROJECT_VARIABLE
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.files import DEV_STACK, data_dir, emulator_home, stack_dir
@@ -109,7 +109,7 @@ def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str])
     beside_proxies, proxies = loopback_variables(environ)
     variables = {
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        PROJECT_DIR_VARIABLE: str(project_dir),
+        PROJECT_VARIABLE: str(project_dir),
         **passphrase_variables(project_dir, stack, own_dir, environ),
         **beside_proxies,
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from orgcal.engine.errors import MARKUP, sentence_of
 from orgcal.errors import EngineError, StackLocked, UsageError
-from orgcal.stack.files import DEV_STACK, project_dir
+from orgcal.stack.files import DEV_STACK, START_OVER
 from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, foreign_values
 
 _PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted\s+because it is protected')
@@ -61,13 +62,17 @@ _HINTS = (
 )
 
 
-def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineError:
-    """One sentence out of what the engine printed: its error diagnostics, best first, or the whole transcript."""
+def explain(transcript: str, diagnostics: list[str], *, stack: str, project: Path) -> EngineError:
+    """One sentence out of what the engine printed: its error diagnostics, best first, or the whole transcript.
+
+    Args:
+        project: the folder of the stack's project, whose files may tell more.
+    """
     plain = MARKUP.sub("", transcript)
     where = f"stack {stack}"
     if "incorrect passphrase" in plain:
-        return _wrong_passphrase(stack, where)
-    foreign = foreign_values(project_dir(), stack) if "message authentication failed" in plain else None
+        return _wrong_passphrase(project, stack, where)
+    foreign = foreign_values(project, stack) if "message authentication failed" in plain else None
     if foreign is not None:
         return EngineError(foreign.what, where=foreign.where, repair=foreign.repair)
     if "the stack is currently locked" in plain or "Another update is currently in progress" in plain:
@@ -90,7 +95,7 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str) -> EngineErr
     what = "\n".join(dict.fromkeys(part[0] for part in parted))
     repair = "; ".join(dict.fromkeys(part[2] for part in parted if part[2]))
     if stack == DEV_STACK and "generation would fall" in what:
-        repair += "; or make the stack anew: make clean, then make up"
+        repair += f"; or make the stack anew: {START_OVER} && orgcal emulator start && orgcal up"
     error = EngineError(what or _last_line(plain), where=where, repair=repair or hint(what, stack))
     if _OF_THE_SETTINGS.search(what):
         error.exit_code = UsageError.exit_code
@@ -103,14 +108,14 @@ def _without_repeats(sentences: Iterable[str]) -> list[str]:
     return [text for text in told if not any(text in other for other in told if other != text)]
 
 
-def _wrong_passphrase(stack: str, where: str) -> EngineError:
-    copied = copied_salt(project_dir(), stack, os.environ)
+def _wrong_passphrase(project: Path, stack: str, where: str) -> EngineError:
+    copied = copied_salt(project, stack, os.environ)
     if copied is not None:
         return EngineError(copied.what, where=copied.where, repair=copied.repair)
     return EngineError(
         "the passphrase is not the one that the stack's secrets were encrypted with",
         where=where,
-        repair="git checkout Pulumi.dev.yaml orgcal/stack/dev_passphrase.txt"
+        repair="git checkout Pulumi.dev.yaml, whose encryptionsalt is the one that orgcal came with"
         if stack == DEV_STACK
         else f"name the right file in {FILE_VARIABLE}",
     )

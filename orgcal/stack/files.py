@@ -1,16 +1,18 @@
-"""Directories of a stack, and the checkout."""
+"""Directories of a stack."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from orgcal.errors import UsageError
-from orgcal.settings import CoreSettings, stack_file
+from orgcal.settings import CoreSettings, project_name, stack_file
 
 DEV_STACK = "dev"
 DATA_DIR_VARIABLE = "ORGCAL_DATA_DIR"
+START_OVER = f"orgcal emulator stop && rm -r .local/{DEV_STACK}"
+"""Removes stack `dev` with everything that it holds, in its project's folder."""
+_FIRST_PROJECT = "orgcal"
+"""Project whose stacks lie in the data directory itself: before there were others, every project was called so."""
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
@@ -24,25 +26,19 @@ def data_dir(environ: Mapping[str, str]) -> Path:
 
 
 def stack_dir(project_dir: Path, stack: str, environ: Mapping[str, str]) -> Path:
-    """The directory that belongs to `stack` alone: in the checkout for `dev`, else in the user's data directory."""
+    """The directory that belongs to `stack` alone: in the project for `dev`, else in the user's data directory.
+
+    There the project's name tells it from stacks of other projects, as in Pulumi's own backends; so a project keeps its
+    data when its folder is moved or cloned anew.
+    """
     stack_file(project_dir, stack)  # refuses what is not a valid name
     if stack == DEV_STACK:
         return project_dir / ".local" / DEV_STACK
-    return data_dir(environ) / "stacks" / stack
+    name = project_name(project_dir)
+    of_project = data_dir(environ) if name == _FIRST_PROJECT else data_dir(environ) / "projects" / name
+    return of_project / "stacks" / stack
 
 
 def emulator_home(project_dir: Path, core: CoreSettings, environ: Mapping[str, str]) -> Path:
     """The stack directory that holds the emulator of a stack: its own, or that of the stack it is a copy of."""
     return stack_dir(project_dir, core.origin or core.stack, environ)
-
-
-def project_dir() -> Path:
-    """The checkout this package runs from: the folder with Pulumi.yaml."""
-    found = Path(os.path.realpath(__file__)).parent.parent.parent
-    if not (found / "Pulumi.yaml").exists():
-        raise UsageError(
-            "orgcal runs from a checkout, and this is not a checkout (no Pulumi.yaml)",
-            where=str(found),
-            repair="make setup",
-        )
-    return found

@@ -1,4 +1,4 @@
-"""Opens a stack of this checkout for one command: whatever belongs to it is found when it is first needed.
+"""Opens a stack of a project for one command: whatever belongs to it is found when it is first needed.
 
 Imports that take long are made where they are needed: `orgcal env` and `orgcal tenants` have to start at once.
 """
@@ -21,9 +21,9 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import EngineError, OrgcalError, UsageError
 from orgcal.settings import CoreSettings, Settings, load_stack_file, read_core_settings, read_settings, stack_file
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
-from orgcal.stack.files import project_dir
 from orgcal.stack.local_backend import remove_empty_sidecars
 from orgcal.stack.passphrase import ensure_passphrase
+from orgcal.stack.project import find_project, refuse_other_version
 
 if TYPE_CHECKING:
     from orgcal.entra.graph import GraphClient
@@ -45,13 +45,13 @@ class OpenStack:
     Args:
         name: of a stack with a `Pulumi.<name>.yaml`.
         environ: the process environment; what `orgcal env` changed in it is taken back first.
-        project: the checkout; the one that this package runs from unless given.
+        project: its folder; as `find_project` finds it unless given.
     """
 
     def __init__(self, name: str, environ: Mapping[str, str], *, project: Path | None = None) -> None:
         self.name = name
         self.shell_environ = original_environment(environ)
-        self.project_dir = project or project_dir()
+        self.project_dir = project or find_project(environ)
         self._reading: Future[StackOutputs] | None = None
 
     def __enter__(self) -> OpenStack:
@@ -172,6 +172,7 @@ class OpenStack:
         ensure_passphrase(self.project_dir, self.name, self.stack_dir, self.shell_environ)
 
     def _find_engine(self) -> Engine:
+        refuse_other_version(self.project_dir)
         remove_empty_sidecars(self.environment.backend_url, self.name)
         return find_engine(self.shell_environ)
 

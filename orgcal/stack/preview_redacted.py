@@ -93,7 +93,7 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
             },
             removed=(*environment.removed, "PULUMI_CONFIG_PASSPHRASE"),
         ).to_environ(stack.shell_environ)
-        # Not in the checkout: making a stack writes into its settings.
+        # Not in the project: making a stack writes into its settings.
         shutil.copy(stack.project_dir / "Pulumi.yaml", folder)
         try:
             command.run(["stack", "init", stack.name, "--no-select"], temporary, environ)
@@ -105,7 +105,7 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
             chosen = ["--stack", stack.name, "--config-file", str(file)]
             text = command.run(["preview", *chosen, "--json", "--color", "never"], project, environ).stdout
         except automation.CommandError as error:
-            raise explain(str(error), _errors_in(str(error)), stack=stack.name) from None
+            raise explain(str(error), _errors_in(str(error)), stack=stack.name, project=stack.project_dir) from None
     return _as_preview(json.loads(text), exported)
 
 
@@ -116,7 +116,7 @@ def _export(command: ExactEnvironment, stack: OpenStack, environ: Mapping[str, s
     except automation.StackNotFoundError:
         return None
     except automation.CommandError as error:
-        raise explain(str(error), [], stack=stack.name) from None
+        raise explain(str(error), [], stack=stack.name, project=stack.project_dir) from None
     exported: dict[str, Any] = json.loads(text)
     deployment = exported.get("deployment") or {}
     deployment.pop("pending_operations", None)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pulumi import automation
@@ -125,6 +126,7 @@ class StackRunner:
         secrets_provider: str | None = None,
     ) -> None:
         self._backend_url = environment.backend_url
+        self._project = environment.project_dir
         self._stack_name = environment.stack
         self._environ = environ
         self._with_plugin = with_plugin
@@ -139,7 +141,7 @@ class StackRunner:
     def select(self) -> None:
         """Makes sure that the stack exists in its backend."""
         if self._stack is None:
-            with _translated(self._stack_name):
+            with _translated(self._stack_name, self._project):
                 self._stack = automation.Stack.create_or_select(self._stack_name, self._workspace)
 
     def preview(self, *, on_step: OnStep | None = None) -> UpdateResult:
@@ -196,17 +198,17 @@ class StackRunner:
     def remove(self) -> None:
         """Removes the (empty) state; the stack's file stays."""
         self.select()
-        with _translated(self._stack_name):
+        with _translated(self._stack_name, self._project):
             self._workspace.remove_stack(self._stack_name, preserve_config=True)
 
     def stack_names(self) -> frozenset[str]:
         """Names of the stacks of this project that the backend keeps a state of."""
-        with _translated(self._stack_name):
+        with _translated(self._stack_name, self._project):
             return frozenset(stack.name.rsplit("/", 1)[-1] for stack in self._workspace.list_stacks())
 
     def state_of(self, stack: str) -> StackState:
         """The state of another stack of this project, which needs no file and no passphrase here."""
-        with _translated(stack):
+        with _translated(stack, self._project):
             return StackState(self._printed(stack, "stack", "export"))
 
     def outputs(self) -> StackOutputs:
@@ -232,7 +234,7 @@ class StackRunner:
         """
         changed = without_creations(self._json("stack", "export"), types)
         if changed is not None:
-            with _translated(self._stack_name):
+            with _translated(self._stack_name, self._project):
                 self._workspace.import_stack(
                     self._stack_name, automation.Deployment(changed["version"], changed["deployment"])
                 )
@@ -254,12 +256,12 @@ class StackRunner:
         self.select()
         assert self._stack is not None
         collected = _Events(on_step)
-        with _translated(self._stack_name, collected):
+        with _translated(self._stack_name, self._project, collected):
             yield self._stack, collected
 
     def _json(self, *words: str) -> dict[str, Any]:
         """What a command of the engine prints as JSON; the stack is made only where there is none."""
-        with _translated(self._stack_name):
+        with _translated(self._stack_name, self._project):
             try:
                 return self._printed(self._stack_name, *words)
             except automation.StackNotFoundError:
@@ -337,12 +339,12 @@ def _unfinished(metadata: events.StepEventMetadata) -> UnfinishedOperation:
 
 
 @contextmanager
-def _translated(stack: str, collected: _Events | None = None) -> Iterator[None]:
+def _translated(stack: str, project: Path, collected: _Events | None = None) -> Iterator[None]:
     """Turns the Automation API's errors, which carry whole transcripts, into one sentence."""
     try:
         yield
     except automation.CommandError as error:
-        explained = explain(str(error), collected.errors if collected else [], stack=stack)
+        explained = explain(str(error), collected.errors if collected else [], stack=stack, project=project)
         if collected is None or isinstance(explained, StackLocked) or not collected.unfinished:
             raise explained from None
         raise UpdateFailed(explained, collected.unfinished) from None

@@ -40,6 +40,7 @@ MAY_IMPORT |= {
     "provisioning": {"orgcal", "provisioning", "orgcal.provider", "orgcal.settings", "orgcal.stack", *FOUNDATION},
     "orgcal_emulator": {"orgcal_emulator"},
     "__main__": {"provisioning", "orgcal.settings"},
+    "orgcal.project_template": {"provisioning", "orgcal.settings"},
 }
 FOLDERS = {"orgcal": ROOT, "verify": ROOT, "provisioning": ROOT, "orgcal_emulator": ROOT / "emulator"}
 

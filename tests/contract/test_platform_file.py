@@ -56,7 +56,7 @@ def test_file_lies_in_the_projects_folder_whatever_folder_a_command_is_run_in(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     relative = settings_of(Path("settings.yaml"))
-    open_platform(relative, {"ORGCAL_PROJECT_DIR": str(project)}).push_credentials("outlook", CREDENTIAL)
+    open_platform(relative, {"ORGCAL_PROJECT": str(project)}).push_credentials("outlook", CREDENTIAL)
     open_platform(relative, {}).push_credentials("outlook", CREDENTIAL)
     assert (project / "settings.yaml").is_file()
     assert (elsewhere / "settings.yaml").is_file(), "a program of one's own has no such variable"

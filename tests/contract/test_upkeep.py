@@ -125,7 +125,7 @@ def test_status_compares_the_credential_in_each_further_platform(
     app = {"kind": "file", "path": "app.yaml", "callback_url": "https://app.example.com/callback"}
     locked = {"kind": "nango", "base_url": "http://localhost:1"}
     in_both = outputs.model_copy(update={"also_pushed_to": {"app": app}})
-    environ = {**emulator_environ, "ORGCAL_PROJECT_DIR": str(tmp_path)}
+    environ = {**emulator_environ, "ORGCAL_PROJECT": str(tmp_path)}
     platform = open_platform(app, environ)
     assert outputs.client_secret is not None
     ours = PlatformCredential(outputs.client_id, 1, ClientSecret(outputs.client_secret.get_secret_value()))

@@ -50,8 +50,8 @@ def test_demo_from_nothing_proves_one_organisation_and_invites_the_other(checkou
     assert checkout.orgcal("emulator", "status").code == 1  # what the demo started, it stopped
     # So the link is dead, which is said, with what brings it to life.
     assert "The emulator stops with this demo. Until it runs again, the link leads nowhere:" in done.out
-    assert ".venv/bin/orgcal emulator start" in done.out
-    assert "make demo KEEP=1" in done.out
+    assert "  orgcal emulator start" in done.out
+    assert "orgcal demo --keep" in done.out
 
 
 def test_demo_again_changes_nothing_and_verifies_again(checkout: Checkout) -> None:
@@ -118,7 +118,7 @@ def test_demo_beside_a_running_one_says_so_and_harms_nothing(checkout: Checkout)
     first_said, _ = first.communicate(timeout=limit_s(120))
 
     assert second.code == 2
-    assert "another demo is running in this checkout" in second.err
+    assert "another demo is running in this project" in second.err
     assert first.returncode == 0, first_said
 
 

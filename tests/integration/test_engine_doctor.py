@@ -125,3 +125,28 @@ def test_doctor_command_unknown_stack_exits_1_and_reports_as_json(tmp_path: Path
     assert said["ok"] is False
     assert "there is no stack 'nowhere' here" in said["checks"][-1]["says"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_command_outside_any_project_says_so_first(tmp_path: Path) -> None:
+    environ = {**os.environ, "ENGINE": "path", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "orgcal.cli", "doctor", "--json"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1, ended.stderr
+    first = json.loads(ended.stdout)["checks"][0]
+    assert (first["name"], first["ok"]) == ("project", False)
+    assert "there is no Pulumi.yaml here or above" in first["says"]
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "why"),
+    [
+        (["-C", str(ROOT)], "", "named by -C"),
+        ([], str(ROOT), "named by ORGCAL_PROJECT"),
+        (["--project", str(ROOT)], "/elsewhere", "named by -C"),
+    ],
+)
+def test_doctor_command_says_which_project_and_why(tmp_path: Path, words: list[str], variable: str, why: str) -> None:
+    environ = {**os.environ, "ENGINE": "path", "PYTHONPATH": str(ROOT), "ORGCAL_PROJECT": variable}
+    command = [sys.executable, "-m", "orgcal.cli", *words, "doctor", "--stack", "nowhere"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert f"  orgcal in {ROOT} ({why})" in ended.stdout.splitlines()[0]

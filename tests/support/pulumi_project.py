@@ -55,7 +55,7 @@ class PulumiProject:
         venv_bin = PROJECT_ROOT / ".venv" / "bin"
         environ = {
             **os.environ,
-            "ORGCAL_PROJECT_DIR": str(self.folder),
+            "ORGCAL_PROJECT": str(self.folder),
             "PATH": f"{venv_bin}:{self.engine_bin}:{os.environ['PATH']}",
             "PYTHONPATH": str(PROJECT_ROOT),
             "PULUMI_HOME": str(self.folder / "home"),

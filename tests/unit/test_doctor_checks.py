@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from dataclasses import replace
-from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,11 +27,9 @@ DEV_SALT = str(yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    (tmp_path / "requirements.lock").write_text("a==1\n", encoding="utf-8")
-    (tmp_path / ".venv").mkdir()
-    stamp = {"lock": sha256(b"a==1\n").hexdigest()}
-    (tmp_path / ".venv" / "orgcal-setup.json").write_text(json.dumps(stamp), encoding="utf-8")
+def project(tmp_path: Path) -> Path:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
     return tmp_path
 
 
@@ -52,32 +52,60 @@ def surroundings(tmp_path: Path) -> StackEnvironment:
     )
 
 
-def test_check_python_as_set_up_is_well(checkout: Path) -> None:
-    assert check_python(checkout, prefix=str(checkout / ".venv")).ok
+def python_of(project: Path, **given: Any) -> DoctorCheck:
+    """What doctor says of the project's own Python."""
+    return check_python(project, prefix=str(project / ".venv"), **given)
 
 
-def test_check_python_too_old_is_told(checkout: Path) -> None:
-    finding = check_python(checkout, prefix=str(checkout / ".venv"), found=(3, 10, 9))
+def lock(project: Path, *lines: str) -> None:
+    (project / "requirements.txt").write_text("# packages\n" + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def test_check_python_as_locked_is_well(project: Path) -> None:
+    yaml_line = f"PyYAML=={version('pyyaml')} \\\n    --hash=sha256:00"
+    lock(project, yaml_line, "nothing-such==1 ; sys_platform == 'plan9'", "./local.whl", "--no-index")
+    assert python_of(project) == DoctorCheck("python", True, f"Python {platform.python_version()}, packages as locked")
+
+
+def test_check_python_too_old_is_told(project: Path) -> None:
+    finding = python_of(project, found=(3, 10, 9))
     assert not finding.ok
     assert "3.11 or newer" in finding.says
 
 
-def test_check_python_of_elsewhere_is_told(checkout: Path) -> None:
-    finding = check_python(checkout, prefix="/usr")
+def test_check_python_of_another_project_is_told(project: Path) -> None:
+    finding = check_python(project, prefix="/elsewhere/.venv")
     assert not finding.ok
-    assert "make setup" in finding.repair
-
-
-def test_check_python_changed_lock_is_told(checkout: Path) -> None:
-    (checkout / "requirements.lock").write_text("a==2\n", encoding="utf-8")
     assert (
-        check_python(checkout, prefix=str(checkout / ".venv")).says == "requirements.lock has changed since make setup"
+        finding.says == f"this orgcal runs from /elsewhere/.venv, and the engine runs the program with {project}/.venv"
+    )
+    assert finding.repair == f". {project}/.venv/bin/activate, then orgcal again"
+
+
+def test_check_python_without_a_virtual_environment_is_told(project: Path) -> None:
+    (project / ".venv" / "bin" / "python").unlink()
+    finding = python_of(project)
+    assert not finding.ok
+    assert finding.repair.endswith(
+        "python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.txt"
     )
 
 
-def test_check_python_unfinished_setup_is_told(checkout: Path) -> None:
-    (checkout / ".venv" / "orgcal-setup.json").unlink()
-    assert "not finished" in check_python(checkout, prefix=str(checkout / ".venv")).says
+def test_check_python_packages_other_than_locked_are_told(project: Path) -> None:
+    installed = version("pyyaml")
+    lock(project, "pyyaml==0.1", *(f"nothing-such-{number}==1" for number in range(3)))
+    finding = python_of(project)
+    assert finding.says == (
+        f"requirements.txt is not what is installed: pyyaml is {installed}, not 0.1, nothing-such-0 is missing, "
+        "nothing-such-1 is missing, and 1 more"
+    )
+    assert finding.repair == "pip install --require-hashes -r requirements.txt"
+
+
+def test_check_python_lock_of_a_project_with_both_files_is_requirements_lock(project: Path) -> None:
+    lock(project, "nothing-such==1")
+    (project / "requirements.lock").write_text(f"pyyaml=={version('pyyaml')}\n", encoding="utf-8")
+    assert python_of(project).ok
 
 
 def test_check_language_host_without_engine_is_not_looked_at() -> None:
@@ -98,7 +126,7 @@ def test_check_emulator_on_a_cloud_is_not_needed(surroundings: StackEnvironment)
 def test_check_emulator_not_running_says_how_to_start_it(surroundings: StackEnvironment) -> None:
     finding = check_emulator(replace(surroundings, cloud="emulator"))
     assert not finding.ok
-    assert finding.repair == ".venv/bin/orgcal emulator start --stack prod"
+    assert finding.repair == "orgcal emulator start --stack prod"
 
 
 def test_check_trust_without_emulator_is_not_looked_at() -> None:
@@ -202,19 +230,19 @@ def test_check_cloud_shell_of_an_older_emulator_is_told(surroundings: StackEnvir
     assert check_cloud(on_emulator, "", {}).ok
 
 
-FINDINGS = [DoctorCheck("python", True, "fine", "unused"), DoctorCheck("language host", False, "gone", "make setup")]
+FINDINGS = [DoctorCheck("python", True, "fine", "unused"), DoctorCheck("language host", False, "gone", "mend it")]
 
 
 def test_as_lines_repair_stands_below_what_needs_it_only() -> None:
     assert as_lines(FINDINGS).splitlines() == [
         "ok   python         fine",
         "BAD  language host  gone",
-        "                    repair: make setup",
+        "                    repair: mend it",
     ]
 
 
 def test_as_object_all_is_well_only_if_each_check_is() -> None:
     said = json.loads(as_object("dev", FINDINGS))
     assert said["ok"] is False
-    assert said["checks"][1] == {"name": "language host", "ok": False, "says": "gone", "repair": "make setup"}
+    assert said["checks"][1] == {"name": "language host", "ok": False, "says": "gone", "repair": "mend it"}
     assert json.loads(as_object("dev", FINDINGS[:1]))["ok"] is True

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orgcal.stack.errors import explain
+
+HERE = Path(__file__).parent
 
 UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code: 1"
 
@@ -18,7 +22,7 @@ UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code
     ],
 )
 def test_explain_known_trouble_of_the_backend_names_the_repair(transcript: str, sentence: str, repair: str) -> None:
-    error = explain(transcript, [], stack="prod")
+    error = explain(transcript, [], stack="prod", project=HERE)
 
     assert sentence in error.what
     assert repair in error.repair
@@ -30,7 +34,7 @@ def test_explain_names_protected_resources_once_without_the_engines_advice() -> 
         'resource "urn:pulumi:prod::orgcal::orgcal:index:EntraApplication$azuread:index/application:Application::c" '
         "cannot be deleted\nbecause it is protected. To unprotect the resource, edit the state"
     )
-    error = explain("", [refusal, f"Preview failed: {refusal}"], stack="prod")
+    error = explain("", [refusal, f"Preview failed: {refusal}"], stack="prod", project=HERE)
 
     assert error.what == "protected against deletion: Application c"
     assert "orgcal:protect false, then orgcal up --stack prod" in error.repair
@@ -39,7 +43,7 @@ def test_explain_names_protected_resources_once_without_the_engines_advice() -> 
 def test_explain_keeps_sentence_and_repair_of_our_program() -> None:
     said = "ARM_TENANT_ID: it belongs to another cloud\n  repair: unset ARM_TENANT_ID"
 
-    error = explain("a long transcript", [said, UNHANDLED], stack="dev")
+    error = explain("a long transcript", [said, UNHANDLED], stack="dev", project=HERE)
 
     assert error.what == "ARM_TENANT_ID: it belongs to another cloud"
     assert error.repair == "unset ARM_TENANT_ID"
@@ -48,7 +52,7 @@ def test_explain_keeps_sentence_and_repair_of_our_program() -> None:
 def test_explain_takes_the_engines_wrapping_off_a_plugins_sentence() -> None:
     wrapped = "1 error occurred:\n\t* updating urn: rpc error: code = Unknown desc = the key is wrong"
 
-    error = explain("", [wrapped, "update failed"], stack="dev")
+    error = explain("", [wrapped, "update failed"], stack="dev", project=HERE)
 
     assert error.what == "the key is wrong"
 
@@ -92,7 +96,7 @@ def test_explain_tells_the_azuread_plugins_sentence_once_without_its_noise(
     logged = f"sdk-v2/provider2.go:571: sdk.helper_schema: {said}: provider=azuread@6.11.1"
     listed = f"invocation of azuread:index/getX:getX returned an error: 1 error occurred:\n\t* {said}\n\n"
 
-    error = explain("", [logged, listed, "update failed"], stack="dev")
+    error = explain("", [logged, listed, "update failed"], stack="dev", project=HERE)
 
     assert error.what == sentence
     assert repair in error.repair
@@ -100,20 +104,20 @@ def test_explain_tells_the_azuread_plugins_sentence_once_without_its_noise(
 
 def test_explain_creation_that_the_plugin_lost_names_the_resource() -> None:
     urn = "urn:pulumi:dev::orgcal::orgcal:index:EntraApplication$azuread:index/application:Application::outlook"
-    error = explain("", [f"expected non-nil error with nil state during Create of {urn}"], stack="dev")
+    error = explain("", [f"expected non-nil error with nil state during Create of {urn}"], stack="dev", project=HERE)
 
     assert error.what == "the azuread plugin could not follow what it made (Application outlook)"
     assert "orgcal sweep --stack dev" in error.repair
 
 
 def test_explain_several_sentences_are_said_once_each() -> None:
-    error = explain("", ["first", "second", "first"], stack="dev")
+    error = explain("", ["first", "second", "first"], stack="dev", project=HERE)
 
     assert error.what == "first\nsecond"
 
 
 def test_explain_without_diagnostics_falls_back_to_the_transcript() -> None:
-    error = explain("code: 255\nstderr: x\nerror: no such backend\n", [], stack="dev")
+    error = explain("code: 255\nstderr: x\nerror: no such backend\n", [], stack="dev", project=HERE)
 
     assert error.what == "no such backend"
 
@@ -148,4 +152,4 @@ Duration: 1s
     ],
 )
 def test_explain_an_engine_that_names_no_error_never_says_an_empty_label(transcript: str, sentence: str) -> None:
-    assert explain(transcript, [UNHANDLED], stack="dev").what == sentence
+    assert explain(transcript, [UNHANDLED], stack="dev", project=HERE).what == sentence

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orgcal.stack.errors import explain, hint
+
+HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -27,8 +31,8 @@ def test_hint_names_the_command_for_the_stack(text: str, advice: str) -> None:
 
 
 def test_explained_refusal_keeps_its_own_repair() -> None:
-    own = explain("", ["it is protected\n  repair: ask somebody"], stack="prod")
-    none = explain("", ["error: this resource is protected"], stack="prod")
+    own = explain("", ["it is protected\n  repair: ask somebody"], stack="prod", project=HERE)
+    none = explain("", ["error: this resource is protected"], stack="prod", project=HERE)
 
     assert own.repair == "ask somebody"
     assert "orgcal:protect false" in none.repair

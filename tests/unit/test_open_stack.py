@@ -58,7 +58,7 @@ def test_stack_without_an_engine_tells_settings_environment_and_registry(
     with OpenStack("prod", environ, project=tmp_path) as stack:
         assert stack.cloud == "public"
         assert stack.core.protected
-        assert stack.environ["ORGCAL_PROJECT_DIR"] == str(tmp_path)
+        assert stack.environ["ORGCAL_PROJECT"] == str(tmp_path)
         known = [stack.has_registry, list(stack.registry.tenants()), stack.has_registry]
         assert known == [False, [], True]
         assert (stack.stack_dir / FILE_NAME).exists()

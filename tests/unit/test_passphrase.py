@@ -97,18 +97,17 @@ def test_passphrase_copied_encrypted_values_are_to_be_set_anew(project: Path, en
     )
 
 
-def test_passphrase_copied_values_without_the_salt_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passphrase_copied_values_without_the_salt_are_named(project: Path) -> None:
     write(project, "two", config={"orgcal:application": {"notes": {"secure": "v1:x"}}})
-    monkeypatch.setattr("orgcal.stack.errors.project_dir", lambda: project)
     failed = "error: validating stack config: cipher: message authentication failed"
 
-    error = explain(failed, [], stack="two")
+    error = explain(failed, [], stack="two", project=project)
 
     assert (
         error.what == "a value was encrypted for another stack and cannot be decrypted here: orgcal:application.notes"
     )
     assert error.repair == "pulumi config set --stack two --secret --path 'orgcal:application.notes'"
-    assert explain(failed, [], stack="prod").what == failed.removeprefix("error: ")
+    assert explain(failed, [], stack="prod", project=project).what == failed.removeprefix("error: ")
 
 
 def test_passphrase_of_the_original_is_lost_and_not_copied(project: Path, environ: dict[str, str]) -> None:
@@ -121,18 +120,15 @@ def test_passphrase_of_the_original_is_lost_and_not_copied(project: Path, enviro
         ensure_passphrase(project, "prod", own_dir(project), environ)
 
 
-def test_passphrase_that_exists_beside_a_copied_salt_is_told_as_copied(
-    project: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_passphrase_that_exists_beside_a_copied_salt_is_told_as_copied(project: Path, environ: dict[str, str]) -> None:
     write(project, "two", encryptionsalt=DEV_SALT)
-    monkeypatch.setattr("orgcal.stack.errors.project_dir", lambda: project)
 
-    error = explain(INCORRECT, [], stack="two")
+    error = explain(INCORRECT, [], stack="two", project=project)
 
     assert error.where == "Pulumi.two.yaml"
     assert "was copied from Pulumi.dev.yaml" in error.what
-    assert explain(INCORRECT, [], stack="prod").what.startswith("the passphrase is not the one")
-    assert explain(INCORRECT, [], stack="gone").what.startswith("the passphrase is not the one")
+    assert explain(INCORRECT, [], stack="prod", project=project).what.startswith("the passphrase is not the one")
+    assert explain(INCORRECT, [], stack="gone", project=project).what.startswith("the passphrase is not the one")
 
 
 def test_passphrase_in_ci_is_not_made_where_its_runner_loses_it(project: Path, environ: dict[str, str]) -> None:

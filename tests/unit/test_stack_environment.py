@@ -87,7 +87,7 @@ def test_environment_of_an_own_stack_leaves_backend_trust_and_login_alone(
     assert set(prepared.variables) <= {
         "PULUMI_SKIP_UPDATE_CHECK",
         "PULUMI_CONFIG_PASSPHRASE_FILE",
-        "ORGCAL_PROJECT_DIR",
+        "ORGCAL_PROJECT",
     }
     assert prepared.endpoints is not None
     assert prepared.endpoints.login_url == "https://login.microsoftonline.com"
@@ -97,3 +97,25 @@ def test_environment_of_an_own_stack_leaves_backend_trust_and_login_alone(
 def test_stack_dir_of_a_name_that_leads_elsewhere_is_refused(project: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is not a valid stack name"):
         stack_dir(project, name, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("orgcal", "stacks/prod"), ("calendar", "projects/calendar/stacks/prod"), (None, "stacks/prod")]
+)
+def test_stack_dir_is_told_from_other_projects_by_the_projects_name(
+    project: Path, environ: dict[str, str], name: str | None, place: str
+) -> None:
+    """A project that is called as all were at first keeps its folders."""
+    if name:
+        (project / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+
+    assert stack_dir(project, "prod", environ) == project / "data" / place
+    assert stack_dir(project, "dev", environ) == project / ".local" / "dev"
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "''", "12", "x" * 101, "[a]"])
+def test_stack_dir_of_a_project_name_that_leads_elsewhere_is_refused(project: Path, name: str) -> None:
+    (project / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+
+    with pytest.raises(UsageError, match="`name` is"):
+        stack_dir(project, "prod", {})
