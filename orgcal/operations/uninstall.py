@@ -209,13 +209,13 @@ def _belongs(state: LocalStack, folder: _StackFolder, folders: Sequence[_StackFo
 
 def _why_kept(url: str, folder: _StackFolder, states: Sequence[LocalStack], elsewhere: str) -> _Reason | None:
     """Why the data of a stack must be kept; None where nobody can miss them."""
-    running = EmulatorOfStack(folder.path).running()
-    if running:
-        return f"its emulator runs (pid {running.pid})", f"orgcal emulator stop --stack {folder.name}"
     for state in states:
         reason = _holding(url, state)
         if reason:
             return reason
+    running = EmulatorOfStack(folder.path).running()
+    if running:
+        return f"its emulator runs (pid {running.pid})", f"orgcal emulator stop --stack {folder.name}"
     if not any(folder.path.iterdir()):
         return None
     if elsewhere or not any(state.was_deployed for state in states):
