@@ -238,7 +238,9 @@ def _holding(url: str, state: LocalStack) -> _Reason | None:
         return error.what, error.repair
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "its state cannot be read", "bring a backup back, or remove it by hand"
-    destroy = f"orgcal destroy --stack {state.name}, in its project"
+    # After a move to another backend, what stays here still names the resources that live on.
+    moved = "if it was moved to another backend, see docs/your-repository.md#uninstall"
+    destroy = f"orgcal destroy --stack {state.name}, in its project; {moved}"
     if state.name == DEV_STACK:
         destroy = f"orgcal emulator start && orgcal destroy --stack {DEV_STACK} --yes && orgcal emulator stop"
     if count:
