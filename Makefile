@@ -31,8 +31,8 @@ verify: setup ## Verify the organisations of stack dev again
 down: ## Stop the emulator of stack dev; what it holds is kept
 	@if [ -x $(ORGCAL) ]; then $(ORGCAL) emulator stop; fi
 
-clean: down ## Remove .venv and stack dev; say what is kept elsewhere
-	@if [ -x $(PY) ]; then $(PY) -m orgcal.stack.clean_report; fi
+clean: down ## Remove .venv and stack dev; say what is kept elsewhere, which orgcal uninstall removes
+	@if [ -x $(ORGCAL) ]; then $(ORGCAL) uninstall --dry-run; fi
 	@rm -rf .venv .local/dev
 
 witnesses: setup ## Add to .venv the unmodified clients that witness the emulator (460 MB; make test does)

@@ -9,8 +9,9 @@ import pulumi
 
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.permissions import permission_hash
+from orgcal.formats import STATE_FORMAT
 from orgcal.settings import Settings
-from orgcal.stack.outputs import OUTPUT_NAME, SCHEMA_VERSION
+from orgcal.stack.outputs import OUTPUT_NAME
 from provisioning.application import EntraApplication
 from provisioning.connector import Connector, CredentialLedger
 from provisioning.credentials import ApplicationCredentials
@@ -47,7 +48,7 @@ def export(
     pulumi.export(
         OUTPUT_NAME,
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": STATE_FORMAT,
             "project": settings.project,
             "stack": settings.stack,
             "cloud": endpoints.cloud,

@@ -33,7 +33,7 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     if version > VERSION:
         raise StateError(
             f"the state in {path.parent} is of version {version} and this emulator knows {VERSION}; "
-            "use the newer emulator, or another state folder"
+            "pip install --upgrade orgcal-emulator, or use another state folder"
         )
     if version == VERSION:
         return

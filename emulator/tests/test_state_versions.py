@@ -63,7 +63,7 @@ def test_state_of_a_newer_version_is_refused_with_the_repair(tmp_path: Path, emu
     with sqlite3.connect(tmp_path / "state.sqlite") as database:
         database.execute(f"PRAGMA user_version = {VERSION + 1}")
     database.close()
-    with pytest.raises(CannotServeError, match=f"is of version {VERSION + 1} and this emulator knows {VERSION}; use"):
+    with pytest.raises(CannotServeError, match=f"is of version {VERSION + 1} and this emulator knows {VERSION}; pip"):
         RunningEmulator(state_dir=tmp_path, keys=emulator_keys)
     assert version_of(tmp_path) == VERSION + 1
 

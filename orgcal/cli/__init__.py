@@ -39,6 +39,7 @@ COMMANDS = {
     "sweep": (".sweep", "sweep", "Find and remove what interrupted runs left"),
     "rotate": (".rotate", "rotate", "Replace the credential without an outage"),
     "demo": (".demo", "demo", "Run the whole job against the emulator"),
+    "uninstall": (".uninstall", "uninstall", "Remove what orgcal keeps on this machine"),
 }
 
 

@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -34,6 +35,7 @@ from orgcal.errors import EngineError
 CACHE_VARIABLE = "ORGCAL_CACHE_DIR"
 _MANIFEST = "manifest.json"
 _WAIT_FOR_OTHER_S = 3600.0
+_OURS = re.compile(r"(\.making-)?\d+\.\d+\.\d+-(linux|darwin)-(amd64|arm64)(\.lock|-\w+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,15 @@ def cache_dir(environ: Mapping[str, str]) -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("orgcal", appauthor=False)
+
+
+def cached_engines(environ: Mapping[str, str]) -> list[Path]:
+    """What lies in the cache of engines of any version: engines, their locks, and what killed builds left."""
+    try:
+        found = sorted((cache_dir(environ) / "engine").iterdir())
+    except OSError:
+        return []
+    return [path for path in found if _OURS.match(path.name)]
 
 
 def digest_files(paths: Iterable[Path]) -> dict[Path, str]:

@@ -26,6 +26,8 @@ from orgcal.stack.files import START_OVER
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 _PACKAGE = "orgcal_emulator"
+_FIRST_PACKAGE = "emulator"
+"""What it was called in commit 357bda2; such a process outlives an upgrade."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,21 @@ class EmulatorOfStack:
             return None
         return EmulatorProcess(process.pid, ready) if process else None
 
-    def _ours(self, pid: int) -> psutil.Process | None:
+    def _ours(self, pid: int, *packages: str) -> psutil.Process | None:
         """The process of this id if it is this stack's emulator; ids are used again, so its command line must fit."""
         try:
             process = psutil.Process(pid)
             words = process.cmdline()
         except psutil.Error:
             return None
-        return process if _PACKAGE in words and str(self.state_dir) in words else None
+        known = packages or (_PACKAGE, _FIRST_PACKAGE)
+        return process if str(self.state_dir) in words and not set(known).isdisjoint(words) else None
 
     def _forgotten(self) -> psutil.Process | None:
-        """An emulator of this stack whose state directory was removed while it ran; nobody can use it any more."""
+        """An emulator of this stack that nobody can use any more.
+
+        Its state directory was removed while it ran, or an older version started it.
+        """
         return self._ours(_number_in(self._pid_file))
 
     def start(self, *, port: int | None = None) -> tuple[EmulatorProcess, bool]:
@@ -91,7 +97,7 @@ class EmulatorOfStack:
         try:
             with lock.acquire(timeout=START_TIMEOUT_S):
                 running = self.running()
-                if running is not None:
+                if running is not None and self._ours(running.pid, _PACKAGE):
                     if port is not None and port != int(running.ready["port"]):
                         raise UsageError(
                             f"the emulator already runs on port {running.ready['port']}",

@@ -81,6 +81,12 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str, project: Pat
             where=where,
             repair=f"wait for it; if none runs any more: pulumi cancel --stack {stack}",
         )
+    if "Legacy DIY state is deprecated" in plain:
+        return EngineError(
+            "the backend keeps its stacks without their project, which this engine refuses",
+            where=where,
+            repair="PULUMI_DIY_BACKEND_IGNORE_DEPRECATION_ERROR=1 pulumi state upgrade, once (docs/upgrade.md)",
+        )
     if "no space left on device" in plain:
         return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
     protected = dict.fromkeys(" ".join(names) for text in (*diagnostics, plain) for names in _PROTECTED.findall(text))

@@ -1,4 +1,4 @@
-"""Repairs a Pulumi backend in local files after an engine was killed: locks of dead processes, empty descriptions.
+"""A Pulumi backend in local files: the stacks in it, and repairs after an engine was killed (dead locks, empty files).
 
 Other backends are left alone.
 """
@@ -6,13 +6,75 @@ Other backends are left alone.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psutil
+
+_STATES = ("*.json", "*.json.gz", "*/*.json", "*/*.json.gz")
+"""Without their project in a backend of the old form."""
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """A stack in a backend of local files, read without an engine.
+
+    Attributes:
+        project: empty in a backend of the old form, which kept stacks without their project.
+        state_file: JSON, which a variable of Pulumi's lets be compressed (`.json.gz`).
+        root: folder of the backend, `.pulumi`.
+    """
+
+    project: str
+    name: str
+    state_file: Path
+    root: Path
+
+    @property
+    def was_deployed(self) -> bool:
+        """Whether an update was ever run on it; a stack that was only selected has no history."""
+        return any((self.root / "history" / self.project / self.name).glob("*"))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that belongs to it, its history last."""
+        state = self.state_file.name.removesuffix(".gz")
+        beside = sorted(path for path in self.state_file.parent.iterdir() if path.name.startswith(state))
+        folders = (self.root / kind / self.project / self.name for kind in ("backups", "locks/organization", "history"))
+        return (*beside, *(folder for folder in folders if folder.is_dir()))
+
+    def exported(self) -> dict[str, Any]:
+        """Its state as `pulumi stack export` prints it.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is not a state.
+        """
+        raw = self.state_file.read_bytes()
+        try:
+            text = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
+            return {"deployment": json.loads(text)["checkpoint"]["latest"]}
+        except (KeyError, TypeError, EOFError, zlib.error) as error:
+            raise ValueError("not a state") from error
+
+
+def local_stacks(backend_url: str) -> list[LocalStack]:
+    """The stacks of a backend in local files."""
+    stacks = []
+    for root in _folder(backend_url):
+        folder = root / "stacks"
+        for path in sorted(found for pattern in _STATES for found in folder.glob(pattern)):
+            project = "" if path.parent == folder else path.parent.name
+            stacks.append(LocalStack(project, path.name.removesuffix(".gz").removesuffix(".json"), path, root))
+    return stacks
 
 
 def remove_empty_sidecars(backend_url: str, stack: str) -> None:

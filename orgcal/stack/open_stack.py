@@ -151,7 +151,7 @@ class OpenStack:
         """The registry of customer organisations, made or migrated if need be; raises as `Registry` does."""
         from orgcal.tenants.registry import open_stack_registry  # sqlalchemy is slow to import
 
-        return open_stack_registry(self.stack_dir, self.name, self.shell_environ)
+        return open_stack_registry(self.stack_dir, self.core.project, self.name, self.shell_environ)
 
     @property
     def has_registry(self) -> bool:

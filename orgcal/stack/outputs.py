@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.credentials import CredentialKind
 from orgcal.errors import UsageError
+from orgcal.formats import STATE_FORMAT, newer_format
 
 OUTPUT_NAME = "orgcal"
-SCHEMA_VERSION = 1
 
 
 class _Record(BaseModel):
@@ -62,7 +62,7 @@ class StackOutputs(_Record):
         client_secret: the active secret; None if the credential is of another kind or was not read.
     """
 
-    schema_version: Literal[1]
+    schema_version: int
     project: str
     stack: str
     cloud: Cloud
@@ -92,18 +92,14 @@ def read_outputs(values: Mapping[str, Any], *, where: str) -> StackOutputs:
     """The record among a stack's outputs; `where` names the stack or file that they come from, for the error.
 
     Raises:
-        UsageError: there is no record, or one of another schema version.
+        UsageError: there is no record, a newer orgcal wrote it, or it is not readable.
     """
     record = values.get(OUTPUT_NAME)
     if not isinstance(record, Mapping):
         raise UsageError("the stack has not been deployed yet", where=where, repair="orgcal up, with the same --stack")
     version = record.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise UsageError(
-            f"its outputs have schema version {version!r}, this orgcal reads version {SCHEMA_VERSION}",
-            where=where,
-            repair="run the orgcal that deployed the stack, or deploy again with this one: pulumi up",
-        )
+    if isinstance(version, int) and version > STATE_FORMAT:
+        raise newer_format("the record in its outputs", version, STATE_FORMAT, where=where)
     try:
         return StackOutputs.model_validate(record)
     except ValidationError as error:

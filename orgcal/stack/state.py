@@ -13,6 +13,7 @@ from typing import Any
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential, CredentialKind
 from orgcal.errors import UsageError
+from orgcal.formats import refuse_newer_state
 from orgcal.resource_types import (
     APPLICATION,
     CERTIFICATE,
@@ -147,12 +148,17 @@ class StackState:
 
     Args:
         exported: as `pulumi stack export` prints it; `credential_state` needs its secrets shown.
+
+    Raises:
+        UsageError: a newer orgcal wrote the state.
     """
 
     def __init__(self, exported: Mapping[str, Any]) -> None:
         self._deployment: Mapping[str, Any] = exported.get("deployment") or {}
         self._pending: list[Mapping[str, Any]] = self._deployment.get("pending_operations") or []
         self.resources: list[Resource] = self._deployment.get("resources") or []
+        ledger = self._one(CREDENTIAL_LEDGER)
+        refuse_newer_state(ledger.get("inputs") or {}, where=f"stack {stack_in(ledger.get('urn'))}")
 
     def live(self, *types: str) -> Iterator[Resource]:
         """Resources of these types that no interrupted update still has to delete."""
@@ -272,6 +278,11 @@ class StackState:
 def name_in(urn: object) -> str:
     """The resource's name at the end of a URN."""
     return str(urn).rpartition("::")[2]
+
+
+def stack_in(urn: object) -> str:
+    """The stack's name in a URN, `urn:pulumi:STACK::…`."""
+    return str(urn).removeprefix("urn:pulumi:").partition("::")[0]
 
 
 def exists_outside(kind: str, custom: object) -> bool:

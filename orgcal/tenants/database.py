@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, S
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from orgcal.errors import OrgcalError, UsageError
+from orgcal.formats import newer_format
 from orgcal.tenants.schema import HEAD
 
 URL_VARIABLE = "ORGCAL_REGISTRY_URL"
@@ -126,11 +127,7 @@ def migrate(engine: Engine) -> None:
     if found == HEAD:
         return
     if found > HEAD:
-        raise UsageError(
-            f"the registry has schema {found}, and this orgcal knows {HEAD}",
-            where=engine.url.render_as_string(hide_password=True),
-            repair="use the newer orgcal",
-        )
+        raise newer_format("the registry", found, HEAD, where=engine.url.render_as_string(hide_password=True))
     from alembic import command
     from alembic.config import Config
 

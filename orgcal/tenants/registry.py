@@ -50,9 +50,9 @@ def operator_of(environ: Mapping[str, str]) -> str:
         return f"uid {os.getuid()}"
 
 
-def open_stack_registry(stack_dir: Path, stack: str, environ: Mapping[str, str]) -> Registry:
-    """The registry of the connector that `stack` deploys, from the stack's own directory; raises as `Registry` does."""
-    return Registry(registry_url(stack_dir, environ), connector=f"orgcal/{stack}", operator=operator_of(environ))
+def open_stack_registry(stack_dir: Path, project: str, stack: str, environ: Mapping[str, str]) -> Registry:
+    """The registry of the connector that `stack` of a Pulumi project deploys; raises as `Registry` does."""
+    return Registry(registry_url(stack_dir, environ), connector=f"{project}/{stack}", operator=operator_of(environ))
 
 
 class Registry:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Lowest first: each part may import itself and those before it.
 ORDER = [
     "orgcal.errors",
+    "orgcal.formats",
     "orgcal.durations",
     "orgcal.patience",
     "orgcal.resource_types",

@@ -1,4 +1,4 @@
-"""A stack that an older version deployed: today's code reads it and has nothing to change."""
+"""What an older version deployed is read, worked with and not changed; what a newer one deployed is refused."""
 
 from __future__ import annotations
 
@@ -8,20 +8,40 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orgcal.resource_types import PASSWORD
+from orgcal.resource_types import CREDENTIAL_LEDGER, PASSWORD
+from orgcal.stack.state import exists_outside, replace_secrets
 from tests.support.checkout import Checkout, make_checkout
 
 BEFORE = Path(__file__).parent / "deployed_357bda2"
 
 
-def secret_of(checkout: Checkout) -> str:
-    """The client secret in the imported state; the emulator's platform has to hold the same."""
-    exported = json.loads(checkout.shell("pulumi stack export --show-secrets --stack dev").out)
-    passwords = (item for item in exported["deployment"]["resources"] if item["type"] == PASSWORD)
-    return str(json.loads(next(passwords)["outputs"]["value"]["plaintext"]))
+def export(checkout: Checkout, *options: str) -> dict[str, Any]:
+    exported: dict[str, Any] = json.loads(checkout.shell(f"pulumi stack export --stack dev {' '.join(options)}").out)
+    return exported
+
+
+def managed(checkout: Checkout) -> dict[str, tuple[Any, Any]]:
+    """Inputs and outputs, by URN, of what exists outside the state; without secrets, encrypted anew at each write."""
+    resources = replace_secrets(export(checkout), "")["deployment"]["resources"]
+    outside = (item for item in resources if exists_outside(item["type"], item["custom"]))
+    return {item["urn"]: (item.get("inputs"), item.get("outputs")) for item in outside}
+
+
+def secret_of(checkout: Checkout, generation: int) -> str:
+    """A client secret in the imported state; the emulator's platform has to hold the active one."""
+    resources = export(checkout, "--show-secrets")["deployment"]["resources"]
+    (password,) = (it for it in resources if it["type"] == PASSWORD and it["urn"].endswith(f"-{generation}"))
+    return str(json.loads(password["outputs"]["value"]["plaintext"]))
+
+
+def fill(database: Path, script: str) -> None:
+    database.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(script)
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +50,21 @@ def deployed_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checko
     checkout = make_checkout(tmp_path_factory.mktemp("deployed_before"))
     try:
         assert checkout.orgcal("emulator", "start").code == 0
-        port, database = checkout.ready["port"], checkout.path / ".local/dev/emulator/state.sqlite"
+        port, kept = checkout.ready["port"], checkout.path / ".local/dev"
         ends = (datetime.now(UTC) + timedelta(days=170)).date().isoformat()
 
         def recorded(name: str, secret: str = "") -> str:
             text = (BEFORE / name).read_text().replace("@PORT@", str(port)).replace("@ENDS@", ends)
-            return text.replace("@SECRET@", secret)
+            return text.replace("@SECRET_2@", secret)
 
         (checkout.path / "Pulumi.dev.yaml").write_text(recorded("Pulumi.dev.yaml"))
+        (kept / "credential.json").write_text(recorded("credential.json"))
+        fill(kept / "tenants.sqlite", recorded("registry.sql"))
         (checkout.path / "state.json").write_text(recorded("state.json"))
         imported = checkout.shell("pulumi stack select --create dev\npulumi stack import --stack dev --file state.json")
         assert imported.code == 0, imported.text
         assert checkout.orgcal("emulator", "stop").code == 0
-        database.unlink()
-        with closing(sqlite3.connect(database)) as connection:
-            connection.executescript(recorded("emulator.sql", secret_of(checkout)))
+        fill(kept / "emulator/state.sqlite", recorded("emulator.sql", secret_of(checkout, 2)))
         started = checkout.orgcal("emulator", "start")
         assert started.code == 0, started.text
         assert checkout.ready["port"] == port
@@ -63,7 +83,7 @@ def test_up_of_an_older_deployment_changes_nothing(deployed_before: Checkout) ->
     up = deployed_before.orgcal("up")
 
     assert up.code == 0, up.text
-    assert "stack dev: 0 changed, 6 unchanged" in up.text
+    assert "stack dev: 0 changed, 7 unchanged" in up.text
 
 
 def test_status_and_outputs_of_an_older_deployment_are_read(deployed_before: Checkout) -> None:
@@ -72,7 +92,47 @@ def test_status_and_outputs_of_an_older_deployment_are_read(deployed_before: Che
 
     assert status.code == 0, status.text
     assert "declared   Calendars.Read, Directory.Read.All" in status.text
-    assert "generation 1  active" in status.text
+    assert "generation 1  live" in status.text
+    assert "generation 2  active" in status.text
     outputs = json.loads(shown.out)
     assert outputs["client_id"] in status.text
     assert outputs["client_secret"] == "[secret]"
+
+
+def test_organisations_of_an_older_deployment_are_verified(deployed_before: Checkout) -> None:
+    verified = deployed_before.orgcal("verify", "--stack", "dev")
+    listed = json.loads(deployed_before.orgcal("tenants", "list", "--json").out)
+
+    assert verified.code == 0, verified.text
+    assert {item["name"]: item["state"] for item in listed} == {"Contoso": "verified", "Fabrikam": "invited"}
+    assert "rotate  generation 2  activate" in deployed_before.orgcal("log").out
+
+
+@pytest.fixture
+def deployed_by_newer(deployed_before: Checkout) -> Iterator[Checkout]:
+    """The same stack as if a newer orgcal, with another format of the state, had deployed it."""
+    before, newer = export(deployed_before), deployed_before.path / "newer.json"
+    state = json.loads(json.dumps(before))
+    (ledger,) = (item for item in state["deployment"]["resources"] if item["type"] == CREDENTIAL_LEDGER)
+    ledger["inputs"]["format"] = ledger["outputs"]["format"] = 2
+    newer.write_text(json.dumps(state))
+    assert deployed_before.shell("pulumi stack import --stack dev --file newer.json").code == 0
+    yield deployed_before
+    newer.write_text(json.dumps(before))
+    assert deployed_before.shell("pulumi stack import --stack dev --file newer.json").code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["pulumi preview --stack dev", "pulumi up --yes --skip-preview --stack dev", "orgcal up", "orgcal rotate"],
+)
+def test_stack_of_a_newer_orgcal_is_refused_and_not_changed(deployed_by_newer: Checkout, command: str) -> None:
+    held = managed(deployed_by_newer)
+    words = command.split()
+
+    refused = deployed_by_newer.orgcal(*words[1:]) if words[0] == "orgcal" else deployed_by_newer.shell(command)
+
+    assert refused.code != 0
+    assert "the stack's state has format 2, and orgcal" in refused.text
+    assert "pip install --upgrade orgcal" in refused.text
+    assert managed(deployed_by_newer) == held

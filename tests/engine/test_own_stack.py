@@ -140,3 +140,31 @@ def test_own_stack_of_a_real_cloud_without_plugin_and_network_gets_pulumi_on_pat
     for name, ran in commands.items():
         assert "the stack has not been deployed yet" in ran.err, f"{name}: {ran.text}"
         assert "azuread" not in ran.text
+
+
+def test_own_stack_is_uninstalled_only_when_it_is_destroyed_and_its_emulator_stopped(checkout: Checkout) -> None:
+    make_stack(checkout)
+    cache = {"ORGCAL_CACHE_DIR": str(checkout.home / "cache")}  # not the user's, whose engine the tests use
+
+    def uninstall() -> dict[str, str]:
+        ran = checkout.orgcal("uninstall", "--yes", "--json", environ=cache)
+        assert ran.code == 0, ran.text
+        return {kept["what"]: kept["why"] for kept in json.loads(ran.out)["kept"]}
+
+    try:
+        checkout.orgcal("emulator", "start", "--stack", "try")
+        up = checkout.orgcal("up", "--stack", "try")
+        deployed = uninstall()
+        again = checkout.orgcal("up", "--stack", "try", "--json")
+        destroyed = checkout.orgcal("destroy", "--stack", "try", "--yes")
+        running = uninstall()
+    finally:
+        checkout.orgcal("emulator", "stop", "--stack", "try")
+    stopped = uninstall()
+
+    assert up.code == again.code == destroyed.code == 0, up.text + again.text + destroyed.text
+    assert "resources" in deployed["stack try"]
+    assert set(json.loads(again.out)["changes"]) == {"same"}
+    assert "its emulator runs" in running["stack try"]
+    assert stopped == {}
+    assert not data_of(checkout).exists()

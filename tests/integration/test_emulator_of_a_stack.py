@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,40 @@ def test_stop_after_the_state_was_removed_ends_the_forgotten_process(emulator_of
 
     assert stopped
     assert not psutil.pid_exists(first.pid) or psutil.Process(first.pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def emulator_of_357bda2(emulator_of_stack: EmulatorOfStack) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with the command line of an emulator of that commit, as its orgcal left it."""
+    emulator_of_stack.state_dir.mkdir(parents=True)
+    script = "import sys; sys.stdin.read()"
+    command = [sys.executable, "-c", script, "emulator", "--state", str(emulator_of_stack.state_dir)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        emulator_of_stack.ready_file.write_text(json.dumps({"pid": process.pid, "port": 1, "base_url": "x"}))
+        (emulator_of_stack.state_dir.parent / "emulator-pid").write_text(str(process.pid))
+        yield process
+        process.kill()
+
+
+def test_emulator_of_an_older_version_is_found_and_stopped(
+    emulator_of_stack: EmulatorOfStack, emulator_of_357bda2: subprocess.Popen[bytes]
+) -> None:
+    running = emulator_of_stack.running()
+
+    assert running is not None
+    assert running.pid == emulator_of_357bda2.pid
+    assert emulator_of_stack.stop()
+    assert emulator_of_357bda2.poll() is not None
+
+
+def test_start_replaces_the_emulator_of_an_older_version(
+    emulator_of_stack: EmulatorOfStack, emulator_of_357bda2: subprocess.Popen[bytes]
+) -> None:
+    process, started = emulator_of_stack.start(port=0)
+
+    assert started
+    assert process.pid != emulator_of_357bda2.pid
+    assert emulator_of_357bda2.poll() is not None
 
 
 def test_start_on_another_port_while_it_runs_is_refused(emulator_of_stack: EmulatorOfStack) -> None:

@@ -134,7 +134,9 @@ def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> 
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
 
-    with pytest.raises(UsageError, match="schema 9999"):
+    with pytest.raises(
+        UsageError, match=r"format 9999, and orgcal .* up to 0001.*\n  repair: .*pip install --upgrade orgcal"
+    ):
         Registry(url, connector="x", operator="x")
 
 

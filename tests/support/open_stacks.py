@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orgcal.settings import CoreSettings
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.open_stack import OpenStack
 
@@ -20,5 +21,6 @@ def open_stack(
     """
     stack = OpenStack(name, environ or {}, project=folder)
     environment = StackEnvironment(folder, name, cloud, folder, folder.as_uri(), known.pop("endpoints", None))
-    vars(stack).update({"environment": environment, "environ": dict(environ or {}), **known})
+    core = CoreSettings.model_validate({"entra": {"cloud": cloud}})
+    vars(stack).update({"core": core, "environment": environment, "environ": dict(environ or {}), **known})
     return stack

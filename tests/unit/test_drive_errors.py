@@ -18,6 +18,11 @@ UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code
     [
         ("stderr: error: getting secrets manager: passphrase must be set: incorrect passphrase", "passphrase", "_FILE"),
         ("error: the stack is currently locked by 1 lock(s).", "another update", "pulumi cancel --stack prod"),
+        (
+            "error: \n====\nLegacy DIY state is deprecated, please upgrade",
+            "without their project",
+            "state upgrade, once",
+        ),
         ("error: write /x/state.json: no space left on device", "the disk is full", "free some space"),
     ],
 )

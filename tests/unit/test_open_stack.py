@@ -137,3 +137,18 @@ def test_stack_closes_its_registry_and_opens_it_again_when_asked(tmp_path: Path,
 
     assert stack.registry is not first
     stack.close()
+
+
+def test_projects_that_share_a_database_see_their_own_organisations(tmp_path: Path, environ: dict[str, str]) -> None:
+    environ["ORGCAL_REGISTRY_URL"] = f"sqlite:///{tmp_path}/shared.sqlite"
+    known = {}
+    for project in ("orgcal", "contacts"):
+        folder = tmp_path / project
+        folder.mkdir()
+        (folder / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
+        (folder / "Pulumi.prod.yaml").write_text(STACK_FILE)
+        with OpenStack("prod", environ, project=folder) as stack:
+            stack.registry.add("22222222-2222-2222-2222-222222222222", f"Contoso of {project}")
+            known[stack.registry.connector] = [tenant.name for tenant in stack.registry.tenants()]
+
+    assert known == {"orgcal/prod": ["Contoso of orgcal"], "contacts/prod": ["Contoso of contacts"]}

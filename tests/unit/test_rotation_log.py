@@ -15,7 +15,7 @@ from tests.support.open_stacks import open_stack
 
 def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
     told: list[str] = []
-    registry = open_stack_registry(tmp_path, "prod", {"ORGCAL_OPERATOR": "ada"})
+    registry = open_stack_registry(tmp_path, "orgcal", "prod", {"ORGCAL_OPERATOR": "ada"})
     with open_stack(tmp_path, environ={"ORGCAL_OPERATOR": "ada"}) as stack:
         log = RotationLog(stack, told.append)
         log.step(RotationStep(Action.ADD, 4, "asked for"))
@@ -46,7 +46,7 @@ def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> N
 
 
 def test_log_samples_the_organisations_that_have_consented(tmp_path: Path) -> None:
-    registry = open_stack_registry(tmp_path, "prod", {})
+    registry = open_stack_registry(tmp_path, "orgcal", "prod", {})
     for name, state in (("Contoso", State.VERIFIED), ("Fabrikam", State.INVITED)):
         registry.add(name.lower(), name)
         registry.set_state(name.lower(), state)

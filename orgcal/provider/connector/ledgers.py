@@ -16,6 +16,7 @@ from typing import ClassVar
 from orgcal import resource_types
 from orgcal.durations import NEVER
 from orgcal.errors import UsageError
+from orgcal.formats import FORMAT_KEY, STATE_FORMAT, refuse_newer_state
 from orgcal.provider._sdk import (
     Call,
     Created,
@@ -41,6 +42,7 @@ class CredentialLedger(Resource):
         "lifetime": Prop(required=True, description="Of new generations: `180d`, or `never` (2299-12-31)."),
         "world": Prop(description="Cloud that the stack lives in; never changes."),
         "rollbackTo": Prop("integer", description="The one number that the active generation may fall to."),
+        FORMAT_KEY: Prop("integer", filled=True, description="Format of the stack's state; 1 is left out."),
         "entries": Prop("object", filled=True, description="Generation -> created, expires, superseded, retired."),
     }
     outputs: ClassVar[Mapping[str, Prop]] = {
@@ -48,6 +50,7 @@ class CredentialLedger(Resource):
     }
 
     def check(self, call: Call, news: Properties, olds: Properties) -> Properties:
+        _refuse_newer(olds)
         if has_unknown(news):
             raise InvalidInputs({"generations": "must be known before anything is made; take it from config"})
         if any(isinstance(number, bool) or not isinstance(number, int) for number in news["generations"]):
@@ -60,7 +63,8 @@ class CredentialLedger(Resource):
         ledger = record(_wanted(news), known, _wanted(olds) if olds else None, datetime.now(UTC))
         if any(entry.expires == NEVER for number, entry in ledger.items() if number not in known):
             call.tell("warning", "this credential never expires; Microsoft advises less than 12 months")
-        return {**news, "entries": {str(number): entry.to_wire() for number, entry in ledger.items()}}
+        marked = {FORMAT_KEY: STATE_FORMAT} if STATE_FORMAT > 1 else {}
+        return {**news, **marked, "entries": {str(number): entry.to_wire() for number, entry in ledger.items()}}
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """What changed; dates of generations that are recorded never do."""
@@ -77,6 +81,7 @@ class CredentialLedger(Resource):
 
     def read(self, call: Call, resource_id: str, old: State) -> ReadResult | None:
         """What the state has: a ledger is nowhere else."""
+        refuse_newer_state(old.inputs, where=call.name)
         if not old.inputs:
             raise UsageError(
                 "a ledger exists in the stack's state only and cannot be imported",
@@ -90,6 +95,14 @@ class CredentialLedger(Resource):
 
     def delete(self, call: Call, resource_id: str, old: State) -> None:
         """Nothing: what the ledger guards is deleted by those who made it."""
+
+
+def _refuse_newer(olds: Properties) -> None:
+    """Refuse a state that a newer orgcal wrote, before the first write of an update."""
+    try:
+        refuse_newer_state(olds, where="CredentialLedger")
+    except UsageError as error:
+        raise InvalidInputs({FORMAT_KEY: f"{error.what}\n  repair: {error.repair}"}) from None
 
 
 def _wanted(inputs: Properties) -> DesiredGenerations:

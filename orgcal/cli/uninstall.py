@@ -1,0 +1,119 @@
+"""`orgcal uninstall`: removes what orgcal keeps on this machine, and never a stack that holds resources."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orgcal.cli.common import JsonOption, print_result
+from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.operations.uninstall import UninstallPlan
+
+_WHERE = "orgcal uninstall"
+
+
+def uninstall(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed, and what kept.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove the cached engine, and the data of stacks that hold no resources: passphrases, registries, states.
+
+    A stack that holds resources is kept, and so is what belongs to a state in a backend elsewhere.
+    """
+    from orgcal.operations.uninstall import plan_uninstall, remove_all
+
+    if dry_run and yes:
+        raise UsageError("--dry-run and --yes exclude each other", where=_WHERE, repair="name one of them")
+    project = _project()
+    plan = plan_uninstall(os.environ, project)
+    remove = yes
+    if not dry_run and not yes and plan.removable:
+        remove = _agreed(plan)
+        if plan_uninstall(os.environ, project) != plan:
+            raise UsageError(
+                "something has changed meanwhile; nothing was removed", where=_WHERE, repair="run it again"
+            )
+    if remove:
+        remove_all(plan)
+    print_result(_as_json(plan, remove), _lines(plan, remove), as_json=as_json)
+
+
+def _project() -> Path | None:
+    """The project whose data are looked at too; None outside of any, unless one is named."""
+    from orgcal.platforms.model import PROJECT_VARIABLE
+    from orgcal.stack.environment import original_environment
+    from orgcal.stack.project import find_project
+
+    try:
+        return find_project(os.environ)
+    except UsageError:
+        if original_environment(os.environ).get(PROJECT_VARIABLE):
+            raise
+        return None
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _agreed(plan: UninstallPlan) -> bool:
+    """Shows the plan and asks; raises unless somebody says yes."""
+    if not _on_terminal():
+        raise UsageError(
+            "nothing was removed, as nobody can be asked", where=_WHERE, repair="--dry-run lists it, --yes removes it"
+        )
+    typer.echo("\n".join(_lines(plan, removed=False)), err=True)
+    try:
+        agreed = typer.confirm("Remove what is listed as removable?", err=True)
+    except typer.Abort:
+        typer.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise UsageError("nothing was removed, as nobody said yes", where=_WHERE, repair="--yes says it")
+    return True
+
+
+def _lines(plan: UninstallPlan, removed: bool) -> Iterator[str]:
+    done = "removed" if removed else "removable"
+    for item in plan.removable:
+        yield f"{done}  {_in_words(item.size)}  {item.what}"
+        yield from (f"    {path}" for path in item.paths)
+    for kept in plan.kept:
+        yield f"kept  {kept.what}: {kept.why}"
+        yield f"    {kept.path}"
+        yield f"    → {kept.repair}"
+    yield from (f"not removed  {line}" for line in plan.further)
+    if plan.removable:
+        yield f"{_in_words(sum(item.size for item in plan.removable))} {done} in all"
+    else:
+        yield "nothing to remove"
+
+
+def _as_json(plan: UninstallPlan, removed: bool) -> dict[str, object]:
+    return {
+        "removed": removed,
+        "bytes": sum(item.size for item in plan.removable),
+        "removable": [
+            {"what": item.what, "paths": [str(path) for path in item.paths], "bytes": item.size}
+            for item in plan.removable
+        ],
+        "kept": [
+            {"what": kept.what, "path": str(kept.path), "why": kept.why, "repair": kept.repair} for kept in plan.kept
+        ],
+    }
+
+
+def _in_words(size: int) -> str:
+    """A number of bytes in kB, MB or GB."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size / 1000:.1f} kB"

@@ -1,0 +1,42 @@
+"""The format of a stack's state, and the refusal of what a newer orgcal wrote.
+
+A format is raised only when an older orgcal could no longer read the data rightly. The registry counts revisions of its
+schema (`orgcal.tenants.schema.HEAD`), the emulator versions of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orgcal import __version__
+from orgcal.errors import UsageError
+
+STATE_FORMAT = 1
+"""Of a stack's state: its outputs have it as `schema_version`, its ledger as `format`, which is left out for 1.
+
+The ledger is asked before anything is written, so there an older orgcal refuses to deploy."""
+FORMAT_KEY = "format"
+
+
+def newer_format(what: str, found: object, known: object, *, where: str) -> UsageError:
+    """The refusal of data that a newer orgcal wrote.
+
+    Args:
+        what: the data, such as `the registry`.
+        found: its format.
+        known: the newest format that this orgcal reads.
+        where: stack, file or address of the data.
+    """
+    return UsageError(
+        f"{what} has format {found}, and orgcal {__version__} reads formats up to {known}; nothing was changed",
+        where=where,
+        repair="use the orgcal that wrote it, or a newer one: pip install --upgrade orgcal (docs/upgrade.md)",
+    )
+
+
+def refuse_newer_state(ledger: Mapping[str, Any], *, where: str) -> None:
+    """Raise `newer_format` if a newer orgcal wrote the state whose ledger has these inputs; empty without a ledger."""
+    found = ledger.get(FORMAT_KEY, 1)
+    if not isinstance(found, int) or found > STATE_FORMAT:
+        raise newer_format("the stack's state", found, STATE_FORMAT, where=where)
