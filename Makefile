@@ -53,9 +53,9 @@ check: setup ## Style, types, import arrows, claims of the docs
 	@$(PY) -m mypy .
 	@$(PY) -m pytest tests/architecture
 
-dist: ## Build sdist and wheel of both projects into dist/ (the same bytes wherever it is run)
+dist: ## Build sdist and wheel of both projects into dist/ (the same bytes everywhere), and the template of pulumi new
 	@$(PYTHON) scripts/setup_venv.py
-	@$(PY) scripts/dist.py
+	@$(PY) -m scripts.dist
 
 lock: ## Resolve the dependencies anew (maintainers; needs uv)
 	@$(PY) scripts/lock.py

@@ -1,5 +1,6 @@
 """`make dist`: build the sdist and the wheel of both projects into dist/, with equal bytes wherever it is run.
 
+Beside them it writes template/, with which `pulumi new ./template` makes a project that is locked to these very files.
 hatchling sets every time stamp to one that never changes (or to SOURCE_DATE_EPOCH), sorts the files and ignores the
 umask. It is in `.venv`, so nothing is downloaded.
 """
@@ -12,12 +13,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from orgcal.operations.new_project import write_template
+from orgcal.operations.project_lock import pins_of_files
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECTS = (ROOT / "emulator", ROOT)
+TEMPLATE = ROOT / "template"
 
 
 def main() -> int:
-    """Build anew what dist/ holds; the exit status. A failed build leaves the old dist/."""
+    """Build anew what dist/ and template/ hold; the exit status. A failed build leaves the old ones."""
     dist, scratch = ROOT / "dist", ROOT / ".local"
     scratch.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as staging:
@@ -30,9 +35,11 @@ def main() -> int:
                 print(f"dist: {project / 'pyproject.toml'}: {last}", file=sys.stderr)
                 print("  repair: correct it there, or make setup where a build tool is missing", file=sys.stderr)
                 return 1
-        shutil.rmtree(dist, ignore_errors=True)
-        built.rename(dist)
-    for path in sorted(dist.iterdir()):
+        write_template(Path(staging) / "template", pins_of_files(built))
+        for made, kept in ((built, dist), (Path(staging) / "template", TEMPLATE)):
+            shutil.rmtree(kept, ignore_errors=True)
+            made.rename(kept)
+    for path in (*sorted(dist.iterdir()), TEMPLATE):
         print(f"dist: {path.relative_to(ROOT)}")
     return 0
 

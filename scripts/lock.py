@@ -72,7 +72,9 @@ def main() -> int:
     try:
         names = resolve(LOCK, ["pyproject.toml", "emulator/pyproject.toml", "--group", "dev", *upgrade])
         resolve(EMULATOR, ["emulator/pyproject.toml", "-c", str(LOCK)])
-        resolve(PROJECT, ["pyproject.toml", "emulator/pyproject.toml", "--group", "project", "-c", str(LOCK)])
+        # A project's CI keeps its registry in PostgreSQL.
+        of_project = ["pyproject.toml", "--extra", "postgresql", "emulator/pyproject.toml", "--group", "project"]
+        resolve(PROJECT, [*of_project, "-c", str(LOCK)])
         # They are installed on top of the others, so what both need has one version.
         names |= resolve(WITNESSES, ["--group", "witnesses", "-c", str(LOCK), *upgrade])
     except FileNotFoundError:

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -16,9 +17,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from orgcal import __version__
+from orgcal.operations.new_project import FILES
 from tests.support.checkout import ROOT, copy_sources
 
-OF_CHECKOUTS_ALONE = {"orgcal/provider/azuread/pulumi-resource-azuread"}
 PACKAGES = {
     "orgcal": (ROOT, {"orgcal", "provisioning", "verify"}),
     "orgcal_emulator": (ROOT / "emulator", {"orgcal_emulator"}),
@@ -29,7 +30,7 @@ def build(folder: Path, umask: int) -> Path:
     """dist/ of a copy of this checkout in `folder`."""
     copy_sources(folder)
     done = subprocess.run(
-        [sys.executable, "scripts/dist.py"], cwd=folder, capture_output=True, text=True, check=False, umask=umask
+        [sys.executable, "-m", "scripts.dist"], cwd=folder, capture_output=True, text=True, check=False, umask=umask
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "dist"
@@ -89,13 +90,22 @@ def test_dist_has_the_same_bytes_in_another_folder_under_another_umask(dist: Pat
     }
 
 
+def test_template_is_locked_to_the_built_files(dist: Path) -> None:
+    template = dist.parent / "template"
+    lock = (template / "requirements.txt").read_text(encoding="utf-8")
+
+    assert {path.name for path in template.iterdir()} == {*FILES, ".venv"}
+    for path in dist.iterdir():
+        assert f"--hash=sha256:{sha256(path.read_bytes()).hexdigest()}" in lock, path.name
+
+
 def test_wheel_holds_every_file_of_its_packages_and_nothing_else(wheel: Wheel) -> None:
     folder, packages = PACKAGES[wheel.path.name.split("-")[0]]
     own = {name for name in wheel.names if ".dist-info/" not in name}
 
     assert {name.split("/")[0] for name in own} == packages
     assert {f"{package}/py.typed" for package in packages} <= own
-    assert own == tracked(folder, packages) - OF_CHECKOUTS_ALONE
+    assert own == tracked(folder, packages)
 
 
 def test_wheel_says_whose_it_is_and_what_it_needs(wheel: Wheel) -> None:
