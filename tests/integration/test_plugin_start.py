@@ -97,13 +97,14 @@ def test_plugin_loads_at_its_start_only_what_it_needs(plugin: str) -> None:
 
     heavy = {"cryptography", "pydantic", "msal", "starlette", "sqlalchemy", "pulumi", "opentelemetry", "dill"}
     assert loaded.isdisjoint(heavy | ({"requests"} if plugin == "connector" else set()))
-    assert "pulumi.runtime.proto" in loaded
+    assert "grpc" in loaded
 
 
 def test_sdk_that_is_loaded_after_the_messages_is_whole() -> None:
     loaded = loaded_by(
         "from orgcal.provider._messages import provider_pb2; import pulumi; from pulumi.runtime import proto; "
-        "assert proto.provider_pb2 is provider_pb2; pulumi.CustomResource"
+        "assert proto.CheckRequest is provider_pb2.CheckRequest; "
+        "assert pulumi.runtime.proto is proto; import pulumi.provider.experimental.server; pulumi.CustomResource"
     )
 
     assert {"pulumi.automation", "pulumi.runtime.rpc"} <= loaded
