@@ -18,9 +18,12 @@ def new(
     directory: Annotated[Path, typer.Argument(help="Folder of the project, new or empty.", metavar="DIR")],
     name: Annotated[str | None, typer.Option(help="Name of the project; the folder's unless given.")] = None,
     platform: Annotated[
-        str | None, typer.Option(help="Kind of your integration platform, for the example of a stack; nango.")
+        str | None,
+        typer.Option(help="Kind of your integration platform, for the example of a stack; nango unless given."),
     ] = None,
-    cloud: Annotated[str | None, typer.Option(help="Cloud of your tenant, for the example of a stack; public.")] = None,
+    cloud: Annotated[
+        str | None, typer.Option(help="Cloud of your tenant, for the example of a stack; public unless given.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a project: settings, program, lock, README and a smoke test; asks on a terminal for what is not given."""

@@ -25,9 +25,15 @@ from orgcal.errors import OrgcalError
 OWN = ("orgcal", "orgcal-emulator")
 PIP_LIMIT_S = 180.0
 # Settings of pip that are meant for other commands than one that only asks.
-_MISLEADING = {"PIP_CONSTRAINT", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_TARGET"}
+_MISLEADING = {
+    *("PIP_CONSTRAINT", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_TARGET"),
+    "PIP_USER",
+}
 # pip ends with one of these whatever the reason was.
 _LAST_WORDS = ("No matching distribution", "Could not find a version")
+_NAME_ITS_INDEX = (
+    "name its index in PIP_INDEX_URL or a folder with its wheels in PIP_FIND_LINKS, or install it from such a wheel"
+)
 _HEAD = """\
 # Everything that this project runs with, on Linux and macOS with Python 3.11 to 3.13:
 #   .venv/bin/pip install --require-hashes -r requirements.txt
@@ -114,20 +120,30 @@ def _found_by_pip(asked: list[str], environ: Mapping[str, str]) -> dict[str, Pin
         report = Path(temporary) / "report.json"
         options = ["--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:", "--report", str(report)]
         ended = run_child(
-            [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", *options, *asked],
+            # -P: no module of the working directory, from which relative folders in pip's settings count.
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                "--no-input",
+                "install",
+                *options,
+                *asked,
+            ],
             env={name: value for name, value in environ.items() if name not in _MISLEADING},
-            cwd=Path("/"),
+            cwd=Path.cwd(),
             limit_s=PIP_LIMIT_S,
         )
         if ended.status:
             tail = tuple(line for line in ended.tail if not any(words in line for words in _LAST_WORDS))
             reached = len(tail) < len(ended.tail) and not any("Retrying" in line for line in tail)
-            why = "no index that it asks has it" if reached else trouble_in(replace(ended, tail=tail))[0]
+            why, repair = ("no index that it asks has it", "") if reached else trouble_in(replace(ended, tail=tail))
             raise OrgcalError(
                 f"pip does not find the release that runs here: {why}",
                 where=" ".join(asked),
-                repair="name its index in PIP_INDEX_URL or a folder with its wheels in PIP_FIND_LINKS, or install it "
-                "from such a wheel; then orgcal new again (nothing was written)",
+                repair=(repair or _NAME_ITS_INDEX) + "; then orgcal new again (nothing was written)",
             )
         listed: Any = json.loads(report.read_text(encoding="utf-8"))["install"]
     pins = {}

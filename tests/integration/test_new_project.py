@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orgcal.engine.child import ProcessResult
 from orgcal.entra.clouds import CLOUDS
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.operations import new_project
@@ -175,6 +176,25 @@ def test_new_without_its_own_hashes_says_where_they_come_from(tmp_path: Path, re
     assert "pip does not find the release that runs here: no index that it asks has it" in ended.stderr
     assert "PIP_FIND_LINKS" in ended.stderr
     assert names_in(tmp_path) == {"wheels"}
+
+
+def test_new_takes_a_folder_of_wheels_from_where_it_runs_and_no_module(tmp_path: Path, release: dict[str, str]) -> None:
+    (tmp_path / "pip.py").write_text("raise SystemExit('a module of the working directory')")
+
+    ended = run_new(tmp_path, {**release, "PIP_FIND_LINKS": "wheels", "PIP_USER": "1"}, "x")
+
+    assert ended.returncode == 0, ended.stderr
+    assert names_in(tmp_path / "x") == set(FILES)
+
+
+def test_new_without_pip_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = ProcessResult(1, ("/venv/bin/python: No module named pip",), timed_out=False, seconds=0.1)
+    monkeypatch.setattr("orgcal.operations.project_lock.run_child", lambda *_, **__: ended)
+
+    with pytest.raises(OrgcalError, match="this Python has no pip") as refused:
+        own_pins({})
+
+    assert refused.value.repair.startswith("python -m ensurepip")
 
 
 def test_new_without_a_network_says_so_and_shows_no_password(tmp_path: Path, release: dict[str, str]) -> None:
