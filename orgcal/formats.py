@@ -17,6 +17,8 @@ STATE_FORMAT = 1
 
 The ledger is asked before anything is written, so there an older orgcal refuses to deploy."""
 FORMAT_KEY = "format"
+USE_NEWER = "use the orgcal that wrote it, or a newer one, by the project's requirements.txt (docs/upgrade.md)"
+"""The repair of data that a newer orgcal wrote. Never to remove them: they are of use."""
 
 
 def newer_format(what: str, found: object, known: object, *, where: str) -> UsageError:
@@ -31,7 +33,7 @@ def newer_format(what: str, found: object, known: object, *, where: str) -> Usag
     return UsageError(
         f"{what} has format {found}, and orgcal {__version__} reads formats up to {known}; nothing was changed",
         where=where,
-        repair="use the orgcal that wrote it, or a newer one: pip install --upgrade orgcal (docs/upgrade.md)",
+        repair=USE_NEWER,
     )
 
 

@@ -20,14 +20,17 @@ from filelock import FileLock, Timeout
 
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir
+from orgcal.formats import USE_NEWER
 from orgcal.patience import Patience
-from orgcal.stack.files import START_OVER
+from orgcal.stack.files import DEV_STACK, START_OVER
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 _PACKAGE = "orgcal_emulator"
 _FIRST_PACKAGE = "emulator"
 """What it was called in commit 357bda2; such a process outlives an upgrade."""
+_NEWER_STATE = "this emulator knows"
+"""In the last words of an emulator that does not read the state of a newer one."""
 
 
 @dataclass(frozen=True)
@@ -174,12 +177,16 @@ class EmulatorOfStack:
         """Why a child ended before it was ready, from its last line."""
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         what = lines[-1].removeprefix("emulator: ") if lines else f"it ended with exit code {code}"
-        repair = f"see {self.log_file}; {START_OVER} begins stack dev anew"
-        if port and "port" in what:
+        repair = f"see {self.log_file}"
+        if _NEWER_STATE in what:
+            what, repair = what.partition(";")[0], USE_NEWER
+        elif port and f"port {port}" in what:
             repair = (
                 f"end the program that uses port {port}, or move the emulator: orgcal emulator start --port 0 "
                 "(the next orgcal up or orgcal demo then updates the redirect URI)"
             )
+        elif self.state_dir.parent.name == DEV_STACK:
+            repair += f"; {START_OVER} begins stack dev anew"
         return UsageError(what, where="emulator", repair=repair)
 
 

@@ -134,5 +134,5 @@ def test_stack_of_a_newer_orgcal_is_refused_and_not_changed(deployed_by_newer: C
 
     assert refused.code != 0
     assert "the stack's state has format 2, and orgcal" in refused.text
-    assert "pip install --upgrade orgcal" in refused.text
+    assert "use the orgcal that wrote it" in refused.text
     assert managed(deployed_by_newer) == held

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ import psutil
 import pytest
 
 from orgcal.errors import UsageError
+from orgcal.formats import USE_NEWER
 from orgcal.stack.emulator import EmulatorOfStack
+from orgcal.stack.files import START_OVER
 
 
 @pytest.fixture
@@ -59,6 +63,32 @@ def test_start_after_the_state_was_removed_ends_the_forgotten_process(emulator_o
     assert second.base_url == first.base_url
     assert second.ready["directory_id"] != first.ready["directory_id"]
     assert not psutil.pid_exists(first.pid) or psutil.Process(first.pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_start_on_the_state_of_a_newer_version_never_says_to_remove_it(tmp_path: Path) -> None:
+    emulator = EmulatorOfStack(tmp_path / "portal" / "dev")
+    emulator.start()
+    emulator.stop()
+    with contextlib.closing(sqlite3.connect(emulator.state_dir / "state.sqlite")) as state:
+        state.execute("PRAGMA user_version = 99")
+
+    with pytest.raises(UsageError, match=r"is of version 99 and this emulator knows \d+\n") as refused:
+        emulator.start()
+
+    assert refused.value.repair == USE_NEWER
+
+
+@pytest.mark.parametrize(("stack", "anew"), [("dev", True), ("crm", False)])
+def test_start_on_a_broken_state_begins_none_but_stack_dev_anew(tmp_path: Path, stack: str, anew: bool) -> None:
+    emulator = EmulatorOfStack(tmp_path / "portal" / stack)
+    emulator.state_dir.mkdir(parents=True)
+    (emulator.state_dir / "state.sqlite").write_text("no database")
+
+    with pytest.raises(UsageError, match="is no state of an emulator") as refused:
+        emulator.start()
+
+    assert (START_OVER in refused.value.repair) is anew
+    assert str(emulator.log_file) in refused.value.repair
 
 
 def test_stop_after_the_state_was_removed_ends_the_forgotten_process(emulator_of_stack: EmulatorOfStack) -> None:

@@ -18,7 +18,7 @@ from tests.support.stack_exports import exported, record
 NEWS: Properties = {"generations": [1], "active": 1, "lifetime": "180d"}
 CALL = Call("outlook-calendar", lambda severity, text: None)
 REFUSAL = f"has format 2, and orgcal {__version__} reads formats up to 1; nothing was changed"
-REPAIR = "pip install --upgrade orgcal"
+REPAIR = "use the orgcal that wrote it"
 
 
 def of_newer(inputs: dict[str, Any]) -> dict[str, Any]:
