@@ -108,6 +108,7 @@ def _as_json(plan: UninstallPlan, removed: bool) -> dict[str, object]:
         "kept": [
             {"what": kept.what, "path": str(kept.path), "why": kept.why, "repair": kept.repair} for kept in plan.kept
         ],
+        "not_removed": list(plan.further),
     }
 
 
