@@ -85,7 +85,7 @@ def differing_packages(lock: Path) -> list[str]:
     from packaging.requirements import InvalidRequirement, Requirement
 
     differing = []
-    for line in lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else ():
+    for line in lock.read_text(encoding="utf-8", errors="replace").splitlines() if lock.is_file() else ():
         if not line[:1].isalnum():  # comments, options, hashes
             continue
         try:
