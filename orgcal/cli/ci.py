@@ -156,8 +156,9 @@ def _set_up_generic(
     from orgcal.ci.setup import set_up_generic
     from orgcal.ci.texts import plan_lines, setup_lines
     from orgcal.cli.progress import StepPrinter
+    from orgcal.stack.git_folder import find_git_folder
 
-    git = _git_folder(opened.project_dir)
+    git = find_git_folder(opened.project_dir, os.environ)  # identities carry the folder, so nothing is guessed here
     installation = read_installation(opened.project_dir)
     tenant_id = facts.tenant_id
     if dry_run:

@@ -54,7 +54,7 @@ class GitFolder:
     def _git(self, *words: str, fine: Sequence[int] = (0,)) -> str:
         done = _run_git(self.project, self._environ, words)
         if done.returncode not in fine:
-            raise OrgcalError(_last_line(done.stderr), where=f"git {words[0]}")
+            raise OrgcalError(_first_complaint(done.stderr), where=f"git {words[0]}")
         return done.stdout
 
 
@@ -72,7 +72,11 @@ def find_git_folder(project: Path, environ: Mapping[str, str]) -> GitFolder | No
         return GitFolder(project, Path(root), prefix.rstrip("/"), environ)
     if "not a git repository" in done.stderr or "must be run in a work tree" in done.stderr:
         return None
-    raise UsageError(f"git refuses the repository: {_last_line(done.stderr)}", where=str(project))
+    raise UsageError(
+        f"git refuses the repository: {_first_complaint(done.stderr)}",
+        where=str(project),
+        repair="git status, in that folder, says how to repair it",
+    )
 
 
 def folder_slug(path: str) -> str:
@@ -110,7 +114,7 @@ def _run_git(folder: Path, environ: Mapping[str, str], words: Sequence[str]) -> 
         raise UsageError(f"git gave no answer for {_TIMEOUT_S:.0f} s", where=str(folder)) from None
 
 
-def _last_line(text: str) -> str:
+def _first_complaint(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line for line in lines if line.startswith(("fatal:", "error:"))]
     return (named or lines or ["it failed"])[0]
