@@ -159,8 +159,9 @@ def _to_commit(stack_file: str, git: GitFolder | None, workflows: Path | None) -
         return [f"CI needs the project's folder in its repository, {stack_file} included"], []
     names = ("Pulumi.yaml", "__main__.py", "requirements.txt", "requirements.lock", stack_file)
     present = [name for name in names if (git.project / name).exists()]
-    missing = [name for name in present if name not in git.tracked(present)]
-    ignored = [name for name in missing if name in git.ignored(missing)]
+    tracked = git.tracked(present)
+    missing = [name for name in present if name not in tracked]
+    ignored = sorted(git.ignored(missing))
     notes = [f"git ignores {name}, and CI needs it in the repository" for name in ignored]
     added = [*missing, *([os.path.relpath(workflows, git.project)] if workflows else [])]
     if not added:
