@@ -142,7 +142,9 @@ class EmulatorOfStack:
     def _spawn(self, port: int) -> EmulatorProcess:
         if not importlib.util.find_spec(_PACKAGE):
             raise UsageError(
-                "the emulator is not installed here", where="emulator", repair="pip install 'orgcal[emulator]'"
+                f"the emulator is not installed in {sys.prefix}",
+                where="emulator",
+                repair="use the orgcal in the project's .venv, or pip install 'orgcal[emulator]' here",
             )
         self.ready_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", _PACKAGE, "--state", str(self.state_dir), "--port", str(port)]

@@ -58,13 +58,21 @@ def name_project(environ: MutableMapping[str, str], folder: Path) -> None:
 
 
 def refuse_other_version(project_dir: Path) -> None:
-    """Refuse to run the engine where the project has another orgcal than this one: program and plugin would be that.
+    """Refuse to run the engine where the project has another orgcal than this one, or none.
 
-    So it is where the virtual environment of another project is active, or a command from elsewhere is used.
+    Program and plugin run from its virtual environment. Another version runs here where the environment of another
+    project is active, or a command from elsewhere is used.
     """
     venv, running = project_dir / ".venv", version("orgcal")
     installed = {path.name.split("-")[1].removesuffix(".dist") for path in venv.glob(f"{_PACKAGES}/orgcal-*.dist-info")}
-    if installed and running not in installed:
+    if not installed:
+        raise UsageError(
+            "the project has no virtual environment with orgcal, which the engine runs the program and the plugin with",
+            where=str(venv),
+            repair=f"cd {shlex.quote(str(project_dir))} && python3 -m venv .venv && "
+            ".venv/bin/pip install --require-hashes -r requirements.txt",
+        )
+    if running not in installed:
         raise UsageError(
             f"this is orgcal {running} of {sys.prefix}, and the project has {max(installed)}",
             where=str(venv),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ cat {printed}
 def environ(tmp_path: Path) -> dict[str, str]:
     """An environment in which no engine is to be had, and none can be made."""
     (tmp_path / "Pulumi.prod.yaml").write_text(STACK_FILE)
+    installed = tmp_path / ".venv" / "lib" / "python3.12" / "site-packages" / f"orgcal-{version('orgcal')}.dist-info"
+    installed.mkdir(parents=True)
     return {
         "PATH": os.defpath,
         "ENGINE": "path",

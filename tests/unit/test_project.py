@@ -180,7 +180,6 @@ def test_program_refuses_a_shell_that_is_set_up_for_another_project(
 
 def test_engine_of_a_project_with_another_orgcal_is_refused(tmp_path: Path) -> None:
     packages = tmp_path / ".venv" / "lib" / "python3.12" / "site-packages"
-    refuse_other_version(tmp_path)
     (packages / f"orgcal-{version('orgcal')}.dist-info").mkdir(parents=True)
     (packages / "orgcal_emulator-9.0.dist-info").mkdir()
     refuse_other_version(tmp_path)
@@ -192,3 +191,14 @@ def test_engine_of_a_project_with_another_orgcal_is_refused(tmp_path: Path) -> N
         refuse_other_version(tmp_path)
 
     assert caught.value.repair == f". {tmp_path}/.venv/bin/activate, then this again"
+
+
+def test_engine_of_a_project_without_orgcal_in_its_environment_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)  # all that `pulumi new` makes
+
+    with pytest.raises(UsageError, match="the project has no virtual environment with orgcal") as caught:
+        refuse_other_version(tmp_path)
+
+    assert caught.value.repair == (
+        f"cd {tmp_path} && python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.txt"
+    )
