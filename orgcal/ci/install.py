@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orgcal.engine.versions import PULUMI_VERSION
 from orgcal.errors import UsageError
+from orgcal.stack.project import lock_file
 
 _PIP = ".venv/bin/pip --disable-pip-version-check --no-input install"
 ENSURE_ENGINE = ".venv/bin/python -m orgcal.engine ensure"
@@ -30,34 +31,33 @@ class Installation:
 
 
 def read_installation(project_dir: Path) -> Installation:
-    """How a job installs this project: `requirements.txt`, or where orgcal's own sources are the project, their lock.
+    """How a job installs this project: by its lock, and where orgcal's own sources are the project, these too.
 
     Raises:
         UsageError: there is no lock, it cannot be read, or it has no hashes.
     """
-    own = not (project_dir / "requirements.txt").exists() and _is_orgcal(project_dir)
-    lock = "requirements.lock" if own else "requirements.txt"
+    lock = lock_file(project_dir)
     try:
-        text = (project_dir / lock).read_text(encoding="utf-8")
+        text = lock.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(
-            f"the project has no {lock}, so a job could not install what was tested",
+            f"the project has no {lock.name}, so a job could not install what was tested",
             where=str(project_dir),
-            repair="pin orgcal and all that it needs with hashes: pip-compile --generate-hashes",
+            repair="take that of a project which orgcal new writes, or pip-compile --generate-hashes",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the file cannot be read ({type(error).__name__})", where=str(project_dir / lock)) from error
+        raise UsageError(f"the file cannot be read ({type(error).__name__})", where=str(lock)) from error
     if "--hash=" not in text:
         raise UsageError(
             "the lock has no hashes, and a job installs nothing without them",
-            where=str(project_dir / lock),
+            where=str(lock),
             repair="pin all packages with hashes: pip-compile --generate-hashes",
         )
-    commands: tuple[str, ...] = ("python3 -m venv .venv", f"{_PIP} --require-hashes -r {lock}")
-    if not own:
-        return Installation(commands, lock)
+    commands: tuple[str, ...] = ("python3 -m venv .venv", f"{_PIP} --require-hashes -r {lock.name}")
+    if not _is_orgcal(project_dir):
+        return Installation(commands, lock.name)
     commands += (f"{_PIP} --no-deps --no-build-isolation -e .",)
-    return Installation(commands, lock, ("orgcal/engine/gomod/**", "orgcal/engine/versions.py"))
+    return Installation(commands, lock.name, ("orgcal/engine/gomod/**", "orgcal/engine/versions.py"))
 
 
 def _is_orgcal(project_dir: Path) -> bool:

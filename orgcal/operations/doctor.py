@@ -18,6 +18,7 @@ from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import azuread_on_path
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.project import install_command, lock_file
 
 MAKE_ENGINE = "python -m orgcal.engine ensure"
 START_LIMIT_S = 10.0
@@ -58,7 +59,7 @@ def check_python(
     """The Python that runs is new enough, is the project's own, and has the locked packages."""
     shown, wrong = ".".join(map(str, found)), partial(DoctorCheck, "python", False)
     venv, lock = project_dir / ".venv", lock_file(project_dir)
-    install = f"pip install --require-hashes -r {lock.name}"
+    install = install_command(project_dir)
     if found < (3, 11):
         return wrong(f"Python {shown}, and 3.11 or newer is needed", f"python3.11 -m venv .venv && .venv/bin/{install}")
     if not (venv / "bin" / "python").exists():
@@ -71,13 +72,8 @@ def check_python(
     if differing:
         more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
         return wrong(f"{lock.name} is not what is installed: {', '.join(differing[:3])}{more}", install)
-    return DoctorCheck("python", True, f"Python {shown}, packages as locked")
-
-
-def lock_file(project_dir: Path) -> Path:
-    """The project's lock: `requirements.lock` where there is one, else `requirements.txt`."""
-    lock = project_dir / "requirements.lock"
-    return lock if lock.is_file() else project_dir / "requirements.txt"
+    packages = "packages as locked" if lock.is_file() else f"no {lock.name} to compare its packages with"
+    return DoctorCheck("python", True, f"Python {shown}, {packages}")
 
 
 def differing_packages(lock: Path) -> list[str]:

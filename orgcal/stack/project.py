@@ -57,6 +57,17 @@ def name_project(environ: MutableMapping[str, str], folder: Path) -> None:
     environ[f"{KEPT_PREFIX}{PROJECT_VARIABLE}" if changed else PROJECT_VARIABLE] = str(Path.cwd() / folder.expanduser())
 
 
+def lock_file(project_dir: Path) -> Path:
+    """The project's lock: `requirements.txt`, or `requirements.lock` where only that is there."""
+    lock, other = project_dir / "requirements.txt", project_dir / "requirements.lock"
+    return other if other.is_file() and not lock.is_file() else lock
+
+
+def install_command(project_dir: Path) -> str:
+    """How pip installs the project's packages, in its folder."""
+    return f"pip install --require-hashes -r {lock_file(project_dir).name}"
+
+
 def refuse_other_version(project_dir: Path) -> None:
     """Refuse to run the engine where the project has another orgcal than this one, or none.
 
@@ -70,7 +81,7 @@ def refuse_other_version(project_dir: Path) -> None:
             "the project has no virtual environment with orgcal, which the engine runs the program and the plugin with",
             where=str(venv),
             repair=f"cd {shlex.quote(str(project_dir))} && python3 -m venv .venv && "
-            ".venv/bin/pip install --require-hashes -r requirements.txt",
+            f".venv/bin/{install_command(project_dir)}",
         )
     if running not in installed:
         raise UsageError(

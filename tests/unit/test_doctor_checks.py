@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orgcal.ci.install import read_installation
 from orgcal.cli.doctor import as_lines, as_object
 from orgcal.engine.plugins import write_standin
 from orgcal.errors import EngineError
@@ -102,10 +103,18 @@ def test_check_python_packages_other_than_locked_are_told(project: Path) -> None
     assert finding.repair == "pip install --require-hashes -r requirements.txt"
 
 
-def test_check_python_lock_of_a_project_with_both_files_is_requirements_lock(project: Path) -> None:
-    lock(project, "nothing-such==1")
-    (project / "requirements.lock").write_text(f"pyyaml=={version('pyyaml')}\n", encoding="utf-8")
+def test_check_python_compares_with_the_lock_that_ci_installs(project: Path) -> None:
+    (project / "requirements.lock").write_text("nothing-such==1 --hash=sha256:00\n", encoding="utf-8")
+    assert not python_of(project).ok
+    assert read_installation(project).lock == "requirements.lock"
+    lock(project, f"pyyaml=={version('pyyaml')} --hash=sha256:00")
     assert python_of(project).ok
+    assert read_installation(project).lock == "requirements.txt"
+
+
+def test_check_python_without_a_lock_does_not_claim_one(project: Path) -> None:
+    (project / "requirements.txt").unlink(missing_ok=True)
+    assert python_of(project).says.endswith("no requirements.txt to compare its packages with")
 
 
 def test_check_language_host_without_engine_is_not_looked_at() -> None:
