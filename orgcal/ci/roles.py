@@ -82,9 +82,10 @@ def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tupl
 def environment_of_folder(environment: str, slug: str) -> str:
     """The environment's name with the slug of the project's folder, so that two projects of a repository share none.
 
-    Unchanged at the root of the repository, where `slug` is empty, and where the name begins with the slug already.
+    Two dashes end the slug: `calendar` and `eu-prod` are another environment than `calendar-eu` and `prod`. The name is
+    unchanged at the root of the repository, where `slug` is empty, and where it begins with the slug already.
     """
-    return environment if not slug or environment.startswith(f"{slug}-") else f"{slug}-{environment}"
+    return environment if not slug or environment.startswith(f"{slug}--") else f"{slug}--{environment}"
 
 
 def check_repository(repository: str) -> None:

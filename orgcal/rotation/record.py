@@ -129,7 +129,7 @@ class PullRequestRecord(Record):
     def _branch(self) -> str:
         """Of this stack and this folder of the repository alone."""
         folder = self._git.tracked_path().rpartition("/")[0]
-        return f"orgcal/rotate-{'-'.join(filter(None, (folder_slug(folder), self._stack)))}"
+        return f"orgcal/rotate-{'--'.join(filter(None, (folder_slug(folder), self._stack)))}"
 
     def check(self) -> None:
         super().check()

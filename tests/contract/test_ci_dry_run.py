@@ -90,17 +90,17 @@ def test_dry_run_without_any_login_tells_the_plan_and_what_it_could_not_ask(
     assert set(plan.files.values()) == {"new"}
     assert DEPLOY_FILE in plan.files
     environments = {item.name: item for item in plan.environments}
-    deploys = environments["infra--orgcal-production"]
+    deploys = environments["infra--orgcal--production"]
     assert (deploys.state, deploys.branch, deploys.reviewers) == ("unknown", "trunk", ("ada",))
     assert {"ARM_CLIENT_ID", "ARM_TENANT_ID", "PULUMI_BACKEND_URL"} <= set(deploys.variables)
     assert deploys.secrets == ("ORGCAL_REGISTRY_URL", "ORGCAL_PLATFORM_KEY")
-    assert environments["infra--orgcal-production-preview"].secrets == ()
+    assert environments["infra--orgcal--production-preview"].secrets == ()
     identity = plan.identities[0]
     assert (identity.role, identity.state, identity.client_id) == ("deploy", "unknown", "")
-    assert identity.display_name == "orgcal deploy (acme/calendar-app infra--orgcal-production)"
+    assert identity.display_name == "orgcal deploy (acme/calendar-app infra--orgcal--production)"
     trust = identity.federated_credentials[0]
     assert trust.name == "github-infra--orgcal-classic-1"
-    assert trust.subject == "repo:acme/calendar-app:environment:infra--orgcal-production"
+    assert trust.subject == "repo:acme/calendar-app:environment:infra--orgcal--production"
     notes = "\n".join(plan.notes)
     assert "GitHub was not asked" in notes
     assert "the home tenant was not asked: the stack's emulator does not run" in notes
@@ -121,8 +121,8 @@ def test_dry_run_with_a_token_reads_github_and_writes_nothing_there(
     assert {item.state for item in plan.environments} == {"new"}
     assert {item.branch for item in plan.environments} == {"trunk", ""}
     assert [trust.subject for trust in plan.identities[1].federated_credentials] == [
-        "repo:Acme/Calendar-App:environment:infra--orgcal-production-preview",
-        "repo:Acme@123456/Calendar-App@456789:environment:infra--orgcal-production-preview",
+        "repo:Acme/Calendar-App:environment:infra--orgcal--production-preview",
+        "repo:Acme@123456/Calendar-App@456789:environment:infra--orgcal--production-preview",
     ]
     assert server.seen
     assert server.writes() == []
@@ -199,3 +199,8 @@ def test_generic_dry_run_prints_every_job_rotation_included_and_no_make(
     assert "hush-registry" not in text
     with pytest.raises(UsageError, match="no subject is named"):
         plan_generic("https://ci.example", {"deploy": []}, PLACES, facts, stack, git)
+
+
+def test_environments_of_two_folders_whose_names_run_on_differ() -> None:
+    assert environment_of_folder("eu-prod", "calendar") != environment_of_folder("prod", "calendar-eu")
+    assert environment_of_folder(environment_of_folder("prod", "calendar"), "calendar") == "calendar--prod"

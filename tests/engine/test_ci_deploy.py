@@ -34,7 +34,7 @@ PASSWORD = "hush-registry"
 ASKED = "api repos/Acme/Calendar-App/pulls/7 --jq .state"
 CONNECTOR = "/connectors/outlook-calendar-admin"
 INSTALL = ["Install orgcal by the lock", "Have the Pulumi engine"]
-PRODUCTION = "checkout-production"
+PRODUCTION = "checkout--production"
 SETUP = [
     "ci", "setup", "github", "--repo", "acme/calendar-app", "--environment", "production", "--stack", "try",
     "--backend", "azblob://state?storage_account=acme", "--secrets-provider", "azurekeyvault://acme.vault.azure.net/keys/k",
@@ -231,7 +231,7 @@ def test_dry_run_reads_the_tenant_and_changes_nothing_anywhere(place: Place) -> 
     assert {item["state"] for item in said["environments"]} == {"present"}
     assert set(said["files"].values()) == {"unchanged"}
     assert {(item["state"], item["granted"]) for item in new["identities"]} == {("new", False)}
-    assert {item["name"] for item in new["environments"]} >= {"checkout-staging", "checkout-staging-scheduled"}
+    assert {item["name"] for item in new["environments"]} >= {"checkout--staging", "checkout--staging-scheduled"}
     assert not any("was not asked" in note for note in [*said["notes"], *new["notes"]])
     for ran in (same, other, text):
         assert PASSWORD not in ran.text

@@ -347,7 +347,7 @@ def test_pull_request_record_pushes_one_commit_to_a_branch_and_opens_one_request
 
 
 def test_pull_request_records_of_two_projects_in_one_repository_have_branches_of_their_own(larger: Repository) -> None:
-    for project, branch in (("infra/orgcal", "infra--orgcal-prod"), ("infra-orgcal", "infra-orgcal-prod")):
+    for project, branch in (("infra/orgcal", "infra--orgcal--prod"), ("infra-orgcal", "infra-orgcal--prod")):
         larger.project = project
         record = larger.record("pull-request")
         record.check()
