@@ -35,8 +35,9 @@ def new(
         write_project,
     )
     from orgcal.operations.project_lock import own_pins
+    from orgcal.stack.project import absolute
 
-    folder = directory.expanduser().resolve()
+    folder = absolute(directory).resolve()
     refuse_used_folder(folder)
     asked = _asked if _has_terminal(as_json) else _default
     name = asked("Name of the project", folder.name) if name is None else name

@@ -51,10 +51,27 @@ def find_project(environ: Mapping[str, str], start: Path | None = None) -> Path:
     return _ours(nearest, "")
 
 
+def absolute(folder: Path) -> Path:
+    """A folder as somebody typed it, counted from the working directory and with `~` for a home.
+
+    Raises:
+        UsageError: the working directory is gone, or there is no such home.
+    """
+    try:
+        return Path.cwd() / folder.expanduser()
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"the folder cannot be looked for ({reason})",
+            where=str(folder),
+            repair="cd into a folder that exists, and name this one by its path",
+        ) from None
+
+
 def name_project(environ: MutableMapping[str, str], folder: Path) -> None:
     """Lets `find_project` find `folder`, as the option `-C` does, also in a shell that `orgcal env` has set up."""
     changed = PROJECT_VARIABLE in environ.get(CHANGED_VARIABLE, "").split()
-    environ[f"{KEPT_PREFIX}{PROJECT_VARIABLE}" if changed else PROJECT_VARIABLE] = str(Path.cwd() / folder.expanduser())
+    environ[f"{KEPT_PREFIX}{PROJECT_VARIABLE}" if changed else PROJECT_VARIABLE] = str(absolute(folder))
 
 
 def lock_file(project_dir: Path) -> Path:

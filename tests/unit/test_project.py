@@ -202,3 +202,19 @@ def test_engine_of_a_project_without_orgcal_in_its_environment_is_refused(tmp_pa
     assert caught.value.repair == (
         f"cd {tmp_path} && python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.txt"
     )
+
+
+def test_folder_whose_home_or_working_directory_is_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"~nobody-here/x: the folder cannot be looked for"):
+        name_project({}, Path("~nobody-here/x"))
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with pytest.raises(UsageError, match=r"x: the folder cannot be looked for \(No such file or directory\)"):
+        name_project({}, Path("x"))
+
+    monkeypatch.chdir(tmp_path)
