@@ -36,7 +36,8 @@ def uninstall(
     plan = plan_uninstall(os.environ, project)
     remove = yes
     if not dry_run and not yes and plan.removable:
-        remove = _agreed(plan)
+        _ask(plan)
+        remove = True
         if plan_uninstall(os.environ, project) != plan:
             raise UsageError(
                 "something has changed meanwhile; nothing was removed", where=_WHERE, repair="run it again"
@@ -64,8 +65,8 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _agreed(plan: UninstallPlan) -> bool:
-    """Shows the plan and asks; raises unless somebody says yes."""
+def _ask(plan: UninstallPlan) -> None:
+    """Shows the plan and asks; raises UsageError unless the answer is yes."""
     if not _on_terminal():
         raise UsageError(
             "nothing was removed, as nobody can be asked", where=_WHERE, repair="--dry-run lists it, --yes removes it"
@@ -78,7 +79,6 @@ def _agreed(plan: UninstallPlan) -> bool:
         agreed = False
     if not agreed:
         raise UsageError("nothing was removed, as nobody said yes", where=_WHERE, repair="--yes says it")
-    return True
 
 
 def _lines(plan: UninstallPlan, removed: bool) -> Iterator[str]:

@@ -140,7 +140,7 @@ def _cache(environ: Mapping[str, str]) -> tuple[list[Removable], list[Kept]]:
         why, repair = "another process makes it", "wait until it has ended"
         return [], [Kept("the Pulumi engine", busy[0].parent, why, repair)]
     failed = sorted(cache_dir(environ).glob("azuread-*.failed"))
-    return _removable("the Pulumi engine", engines) + _removable("memory of failed installations", failed), []
+    return _removable("the Pulumi engine", engines) + _removable("records of failed plugin installations", failed), []
 
 
 def _is_held(path: Path) -> bool:
@@ -208,7 +208,7 @@ def _belongs(state: LocalStack, folder: _StackFolder, folders: Sequence[_StackFo
 
 
 def _why_kept(url: str, folder: _StackFolder, states: Sequence[LocalStack], elsewhere: str) -> _Reason | None:
-    """Why the data of a stack must be kept; None where nobody can miss them."""
+    """Why the data of a stack must be kept; None where they are no longer needed."""
     for state in states:
         reason = _holding(url, state)
         if reason:

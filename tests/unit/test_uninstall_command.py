@@ -97,11 +97,10 @@ def test_on_a_terminal_yes_removes_what_was_listed(command: Command) -> None:
 def test_what_changes_while_somebody_reads_the_list_is_not_removed(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deployed_meanwhile(*_: object) -> bool:
+    def deployed_meanwhile(*_: object) -> None:
         command.machine.held_state("new")
-        return True
 
-    monkeypatch.setattr(uninstall, "_agreed", deployed_meanwhile)
+    monkeypatch.setattr(uninstall, "_ask", deployed_meanwhile)
 
     ran = command.run(typed="")
 
