@@ -47,7 +47,12 @@ class LocalStack:
     def files(self) -> tuple[Path, ...]:
         """Everything that belongs to it, its history last."""
         state = self.state_file.name.removesuffix(".gz")
-        beside = sorted(path for path in self.state_file.parent.iterdir() if path.name.startswith(state))
+        # Not those of a stack that is called as this file is: its own file ends with another `.json`.
+        beside = sorted(
+            path
+            for path in self.state_file.parent.iterdir()
+            if path.name.startswith(state) and ".json" not in path.name.removeprefix(state)
+        )
         folders = (self.root / kind / self.project / self.name for kind in ("backups", "locks/organization", "history"))
         return (*beside, *(folder for folder in folders if folder.is_dir()))
 

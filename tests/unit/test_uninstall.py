@@ -45,6 +45,17 @@ def test_destroyed_stacks_and_the_engine_go_and_leave_no_folder(machine: Machine
     assert machine.plan().removable == ()
 
 
+def test_state_of_a_stack_that_is_called_as_a_removed_ones_file_stays(machine: Machine) -> None:
+    machine.folder("prod")
+    machine.state("prod")
+    kept = machine.held_state("prod.json.old")
+
+    machine.uninstall()
+
+    assert kept.exists()
+    assert not (kept.parent / "prod.json").exists()
+
+
 def test_plan_changes_nothing_and_counts_each_byte_once(machine: Machine, tmp_path: Path) -> None:
     machine.engine()
     machine.folder("prod")
