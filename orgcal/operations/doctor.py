@@ -18,6 +18,7 @@ from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import azuread_on_path
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.stack.environment import StackEnvironment
+from orgcal.stack.project import install_command, lock_file
 
 MAKE_ENGINE = "python -m orgcal.engine ensure"
 START_LIMIT_S = 10.0
@@ -62,8 +63,7 @@ def check_python(
     if found < (3, 11):
         return wrong(f"Python {shown}, and 3.11 or newer is needed", f"python3.11 -m venv .venv && .venv/bin/{install}")
     if not (venv / "bin" / "python").exists():
-        repair = f"cd {shlex.quote(str(project_dir))} && python3 -m venv .venv && .venv/bin/{install}"
-        return wrong(f"there is no {venv}, with which the engine runs the program", repair)
+        return wrong(f"there is no {venv}, with which the engine runs the program", install_command(project_dir))
     if Path(prefix).resolve() != venv.resolve():
         says = f"this orgcal runs from {prefix}, and the engine runs the program with {venv}"
         return wrong(says, f". {shlex.quote(str(venv / 'bin' / 'activate'))}, then orgcal again")
@@ -72,12 +72,6 @@ def check_python(
         more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
         return wrong(f"{lock.name} is not what is installed: {', '.join(differing[:3])}{more}", install)
     return DoctorCheck("python", True, f"Python {shown}, packages as locked")
-
-
-def lock_file(project_dir: Path) -> Path:
-    """The project's lock: `requirements.lock` where there is one, else `requirements.txt`."""
-    lock = project_dir / "requirements.lock"
-    return lock if lock.is_file() else project_dir / "requirements.txt"
 
 
 def differing_packages(lock: Path) -> list[str]:

@@ -23,7 +23,7 @@ from orgcal.settings import CoreSettings, Settings, load_stack_file, read_core_s
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
 from orgcal.stack.local_backend import remove_empty_sidecars
 from orgcal.stack.passphrase import ensure_passphrase
-from orgcal.stack.project import find_project, refuse_other_version
+from orgcal.stack.project import find_project, refuse_missing_packages, refuse_other_version
 
 if TYPE_CHECKING:
     from orgcal.entra.graph import GraphClient
@@ -178,7 +178,11 @@ class OpenStack:
 
     @cached_property
     def plugin(self) -> AzureadPlugin:
-        """The azuread plugin of the stack, installed first if need be; raises as `choose_azuread` does."""
+        """The azuread plugin of the stack, installed first if need be; raises as `choose_azuread` does.
+
+        It is asked for before the program runs, so it also refuses a project whose packages are not installed.
+        """
+        refuse_missing_packages(self.project_dir)
         return choose_azuread(
             self.engine,
             stack_dir=self.stack_dir,

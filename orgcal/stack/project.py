@@ -12,7 +12,7 @@ from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
 from pathlib import Path
 
-from orgcal.errors import UsageError
+from orgcal.errors import EngineError, UsageError
 from orgcal.platforms.model import PROJECT_VARIABLE
 from orgcal.settings import load_project_file
 from orgcal.stack.environment import CHANGED_VARIABLE, KEPT_PREFIX, original_environment
@@ -57,19 +57,47 @@ def name_project(environ: MutableMapping[str, str], folder: Path) -> None:
     environ[f"{KEPT_PREFIX}{PROJECT_VARIABLE}" if changed else PROJECT_VARIABLE] = str(Path.cwd() / folder.expanduser())
 
 
+def lock_file(project_dir: Path) -> Path:
+    """The project's lock: `requirements.lock` where there is one, else `requirements.txt`."""
+    lock = project_dir / "requirements.lock"
+    return lock if lock.is_file() else project_dir / "requirements.txt"
+
+
+def install_command(project_dir: Path) -> str:
+    """What makes the project's virtual environment and installs its lock, as a line of shell."""
+    install = f".venv/bin/pip install --require-hashes -r {lock_file(project_dir).name}"
+    return f"cd {shlex.quote(str(project_dir))} && python3 -m venv .venv && {install}"
+
+
 def refuse_other_version(project_dir: Path) -> None:
     """Refuse to run the engine where the project has another orgcal than this one: program and plugin would be that.
 
     So it is where the virtual environment of another project is active, or a command from elsewhere is used.
     """
-    venv, running = project_dir / ".venv", version("orgcal")
-    installed = {path.name.split("-")[1].removesuffix(".dist") for path in venv.glob(f"{_PACKAGES}/orgcal-*.dist-info")}
+    installed, running = _installed_in(project_dir), version("orgcal")
     if installed and running not in installed:
+        venv = project_dir / ".venv"
         raise UsageError(
             f"this is orgcal {running} of {sys.prefix}, and the project has {max(installed)}",
             where=str(venv),
             repair=f". {shlex.quote(str(venv / 'bin' / 'activate'))}, then this again",
         )
+
+
+def refuse_missing_packages(project_dir: Path) -> None:
+    """Refuse to run the program where the project's lock was not installed, as after a clone or without a network."""
+    if not _installed_in(project_dir):
+        raise EngineError(
+            "the project's packages are not installed",
+            where=str(project_dir / ".venv"),
+            repair=install_command(project_dir),
+        )
+
+
+def _installed_in(project_dir: Path) -> set[str]:
+    """The versions of orgcal in the project's virtual environment."""
+    found = (project_dir / ".venv").glob(f"{_PACKAGES}/orgcal-*.dist-info")
+    return {path.name.split("-")[1].removesuffix(".dist") for path in found}
 
 
 def _project_files(folder: Path) -> list[str]:

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orgcal.cli import build_app
-from orgcal.errors import UsageError
+from orgcal.errors import EngineError, UsageError
 from orgcal.stack.environment import original_environment
-from orgcal.stack.project import find_project, name_project, refuse_other_version
+from orgcal.stack.project import find_project, name_project, refuse_missing_packages, refuse_other_version
 from provisioning.program import project_dir
 
 OURS = "name: calendar\nruntime: python\nplugins: {providers: [{name: orgcal, path: .venv/bin}]}\n"
@@ -192,3 +192,15 @@ def test_engine_of_a_project_with_another_orgcal_is_refused(tmp_path: Path) -> N
         refuse_other_version(tmp_path)
 
     assert caught.value.repair == f". {tmp_path}/.venv/bin/activate, then this again"
+
+
+def test_program_of_a_project_whose_packages_are_not_installed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "lib" / "python3.12" / "site-packages" / "pip").mkdir(parents=True)
+
+    with pytest.raises(EngineError, match="the project's packages are not installed") as caught:
+        refuse_missing_packages(tmp_path)
+
+    install = ".venv/bin/pip install --require-hashes -r requirements.txt"
+    assert caught.value.repair == f"cd {tmp_path} && python3 -m venv .venv && {install}"
+    (tmp_path / ".venv" / "lib" / "python3.12" / "site-packages" / "orgcal-9.0.dist-info").mkdir()
+    refuse_missing_packages(tmp_path)
