@@ -16,7 +16,7 @@ from tests.support.older_deployment import restore_older_deployment
 from tests.support.outside import Outside
 from tests.support.release import InstalledProject, Release
 
-pytestmark = pytest.mark.timeout(400)  # the first test of the module waits for two installations
+pytestmark = pytest.mark.timeout(600)  # the first test of the module waits for downloads and two installations
 
 CI_SETUP = (
     *("ci", "setup", "generic", "--dry-run", "--stack", "dev", "--issuer", "https://gitlab.com"),
