@@ -16,9 +16,21 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 def private_dir(path: Path) -> Path:
-    """Make the directory `path` unless it exists, give it mode 0700, and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.chmod(0o700)
+    """Make the directory `path` unless it exists, give it mode 0700, and return it.
+
+    Raises:
+        PlatformError: it cannot be made or written, or is another user's.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)  # fails on a read-only file system, also where the mode is right
+    except OSError as error:
+        raise PlatformError(
+            f"this folder, where orgcal keeps data, cannot be written ({error.strerror})",
+            where=str(path),
+            repair="use a copy of the project in a folder of your own; for stacks other than dev, name one in "
+            "ORGCAL_DATA_DIR",
+        ) from None
     return path
 
 

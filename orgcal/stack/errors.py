@@ -20,6 +20,9 @@ _OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's cloud is")
 _RAISED = re.compile(r"^(?:\s*pulumi:pulumi:Stack \S+)?\s*[A-Za-z_][\w.]*(?:Error|Exception): ([^<\s].*)", re.MULTILINE)
 """The last line of a Python traceback, in the engine's frame or without it; gRPC's own errors go on for lines."""
 
+_SETTINGS_UNWRITABLE = re.compile(r"open (/[^:\n]*Pulumi\.[^/:\n]+\.yaml): (read-only file system|permission denied)")
+"""The engine keeps a new stack's salt, and secrets, in the stack's file."""
+
 _DESTROY = (
     "to delete it although customers use it: pulumi config set --stack {stack} orgcal:protect false, then "
     "orgcal up --stack {stack}, then this again"
@@ -89,6 +92,13 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str, project: Pat
         )
     if "no space left on device" in plain:
         return EngineError("the disk is full", where=where, repair="free some space and run the same command again")
+    unwritable = _SETTINGS_UNWRITABLE.search(plain)
+    if unwritable:
+        return EngineError(
+            f"the engine cannot write the stack's settings ({unwritable[2]})",
+            where=unwritable[1],
+            repair="use a copy of the project in a folder of your own, and run the same command again",
+        )
     protected = dict.fromkeys(" ".join(names) for text in (*diagnostics, plain) for names in _PROTECTED.findall(text))
     if protected:
         what = f"protected against deletion: {', '.join(protected)}"

@@ -95,7 +95,7 @@ def refuse_other_version(project_dir: Path) -> None:
     installed = {path.name.split("-")[1].removesuffix(".dist") for path in venv.glob(f"{_PACKAGES}/orgcal-*.dist-info")}
     if not installed:
         raise UsageError(
-            "the project has no virtual environment with orgcal, which the engine runs the program and the plugin with",
+            "the project's packages are not installed, and the engine runs the program and the plugin with them",
             where=str(venv),
             repair=f"cd {shlex.quote(str(project_dir))} && python3 -m venv .venv && "
             f".venv/bin/{install_command(project_dir)}",

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orgcal.resource_types import CREDENTIAL_LEDGER, PASSWORD
+from orgcal.resource_types import CREDENTIAL_LEDGER
 from orgcal.stack.state import exists_outside, replace_secrets
 from tests.support.checkout import Checkout, make_checkout
-
-BEFORE = Path(__file__).parent / "deployed_357bda2"
-
-
-def export(checkout: Checkout, *options: str) -> dict[str, Any]:
-    exported: dict[str, Any] = json.loads(checkout.shell(f"pulumi stack export --stack dev {' '.join(options)}").out)
-    return exported
+from tests.support.older_deployment import export, restore_older_deployment
 
 
 def managed(checkout: Checkout) -> dict[str, tuple[Any, Any]]:
@@ -31,43 +21,12 @@ def managed(checkout: Checkout) -> dict[str, tuple[Any, Any]]:
     return {item["urn"]: (item.get("inputs"), item.get("outputs")) for item in outside}
 
 
-def secret_of(checkout: Checkout, generation: int) -> str:
-    """A client secret in the imported state; the emulator's platform has to hold the active one."""
-    resources = export(checkout, "--show-secrets")["deployment"]["resources"]
-    (password,) = (it for it in resources if it["type"] == PASSWORD and it["urn"].endswith(f"-{generation}"))
-    return str(json.loads(password["outputs"]["value"]["plaintext"]))
-
-
-def fill(database: Path, script: str) -> None:
-    database.unlink(missing_ok=True)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.executescript(script)
-
-
 @pytest.fixture(scope="module")
 def deployed_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout of today's code whose stack and emulator are as commit 357bda2 left them."""
     checkout = make_checkout(tmp_path_factory.mktemp("deployed_before"))
     try:
-        assert checkout.orgcal("emulator", "start").code == 0
-        port, kept = checkout.ready["port"], checkout.path / ".local/dev"
-        ends = (datetime.now(UTC) + timedelta(days=170)).date().isoformat()
-
-        def recorded(name: str, secret: str = "") -> str:
-            text = (BEFORE / name).read_text().replace("@PORT@", str(port)).replace("@ENDS@", ends)
-            return text.replace("@SECRET_2@", secret)
-
-        (checkout.path / "Pulumi.dev.yaml").write_text(recorded("Pulumi.dev.yaml"))
-        (kept / "credential.json").write_text(recorded("credential.json"))
-        fill(kept / "tenants.sqlite", recorded("registry.sql"))
-        (checkout.path / "state.json").write_text(recorded("state.json"))
-        imported = checkout.shell("pulumi stack select --create dev\npulumi stack import --stack dev --file state.json")
-        assert imported.code == 0, imported.text
-        assert checkout.orgcal("emulator", "stop").code == 0
-        fill(kept / "emulator/state.sqlite", recorded("emulator.sql", secret_of(checkout, 2)))
-        started = checkout.orgcal("emulator", "start")
-        assert started.code == 0, started.text
-        assert checkout.ready["port"] == port
+        restore_older_deployment(checkout)
         yield checkout
     finally:
         checkout.orgcal("emulator", "stop")

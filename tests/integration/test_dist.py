@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 
 from orgcal import __version__
 from orgcal.operations.new_project import FILES
-from tests.support.checkout import ROOT, copy_sources
+from tests.support.checkout import ROOT
+from tests.support.release import build_dist
 
 PACKAGES = {
     "orgcal": (ROOT, {"orgcal", "provisioning", "verify"}),
@@ -26,19 +27,9 @@ PACKAGES = {
 }
 
 
-def build(folder: Path, umask: int) -> Path:
-    """dist/ of a copy of this checkout in `folder`."""
-    copy_sources(folder)
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.dist"], cwd=folder, capture_output=True, text=True, check=False, umask=umask
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "dist"
-
-
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("dist") / "here", 0o022)
+    return build_dist(tmp_path_factory.mktemp("dist") / "here")
 
 
 @dataclass
@@ -80,7 +71,7 @@ def ran_from_wheel(wheel: Path, folder: Path, script: str) -> subprocess.Complet
 
 
 def test_dist_has_the_same_bytes_in_another_folder_under_another_umask(dist: Path, tmp_path: Path) -> None:
-    again = build(tmp_path / "somewhere" / "else", 0o077)
+    again = build_dist(tmp_path / "somewhere" / "else", 0o077)
 
     assert {path.name for path in dist.iterdir()} == {
         f"{name}-{__version__}{kind}" for name in PACKAGES for kind in (".tar.gz", "-py3-none-any.whl")

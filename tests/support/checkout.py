@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,11 @@ class Checkout:
             **self.extra,
         }
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command `orgcal` of this checkout."""
+        return (sys.executable, "-m", "orgcal.cli")
+
     def run(self, *command: str, environ: Mapping[str, str] | None = None, timeout_s: float = 120) -> Ran:
         done = subprocess.run(
             command,
@@ -75,11 +81,11 @@ class Checkout:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def orgcal(self, *words: str, environ: Mapping[str, str] | None = None, timeout_s: float = 120) -> Ran:
-        return self.run(sys.executable, "-m", "orgcal.cli", *words, environ=environ, timeout_s=timeout_s)
+        return self.run(*self.command, *words, environ=environ, timeout_s=timeout_s)
 
     def shell(self, script: str, *, timeout_s: float = 120) -> Ran:
         """Runs what a user would type after `eval "$(orgcal env)"`."""
-        prefix = f'set -e\neval "$({sys.executable} -m orgcal.cli env)"\n'
+        prefix = f'set -e\neval "$({shlex.join(self.command)} env)"\n'
         return self.run("/bin/sh", "-c", prefix + script, timeout_s=timeout_s)
 
     def configure(self, **sections: Mapping[str, Any]) -> None:

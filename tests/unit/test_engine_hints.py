@@ -36,3 +36,15 @@ def test_explained_refusal_keeps_its_own_repair() -> None:
 
     assert own.repair == "ask somebody"
     assert "orgcal:protect false" in none.repair
+
+
+@pytest.mark.parametrize("reason", ["read-only file system", "permission denied"])
+def test_settings_that_the_engine_cannot_write_are_named_with_a_repair(reason: str) -> None:
+    said = f"error: 2 errors occurred:\n    1) saving stack config\n    2) open /a b/Pulumi.prod.yaml: {reason}\n"
+
+    error = explain(f"code: 255\nstdout:\nstderr: {said}", [], stack="prod", project=HERE)
+
+    assert str(error) == (
+        f"/a b/Pulumi.prod.yaml: the engine cannot write the stack's settings ({reason})\n"
+        "  repair: use a copy of the project in a folder of your own, and run the same command again"
+    )

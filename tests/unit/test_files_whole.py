@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orgcal.errors import PlatformError
-from orgcal.files.whole import edit_whole, write_whole
+from orgcal.files.whole import edit_whole, private_dir, write_whole
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,3 +170,27 @@ def test_directory_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
         write_whole(tmp_path / "taken", "x")
 
     assert names(tmp_path) == ["taken"]
+
+
+def test_private_directory_is_made_with_those_above_it_and_closed_to_others(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o755)
+
+    made = [private_dir(tmp_path / "new" / "below"), private_dir(tmp_path / "open")]
+
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700, 0o700]
+
+
+def test_private_directory_on_a_read_only_file_system_is_refused_with_a_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Path, "chmod", refuse)
+    for path, reason in ((tmp_path, "Read-only file system"), (tmp_path / "file" / "below", "Not a directory")):
+        with pytest.raises(PlatformError, match=f"{path}: this folder.* cannot be written \\({reason}\\)") as caught:
+            private_dir(path)
+
+        assert "ORGCAL_DATA_DIR" in caught.value.repair
+    assert names(tmp_path) == ["file"]

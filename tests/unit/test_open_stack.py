@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orgcal import __version__
 from orgcal.errors import EngineError, OrgcalError, UsageError
 from orgcal.stack.open_stack import OpenStack
 from orgcal.tenants.registry import FILE_NAME
@@ -112,6 +113,9 @@ def test_stack_looks_for_the_azuread_plugin_only_where_it_is_started(
     chosen: list[object] = []
     monkeypatch.setattr("orgcal.stack.open_stack.choose_azuread", lambda *_, **given: chosen.append(given["cloud"]))
 
+    (tmp_path / ".venv" / "lib" / "python3.11" / "site-packages" / f"orgcal-{__version__}.dist-info").mkdir(
+        parents=True
+    )
     stack = OpenStack("prod", environ, project=tmp_path)
     path = stack.engine_environment(plugin=False).path_first
 

@@ -196,7 +196,7 @@ def test_engine_of_a_project_with_another_orgcal_is_refused(tmp_path: Path) -> N
 def test_engine_of_a_project_without_orgcal_in_its_environment_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".venv" / "bin").mkdir(parents=True)  # all that `pulumi new` makes
 
-    with pytest.raises(UsageError, match="the project has no virtual environment with orgcal") as caught:
+    with pytest.raises(UsageError, match="the project's packages are not installed") as caught:
         refuse_other_version(tmp_path)
 
     assert caught.value.repair == (
