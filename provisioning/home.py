@@ -30,7 +30,7 @@ _BUDGET_S = 10.0
 
 _READ = "pulumi:pulumi:readStackResourceOutputs"
 """A function of the engine itself, which answers `{"outputs": {urn: {"type": ..., "outputs": {...}}}}`.
-Source: https://github.com/pulumi/pulumi/blob/v3.258.0/pkg/resource/deploy/builtins.go"""
+Source: https://github.com/pulumi/pulumi/blob/v3.274.1/pkg/resource/deploy/builtins.go"""
 _PAUSES_S = (0.05, 0.2, 0.0)
 """After each try. A state in files may be read while the engine writes it, and is then cut short."""
 

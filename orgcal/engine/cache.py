@@ -1,11 +1,11 @@
 """Where our engine lies: made once, never half, and checked before each use.
 
     <cache>/engine/                          0700
-        3.258.0-linux-amd64/
+        3.274.1-linux-amd64/
             manifest.json                    SHA-256 of each program, where they come from
             bin/pulumi, bin/pulumi-language-python, ...
-        3.258.0-linux-amd64.lock             held by the one that makes it
-        .making-3.258.0-linux-amd64-XXXX/    a build; left over only where one was killed
+        3.274.1-linux-amd64.lock             held by the one that makes it
+        .making-3.274.1-linux-amd64-XXXX/    a build; left over only where one was killed
 
 The manifest notices damage and tampering by someone who can write the programs only; whoever can write
 the whole folder (it is 0700) is you.

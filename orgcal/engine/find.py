@@ -28,7 +28,7 @@ class Engine:
         bin_dir: folder of `pulumi`; goes on PATH.
         pulumi: the engine's program.
         language_host: `pulumi-language-python`, beside it or on PATH.
-        version: as in `3.258.0`.
+        version: as in `3.274.1`.
         source: `path`, `installer` or `build`.
         reason: one sentence: why this one.
     """

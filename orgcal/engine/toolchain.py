@@ -36,7 +36,7 @@ def go_on_path(environ: Mapping[str, str]) -> Toolchain | str:
     version = _version_of(Path(found), environ)
     if version is None:
         return f"{found} does not tell its version"
-    if tuple(int(part) for part in version.split(".")[:2]) < GO_MINIMUM:
+    if tuple(map(int, version.split("."))) < GO_MINIMUM:
         return f"go {version} on PATH is older than {wanted}"
     return Toolchain(Path(found), version)
 

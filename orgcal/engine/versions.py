@@ -8,8 +8,11 @@ import sys
 
 from orgcal.errors import EngineError
 
-PULUMI_VERSION = "3.258.0"
-"""Version of the engine and of the Python SDK (`pulumi` in requirements.lock)."""
+PULUMI_VERSION = "3.274.1"
+"""Version of the engine."""
+
+PULUMI_SDK_VERSION = "3.272.0"
+"""Version of the Python SDK (`pulumi` in requirements.lock): the newest release that is not newer than the engine."""
 
 LANGUAGE_HOST_VERSION = "3.79.0"
 """Newest `sdk/v3` that holds the Python language host as a Go package. Its protocol serves PULUMI_VERSION;
@@ -18,7 +21,7 @@ later hosts live in a module that the Go module mirror does not have."""
 AZUREAD_PLUGIN_VERSION = "6.11.1"
 """Version of the azuread plugin (`pulumi-azuread` in requirements.lock)."""
 
-GO_MINIMUM = (1, 26)
+GO_MINIMUM = (1, 26, 6)
 """What `gomod/pulumi/go.mod` asks for in its `go` line."""
 
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
@@ -42,9 +45,9 @@ def platform_name(system: str = sys.platform, machine: str | None = None) -> str
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """The numbers of a version such as `v3.258.0`, or None where `text` is no released version.
+    """The numbers of a version such as `v3.274.1`, or None where `text` is no released version.
 
-    A pre-release (`3.258.0-alpha.1`) is not the release it precedes and counts as None.
+    A pre-release (`3.274.1-alpha.1`) is not the release it precedes and counts as None.
     """
     found = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(\+\S*)?", text.strip())
     return (int(found[1]), int(found[2]), int(found[3])) if found else None

@@ -1,6 +1,6 @@
 """Reads `Pulumi.<stack>.yaml` as Pulumi's engine does, with the line of each setting.
 
-What the engine 3.258.0 hands to a program, measured with `pulumi config --json`
+What the engine 3.274.1 hands to a program, measured with `pulumi config --json`
 (`tests/engine/test_engine_config.py` measures it again):
 
 - `true`, `True`, `TRUE` are booleans; `yes`, `on`, `"True"` are texts (YAML 1.1 and PyYAML say otherwise);

@@ -308,7 +308,7 @@ def test_token_is_renewed_before_each_start_of_the_engine_as_it_lives_for_minute
     program = tmp_path / "pulumi"
     program.write_text(f'#!/bin/sh\ncat "$AZURE_FEDERATED_TOKEN_FILE" > {written}\n')
     program.chmod(0o755)
-    engine = ExactEnvironment(Engine(tmp_path, program, program, "3.258.0", "path", "for this test"))
+    engine = ExactEnvironment(Engine(tmp_path, program, program, "3.274.1", "path", "for this test"))
     with StrictServer(issuer).running() as server:
         environ = {
             "RUNNER_TEMP": str(tmp_path),

@@ -1,4 +1,4 @@
-"""Why our plugin has an adapter of its own: what pulumi.provider.experimental cannot do on 3.258.0 (ADR 2).
+"""Why our plugin has an adapter of its own: what pulumi.provider.experimental cannot do on 3.272.0 (ADR 2).
 
 A test that fails here means that an upgrade of Pulumi can do one of them: then reconsider
 docs/adr/0002-plugin-processes-not-dynamic-providers.md, and orgcal/provider/_sdk.py with it.

@@ -219,7 +219,7 @@ def test_setup_killed_ends_both_and_the_next_one_makes_both(
         ahead.wait()
     found = look_for_engine(quiet)
     assert isinstance(found, Engine)
-    assert found.reason == "Pulumi 3.258.0 was built from Go modules"
+    assert found.reason == "Pulumi 3.274.1 was built from Go modules"
     assert list(cache.root.glob(".making-*")) == []
     assert "pulumi" in builds(tmp_path)
 

@@ -265,11 +265,11 @@ def test_ensure_two_at_once_one_builds_and_the_other_waits(tmp_path: Path, ensur
 
 def test_find_engine_old_go_and_no_package_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environ = build_environ(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE=os.devnull)
-    fake_go(tmp_path / "tools", "1.25.7")
+    fake_go(tmp_path / "tools", "1.26.5")
     said = io.StringIO()
     with pytest.raises(EngineError, match="no Go to build the engine with") as caught:
         find_engine(environ, progress=Progress(said))
-    assert "go 1.25.7 on PATH is older than 1.26" in said.getvalue()
+    assert "go 1.26.5 on PATH is older than 1.26.6" in said.getvalue()
     assert "no network" in caught.value.what
     assert builds(tmp_path) == []
     assert _leftovers(environ) == []

@@ -37,7 +37,7 @@ def test_serving_trouble_program_without_a_port_is_told(tmp_path: Path, script: 
 
 def test_check_language_host_that_does_not_start_is_told(tmp_path: Path) -> None:
     host = write_program(tmp_path / "pulumi-language-python", "#!/bin/sh\nexit 2\n")
-    engine = Engine(tmp_path, tmp_path / "pulumi", host, "3.258.0", "build", "")
+    engine = Engine(tmp_path, tmp_path / "pulumi", host, "3.274.1", "build", "")
     finding = check_language_host(engine, ENVIRON)
     assert not finding.ok
     assert "does not start" in finding.says
@@ -48,7 +48,7 @@ def azuread(
 ) -> DoctorCheck:
     """What doctor says of the plugin with an engine whose `plugin ls` and `plugin run` do what `script` says."""
     pulumi = write_program(tmp_path / "pulumi", f"#!/bin/sh\n{script}\n")
-    engine = Engine(tmp_path, pulumi, pulumi, "3.258.0", "build", "")
+    engine = Engine(tmp_path, pulumi, pulumi, "3.274.1", "build", "")
     stack = StackEnvironment(ROOT, "prod", cloud, tmp_path, "", endpoints)
     environ = {**ENVIRON, "ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET": "s", **more}
     return check_azuread(engine, stack, environ, "" if endpoints and endpoints.emulated else "t")

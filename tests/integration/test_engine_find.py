@@ -28,7 +28,7 @@ def _auto(tmp_path: Path, **more: str) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name != "ENGINE"} | more
 
 
-@pytest.mark.parametrize("version", ["v3.258.0", "v3.301.2"])
+@pytest.mark.parametrize("version", ["v3.274.1", "v3.301.2"])
 def test_find_engine_fitting_pulumi_on_path_is_taken(tmp_path: Path, version: str) -> None:
     fake_pulumi(tmp_path / "tools", version)
     engine = find_engine(_auto(tmp_path), progress=Progress(io.StringIO()))
@@ -39,13 +39,13 @@ def test_find_engine_fitting_pulumi_on_path_is_taken(tmp_path: Path, version: st
     assert builds(tmp_path) == []
 
 
-@pytest.mark.parametrize("version", ["v3.257.0", "v4.0.0", "v3.258.0-alpha.1", "nonsense"])
+@pytest.mark.parametrize("version", ["v3.274.0", "v4.0.0", "v3.274.1-alpha.1", "nonsense"])
 def test_find_engine_unfitting_pulumi_on_path_is_passed_over_with_its_reason(tmp_path: Path, version: str) -> None:
     program = fake_pulumi(tmp_path / "tools", version)
     said = io.StringIO()
     engine = find_engine(_auto(tmp_path), progress=Progress(said))
     assert engine.source == "build"
-    assert f"{program} is {version}, not 3.258.0 or newer" in said.getvalue()
+    assert f"{program} is {version}, not 3.274.1 or newer" in said.getvalue()
 
 
 def test_look_for_engine_pulumi_without_language_host_is_passed_over(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_look_for_engine_own_cache_on_path_is_judged_by_its_hashes(tmp_path: Pat
     engine = find_engine(environ, progress=Progress(io.StringIO()))
     on_path = {**environ, "PATH": f"{engine.bin_dir}:{environ['PATH']}"}
     assert look_for_engine(on_path) == engine
-    engine.pulumi.write_text("#!/bin/sh\necho v3.258.0\n# evil\n", encoding="utf-8")
+    engine.pulumi.write_text("#!/bin/sh\necho v3.274.1\n# evil\n", encoding="utf-8")
     assert isinstance(look_for_engine(on_path), str)
 
 

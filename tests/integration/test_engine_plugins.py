@@ -59,7 +59,7 @@ class _Machine:
 
     @property
     def engine(self) -> Engine:
-        return Engine(self.pulumi.parent, self.pulumi, self.pulumi, "3.258.0", "build", "")
+        return Engine(self.pulumi.parent, self.pulumi, self.pulumi, "3.274.1", "build", "")
 
     def choose(self, cloud: str = "emulator", system: str = "linux", **environ: str) -> AzureadPlugin:
         return choose_azuread(

@@ -1,4 +1,4 @@
-"""How a scalar is spelled in a stack's file, and what Pulumi's engine 3.258.0 hands to a program.
+"""How a scalar is spelled in a stack's file, and what Pulumi's engine 3.274.1 hands to a program.
 
 `tests/engine/test_engine_config.py` compares the table with the engine.
 """

@@ -18,7 +18,7 @@ build)
     mv "$FAKE_LOG.env.$$" "$FAKE_LOG.env"
     eval "$FAKE_GO_BUILD"
     name="$2$(basename "$last")"
-    printf '#!/bin/sh\\necho v3.258.0\\n' > "$name" ;;
+    printf '#!/bin/sh\\necho v3.274.1\\n' > "$name" ;;
 esac
 """
 
@@ -36,7 +36,7 @@ def fake_go(folder: Path, version: str = "1.26.8") -> Path:
     return write_program(folder / "go", _GO.replace("{version}", version))
 
 
-def fake_pulumi(folder: Path, version: str = "v3.258.0", *, host: bool = True) -> Path:
+def fake_pulumi(folder: Path, version: str = "v3.274.1", *, host: bool = True) -> Path:
     """A `pulumi` that tells its version, with or without a language host beside it."""
     if host:
         write_program(folder / "pulumi-language-python", "#!/bin/sh\n")

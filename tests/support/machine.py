@@ -9,7 +9,7 @@ from typing import Any
 from orgcal.operations.uninstall import UninstallPlan, plan_uninstall, remove_all
 from tests.support.stack_exports import exported
 
-ENGINE = "3.258.0-linux-amd64"
+ENGINE = "3.274.1-linux-amd64"
 
 
 class Machine:

@@ -12,6 +12,7 @@ from orgcal.engine.versions import (
     AZUREAD_PLUGIN_VERSION,
     GO_MINIMUM,
     LANGUAGE_HOST_VERSION,
+    PULUMI_SDK_VERSION,
     PULUMI_VERSION,
     engine_version_fits,
     parse_version,
@@ -20,18 +21,18 @@ from orgcal.engine.versions import (
 from orgcal.errors import EngineError
 
 
-@pytest.mark.parametrize("text", ["v3.258.0", "3.258.1", "v3.300.0\n", "3.258.0+dirty"])
+@pytest.mark.parametrize("text", ["v3.274.1", "3.274.2", "v3.300.0\n", "3.274.1+dirty"])
 def test_engine_version_fits_same_major_and_not_older_is_taken(text: str) -> None:
     assert engine_version_fits(text)
 
 
-@pytest.mark.parametrize("text", ["v3.257.9", "v4.0.0", "2.999.0", "v3.258.0-alpha.1", "v3.259.0-dev", "", "pulumi"])
+@pytest.mark.parametrize("text", ["v3.274.0", "v4.0.0", "2.999.0", "v3.274.1-alpha.1", "v3.275.0-dev", "", "pulumi"])
 def test_engine_version_fits_older_other_major_or_unreleased_is_refused(text: str) -> None:
     assert not engine_version_fits(text)
 
 
 def test_parse_version_build_metadata_is_ignored() -> None:
-    assert parse_version(" v3.258.7+linux ") == (3, 258, 7)
+    assert parse_version(" v3.274.7+linux ") == (3, 274, 7)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_versions_agree_with_the_locked_packages_and_the_recipe() -> None:
     def required(module: str) -> str:
         return (Path(RECIPE) / module / "go.mod").read_text(encoding="utf-8")
 
-    assert version("pulumi") == PULUMI_VERSION
+    assert version("pulumi") == PULUMI_SDK_VERSION
     assert version("pulumi-azuread") == AZUREAD_PLUGIN_VERSION
     assert f"github.com/pulumi/pulumi/pkg/v3 v{PULUMI_VERSION}" in required("pulumi")
     assert f"github.com/pulumi/pulumi/sdk/v3 v{PULUMI_VERSION}" in required("pulumi")

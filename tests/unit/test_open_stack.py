@@ -18,7 +18,7 @@ from tests.support.stack_exports import record
 
 STACK_FILE = "config:\n  orgcal:entra: {cloud: public, tenant_id: 00000000-1111-2222-3333-444444444444}\n"
 ENGINE = """#!/bin/sh
-[ "$1" = version ] && echo v3.258.0 && exit
+[ "$1" = version ] && echo v3.274.1 && exit
 echo "$@" >> {log}
 cat {printed}
 """
