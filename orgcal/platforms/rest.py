@@ -15,12 +15,15 @@ from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, Unreachable, UsageError
 from orgcal.patience import Clock, Patience
+from orgcal.redaction import hiding
 
 if TYPE_CHECKING:
     import requests
 
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_PAUSE_S = 10.0
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""Far more than any description of a connector, far less than what hurts this machine."""
 
 _NOTHING_DONE = frozenset({429, 503})
 """Answers that say that nothing was done, so that even a POST may be repeated; so does 403 with `Retry-After`.
@@ -38,11 +41,12 @@ class RestClient:
     """Requests to one platform.
 
     Attributes:
-        session: of `orgcal.entra.session.new_session`.
+        session: of `orgcal.entra.session.new_session`, which takes what was sent out of refusals.
         base_url: without a slash at the end.
         headers: sent with each request; the place for the API key.
         name: how messages call the platform.
         key_hint: where its API key is configured, for the repair of a 401 or 403.
+        secrets: texts among the headers that no message may show, beyond those that the headers' names give away.
         budget_s: seconds that one call may wait for retries in all.
         silence_s: seconds without a packet after which an answer is given up.
     """
@@ -53,6 +57,7 @@ class RestClient:
     _: KW_ONLY
     name: str
     key_hint: str
+    secrets: tuple[str, ...] = ()
     budget_s: float = 60.0
     silence_s: float = 30.0
     clock: Clock | None = None
@@ -70,25 +75,27 @@ class RestClient:
 
         Raises:
             PlatformError: the platform answered with another error status.
-            Unreachable: no answer, an untrusted one, or something that is not JSON.
+            Unreachable: no answer, an untrusted one, one beyond `MAX_ANSWER_BYTES`, or something that is not JSON.
         """
-        response = self._send(method, path, body, params)
-        if response.status_code in absent:
-            return None
-        if response.status_code >= 300:
-            raise self._refused(method, path, response)
-        if not response.content.strip():
-            return {}
-        try:
-            return response.json()
-        except ValueError:
-            raise Unreachable(
-                f"{self.name} answered with something that is not JSON", where=self._where(method, path)
-            ) from None
+        with hiding(*self.secrets):
+            status, content, headers = self._send(method, path, body, params)
+            if status in absent:
+                return None
+            if status >= 300:
+                raise self._refused(method, path, status, content, headers)
+            if not content.strip():
+                return {}
+            try:
+                return json.loads(content)
+            except (ValueError, RecursionError):
+                raise Unreachable(
+                    f"{self.name} answered with something that is not JSON", where=self._where(method, path)
+                ) from None
 
     def _send(
         self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str] | None
-    ) -> requests.Response:
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Return status, body and headers of the answer, once one is worth having."""
         import requests
 
         headers = {**self.headers, "Accept": "application/json"}
@@ -107,11 +114,13 @@ class RestClient:
                     headers=headers,
                     allow_redirects=False,
                     timeout=(CONNECT_TIMEOUT_S, self.silence_s),
+                    stream=True,
                 )
+                content = self._read(method, path, response)
             except requests.exceptions.TooManyRedirects as error:  # the session follows none, as the key would go along
                 if error.response is None:
                     raise self._unreachable(method, path, error) from None
-                return error.response
+                return error.response.status_code, error.response.content, error.response.headers
             except requests.exceptions.RequestException as error:
                 trusted = not isinstance(error, requests.exceptions.SSLError)
                 if trusted and method in _SAFE_METHODS and patience.wait():
@@ -122,15 +131,30 @@ class RestClient:
             repeated = limited or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
             if repeated and patience.wait(retry_after_s(response.headers)):
                 continue
-            return response
+            return status, content, response.headers
 
-    def _refused(self, method: str, path: str, response: requests.Response) -> PlatformError:
-        status = response.status_code
-        message = _message(response)
+    def _read(self, method: str, path: str, response: requests.Response) -> bytes:
+        """Return the body, which may be compressed, without ever holding much more of it than is allowed."""
+        content = bytearray()
+        for part in response.iter_content(64 * 1024):
+            content += part
+            if len(content) > MAX_ANSWER_BYTES:
+                response.close()
+                raise Unreachable(
+                    f"{self.name} answered with more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB",
+                    where=self._where(method, path),
+                    repair="check the platform's address",
+                )
+        return bytes(content)
+
+    def _refused(
+        self, method: str, path: str, status: int, content: bytes, headers: Mapping[str, str]
+    ) -> PlatformError:
+        message = _message(content)
         repair = ""
         if 300 <= status < 400:
             repair = "check the platform's address; redirects are not followed, as the API key would go along"
-        elif status == 429 or "Retry-After" in response.headers:
+        elif status == 429 or "Retry-After" in headers:
             repair = "wait, then try again"
         elif status in (401, 403):
             repair = f"check the API key ({self.key_hint}) and its rights"
@@ -196,11 +220,11 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _message(response: requests.Response) -> str:
+def _message(content: bytes) -> str:
     """Return the platform's own words about an error, shortened; never the page of some proxy."""
     try:
-        body = response.json()
-    except ValueError:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
         return ""
     error = body.get("error", body) if isinstance(body, dict) else {}
     if isinstance(error, str):

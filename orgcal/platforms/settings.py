@@ -83,7 +83,8 @@ class KeyedSettings(PlatformSettings):
         key = read_key_file(environ, self.key_file_variable)
         filled = {header: value.replace("{api_key}", key) for header, value in headers.items()}
         session = session_for(base_url, environ)
-        return RestClient(session, base_url, filled, name=name, key_hint=self.key_file_variable, clock=clock)
+        hint = self.key_file_variable
+        return RestClient(session, base_url, filled, name=name, key_hint=hint, secrets=(key,), clock=clock)
 
 
 def kind_setting(name: str, about: str) -> Any:

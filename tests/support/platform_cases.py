@@ -147,7 +147,7 @@ class Case:
         """Gives up an answer after a fifth of a second of silence, instead of half a minute."""
         parts = vars(self.platform)
         client: Any = parts.get("_client") or vars(parts["_values"])["_client"]
-        client._timeouts_s = (1.0, 0.2)
+        client.silence_s = 0.2
 
 
 DOTENV_FIELDS = ("display_name", "description", "scopes", "published", "client_id", "client_secret", "generation")
