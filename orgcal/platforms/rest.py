@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from orgcal.entra.answers import retry_after_s, shorten
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, Unreachable, UsageError
 from orgcal.patience import Clock, Patience
-from orgcal.redaction import hiding
+from orgcal.platforms.templates import at
+from orgcal.redaction import hiding, redactor_of
 
 if TYPE_CHECKING:
     import requests
@@ -47,6 +48,8 @@ class RestClient:
         name: how messages call the platform.
         key_hint: where its API key is configured, for the repair of a 401 or 403.
         secrets: texts among the headers that no message may show, beyond those that the headers' names give away.
+        error_at: place in an answer, as `templates.at` takes it, where anything but nothing is an error, whatever its
+            status.
         budget_s: seconds that one call may wait for retries in all.
         silence_s: seconds without a packet after which an answer is given up.
     """
@@ -58,6 +61,7 @@ class RestClient:
     name: str
     key_hint: str
     secrets: tuple[str, ...] = ()
+    error_at: str = ""
     budget_s: float = 60.0
     silence_s: float = 30.0
     clock: Clock | None = None
@@ -66,19 +70,28 @@ class RestClient:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         *,
+        form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         absent: frozenset[int] = frozenset({404}),
     ) -> Any:
         """Return the parsed answer, an empty dict for an empty one, or None if its status is among `absent`.
+
+        Args:
+            path: below `base_url`.
+            body: sent as JSON unless it is None.
+            form: sent as a form instead.
+            params: of the query; servers log them, so they hold no secret.
+            absent: statuses that mean "there is none".
 
         Raises:
             PlatformError: the platform answered with another error status.
             Unreachable: no answer, an untrusted one, one beyond `MAX_ANSWER_BYTES`, or something that is not JSON.
         """
         with hiding(*self.secrets):
-            status, content, headers = self._send(method, path, body, params)
+            sent, kind = _encoded(body, form)
+            status, content, headers = self._send(method, path, sent, kind, params)
             if status in absent:
                 return None
             if status >= 300:
@@ -86,30 +99,30 @@ class RestClient:
             if not content.strip():
                 return {}
             try:
-                return json.loads(content)
+                answer = json.loads(content)
             except (ValueError, RecursionError):
                 raise Unreachable(
                     f"{self.name} answered with something that is not JSON", where=self._where(method, path)
                 ) from None
+            if self.error_at and at(answer, self.error_at):
+                shown = redactor_of(self.headers, sent).value({"error": at(answer, self.error_at)})
+                raise self._refused(method, path, status, json.dumps(shown).encode(), headers)
+            return answer
 
     def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str] | None
+        self, method: str, path: str, body: bytes | None, kind: str, params: Mapping[str, str] | None
     ) -> tuple[int, bytes, Mapping[str, str]]:
         """Return status, body and headers of the answer, once one is worth having."""
         import requests
 
-        headers = {**self.headers, "Accept": "application/json"}
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+        headers = {"Accept": "application/json", **({"Content-Type": kind} if body is not None else {}), **self.headers}
         patience = Patience(self.budget_s, self.clock, longest_s=LONGEST_PAUSE_S)
         while True:
             try:
                 response = self.session.request(
                     method,
                     self.base_url + path,
-                    data=data,
+                    data=body,
                     params=params,
                     headers=headers,
                     allow_redirects=False,
@@ -182,6 +195,13 @@ class RestClient:
         return f"{method} {self.base_url}{path}"
 
 
+def _encoded(body: Any, form: Mapping[str, str] | None) -> tuple[bytes | None, str]:
+    """Return the body as it is sent, and its media type."""
+    if form is not None:
+        return urlencode(form).encode(), "application/x-www-form-urlencoded"
+    return None if body is None else json.dumps(body).encode(), "application/json"
+
+
 def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:
     """Return a session that trusts the emulator's authority for the emulator's addresses, and public ones elsewhere."""
     if environ.get(EMULATOR_FILE_VARIABLE):
@@ -231,5 +251,5 @@ def _message(content: bytes) -> str:
         return shorten(error)
     if not isinstance(error, dict):
         return ""
-    parts = [str(error[name]) for name in ("code", "type", "message") if isinstance(error.get(name), str)]
-    return shorten(": ".join(parts))
+    parts = [error[name] for name in ("code", "type", "message") if error.get(name)]
+    return shorten(": ".join(part if isinstance(part, str) else json.dumps(part) for part in parts))

@@ -16,6 +16,7 @@ from orgcal_emulator.server import RunningEmulator
 from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
 from tests.support.fake_time import FakeTime
+from tests.support.gitlab_api import GitlabApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi, XkitApi
 from tests.support.strict_server import StrictServer
@@ -166,6 +167,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "http": {**LOCAL_AS_HTTP, "base_url": "https://localhost"},
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
     "xkit": {**_of_the_docs("Xkit"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
+    "gitlab": {**_of_the_docs("GitLab"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "nango": {"kind": "nango"},
     "nango-emulator": {"kind": "nango"},
     "github-environment": GITHUB,
@@ -173,7 +175,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Every case by its name, with the settings of a real stack."""
 
 NAMES = tuple(SETTINGS)
-SERVED = ("local-strict", "http", "nylas", "xkit", "nango", "github-environment")
+SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "nango", "github-environment")
 """Cases with a server of ours, in which faults can be armed."""
 
 
@@ -232,7 +234,7 @@ def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.
 
 
 def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
-    apis = {"nylas": NylasApi, "xkit": XkitApi, "nango": NangoApi, "github-environment": GithubApi}
+    apis = {"nylas": NylasApi, "xkit": XkitApi, "gitlab": GitlabApi, "nango": NangoApi, "github-environment": GithubApi}
     api: Any = apis[name]()
     server = stack.enter_context(StrictServer(api).running())
     key_file = folder / "api.key"
@@ -250,6 +252,8 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
             api.connectors["outlook"]["settings"]["client_secret"] = "typed-in"
         elif name == "xkit":
             api.connectors["outlook"]["credentials_updated_at"] = "2026-02-02T00:00:00Z"
+        elif name == "gitlab":
+            api.variables["OUTLOOK_CLIENT_SECRET", "production"]["value"] = "typed-in"
         elif name == "nango":
             api.integrations["outlook"]["credentials"]["client_secret"] = "typed-in"
         else:
