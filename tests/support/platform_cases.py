@@ -14,7 +14,7 @@ import yaml
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.entra.credentials import ClientSecret
-from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
+from orgcal.platforms import Capabilities, capabilities_of, open_platform, testing
 from tests.support.fake_time import FakeTime
 from tests.support.gitlab_api import GitlabApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
@@ -118,26 +118,23 @@ GITHUB: dict[str, Any] = {
 }
 
 
-@dataclass
-class Case:
-    """One platform under test.
+@dataclass(kw_only=True)
+class Case(testing.Case):
+    """One of our platforms under test.
 
     Attributes:
         server: where faults can be armed, None for files and the emulator.
-        meddle: changes the stored secret behind our back.
         drop: makes the platform lose a field that it accepts, None where nothing can.
-        forgets: whether a credential can be removed.
     """
 
     name: str
-    settings: dict[str, Any]
-    environ: dict[str, str]
-    platform: Platform
     time: FakeTime
     server: StrictServer | None = None
-    meddle: Callable[[], None] = lambda: None
     drop: Callable[[str], None] | None = None
-    forgets: bool = True
+
+    def __post_init__(self) -> None:
+        if self.server is not None:
+            self.writes = self.server.writes
 
     @property
     def push_method(self) -> str:
@@ -213,7 +210,8 @@ def _emulator(name: str, stack: ExitStack, keys: Any) -> Case:
         assert held.credential is not None
         platform.push_credentials("outlook", replace(held.credential, credential=ClientSecret("typed-in")))
 
-    return Case(name, settings, environ, platform, time, meddle=meddle, forgets=name == "local")
+    forgets = name == "local"
+    return Case(settings, environ, platform, name=name, time=time, meddle=meddle, forgets=forgets)
 
 
 def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.CA) -> Case:
@@ -230,7 +228,16 @@ def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.
     def meddle() -> None:
         api.credentials["outlook"]["client_secret"] = "typed-in"
 
-    return Case(name, settings, environ, platform, time, server, meddle, lambda field: api.drops.add(field))
+    return Case(
+        settings,
+        environ,
+        platform,
+        name=name,
+        time=time,
+        server=server,
+        meddle=meddle,
+        drop=lambda field: api.drops.add(field),
+    )
 
 
 def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
@@ -260,14 +267,14 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
             api.secrets["ORGCAL_CLIENT_SECRET"] = {"value": "other", "updated_at": "2026-02-02T00:00:00Z"}
 
     return Case(
-        name,
         settings,
         environ,
         platform,
-        time,
-        server,
-        meddle,
-        lambda field: api.drops.add(field),
+        name=name,
+        time=time,
+        server=server,
+        meddle=meddle,
+        drop=lambda field: api.drops.add(field),
         forgets=name not in ("nango", "xkit"),
     )
 
@@ -280,4 +287,5 @@ def _file(name: str, folder: Path) -> Case:
     def meddle() -> None:
         path.write_text(path.read_text().replace("hush-1", "typed-in"))
 
-    return Case(name, settings, {}, open_platform(settings, {}, clock=time.clock()), time, meddle=meddle)
+    platform = open_platform(settings, {}, clock=time.clock())
+    return Case(settings, {}, platform, name=name, time=time, meddle=meddle)
