@@ -50,8 +50,8 @@ class SqliteSettings(PlatformSettings):
         """The database."""
         return self.path
 
-    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> SqlitePlatform:
-        """See `PlatformSettings.open`; nothing here waits, so the clock is not used."""
+    def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> SqlitePlatform:  # noqa: ARG002 - nothing here waits
+        """See `PlatformSettings.open`."""
         return SqlitePlatform(self, Path(environ.get(PROJECT_VARIABLE) or Path.cwd()) / self.path)
 
 
@@ -80,7 +80,7 @@ class SqlitePlatform(Platform):
         )
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
-        values = {name: getattr(declared, name) for name in changed}
+        values: dict[str, Any] = {name: getattr(declared, name) for name in changed}
         if "scopes" in values:
             values["scopes"] = json.dumps(values["scopes"])
         self._set(declared.key, values)
@@ -88,7 +88,7 @@ class SqlitePlatform(Platform):
         assert entry is not None
         return entry
 
-    def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
+    def delete_connector(self, key: str, *, connected_too: bool = False) -> None:  # noqa: ARG002 - nobody connects
         self._set(key, dict.fromkeys(CATALOG))
 
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
