@@ -15,7 +15,7 @@ from orgcal.entra.home.applications import EPHEMERAL_TAG, origin_tag
 from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.errors import ConfigError
 from orgcal.settings import Settings
-from orgcal.settings.sections import MAX_REDIRECT_URIS, redirect_problem
+from orgcal.settings.sections import MAX_REDIRECT_URIS, redirect_problem, with_path
 from provisioning.connector import Connector
 from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.permissions import Declared
@@ -136,7 +136,7 @@ def logo_image(path: Path) -> str:
 
 
 def _redirect_uris(callback_urls: list[str], further: list[str]) -> list[str]:
-    """All redirect URIs without repetition, once the platforms' callbacks are known.
+    """All redirect URIs without repetition and each with a path, once the platforms' callbacks are known.
 
     Raises:
         pulumi.RunError: Entra would refuse them.
@@ -147,7 +147,7 @@ def _redirect_uris(callback_urls: list[str], further: list[str]) -> list[str]:
                 f"the platform's callback {url} cannot be a redirect URI: {problem}\n"
                 "  repair: correct the address in orgcal:connector.platform (or also_push_to)"
             )
-    uris = list(dict.fromkeys([*callback_urls, *further]))
+    uris = list(dict.fromkeys([*map(with_path, callback_urls), *further]))
     if len(uris) > MAX_REDIRECT_URIS:
         raise pulumi.RunError(
             f"there are {len(uris)} redirect URIs, and an application may have {MAX_REDIRECT_URIS}\n"

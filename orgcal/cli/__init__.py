@@ -17,6 +17,7 @@ import typer
 
 from orgcal import __version__
 from orgcal.errors import OrgcalError
+from orgcal.masking import masking
 
 PROJECT_OPTION = ("-C", "--project")
 # name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
@@ -48,7 +49,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     try:
         command = typer.main.get_command(build_app(arguments))
-        code = command.main(args=arguments, prog_name="orgcal", standalone_mode=False)
+        with masking(os.environ):
+            code = command.main(args=arguments, prog_name="orgcal", standalone_mode=False)
     except OrgcalError as error:
         sys.stderr.write(f"orgcal: {error}\n")
         code = error.exit_code

@@ -7,6 +7,7 @@ Traps that this module takes away:
   saves time, and what a user may rightly set (proxies, a company's authority) is read once, here.
 - requests waits for ever unless each call names a timeout; the adapter adds it.
 - A redirect of a token request would carry a client secret to wherever the answer points: redirects are not followed.
+- A refusal may quote what was sent. Its secrets are taken out before anybody reads it (`orgcal.redaction`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from requests.utils import get_environ_proxies
 
 from orgcal import __version__
 from orgcal.entra.clouds import CloudEndpoints, is_loopback
+from orgcal.redaction import redactor_of
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -30,8 +32,41 @@ READ_TIMEOUT_S = 60.0
 USER_AGENT = f"orgcal/{__version__}"
 
 
-class _Adapter(HTTPAdapter):
-    """Adds timeouts, and proxies by host: loopback addresses are never sent through one."""
+MAX_REFUSAL_BYTES = 64 * 1024
+"""A refusal is read up to here; what is longer is no sentence of an API."""
+
+
+class RedactingAdapter(HTTPAdapter):
+    """Adds timeouts, and takes what a request kept secret out of its refusal."""
+
+    def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
+        self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
+    ) -> requests.Response:
+        timeout = timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        response = super().send(request, stream=stream, timeout=timeout, **options)
+        if response.status_code >= 300:
+            redactor = redactor_of(request.headers, request.body)
+            response.reason = redactor.text(str(response.reason))
+            for name, value in response.headers.items():
+                response.headers[name] = redactor.text(value)
+            content = _start_of(response)
+            response._content, response._content_consumed = content and redactor.body(content), True  # type: ignore[attr-defined]
+        return response
+
+
+def _start_of(response: requests.Response) -> bytes:
+    """Read the body of a refusal up to `MAX_REFUSAL_BYTES`, and close the connection of a longer one."""
+    content = bytearray()
+    for part in response.iter_content(8192):
+        content += part
+        if len(content) > MAX_REFUSAL_BYTES:
+            response.close()
+            break
+    return bytes(content)
+
+
+class _Adapter(RedactingAdapter):
+    """Adds proxies by host: loopback addresses are never sent through one."""
 
     def __init__(self, pool_size: int) -> None:
         self._proxies_by_host: dict[str, dict[str, str]] = {}
@@ -45,7 +80,7 @@ class _Adapter(HTTPAdapter):
         if host not in self._proxies_by_host:
             self._proxies_by_host[host] = {} if is_loopback(host) else dict(get_environ_proxies(url))
         options["proxies"] = self._proxies_by_host[host]
-        return super().send(request, stream=stream, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)
+        return super().send(request, stream=stream, timeout=timeout, **options)
 
 
 def new_session(

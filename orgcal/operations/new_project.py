@@ -14,7 +14,7 @@ import yaml
 from orgcal.entra.clouds import CLOUDS
 from orgcal.errors import UsageError
 from orgcal.operations.project_lock import Pin, lock_text
-from orgcal.platforms import KINDS, capabilities_of
+from orgcal.platforms import capabilities_of, kinds
 from orgcal.platforms.docs_tables import example
 from orgcal.settings import check_project_name
 
@@ -54,7 +54,7 @@ class NewProject:
     def check(self) -> None:
         """Raises `UsageError` for what Pulumi or the settings would refuse."""
         check_project_name(self.name, where="--name")
-        for option, value, known in (("--platform", self.platform, tuple(KINDS)), ("--cloud", self.cloud, CLOUDS)):
+        for option, value, known in (("--platform", self.platform, tuple(kinds())), ("--cloud", self.cloud, CLOUDS)):
             if value not in known:
                 raise UsageError(f"there is no {value!r}; known are {', '.join(known)}", where=option)
         if self.cloud != "emulator" and capabilities_of(example(self.platform)).emulated:

@@ -8,14 +8,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 from collections.abc import Mapping
 from functools import cache
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from orgcal.errors import ConfigError
+from orgcal.errors import ConfigError, UsageError
 from orgcal.platforms.ensure import (
     Ensured,
     catalog_refusals,
@@ -37,10 +38,13 @@ from orgcal.platforms.model import (
 )
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from orgcal.patience import Clock
     from orgcal.platforms.settings import PlatformSettings
 
 __all__ = [
+    "ENTRY_POINTS",
     "KINDS",
     "PREFIX",
     "Capabilities",
@@ -58,11 +62,13 @@ __all__ = [
     "ensure_connector",
     "kept_part",
     "kind_refusal",
+    "kinds",
     "open_platform",
     "place_of",
     "push_credentials",
     "read_platform",
     "settings_class",
+    "usable_kinds",
 ]
 
 
@@ -73,17 +79,82 @@ KINDS: Mapping[str, str] = {
     "nango": "orgcal.platforms.nango:NangoSettings",
     "github-environment": "orgcal.platforms.github_environment:GithubSettings",
 }
-"""Kind of platform -> the class of its settings, `module:class`; a new kind gets its line here.
+"""Kind of platform -> the class of its settings, `module:class`; a new kind of ours gets its line here.
 
 `settings_class` imports one of them when it is first needed: a plugin must neither wait for pydantic at its start, nor
-ever for the kinds that its stack does not use.
+ever for the kinds that its stack does not use. Installed packages add kinds by entry points of the group
+`ENTRY_POINTS`, which are looked for when a kind is not among these; they cannot replace one of these.
 """
+
+ENTRY_POINTS = "orgcal.platforms"
+"""Group of entry points: the name of a kind = `module:class` of its settings (docs/platforms.md)."""
+
+
+def kinds() -> list[str]:
+    """Return the name of every kind: ours, then those of installed packages."""
+    return [*KINDS, *(name for name in sorted(_installed()) if name not in KINDS)]
+
+
+def usable_kinds() -> list[str]:
+    """Return the names of the kinds whose settings can be imported, for what describes them all."""
+    usable = []
+    for kind in kinds():
+        with contextlib.suppress(UsageError):
+            settings_class(kind)
+            usable.append(kind)
+    return usable
 
 
 @cache
 def settings_class(kind: str) -> type[PlatformSettings]:
-    """Return the class of a kind's settings; raises KeyError where `KINDS` does not have it."""
-    return cast("type[PlatformSettings]", resolve_name(KINDS[kind]))
+    """Return the class of a kind's settings.
+
+    Raises:
+        KeyError: there is no such kind.
+        UsageError: the package that adds it is broken.
+    """
+    if kind in KINDS:
+        return cast("type[PlatformSettings]", resolve_name(KINDS[kind]))
+    return _loaded(kind, _installed()[kind])
+
+
+@cache
+def _installed() -> dict[str, list[EntryPoint]]:
+    """Return the entry points by the names of their kinds; two packages may have taken the same name."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in entry_points(group=ENTRY_POINTS):
+        others = found.setdefault(entry.name, [])
+        if entry.value not in [other.value for other in others]:  # one package, found in two folders of the path
+            others.append(entry)
+    return found
+
+
+def _loaded(kind: str, entries: list[EntryPoint]) -> type[PlatformSettings]:
+    from orgcal.entra.answers import shorten
+    from orgcal.platforms.settings import PlatformSettings
+
+    packages = " and ".join(sorted({entry.dist.name if entry.dist else entry.value for entry in entries}))
+    repair = f"correct, update or uninstall {packages}"
+    if len(entries) > 1:
+        raise UsageError(
+            f"several packages add the kind {kind!r}: {packages}", repair=f"uninstall all but one of {packages}"
+        )
+    try:
+        found = entries[0].load()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {shorten(str(error), 160)}"
+        raise UsageError(
+            f"the kind {kind!r} of the package {packages} cannot be imported ({reason})", repair=repair
+        ) from error
+    if not isinstance(found, type) or not issubclass(found, PlatformSettings):
+        raise UsageError(f"the kind {kind!r} of the package {packages} has no class of PlatformSettings", repair=repair)
+    if get_args(found.model_fields["kind"].annotation) != (kind,):
+        raise UsageError(
+            f"the kind {kind!r} of the package {packages} is called otherwise in its settings", repair=repair
+        )
+    return found
 
 
 def read_platform(settings: Mapping[str, Any], where: str = PREFIX) -> PlatformSettings:
@@ -101,14 +172,17 @@ def read_platform(settings: Mapping[str, Any], where: str = PREFIX) -> PlatformS
     from orgcal.fields import describe_problems
 
     kind = settings.get("kind")
-    if str(kind) not in KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, n=1)
+    if str(kind) not in KINDS and str(kind) not in kinds():
+        near = difflib.get_close_matches(str(kind), kinds(), n=1)
         meant = f" (did you mean {near[0]}?)" if near else ""
         shown = "nothing" if kind is None else json.dumps(kind, default=str)
-        expected = f"expected one of {', '.join(sorted(KINDS))}"
+        expected = f"expected one of {', '.join(sorted(kinds()))}"
         repair = f"pulumi config set --path {where}.kind {near[0] if near else 'nango'}"
         raise ConfigError([f"{where}.kind: found {shown}{meant}; {expected}; repair: {repair}"])
-    model = settings_class(str(kind))
+    try:
+        model = settings_class(str(kind))
+    except UsageError as error:
+        raise ConfigError([f"{where}.kind: {error.what}; repair: {error.repair}"]) from error
     try:
         return model.model_validate(settings)
     except ValidationError as error:

@@ -1,5 +1,7 @@
 """Writes the tables of `docs/platforms.md` from the code: `python -m orgcal.platforms.docs_tables`.
 
+`python -m orgcal.platforms.docs_tables KIND` prints the table of one kind, such as that of an installed package.
+
 Each table stands between `<!-- table NAME -->` and `<!-- end -->`: `capabilities`, and one for each kind's settings.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from orgcal.fields import explained, model_of
-from orgcal.platforms import KINDS, read_platform, settings_class
+from orgcal.platforms import read_platform, settings_class, usable_kinds
 from orgcal.platforms.model import Capabilities
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "platforms.md"
@@ -33,7 +36,7 @@ def table(name: str) -> str:
     """Return one table in Markdown: `capabilities`, or the settings of a kind."""
     if name == "capabilities":
         head = ("Kind", "Callback URL", "Reads back", "Catalog", "Credential", "Connections", "Shows tokens")
-        return _rendered(head, *(_capabilities(kind) for kind in KINDS))
+        return _rendered(head, *(_capabilities(kind) for kind in usable_kinds()))
     return _rendered(("Setting", "Value", "Default", "What it is for"), *_settings(settings_class(name)))
 
 
@@ -88,4 +91,7 @@ def _rendered(*rows: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.stdout.write(table(sys.argv[1]))
+        sys.exit()
     PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

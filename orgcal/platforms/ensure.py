@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from orgcal.errors import PlatformError, Unreachable
+from orgcal.masking import mask
 from orgcal.platforms.model import (
     Capabilities,
     CatalogField,
@@ -16,6 +17,7 @@ from orgcal.platforms.model import (
     PlatformCredential,
     StoredCredential,
 )
+from orgcal.redaction import hiding
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,21 @@ def ensure_connector(platform: Platform, declared: ConnectorSettings) -> Ensured
 def push_credentials(platform: Platform, key: str, credential: PlatformCredential) -> StoredCredential:
     """Store the credential and, where the platform lets us, look whether it did.
 
+    Whatever the platform answers, no error shows the credential; a job of GitHub Actions masks it first.
+
     Raises:
         PlatformError: the platform cannot take it, refused it, or holds something else afterwards.
         Unreachable: no answer.
     """
     if refusal := kind_refusal(platform.capabilities, credential.credential.kind):
         raise PlatformError(refusal, where=platform.place)
+    texts = credential.secrets()
+    mask(texts)
+    with hiding(*texts):
+        return _pushed(platform, key, credential)
+
+
+def _pushed(platform: Platform, key: str, credential: PlatformCredential) -> StoredCredential:
     pushed = platform.push_credentials(key, credential)
     if platform.capabilities.reads_back != "value":
         return pushed

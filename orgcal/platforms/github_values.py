@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 
 from orgcal.errors import PlatformError, UsageError
+from orgcal.masking import mask
 from orgcal.platforms.rest import RestClient, segment
 
 API_VERSION = "2022-11-28"
@@ -53,7 +54,8 @@ class EnvironmentValues:
         return "" if found is None else str(found["updated_at"])
 
     def set_secrets(self, values: dict[str, str]) -> None:
-        """Seal and set secrets; empty ones are removed."""
+        """Seal and set secrets; empty ones are removed. A job of GitHub Actions that does this masks them first."""
+        mask(values.values())
         sealing = self._client.call("GET", f"{self.base}/secrets/public-key")
         if sealing is None:
             raise self.not_there()

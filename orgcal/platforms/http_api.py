@@ -6,23 +6,25 @@ Only what the platform's own documentation says goes into the description: paths
 - without `entry`, the platform has no entries of its own, or they are made with the credential;
 - `credentials.read` tells whether there is one; with `credentials.create` a first push uses that
   instead of `push`;
-- `credentials.fields` decide how drift is found: by value, by `updated_at`, or not at all.
+- `credentials.fields` decide how drift is found: by value, by `updated_at`, or not at all;
+- a request may have another one after it (`then`), or in its place where there is nothing to change (`if_absent`), so
+  that an API with several objects, or with ids of its own, is described by chains of requests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import partial
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
-from orgcal.fields import Section, setting
+from orgcal.fields import setting
 from orgcal.patience import Clock
 from orgcal.platforms import templates
+from orgcal.platforms.http_requests import CredentialTemplate, EntryTemplate, RequestTemplate
 from orgcal.platforms.model import (
     CATALOG,
     Capabilities,
@@ -44,90 +46,9 @@ from orgcal.platforms.settings import (
     kind_setting,
 )
 
-_EntryField = Literal["callback_url", CatalogField]
-_CredentialField = Literal[
-    "client_id", "generation", "scopes", "updated_at", "client_secret", "certificate_pem", "private_key_pem"
-]
-_ENTRY_NAMES = ("key", *CATALOG)
-_CREDENTIAL_NAMES = ("key", "client_id", "generation", "scopes", *FIELDS)
 _NEVER_ABSENT: frozenset[int] = frozenset()
-
-
-class RequestTemplate(Section):
-    """A request."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = setting(
-        expected="GET, POST, PUT, PATCH or DELETE", example="GET", about="The method."
-    )
-    path: str = setting(
-        expected="a path such as /connectors/{key}",
-        example="/connectors/{key}",
-        about="The path below `base_url`, with placeholders.",
-        pattern="^/",
-    )
-    body: Any = setting(
-        None, expected="anything that JSON can express", example="VALUE", about="The JSON body, with placeholders."
-    )
-    absent: frozenset[int] = setting(
-        frozenset({404}),
-        expected="HTTP statuses",
-        example="[404]",
-        about='Statuses of answers that mean "there is none".',
-    )
-
-
-def _checked(request: RequestTemplate, *, known: Sequence[str]) -> RequestTemplate:
-    """Refuse placeholders that are not known, or that would put a secret into a path, by a ValueError."""
-    in_path = [name for name in templates.names_in(request.path) if name not in known or name in FIELDS]
-    in_body = [name for name in templates.names_in(request.body) if name not in known]
-    problems = [f"{{{name}}} cannot stand in a path" for name in in_path]
-    problems += [f"unknown {{{name}}} in the body; known are {', '.join(known)}" for name in in_body]
-    if problems:
-        raise ValueError("; ".join(problems))
-    return request
-
-
-_EntryRequest = Annotated[RequestTemplate, AfterValidator(partial(_checked, known=_ENTRY_NAMES))]
-_CredentialRequest = Annotated[RequestTemplate, AfterValidator(partial(_checked, known=_CREDENTIAL_NAMES))]
-
-
-def _request(about: str, default: Any = None) -> Any:
-    return setting(default, expected="a request", example='{method: GET, path: "/connectors/{key}"}', about=about)
-
-
-def _paths(names: Sequence[str]) -> Any:
-    return setting(
-        {},
-        expected=f"field -> its place in the answer of `read`, keys separated by dots; fields are {', '.join(names)}",
-        example="{client_id: data.client_id}",
-        about="Where the answer of `read` has each field.",
-    )
-
-
-class EntryTemplate(Section):
-    """How the connector's entry is read and written."""
-
-    read: _EntryRequest | None = _request("Reads the entry.")
-    create: _EntryRequest | None = _request("Makes the entry.")
-    update: _EntryRequest | None = _request("Changes the entry.")
-    delete: _EntryRequest | None = _request("Removes the entry.")
-    fields: Mapping[_EntryField, str] = _paths(get_args(_EntryField))
-
-    @model_validator(mode="after")
-    def _complete(self) -> EntryTemplate:
-        if any((self.read, self.create, self.update, self.delete)) and not all((self.read, self.create, self.delete)):
-            raise ValueError("needs read, create and delete, or nothing at all")
-        return self
-
-
-class CredentialTemplate(Section):
-    """How the credential is read and written."""
-
-    read: _CredentialRequest | None = _request("Reads whether there is a credential, and what is shown of it.")
-    create: _CredentialRequest | None = _request("Stores the first credential, where that is another request.")
-    push: _CredentialRequest = _request("Stores a credential in place of any other.", ...)
-    remove: _CredentialRequest | None = _request("Removes the credential.")
-    fields: Mapping[_CredentialField, str] = _paths(get_args(_CredentialField))
+_HeaderName = Annotated[str, Field(pattern=r"^(?!(?i:authorization|cookie)$)[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+_HeaderValue = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
 
 
 def _with_key(value: str) -> str:
@@ -158,6 +79,25 @@ class HttpSettings(KeyedSettings):
         example='"Bearer {api_key}"',
         about="Value of that header; `{api_key}` stands for the key.",
     )
+    auth_user: str | None = setting(
+        None,
+        expected="a user name, without auth_header and auth_value",
+        example="api",
+        about="User of basic authentication, with the API key as password; `{api_key}` where the key is the user.",
+        pattern=r"^[^:\x00-\x1f]+$",
+    )
+    headers: Mapping[_HeaderName, _HeaderValue] = setting(
+        {},
+        expected="header -> text, without the API key",
+        example="{Api-Version: 2026-01-01}",
+        about="Further headers of each request.",
+    )
+    error_at: str = setting(
+        "/error",
+        expected="a JSON pointer",
+        example="/error",
+        about="Place in an answer where anything but nothing is an error, whatever the status; empty for none.",
+    )
     callback_url: str = callback_setting(
         "",
         expected="an address; give either this or entry.fields.callback_url",
@@ -179,20 +119,23 @@ class HttpSettings(KeyedSettings):
     def _one_callback(self) -> HttpSettings:
         if bool(self.callback_url) == ("callback_url" in self.entry.fields):
             raise ValueError("callback_url")
+        if self.auth_user is not None and {"auth_header", "auth_value"} & self.model_fields_set:
+            raise ValueError("auth_user")
         return self
 
     @property
     def capabilities(self) -> Capabilities:
         """What the described requests can do."""
         shown, push = self.credentials.fields.keys(), self.credentials.push
-        sent = {name for each in (self.credentials.create, push) if each for name in templates.names_in(each.body)}
+        sent = {name for each in (self.credentials.create, push) if each for name in each.names()}
+        addressed = {name for each in push.chain() for name in templates.names_in([each.path, each.query])}
         return Capabilities(
             callback="fixed" if self.callback_url else "created",
             reads_back="value" if shown & set(FIELDS) else "timestamp" if "updated_at" in shown else "nothing",
             catalog=frozenset(name for name in CATALOG if name in self.entry.fields),
             credential_kinds=kinds_kept_in(sent),
             connections="own flow",
-            keyed="key" in {*templates.names_in(push.path), *templates.names_in(push.body)},
+            keyed="key" in addressed | push.names(),
         )
 
     @property
@@ -201,8 +144,17 @@ class HttpSettings(KeyedSettings):
         return self.base_url
 
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> HttpPlatform:
-        headers = {self.auth_header: self.auth_value}
-        return HttpPlatform(self.client(self.base_url, environ, clock, name=self.name, headers=headers), self)
+        key = {} if self.auth_user is not None else {self.auth_header: self.auth_value}
+        client = self.client(
+            self.base_url,
+            environ,
+            clock,
+            name=self.name,
+            headers={**self.headers, **key},
+            user=self.auth_user,
+            error_at=self.error_at,
+        )
+        return HttpPlatform(client, self)
 
 
 class HttpPlatform(Platform):
@@ -283,9 +235,29 @@ class HttpPlatform(Platform):
             self._ask(self._settings.credentials.remove, {"key": key})
 
     def _ask(self, request: RequestTemplate, values: Mapping[str, Any], absent: frozenset[int] | None = None) -> Any:
-        body = None if request.body is None else templates.filled(request.body, values)
-        path = templates.filled_path(request.path, values)
-        return self._client.call(request.method, path, body, absent=request.absent if absent is None else absent)
+        """Return the answer of a request, or the list of those of a chain; None where there is none.
+
+        Args:
+            absent: statuses that mean "there is none" for requests without `if_absent`; each one's own unless given.
+        """
+        accepted = request.absent if absent is None or request.if_absent is not None else absent
+        answer = self._client.call(
+            request.method,
+            templates.filled_path(request.path, values),
+            None if request.body is None else templates.filled(request.body, values),
+            form=None if request.form is None else templates.filled_texts(request.form, values),
+            params=templates.filled_texts(request.query, values) or None,
+            absent=accepted,
+        )
+        kept = {name: templates.at(answer, place) for name, place in request.keep.items()}
+        if None in kept.values():
+            answer = None
+        missing = answer is None
+        if answer is None and request.if_absent is not None:
+            answer = self._ask(request.if_absent, values, absent)
+        if request.then is None or (missing and kept) or (answer is None and request.method != "DELETE"):
+            return answer
+        return [answer, *_listed(self._ask(request.then, {**values, **kept}, absent), request.then)]
 
     def _reread(self, key: str) -> ConnectorEntry:
         entry = self.read_connector(key)
@@ -311,3 +283,7 @@ class HttpPlatform(Platform):
             scopes=tuple(templates.as_list(values["scopes"])) if "scopes" in fields else None,
             published=bool(values["published"]) if "published" in fields else None,
         )
+
+
+def _listed(answer: Any, request: RequestTemplate) -> list[Any]:
+    return answer if request.then is not None and isinstance(answer, list) else [answer]

@@ -135,6 +135,10 @@ class PlatformCredential:
         """Everything but the scopes as flat fields; only those that the credential's kind has."""
         return {"client_id": self.client_id, "generation": self.generation, **fields_of(self.credential)}
 
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that nobody may be shown."""
+        return tuple(text for text in fields_of(self.credential).values() if text)
+
     def fingerprint(self, key: bytes) -> str:
         """A value that tells two credentials apart and, without `key`, tells nothing about either.
 

@@ -8,19 +8,23 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from orgcal.entra.answers import retry_after_s, shorten
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, Unreachable, UsageError
 from orgcal.patience import Clock, Patience
+from orgcal.platforms.templates import at
+from orgcal.redaction import hiding, redactor_of
 
 if TYPE_CHECKING:
     import requests
 
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_PAUSE_S = 10.0
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""Far more than any description of a connector, far less than what hurts this machine."""
 
 _NOTHING_DONE = frozenset({429, 503})
 """Answers that say that nothing was done, so that even a POST may be repeated; so does 403 with `Retry-After`.
@@ -38,11 +42,14 @@ class RestClient:
     """Requests to one platform.
 
     Attributes:
-        session: of `orgcal.entra.session.new_session`.
+        session: of `orgcal.entra.session.new_session`, which takes what was sent out of refusals.
         base_url: without a slash at the end.
         headers: sent with each request; the place for the API key.
         name: how messages call the platform.
         key_hint: where its API key is configured, for the repair of a 401 or 403.
+        secrets: texts among the headers that no message may show, beyond those that the headers' names give away.
+        error_at: place in an answer, as `templates.at` takes it, where anything but nothing is an error, whatever its
+            status.
         budget_s: seconds that one call may wait for retries in all.
         silence_s: seconds without a packet after which an answer is given up.
     """
@@ -53,6 +60,8 @@ class RestClient:
     _: KW_ONLY
     name: str
     key_hint: str
+    secrets: tuple[str, ...] = ()
+    error_at: str = ""
     budget_s: float = 60.0
     silence_s: float = 30.0
     clock: Clock | None = None
@@ -61,57 +70,70 @@ class RestClient:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         *,
+        form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         absent: frozenset[int] = frozenset({404}),
     ) -> Any:
         """Return the parsed answer, an empty dict for an empty one, or None if its status is among `absent`.
 
+        Args:
+            path: below `base_url`.
+            body: sent as JSON unless it is None.
+            form: sent as a form instead.
+            params: of the query; servers log them, so they hold no secret.
+            absent: statuses that mean "there is none".
+
         Raises:
             PlatformError: the platform answered with another error status.
-            Unreachable: no answer, an untrusted one, or something that is not JSON.
+            Unreachable: no answer, an untrusted one, one beyond `MAX_ANSWER_BYTES`, or something that is not JSON.
         """
-        response = self._send(method, path, body, params)
-        if response.status_code in absent:
-            return None
-        if response.status_code >= 300:
-            raise self._refused(method, path, response)
-        if not response.content.strip():
-            return {}
-        try:
-            return response.json()
-        except ValueError:
-            raise Unreachable(
-                f"{self.name} answered with something that is not JSON", where=self._where(method, path)
-            ) from None
+        with hiding(*self.secrets):
+            sent, kind = _encoded(body, form)
+            status, content, headers = self._send(method, path, sent, kind, params)
+            if status in absent:
+                return None
+            if status >= 300:
+                raise self._refused(method, path, status, content, headers)
+            if not content.strip():
+                return {}
+            try:
+                answer = json.loads(content)
+            except (ValueError, RecursionError):
+                raise Unreachable(
+                    f"{self.name} answered with something that is not JSON", where=self._where(method, path)
+                ) from None
+            if self.error_at and at(answer, self.error_at):
+                shown = redactor_of(self.headers, sent).value({"error": at(answer, self.error_at)})
+                raise self._refused(method, path, status, json.dumps(shown).encode(), headers)
+            return answer
 
     def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str] | None
-    ) -> requests.Response:
+        self, method: str, path: str, body: bytes | None, kind: str, params: Mapping[str, str] | None
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Return status, body and headers of the answer, once one is worth having."""
         import requests
 
-        headers = {**self.headers, "Accept": "application/json"}
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+        headers = {"Accept": "application/json", **({"Content-Type": kind} if body is not None else {}), **self.headers}
         patience = Patience(self.budget_s, self.clock, longest_s=LONGEST_PAUSE_S)
         while True:
             try:
                 response = self.session.request(
                     method,
                     self.base_url + path,
-                    data=data,
+                    data=body,
                     params=params,
                     headers=headers,
                     allow_redirects=False,
                     timeout=(CONNECT_TIMEOUT_S, self.silence_s),
+                    stream=True,
                 )
+                content = self._read(method, path, response)
             except requests.exceptions.TooManyRedirects as error:  # the session follows none, as the key would go along
                 if error.response is None:
                     raise self._unreachable(method, path, error) from None
-                return error.response
+                return error.response.status_code, error.response.content, error.response.headers
             except requests.exceptions.RequestException as error:
                 trusted = not isinstance(error, requests.exceptions.SSLError)
                 if trusted and method in _SAFE_METHODS and patience.wait():
@@ -122,15 +144,30 @@ class RestClient:
             repeated = limited or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
             if repeated and patience.wait(retry_after_s(response.headers)):
                 continue
-            return response
+            return status, content, response.headers
 
-    def _refused(self, method: str, path: str, response: requests.Response) -> PlatformError:
-        status = response.status_code
-        message = _message(response)
+    def _read(self, method: str, path: str, response: requests.Response) -> bytes:
+        """Return the body, which may be compressed, without ever holding much more of it than is allowed."""
+        content = bytearray()
+        for part in response.iter_content(64 * 1024):
+            content += part
+            if len(content) > MAX_ANSWER_BYTES:
+                response.close()
+                raise Unreachable(
+                    f"{self.name} answered with more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB",
+                    where=self._where(method, path),
+                    repair="check the platform's address",
+                )
+        return bytes(content)
+
+    def _refused(
+        self, method: str, path: str, status: int, content: bytes, headers: Mapping[str, str]
+    ) -> PlatformError:
+        message = _message(content)
         repair = ""
         if 300 <= status < 400:
             repair = "check the platform's address; redirects are not followed, as the API key would go along"
-        elif status == 429 or "Retry-After" in response.headers:
+        elif status == 429 or "Retry-After" in headers:
             repair = "wait, then try again"
         elif status in (401, 403):
             repair = f"check the API key ({self.key_hint}) and its rights"
@@ -156,6 +193,13 @@ class RestClient:
 
     def _where(self, method: str, path: str) -> str:
         return f"{method} {self.base_url}{path}"
+
+
+def _encoded(body: Any, form: Mapping[str, str] | None) -> tuple[bytes | None, str]:
+    """Return the body as it is sent, and its media type."""
+    if form is not None:
+        return urlencode(form).encode(), "application/x-www-form-urlencoded"
+    return None if body is None else json.dumps(body).encode(), "application/json"
 
 
 def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:
@@ -196,16 +240,16 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _message(response: requests.Response) -> str:
+def _message(content: bytes) -> str:
     """Return the platform's own words about an error, shortened; never the page of some proxy."""
     try:
-        body = response.json()
-    except ValueError:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
         return ""
     error = body.get("error", body) if isinstance(body, dict) else {}
     if isinstance(error, str):
         return shorten(error)
     if not isinstance(error, dict):
         return ""
-    parts = [str(error[name]) for name in ("code", "type", "message") if isinstance(error.get(name), str)]
-    return shorten(": ".join(parts))
+    parts = [error[name] for name in ("code", "type", "message") if error.get(name)]
+    return shorten(": ".join(part if isinstance(part, str) else json.dumps(part) for part in parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -72,6 +73,8 @@ class KeyedSettings(PlatformSettings):
         *,
         name: str,
         headers: Mapping[str, str] = MappingProxyType({"Authorization": "Bearer {api_key}"}),
+        user: str | None = None,
+        error_at: str = "",
     ) -> RestClient:
         """Return a client of the platform's API; raises as `read_key_file` does.
 
@@ -79,11 +82,25 @@ class KeyedSettings(PlatformSettings):
             base_url: without a slash at the end.
             name: how messages call the platform.
             headers: sent with each request; `{api_key}` in them stands for the key.
+            user: name of basic authentication, of which the key is the password; where the name is `{api_key}`, the
+                password is empty.
+            error_at: as `RestClient` takes it.
         """
         key = read_key_file(environ, self.key_file_variable)
         filled = {header: value.replace("{api_key}", key) for header, value in headers.items()}
-        session = session_for(base_url, environ)
-        return RestClient(session, base_url, filled, name=name, key_hint=self.key_file_variable, clock=clock)
+        if user is not None:
+            pair = f"{key}:" if user == "{api_key}" else f"{user}:{key}"
+            filled["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return RestClient(
+            session_for(base_url, environ),
+            base_url,
+            filled,
+            name=name,
+            key_hint=self.key_file_variable,
+            secrets=(key,),
+            error_at=error_at,
+            clock=clock,
+        )
 
 
 def kind_setting(name: str, about: str) -> Any:

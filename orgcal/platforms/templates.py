@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+NAME = r"^[a-z_]+$"
+"""What a placeholder may be called."""
+
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::(comma|space))?\}")
 _JOINED = {"comma": ",", "space": " "}
 
@@ -42,14 +45,25 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     return template
 
 
+def filled_texts(template: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return query parameters or the fields of a form, filled in, as texts."""
+    return {name: as_text(filled(value, values)) for name, value in template.items()}
+
+
 def filled_path(template: str, values: Mapping[str, Any]) -> str:
     """Return a path whose values are escaped, so that none of them can leave its segment."""
     return _PLACEHOLDER.sub(lambda match: quote(as_text(values[match[1]], match[2]), safe=""), template)
 
 
 def at(data: Any, path: str) -> Any:
-    """Return the value at a dotted path of a parsed answer, or None."""
-    for step in path.split("."):
+    """Return the value at a place of a parsed answer, or None.
+
+    Args:
+        path: a JSON pointer where it begins with a slash (RFC 6901), else keys separated by dots.
+    """
+    pointer = path.startswith("/")
+    steps = path[1:].split("/") if pointer else path.split(".")
+    for step in (step.replace("~1", "/").replace("~0", "~") if pointer else step for step in steps):
         if isinstance(data, list) and step.isdigit() and int(step) < len(data):
             data = data[int(step)]
         else:

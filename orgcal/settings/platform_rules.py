@@ -69,7 +69,7 @@ def unsuitable(
     if able.emulated and not emulator:
         return [
             f"{key}.kind: found {settings['kind']!r}, the emulator's own platform, which no other cloud has; expected "
-            f"one of {', '.join(sorted(set(platforms.KINDS) - {settings['kind']}))} (docs/platforms.md)"
+            f"one of {', '.join(sorted(set(platforms.kinds()) - {settings['kind']}))} (docs/platforms.md)"
         ]
     further = key != platforms.PREFIX
     where = f" ({key})" if further else ""

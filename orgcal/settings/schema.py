@@ -1,18 +1,20 @@
 """The JSON schema of a stack's file, for editors: names, explanations and mistakes while one types.
 
-`python -m orgcal.settings.schema` writes it to `schema/stack.schema.json`; a test keeps it in step with `Settings`.
+`python -m orgcal.settings.schema` writes it to `schema/stack.schema.json`, or to the path that is given, with the kinds
+of platforms of installed packages; a test keeps it in step with `Settings`.
 A stack's file names it in its first line: `# yaml-language-server: $schema=schema/stack.schema.json`.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from orgcal.platforms import KINDS, settings_class
+from orgcal.platforms import settings_class, usable_kinds
 from orgcal.settings.model import Settings
 from orgcal.settings.stack_file import NAMESPACE
 
@@ -56,12 +58,12 @@ def stack_schema() -> dict[str, Any]:
 
 def _platform_definitions() -> dict[str, Any]:
     """Return `Platform`, which chooses by `kind`, and the definitions of each kind's settings."""
-    models = {kind: settings_class(kind) for kind in KINDS}
-    _, described = models_json_schema([(model, "validation") for model in models.values()])
+    models = {kind: settings_class(kind) for kind in usable_kinds()}
+    places, described = models_json_schema([(model, "validation") for model in models.values()])
     choices = [
         {
             "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
-            "then": {"$ref": f"#/$defs/{model.__name__}"},
+            "then": places[model, "validation"],
         }
         for kind, model in models.items()
     ]
@@ -96,5 +98,6 @@ def _plain(item: Any) -> Any:
 
 
 if __name__ == "__main__":
-    SCHEMA_FILE.parent.mkdir(exist_ok=True)
-    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    path = Path(sys.argv[1]) if sys.argv[1:] else SCHEMA_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(schema_text(), encoding="utf-8")

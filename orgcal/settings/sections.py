@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from orgcal.entra import discovery
 from orgcal.entra.clouds import Cloud
@@ -22,6 +23,18 @@ Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
 REDIRECT_URI_LENGTH = 256
 MAX_REDIRECT_URIS = 256
 """For applications of organisations; same source."""
+
+
+def with_path(uri: str) -> str:
+    """Return a redirect URI as an application has it: one without a path gets a slash.
+
+    Entra ID adds it to its answers, and the azuread provider refuses a URI without it.
+    Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
+    """
+    return uri if urlsplit(uri).path else f"{uri}/"
+
+
+RedirectUri = Annotated[str, Field(pattern=REDIRECT_URI, max_length=REDIRECT_URI_LENGTH), AfterValidator(with_path)]
 
 LINK = r"^https?://[^\s/]+(/\S*)?$"
 _REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"
@@ -104,7 +117,7 @@ class ApplicationSettings(Section):
     links: Links = setting(
         Links(), expected="a mapping", example="{privacy: https://example.com/privacy}", about=Links.__doc__ or ""
     )
-    redirect_uris: tuple[Annotated[str, Field(pattern=REDIRECT_URI, max_length=REDIRECT_URI_LENGTH)], ...] = setting(
+    redirect_uris: tuple[RedirectUri, ...] = setting(
         (),
         expected=_REDIRECT_EXPECTED,
         example="[https://app.example.com/callback]",
@@ -177,12 +190,10 @@ class ConnectorSettings(Section):
 class ConsentSettings(Section):
     """Where customers' administrators come back to after consenting."""
 
-    public_url: str = setting(
+    public_url: RedirectUri = setting(
         expected=_REDIRECT_EXPECTED,
         example="https://app.example.com/consent/callback",
         about="Address of our consent callback, registered as a redirect URI.",
-        pattern=REDIRECT_URI,
-        max_length=REDIRECT_URI_LENGTH,
     )
 
 

@@ -15,7 +15,7 @@ from orgcal_emulator.store import Database
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "parity.md").read_text(encoding="utf-8")
-WITNESS = re.compile(r"`((?:emulator/)?tests/[\w/]+\.py)::(test_\w+)`")
+WITNESS = re.compile(r"`((?:(?:emulator/)?tests/[\w/]+|orgcal/platforms/testing)\.py)::(test_\w+)`")
 
 
 def rows() -> list[list[str]]:

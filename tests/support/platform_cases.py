@@ -14,8 +14,9 @@ import yaml
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.entra.credentials import ClientSecret
-from orgcal.platforms import Capabilities, Platform, capabilities_of, open_platform
+from orgcal.platforms import Capabilities, capabilities_of, open_platform, testing
 from tests.support.fake_time import FakeTime
+from tests.support.gitlab_api import GitlabApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi, XkitApi
 from tests.support.strict_server import StrictServer
@@ -117,26 +118,23 @@ GITHUB: dict[str, Any] = {
 }
 
 
-@dataclass
-class Case:
-    """One platform under test.
+@dataclass(kw_only=True)
+class Case(testing.Case):
+    """One of our platforms under test.
 
     Attributes:
         server: where faults can be armed, None for files and the emulator.
-        meddle: changes the stored secret behind our back.
         drop: makes the platform lose a field that it accepts, None where nothing can.
-        forgets: whether a credential can be removed.
     """
 
     name: str
-    settings: dict[str, Any]
-    environ: dict[str, str]
-    platform: Platform
     time: FakeTime
     server: StrictServer | None = None
-    meddle: Callable[[], None] = lambda: None
     drop: Callable[[str], None] | None = None
-    forgets: bool = True
+
+    def __post_init__(self) -> None:
+        if self.server is not None:
+            self.writes = self.server.writes
 
     @property
     def push_method(self) -> str:
@@ -147,7 +145,7 @@ class Case:
         """Gives up an answer after a fifth of a second of silence, instead of half a minute."""
         parts = vars(self.platform)
         client: Any = parts.get("_client") or vars(parts["_values"])["_client"]
-        client._timeouts_s = (1.0, 0.2)
+        client.silence_s = 0.2
 
 
 DOTENV_FIELDS = ("display_name", "description", "scopes", "published", "client_id", "client_secret", "generation")
@@ -166,6 +164,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "http": {**LOCAL_AS_HTTP, "base_url": "https://localhost"},
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
     "xkit": {**_of_the_docs("Xkit"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
+    "gitlab": {**_of_the_docs("GitLab"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "nango": {"kind": "nango"},
     "nango-emulator": {"kind": "nango"},
     "github-environment": GITHUB,
@@ -173,7 +172,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Every case by its name, with the settings of a real stack."""
 
 NAMES = tuple(SETTINGS)
-SERVED = ("local-strict", "http", "nylas", "xkit", "nango", "github-environment")
+SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "nango", "github-environment")
 """Cases with a server of ours, in which faults can be armed."""
 
 
@@ -211,7 +210,8 @@ def _emulator(name: str, stack: ExitStack, keys: Any) -> Case:
         assert held.credential is not None
         platform.push_credentials("outlook", replace(held.credential, credential=ClientSecret("typed-in")))
 
-    return Case(name, settings, environ, platform, time, meddle=meddle, forgets=name == "local")
+    forgets = name == "local"
+    return Case(settings, environ, platform, name=name, time=time, meddle=meddle, forgets=forgets)
 
 
 def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.CA) -> Case:
@@ -228,11 +228,20 @@ def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.
     def meddle() -> None:
         api.credentials["outlook"]["client_secret"] = "typed-in"
 
-    return Case(name, settings, environ, platform, time, server, meddle, lambda field: api.drops.add(field))
+    return Case(
+        settings,
+        environ,
+        platform,
+        name=name,
+        time=time,
+        server=server,
+        meddle=meddle,
+        drop=lambda field: api.drops.add(field),
+    )
 
 
 def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
-    apis = {"nylas": NylasApi, "xkit": XkitApi, "nango": NangoApi, "github-environment": GithubApi}
+    apis = {"nylas": NylasApi, "xkit": XkitApi, "gitlab": GitlabApi, "nango": NangoApi, "github-environment": GithubApi}
     api: Any = apis[name]()
     server = stack.enter_context(StrictServer(api).running())
     key_file = folder / "api.key"
@@ -250,20 +259,22 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
             api.connectors["outlook"]["settings"]["client_secret"] = "typed-in"
         elif name == "xkit":
             api.connectors["outlook"]["credentials_updated_at"] = "2026-02-02T00:00:00Z"
+        elif name == "gitlab":
+            api.variables["OUTLOOK_CLIENT_SECRET", "production"]["value"] = "typed-in"
         elif name == "nango":
             api.integrations["outlook"]["credentials"]["client_secret"] = "typed-in"
         else:
             api.secrets["ORGCAL_CLIENT_SECRET"] = {"value": "other", "updated_at": "2026-02-02T00:00:00Z"}
 
     return Case(
-        name,
         settings,
         environ,
         platform,
-        time,
-        server,
-        meddle,
-        lambda field: api.drops.add(field),
+        name=name,
+        time=time,
+        server=server,
+        meddle=meddle,
+        drop=lambda field: api.drops.add(field),
         forgets=name not in ("nango", "xkit"),
     )
 
@@ -276,4 +287,5 @@ def _file(name: str, folder: Path) -> Case:
     def meddle() -> None:
         path.write_text(path.read_text().replace("hush-1", "typed-in"))
 
-    return Case(name, settings, {}, open_platform(settings, {}, clock=time.clock()), time, meddle=meddle)
+    platform = open_platform(settings, {}, clock=time.clock())
+    return Case(settings, {}, platform, name=name, time=time, meddle=meddle)

@@ -22,7 +22,7 @@ import trustme
 
 @dataclass
 class Request:
-    """One request, as an API sees it; `body` is parsed JSON or None."""
+    """One request, as an API sees it; `body` is parsed JSON, a form as a mapping, or None."""
 
     method: str
     path: str
@@ -127,7 +127,8 @@ class StrictServer:
                 length = int(self.headers.get("Content-Length") or 0)
                 raw = self.rfile.read(length)
                 url = urlsplit(self.path)
-                body = json.loads(raw) if raw else None
+                is_form = "form-urlencoded" in (self.headers.get("Content-Type") or "")
+                body = json.loads(raw) if raw and not is_form else dict(parse_qsl(raw.decode())) if raw else None
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 reply = server._answer(Request(self.command, url.path, dict(parse_qsl(url.query)), headers, body))
                 if reply is None:

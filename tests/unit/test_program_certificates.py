@@ -124,6 +124,10 @@ def test_redirect_uris_of_a_callback_that_entra_refuses_are_refused() -> None:
         _redirect_uris(["http://platform.example/callback"], [])
 
 
+def test_redirect_uri_without_a_path_is_registered_with_a_slash() -> None:
+    assert _redirect_uris(["https://a.example"], ["https://a.example/"]) == ["https://a.example/"]
+
+
 def test_redirect_uris_are_counted_and_not_repeated() -> None:
     callback = "https://platform.example/callback"
     assert _redirect_uris([callback], ["https://a.example/", callback]) == [callback, "https://a.example/"]

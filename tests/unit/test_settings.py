@@ -343,6 +343,16 @@ def test_settings_credential_kind_and_its_material_must_fit(credential: dict[str
     assert any(problem.startswith(f"orgcal:credential.{key}: found ") for problem in problems)
 
 
+def test_settings_redirect_uris_without_a_path_get_a_slash() -> None:
+    uris = ["https://app.example.com", "https://app.example.com/cb", "http://localhost:8400"]
+    changes = with_changes(application={"redirect_uris": uris}, consent={"public_url": "https://app.example.com"})
+    settings = parse_settings(changes, stack="dev")
+
+    assert settings.application.redirect_uris == (f"{uris[0]}/", uris[1], f"{uris[2]}/")
+    assert settings.consent is not None
+    assert settings.consent.public_url == "https://app.example.com/"
+
+
 @pytest.mark.parametrize(
     ("application", "key"),
     [

@@ -242,6 +242,26 @@ def test_problems_wrong_argument_is_named(given_inputs: dict[str, Any], name: st
     assert words in found[name]
 
 
+@pytest.mark.parametrize(
+    ("block", "uri", "words"),
+    [
+        ("web", "https://app.example.com", "must have a trailing slash when there is no path segment"),
+        ("web", "https://app.example.com/", ""),
+        ("web", "urn:ietf:wg:oauth:2.0:oob", ""),
+        ("web", "https://", "has no host"),
+        ("web", "ftp://app.example.com/", "must begin with one of http, https"),
+        ("web", f"https://app.example.com/{'x' * 256}", "at most 256 characters"),
+        ("singlePageApplication", "https://app.example.com", "trailing slash"),
+        ("singlePageApplication", "urn:ietf:wg:oauth:2.0:oob", "has no host"),
+        ("publicClient", "http://localhost", ""),
+        ("publicClient", "myapp://auth", ""),
+    ],
+)
+def test_problems_redirect_uri_is_judged_as_the_real_plugin_does(block: str, uri: str, words: str) -> None:
+    found = problems(APPLICATION, {"displayName": "x", block: {"redirectUris": [uri]}})
+    assert words in found[f"{block}.redirectUris"] if words else found == {}
+
+
 def test_problems_unknown_values_are_never_wrong() -> None:
     assert problems(APPLICATION, {"displayName": UNKNOWN, "owners": [UNKNOWN], "signInAudience": UNKNOWN}) == {}
 

@@ -5,6 +5,9 @@ Source: https://www.pulumi.com/registry/packages/azuread/api-docs/application/ a
 
 from __future__ import annotations
 
+from functools import partial
+from urllib.parse import urlsplit
+
 from orgcal.provider.azuread.fields import Field, Fields, output
 from orgcal.provider.azuread.ids import guid_rule
 from orgcal.provider.azuread.logo import logo_rule
@@ -59,7 +62,33 @@ _CLAIM: Fields = {
     "source": Field(),
 }
 
-_REDIRECT_URIS = Field("set", at_most=MAX_REDIRECT_URIS, rule=not_empty)
+
+def redirect_uri(value: object, *, urn: bool = False) -> str | None:
+    """What the real plugin finds wrong with a redirect URI of a web server or, without `urn`, of a page's own code.
+
+    Source: `internal/helpers/tf/validation/uri.go` of hashicorp/terraform-provider-azuread, `IsRedirectUriFunc`, at
+    commit f0169e0ecec4a7f87c0a512fd989368a182306c1.
+    """
+    text = str(value or "")
+    if urn and text.startswith("urn:") and text.count(":") > 1:
+        return None
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "is no URI"
+    if not parts.netloc:
+        return "has no host"
+    if not parts.path:
+        return "must have a trailing slash when there is no path segment"
+    if parts.scheme not in _REDIRECT_SCHEMES:
+        return f"must begin with one of {', '.join(_REDIRECT_SCHEMES)}"
+    return None if len(text) <= 256 else "must have at most 256 characters"
+
+
+_REDIRECT_SCHEMES = ("http", "https", "ms-appx-web", "brk-multihub")
+_REDIRECT_URIS = Field("set", at_most=MAX_REDIRECT_URIS, rule=redirect_uri)
+_WEB_REDIRECT_URIS = Field("set", at_most=MAX_REDIRECT_URIS, rule=partial(redirect_uri, urn=True))
+_NATIVE_REDIRECT_URIS = Field("set", at_most=MAX_REDIRECT_URIS, rule=not_empty)  # any scheme, and no slash is asked for
 
 APPLICATION: Fields = {
     "api": Field(
@@ -93,7 +122,7 @@ APPLICATION: Fields = {
     "password": Field("block", refused="add an ApplicationPassword instead"),
     "preventDuplicateNames": Field("boolean", default=False),
     "privacyStatementUrl": Field(),
-    "publicClient": Field("block", nested={"redirectUris": _REDIRECT_URIS}),
+    "publicClient": Field("block", nested={"redirectUris": _NATIVE_REDIRECT_URIS}),
     "requiredResourceAccesses": Field(
         "blocks",
         nested={
@@ -125,7 +154,7 @@ APPLICATION: Fields = {
                 nested={"accessTokenIssuanceEnabled": Field("boolean"), "idTokenIssuanceEnabled": Field("boolean")},
             ),
             "logoutUrl": Field(),
-            "redirectUris": _REDIRECT_URIS,
+            "redirectUris": _WEB_REDIRECT_URIS,
         },
     ),
     "appRoleIds": output("map"),

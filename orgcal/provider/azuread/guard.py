@@ -10,14 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
-from requests.adapters import HTTPAdapter
 
-from orgcal.entra.session import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from orgcal.entra.session import RedactingAdapter
 from orgcal.provider.azuread.loopback import require_loopback
 
 
-class Guard(HTTPAdapter):
-    """Sends requests to loopback addresses, straight and with a timeout, and refuses all others.
+class Guard(RedactingAdapter):
+    """Sends requests to loopback addresses, straight, and refuses all others.
 
     Args:
         pool_size: connections kept open to one host.
@@ -42,7 +41,7 @@ class Guard(HTTPAdapter):
                 require_loopback(entry, named_by=f"this machine's name service for {host!r}")
             self._known.add(host)
         options["proxies"] = {}  # a proxy would be another machine
-        return super().send(request, stream=stream, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)
+        return super().send(request, stream=stream, timeout=timeout, **options)
 
 
 def guarded_session(pool_size: int = 1) -> Session:
