@@ -3,9 +3,12 @@
 `microsoft-admin` sends the administrator to the consent page, then asks for tokens with the
 integration's id, secret and scopes. Entra ID grants application permissions to the scope `.default`
 only, so `token_scopes` are what Nango keeps as scopes; the connector's own scopes are declared on the
-application. Sources: https://nango.dev/docs/reference/api/integration/create and the service's validation
-of request bodies, which is strict: an unknown field is refused, and id, secret and scopes are always
-assigned together.
+application.
+
+Nango refuses an integration of this provider without credentials, so the first push of a credential makes
+the whole integration in one request; the callback URL, which the application needs before it has a
+credential, is the same for all integrations of an environment. `docs/parity.md` names the rules of Nango's
+server and where its sources (commit 2f4c0af) have them.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from orgcal.entra.credentials import fields_of
-from orgcal.errors import PlatformError
+from orgcal.errors import PlatformError, Unreachable
 from orgcal.fields import setting
 from orgcal.patience import Clock
 from orgcal.platforms.model import (
@@ -41,6 +44,10 @@ from orgcal.platforms.settings import (
 
 PROVIDER = "microsoft-admin"
 MAX_CLIENT_ID = 255
+PAGE_SIZE = 1000
+"""Connections asked for at once; Nango takes at most 2000 (controllers/connection/getConnections.ts:20)."""
+MAX_TAG = 255
+"""Characters of a tag's value (packages/shared/lib/services/tags/schema.ts:5)."""
 
 
 class NangoSettings(KeyedSettings):
@@ -53,14 +60,15 @@ class NangoSettings(KeyedSettings):
         credential_kinds=frozenset({"secret"}),
         connections="own flow",
         tokens=True,
+        created_with="credential",
     )
     kind: Literal["nango"] = kind_setting("nango", "An integration of Nango with its provider `microsoft-admin`.")
     base_url: Address = address_setting("https://api.nango.dev")
     key_file_variable: str = key_file_setting("NANGO_API_KEY_FILE")
     callback_url: str = callback_setting("", about="Nango's callback, if it is not `base_url` with `/oauth/callback`.")
-    token_scopes: tuple[Annotated[str, Field(pattern="^[^,]+$")], ...] = setting(
+    token_scopes: tuple[Annotated[str, Field(pattern="^[0-9a-zA-Z:/_.*-]+$")], ...] = setting(
         ("https://graph.microsoft.com/.default",),
-        expected="scopes without commas, by which Nango separates them",
+        expected="scopes of letters, digits and :/_.*- only, as Nango takes them",
         example='["https://graph.microsoft.com/.default"]',
         about="What Nango keeps as scopes; Entra ID gives application permissions for the scope `.default` only.",
     )
@@ -87,13 +95,12 @@ class NangoPlatform(Platform):
         self.place = settings.base_url
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
-        answer = self._client.call("GET", _integration(key))
-        return None if answer is None else self._entry(key, answer["data"])
+        data = self._read(key)
+        return None if data is None else self._entry(key, data)
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        body = {"unique_key": declared.key, "provider": PROVIDER, "display_name": declared.display_name}
-        answer = self._client.call("POST", "/integrations", body, absent=frozenset())
-        return self._entry(declared.key, answer["data"])
+        """Return what the integration will be; the first push makes it."""
+        return ConnectorEntry(declared.key, self._callback_url(), display_name=declared.display_name)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:  # noqa: ARG002
         body = {"display_name": declared.display_name}
@@ -113,32 +120,26 @@ class NangoPlatform(Platform):
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
         if not 1 <= len(credential.client_id) <= MAX_CLIENT_ID:
             raise PlatformError(f"Nango takes client ids of 1 to {MAX_CLIENT_ID} characters", where=self.place)
-        body = {
-            "credentials": {
-                "type": "OAUTH2",
-                "client_id": credential.client_id,
-                **fields_of(credential.credential),
-                "scopes": ",".join(self._settings.token_scopes),
-            }
+        credentials = {
+            "type": "OAUTH2",
+            "client_id": credential.client_id,
+            **fields_of(credential.credential),
+            "scopes": ",".join(self._settings.token_scopes),
         }
-        answer = self._client.call("PATCH", _integration(key), body)
-        if answer is None:
-            raise PlatformError(f"there is no integration {key!r}", status=404, where=self.place)
-        return StoredCredential(credential.client_id, None, answer["data"].get("updated_at"))
+        data = self._changed(key, credentials) or self._created(key, credential.display_name, credentials)
+        return StoredCredential(credential.client_id, None, data.get("updated_at"))
 
     def read_credentials(self, key: str) -> StoredCredential | None:
-        answer = self._client.call("GET", _integration(key), params={"include": "credentials"})
-        credentials = None if answer is None else answer["data"].get("credentials")
-        if not credentials or not credentials.get("client_id"):
+        data = self._read(key, include="credentials")
+        credentials = None if data is None else data.get("credentials")
+        if data is None or not credentials or not credentials.get("client_id"):
             return None
-        credential = PlatformCredential.from_fields(credentials)
-        scopes = tuple(str(credentials.get("scopes") or "").split(","))
         return StoredCredential(
-            credential.client_id,
+            str(credentials["client_id"]),
             None,
-            answer["data"].get("updated_at"),
-            credential,
-            intact=scopes == self._settings.token_scopes,
+            data.get("updated_at"),
+            PlatformCredential.from_fields(credentials),
+            intact=(credentials.get("scopes") or "") == ",".join(self._settings.token_scopes),
         )
 
     def remove_credentials(self, key: str) -> None:
@@ -154,11 +155,18 @@ class NangoPlatform(Platform):
         )
 
     def consent_link(self, key: str, tenant_id: str, name: str) -> tuple[str, datetime]:
-        """A link into Nango's own flow; it works for half an hour.
+        """A link into Nango's own flow; it works for half an hour and for this organisation only.
 
-        Source: https://nango.dev/docs/reference/api/connect/sessions/create
+        A default of the session wins over what the administrator's browser sends, so nobody can connect
+        another tenant with it (controllers/oauth.controller.ts:200-222). `end_user` is deprecated in favour
+        of `tags` (docs/spec.yaml, ConnectSessionInput).
         """
-        body = {"end_user": {"id": tenant_id, "display_name": name}, "allowed_integrations": [key]}
+        tags = {"tenant_id": tenant_id, "tenant_name": name[:MAX_TAG]}
+        body = {
+            "tags": {tag: text for tag, text in tags.items() if text},
+            "allowed_integrations": [key],
+            "integrations_config_defaults": {key: {"connection_config": {"tenantId": tenant_id}}},
+        }
         answer = (self._client.call("POST", "/connect/sessions", body, absent=frozenset()) or {}).get("data") or {}
         try:
             return str(answer["connect_link"]), datetime.fromisoformat(str(answer["expires_at"]))
@@ -189,22 +197,61 @@ class NangoPlatform(Platform):
         return ids
 
     def _connections(self, key: str) -> list[str]:
-        listed = (self._client.call("GET", "/connections") or {}).get("connections", [])
-        return [str(each["connection_id"]) for each in listed if each.get("provider_config_key") == key]
+        """Ids of all connections of the integration, page by page: one answer holds 10,000 of them at most."""
+        ids: dict[str, None] = {}
+        page = 0
+        while True:
+            params = {"integrationId": key, "limit": str(PAGE_SIZE), "page": str(page)}
+            listed = (self._client.call("GET", "/connections", params=params) or {}).get("connections", [])
+            ids |= {str(each["connection_id"]): None for each in listed if each.get("provider_config_key") == key}
+            if len(listed) < PAGE_SIZE:
+                return list(ids)
+            page += 1
 
     def _connection(self, key: str, connection_id: str, **params: str) -> dict[str, Any]:
         path = f"/connections/{segment(connection_id)}"
         return dict(self._client.call("GET", path, params={"provider_config_key": key, **params}) or {})
 
-    def _entry(self, key: str, data: Mapping[str, Any]) -> ConnectorEntry:
+    def _read(self, key: str, **params: str) -> dict[str, Any] | None:
+        """What Nango shows of the integration, None if there is none; refuses another provider's."""
+        answer = self._client.call("GET", _integration(key), params=params)
+        if answer is None:
+            return None
+        data = dict(answer["data"])
         if data.get("provider") != PROVIDER:
             raise PlatformError(
                 f"the integration {key!r} has the provider {data.get('provider')!r}, not {PROVIDER!r}",
                 where=self.place,
                 repair="choose another key for the connector",
             )
-        callback_url = self._settings.callback_url or f"{self.place}/oauth/callback"
-        return ConnectorEntry(key, callback_url, display_name=str(data.get("display_name") or ""))
+        return data
+
+    def _changed(self, key: str, credentials: Mapping[str, str]) -> dict[str, Any] | None:
+        """The integration with these credentials, None if there is none."""
+        if self._read(key) is None:
+            return None
+        answer = self._client.call("PATCH", _integration(key), {"credentials": credentials})
+        return None if answer is None else dict(answer["data"])
+
+    def _created(self, key: str, display_name: str, credentials: Mapping[str, str]) -> dict[str, Any]:
+        """The new integration; one that is there after a refusal or a lost answer gets the credentials."""
+        body = {"unique_key": key, "provider": PROVIDER, "credentials": credentials}
+        if display_name:
+            body["display_name"] = display_name
+        try:
+            data = dict(self._client.call("POST", "/integrations", body, absent=frozenset())["data"])
+        except (PlatformError, Unreachable):
+            found = self._changed(key, credentials)
+            if found is None:
+                raise
+            data = found
+        return data
+
+    def _callback_url(self) -> str:
+        return self._settings.callback_url or f"{self.place}/oauth/callback"
+
+    def _entry(self, key: str, data: Mapping[str, Any]) -> ConnectorEntry:
+        return ConnectorEntry(key, self._callback_url(), display_name=str(data.get("display_name") or ""))
 
 
 def _integration(key: str) -> str:

@@ -208,4 +208,15 @@ def _message(response: requests.Response) -> str:
     if not isinstance(error, dict):
         return ""
     parts = [str(error[name]) for name in ("code", "type", "message") if isinstance(error.get(name), str)]
-    return shorten(": ".join(parts))
+    return shorten(": ".join([*parts, *_problems(error.get("errors"))]))
+
+
+def _problems(listed: Any) -> list[str]:
+    """Return what a list of problems, each with `message` and perhaps `path`, says, as one text or none."""
+    texts = []
+    for each in listed if isinstance(listed, list) else []:
+        if isinstance(each, dict) and isinstance(each.get("message"), str):
+            path = each.get("path")
+            place = ".".join(map(str, path)) if isinstance(path, list) else ""
+            texts.append(f"{each['message']} ({place})" if place else each["message"])
+    return ["; ".join(texts)] if texts else []
