@@ -244,7 +244,14 @@ class NangoPlatform(Platform):
             found = self._changed(key, credentials)
             if found is None:
                 raise
-            data = found
+            return found
+        kept = data.get("display_name")
+        if display_name and kept != display_name:
+            raise PlatformError(
+                f"the platform did not keep what it accepted for {key!r} (display_name: {kept!r} -> {display_name!r})",
+                where=self.place,
+                repair="pulumi refresh, then pulumi up",
+            )
         return data
 
     def _callback_url(self) -> str:

@@ -12,7 +12,8 @@ import yaml
 
 from orgcal.engine.find import find_engine
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
-from tests.support.platform_apis import API_KEY, NangoApi
+from tests.support.nango_api import NangoApi
+from tests.support.platform_apis import API_KEY
 from tests.support.pulumi_project import UNKNOWN_MARKER, PulumiProject
 from tests.support.strict_server import StrictServer
 
