@@ -131,8 +131,18 @@ class NangoPlatform(Platform):
 
     def read_credentials(self, key: str) -> StoredCredential | None:
         data = self._read(key, include="credentials")
-        credentials = None if data is None else data.get("credentials")
-        if data is None or not credentials or not credentials.get("client_id"):
+        if data is None:
+            return None
+        if (
+            "credentials" not in data
+        ):  # left out without a word (controllers/integrations/uniqueKey/getIntegration.ts:58)
+            raise PlatformError(
+                f"the API key may not read the credentials of the integration {key!r}",
+                where=self.place,
+                repair="give the key the scope environment:integrations:read_credentials",
+            )
+        credentials = data["credentials"]
+        if not credentials or not credentials.get("client_id"):
             return None
         return StoredCredential(
             str(credentials["client_id"]),

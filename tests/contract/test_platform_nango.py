@@ -179,6 +179,16 @@ def test_push_sends_id_secret_and_scopes_together(nango: Nango) -> None:
     assert sent(nango)[-1] == ("PATCH", {"credentials": CREDENTIALS})
 
 
+def test_key_that_may_not_read_credentials_is_named(nango: Nango) -> None:
+    """controllers/integrations/uniqueKey/getIntegration.ts:58: they are left out of an answer with 200."""
+    create(nango)
+    data = {name: WHOLE[name] for name in ("unique_key", "provider", "display_name")}
+    nango.server.arm("status", method="GET", reply=Reply(200, {"data": data}))
+    with pytest.raises(PlatformError, match="the API key may not read the credentials") as error:
+        nango.platform.read_credentials("outlook")
+    assert "environment:integrations:read_credentials" in error.value.repair
+
+
 def test_scopes_changed_by_hand_are_drift(nango: Nango) -> None:
     create(nango)
     before = nango.platform.read_credentials("outlook")
