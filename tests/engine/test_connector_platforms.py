@@ -135,6 +135,7 @@ def test_nango_gets_id_secret_and_scopes_and_nothing_in_a_preview(tmp_path: Path
         project = PulumiProject(tmp_path / "project", engine_bin, {"NANGO_API_KEY_FILE": str(key_file)})
         project.program(PROGRAM)
         told = {"platform": {"kind": "nango", "base_url": server.base_url}, "name": "Outlook"}
+        told["name_for_creation"] = "Outlook"
         configure(project, **told, secret=SECRET, generation=1)
         project.preview()
         assert server.seen == []

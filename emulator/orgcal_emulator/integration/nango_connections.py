@@ -7,52 +7,19 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orgcal_emulator.entra.errors import EntraFailure
 from orgcal_emulator.entra.models import TokenService
 from orgcal_emulator.integration.nango_checks import check_session
 from orgcal_emulator.integration.nango_errors import NangoFailure
-
-if TYPE_CHECKING:
-    from orgcal_emulator.integration.nango_models import Integration, Nango
+from orgcal_emulator.integration.nango_models import Nango
+from orgcal_emulator.integration.nango_records import Connection, ConnectSession, Integration
 
 SESSION_TTL_S = 30 * 60
 """services/connectSession.service.ts:24."""
 TOKEN_PREFIX = "nango_connect_session_"  # noqa: S105 - helpers/validation.ts:92
 _REFRESH_AHEAD_S = 15 * 60
-
-
-@dataclass
-class ConnectSession:
-    """What a connect link stands for. `token` is secret.
-
-    Attributes:
-        defaults: integration -> connection config that wins over what a browser sends.
-        states: `state` of a begun OAuth flow -> integration and connection config.
-    """
-
-    token: str
-    expires_at: float
-    allowed: list[str]
-    defaults: dict[str, dict[str, Any]]
-    tags: dict[str, str]
-    states: dict[str, list[Any]] = field(default_factory=dict)
-
-
-@dataclass
-class Connection:
-    """An organisation that is connected. `credentials` is secret."""
-
-    connection_id: str
-    provider_config_key: str
-    connection_config: dict[str, Any]
-    tags: dict[str, str]
-    credentials: dict[str, Any]
-    expires_at: float
-    created_at: float
-    updated_at: float
 
 
 class Connecting:

@@ -6,13 +6,13 @@ public sources, commit 2f4c0af, below packages/server/lib unless they say otherw
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from orgcal_emulator.clock import Clock
 from orgcal_emulator.integration.nango_checks import KEY, OPTIONAL, check_integration
-from orgcal_emulator.integration.nango_connections import Connection, ConnectSession
 from orgcal_emulator.integration.nango_errors import NangoFailure, invalid_body, invalid_param, unknown_integration
+from orgcal_emulator.integration.nango_records import Connection, ConnectSession, Integration
 from orgcal_emulator.store import Database, Table
 
 PROVIDERS: dict[str, tuple[str, str]] = {
@@ -25,21 +25,6 @@ PROVIDERS: dict[str, tuple[str, str]] = {
 
 _CREDENTIALS_REQUIRED = {"OAUTH1", "OAUTH2", "APP", "CUSTOM"}
 """services/integration.service.ts:120, checked at :258."""
-
-
-@dataclass
-class Integration:
-    """An integration. `credentials` is secret."""
-
-    unique_key: str
-    provider: str
-    display_name: str
-    forward_webhooks: bool
-    created_at: float
-    updated_at: float
-    credentials: dict[str, Any] | None = None
-    integration_config: dict[str, Any] | None = None
-    custom: dict[str, Any] | None = None
 
 
 class Nango:

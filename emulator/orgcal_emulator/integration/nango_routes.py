@@ -27,9 +27,10 @@ from orgcal_emulator.integration.nango_checks import (
     truth,
     whole_number,
 )
-from orgcal_emulator.integration.nango_connections import Connecting, Connection
+from orgcal_emulator.integration.nango_connections import Connecting
 from orgcal_emulator.integration.nango_errors import NangoFailure, invalid_param, invalid_query
-from orgcal_emulator.integration.nango_models import Integration, Nango
+from orgcal_emulator.integration.nango_models import Nango
+from orgcal_emulator.integration.nango_records import Connection, Integration
 from orgcal_emulator.pages import PAGE_HEADERS, render
 
 PREFIX = "/platform/nango"
