@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from itertools import count
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
@@ -48,6 +49,8 @@ PAGE_SIZE = 1000
 """Connections asked for at once; Nango takes at most 2000 (controllers/connection/getConnections.ts:20)."""
 MAX_TAG = 255
 """Characters of a tag's value (packages/shared/lib/services/tags/schema.ts:5)."""
+
+_Part = TypeVar("_Part", dict[str, Any], list[dict[str, Any]])
 
 
 class NangoSettings(KeyedSettings):
@@ -105,7 +108,7 @@ class NangoPlatform(Platform):
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:  # noqa: ARG002
         body = {"display_name": declared.display_name}
         answer = self._client.call("PATCH", _integration(declared.key), body, absent=frozenset())
-        return self._entry(declared.key, answer["data"])
+        return self._entry(declared.key, self._part(answer, "data", dict))
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
         connected = [] if connected_too else self._connections(key)
@@ -133,9 +136,8 @@ class NangoPlatform(Platform):
         data = self._read(key, include="credentials")
         if data is None:
             return None
-        if (
-            "credentials" not in data
-        ):  # left out without a word (controllers/integrations/uniqueKey/getIntegration.ts:58)
+        # A key without the scope gets an answer without them (controllers/integrations/uniqueKey/getIntegration.ts:58).
+        if "credentials" not in data:
             raise PlatformError(
                 f"the API key may not read the credentials of the integration {key!r}",
                 where=self.place,
@@ -177,7 +179,7 @@ class NangoPlatform(Platform):
             "allowed_integrations": [key],
             "integrations_config_defaults": {key: {"connection_config": {"tenantId": tenant_id}}},
         }
-        answer = (self._client.call("POST", "/connect/sessions", body, absent=frozenset()) or {}).get("data") or {}
+        answer = self._part(self._client.call("POST", "/connect/sessions", body, absent=frozenset()), "data", dict)
         try:
             return str(answer["connect_link"]), datetime.fromisoformat(str(answer["expires_at"]))
         except (KeyError, ValueError):
@@ -192,7 +194,7 @@ class NangoPlatform(Platform):
         if connection_id is None:
             raise PlatformError(f"the organisation {tenant_id} is not connected to {key!r}", where=self.place)
         answer = self._connection(key, connection_id, force_refresh="true")
-        token = answer.get("credentials", {}).get("access_token")
+        token = (answer.get("credentials") or {}).get("access_token")
         if not token:
             raise PlatformError(f"Nango shows no token of the connection {connection_id!r}", where=self.place)
         return str(token)
@@ -208,15 +210,16 @@ class NangoPlatform(Platform):
 
     def _connections(self, key: str) -> list[str]:
         """Ids of all connections of the integration, page by page: one answer holds 10,000 of them at most."""
-        ids: dict[str, None] = {}
-        page = 0
-        while True:
+        seen: dict[tuple[Any, Any], None] = {}
+        for page in count():
             params = {"integrationId": key, "limit": str(PAGE_SIZE), "page": str(page)}
-            listed = (self._client.call("GET", "/connections", params=params) or {}).get("connections", [])
-            ids |= {str(each["connection_id"]): None for each in listed if each.get("provider_config_key") == key}
-            if len(listed) < PAGE_SIZE:
-                return list(ids)
-            page += 1
+            answer = self._client.call("GET", "/connections", params=params, absent=frozenset())
+            listed = self._part(answer, "connections", list)
+            before = len(seen)
+            seen |= {(each["provider_config_key"], each["connection_id"]): None for each in listed}
+            if len(listed) < PAGE_SIZE or len(seen) == before:  # the latter where a server knows no pages
+                break
+        return [str(connection_id) for used_by, connection_id in seen if used_by == key]
 
     def _connection(self, key: str, connection_id: str, **params: str) -> dict[str, Any]:
         path = f"/connections/{segment(connection_id)}"
@@ -227,7 +230,7 @@ class NangoPlatform(Platform):
         answer = self._client.call("GET", _integration(key), params=params)
         if answer is None:
             return None
-        data = dict(answer["data"])
+        data = self._part(answer, "data", dict)
         if data.get("provider") != PROVIDER:
             raise PlatformError(
                 f"the integration {key!r} has the provider {data.get('provider')!r}, not {PROVIDER!r}",
@@ -241,7 +244,7 @@ class NangoPlatform(Platform):
         if self._read(key) is None:
             return None
         answer = self._client.call("PATCH", _integration(key), {"credentials": credentials})
-        return None if answer is None else dict(answer["data"])
+        return None if answer is None else self._part(answer, "data", dict)
 
     def _created(self, key: str, display_name: str, credentials: Mapping[str, str]) -> dict[str, Any]:
         """The new integration; one that is there after a refusal or a lost answer gets the credentials."""
@@ -249,7 +252,7 @@ class NangoPlatform(Platform):
         if display_name:
             body["display_name"] = display_name
         try:
-            data = dict(self._client.call("POST", "/integrations", body, absent=frozenset())["data"])
+            data = self._part(self._client.call("POST", "/integrations", body, absent=frozenset()), "data", dict)
         except (PlatformError, Unreachable):
             found = self._changed(key, credentials)
             if found is None:
@@ -263,6 +266,15 @@ class NangoPlatform(Platform):
                 repair="pulumi refresh, then pulumi up",
             )
         return data
+
+    def _part(self, answer: Any, name: str, kind: type[_Part]) -> _Part:
+        """The part of an answer that Nango always has; what has none is not Nango's, or not one that we know."""
+        part = answer.get(name) if isinstance(answer, dict) else None
+        if not isinstance(part, kind):
+            raise PlatformError(
+                f"Nango answered without {name!r}", where=self.place, repair="check that `base_url` is that of its API"
+            )
+        return part
 
     def _callback_url(self) -> str:
         return self._settings.callback_url or f"{self.place}/oauth/callback"

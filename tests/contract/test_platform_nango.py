@@ -240,6 +240,37 @@ def test_guard_counts_all_connections_of_this_integration(nango: Nango, count: i
     assert all(query["integrationId"] == "outlook" for query in queries)
 
 
+@pytest.mark.parametrize("body", [{}, {"connections": None}, {"error": {"code": "x"}}, [], None])
+def test_guard_refuses_where_connections_cannot_be_counted(nango: Nango, body: object) -> None:
+    """controllers/connection/getConnections.ts:49: every answer has the list."""
+    create(nango)
+    connect(nango, TENANT, "token-1")
+    nango.server.arm("status", method="GET", reply=Reply(200, body))
+    with pytest.raises(PlatformError, match="Nango answered without 'connections'"):
+        nango.platform.delete_connector("outlook")
+    nango.server.arm("status", method="GET", reply=Reply(404, {"error": {"code": "not_found"}}))
+    with pytest.raises(PlatformError, match="answered 404: not_found"):
+        nango.platform.delete_connector("outlook")
+    assert "outlook" in nango.api.integrations
+
+
+def test_guard_ends_where_a_server_knows_no_pages(nango: Nango) -> None:
+    create(nango)
+    listed = [{"connection_id": f"c-{number}", "provider_config_key": "outlook"} for number in range(1000)]
+    for _ in range(2):
+        nango.server.arm("status", method="GET", reply=Reply(200, {"connections": listed}))
+    with pytest.raises(PlatformError, match="1000 connections use"):
+        nango.platform.delete_connector("outlook")
+
+
+@pytest.mark.parametrize("body", [{}, {"data": None}, [1], {"data": []}])
+def test_answer_of_something_else_is_one_sentence(nango: Nango, body: object) -> None:
+    nango.server.arm("status", method="GET", reply=Reply(200, body))
+    with pytest.raises(PlatformError, match="Nango answered without 'data'") as error:
+        ensure_connector(nango.platform, DECLARED)
+    assert "base_url" in error.value.repair
+
+
 def test_guard_sees_no_connections_of_other_integrations(nango: Nango) -> None:
     create(nango)
     nango.api.connections.append({"connection_id": "c", "provider_config_key": "other"})
