@@ -16,7 +16,9 @@ import pulumi_azuread as azuread
 
 from orgcal.durations import NEVER, parse_moment
 from orgcal.entra.home.applications import certificate_subject, credential_name
+from orgcal.platforms import capabilities_of
 from orgcal.settings import Settings
+from orgcal.settings.platform_rules import declared_connector
 from provisioning.application import EntraApplication
 from provisioning.byo_certificate import read_certificate
 from provisioning.connector import CertificateKey, Connector, ConnectorCredentials, CredentialLedger
@@ -170,11 +172,19 @@ def push(
             **credentials.active.pushed,
             platform=settings.platform(other),
             scopes=list(settings.connector.scopes),
+            display_name=_name_for_creation(settings, other),
             generation=settings.credential.active,
             opts=pulumi.ResourceOptions(protect=settings.protected),
         )
         for other, entry in connector.items()
     ]
+
+
+def _name_for_creation(settings: Settings, other: str) -> str | None:
+    """The entry's name where the platform makes the entry with the credential; other kinds have no use for it."""
+    if capabilities_of(settings.platform(other)).created_with == "settings":
+        return None
+    return declared_connector(settings.connector, other).display_name
 
 
 def differing_end_dates(recorded: Mapping[str, str], issued: Mapping[str, str]) -> list[str]:

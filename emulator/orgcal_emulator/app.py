@@ -52,7 +52,7 @@ class EmulatorApp:
         routes = [
             *ControlRoutes(cloud).routes(),
             *PlatformRoutes(cloud.platform, cloud.tokens, cloud.directory, cloud.own.platform_api_key).routes(),
-            *NangoRoutes(cloud.nango, cloud.own.platform_api_key).routes(),
+            *NangoRoutes(cloud.nango, cloud.tokens, cloud.own.platform_api_key).routes(),
             *ConsentRoutes(cloud.directory, cloud.users, cloud.clock, cloud.addresses).routes(),
             *entra.routes(),
         ]

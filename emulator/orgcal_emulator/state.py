@@ -246,13 +246,13 @@ class EmulatedCloud:
         self.database.commit()
 
     def _tables(self) -> list[Table[Any]]:
-        return [*self.directory.tables(), self.platform.connectors, self.nango.integrations]
+        return [*self.directory.tables(), self.platform.connectors, *self.nango.tables()]
 
     def _clear(self) -> None:
         self.database.clear()
         self.directory.clear()
         self.platform.clear()
-        self.nango.integrations.clear()
+        self.nango.clear()
         self.users.clear()
         self.callers.forget()
         self.issuer_keys.clear()

@@ -204,6 +204,8 @@ REST_PATHS = st.sampled_from(
      "/contoso.example/adminconsent",
      "/metadata/endpoints", "/contoso.example/v2.0/.well-known/openid-configuration", "/platform/local/connectors",
      "/platform/local/connectors/x/credentials", "/platform/nango/integrations", "/platform/nango/integrations/x",
+     "/platform/nango/connections", "/platform/nango/connections/x", "/platform/nango/connect/sessions",
+     "/platform/nango/connect", "/platform/nango/oauth/callback",
      "/_emulator/clock", "/_emulator/faults", "/_emulator/import", "/_emulator/limits", "/_emulator/lag", "/",
      "//", "/x"]
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The integration platforms: `local`, and Nango's integrations API."""
+"""The integration platform `local`."""
 
 from __future__ import annotations
 
@@ -31,11 +31,6 @@ def caller(emulator: RunningEmulator, name: str) -> Call:
 @pytest.fixture
 def local(emulator: RunningEmulator) -> Call:
     return caller(emulator, "platform")
-
-
-@pytest.fixture
-def nango(emulator: RunningEmulator) -> Call:
-    return caller(emulator, "nango")
 
 
 # local ---------------------------------------------------------------------------------------------------------------
@@ -142,64 +137,6 @@ def test_callback_page_thanks_or_says_that_nothing_was_granted(emulator: Running
     assert "Thank you" in thanks.text
     assert "not connected" in declined.text
     assert "<script>" not in declined.text
-
-
-# Nango ---------------------------------------------------------------------------------------------------------------
-
-CREDENTIALS = {"type": "OAUTH2", "client_id": "id", "client_secret": "s3cr3t", "scopes": "a,b"}
-NEW = {"unique_key": "outlook", "provider": "microsoft-admin", "credentials": CREDENTIALS}
-
-
-def test_integration_is_created_read_with_credentials_changed_and_deleted(nango: Call) -> None:
-    made = nango("POST", "/integrations", NEW)
-    assert made.status_code == 200
-    assert set(made.json()["data"]) == {
-        "unique_key", "display_name", "provider", "logo", "created_at", "updated_at", "forward_webhooks",
-    }  # fmt: skip
-    assert "s3cr3t" not in nango("GET", "/integrations/outlook").text
-    shown = nango("GET", "/integrations/outlook?include=credentials").json()["data"]["credentials"]
-    assert shown == {**CREDENTIALS, "webhook_secret": None}
-    new = {**CREDENTIALS, "client_secret": "n3w"}
-    assert nango("PATCH", "/integrations/outlook", {"credentials": new}).status_code == 200
-    shown = nango("GET", "/integrations/outlook?include=credentials").json()["data"]["credentials"]
-    assert shown["client_secret"] == "n3w"
-    assert [each["unique_key"] for each in nango("GET", "/integrations").json()["data"]] == ["outlook"]
-    assert nango("DELETE", "/integrations/outlook").json() == {"success": True}
-    missing = nango("GET", "/integrations/outlook")
-    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"unknown": 1},
-        {"provider": "nothing"},
-        {"unique_key": "with space"},
-        {"unique_key": "taken"},
-        {"credentials": {**CREDENTIALS, "type": "OAUTH2_CC"}},
-        {"credentials": {**CREDENTIALS, "type": "OAUTH1"}},
-        {"credentials": {**CREDENTIALS, "scopes": "a, b"}},
-        {"credentials": {**CREDENTIALS, "scopes": None}},
-        {"credentials": {**CREDENTIALS, "extra": "x"}},
-        {"credentials": {"type": "OAUTH2", "client_id": "x"}},
-        {"display_name": ""},
-        {"forward_webhooks": "yes"},
-    ],
-)
-def test_wrong_integration_answers_400_as_nango_does(nango: Call, change: dict[str, Any]) -> None:
-    nango("POST", "/integrations", {**NEW, "unique_key": "taken"})
-    answer = nango("POST", "/integrations", {**NEW, **change})
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "invalid_body"
-
-
-def test_provider_is_not_a_field_of_a_change(nango: Call) -> None:
-    nango("POST", "/integrations", NEW)
-    assert nango("PATCH", "/integrations/outlook", {"provider": "microsoft"}).status_code == 400
-
-
-def test_nango_needs_its_key(nango: Call) -> None:
-    assert nango("GET", "/integrations", Authorization="Bearer x").json()["error"]["code"] == "unknown_user_account"
 
 
 def test_graph_permissions_are_those_the_graph_principal_publishes(operator: Any) -> None:

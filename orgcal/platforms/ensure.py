@@ -25,11 +25,13 @@ class Ensured:
     """An entry that is now as declared.
 
     Attributes:
+        outcome: `deferred` where there is none and the platform makes it with the first credential
+            (`Capabilities.created_with`).
         differences: what an entry that existed had otherwise, a line each.
     """
 
     entry: ConnectorEntry
-    outcome: Literal["created", "adopted", "changed"]
+    outcome: Literal["created", "adopted", "changed", "deferred"]
     differences: tuple[str, ...] = ()
 
 
@@ -44,6 +46,8 @@ def ensure_connector(platform: Platform, declared: ConnectorSettings) -> Ensured
         Unreachable: no answer, and no entry either.
     """
     entry = platform.read_connector(declared.key)
+    if entry is None and platform.capabilities.created_with == "credential":
+        return Ensured(platform.create_connector(declared), "deferred")
     if entry is None:
         try:
             created = platform.create_connector(declared)

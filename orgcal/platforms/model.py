@@ -49,6 +49,7 @@ class Capabilities:
         limits: longest accepted texts, in characters.
         emulated: whether it is part of the emulator, and so of no other cloud.
         keyed: whether connectors with different keys have different entries and credentials here.
+        created_with: whether the entry is made from its `settings`, or only together with its first `credential`.
     """
 
     callback: Literal["created", "fixed", "configured"]
@@ -60,6 +61,7 @@ class Capabilities:
     limits: dict[CatalogField, int] = field(default_factory=dict)
     emulated: bool = False
     keyed: bool = True
+    created_with: Literal["settings", "credential"] = "settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,14 @@ class PlatformCredential:
     Attributes:
         generation: number of the credential (`orgcal:credential.active`).
         scopes: the connector's scopes, which some platforms keep beside the secret.
+        display_name: the entry's name, for a platform that makes the entry with its first credential.
     """
 
     client_id: str
     generation: int
     credential: StorableCredential
     scopes: tuple[str, ...] = ()
+    display_name: str = ""
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> PlatformCredential:
@@ -132,7 +136,7 @@ class PlatformCredential:
         )
 
     def fields(self) -> dict[str, Any]:
-        """Everything but the scopes as flat fields; only those that the credential's kind has."""
+        """Everything but scopes and name as flat fields; only those that the credential's kind has."""
         return {"client_id": self.client_id, "generation": self.generation, **fields_of(self.credential)}
 
     def secrets(self) -> tuple[str, ...]:
@@ -189,7 +193,10 @@ class Platform(Protocol):
         """The entry, or None if there is none."""
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
-        """Make the entry; use `ensure_connector`, which also adopts one that exists."""
+        """Make the entry; use `ensure_connector`, which also adopts one that exists.
+
+        A platform whose entry is created with the credential writes nothing and returns what it will be.
+        """
         return self.update_connector(declared, CATALOG)
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
@@ -204,7 +211,10 @@ class Platform(Protocol):
         """
 
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
-        """Store the credential, replacing any other; repeating it does no harm."""
+        """Store the credential, replacing any other; repeating it does no harm.
+
+        A platform whose entry is created with the credential makes the entry too where there is none.
+        """
 
     def read_credentials(self, key: str) -> StoredCredential | None:
         """What the platform tells about its credential, or None if it has none."""

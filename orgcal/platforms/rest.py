@@ -252,4 +252,16 @@ def _message(content: bytes) -> str:
     if not isinstance(error, dict):
         return ""
     parts = [error[name] for name in ("code", "type", "message") if error.get(name)]
-    return shorten(": ".join(part if isinstance(part, str) else json.dumps(part) for part in parts))
+    texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
+    return shorten(": ".join([*texts, *_problems(error.get("errors"))]))
+
+
+def _problems(listed: Any) -> list[str]:
+    """Return what a list of problems, each with `message` and perhaps `path`, says, as one text or none."""
+    texts = []
+    for each in listed if isinstance(listed, list) else []:
+        if isinstance(each, dict) and isinstance(each.get("message"), str):
+            path = each.get("path")
+            place = ".".join(map(str, path)) if isinstance(path, list) else ""
+            texts.append(f"{each['message']} ({place})" if place else each["message"])
+    return ["; ".join(texts)] if texts else []

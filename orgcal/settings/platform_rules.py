@@ -75,8 +75,17 @@ def unsuitable(
     where = f" ({key})" if further else ""
     refused = platforms.catalog_refusals(able, platforms.kept_part(able, declared) if further else declared)
     problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
-    refusal = platforms.kind_refusal(able, credential_kind) if credential_kind else ""
+    refusal = _credential_refusal(able, credential_kind)
     return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
+
+
+def _credential_refusal(able: platforms.Capabilities, kind: platforms.CredentialKind | None) -> str:
+    """Why the platform cannot hold a connector with this kind of credential, or an empty text."""
+    if kind:
+        return platforms.kind_refusal(able, kind)
+    if able.created_with == "credential":
+        return f"this platform makes a connector only with a {' or a '.join(sorted(able.credential_kinds))}"
+    return ""
 
 
 def _by_key(platform: Any, further: Mapping[str, Any]) -> dict[str, Any]:

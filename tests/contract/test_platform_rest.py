@@ -15,7 +15,8 @@ from orgcal.errors import ConfigError, PlatformError, Unreachable, UsageError
 from orgcal.platforms import open_platform, place_of
 from orgcal.platforms.rest import RestClient, segment
 from tests.support.fake_time import FakeTime
-from tests.support.platform_apis import API_KEY, NangoApi
+from tests.support.nango_api import NangoApi
+from tests.support.platform_apis import API_KEY
 from tests.support.strict_server import Reply, Request, StrictServer, bundle_of
 
 

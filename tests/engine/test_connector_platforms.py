@@ -12,9 +12,10 @@ import yaml
 
 from orgcal.engine.find import find_engine
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
-from tests.support.platform_apis import API_KEY, NangoApi
+from tests.support.nango_api import NangoApi
+from tests.support.platform_apis import API_KEY
 from tests.support.pulumi_project import UNKNOWN_MARKER, PulumiProject
-from tests.support.strict_server import StrictServer
+from tests.support.strict_server import Reply, StrictServer
 
 SECRET = "hush-hush-client-secret"
 
@@ -23,7 +24,8 @@ settings = json.load(open("settings.json"))
 entry = Connector("entry", platform=settings["platform"], key="outlook", display_name=settings["name"],
     scopes=["Calendars.Read"])
 credentials = ConnectorCredentials("credentials", platform=settings["platform"], connector_key=entry.key,
-    client_id="cid", client_secret=settings["secret"], generation=settings["generation"])
+    client_id="cid", client_secret=settings["secret"], generation=settings["generation"],
+    display_name=settings.get("name_for_creation"))
 pulumi.export("callback", entry.callback_url)
 """
 
@@ -85,6 +87,45 @@ def test_file_is_written_repaired_and_cleaned(tmp_path: Path, engine_bin: Path) 
     assert sorted(project.files_with(SECRET)) == ["settings.json"]
 
 
+def test_nango_run_that_was_stopped_before_the_creation_goes_on_and_an_older_stack_stays(
+    tmp_path: Path, engine_bin: Path
+) -> None:
+    api = NangoApi()
+    key_file = tmp_path / "nango.key"
+    key_file.write_text(API_KEY)
+    key_file.chmod(0o600)
+    with StrictServer(api).running() as server:
+        project = PulumiProject(tmp_path / "project", engine_bin, {"NANGO_API_KEY_FILE": str(key_file)})
+        project.program(PROGRAM)
+        told = {"platform": {"kind": "nango", "base_url": server.base_url}, "secret": SECRET, "generation": 1}
+        configure(project, **told, name="Outlook", name_for_creation="Outlook")
+        server.arm("status", method="POST", reply=Reply(400, {"error": {"code": "server_error"}}))
+        assert project.up("--skip-preview", code=None).code != 0
+        assert set(project.state()) >= {"entry"}
+        assert api.integrations == {}
+        project.run("refresh", "--yes")
+
+        configure(project, **told, name="Calendar", name_for_creation="Calendar")
+        project.up("--skip-preview")
+        assert api.integrations["outlook"]["display_name"] == "Calendar"
+        assert api.integrations["outlook"]["credentials"]["client_secret"] == SECRET
+
+        configure(project, **told, name="Calendar")  # as the program of an older version told it
+        project.up("--skip-preview", "--expect-no-changes")
+        configure(project, **told, name="Calendar", name_for_creation="Calendar")
+        project.up("--skip-preview", "--expect-no-changes")
+        configure(project, **told, name="Renamed", name_for_creation="Renamed")
+        assert ops(project.preview()) == {"entry": "update"}
+        project.up("--skip-preview")
+        assert api.integrations["outlook"]["display_name"] == "Renamed"
+
+        api.integrations.clear()  # by hand
+        project.run("refresh", "--yes")
+        project.up("--skip-preview")
+        assert api.integrations["outlook"]["display_name"] == "Renamed"
+        assert [request.method for request in server.seen].count("POST") == 3
+
+
 def test_nango_gets_id_secret_and_scopes_and_nothing_in_a_preview(tmp_path: Path, engine_bin: Path) -> None:
     api = NangoApi()
     key_file = tmp_path / "nango.key"
@@ -94,6 +135,7 @@ def test_nango_gets_id_secret_and_scopes_and_nothing_in_a_preview(tmp_path: Path
         project = PulumiProject(tmp_path / "project", engine_bin, {"NANGO_API_KEY_FILE": str(key_file)})
         project.program(PROGRAM)
         told = {"platform": {"kind": "nango", "base_url": server.base_url}, "name": "Outlook"}
+        told["name_for_creation"] = "Outlook"
         configure(project, **told, secret=SECRET, generation=1)
         project.preview()
         assert server.seen == []
@@ -101,6 +143,7 @@ def test_nango_gets_id_secret_and_scopes_and_nothing_in_a_preview(tmp_path: Path
         assert project.outputs()["callback"] == f"{server.base_url}/oauth/callback"
         held = api.integrations["outlook"]["credentials"]
         assert held["client_secret"] == SECRET
+        assert [request.method for request in server.seen].count("POST") == 1, "one request makes it whole"
         project.up("--skip-preview", "--expect-no-changes")
 
         server.arm("lost", method="PATCH")

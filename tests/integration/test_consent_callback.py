@@ -24,15 +24,17 @@ from starlette.routing import Mount, Route
 from orgcal.consent import ConsentOutcome, ConsentService
 from orgcal.consent.server import HEADERS, config_of, make_app, serve_here, serving
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import UsageError
-from orgcal.platforms import ConnectorSettings, ensure_connector, open_platform
+from orgcal.platforms import PlatformCredential, open_platform, push_credentials
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer, heading
 from tests.support.asgi import Answered, call
 from tests.support.deployed_connector import CONTOSO, FABRIKAM, deploy
-from tests.support.platform_apis import API_KEY, NangoApi
+from tests.support.nango_api import NangoApi
+from tests.support.platform_apis import API_KEY
 from tests.support.postgresql import PASSWORD, PostgresqlServer, running_postgresql
 from tests.support.strict_server import StrictServer
 
@@ -383,7 +385,8 @@ def test_link_of_a_platform_with_a_flow_of_its_own_leads_into_that(
     with StrictServer(api).running() as nango:
         platform = {"kind": "nango", "base_url": nango.base_url}
         environ = {**emulator_environ, "NANGO_API_KEY_FILE": str(key_file)}
-        ensure_connector(open_platform(platform, environ), ConnectorSettings(outputs.connector_key, "Outlook"))
+        credential = PlatformCredential(outputs.client_id, 1, ClientSecret("hush"), display_name="Outlook")
+        push_credentials(open_platform(platform, environ), outputs.connector_key, credential)
         # Such a stack needs no callback of ours.
         theirs = outputs.model_copy(update={"platform": platform, "consent_redirect_uri": ""})
         service = ConsentService(registry, theirs, endpoints, environ)

@@ -1,6 +1,6 @@
 """Documented APIs of platforms, strict about what they take, in memory; served by `StrictServer`.
 
-Sources: https://nango.dev/docs/reference/api/integration/create, https://developer.nylas.com/docs/reference/api/,
+Sources: https://developer.nylas.com/docs/reference/api/,
 https://docs.github.com/en/rest/actions/variables, https://docs.github.com/en/rest/actions/secrets
 """
 
@@ -17,8 +17,6 @@ from tests.support.strict_server import Reply, Request
 
 API_KEY = "api-key-for-tests"
 
-_INTEGRATION = {"unique_key", "display_name", "forward_webhooks", "credentials", "integration_config", "custom"}
-
 
 def unexpected(body: Any, known: Set[str], required: Set[str] = frozenset()) -> str:
     """Why a strict validator refuses the body, or an empty text."""
@@ -27,109 +25,6 @@ def unexpected(body: Any, known: Set[str], required: Set[str] = frozenset()) -> 
     if body.keys() - known:
         return f"unrecognized key {sorted(body.keys() - known)[0]}"
     return f"{sorted(required - body.keys())[0]} is required" if required - body.keys() else ""
-
-
-class NangoApi:
-    """`/integrations` and `/connections`; `drops` names fields that are taken and not stored."""
-
-    def __init__(self) -> None:
-        self.integrations: dict[str, dict[str, Any]] = {}
-        self.connections: list[dict[str, Any]] = []
-        self.sessions: list[dict[str, Any]] = []
-        self.drops: set[str] = set()
-        self.edits = 0
-
-    def __call__(self, request: Request) -> Reply:
-        if request.headers.get("authorization") != f"Bearer {API_KEY}":
-            return _nango_error(401, "unknown_account", "unknown key")
-        if request.path == "/integrations" and request.method == "POST":
-            return self._create(request.body)
-        if request.path == "/connect/sessions" and request.method == "POST":
-            return self._session(request.body)
-        if request.path == "/connections" and request.method == "GET" and not request.query:
-            shown = ("connection_id", "provider_config_key")
-            return Reply(200, {"connections": [{name: each[name] for name in shown} for each in self.connections]})
-        if request.path.startswith("/connections/") and request.method == "GET":
-            wanted = (request.path.rsplit("/", 1)[1], request.query.get("provider_config_key"))
-            for each in self.connections:
-                if (each["connection_id"], each["provider_config_key"]) == wanted:
-                    return Reply(200, each)
-            return _nango_error(404, "not_found", "no such connection")
-        match = re.fullmatch(r"/integrations/([^/]+)", request.path)
-        if not match or match[1] not in self.integrations:
-            return _nango_error(404, "not_found", "no such integration")
-        return self._one(match[1], request)
-
-    def _create(self, body: Any) -> Reply:
-        known = {
-            "unique_key",
-            "provider",
-            "display_name",
-            "forward_webhooks",
-            "credentials",
-            "integration_config",
-            "custom",
-        }
-        wrong = unexpected(body, known, {"unique_key", "provider"})
-        if not wrong and body["unique_key"] in self.integrations:
-            wrong = "Unique key already exists"
-        if wrong:
-            return _nango_error(400, "invalid_body", wrong)
-        self.integrations[body["unique_key"]] = {"logo": "", "forward_webhooks": True, **self._stamped(body)}
-        return self._shown(body["unique_key"])
-
-    def _session(self, body: Any) -> Reply:
-        known = {"end_user", "organization", "allowed_integrations", "integrations_config_defaults", "tags"}
-        wrong = unexpected(body, known, {"end_user"}) or unexpected(
-            body["end_user"], {"id", "email", "display_name", "tags"}, {"id"}
-        )
-        if not wrong and not set(body.get("allowed_integrations", ())) <= self.integrations.keys():
-            wrong = "Integration does not exist"
-        if wrong:
-            return _nango_error(400, "invalid_body", wrong)
-        self.sessions.append(body)
-        link = "https://connect.nango.dev/?session_token=nango_connect_session_abc"
-        data = {"token": "nango_connect_session_abc", "expires_at": "2026-11-25T17:30:00.000Z", "connect_link": link}
-        return Reply(201, {"data": data})
-
-    def _one(self, key: str, request: Request) -> Reply:
-        if request.method == "DELETE":
-            del self.integrations[key]
-            self.connections = [each for each in self.connections if each["provider_config_key"] != key]
-            return Reply(200, {"success": True})
-        if request.method == "PATCH":
-            wrong = unexpected(request.body, _INTEGRATION) or self._wrong_credentials(request.body.get("credentials"))
-            if wrong:
-                return _nango_error(400, "invalid_body", wrong)
-            self.integrations[key] |= self._stamped(request.body)
-        return self._shown(key, "credentials" in request.query.get("include", ""))
-
-    def _wrong_credentials(self, given: Any) -> str:
-        if given is None:
-            return ""
-        wrong = unexpected(given, {"type", "client_id", "client_secret", "scopes", "webhook_secret"}, {"type"})
-        if wrong or given["type"] != "OAUTH2":
-            return wrong or "incompatible credentials auth type"
-        if not 1 <= len(given.get("client_id", "")) <= 255 or not given.get("client_secret"):
-            return "client_id or client_secret is missing"
-        scopes = given.get("scopes", "")
-        return "" if isinstance(scopes, str) and " " not in scopes else "scopes must be a comma-separated list"
-
-    def _stamped(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.edits += 1
-        stored = {name: value for name, value in body.items() if name not in self.drops}
-        if "credentials" in stored:
-            given = stored["credentials"]
-            stored["credentials"] = {name: value for name, value in given.items() if name not in self.drops}
-        return {**stored, "updated_at": f"2026-01-01T00:00:{self.edits:02}.000Z"}
-
-    def _shown(self, key: str, credentials: bool = False) -> Reply:
-        held = self.integrations[key]
-        names = ("unique_key", "provider", "display_name", "logo", "forward_webhooks", "updated_at")
-        data = {name: held[name] for name in names if name in held}
-        if credentials:
-            data["credentials"] = held.get("credentials")
-        return Reply(200, {"data": data})
 
 
 class NylasApi:
@@ -288,10 +183,6 @@ class GithubApi:
         return Reply(
             200, {"name": name, "created_at": "2026-01-01T00:00:00Z", "updated_at": self.secrets[name]["updated_at"]}
         )
-
-
-def _nango_error(status: int, code: str, message: str) -> Reply:
-    return Reply(status, {"error": {"code": code, "message": message}})
 
 
 def _nylas_error(status: int, message: str) -> Reply:

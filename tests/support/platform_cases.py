@@ -18,7 +18,8 @@ from orgcal.platforms import Capabilities, capabilities_of, open_platform, testi
 from tests.support.fake_time import FakeTime
 from tests.support.gitlab_api import GitlabApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
-from tests.support.platform_apis import API_KEY, GithubApi, NangoApi, NylasApi, XkitApi
+from tests.support.nango_api import NangoApi
+from tests.support.platform_apis import API_KEY, GithubApi, NylasApi, XkitApi
 from tests.support.strict_server import StrictServer
 
 CALLBACK = "https://app.example.com/oauth/callback"

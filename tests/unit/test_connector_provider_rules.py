@@ -129,6 +129,13 @@ def held(secret: str, salt: str = "00" * 32) -> Properties:
     return {"fingerprint": fingerprint, "fingerprintKey": Secret(salt), "pushedAt": "2026-01-01T00:00:00Z"}
 
 
+@pytest.mark.parametrize("before", [{}, {"displayName": "Old"}])
+def test_credentials_name_for_a_creation_is_no_change_of_what_is_there(before: Properties) -> None:
+    """A stack that an older version deployed has no such name; an entry that exists is renamed by `Connector`."""
+    news = {**PUSH, "displayName": "New"}
+    assert changes(ConnectorCredentials(), {**PUSH, **before}, news, held("s")) == (set(), set())
+
+
 def test_credentials_diff_is_empty_while_the_platform_holds_them() -> None:
     assert changes(ConnectorCredentials(), PUSH, PUSH, held("s")) == (set(), set())
 

@@ -222,6 +222,17 @@ def test_program_further_platforms_get_an_entry_and_the_credential_each(register
     return deployed(settings_with(connector=connector)).apply(look)
 
 
+@program_test
+def test_program_name_goes_with_the_credential_only_where_that_makes_the_entry(registered: Registered) -> Any:
+    def look(_: Any) -> None:
+        (entry, *_others) = registered.by_type["Connector"].values()
+        pushed = registered.by_type["ConnectorCredentials"]
+        assert pushed["c-nango"]["displayName"] == entry["displayName"]
+        assert "displayName" not in pushed["c"]
+
+    return deployed(settings_with(connector={"also_push_to": {"nango": {"kind": "nango"}}})).apply(look)
+
+
 @pytest.mark.parametrize(
     ("further", "credential", "said"),
     [
@@ -337,6 +348,11 @@ def _none_of(registered: Registered, kind: str) -> None:
     [
         ({"kind": "locl"}, {}, "did you mean local?"),
         ({"kind": "nango"}, {"kind": "certificate"}, "orgcal:credential.kind: "),
+        (
+            {"kind": "nango"},
+            {"kind": "federated", "trusts": {"1": {"issuer": "https://issuer.example", "subject": "s"}}},
+            "orgcal:credential.kind: this platform makes a connector only with a secret",
+        ),
     ],
 )
 def test_program_platform_that_cannot_hold_the_connector_is_a_wrong_setting(

@@ -1,52 +1,49 @@
-"""Integrations of Nango: what its public API keeps of one, and how strictly it reads bodies.
+"""Integrations of Nango: what its public API keeps of one.
 
-Sources: https://nango.dev/docs/reference/api/integration/create and the validation that the service's public code
-does; where specification and code differ, the code is followed and docs/parity.md says so.
+Where Nango's specification and its code differ, the code is followed and docs/parity.md says so. Places are of its
+public sources, commit 2f4c0af, below packages/server/lib unless they say otherwise.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from orgcal_emulator.clock import Clock
-from orgcal_emulator.integration.nango_errors import NangoFailure, invalid_body, invalid_query, unknown_integration
+from orgcal_emulator.integration.nango_checks import KEY, OPTIONAL, check_integration
+from orgcal_emulator.integration.nango_errors import NangoFailure, invalid_body, invalid_param, unknown_integration
+from orgcal_emulator.integration.nango_records import Connection, ConnectSession, Integration
 from orgcal_emulator.store import Database, Table
 
 PROVIDERS: dict[str, tuple[str, str]] = {
-    "microsoft-admin": ("OAUTH2", "Microsoft (Admin Consent)"),
+    "microsoft-admin": ("OAUTH2", "Microsoft (Admin)"),
     "microsoft": ("OAUTH2", "Microsoft (Entra ID)"),
     "microsoft-oauth2-cc": ("OAUTH2_CC", "Microsoft (Client Credentials)"),
     "outlook": ("OAUTH2", "Outlook"),
 }
 """Providers that have to do with Microsoft: name -> kind of credentials and display name."""
 
-_KEY = re.compile(r"[a-zA-Z0-9~:._-]{1,255}")
-_SCOPES = re.compile(r"(?:\*|[^\s,]+(?:,[^\s,]+)*)?")
-
-
-@dataclass
-class Integration:
-    """An integration. `credentials` is secret."""
-
-    unique_key: str
-    provider: str
-    display_name: str
-    forward_webhooks: bool
-    created_at: float
-    updated_at: float
-    credentials: dict[str, Any] | None = None
-    integration_config: dict[str, Any] | None = None
-    custom: dict[str, Any] | None = None
+_CREDENTIALS_REQUIRED = {"OAUTH1", "OAUTH2", "APP", "CUSTOM"}
+"""services/integration.service.ts:120, checked at :258."""
 
 
 class Nango:
-    """Every integration."""
+    """Every integration, and what connects organisations to it."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self.integrations: Table[Integration] = Table("nangoIntegration", Integration, database, clock)
+        self.sessions: Table[ConnectSession] = Table("nangoSession", ConnectSession, database, clock)
+        self.connections: Table[Connection] = Table("nangoConnection", Connection, database, clock)
+
+    def tables(self) -> list[Table[Any]]:
+        """Every table."""
+        return [self.integrations, self.sessions, self.connections]
+
+    def clear(self) -> None:
+        """Forget everything in memory."""
+        for table in self.tables():
+            table.clear()
 
     def find(self, unique_key: str) -> Integration:
         """The integration with this key.
@@ -54,27 +51,30 @@ class Nango:
         Raises:
             NangoFailure: 404, or 400 for a key that can be none.
         """
-        if _KEY.fullmatch(unique_key) is None:
-            raise invalid_query("uniqueKey", "must match the pattern of keys")
+        if KEY.fullmatch(unique_key) is None:
+            raise invalid_param("uniqueKey", "must match the pattern of keys")
         integration = self.integrations.get(unique_key)
         if integration is None:
             raise unknown_integration(unique_key)
         return integration
 
     def create(self, body: dict[str, Any]) -> Integration:
-        """A new integration.
+        """A new integration; one of OAuth needs its credentials at once.
 
         Raises:
             NangoFailure: 400; a key that is taken is an invalid body too.
         """
-        _check_fields(body, ("unique_key", "provider"), _OPTIONAL)
+        check_integration(body, ("unique_key", "provider"), OPTIONAL)
         if body["provider"] not in PROVIDERS:
-            raise NangoFailure(400, "invalid_body", "invalid provider", [("invalid_string", "Invalid provider",
-                                                                         ["provider"])])  # fmt: skip
-        if self.integrations.get(body["unique_key"]) is not None:
-            raise invalid_body("unique_key", "Unique key already exists")
-        now = self._clock.now()
+            raise invalid_body(["provider"], "Invalid provider", "invalid_string")
         mode, title = PROVIDERS[body["provider"]]
+        credentials = _stored(body.get("credentials"), mode)
+        if credentials is None and mode in _CREDENTIALS_REQUIRED:
+            raise NangoFailure(400, "invalid_body", "Missing credentials")
+        if self.integrations.get(body["unique_key"]) is not None:
+            raise invalid_body(["uniqueKey"], "Unique key already exists", "invalid_string")
+        _refuse_config(body)
+        now = self.clock.now()
         integration = Integration(
             unique_key=body["unique_key"],
             provider=body["provider"],
@@ -82,95 +82,77 @@ class Nango:
             forward_webhooks=body.get("forward_webhooks", True),
             created_at=now,
             updated_at=now,
-            credentials=_checked_credentials(body.get("credentials"), mode),
-            integration_config=body.get("integration_config"),
+            credentials=credentials,
             custom=body.get("custom"),
         )
         self.integrations.put(integration.unique_key, integration)
         return integration
 
     def change(self, unique_key: str, body: dict[str, Any]) -> Integration:
-        """Change an integration. Credentials are replaced as a whole.
+        """Change an integration. Id, secret and scopes are replaced together, a webhook secret only if given.
 
         Raises:
             NangoFailure: 400 or 404.
         """
+        check_integration(body, (), ("unique_key", *OPTIONAL))
         integration = self.find(unique_key)
-        _check_fields(body, (), ("unique_key", *_OPTIONAL))
+        changes: dict[str, Any] = {name: body[name] for name in ("display_name", "forward_webhooks") if name in body}
+        if "credentials" in body:
+            given = _stored(body["credentials"], PROVIDERS[integration.provider][0]) or {}
+            kept = {"webhook_secret": (integration.credentials or {}).get("webhook_secret")}
+            changes["credentials"] = {**kept, **given}
         new_key = body.get("unique_key", unique_key)
-        if new_key != unique_key and self.integrations.get(new_key) is not None:
-            raise invalid_body("unique_key", "Unique key already exists")
-        changes = {name: body[name] for name in (*_OPTIONAL, "unique_key") if name in body}
-        if "credentials" in changes:
-            changes["credentials"] = _checked_credentials(changes["credentials"], PROVIDERS[integration.provider][0])
-        changed = replace(integration, **changes, updated_at=self._clock.now())
+        if new_key != unique_key:
+            self._refuse_rename(unique_key, new_key)
+        _refuse_config(body)
+        if body.get("custom"):
+            changes["custom"] = {**(integration.custom or {}), **body["custom"]}
+        changed = replace(integration, **changes, unique_key=new_key, updated_at=self.clock.now())
         if new_key != unique_key:
             self.integrations.remove(unique_key)
         self.integrations.put(new_key, changed)
         return changed
 
     def remove(self, unique_key: str) -> None:
-        """Remove an integration.
+        """Remove an integration, and its connections with it (packages/shared/lib/services/config.service.ts:231).
 
         Raises:
-            NangoFailure: 404.
+            NangoFailure: 404, in other words than elsewhere (uniqueKey/deleteIntegration.ts:42).
         """
-        self.find(unique_key)
+        try:
+            self.find(unique_key)
+        except NangoFailure as failure:
+            if failure.status != 404:
+                raise
+            raise NangoFailure(404, "not_found", "Integration does not exist") from None
+        for connection in self.connections_of(unique_key):
+            self.connections.remove(connection.connection_id)
         self.integrations.remove(unique_key)
 
+    def connections_of(self, unique_key: str) -> list[Connection]:
+        """The integration's connections, the newest first."""
+        return [each for each in reversed(self.connections.newest()) if each.provider_config_key == unique_key]
 
-_OPTIONAL = ("display_name", "forward_webhooks", "credentials", "integration_config", "custom")
-
-
-def _check_fields(body: dict[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
-    for name in body:
-        if name not in required and name not in optional:
-            raise NangoFailure(400, "invalid_body", "", [("unrecognized_keys", f'Unrecognized key: "{name}"', [])])
-    for name in required:
-        if not isinstance(body.get(name), str):
-            raise invalid_body(name, "Required")
-    checks = {
-        "unique_key": lambda value: isinstance(value, str) and _KEY.fullmatch(value) is not None,
-        "display_name": lambda value: isinstance(value, str) and 1 <= len(value) <= 255,
-        "forward_webhooks": lambda value: isinstance(value, bool),
-        "credentials": lambda value: isinstance(value, dict),
-        "integration_config": _texts,
-        "custom": _texts,
-    }
-    for name, value in body.items():
-        if name in checks and not checks[name](value):
-            raise invalid_body(name, "Invalid input")
+    def _refuse_rename(self, unique_key: str, new_key: str) -> None:
+        """services/integration.service.ts:409-427."""
+        if self.integrations.get(new_key) is not None:
+            raise NangoFailure(400, "invalid_body", "uniqueKey is already used by another integration")
+        if self.connections_of(unique_key):
+            raise NangoFailure(400, "invalid_body", "Can't rename an integration with active connections")
 
 
-def _texts(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+def _refuse_config(body: dict[str, Any]) -> None:
+    """services/integrationConfig.ts:55-57: none of the providers here has an `integration_config`."""
+    if body.get("integration_config"):
+        raise NangoFailure(400, "invalid_body", "This provider does not accept integration configuration")
 
 
-def _checked_credentials(given: dict[str, Any] | None, mode: str) -> dict[str, Any] | None:
-    """OAuth credentials as Nango takes them: a strict object whose type fits the provider."""
+def _stored(given: dict[str, Any] | None, mode: str) -> dict[str, Any] | None:
+    """Checked credentials as they are kept: their type must be the provider's (services/integration.service.ts:250)."""
     if given is None:
         return None
-    if given.get("type") not in ("OAUTH1", "OAUTH2", "TBA"):
-        raise invalid_body("credentials.type", "Invalid discriminator value")
     if given["type"] != mode:
         raise NangoFailure(400, "invalid_body", "incompatible credentials auth type and provider auth")
-    for name in given:
-        if name not in ("type", "client_id", "client_secret", "scopes", "webhook_secret"):
-            path = ["credentials"]
-            raise NangoFailure(400, "invalid_body", "", [("unrecognized_keys", f'Unrecognized key: "{name}"', path)])
-    if not isinstance(given.get("client_id"), str) or not 1 <= len(given["client_id"]) <= 255:
-        raise invalid_body("credentials.client_id", "Invalid input")
-    if not isinstance(given.get("client_secret"), str) or not given["client_secret"]:
-        raise invalid_body("credentials.client_secret", "Invalid input")
-    scopes = given.get("scopes", "")
-    if not isinstance(scopes, str) or _SCOPES.fullmatch(scopes) is None:
-        raise invalid_body("credentials.scopes", "Invalid scopes: a comma-separated list without spaces")
-    if not isinstance(given.get("webhook_secret", ""), str):
-        raise invalid_body("credentials.webhook_secret", "Invalid input")
-    return {
-        "type": given["type"],
-        "client_id": given["client_id"],
-        "client_secret": given["client_secret"],
-        "scopes": scopes,
-        "webhook_secret": given.get("webhook_secret"),
-    }
+    webhook = {"webhook_secret": given["webhook_secret"] or None} if "webhook_secret" in given else {}
+    texts = {name: given[name] for name in ("type", "client_id", "client_secret")}
+    return {**texts, "scopes": given.get("scopes") or None, **webhook}

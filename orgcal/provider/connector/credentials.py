@@ -57,6 +57,7 @@ class ConnectorCredentials(Resource):
         "privateKeyPem": Prop(secret=True, description="Its private key."),
         "generation": Prop("integer", required=True, description="Which generation of the credential this is."),
         "scopes": Prop("array", description="The connector's scopes, for platforms that keep them beside the secret."),
+        "displayName": Prop(description="The entry's name, for platforms that make the entry with its credential."),
     }
     outputs: ClassVar[Mapping[str, Prop]] = {
         "fingerprint": Prop(volatile=True, description="HMAC of what the platform was last seen to hold."),
@@ -81,6 +82,7 @@ class ConnectorCredentials(Resource):
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
         """Changed inputs, and a secret that the platform does not hold any more."""
         diff = naming.moved(self.compared(old.inputs, news), old.inputs, news)
+        diff = replace(diff, changed=diff.changed - {"displayName"})  # `Connector` renames an entry that exists
         if not has_unknown(news) and old.outputs.get("fingerprint") != _expected(old, news):
             return replace(diff, changed=diff.changed | {_material_in(news)})
         return diff
@@ -147,6 +149,7 @@ def _credential(inputs: Properties) -> PlatformCredential:
         generation=plain["generation"],
         credential=from_fields({field: plain.get(name) for name, field in _MATERIAL.items()}),
         scopes=tuple(plain.get("scopes", ())),
+        display_name=plain.get("displayName", ""),
     )
 
 
