@@ -15,7 +15,7 @@ from pydantic import model_validator
 from orgcal.entra.credentials import FIELDS
 from orgcal.fields import setting
 from orgcal.files import dotenv, json_edit, yaml_edit
-from orgcal.files.json_edit import TextFormat
+from orgcal.files.text_format import TextFormat
 from orgcal.files.whole import edit_whole, read_text, refuse_tracked
 from orgcal.patience import Clock
 from orgcal.platforms import templates
@@ -35,7 +35,7 @@ from orgcal.platforms.settings import CONFIGURED_CALLBACK, PlatformSettings, cal
 
 CREDENTIAL = ("client_id", *FIELDS, "generation")
 FieldName = Literal[CatalogField, "client_id", "client_secret", "certificate_pem", "private_key_pem", "generation"]
-_FORMATS: Mapping[str, TextFormat] = {"yaml": yaml_edit, "json": json_edit, "dotenv": dotenv}
+_FORMATS: Mapping[str, TextFormat] = {"yaml": yaml_edit, "json": json_edit.JSON, "dotenv": dotenv}
 _SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".env": "dotenv"}
 
 
