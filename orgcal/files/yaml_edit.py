@@ -46,7 +46,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 def read(text: str, trail: Sequence[str], *, where: str) -> dict[str, Any]:
     """See `TextFormat.read`."""
     parts = parts_with(text, trail)
-    node: Any = _root(parts.middle, where)
+    node: Any = _root(parts.middle, where, parts.head)
     for key in trail[parts.depth :]:
         pair = _pair(node, key)
         node = pair and pair[1]
@@ -61,7 +61,7 @@ def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Se
             alias, or keys marked by `?`).
     """
     parts = parts_with(text, trail)
-    path, root = list(trail[parts.depth :]), _root(parts.middle, where)
+    path, root = list(trail[parts.depth :]), _root(parts.middle, where, parts.head)
     _refuse_values(root, path, values, where)
     intended = _changed(_shape(root), path, values, removed)
     change = _Change(parts.middle, parts.indent, newline_before(text, len(parts.head)))
@@ -79,33 +79,34 @@ def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Se
     return parts.head + new + parts.tail
 
 
-def _root(text: str, where: str) -> Any:
-    """Return the mapping node of the text's one document, None for an empty one; tags of others are no error."""
+def _root(text: str, where: str, head: str = "") -> Any:
+    """Return the mapping node of the text's one document, None for an empty one; tags of others are no error.
+
+    Args:
+        head: what stands before the text, for the numbers of lines.
+    """
     try:
         documents = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + 1})" if mark is not None else ""
+        place = f" (line {mark.line + line_of(head, len(head))})" if mark is not None else ""
         raise PlatformError(f"this file is not YAML{place}", where=where, repair="repair it by hand") from None
     except RecursionError:
         raise PlatformError("this file is nested too deeply", where=where) from None
     if len(documents) > 1:
-        line = documents[1].start_mark.line + 1 if documents[1] is not None else 1
         raise PlatformError(
-            f"this file holds several YAML documents (the second begins before line {line})",
-            where=where,
-            repair="name a file with one document",
+            f"this file holds {len(documents)} YAML documents", where=where, repair="name a file with one document"
         )
     root = documents[0] if documents else None
     if _is_null(root):
         return None
     if not isinstance(root, yaml.MappingNode):
         raise PlatformError("this file holds no mapping", where=where, repair="move it away, or name another file")
-    _refuse_doubled(text, root, where)
+    _refuse_doubled(root, where, line_of(head, len(head)))
     return root
 
 
-def _refuse_doubled(text: str, root: Any, where: str) -> None:
+def _refuse_doubled(root: Any, where: str, first_line: int) -> None:
     nodes, seen = [root], set()
     while nodes:
         node = nodes.pop()
@@ -121,8 +122,7 @@ def _refuse_doubled(text: str, root: Any, where: str) -> None:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 first = keys.setdefault((key.tag, key.value), key)
                 if first is not key:
-                    lines = [line_of(text, each.start_mark.index) for each in (first, key)]
-                    raise doubled(key.value, lines, where)
+                    raise doubled(key.value, [first_line + each.start_mark.line for each in (first, key)], where)
 
 
 def _refuse_values(root: Any, trail: Sequence[str], values: Mapping[str, Any], where: str) -> None:

@@ -17,18 +17,25 @@ LONG = 128 * 1024
 
 _EOL = r"(?:\r\n|\n|\r)"
 _KEY = r"""(?:[A-Za-z0-9_][A-Za-z0-9_./-]*|"[^"\\\r\n]*"|'[^'\r\n]*')"""
-_VALUE = r"""(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\r\n]|'')*'|[\[{][^\[\]{}"'#\r\n]*[\]}]|[A-Za-z0-9_./+~-](?:[^\s#:]|[ ](?!\#)|:(?=\S)|(?<=\S)\#)*)"""
-_COMMENT = r"(?:[ \t]+\#[^\r\n]*|[ \t]*)"
-_LINES_OF_KEY = rf"""
-    (?: [ ]+[|>][0-9+-]*{_COMMENT}{_EOL} (?: \1[ ]+[^\r\n]*{_EOL} | [ ]*{_EOL} )*+
-      | (?:[ ]+{_VALUE})?{_COMMENT}{_EOL} )"""
-_INNER = rf"""(?: [ \t]*(?:\#[^\r\n]*)?{_EOL}
-    | (INDENT[ ]+)(?:-[ ]+)*+ (?: {_KEY}:{_LINES_OF_KEY} | {_VALUE}{_COMMENT}{_EOL} )
-    | INDENT(?:-[ ]+)++ (?: {_KEY}:(?:[ ]+{_VALUE})?{_COMMENT}{_EOL} | {_VALUE}{_COMMENT}{_EOL} ) )*+"""
-_LEAD = re.compile(rf"(?:[ \t]*(?:\#[^\r\n]*)?{_EOL})*+(?:---[ ]*{_EOL})?(?:[ \t]*(?:\#[^\r\n]*)?{_EOL})*+")
-_FILLER = re.compile(rf"(?:[ \t]*(?:\#[^\r\n]*)?{_EOL})+\Z")
-_UNUSUAL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
-_BARE_KEY = re.compile(rf"[ ]*{_KEY}:{_COMMENT}{_EOL}")
+_QUOTED = r"""(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\r\n]|\'\')*')"""
+_FLOW = r"""[\[{][^\[\]{}"'\#\r\n]*[\]}]"""
+_PLAIN = r"[A-Za-z0-9_./+~-](?:[^\s\#:]|[ ](?!\#)|:(?=\S)|(?<=\S)\#)*"
+_VALUE = rf"(?:{_QUOTED}|{_FLOW}|{_PLAIN})"
+_REST = rf"(?:[ \t]+\#[^\r\n]*|[ \t]*){_EOL}"
+_FILLER = rf"(?:[ \t]*(?:\#[^\r\n]*)?{_EOL})"
+_SECTION = rf"""
+    INDENT(?=(?P<key>{_KEY}):)
+    {_KEY}:(?: [ ]+[|>][0-9+-]*{_REST}(?:INDENT[ ]+[^\r\n]*{_EOL}|[ ]*{_EOL})*+ | (?:[ ]+{_VALUE})?{_REST} )
+    (?: {_FILLER}
+      | (?P<inner>INDENT[ ]+)(?:-[ ]+)*+{_KEY}:[ ]+[|>][0-9+-]*{_REST}(?:(?P=inner)[ ]+[^\r\n]*{_EOL}|[ ]*{_EOL})*+
+      | INDENT(?:[ ]+(?:-[ ]+)*+|(?:-[ ]+)++)(?: {_KEY}:(?:[ ]+{_VALUE})? | {_VALUE} ){_REST}
+    )*+"""
+"""A key with INDENT before it, and all lines below it."""
+_LEAD = re.compile(rf"{_FILLER}*+(?:---[ ]*{_EOL})?{_FILLER}*+")
+_END = re.compile(rf"{_FILLER}+\Z")
+_UNUSUAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_BARE_KEY = re.compile(rf"[ ]*{_KEY}:{_REST}")
+_FIRST_KEY = re.compile(rf"{_FILLER}*+(?P<indent>[ ]+){_KEY}:")
 
 
 class Parts(NamedTuple):
@@ -50,7 +57,7 @@ def parts_with(text: str, trail: Sequence[str]) -> Parts:
     head = BOM if text.startswith(BOM) else ""
     body = text[len(head) :]
     parts = Parts(head, body, "")
-    if len(body) <= LONG or body[-1] not in "\r\n" or _UNUSUAL.search(body.replace("\r", "")):
+    if len(body) <= LONG or body[-1] not in "\r\n" or _UNUSUAL.search(body):
         return parts
     for key in trail:
         narrower = _narrowed(parts, key)
@@ -68,48 +75,33 @@ def parts_with(text: str, trail: Sequence[str]) -> Parts:
 
 def _narrowed(parts: Parts, key: str) -> Parts | None:
     """Return the parts with one key and its lines in the middle; None for a text that is not simple."""
-    pattern = _section(parts.indent)
-    text, found = parts.middle, []
-    lead = _LEAD.match(text)
-    position, names = lead.end() if lead else 0, set()
+    pattern = re.compile(_SECTION.replace("INDENT", f"[ ]{{{len(parts.indent)}}}"), re.VERBOSE)
+    text = parts.middle
+    filler = _END.search(text, len(text) - min(len(text), LONG))
+    start = stop = filler.start() if filler else len(text)
+    position, names = _end_of(_LEAD, text), set()
     while position < len(text):
         section = pattern.match(text, position)
-        if section is None:
-            return None
-        name = section["key"].strip("\"'")
-        if name in names:
+        name = section["key"].strip("\"'") if section else ""
+        if section is None or name in names:  # a doubled key is told by who parses it all
             return None
         names.add(name)
-        if name == key:
-            found = [section.span()]
         position = section.end()
-    filler = _FILLER.search(text, max(0, len(text) - LONG))
-    end = filler.start() if filler else len(text)
-    start, stop = found[0] if found else (end, end)
+        if name == key:
+            start, stop = section.span()
     return parts._replace(head=parts.head + text[:start], middle=text[start:stop], tail=text[stop:] + parts.tail)
-
-
-def _section(indent: str) -> re.Pattern[str]:
-    lines = _INNER.replace("INDENT", indent).replace(r"\1", r"\2")
-    return re.compile(
-        rf"{indent}(?=(?P<key>{_KEY}):)(?:{_KEY}:{_LINES_OF_KEY.replace(chr(92) + '1', indent or '(?:)')}){lines}",
-        re.VERBOSE,
-    )
 
 
 def _opened(parts: Parts) -> Parts | None:
     """Return the parts with the lines below a key in the middle; None if they are no mapping in a block."""
-    line = _BARE_KEY.match(parts.middle)
-    first = (
-        re.compile(rf"(?:[ \t]*(?:#[^\r\n]*)?{_EOL})*+(?P<indent>[ ]+){_KEY}:").match(parts.middle, line.end())
-        if line
-        else None
-    )
-    if line is None or first is None:
+    line = _end_of(_BARE_KEY, parts.middle)
+    first = _FIRST_KEY.match(parts.middle, line)
+    if not line or not first:
         return None
-    return parts._replace(
-        head=parts.head + parts.middle[: line.end()],
-        middle=parts.middle[line.end() :],
-        depth=parts.depth + 1,
-        indent=first["indent"],
-    )
+    head, middle = parts.head + parts.middle[:line], parts.middle[line:]
+    return parts._replace(head=head, middle=middle, depth=parts.depth + 1, indent=first["indent"])
+
+
+def _end_of(pattern: re.Pattern[str], text: str) -> int:
+    match = pattern.match(text)
+    return match.end() if match else 0
