@@ -102,7 +102,8 @@ def _entries(text: str, names: set[str], where: str) -> dict[str, re.Match[str]]
 def _replaced(entry: re.Match[str], value: str, where: str) -> Splice:
     """Replace an entry's value; one that says the same in a form that we would not write stays as it is."""
     rest, start = _rest(entry), entry.start("rest")
-    if _value(entry["rest"]) == value and not _PLAIN.fullmatch(value):
+    as_it_is = rest["value"] == value and (not value or not rest["space"])
+    if _value(entry["rest"]) == value and (as_it_is or not _PLAIN.fullmatch(value)):
         return Splice(start, start, "")
     end = rest.end("value" if rest["tail"].strip() else "tail")  # Docker takes white space at the end for the value's
     return Splice(start, start + end, _written(entry["name"], value, where))

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from json.decoder import scanstring
 from typing import Any, NamedTuple
 
 from orgcal.errors import PlatformError
@@ -177,7 +176,7 @@ class _Edit:
         """Yield the members of the object that begins at `start`."""
         position = _past(_SPACE, self._pure, start + 1)
         while self._pure[position] != "}":
-            key, colon = scanstring(self._pure, position + 1)
+            key, colon = _SKIP.raw_decode(self._pure, position)
             value = _past(_SPACE, self._pure, _past(_SPACE, self._pure, colon) + 1)
             _, end = _SKIP.raw_decode(self._pure, value)
             yield _Member(key, position, value, end)

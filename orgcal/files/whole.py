@@ -9,6 +9,7 @@ import fcntl
 import os
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from orgcal.errors import PlatformError
 
 MAX_BYTES = 16 * 1024 * 1024
 """A file that is edited has at most this size, so that a mistyped path to something else is not read into memory."""
+
+LOCK_WAIT_S = 2.0
+"""So long a file may be locked; a writer of ours has the one locked that it has just put there until it is done."""
 
 
 def private_dir(path: Path) -> Path:
@@ -153,21 +157,28 @@ def _take_attributes(path: Path, descriptor: int) -> None:
 
 
 def _refuse_locked(path: Path) -> None:
-    """Refuse a file that a running program has locked (flock), as it may write back what it has read."""
+    """Refuse a file that a running program keeps locked (flock), as it may write back what it has read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except PermissionError:
         return  # `change` tells it, if it reads the file
+    deadline = time.monotonic() + LOCK_WAIT_S
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise PlatformError(
-            "another program has locked this file",
-            where=str(path),
-            repair="end that program, then run the command again",
-        ) from None
-    except OSError:
-        return  # a file system without locks
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise PlatformError(
+                        "another program keeps this file locked",
+                        where=str(path),
+                        repair="end that program, then run the command again",
+                    ) from None
+                time.sleep(0.01)
+            except OSError:
+                return  # a file system without locks
+            else:
+                return
     finally:
         os.close(descriptor)
 

@@ -18,7 +18,7 @@ LONG = 128 * 1024
 _EOL = r"(?:\r\n|\n|\r)"
 _KEY = r"""(?:[A-Za-z0-9_][A-Za-z0-9_./-]*|"[^"\\\r\n]*"|'[^'\r\n]*')"""
 _QUOTED = r"""(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\r\n]|\'\')*')"""
-_FLOW = r"""[\[{][^\[\]{}"'\#\r\n]*[\]}]"""
+_FLOW = rf"""[\[{{](?:[^\[\]{{}}"'\#\r\n]|(?<=[\[{{,:\s]){_QUOTED})*+[\]}}]"""
 _PLAIN = r"[A-Za-z0-9_./+~-](?:[^\s\#:]|[ ](?!\#)|:(?=\S)|(?<=\S)\#)*"
 _VALUE = rf"(?:{_QUOTED}|{_FLOW}|{_PLAIN})"
 _REST = rf"(?:[ \t]+\#[^\r\n]*|[ \t]*){_EOL}"
@@ -32,7 +32,7 @@ _SECTION = rf"""
     )*+"""
 """A key with INDENT before it, and all lines below it."""
 _LEAD = re.compile(rf"{_FILLER}*+(?:---[ ]*{_EOL})?{_FILLER}*+")
-_END = re.compile(rf"{_FILLER}+\Z")
+_END = re.compile(rf"(?<=[\r\n])(?!(?<=\r)\n){_FILLER}+\Z")
 _UNUSUAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _BARE_KEY = re.compile(rf"[ ]*{_KEY}:{_REST}")
 _FIRST_KEY = re.compile(rf"{_FILLER}*+(?P<indent>[ ]+){_KEY}:")

@@ -126,6 +126,7 @@ class Case:
         meddle: changes the stored secret behind our back.
         drop: makes the platform lose a field that it accepts, None where nothing can.
         forgets: whether a credential can be removed.
+        any_text: whether it takes secrets of any characters.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Case:
     meddle: Callable[[], None] = lambda: None
     drop: Callable[[str], None] | None = None
     forgets: bool = True
+    any_text: bool = True
 
     @property
     def push_method(self) -> str:
@@ -162,6 +164,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "path": ".env",
         "callback_url": CALLBACK,
         "names": {name: f"CAL_{name.upper()}" for name in DOTENV_FIELDS},
+    },
+    "file-toml": {"kind": "file", "path": "settings.toml", "callback_url": CALLBACK},
+    "file-dotenv-base64": {
+        "kind": "file",
+        "path": ".env.production",
+        "callback_url": CALLBACK,
+        "names": {name: f"CAL_{name.upper()}" for name in DOTENV_FIELDS},
+        "base64": ["client_secret"],
     },
     "http": {**LOCAL_AS_HTTP, "base_url": "https://localhost"},
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
@@ -274,6 +284,7 @@ def _file(name: str, folder: Path) -> Case:
     time = FakeTime()
 
     def meddle() -> None:
-        path.write_text(path.read_text().replace("hush-1", "typed-in"))
+        path.write_text(path.read_text().replace("hush-1", "typed-in").replace("aHVzaC0x", "dHlwZWQtaW4="))
 
-    return Case(name, settings, {}, open_platform(settings, {}, clock=time.clock()), time, meddle=meddle)
+    platform = open_platform(settings, {}, clock=time.clock())
+    return Case(name, settings, {}, platform, time, meddle=meddle, any_text=name != "file-dotenv")
