@@ -249,7 +249,7 @@ class _Edit:
         rest = LINE_END.search(self._text, end)
         if self._text[begin:start].strip() or rest is None or self._text[end : rest.start()].strip():
             behind = _past(_BLANK, self._text, end)
-            return Splice(start, end if self._text[behind] in "}\r\n" else behind, "")
+            return Splice(start, behind if self._text[behind] == '"' else end, "")
         inside = [each[0] for each in _NO_JSON.finditer(self._text, start, end) if each[0][0] == "/"]
         return Splice(begin, rest.end(), "".join(self._text[begin:start] + each + rest[0] for each in inside))
 

@@ -233,7 +233,7 @@ def test_dotenv_keeps_what_is_foreign_and_python_dotenv_reads_the_values(text: s
 def as_docker_reads(text: str) -> dict[str, str]:
     """By the rule of docker/cli pkg/kvfile/kvfile.go @3d41bba: what stands behind the first `=`, literally."""
     lines = [line.removesuffix("\r").lstrip() for line in text.removeprefix("\ufeff").split("\n")]
-    return dict(line.split("=", 1) for line in lines if line and line[0] != "#" and "=" in line)  # type: ignore[misc]
+    return dict(line.split("=", 1) for line in lines if line and line[0] != "#" and "=" in line)
 
 
 @settings(deadline=None, max_examples=40)

@@ -194,17 +194,21 @@ def test_owner_that_cannot_be_kept_is_refused_before_anything_is_written(
 ) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    monkeypatch.setattr(whole.os, "fstat", lambda _: os.stat_result((0o100600, 1, 1, 1, 99, 99, 0, 0, 0, 0)))
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((0o100600, 1, 1, 1, 99, 99, 0, 0, 0, 0)))
     monkeypatch.setattr(whole, "_is_at", lambda *_: True)
 
     def denied(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(whole.os, "fchown", denied)
+    monkeypatch.setattr(os, "fchown", denied)
     called: list[str] = []
 
+    def change() -> str:
+        called.append("change")
+        return "new"
+
     with pytest.raises(PlatformError, match="cannot be kept"):
-        edit_whole(path, lambda: called.append("changed") or "new", keep_access=True)
+        edit_whole(path, change, keep_access=True)
 
     assert called == []
     assert path.read_text() == "old"
@@ -217,10 +221,10 @@ def test_extended_attributes_are_kept_and_none_is_added(tmp_path: Path, monkeypa
     path.write_text("old")
     held: dict[object, dict[str, bytes]] = {str(path): {"system.posix_acl_access": b"acl"}}
     of_new = {"system.posix_acl_access": b"inherited", "user.inherited": b"x"}
-    monkeypatch.setattr(whole.os, "listxattr", lambda file: list(held.get(str(file), of_new)), raising=False)
-    monkeypatch.setattr(whole.os, "getxattr", lambda file, name: held.get(str(file), of_new)[name], raising=False)
-    monkeypatch.setattr(whole.os, "setxattr", lambda file, name, value: of_new.__setitem__(name, value), raising=False)
-    monkeypatch.setattr(whole.os, "removexattr", lambda file, name: of_new.__delitem__(name), raising=False)
+    monkeypatch.setattr(os, "listxattr", lambda file: list(held.get(str(file), of_new)), raising=False)
+    monkeypatch.setattr(os, "getxattr", lambda file, name: held.get(str(file), of_new)[name], raising=False)
+    monkeypatch.setattr(os, "setxattr", lambda file, name, value: of_new.__setitem__(name, value), raising=False)
+    monkeypatch.setattr(os, "removexattr", lambda file, name: of_new.__delitem__(name), raising=False)
 
     edit_whole(path, lambda: "new", keep_access=True)
 
