@@ -8,7 +8,7 @@ PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test live e2e check dist lock compare-azuread \
-	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation
+	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation bench-files
 
 help: ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,3 +86,6 @@ bench-azuread: setup ## Seconds of the azuread stand-in, as JSON
 
 bench-rotation: setup ## Rotations that are killed and continued, and what a prober saw, as JSON
 	@$(PY) -m benchmarks.rotation
+
+bench-files: setup ## Seconds of a push to files of 5 MiB, as JSON
+	@$(PY) -m benchmarks.files

@@ -1,18 +1,25 @@
-"""Files written whole: readable by their owner only, one writer at a time, kept out of git."""
+"""Files written whole: readable by their owner only or by whom they were, one writer at a time, kept out of git."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
+import fcntl
 import os
+import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orgcal.errors import PlatformError
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """A file that is edited has at most this size, so that a mistyped path to something else is not read into memory."""
+
+LOCK_WAIT_S = 2.0
+"""So long a file may be locked; a writer of ours has the one locked that it has just put there until it is done."""
 
 
 def private_dir(path: Path) -> Path:
@@ -52,26 +59,40 @@ def write_whole(path: Path, text: str, *, private: bool = True) -> None:
     edit_whole(path, lambda: text, private=private)
 
 
-def edit_whole(path: Path, change: Callable[[], str | None], *, private: bool = True) -> None:
+def edit_whole(
+    path: Path, change: Callable[[], str | None], *, private: bool = True, keep_access: bool = False
+) -> None:
     """Replace the file as `write_whole` does by the text that `change` returns, while no other process writes it.
 
-    `change` reads what it needs meanwhile; where it returns None, the file stays as it is.
+    Args:
+        path: the file.
+        change: reads what it needs meanwhile; where it returns None, the file stays as it is.
+        private: see `write_whole`.
+        keep_access: a file that is there already keeps its mode, owner, group and access control list, also if it is
+            private, and is refused before anything is written where one of them, or a hard link, would get lost.
+
+    Raises:
+        PlatformError: the file cannot be written, or another program changed it meanwhile; its old text is still there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
         with _staged(path, 0o600 if private else 0o666) as (staging, descriptor):
+            before = _stat(path)
+            if private:
+                os.fchmod(descriptor, 0o600)  # a killed run may have left it with another mode
+            if keep_access and before is not None:
+                _take_access(path, before, descriptor)
             text = change()
             if text is None:
                 return
             with os.fdopen(os.dup(descriptor), "wb") as stream:
                 stream.write(text.encode())
-            if private:
-                os.fchmod(descriptor, 0o600)  # a killed run may have left it with another mode
-            elif path.exists():
-                os.fchmod(descriptor, path.stat().st_mode & 0o7777)
+            if not private and before is not None:
+                os.fchmod(descriptor, before.st_mode & 0o7777)
                 if os.geteuid() == 0:
-                    os.fchown(descriptor, path.stat().st_uid, path.stat().st_gid)
+                    os.fchown(descriptor, before.st_uid, before.st_gid)
             os.fsync(descriptor)
+            _refuse_changed(path, before)
             staging.replace(path)
             folder = os.open(path.parent, os.O_RDONLY)
             os.fsync(folder)
@@ -80,6 +101,98 @@ def edit_whole(path: Path, change: Callable[[], str | None], *, private: bool = 
         raise PlatformError("cannot be written (its text is not valid Unicode)", where=str(path)) from None
     except OSError as error:
         raise PlatformError(f"cannot be written ({error.strerror})", where=str(path)) from None
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+
+
+def _refuse_changed(path: Path, before: os.stat_result | None) -> None:
+    """Refuse to replace a file that a program changed which does not wait for others as we do."""
+    now = _stat(path)
+    seen, found = ((each and (each.st_ino, each.st_size, each.st_mtime_ns)) for each in (before, now))
+    if seen != found:
+        raise PlatformError(
+            "another program changed this file while it was edited", where=str(path), repair="run the command again"
+        )
+
+
+def _take_access(path: Path, old: os.stat_result, descriptor: int) -> None:
+    """Give the empty new file the owner, group, mode and extended attributes (so the ACL) of the old one.
+
+    Raises:
+        PlatformError: one of them cannot be kept, the file has a second hard link, or a program has it locked.
+    """
+    if not stat.S_ISREG(old.st_mode):
+        raise PlatformError("this is not a regular file", where=str(path), repair="name another file")
+    if old.st_nlink > 1:
+        raise PlatformError(
+            f"this file has {old.st_nlink} hard links, and the others would keep the old content",
+            where=str(path),
+            repair="make them symbolic links, or name another file",
+        )
+    _refuse_locked(path)
+    new = os.fstat(descriptor)
+    try:
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        _take_attributes(path, descriptor)
+        os.fchmod(descriptor, old.st_mode & 0o7777)
+    except OSError as error:
+        raise PlatformError(
+            f"its owner, group, mode and access control list cannot be kept ({error.strerror}; the file belongs to "
+            f"user {old.st_uid} and group {old.st_gid})",
+            where=str(path),
+            repair="run the command as that user, or give the file to the user that runs it",
+        ) from None
+
+
+def _take_attributes(path: Path, descriptor: int) -> None:
+    """Make the extended attributes those of `path`; a directory may have given the new file an ACL of its own."""
+    if not hasattr(os, "listxattr"):  # macOS
+        return
+    try:
+        wanted = {name: os.getxattr(path, name) for name in os.listxattr(path)}
+        for name in os.listxattr(descriptor):
+            if name not in wanted:
+                os.removexattr(descriptor, name)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:  # a file system without any
+            return
+        raise
+    for name, value in wanted.items():
+        if name not in os.listxattr(descriptor) or os.getxattr(descriptor, name) != value:
+            os.setxattr(descriptor, name, value)
+
+
+def _refuse_locked(path: Path) -> None:
+    """Refuse a file that a running program keeps locked (flock), as it may write back what it has read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except PermissionError:
+        return  # `change` tells it, if it reads the file
+    deadline = time.monotonic() + LOCK_WAIT_S
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise PlatformError(
+                        "another program keeps this file locked",
+                        where=str(path),
+                        repair="end that program, then run the command again",
+                    ) from None
+                time.sleep(0.01)
+            except OSError:
+                return  # a file system without locks
+            else:
+                return
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -129,19 +242,28 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """Return the file's text with its line ends as they are; empty if there is no file.
+    """Return the file's text with its line ends and byte order mark as they are; empty if there is no file.
 
     Raises:
         PlatformError: the file cannot be read, is too long, or is not UTF-8 text.
     """
+    content = b""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PlatformError(f"this file is longer than {MAX_BYTES} bytes", where=str(path))
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""
+        with contextlib.suppress(FileNotFoundError):
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise PlatformError("this is not a regular file", where=str(path), repair="name another file")
+            if found.st_size > MAX_BYTES:
+                raise PlatformError(f"this file is longer than {MAX_BYTES} bytes", where=str(path))
+            content = path.read_bytes()
+        return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise PlatformError("this file is not UTF-8 text", where=str(path)) from None
+        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        raise PlatformError(
+            f"this file is not UTF-8 text{' but UTF-16' if utf16 else ''}",
+            where=str(path),
+            repair="save it as UTF-8, or name another file",
+        ) from None
     except OSError as error:
         raise PlatformError(f"cannot be read ({error.strerror})", where=str(path)) from None
 
@@ -150,19 +272,18 @@ def refuse_tracked(path: Path) -> None:
     """Refuse a file that git tracks or would add.
 
     Raises:
-        PlatformError: git tracks the file or would add it, or there is a repository and git cannot be asked.
+        PlatformError: there is a repository, and git does not say that it ignores the file; with git's own sentence
+            where it refuses to answer, as in a repository of another user.
     """
     folder = next(parent for parent in path.parents if parent.is_dir())
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"}
+    # A repository may name a program as its file monitor, which we would run.
+    command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "check-ignore", "-q", "--", str(path)]
     try:
         asked = subprocess.run(
-            ["git", "-C", str(folder), "check-ignore", "-q", "--", str(path)],
-            env=environ,
-            capture_output=True,
-            timeout=30,
-            check=False,
+            command, env=environ, capture_output=True, text=True, errors="replace", timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         raise PlatformError(
@@ -175,4 +296,13 @@ def refuse_tracked(path: Path) -> None:
             "git would track this file, and it would hold a secret",
             where=str(path),
             repair=f"add {path.name} to .gitignore (and git rm --cached it), or name another file",
+        )
+    if asked.returncode != 0:
+        told = [line.strip() for line in asked.stderr.splitlines() if line.strip()]
+        sentence = told[0] if told else f"exit status {asked.returncode}"
+        command_of_git = next((line for line in told if line.startswith("git config")), "")
+        raise PlatformError(
+            f"git does not tell whether it would track this file ({sentence})",
+            where=str(path),
+            repair=command_of_git or "repair the repository until git check-ignore answers, or name a file outside it",
         )

@@ -1,8 +1,8 @@
 """YAML texts as a `TextFormat`: values change, and every other character stays, comments included.
 
 PyYAML reads YAML but loses comments when it writes. So its parser only tells *where* each value stands; the text is
-then changed at those places, one line a value (text and lists in JSON's form, which is YAML). Each edit is checked:
-the new text must parse to exactly the intended data, or nothing is written.
+then changed at those places (text and lists in JSON's form, which is YAML). Each edit is checked: the new text must
+parse to exactly the intended data, or nothing is written.
 
 ruamel.yaml was tried in its place: 0.19 round-trips `Pulumi.prod.yaml.example` byte for byte, but it drops the comment
 that follows a removed or replaced key, and indents some lists anew.
@@ -12,79 +12,171 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from orgcal.errors import PlatformError
-from orgcal.files.json_edit import change, value_at, with_line_ends
+from orgcal.files.text_format import (
+    Splice,
+    doubled,
+    line_end,
+    line_of,
+    line_start,
+    newline_before,
+    no_mapping,
+    spliced,
+)
+from orgcal.files.yaml_parts import parts_with
 
 INDENT = 2
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL = "tag:yaml.org,2002:null"
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON leaves as they are and YAML wants escaped (https://yaml.org/spec/1.2.2/#51-character-set)."""
+_COLON = re.compile(r"[ \t]*:")
+_COMMA = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*)*,")
+_HEADER = re.compile(r"[^\r\n#]*?(?P<comment>[ \t]+#[^\r\n]*|)(?=[\r\n]|\Z)")
+_COMMENTS = re.compile(r"(?P<indent>[ \t]*)(?<![^\s])(?P<comment>#[^\r\n]*)")
+_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def read(text: str, trail: Sequence[str], *, where: str) -> dict[str, Any]:
     """See `TextFormat.read`."""
-    mapping = value_at(_parsed(text, where), trail)
-    return mapping if isinstance(mapping, dict) else {}
+    parts = parts_with(text, trail)
+    node: Any = _root(parts.middle, where, parts.head)
+    for key in trail[parts.depth :]:
+        pair = _pair(node, key)
+        node = pair and pair[1]
+    return _values(node) if isinstance(node, yaml.MappingNode) else {}
 
 
 def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Sequence[str], *, where: str) -> str:
     """See `TextFormat.edit`.
 
     Raises:
-        PlatformError: the file cannot be changed without touching the rest of it (it has an alias, or a mapping on
-            one line that would have to grow).
+        PlatformError: as `TextFormat` says, or the file cannot be changed without touching the rest of it (it has an
+            alias, or keys marked by `?`).
     """
-    intended: dict[str, Any] = _unshared(_parsed(text, where))
-    change(intended, trail, values, removed)
+    parts = parts_with(text, trail)
+    path, root = list(trail[parts.depth :]), _root(parts.middle, where, parts.head)
+    _refuse_values(root, path, values, where)
+    intended = _changed(_shape(root), path, values, removed)
+    change = _Change(parts.middle, parts.indent, newline_before(text, len(parts.head)))
     try:
-        new = _edited(text, list(trail), values, removed)
-        as_intended = (yaml.safe_load(new) or {}) == intended
-    except yaml.YAMLError:
+        new = spliced(parts.middle, change.splices(root, path, values, removed))
+        as_intended = _shape(_root(new, where)) == intended
+    except (PlatformError, AssertionError):
         as_intended = False
     if not as_intended:
         raise PlatformError(
             f"{'.'.join(trail)} is written in a way that cannot be changed without touching the rest of the file",
             where=where,
-            repair="write it as a block (one key a line, no aliases), or remove it and run pulumi up again",
+            repair="write it as a block (one key a line, no aliases), or remove it and run the command again",
         )
-    return with_line_ends(new, text)
+    return parts.head + new + parts.tail
 
 
-def _parsed(text: str, where: str) -> dict[str, Any]:
+def _root(text: str, where: str, head: str = "") -> Any:
+    """Return the mapping node of the text's one document, None for an empty one; tags of others are no error.
+
+    Args:
+        head: what stands before the text, for the numbers of lines.
+    """
     try:
-        data = yaml.safe_load(text)
+        documents = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + 1})" if mark is not None else ""
+        place = f" (line {mark.line + line_of(head, len(head))})" if mark is not None else ""
         raise PlatformError(f"this file is not YAML{place}", where=where, repair="repair it by hand") from None
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
+    except RecursionError:
+        raise PlatformError("this file is nested too deeply", where=where) from None
+    if len(documents) > 1:
+        raise PlatformError(
+            f"this file holds {len(documents)} YAML documents", where=where, repair="name a file with one document"
+        )
+    root = documents[0] if documents else None
+    if _is_null(root):
+        return None
+    if not isinstance(root, yaml.MappingNode):
         raise PlatformError("this file holds no mapping", where=where, repair="move it away, or name another file")
-    return data
+    _refuse_doubled(root, where, line_of(head, len(head)))
+    return root
 
 
-def _edited(text: str, path: list[str], values: Mapping[str, Any], removed: Sequence[str]) -> str:
-    for key in removed:
-        text = _without(text, [*path, key])
-    for depth in range(len(path), 0, -1):
-        if removed and not values and value_at(yaml.safe_load(text), path[:depth]) in (None, {}):
-            text = _without(text, path[:depth])
-    for key, value in values.items():
-        text = _with(text, [*path, key], value)
-    return text
+def _refuse_doubled(root: Any, where: str, first_line: int) -> None:
+    nodes, seen = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+            continue
+        keys: dict[tuple[str, str], Any] = {}
+        for key, value in node.value:
+            nodes.append(value)
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                first = keys.setdefault((key.tag, key.value), key)
+                if first is not key:
+                    raise doubled(key.value, [first_line + each.start_mark.line for each in (first, key)], where)
 
 
-def _unshared(data: Any) -> Any:
-    """A copy in which an alias and its anchor are two things, as a change of one must not change the other."""
-    if isinstance(data, dict):
-        return {key: _unshared(value) for key, value in data.items()}
-    return [_unshared(item) for item in data] if isinstance(data, list) else data
+def _refuse_values(root: Any, trail: Sequence[str], values: Mapping[str, Any], where: str) -> None:
+    """Refuse a scalar or a list in place of a mapping on the way."""
+    node = root
+    for depth, key in enumerate(trail):
+        pair = _pair(node, key)
+        if pair is None or _is_null(pair[1]):
+            return
+        node = pair[1]
+        if values and not isinstance(node, yaml.MappingNode):
+            raise no_mapping(trail[: depth + 1], where)
+
+
+def _values(mapping: yaml.MappingNode) -> dict[str, Any]:
+    """Return a mapping's data; what has a tag of another program's is left out."""
+    constructor = yaml.constructor.SafeConstructor()
+    constructor.flatten_mapping(mapping)
+    found: dict[str, Any] = {}
+    for key, value in mapping.value:
+        try:
+            found[str(key.value)] = constructor.construct_document(value)
+        except yaml.YAMLError:
+            continue
+    return found
+
+
+def _shape(node: Any) -> Any:
+    """Return what a node means, in a form that can be compared; a tag of another program's is a part of it."""
+    if node is None:
+        return {}
+    if isinstance(node, yaml.MappingNode):
+        return {_key(key): _shape(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return (node.tag, [_shape(each) for each in node.value])
+    return (node.tag, node.value)
+
+
+def _key(node: Any) -> Any:
+    return node.value if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":str") else repr(_shape(node))
+
+
+def _changed(shape: Any, path: list[str], values: Mapping[str, Any], removed: Sequence[str]) -> Any:
+    """Return the shape that a mapping has after the change, without changing the one given, which others may share."""
+    new = dict(shape) if isinstance(shape, dict) else {}
+    if not path:
+        new |= {key: _shape_of(value) for key, value in values.items()}
+        return {key: value for key, value in new.items() if key not in removed or key in values}
+    if path[0] not in new and not values:
+        return new
+    new[path[0]] = _changed(new.get(path[0]), path[1:], values, removed)
+    if removed and not new[path[0]]:
+        del new[path[0]]
+    return new
 
 
 def _pair(node: Any, key: str) -> tuple[Any, Any] | None:
@@ -94,81 +186,211 @@ def _pair(node: Any, key: str) -> tuple[Any, Any] | None:
     return next(((name, value) for name, value in node.value if name.value == key), None)
 
 
+def _is_null(node: Any) -> bool:
+    return node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _NULL)
+
+
 def _empty(node: Any) -> bool:
     """Whether a value is `{}` or nothing at all."""
-    if isinstance(node, yaml.MappingNode):
-        return not node.value
-    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+    return _is_null(node) or (isinstance(node, yaml.MappingNode) and not node.value)
 
 
-def _with(text: str, path: list[str], value: Any) -> str:
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    if node is None:
-        return _joined(text, _nested(path, value), "")
-    if _empty(node):
-        return _joined(text[: node.start_mark.index] + text[_end(text, node) :].lstrip("\n"), _nested(path, value), "")
-    for depth, key in enumerate(path):
-        pair = _pair(node, key)
-        if pair is None:
-            return _appended(text, node, _nested(path[depth:], value))
-        name, current = pair
-        before, after = text[: name.end_mark.index] + ":", text[max(_end(text, current), name.end_mark.index + 1) :]
-        if depth == len(path) - 1:
-            return f"{before} {_flow(value)}{after}"
-        if _empty(current):
+class _Change:
+    """Finds the places in a text that a change concerns.
+
+    Args:
+        text: one YAML document.
+        indent: of its keys.
+        newline: what ends a new line, if no line stands before it.
+    """
+
+    def __init__(self, text: str, indent: str, newline: str) -> None:
+        self._text = text
+        self._indent = indent
+        self._newline = newline
+
+    def splices(
+        self, root: Any, trail: Sequence[str], values: Mapping[str, Any], removed: Sequence[str]
+    ) -> Iterator[Splice]:
+        node, path = root, []
+        for depth, key in enumerate(trail):
+            pair = _pair(node, key)
+            if pair is not None:
+                path.append((node, pair))
+            if pair is None or _empty(pair[1]):
+                if values:
+                    yield from self._grown(node, pair, trail[depth:], values)
+                elif pair is not None and removed:
+                    yield from self._without(*_outermost(path))
+                return
+            node = pair[1]
+        pairs = [] if node is None else node.value
+        gone = [pair for pair in pairs if pair[0].value in removed and pair[0].value not in values]
+        if gone and len(gone) == len(pairs) and not values and path:
+            yield from self._without(*_outermost(path))
+        else:
+            yield from self._without(node, gone)
+        found = {key: _pair(node, key) for key in values}
+        for key, pair in found.items():
+            if pair is not None and _shape(pair[1]) != _shape_of(values[key]):
+                yield from self._replaced(*pair, values[key])
+        missing = {key: values[key] for key, pair in found.items() if pair is None}
+        if missing:
+            yield from self._grown(node, None, [], missing)
+
+    def _replaced(self, name: Any, current: Any, value: Any) -> Iterator[Splice]:
+        text, colon = self._text, self._behind_colon(name)
+        start, end = current.start_mark.index, max(colon, self._end(current))
+        if isinstance(current, yaml.CollectionNode) and not current.flow_style and current.value:
+            first = line_start(text, start)
+            assert first > colon
+            yield Splice(colon, colon, f" {_flow(value)}")
+            yield Splice(first - (2 if text[first - 2 : first] == "\r\n" else 1), end, "")
+            return
+        comment = ""
+        if isinstance(current, yaml.ScalarNode) and current.style in ("|", ">"):
+            header = _HEADER.match(text, start)
+            comment = header["comment"] if header else ""
+        start = max(start, colon) if end > colon else colon
+        yield Splice(start, end, f"{' ' if start == colon else ''}{_flow(value)}{comment}")
+
+    def _grown(
+        self, mapping: Any, pair: tuple[Any, Any] | None, path: Sequence[str], values: Mapping[str, Any]
+    ) -> Iterator[Splice]:
+        """Add `values` at `path` below a mapping, or below its `pair` that holds nothing yet."""
+        in_flow = mapping is not None and mapping.flow_style and mapping.value
+        if pair is not None:
+            name, current = pair
+            colon = self._behind_colon(name)
+            end = max(colon, self._end(current))
+            if in_flow:
+                yield Splice(colon, end, f" {_flow(_nested(path[1:], values))}")
+                return
+            yield Splice(colon, end, "")
             indent = " " * (name.start_mark.column + INDENT)
-            return before + "".join(f"\n{indent}{line}" for line in _nested(path[depth + 1 :], value)) + after
-        node = current
-    return text
+            yield self._lines(end, indent, _block(path[1:], values))
+        elif in_flow:
+            last = self._end_of_pair(mapping.value[-1])
+            comma = _COMMA.match(self._text, last)
+            place = comma.end() if comma else last
+            yield Splice(place, place, f"{'' if comma else ','} {_flow(_nested(path, values))[1:-1]}")
+        elif mapping is not None and mapping.value:
+            indent = " " * mapping.value[0][0].start_mark.column
+            yield self._lines(self._end_of_pair(mapping.value[-1]), indent, _block(path, values))
+        else:
+            if mapping is not None:  # {}
+                yield self._line_of(mapping.start_mark.index, mapping.end_mark.index, "")
+            yield self._lines(len(self._text), self._indent, _block(path, values))
+
+    def _lines(self, position: int, indent: str, lines: Sequence[str]) -> Splice:
+        """Add lines behind the line of a position."""
+        text = self._text
+        at_start = line_start(text, position) == position == len(text)
+        place = position if at_start else line_end(text, position)[1]
+        newline = newline_before(text, place) if line_start(text, place) else self._newline
+        lead = newline if place and text[place - 1] not in "\r\n" else ""
+        return Splice(place, place, lead + "".join(f"{indent}{line}{newline}" for line in lines))
+
+    def _without(self, mapping: Any, gone: Sequence[tuple[Any, Any]]) -> Iterator[Splice]:
+        """Remove pairs of a mapping; comments stay."""
+        if not gone:
+            return
+        if not mapping.flow_style:
+            for pair in gone:
+                start, end = pair[0].start_mark.index, self._end_of_pair(pair)
+                yield self._line_of(start, end, "".join(self._comments(pair, start, end)))
+            return
+        stays = [pair not in gone for pair in mapping.value]
+        last = len(stays) - 1 - stays[::-1].index(True) if True in stays else -1
+        for pair, following in zip(mapping.value[: max(last, 0)], mapping.value[1:], strict=False):
+            if pair in gone:
+                yield Splice(pair[0].start_mark.index, following[0].start_mark.index, "")
+        if last < len(stays) - 1:
+            start = self._end_of_pair(mapping.value[last]) if last >= 0 else mapping.value[0][0].start_mark.index
+            yield Splice(start, self._end_of_pair(mapping.value[-1]), "")
+
+    def _line_of(self, start: int, end: int, kept: str) -> Splice:
+        """Replace the lines from `start` to `end` by `kept` and by what stands beside; nothing if nothing does."""
+        text = self._text
+        begin, (rest, behind) = line_start(text, start), line_end(text, end)
+        assert not text[begin:start].strip(" \t"), "other keys stand in this line"
+        beside = text[end:rest].strip()
+        return Splice(begin, behind, kept + (text[begin:start] + beside + text[rest:behind] if beside else ""))
+
+    def _comments(self, pair: tuple[Any, Any], start: int, end: int) -> Iterator[str]:
+        """Yield the comments between the scalars of a pair, each with its line."""
+        indent, position = self._text[line_start(self._text, start) : start], start
+        for leaf_start, leaf_end in [*sorted(self._leaves(pair, start, end)), (end, end)]:
+            for comment in _COMMENTS.finditer(self._text, position, max(position, leaf_start)):
+                own = (
+                    comment["indent"]
+                    if line_start(self._text, comment.start("indent")) == comment.start("indent")
+                    else indent
+                )
+                ended = line_end(self._text, comment.end())
+                yield own + comment["comment"] + self._text[slice(*ended)]
+            position = max(position, leaf_end)
+
+    def _leaves(self, pair: tuple[Any, Any], start: int, end: int) -> Iterator[tuple[int, int]]:
+        nodes: list[Any] = list(pair)
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, yaml.ScalarNode):
+                if start <= node.start_mark.index < end:
+                    yield node.start_mark.index, self._end(node)
+            else:
+                nodes += [each for item in node.value for each in (item if isinstance(item, tuple) else (item,))]
+
+    def _behind_colon(self, name: Any) -> int:
+        match = _COLON.match(self._text, name.end_mark.index)
+        assert match is not None
+        return match.end()
+
+    def _end_of_pair(self, pair: tuple[Any, Any]) -> int:
+        return max(self._behind_colon(pair[0]), self._end(pair[1]))
+
+    def _end(self, node: Any) -> int:
+        """Where the node's own text ends: PyYAML ends a block at the next token, past blank lines and comments."""
+        if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+            last = node.value[-1]
+            return self._end_of_pair(last) if isinstance(last, tuple) else self._end(last)
+        if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+            return len(self._text[: node.end_mark.index].rstrip("\r\n"))  # its end lies behind empty lines
+        return int(node.end_mark.index)
 
 
-def _appended(text: str, mapping: Any, lines: list[str]) -> str:
-    """`text` with lines after the last entry of a block mapping."""
-    if not isinstance(mapping, yaml.MappingNode) or not mapping.value:
-        return text
-    first, last = mapping.value[0][0], mapping.value[-1][1]
-    position = text.find("\n", _end(text, last))
-    head, tail = (text, "") if position < 0 else (text[: position + 1], text[position + 1 :])
-    return _joined(head, lines, " " * first.start_mark.column) + tail
+def _outermost(path: list[tuple[Any, tuple[Any, Any]]]) -> tuple[Any, list[tuple[Any, Any]]]:
+    """Return the mapping from which a pair is removed, and the pair, where mappings around it become empty as well."""
+    while len(path) > 1 and len(path[-1][0].value) == 1:
+        path = path[:-1]
+    mapping, pair = path[-1]
+    return mapping, [pair]
 
 
-def _without(text: str, path: list[str]) -> str:
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    pair = None
-    for key in path:
-        pair = _pair(node, key)
-        if pair is None:
-            return text
-        node = pair[1]
-    assert pair is not None
-    start = text.rfind("\n", 0, pair[0].start_mark.index) + 1
-    end = text.find("\n", _end(text, pair[1]))
-    return text[:start] + ("" if end < 0 else text[end + 1 :])
+def _nested(path: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    for key in reversed(path):
+        values = {key: values}
+    return dict(values)
 
 
-def _end(text: str, node: Any) -> int:
-    """Where the node's own text ends: PyYAML ends a block at the next token, past blank lines and comments."""
-    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        return _end(text, last[1] if isinstance(last, tuple) else last)
-    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
-        return len(text[: node.end_mark.index].rstrip("\n"))  # its end lies behind empty lines
-    return int(node.end_mark.index)
+def _block(path: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    """Lines of a block that holds `values` at `path`."""
+    lines = [f"{' ' * (INDENT * depth)}{_key_text(key)}:" for depth, key in enumerate(path)]
+    indent = " " * (INDENT * len(path))
+    return lines + [f"{indent}{_key_text(key)}: {_flow(value)}" for key, value in values.items()]
 
 
-def _nested(path: list[str], value: Any) -> list[str]:
-    """Lines of a block that holds `value` at `path`."""
-    lines = [f"{' ' * (INDENT * depth)}{_flow(key, key=True)}:" for depth, key in enumerate(path)]
-    lines[-1] += f" {_flow(value)}"
-    return lines
+def _key_text(key: str) -> str:
+    return key if _PLAIN_KEY.fullmatch(key) and _shape_of_text(key)[0].endswith(":str") else _flow(key)
 
 
-def _joined(head: str, lines: list[str], indent: str) -> str:
-    separator = "" if not head or head.endswith("\n") else "\n"
-    return head + separator + "".join(f"{indent}{line}\n" for line in lines)
-
-
-def _flow(value: Any, *, key: bool = False) -> str:
-    if key and isinstance(value, str) and value.replace("_", "").replace("-", "").isalnum() and value[0].isalpha():
-        return value
+def _flow(value: Any) -> str:
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _shape_of(value: Any) -> Any:
+    return _shape_of_text(_flow(value))
+
+
+def _shape_of_text(text: str) -> Any:
+    return _shape(yaml.compose(text, Loader=_LOADER))

@@ -62,6 +62,7 @@ class Case:
         platform: opened with both.
         meddle: changes the stored secret behind our back.
         forgets: whether a credential can be removed.
+        any_text: whether it takes secrets of any characters, several lines too.
         writes: the writes that a server saw so far; none for a platform that has no server.
     """
 
@@ -70,6 +71,7 @@ class Case:
     platform: Platform
     meddle: Callable[[], None] = field(kw_only=True)
     forgets: bool = field(default=True, kw_only=True)
+    any_text: bool = field(default=True, kw_only=True)
     writes: Callable[[], list[str]] = field(default=list, kw_only=True)
 
     @property
@@ -160,12 +162,13 @@ class PlatformSuite:
     def test_credentials_another_generation_replaces_the_first_whatever_is_in_it(self, case: Case) -> None:
         ensure_connector(case.platform, case.declared)
         push_credentials(case.platform, "outlook", FIRST)
-        push_credentials(case.platform, "outlook", SECOND)
+        second = SECOND if case.any_text else replace(SECOND, credential=ClientSecret("hush-2 #$(x) & |;~"))
+        push_credentials(case.platform, "outlook", second)
         held = case.platform.read_credentials("outlook")
         assert held is not None
         assert held.generation in (None, 2)
         if held.credential is not None:
-            assert held.credential.credential == SECOND.credential
+            assert held.credential.credential == second.credential
         entry = case.platform.read_connector("outlook")
         assert entry is not None
         assert entry.differences(case.declared) == {}
@@ -205,6 +208,13 @@ class PlatformSuite:
             return
         ensure_connector(case.platform, case.declared)
         push_credentials(case.platform, "outlook", FIRST)
+        if not case.any_text:
+            with pytest.raises(PlatformError):
+                push_credentials(case.platform, "outlook", PAIR)
+            held = case.platform.read_credentials("outlook")
+            assert held is not None
+            assert held.generation in (None, 1)
+            return
         push_credentials(case.platform, "outlook", PAIR)
         held = case.platform.read_credentials("outlook")
         assert held is not None

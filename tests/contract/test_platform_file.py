@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.credentials import ClientSecret
+from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import PlatformError
 from orgcal.files.whole import write_whole
 from orgcal.platforms import ConnectorSettings, PlatformCredential, ensure_connector, open_platform
+from orgcal.platforms.file import format_of
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 CALLBACK = "https://app.example.com/oauth/callback"
@@ -36,16 +38,11 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_file_is_private_even_if_it_was_not(tmp_path: Path) -> None:
+def test_file_that_is_new_is_private(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "settings.yaml"
     open_platform(settings_of(path), {}).push_credentials("outlook", CREDENTIAL)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    path.chmod(0o644)
-    open_platform(settings_of(path), {}).push_credentials(
-        "outlook", PlatformCredential("cid", 2, ClientSecret("hush-2"))
-    )
-    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_file_lies_in_the_projects_folder_whatever_folder_a_command_is_run_in(
@@ -136,6 +133,35 @@ def test_file_that_git_tracks_is_refused_even_if_it_is_ignored(repository: Path)
     assert path.read_text() == "a: 1\n"
 
 
+def test_file_in_a_repository_where_git_refuses_to_answer_is_refused_with_its_sentence(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose checkout belongs to another user: git exits with 128 (F3 of the security trials)."""
+    (repository / "bin").mkdir()
+    fake = repository / "bin" / "git"
+    fake.write_text(
+        "#!/bin/sh\n"
+        "echo \"fatal: detected dubious ownership in repository at '/x'\" >&2\n"
+        "printf 'To add an exception, call:\\n\\n\\tgit config --global --add safe.directory /x\\n' >&2\n"
+        "exit 128\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    path = repository / "new.yaml"
+    with pytest.raises(PlatformError, match="detected dubious ownership in repository") as error:
+        open_platform(settings_of(path), {}).push_credentials("outlook", CREDENTIAL)
+    assert error.value.repair == "git config --global --add safe.directory /x"
+    assert not path.exists()
+
+
+def test_file_in_a_broken_repository_is_refused(repository: Path) -> None:
+    (repository / ".gitignore").write_text("settings.yaml\n")
+    (repository / ".git" / "config").write_text("[core\n")
+    with pytest.raises(PlatformError, match="git does not tell whether it would track this file"):
+        open_platform(settings_of(repository / "settings.yaml"), {}).push_credentials("outlook", CREDENTIAL)
+    assert not (repository / "settings.yaml").exists()
+
+
 def test_file_without_git_at_hand_is_refused_inside_a_repository(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,3 +223,97 @@ for each in range(5):
             assert found.credential.credential == ClientSecret(f"hush-{number}-{each}")
     assert path.read_text().startswith("# keep me\n")
     assert [each.name for each in tmp_path.iterdir()] == ["settings.yaml"]
+
+
+def test_file_behind_a_link_that_leads_out_of_the_project_is_refused(tmp_path: Path) -> None:
+    project, outside = tmp_path / "project", tmp_path / "outside.env"
+    project.mkdir()
+    outside.write_text("A=1\n")
+    (project / ".env").symlink_to(outside)
+    settings = settings_of(Path(".env"), names={"client_id": "ID", "client_secret": "SECRET"})
+    with pytest.raises(PlatformError, match="leads from here out of the project"):
+        open_platform(settings, {"ORGCAL_PROJECT": str(project)}).push_credentials("outlook", CREDENTIAL)
+    assert outside.read_text() == "A=1\n"
+
+
+CERTIFICATE = PlatformCredential("cid", 3, ClientCertificate("-----BEGIN KEY-----\nk\n", "-----BEGIN CERT-----\nc\n"))
+PEM_NAMES = {"client_id": "ID", "certificate_pem": "CERT", "private_key_pem": "KEY", "generation": "GENERATION"}
+
+
+def test_file_dotenv_refuses_a_certificate_as_text_and_leaves_the_file(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("A=1\n")
+    with pytest.raises(PlatformError, match="line breaks alike") as error:
+        open_platform(settings_of(path, names=PEM_NAMES), {}).push_credentials("outlook", CERTIFICATE)
+    assert "base64" in error.value.repair
+    assert "BEGIN" not in str(error.value)
+    assert path.read_text() == "A=1\n"
+
+
+def test_file_dotenv_keeps_a_certificate_in_base64(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    settings = settings_of(path, names=PEM_NAMES, base64=["certificate_pem", "private_key_pem"])
+    platform = open_platform(settings, {})
+    platform.push_credentials("outlook", CERTIFICATE)
+    entries = dict(line.split("=", 1) for line in path.read_text().splitlines())
+    assert base64.b64decode(entries["KEY"]).decode() == "-----BEGIN KEY-----\nk\n"
+    held = platform.read_credentials("outlook")
+    assert held is not None
+    assert held.credential == CERTIFICATE
+
+
+def test_file_dotenv_keeps_a_certificate_in_files_of_its_own(tmp_path: Path) -> None:
+    files = {"certificate_pem": "certs/cert.pem", "private_key_pem": "certs/key.pem"}
+    names = {name: shown for name, shown in PEM_NAMES.items() if name != "certificate_pem"}
+    platform = open_platform(settings_of(Path(".env"), names=names, files=files), {"ORGCAL_PROJECT": str(tmp_path)})
+    platform.push_credentials("outlook", CERTIFICATE)
+    assert (tmp_path / ".env").read_text() == "ID=cid\nGENERATION=3\nKEY=certs/key.pem\n"
+    assert (tmp_path / "certs" / "key.pem").read_text() == "-----BEGIN KEY-----\nk\n"
+    assert (tmp_path / "certs" / "key.pem").stat().st_mode & 0o777 == 0o600
+    held = platform.read_credentials("outlook")
+    assert held is not None
+    assert held.credential == CERTIFICATE
+    platform.remove_credentials("outlook")
+    assert [each.name for each in (tmp_path / "certs").iterdir()] == []
+    assert platform.read_credentials("outlook") is None
+
+
+def test_file_of_its_own_that_git_would_add_is_refused_before_anything_is_written(repository: Path) -> None:
+    (repository / ".gitignore").write_text(".env\n")
+    settings = settings_of(
+        Path(".env"), names=PEM_NAMES, files={"private_key_pem": "key.pem"}, base64=["certificate_pem"]
+    )
+    with pytest.raises(PlatformError, match="git would track this file"):
+        open_platform(settings, {"ORGCAL_PROJECT": str(repository)}).push_credentials("outlook", CERTIFICATE)
+    assert not (repository / ".env").exists()
+    assert not (repository / "key.pem").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "format_name"),
+    [
+        (".env", "dotenv"),
+        (".env.production", "dotenv"),
+        (".env.local", "dotenv"),
+        ("web.env", "dotenv"),
+        (".env.yaml", "yaml"),
+        ("A.YML", "yaml"),
+        ("a.json", "json"),
+        ("tsconfig.jsonc", "jsonc"),
+        ("a.toml", "toml"),
+        ("settings.conf", None),
+        (".envrc", None),
+    ],
+)
+def test_file_format_is_what_the_name_says_by_convention(name: str, format_name: str | None) -> None:
+    assert format_of(name) == format_name
+
+
+@pytest.mark.parametrize("name", [".env.production", ".env"])
+def test_file_that_holds_yaml_in_place_of_dotenv_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("connectors:\n  outlook: {}\n")
+    settings = settings_of(path, names={"client_id": "ID", "client_secret": "SECRET"})
+    with pytest.raises(PlatformError, match="not dotenv"):
+        open_platform(settings, {}).push_credentials("outlook", CREDENTIAL)
+    assert path.read_text() == "connectors:\n  outlook: {}\n"

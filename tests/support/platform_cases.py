@@ -162,6 +162,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "callback_url": CALLBACK,
         "names": {name: f"CAL_{name.upper()}" for name in DOTENV_FIELDS},
     },
+    "file-toml": {"kind": "file", "path": "settings.toml", "callback_url": CALLBACK},
+    "file-dotenv-base64": {
+        "kind": "file",
+        "path": ".env.production",
+        "callback_url": CALLBACK,
+        "names": {name: f"CAL_{name.upper()}" for name in DOTENV_FIELDS},
+        "base64": ["client_secret"],
+    },
     "http": {**LOCAL_AS_HTTP, "base_url": "https://localhost"},
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
     "xkit": {**_of_the_docs("Xkit"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
@@ -286,7 +294,8 @@ def _file(name: str, folder: Path) -> Case:
     time = FakeTime()
 
     def meddle() -> None:
-        path.write_text(path.read_text().replace("hush-1", "typed-in"))
+        path.write_text(path.read_text().replace("hush-1", "typed-in").replace("aHVzaC0x", "dHlwZWQtaW4="))
 
     platform = open_platform(settings, {}, clock=time.clock())
-    return Case(settings, {}, platform, name=name, time=time, meddle=meddle)
+    any_text = name != "file-dotenv"
+    return Case(settings, {}, platform, name=name, time=time, meddle=meddle, any_text=any_text)

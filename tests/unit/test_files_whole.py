@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from orgcal.errors import PlatformError
-from orgcal.files.whole import edit_whole, private_dir, write_whole
+from orgcal.files import whole
+from orgcal.files.whole import edit_whole, private_dir, read_text, write_whole
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -194,3 +196,119 @@ def test_private_directory_on_a_read_only_file_system_is_refused_with_a_repair(
 
         assert "ORGCAL_DATA_DIR" in caught.value.repair
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o660])
+def test_mode_owner_and_group_are_kept_where_access_is_to_be_kept(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    if os.geteuid() == 0:
+        os.chown(path, 12345, 23456)
+    path.chmod(mode)
+    before = path.stat()
+
+    edit_whole(path, lambda: "new", keep_access=True)
+
+    after = path.stat()
+    assert path.read_text() == "new"
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+
+def test_owner_that_cannot_be_kept_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((0o100600, 1, 1, 1, 99, 99, 0, 0, 0, 0)))
+    monkeypatch.setattr(whole, "_is_at", lambda *_: True)
+
+    def denied(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", denied)
+    called: list[str] = []
+
+    def change() -> str:
+        called.append("change")
+        return "new"
+
+    with pytest.raises(PlatformError, match="cannot be kept"):
+        edit_whole(path, change, keep_access=True)
+
+    assert called == []
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_extended_attributes_are_kept_and_none_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An access control list is one of them; file systems of tests have none, so the calls are recorded."""
+    path = tmp_path / "file"
+    path.write_text("old")
+    held: dict[object, dict[str, bytes]] = {str(path): {"system.posix_acl_access": b"acl"}}
+    of_new = {"system.posix_acl_access": b"inherited", "user.inherited": b"x"}
+    monkeypatch.setattr(os, "listxattr", lambda file: list(held.get(str(file), of_new)), raising=False)
+    monkeypatch.setattr(os, "getxattr", lambda file, name: held.get(str(file), of_new)[name], raising=False)
+    monkeypatch.setattr(os, "setxattr", lambda file, name, value: of_new.__setitem__(name, value), raising=False)
+    monkeypatch.setattr(os, "removexattr", lambda file, name: of_new.__delitem__(name), raising=False)
+
+    edit_whole(path, lambda: "new", keep_access=True)
+
+    assert of_new == {"system.posix_acl_access": b"acl"}
+
+
+def test_file_with_a_second_hard_link_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    (tmp_path / "other").hardlink_to(path)
+
+    with pytest.raises(PlatformError, match="2 hard links"):
+        edit_whole(path, lambda: "new", keep_access=True)
+
+    assert path.read_text() == "old"
+
+
+def test_file_that_another_program_keeps_locked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    monkeypatch.setattr(whole, "LOCK_WAIT_S", 0.0)
+
+    with path.open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(PlatformError, match="keeps this file locked"):
+            edit_whole(path, lambda: "new", keep_access=True)
+
+    assert path.read_text() == "old"
+
+
+def test_file_that_another_program_changes_meanwhile_keeps_its_change(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def change() -> str:
+        path.write_text("of the other program")
+        return "new"
+
+    with pytest.raises(PlatformError, match="another program changed this file"):
+        edit_whole(path, change, keep_access=True)
+
+    assert path.read_text() == "of the other program"
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["fifo", "folder"])
+def test_what_is_no_regular_file_is_one_sentence(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.mkdir() if name == "folder" else os.mkfifo(path)
+
+    with pytest.raises(PlatformError, match="not a regular file"):
+        read_text(path)
+    with pytest.raises(PlatformError, match="not a regular file"):
+        edit_whole(path, lambda: "new", keep_access=True)
+
+
+def test_text_in_utf_16_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes("A=1".encode("utf-16"))
+
+    with pytest.raises(PlatformError, match="not UTF-8 text but UTF-16"):
+        read_text(path)

@@ -252,7 +252,7 @@ def test_settings_schema_accepts_each_kind_of_platform(name: str) -> None:
         ({"kind": "nagno"}, ["platform.kind: enum"]),
         ({"kind": "local", "url": "x"}, ["platform.url: unknown"]),
         (
-            {"kind": "file", "path": "a", "format": "toml"},
+            {"kind": "file", "path": "a", "format": "ini"},
             ["platform.callback_url: required", "platform.format: anyOf"],
         ),
         ({**SETTINGS["file-yaml"], "names": {"clientid": "X"}}, ["platform.names: anyOf"]),
