@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from orgcal.errors import PlatformError
@@ -34,6 +36,18 @@ class TextFormat(Protocol):
         one that becomes empty by `removed` is removed, and so are those around it. Values are text, numbers, booleans
         and lists of them.
         """
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage, which takes as long as parsing megabytes that hold none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Splice(NamedTuple):

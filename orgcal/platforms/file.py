@@ -18,7 +18,7 @@ from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
 from orgcal.fields import setting
 from orgcal.files import dotenv, json_edit, toml_edit, yaml_edit
-from orgcal.files.text_format import TextFormat
+from orgcal.files.text_format import TextFormat, uncollected
 from orgcal.files.whole import edit_whole, read_text, refuse_tracked
 from orgcal.patience import Clock
 from orgcal.platforms import templates
@@ -214,7 +214,8 @@ class FilePlatform(Platform):
 
     def _fields(self, key: str) -> dict[str, Any]:
         """Return the fields that the file has for this connector, and the files beside it, with their values."""
-        mapping = self._format.read(read_text(self._path), self._trail(key), where=self.place)
+        with uncollected():
+            mapping = self._format.read(read_text(self._path), self._trail(key), where=self.place)
         found = {field: mapping[name] for field, name in self._names.items() if mapping.get(name) is not None}
         for field in self._settings.base64:
             if field in found:
@@ -240,7 +241,8 @@ class FilePlatform(Platform):
 
         def changed() -> str | None:
             old = read_text(self._path)
-            new = self._format.edit(old, self._trail(key), named, gone, where=self.place)
+            with uncollected():
+                new = self._format.edit(old, self._trail(key), named, gone, where=self.place)
             for field, path in beside.items():  # once the other file is known to take its part
                 if field in plain:
                     _put(path, str(plain[field]))
