@@ -6,23 +6,26 @@ documentation of its HTTP API; "Checked" means that OpenBao 2.7.2 answered the s
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import hvac
 import pytest
 import requests
 import trustme
-from hvac import exceptions
 
 from tests.support.platform_apis import API_KEY
 from tests.support.strict_server import Reply, StrictServer, bundle_of
 from tests.support.vault_api import Token, VaultApi, throttled
 from tests.support.vault_kv import KvVersion1
+
+hvac: Any = importlib.import_module("hvac")  # it has no types
+exceptions = hvac.exceptions
 
 LEAST = {"secret/data/outlook": {"create", "update", "read"}}
 """A policy that may push and read one secret."""
@@ -63,7 +66,7 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
 
         def opened(token: str | None = API_KEY, namespace: str = "") -> Any:
             session = stack.enter_context(requests.Session())
-            session.verify = bundle  # hvac's own argument is passed over where a session is given
+            session.verify = bundle  # True, the default, would win over hvac's argument
             return hvac.Client(server.base_url, token, namespace=namespace or None, session=session)
 
         client = opened()
@@ -138,7 +141,7 @@ def test_cas_must_be_the_current_version(vault: Vault) -> None:
     """The same places. Checked."""
     vault.kv.create_or_update_secret("outlook", {"a": "1"})
     for cas in (0, 2):
-        error = wrong_input(lambda cas=cas: vault.kv.create_or_update_secret("outlook", {"a": "2"}, cas=cas))
+        error = wrong_input(partial(vault.kv.create_or_update_secret, "outlook", {"a": "2"}, cas=cas))
         assert error == "check-and-set parameter did not match the current version"
     assert vault.kv.create_or_update_secret("outlook", {"a": "2"}, cas=1)["data"]["version"] == 2
 
@@ -236,7 +239,7 @@ def test_versions_to_delete_must_be_named(vault: Vault) -> None:
     """KV, path_delete.go and path_destroy.go: "No version number provided". Checked."""
     for operation in ("delete", "undelete", "destroy"):
         path = f"/v1/secret/{operation}/outlook"
-        error = wrong_input(lambda path=path: vault.client.adapter.post(path, json={"versions": []}))
+        error = wrong_input(partial(vault.client.adapter.post, path, json={"versions": []}))
         assert error == "No version number provided"
 
 
@@ -352,6 +355,16 @@ def test_versions_can_delete_themselves(vault: Vault) -> None:
     vault.api.clock.advance(3600)
     assert vault.read()["data"] is None
     assert vault.kv.read_secret_metadata("outlook")["data"]["delete_version_after"] == "1h0m0s"
+
+
+def test_metadata_written_by_hvac_sets_delete_version_after_back(vault: Vault) -> None:
+    """hvac 2.4, KvV2.update_metadata: `delete_version_after` is "0s" unless it is given, and is always sent."""
+    vault.kv.update_metadata("outlook", delete_version_after="30m")
+    vault.kv.update_metadata("outlook", max_versions=3)
+    assert vault.kv.read_secret_metadata("outlook")["data"]["delete_version_after"] == "0s"
+    vault.client.adapter.post("/v1/secret/metadata/outlook", json={"delete_version_after": "90s"})
+    vault.client.adapter.post("/v1/secret/metadata/outlook", json={"max_versions": 4})
+    assert vault.kv.read_secret_metadata("outlook")["data"]["delete_version_after"] == "1m30s"
 
 
 def test_deleting_metadata_deletes_every_version(vault: Vault) -> None:
