@@ -18,6 +18,7 @@ from orgcal.errors import OrgcalError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     import requests
+    from azure.core.credentials import AccessToken
 
 AUDIENCE = "api://AzureADTokenExchange"
 """Of a token that Entra ID takes for a secret."""
@@ -47,6 +48,17 @@ def operator_tokens(
         except OSError as error:
             raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
         return TokenSource(endpoints, tenant_id, endpoints.emulated.operator_client_id, secret, session)
+    return operator_credential(endpoints, environ, tenant_id, session)
+
+
+def operator_credential(
+    endpoints: CloudEndpoints, environ: Mapping[str, str], tenant_id: str, session: requests.Session
+) -> OperatorTokens:
+    """The operator's login as a credential that the SDKs of Azure take; arguments and errors of `operator_tokens`."""
+    if endpoints.emulated is not None and not federated_login(endpoints, environ):
+        own = endpoints.emulated
+        path = str(own.operator_client_secret_file)
+        environ = {"ARM_CLIENT_ID": own.operator_client_id, "ARM_CLIENT_SECRET_FILE_PATH": path}
     login = read_login(environ)
     return OperatorTokens(endpoints, tenant_id, _credential(endpoints, login, tenant_id, session), login)
 
@@ -77,7 +89,15 @@ class OperatorTokens:
         self._where = f"{who}, in tenant {tenant_id}"
 
     def token(self) -> str:
-        """A token; azure-identity keeps it while it lasts.
+        """A token for Microsoft Graph; raises as `get_token` does."""
+        return str(self.get_token(self._scope).token)
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """A token as the SDKs of Azure ask for one; azure-identity keeps it while it lasts.
+
+        Args:
+            scopes: what it is for.
+            options: of `azure.core.credentials.TokenCredential.get_token`.
 
         Raises:
             EntraError: nobody is logged in, or Entra ID refused.
@@ -87,7 +107,8 @@ class OperatorTokens:
         from azure.identity import CredentialUnavailableError
 
         try:
-            return str(self._credential.get_token(self._scope).token)
+            token: AccessToken = self._credential.get_token(*scopes, **options)
+            return token
         except CredentialUnavailableError as error:
             raise no_login(self._where, self._login.environ, self._tenant_id) from error
         except exceptions.ClientAuthenticationError as error:

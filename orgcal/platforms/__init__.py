@@ -78,6 +78,9 @@ KINDS: Mapping[str, str] = {
     "http": "orgcal.platforms.http_api:HttpSettings",
     "nango": "orgcal.platforms.nango:NangoSettings",
     "github-environment": "orgcal.platforms.github_environment:GithubSettings",
+    "azure-key-vault": "orgcal.platforms.azure_key_vault:KeyVaultSettings",
+    "aws-secrets-manager": "orgcal.platforms.aws_secrets_manager:AwsSettings",
+    "hashicorp-vault": "orgcal.platforms.hashicorp_vault:VaultSettings",
 }
 """Kind of platform -> the class of its settings, `module:class`; a new kind of ours gets its line here.
 

@@ -179,20 +179,28 @@ class RestClient:
         )
 
     def _unreachable(self, method: str, path: str, error: Exception) -> Unreachable:
-        import requests
-
-        if isinstance(error, requests.exceptions.SSLError):
-            what = f"the certificate of {self.name} is not trusted"
-            repair = "name its authority in REQUESTS_CA_BUNDLE if it is your own"
-        elif isinstance(error, requests.exceptions.Timeout):
-            what, repair = f"{self.name} did not answer in time", "try again; what did happen is then adopted"
-        else:
-            what = f"{self.name} cannot be reached ({type(error).__name__})"
-            repair = "check its address and the network"
+        what, repair = no_answer(self.name, error)
         return Unreachable(what, where=self._where(method, path), repair=repair)
 
     def _where(self, method: str, path: str) -> str:
         return f"{method} {self.base_url}{path}"
+
+
+def no_answer(name: str, error: BaseException | None) -> tuple[str, str]:
+    """Return why there is no answer, and how to repair it.
+
+    Args:
+        name: how messages call the server.
+        error: of requests; its text is not shown, as it may hold the URL's credentials.
+    """
+    import requests
+
+    if isinstance(error, requests.exceptions.SSLError):
+        what = f"the certificate of {name} is not trusted"
+        return what, "name its authority in REQUESTS_CA_BUNDLE if it is your own"
+    if isinstance(error, requests.exceptions.Timeout):
+        return f"{name} did not answer in time", "try again; what did happen is then adopted"
+    return f"{name} cannot be reached ({type(error).__name__})", "check its address and the network"
 
 
 def _encoded(body: Any, form: Mapping[str, str] | None) -> tuple[bytes | None, str]:

@@ -1,4 +1,4 @@
-"""Templates of the kind `http`: JSON with `{names}` in its texts.
+"""Templates of the kind `http` and of secret stores: JSON with `{names}` in its texts.
 
 A text that is one placeholder only takes the value as it is (`"{scopes}"` becomes a list); elsewhere the
 value is made into text. `{scopes:comma}` and `{scopes:space}` join a list.
@@ -28,6 +28,12 @@ def names_in(template: Any) -> Iterator[str]:
     elif isinstance(template, list):
         for value in template:
             yield from names_in(value)
+
+
+def whole_name(template: Any) -> str | None:
+    """Return the name of the placeholder that a text consists of, or None."""
+    match = _PLACEHOLDER.fullmatch(template) if isinstance(template, str) else None
+    return match[1] if match else None
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:

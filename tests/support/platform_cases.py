@@ -15,6 +15,7 @@ from orgcal_emulator.server import RunningEmulator
 
 from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import Capabilities, capabilities_of, open_platform, testing
+from tests.support import secret_store_cases
 from tests.support.fake_time import FakeTime
 from tests.support.gitlab_api import GitlabApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
@@ -177,6 +178,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nango": {"kind": "nango"},
     "nango-emulator": {"kind": "nango"},
     "github-environment": GITHUB,
+    **secret_store_cases.SETTINGS,
 }
 """Every case by its name, with the settings of a real stack."""
 
@@ -200,6 +202,8 @@ def open_case(name: str, folder: Path, authority: trustme.CA, keys: Any) -> Iter
             yield _file(name, folder)
         elif name in ("local-strict", "http"):
             yield _local_strict(name, stack, folder, authority)
+        elif name in secret_store_cases.SETTINGS:
+            yield _secret_store(name, stack, folder)
         else:
             yield _rest(name, stack, folder)
 
@@ -299,3 +303,10 @@ def _file(name: str, folder: Path) -> Case:
     platform = open_platform(settings, {}, clock=time.clock())
     any_text = name != "file-dotenv"
     return Case(settings, {}, platform, name=name, time=time, meddle=meddle, any_text=any_text)
+
+
+def _secret_store(name: str, stack: ExitStack, folder: Path) -> Case:
+    store = stack.enter_context(secret_store_cases.open_store(name, folder))
+    time = FakeTime()
+    platform = open_platform(store.settings, store.environ, clock=time.clock())
+    return Case(store.settings, store.environ, platform, name=name, time=time, meddle=store.meddle, writes=store.writes)

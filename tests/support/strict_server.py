@@ -64,9 +64,12 @@ Api = Callable[[Request], Reply]
 
 
 class StrictServer:
-    """See the module; `seen` lists what was asked, faulty or not, with the bodies that came."""
+    """See the module; `seen` lists what was asked, faulty or not, with the bodies that came.
 
-    def __init__(self, api: Api, *, ca: trustme.CA | None = None) -> None:
+    With `ca` it speaks TLS, with a certificate for localhost and for `hosts`.
+    """
+
+    def __init__(self, api: Api, *, ca: trustme.CA | None = None, hosts: tuple[str, ...] = ()) -> None:
         self.api = api
         self.faults: list[Fault] = []
         self.seen: list[Request] = []
@@ -76,7 +79,7 @@ class StrictServer:
         self._httpd.daemon_threads = True
         if ca is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+            ca.issue_cert("localhost", "127.0.0.1", *hosts).configure_cert(context)
             self._httpd.socket = context.wrap_socket(self._httpd.socket, server_side=True)
         self.base_url = f"{'https' if ca else 'http'}://localhost:{self._httpd.server_address[1]}"
         self.port = int(self._httpd.server_address[1])

@@ -42,7 +42,7 @@ def test_docs_show_an_example_of_every_kind() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.get("name", example["kind"]))
 def test_docs_examples_are_accepted(example: dict[str, object]) -> None:
     assert place_of(example)
-    assert "secret" in capabilities_of(example).credential_kinds
+    assert capabilities_of(example).credential_kinds
 
 
 def test_docs_xkit_example_finds_drift_by_time() -> None:
@@ -61,6 +61,6 @@ def test_unsuitable_names_every_pair_that_cannot_work() -> None:
     ]
     assert unsuitable({"kind": "local"}, declared, "certificate") == []
     assert unsuitable({"kind": "nagno"}, declared, "secret") == [
-        'orgcal:connector.platform.kind: found "nagno" (did you mean nango?); expected one of file, '
-        "github-environment, http, local, nango; repair: pulumi config set --path orgcal:connector.platform.kind nango"
+        'orgcal:connector.platform.kind: found "nagno" (did you mean nango?); expected one of '
+        "aws-secrets-manager, azure-key-vault, file, github-environment, hashicorp-vault, http, local, nango; repair: pulumi config set --path orgcal:connector.platform.kind nango"
     ]
