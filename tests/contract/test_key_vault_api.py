@@ -245,6 +245,37 @@ def test_deletion_and_recovery_take_a_while(vault: ServedKeyVault) -> None:
     assert vault.client.get_secret("outlook").value == "hush"
 
 
+def test_deletion_that_is_not_finished_cannot_be_undone(vault: ServedKeyVault) -> None:
+    """Azure/azure-cli#12722, of purging: 409 "Secret is currently being deleted."; recovering is held to it too."""
+    vault.client.set_secret("outlook", "hush")
+    vault.api.lag = 1
+    vault.client.begin_delete_secret("outlook")
+    recovering = refusal(lambda: vault.client.begin_recover_deleted_secret("outlook"))
+    assert recovering == (409, "Conflict", "ObjectIsBeingDeleted")
+
+
+def test_write_may_be_refused_after_a_recovery_that_reads_call_finished(vault: ServedKeyVault) -> None:
+    """Azure/azure-sdk-for-net#31581: 409 "currently being recovered and cannot be re-created; retry later"."""
+    vault.client.set_secret("outlook", "one")
+    vault.client.begin_delete_secret("outlook").wait()
+    vault.api.straggling = 1
+    vault.client.begin_recover_deleted_secret("outlook").wait()
+    assert vault.client.get_secret("outlook").value == "one"
+    setting = refusal(lambda: vault.client.set_secret("outlook", "two"))
+    assert setting == (409, "Conflict", "ObjectIsBeingRecovered")
+    assert vault.client.set_secret("outlook", "two").value == "two"
+
+
+def test_versions_of_one_second_are_told_apart_by_nothing_but_the_latest(vault: ServedKeyVault) -> None:
+    """Recorded (js, can_retrieve_all_versions_of_a_secret_by_page): the same `created`, ordered by identifier."""
+    vault.api.pace = 0
+    made = [vault.client.set_secret("outlook", str(number)).properties.version for number in range(5)]
+    listed = list(vault.client.list_properties_of_secret_versions("outlook"))
+    assert len({each.created_on for each in listed}) == 1
+    assert [each.version for each in listed] == sorted(str(version) for version in made)
+    assert vault.client.get_secret("outlook").properties.version == made[-1]
+
+
 def test_name_of_a_deleted_secret_cannot_be_set(vault: ServedKeyVault) -> None:
     """REST, Set Secret; code and message as in Azure/azure-sdk-for-net, Azure.Security.KeyVault.Secrets, Sample4."""
     vault.client.set_secret("outlook", "hush")
