@@ -15,7 +15,7 @@ import requests
 from tests.support.platform_apis import API_KEY
 from tests.support.strict_server import Reply
 from tests.support.vault_api import throttled
-from tests.support.vault_client import LEAST, ServedVault, refusal, serve_vault, wrong_input
+from tests.support.vault_client import LEAST, ServedVault, exceptions, refusal, serve_vault, wrong_input
 from tests.support.vault_kv import KvVersion1
 
 
@@ -25,6 +25,25 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedVau
     monkeypatch.delenv("VAULT_TOKEN", raising=False)
     with serve_vault(tmp_path) as served:
         yield served
+
+
+def test_path_of_version_1_on_a_mount_of_version_2_is_404_with_a_warning(vault: ServedVault) -> None:
+    """KV, backend.go:197. Checked: no errors, `data` null, a warning."""
+    with pytest.raises(exceptions.InvalidPath) as caught:
+        vault.client.secrets.kv.v1.read_secret("outlook", mount_point="secret")
+    assert caught.value.json["warnings"][0].startswith("Invalid path for a versioned K/V secrets engine.")
+    assert caught.value.json["data"] is None
+
+
+def test_mount_of_version_1_takes_requests_meant_for_version_2(vault: ServedVault) -> None:
+    """KV, passthrough.go. Checked: 204 without a version, and no metadata in what is read."""
+    vault.api.mounts["old"] = KvVersion1()
+    response = vault.kv.create_or_update_secret("outlook", {"a": "1"}, mount_point="old")
+    assert (response.status_code, response.content) == (204, b"")
+    read = vault.kv.read_secret_version("outlook", mount_point="old", raise_on_deleted_version=True)
+    assert "metadata" not in read["data"]
+    assert read["lease_duration"] == 2_764_800
+    assert refusal(lambda: vault.kv.read_secret_metadata("outlook", mount_point="old")) == ("InvalidPath", [])
 
 
 @pytest.mark.parametrize(("mount", "version"), [("secret", "2"), ("old", "1"), ("team/kv", "2")])

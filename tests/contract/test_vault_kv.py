@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from tests.support.vault_client import ServedVault, exceptions, refusal, serve_vault, wrong_input
-from tests.support.vault_kv import KvVersion1
 
 
 @pytest.fixture
@@ -113,6 +112,8 @@ def test_engine_that_requires_cas_refuses_every_write_without(vault: ServedVault
     """API, "Configure the KV engine", `cas_required`. Checked."""
     vault.api.kv.cas_required = True
     assert vault.kv.read_configuration()["data"]["cas_required"] is True
+    warned = vault.kv.update_metadata("outlook", cas_required=False)
+    assert warned["warnings"][0].startswith('"cas_required" set to false, but is mandated by backend config.')
     error = wrong_input(lambda: vault.kv.create_or_update_secret("outlook", {"a": "1"}))
     assert error == "check-and-set parameter required for this call"
 
@@ -297,6 +298,8 @@ def test_versions_can_delete_themselves(vault: ServedVault) -> None:
     assert vault.read()["data"] == {"a": "1"}
     vault.api.clock.advance(3600)
     assert vault.read()["data"] is None
+    vault.kv.undelete_secret_versions("outlook", [1])
+    assert vault.read()["metadata"]["deletion_time"] == "2026-01-01T02:00:03Z"
     assert vault.kv.read_secret_metadata("outlook")["data"]["delete_version_after"] == "1h0m0s"
 
 
@@ -347,25 +350,6 @@ def test_unknown_or_mistyped_fields_are_refused(vault: ServedVault, path: str, b
     assert vault.read() == {"data": {"a": "1"}, "metadata": vault.read()["metadata"]}
     wrong_input(lambda: vault.client.adapter.get("/v1/secret/data/outlook", params={"versions": "1"}))
     wrong_input(lambda: vault.client.adapter.get("/v1/secret/data/outlook", params={"version": "one"}))
-
-
-def test_path_of_version_1_on_a_mount_of_version_2_is_404_with_a_warning(vault: ServedVault) -> None:
-    """KV, backend.go:197. Checked: no errors, `data` null, a warning."""
-    with pytest.raises(exceptions.InvalidPath) as caught:
-        vault.client.secrets.kv.v1.read_secret("outlook", mount_point="secret")
-    assert caught.value.json["warnings"][0].startswith("Invalid path for a versioned K/V secrets engine.")
-    assert caught.value.json["data"] is None
-
-
-def test_mount_of_version_1_takes_requests_meant_for_version_2(vault: ServedVault) -> None:
-    """KV, passthrough.go. Checked: 204 without a version, and no metadata in what is read."""
-    vault.api.mounts["old"] = KvVersion1()
-    response = vault.kv.create_or_update_secret("outlook", {"a": "1"}, mount_point="old")
-    assert (response.status_code, response.content) == (204, b"")
-    read = vault.kv.read_secret_version("outlook", mount_point="old", raise_on_deleted_version=True)
-    assert "metadata" not in read["data"]
-    assert read["lease_duration"] == 2_764_800
-    assert refusal(lambda: vault.kv.read_secret_metadata("outlook", mount_point="old")) == ("InvalidPath", [])
 
 
 def test_rival_writes_just_before_us(vault: ServedVault) -> None:

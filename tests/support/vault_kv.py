@@ -23,6 +23,7 @@ _DEFAULT_MAX_VERSIONS = 10  # backend.go:39
 _MAX_KEYS, _MAX_KEY, _MAX_VALUE = 64, 128, 512  # path_metadata.go, maxCustomMetadata...; keys, bytes, bytes
 _UNSUPPORTED = "1 error occurred:\n\t* unsupported operation\n\n"
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
+_MANDATED = '"cas_required" set to false, but is mandated by backend config. This value will be ignored.'
 _METADATA = {"max_versions", "cas_required", "delete_version_after", "custom_metadata"}
 
 
@@ -91,11 +92,14 @@ class Entry:
     delete_after: int = 0
     custom: dict[str, str] | None = None
 
+    def deletion(self, now: datetime) -> datetime | None:
+        """When a version that is written or undeleted now deletes itself."""
+        return now + timedelta(seconds=self.delete_after) if self.delete_after else None
+
     def add(self, data: dict[str, Any], now: datetime, engine_max: int) -> Version:
         """A new version; those beyond the limit are gone for good (path_data.go, AddVersion)."""
-        deleted = now + timedelta(seconds=self.delete_after) if self.delete_after else None
         self.current += 1
-        self.versions[self.current] = Version(data, now, deleted)
+        self.versions[self.current] = Version(data, now, self.deletion(now))
         self.updated = now
         kept = max(self.max_versions, engine_max) or _DEFAULT_MAX_VERSIONS
         if self.current - self.oldest >= kept:
@@ -267,6 +271,8 @@ class KvVersion2:
         entry.cas_required = fields.get("cas_required", entry.cas_required)
         if custom is not None:
             entry.custom = {name: text for name, text in custom.items() if name not in self.drops} or None
+        if self.cas_required and fields.get("cas_required") is False:
+            return Reply(200, envelope(None, warnings=[_MANDATED]))
         return Reply(204)
 
     def _mark(self, what: str, path: str, body: Any) -> Reply:
@@ -275,14 +281,16 @@ class KvVersion2:
         if not isinstance(numbers, list) or not numbers:
             raise Refused(400, f"{'n' if what == 'destroy' else 'N'}o version number provided")
         entry = self.entries.get(path)
-        for number in numbers if entry is not None else []:
-            version = entry.versions.get(_number(number, "versions")) if entry is not None else None
+        if entry is None:
+            return Reply(204)
+        for number in numbers:
+            version = entry.versions.get(_number(number, "versions"))
             if version is None or version.destroyed:
                 continue
             if what == "delete":
                 self._delete(version)
             elif what == "undelete":
-                version.deleted = None
+                version.deleted = entry.deletion(self._clock.tick())
             else:
                 version.destroyed, version.data = True, None
         return Reply(204)
