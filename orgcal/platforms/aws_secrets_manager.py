@@ -144,6 +144,8 @@ class AwsSecretsManager(SecretStore):
             answer: Mapping[str, Any] = ask(SecretId=name)
         except self._client.exceptions.ResourceNotFoundException:
             return None
+        if not answer.get("ARN"):
+            raise ValueError("no secret")
         return answer
 
     def write(self, name: str, value: Any, tags: Mapping[str, str], before: StoredVersion | None) -> None:
@@ -182,7 +184,7 @@ class AwsSecretsManager(SecretStore):
         elif code in _LOGIN:
             repair = "check the login: aws sts get-caller-identity"
         return Refusal(
-            f"{code}: {about.get('Message', '')}",
+            "" if code.isdigit() else f"{code}: {about.get('Message', '')}",  # else it is some proxy's page
             int(meta.get("HTTPStatusCode", 0)) or 500,
             repair,
             code in _AGAIN,

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, WithJsonSchema, model_validator
 
 from orgcal.entra.answers import retry_after_s
-from orgcal.errors import PlatformError, Unreachable
+from orgcal.errors import PlatformError
 from orgcal.fields import setting
 from orgcal.platforms import secret_values
 from orgcal.platforms.rest import no_answer, read_key_file, session_for
@@ -180,7 +180,7 @@ class Vault(SecretStore):
             answer = error.json  # of a version that is deleted or destroyed
             if not isinstance(answer, dict) or "data" not in answer:
                 raise
-        found = self._data(answer)
+        found = _data(answer)
         about, value = found.get("metadata") or {}, found.get("data")
         return StoredVersion(
             value, about.get("version", 0), about.get("custom_metadata") or {}, deleted=not isinstance(value, dict)
@@ -190,7 +190,7 @@ class Vault(SecretStore):
         about = self._metadata(name)
         self._refuse_forgetful(name, about)
         version = before.version if before is not None else 0
-        self._data(self._kv.create_or_update_secret(name, value, cas=version, mount_point=self._settings.mount))
+        _data(self._kv.create_or_update_secret(name, value, cas=version, mount_point=self._settings.mount))
         if tags != (about.get("custom_metadata") or {}):
             self._write_tags(name, tags, about)
 
@@ -230,7 +230,7 @@ class Vault(SecretStore):
     def _metadata(self, name: str) -> Mapping[str, Any]:
         """Return the secret's metadata, of all versions; nothing where there is no such secret."""
         try:
-            return self._data(self._kv.read_secret_metadata(name, mount_point=self._settings.mount))
+            return _data(self._kv.read_secret_metadata(name, mount_point=self._settings.mount))
         except self._errors.InvalidPath:
             return {}
 
@@ -241,7 +241,7 @@ class Vault(SecretStore):
             return
         where = f"{self._settings.store_address}, secret {name}"
         try:
-            config = self._data(self._kv.read_configuration(mount_point=mount))
+            config = _data(self._kv.read_configuration(mount_point=mount))
         except self._errors.InvalidPath:
             repair = f"vault kv enable-versioning {mount}, or set mount to another one"
             raise PlatformError("the mount is no KV engine of version 2", where=where, repair=repair) from None
@@ -260,12 +260,9 @@ class Vault(SecretStore):
             mount_point=self._settings.mount,
         )
 
-    def _data(self, answer: Any) -> dict[str, Any]:
-        found = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(found, dict):
-            raise Unreachable(
-                f"{_CALLED} answered with something that is not its own",
-                where=self._settings.store_address,
-                repair="check the address",
-            )
-        return found
+
+def _data(answer: Any) -> dict[str, Any]:
+    found = answer["data"]
+    if not isinstance(found, dict):
+        raise TypeError("no data")
+    return found
