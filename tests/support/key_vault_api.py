@@ -9,7 +9,8 @@ Sources, cited by what they say:
 - Throttling: https://learn.microsoft.com/en-us/azure/key-vault/general/overview-throttling
 - Recorded: answers of the service in github.com/Azure/azure-sdk-for-python at commit 5899cf6, files
   `test_samples_secrets.pyTestExamplesKeyVaulttest_example_*[7.3].json` below
-  sdk/keyvault/azure-keyvault-secrets/tests/recordings; messages are theirs, word for word.
+  sdk/keyvault/azure-keyvault-secrets/tests/recordings, and in github.com/Azure/azure-sdk-for-js at commit
+  16c6b04, below sdk/keyvault/keyvault-secrets/recordings; messages are theirs, word for word.
 
 Stricter than the service where its documentation leaves room: unknown fields and query parameters are
 refused, versions are listed in no order that means anything, a value may have 25,000 bytes, and nobody
@@ -34,7 +35,8 @@ RECOVERABLE_DAYS = 7
 _VERSIONS = {"2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"}
 _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")  # Objects, "object-name"
 _MAX_VALUE = 25_000  # About: "a maximum size of 25k bytes each"; bytes
-_MAX_TAGS, _MAX_TAG = 15, 256  # About, "Secret tags"; tags, characters of a name and of a value
+_MAX_TAGS = 15  # About, "Secret tags"
+_MAX_TAG_NAME, _MAX_TAG_VALUE = 512, 256  # the same place, corrected by MicrosoftDocs/azure-docs#117407; characters
 _MAX_CONTENT_TYPE = 255  # About; characters
 _PAGE = 25  # REST, Get Secret Versions, "maxresults"; results
 _SET = {"value", "contentType", "attributes", "tags"}
@@ -88,12 +90,14 @@ class Secret:
     Attributes:
         deleted: when it was deleted, in seconds since 1970; None while it is not.
         unseen: reads that still find nothing where the last deletion or recovery moved it.
+        unsettled: writes that are still refused after a recovery whose result can be read already.
     """
 
     name: str
     versions: list[SecretVersion]
     deleted: int | None = None
     unseen: int = 0
+    unsettled: int = 0
 
 
 class KeyVaultApi:
@@ -105,6 +109,9 @@ class KeyVaultApi:
         resource: what the challenge names; the SDK compares its domain with the vault's.
         denied: permissions that the caller lacks: get, list, set, delete, recover, purge.
         lag: reads that find nothing after a deletion or recovery until it is finished (Recorded).
+        straggling: writes that are refused after a recovery that reads call finished (Azure/azure-sdk-for-net#31581).
+        pace: seconds from one write to the next. Recorded: three versions with the same `created`, listed in the
+            order of their identifiers; 0 makes it so.
         drops: tags, and fields of a value that is a JSON object, which are taken and not stored.
     """
 
@@ -114,6 +121,8 @@ class KeyVaultApi:
         self.resource = "https://vault.azure.net"
         self.denied = {"purge"}
         self.lag = 0
+        self.straggling = 0
+        self.pace = 1
         self.drops: set[str] = set()
         self.now = 1_767_225_600
 
@@ -183,7 +192,8 @@ class KeyVaultApi:
         secret = self.secrets.get(name.lower())
         if secret is not None and secret.deleted is not None:
             _refuse_deleted(name, finished=secret.unseen == 0)
-        if secret is not None and secret.unseen:
+        if secret is not None and (secret.unseen or secret.unsettled):
+            secret.unsettled -= 0 if secret.unseen else 1
             message = f"Secret {name} is currently being recovered and cannot be re-created; retry later."
             raise Refused(409, "Conflict", message, "ObjectIsBeingRecovered")
         now = self._tick()
@@ -218,11 +228,15 @@ class KeyVaultApi:
             raise Refused(405, "MethodNotAllowed", f"{request.method} is not allowed here.")
         self._permit(*operation[request.method])
         secret = self.secrets.get(name.lower())
-        if secret is None or secret.deleted is None or self._unseen(secret):
+        if secret is None or secret.deleted is None:
+            raise _not_found(name) if part else Refused(404, "SecretNotFound", f"Deleted Secret not found: {name}")
+        if secret.unseen and request.method != "GET":
+            raise Refused(409, "Conflict", "Secret is currently being deleted.", "ObjectIsBeingDeleted")
+        if self._unseen(secret):
             raise Refused(404, "SecretNotFound", f"Deleted Secret not found: {name}")
         shown = secret.versions[-1].shown(f"{live}/{name}")
         if request.method == "POST":
-            secret.deleted, secret.unseen = None, self.lag
+            secret.deleted, secret.unseen, secret.unsettled = None, self.lag, self.straggling
             return Reply(200, shown)
         if request.method == "DELETE":
             del self.secrets[name.lower()]
@@ -235,13 +249,7 @@ class KeyVaultApi:
             for each in secret.versions[::-1]:
                 if version in ("", each.version):
                     return each
-        named = f"{name}/{version}" if version else name
-        message = (
-            f"A secret with (name/id) {named} was not found in this key vault. If you recently deleted this secret "
-            "you may be able to recover it using the correct recovery command. For help resolving this issue, "
-            "please see https://go.microsoft.com/fwlink/?linkid=2125182"
-        )
-        raise Refused(404, "SecretNotFound", message)
+        raise _not_found(f"{name}/{version}" if version else name)
 
     def _unseen(self, secret: Secret) -> bool:
         if not secret.unseen:
@@ -292,8 +300,8 @@ class KeyVaultApi:
         return Reply(401, body, {"WWW-Authenticate": header})
 
     def _tick(self) -> int:
-        """Every write is a second later than the one before: times have no fractions."""
-        self.now += 1
+        """The time of a write; times have no fractions."""
+        self.now += self.pace
         return self.now
 
 
@@ -302,6 +310,15 @@ def throttled(retry_after_s: int | None = None) -> Reply:
     message = "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     return Reply(429, {"error": {"code": "Throttled", "message": message}}, headers)
+
+
+def _not_found(named: str) -> Refused:
+    message = (
+        f"A secret with (name/id) {named} was not found in this key vault. If you recently deleted this secret "
+        "you may be able to recover it using the correct recovery command. For help resolving this issue, "
+        "please see https://go.microsoft.com/fwlink/?linkid=2125182"
+    )
+    return Refused(404, "SecretNotFound", message)
 
 
 def _check_envelope(request: Request) -> None:
@@ -322,14 +339,14 @@ def _check_envelope(request: Request) -> None:
 
 
 def _check_fields(body: Any, known: set[str], required: set[str]) -> None:
-    wrong = unexpected(body, known, required) or _wrong_attributes(body) or _wrong_tags(body)
-    if not wrong and len(body.get("contentType") or "") > _MAX_CONTENT_TYPE:
-        wrong = f"contentType has more than {_MAX_CONTENT_TYPE} characters"
-    value = body.get("value", "") if not wrong else ""
-    if not isinstance(value, str) or len(value.encode()) > _MAX_VALUE:
-        wrong = f"value is no text of at most {_MAX_VALUE} bytes"
+    wrong = unexpected(body, known, required) or _wrong_attributes(body)
     if wrong:
         raise Refused(400, "BadParameter", f"Property {wrong}")
+    value, kind = body.get("value", ""), body.get("contentType", "")
+    texts = isinstance(value, str) and isinstance(kind, str)
+    if not texts or len(value.encode()) > _MAX_VALUE or len(kind) > _MAX_CONTENT_TYPE or not _fit(body.get("tags", {})):
+        # so little is said of values and tags that are too long or too many: hashicorp/terraform-provider-azurerm#16947
+        raise Refused(400, "BadParameter", "Property  has invalid value\r\n")
 
 
 def _wrong_attributes(body: dict[str, Any]) -> str:
@@ -340,13 +357,12 @@ def _wrong_attributes(body: dict[str, Any]) -> str:
     return wrong or (f"attributes.{mistyped[0]} has the wrong type" if mistyped else "")
 
 
-def _wrong_tags(body: dict[str, Any]) -> str:
-    tags = body.get("tags", {})
+def _fit(tags: Any) -> bool:
+    """Whether these are tags that a secret may have."""
     if not isinstance(tags, dict) or len(tags) > _MAX_TAGS:
-        return f"tags has more than {_MAX_TAGS} entries"
-    texts = [*tags, *tags.values()]
-    fits = all(isinstance(text, str) and len(text) <= _MAX_TAG for text in texts)
-    return "" if fits else f"tags has a name or value that is no text of at most {_MAX_TAG} characters"
+        return False
+    names = all(0 < len(name) <= _MAX_TAG_NAME for name in tags)
+    return names and all(isinstance(text, str) and len(text) <= _MAX_TAG_VALUE for text in tags.values())
 
 
 def _refuse_deleted(name: str, *, finished: bool) -> None:

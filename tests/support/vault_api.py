@@ -136,6 +136,8 @@ class VaultApi:
             del self.tokens[text]
             return Reply(204)
         if operation == "renew-self" and method in ("POST", "PUT"):
+            if token.policy is None:
+                raise Refused(400, "lease is not renewable")
             return Reply(200, envelope(None, auth=self._auth(text, token)))
         if operation != "lookup-self" or method != "GET":
             raise Refused(403, DENIED)
@@ -164,8 +166,8 @@ class VaultApi:
             raise Refused(400, wrong)
         name, proof = ("role_id", "secret_id") if kind == "approle" else ("role", "jwt")
         role, given = request.body.get(name) or "", request.body.get(proof) or ""
-        if not role or (kind != "jwt" and not given):
-            raise Refused(400, f"missing {proof if role else name}")
+        if not role:
+            raise Refused(400, f"missing {name}")
         self._check_login(kind, role, given, self.roles.setdefault(mount, {}))
         text = f"hvs.{uuid4().hex}"
         meta = {"role_name": role} if kind == "approle" else {"role": role}
@@ -173,6 +175,10 @@ class VaultApi:
         return Reply(200, envelope(None, auth=self._auth(text, self.tokens[text])))
 
     def _check_login(self, kind: str, role: str, given: str, roles: dict[str, str]) -> None:
+        if kind == "kubernetes" and not given:
+            raise Refused(400, "missing jwt")
+        if kind == "approle" and role in roles and not given:
+            raise Refused(400, "missing secret_id")
         if kind == "approle" and roles.get(role) != given:
             raise Refused(400, "invalid role or secret ID")
         if kind == "kubernetes" and role not in roles:
@@ -202,6 +208,10 @@ class VaultApi:
         }
 
 
-def throttled(path: str) -> Reply:
-    """The answer of a rate limit quota (API, system/rate-limit-quotas)."""
-    return Reply(429, {"errors": [f'request path "{path}": rate limit quota exceeded']}, {"Retry-After": "1"})
+def throttled(path: str, retry_after_s: int | None = None) -> Reply:
+    """The answer of a rate limit quota (API, system/rate-limit-quotas).
+
+    Vault adds `Retry-After` only with `enable_rate_limit_response_headers` (API, system/quotas-config).
+    """
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return Reply(429, {"errors": [f'request path "{path}": rate limit quota exceeded']}, headers)

@@ -8,6 +8,7 @@ Stricter than Vault: unknown fields and query parameters are refused, where Vaul
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -20,7 +21,9 @@ from tests.support.strict_server import Reply, Request
 
 _DEFAULT_MAX_VERSIONS = 10  # backend.go:39
 _MAX_KEYS, _MAX_KEY, _MAX_VALUE = 64, 128, 512  # path_metadata.go, maxCustomMetadata...; keys, bytes, bytes
+_UNSUPPORTED = "1 error occurred:\n\t* unsupported operation\n\n"
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600}
+_MANDATED = '"cas_required" set to false, but is mandated by backend config. This value will be ignored.'
 _METADATA = {"max_versions", "cas_required", "delete_version_after", "custom_metadata"}
 
 
@@ -89,11 +92,14 @@ class Entry:
     delete_after: int = 0
     custom: dict[str, str] | None = None
 
+    def deletion(self, now: datetime) -> datetime | None:
+        """When a version that is written or undeleted now deletes itself."""
+        return now + timedelta(seconds=self.delete_after) if self.delete_after else None
+
     def add(self, data: dict[str, Any], now: datetime, engine_max: int) -> Version:
         """A new version; those beyond the limit are gone for good (path_data.go, AddVersion)."""
-        deleted = now + timedelta(seconds=self.delete_after) if self.delete_after else None
         self.current += 1
-        self.versions[self.current] = Version(data, now, deleted)
+        self.versions[self.current] = Version(data, now, self.deletion(now))
         self.updated = now
         kept = max(self.max_versions, engine_max) or _DEFAULT_MAX_VERSIONS
         if self.current - self.oldest >= kept:
@@ -164,6 +170,8 @@ class KvVersion2:
             return Reply(200, envelope(shown))
         if match is None:
             return _invalid_path(request.method)
+        if request.method not in ("GET", "POST", "PUT", "DELETE"):
+            raise Refused(405, _UNSUPPORTED)
         writes = request.method in ("POST", "PUT")
         known = {"version"} if match[1] == "data" and request.method == "GET" else set()
         if request.query.keys() - known:
@@ -173,7 +181,7 @@ class KvVersion2:
         if match[1] == "metadata":
             return self._write_metadata(match[2], request.body) if writes else self._metadata(match[2], request.method)
         if not writes:
-            raise Refused(405, "1 error occurred:\n\t* unsupported operation\n\n")
+            raise Refused(405, _UNSUPPORTED)
         return self._mark(match[1], match[2], request.body)
 
     def _data(self, path: str, request: Request) -> Reply:
@@ -194,19 +202,19 @@ class KvVersion2:
 
     def _write(self, path: str, body: Any) -> Reply:
         """pathDataWrite with validateCheckAndSetOption."""
-        _check_fields(body, {"data", "options"})
-        if "data" not in body:
+        fields = _fields(body, {"data", "options"})
+        if "data" not in fields:
             raise Refused(400, "no data provided")
         for name in ("data", "options"):
-            if not isinstance(body.get(name, {}), dict):
+            if not isinstance(fields.get(name, {}), dict):
                 raise Refused(400, f'error converting input for field "{name}": expected a map')
-        _check_fields(body.get("options", {}), {"cas"})
+        options = _fields(fields.get("options"), {"cas"})
         if self.rival is not None:
             self.write(path, self.rival)
             self.rival = None
         entry = self.entries.get(path)
-        self._check_and_set(body.get("options", {}), entry)
-        data = {name: value for name, value in body["data"].items() if name not in self.drops}
+        self._check_and_set(options, entry)
+        data = {name: value for name, value in fields["data"].items() if name not in self.drops}
         self.write(path, data)
         entry = self.entries[path]
         shown = {**entry.versions[entry.current].shown(), "custom_metadata": entry.custom, "version": entry.current}
@@ -218,8 +226,8 @@ class KvVersion2:
                 raise Refused(400, "check-and-set parameter required for this call")
             return
         try:
-            cas = int(options["cas"])
-        except (TypeError, ValueError):
+            cas = _number(options["cas"], "cas")
+        except Refused:
             raise Refused(400, "error parsing check-and-set parameter") from None
         if cas != (0 if entry is None else entry.current):
             raise Refused(400, "check-and-set parameter did not match the current version")
@@ -246,40 +254,43 @@ class KvVersion2:
 
     def _write_metadata(self, path: str, body: Any) -> Reply:
         """pathMetadataWrite: what is absent stays, custom metadata is replaced as a whole."""
-        _check_fields(body or {}, _METADATA)
-        if not body:
+        fields = _fields(body, _METADATA)
+        if not fields:
             return Reply(204)
-        custom = _custom(body["custom_metadata"]) if "custom_metadata" in body else None
-        limit = _number(body.get("max_versions", 0), "max_versions")
-        after = _seconds(body.get("delete_version_after", "0s"))
-        if not isinstance(body.get("cas_required", False), bool):
+        custom = _custom(fields["custom_metadata"]) if "custom_metadata" in fields else None
+        limit = _number(fields.get("max_versions", 0), "max_versions")
+        after = _seconds(fields.get("delete_version_after", "0s"))
+        if not isinstance(fields.get("cas_required", False), bool):
             raise Refused(400, 'error converting input for field "cas_required": expected a boolean')
         now = self._clock.tick()
         entry = self.entries.setdefault(path, Entry(now, now))
-        if "max_versions" in body:
+        if "max_versions" in fields:
             entry.max_versions = limit
-        if "delete_version_after" in body:
+        if "delete_version_after" in fields:
             entry.delete_after = after
-        entry.cas_required = body.get("cas_required", entry.cas_required)
+        entry.cas_required = fields.get("cas_required", entry.cas_required)
         if custom is not None:
-            entry.custom = {name: text for name, text in custom.items() if name not in self.drops}
+            entry.custom = {name: text for name, text in custom.items() if name not in self.drops} or None
+        if self.cas_required and fields.get("cas_required") is False:
+            return Reply(200, envelope(None, warnings=[_MANDATED]))
         return Reply(204)
 
     def _mark(self, what: str, path: str, body: Any) -> Reply:
         """pathDeleteWrite, pathUndeleteWrite and pathDestroyWrite: numbers that do not exist are passed over."""
-        _check_fields(body, {"versions"})
-        numbers = body.get("versions")
+        numbers = _fields(body, {"versions"}).get("versions")
         if not isinstance(numbers, list) or not numbers:
-            raise Refused(400, "No version number provided")
+            raise Refused(400, f"{'n' if what == 'destroy' else 'N'}o version number provided")
         entry = self.entries.get(path)
-        for number in numbers if entry is not None else []:
-            version = entry.versions.get(_number(number, "versions")) if entry is not None else None
+        if entry is None:
+            return Reply(204)
+        for number in numbers:
+            version = entry.versions.get(_number(number, "versions"))
             if version is None or version.destroyed:
                 continue
             if what == "delete":
                 self._delete(version)
             elif what == "undelete":
-                version.deleted = None
+                version.deleted = entry.deletion(self._clock.tick())
             else:
                 version.destroyed, version.data = True, None
         return Reply(204)
@@ -292,10 +303,13 @@ class KvVersion2:
         return version.deleted is not None and version.deleted <= self._clock.now
 
 
-def _check_fields(body: Any, known: Set[str]) -> None:
-    wrong = unexpected({} if body is None else body, known)
+def _fields(body: Any, known: Set[str]) -> dict[str, Any]:
+    """The body, where it has no field but these; no body at all counts as an empty one."""
+    fields: dict[str, Any] = {} if body is None else body
+    wrong = unexpected(fields, known)
     if wrong:
         raise Refused(400, wrong)
+    return fields
 
 
 def _custom(given: Any) -> dict[str, str]:
@@ -305,7 +319,7 @@ def _custom(given: Any) -> dict[str, str]:
     prefix = "custom_metadata validation failed"
     if any(isinstance(value, dict | list) for value in given.values()):
         raise Refused(400, f"{prefix}: '' expected type 'string', got unconvertible type 'map[string]interface {{}}'")
-    texts = {name: "" if value is None else str(value) for name, value in given.items()}
+    texts = {name: _weakly(value) for name, value in given.items()}
     errors = [error for name, text in texts.items() for error in _wrong_pair(name, text)]
     if len(texts) > _MAX_KEYS:
         errors = [f"payload must contain at most {_MAX_KEYS} keys, provided {len(texts)}"]
@@ -313,6 +327,11 @@ def _custom(given: Any) -> dict[str, str]:
         listed = "".join(f"\t* {prefix}: {error}\n" for error in errors)
         raise Refused(400, f"{len(errors)} error{'s' if len(errors) > 1 else ''} occurred:\n{listed}\n")
     return texts
+
+
+def _weakly(value: Any) -> str:
+    """As text, as the decoder of KV makes it."""
+    return str(int(value)) if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def _wrong_pair(name: str, text: str) -> list[str]:
@@ -323,7 +342,7 @@ def _wrong_pair(name: str, text: str) -> list[str]:
     if not 0 < sizes[1] <= _MAX_VALUE:
         errors.append(f'length of value for key "{name}" is {sizes[1]} but must be 0 < len(value) <= {_MAX_VALUE}')
     if not name.isprintable():
-        errors.append(f'key "{name}" ({name}) contains unprintable characters')
+        errors.append(f"key {json.dumps(name)} ({name}) contains unprintable characters")
     if not text.isprintable():
         errors.append(f'value for key "{name}" contains unprintable characters')
     return errors
@@ -341,17 +360,17 @@ def _invalid_path(method: str) -> Reply:
 
 def _number(given: Any, name: str) -> int:
     try:
-        return int(given)
-    except (TypeError, ValueError):
+        return int(given) if isinstance(given, bool) else int(str(given))
+    except ValueError:
         message = f"error converting input for field \"{name}\": '' cannot parse value as 'int': invalid syntax"
         raise Refused(400, message) from None
 
 
 def _seconds(given: Any) -> int:
-    match = re.fullmatch(r"(\d+)([smh]?)", str(given))
-    if match is None:
+    """Seconds of a number or of a duration as Go writes it: 90, 90s, 1h30m0s."""
+    if not re.fullmatch(r"\d+|(?:\d+[smh])+", str(given)):
         raise Refused(400, 'error converting input for field "delete_version_after": invalid duration')
-    return int(match[1]) * _UNITS_S[match[2]]
+    return sum(int(number) * _UNITS_S[unit] for number, unit in re.findall(r"(\d+)([smh]?)", str(given)))
 
 
 def _duration(seconds: int) -> str:
