@@ -218,7 +218,7 @@ class Vault(SecretStore):
 
     def _repair(self, name: str, words: str) -> str:
         settings = self._settings
-        if self._status in (401, 403):
+        if self._status in (401, 403) or not self._client.token:
             login = f"check the {settings.auth} login ({settings.key_file_variable})"
             return f"{login} and its policy for {settings.mount}/{name} (docs/platforms.md names what it needs)"
         if "no handler for route" in words:
@@ -243,7 +243,7 @@ class Vault(SecretStore):
         try:
             config = _data(self._kv.read_configuration(mount_point=mount))
         except self._errors.InvalidPath:
-            repair = f"vault kv enable-versioning {mount}, or set mount to another one"
+            repair = f"vault secrets list -detailed shows the mounts; set mount to one of KV version 2, not {mount}"
             raise PlatformError("the mount is no KV engine of version 2", where=where, repair=repair) from None
         if (max(own, int(config.get("max_versions") or 0)) or _DEFAULT_VERSIONS) < 2:
             raise PlatformError(

@@ -27,9 +27,9 @@ from tests.support.vault_api import VaultApi
 
 CALLBACK = "https://app.example.com/oauth/callback"
 PLAIN = "{client_secret}"
-LOGIN_SECRET = "operators-own-secret"
-AWS_SECRET_KEY = "aws-secret-access-key-for-tests"
-AWS_TOKEN = "aws-session-token-for-tests"
+LOGIN_SECRET = "Nq8Q~yV3tLw0fJ6hR1zKp9bXc5mGd2sAe7uEXAMPLE"
+AWS_SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+AWS_TOKEN = "IQoJb3JpZ2luX2VjEXAMPLETOKEN4711"
 REGION = "eu-central-1"
 VAULT_HOST = "acme-prod.vault.azure.net"
 _ENDPOINTS = {"token": "token", "authorization": "authorize", "device_authorization": "devicecode"}
