@@ -336,7 +336,7 @@ def load_sdk(module: str, *, package: str, extra: str) -> Any:
         return import_module(module)
     except ImportError:
         raise UsageError(
-            f"this kind of platform needs {package}, which is not installed", repair=f'pip install "orgcal[{extra}]"'
+            f"this kind of platform needs {package}, which is not installed", repair=f"pip install 'orgcal[{extra}]'"
         ) from None
 
 

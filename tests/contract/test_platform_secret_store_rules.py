@@ -69,7 +69,7 @@ def test_sdk_that_is_not_installed_is_named_with_its_command(kind: str, monkeypa
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UsageError, match="which is not installed") as caught:
         open_platform(SETTINGS[kind], {})
-    assert caught.value.repair == f'pip install "orgcal[{extra}]"'
+    assert caught.value.repair == f"pip install 'orgcal[{extra}]'"
 
 
 # -- AWS Secrets Manager ------------------------------------------------------------------------------
