@@ -53,7 +53,9 @@ class AwsSettings(SecretStoreSettings):
         pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
     )
     name: str = name_setting(
-        "orgcal/{key}", pattern="[A-Za-z0-9/_+=.@-]", expected="letters, digits and any of /_+=.@-, at most 512"
+        "orgcal/{key}",
+        pattern=r"^(?:[A-Za-z0-9/_+=.@-]|\{key\})+$",
+        expected="letters, digits and any of /_+=.@-, at most 512",
     )
     profile: str | None = setting(
         None,
@@ -179,7 +181,9 @@ class AwsSecretsManager(SecretStore):
         about, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
         code = str(about.get("Code", ""))
         repair = ""
-        if code == "AccessDeniedException":
+        if error.operation_name == "AssumeRole":
+            repair = f"let this login assume the role {self._settings.role}"
+        elif code == "AccessDeniedException":
             repair = f"allow the action on the secret {name} in a policy (docs/platforms.md names them all)"
         elif code in _LOGIN:
             repair = "check the login: aws sts get-caller-identity"

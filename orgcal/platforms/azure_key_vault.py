@@ -60,7 +60,9 @@ class KeyVaultSettings(SecretStoreSettings):
         about="Address of the vault; its suffix says in which cloud the operator logs in.",
         pattern=rf"^https://{_ADDRESS}/?$",
     )
-    name: str = name_setting("orgcal-{key}", pattern="[A-Za-z0-9-]", expected="letters, digits and dashes, at most 127")
+    name: str = name_setting(
+        "orgcal-{key}", pattern=r"^(?:[A-Za-z0-9-]|\{key\})+$", expected="letters, digits and dashes, at most 127"
+    )
     tenant_id: str | None = setting(
         None,
         expected="the id of a tenant",

@@ -39,6 +39,9 @@ from orgcal.redaction import hiding
 _CALLED = "Vault"
 _CONFLICT = "check-and-set parameter did not match"
 _DEFAULT_VERSIONS = 10
+_SEGMENT = r"(?:[A-Za-z0-9_-]|\{key\})(?:[A-Za-z0-9_.-]|\{key\})*"
+"""Of a path; none begins with a dot, as `..` would lead out of the mount."""
+_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$"
 _Auth = Literal["token", "approle", "jwt", "kubernetes"]
 
 
@@ -54,7 +57,9 @@ class VaultSettings(SecretStoreSettings):
     kind: Literal["hashicorp-vault"] = kind_setting("hashicorp-vault", "A secret of HashiCorp Vault's KV version 2.")
     address: Address = address_setting(example="https://vault.example.com:8200")
     name: str = name_setting(
-        "orgcal/{key}", pattern="[A-Za-z0-9/_.-]", expected="a path below the mount, of letters, digits and any of /_.-"
+        "orgcal/{key}",
+        pattern=rf"^{_SEGMENT}(?:/{_SEGMENT})*$",
+        expected="a path below the mount, of letters, digits and any of /_.-",
     )
     value: Annotated[Any, AfterValidator(_mapping), WithJsonSchema({"type": "object"})] = setting(
         secret_values.DEFAULT,
@@ -70,7 +75,7 @@ class VaultSettings(SecretStoreSettings):
         expected="the path of a mount",
         example="secret",
         about="Where the KV engine, version 2, is mounted.",
-        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        pattern=_PATH,
     )
     auth: _Auth = setting(
         "token",
@@ -83,7 +88,7 @@ class VaultSettings(SecretStoreSettings):
         expected="the path of a mount",
         example="approle",
         about="Where that method is mounted; absent: under its own name.",
-        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        pattern=_PATH,
     )
     role: str | None = setting(
         None,

@@ -315,14 +315,14 @@ def name_setting(default: str, *, pattern: str, expected: str) -> Any:
     """Return the field `name` of a kind.
 
     Args:
-        pattern: of the texts around `{key}`, as the content of a regular expression's group.
+        pattern: of the whole name; `{key}` is in it as such.
     """
     return setting(
         default,
         expected=f"{expected}; {{key}} stands for the connector's key",
         example=default,
         about="Name of the secret.",
-        pattern=rf"^(?:{pattern}|\{{key\}})+$",
+        pattern=pattern,
     )
 
 

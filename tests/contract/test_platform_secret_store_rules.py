@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 import trustme
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from orgcal.errors import EntraError, OrgcalError, PlatformError, Unreachable, UsageError
@@ -129,6 +130,12 @@ def test_aws_denied_action_names_the_policy(aws: OpenStore) -> None:
     with pytest.raises(PlatformError, match="not authorized to perform") as caught:
         opened(aws).read_credentials("outlook")
     assert "docs/platforms.md" in caught.value.repair
+
+
+def test_aws_role_that_may_not_be_assumed_is_named(aws: OpenStore) -> None:
+    role = "arn:aws:iam::111122223333:role/orgcal"
+    refused = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "AssumeRole")
+    assert opened(aws, role=role)._store.refusal("n", refused).repair == f"let this login assume the role {role}"
 
 
 @pytest.mark.parametrize("profile", [None, "acme"])
@@ -438,6 +445,9 @@ KEY_VAULT, AWS, VAULT = (SETTINGS[kind] for kind in ("azure-key-vault", "aws-sec
         ({**AWS, "role": "orgcal"}, "role", "expected the ARN of a role"),
         ({**AWS, "region": "Frankfurt"}, "region", "expected a region"),
         ({**VAULT, "address": "http://vault.example.com:8200"}, "address", "expected an https address"),
+        ({**VAULT, "name": "orgcal/../{key}"}, "name", "a path below the mount"),
+        ({**VAULT, "name": "/orgcal/{key}"}, "name", "a path below the mount"),
+        ({**VAULT, "mount": "../sys"}, "mount", "the path of a mount"),
         ({**VAULT, "value": "{client_secret}"}, "value", "must be a mapping: Vault keeps no plain texts"),
         ({**VAULT, "auth": "approle"}, "role", "expected an AppRole's role id"),
         ({**VAULT, "auth": "github"}, "auth", "expected one of token, approle, jwt, kubernetes"),
