@@ -178,7 +178,8 @@ def _key_vault(settings: dict[str, Any], stack: ExitStack, folder: Path) -> Open
     login = stack.enter_context(StrictServer(_tokens, ca=authority, hosts=(entra,)).running())
     server = stack.enter_context(StrictServer(api, ca=authority, hosts=(host,)).running())
     tunnel = stack.enter_context(Tunnel({host: server.port, entra: login.port}).running())
-    stack.enter_context(mock.patch.dict(os.environ, {"HTTPS_PROXY": tunnel.url, "https_proxy": tunnel.url}))
+    proxies = {"https_proxy": tunnel.url, "no_proxy": "127.0.0.1,localhost"}
+    stack.enter_context(mock.patch.dict(os.environ, proxies | {name.upper(): text for name, text in proxies.items()}))
     stack.callback(clear)
     environ = {
         "ARM_TENANT_ID": TENANT,
