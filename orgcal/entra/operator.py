@@ -54,11 +54,10 @@ def operator_tokens(
 def operator_credential(
     endpoints: CloudEndpoints, environ: Mapping[str, str], tenant_id: str, session: requests.Session
 ) -> OperatorTokens:
-    """The operator's login as a credential that the SDKs of Azure take; arguments and errors of `operator_tokens`."""
-    if endpoints.emulated is not None and not federated_login(endpoints, environ):
-        own = endpoints.emulated
-        path = str(own.operator_client_secret_file)
-        environ = {"ARM_CLIENT_ID": own.operator_client_id, "ARM_CLIENT_SECRET_FILE_PATH": path}
+    """The operator's login in a real cloud, as a credential that the SDKs of Azure take.
+
+    Arguments and errors are those of `operator_tokens`.
+    """
     login = read_login(environ)
     return OperatorTokens(endpoints, tenant_id, _credential(endpoints, login, tenant_id, session), login)
 

@@ -53,7 +53,9 @@ class AwsSettings(SecretStoreSettings):
         pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
     )
     name: str = name_setting(
-        "orgcal/{key}", pattern="[A-Za-z0-9/_+=.@-]", expected="letters, digits and any of /_+=.@-, at most 512"
+        "orgcal/{key}",
+        pattern=r"^(?:[A-Za-z0-9/_+=.@-]|\{key\})+$",
+        expected="letters, digits and any of /_+=.@-, at most 512",
     )
     profile: str | None = setting(
         None,
@@ -144,6 +146,8 @@ class AwsSecretsManager(SecretStore):
             answer: Mapping[str, Any] = ask(SecretId=name)
         except self._client.exceptions.ResourceNotFoundException:
             return None
+        if not answer.get("ARN"):
+            raise ValueError("no secret")
         return answer
 
     def write(self, name: str, value: Any, tags: Mapping[str, str], before: StoredVersion | None) -> None:
@@ -177,12 +181,14 @@ class AwsSecretsManager(SecretStore):
         about, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
         code = str(about.get("Code", ""))
         repair = ""
-        if code == "AccessDeniedException":
+        if error.operation_name == "AssumeRole":
+            repair = f"let this login assume the role {self._settings.role}"
+        elif code == "AccessDeniedException":
             repair = f"allow the action on the secret {name} in a policy (docs/platforms.md names them all)"
         elif code in _LOGIN:
             repair = "check the login: aws sts get-caller-identity"
         return Refusal(
-            f"{code}: {about.get('Message', '')}",
+            "" if code.isdigit() else f"{code}: {about.get('Message', '')}",  # else it is some proxy's page
             int(meta.get("HTTPStatusCode", 0)) or 500,
             repair,
             code in _AGAIN,

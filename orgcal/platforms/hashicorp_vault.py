@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, WithJsonSchema, model_validator
 
 from orgcal.entra.answers import retry_after_s
-from orgcal.errors import PlatformError, Unreachable
+from orgcal.errors import PlatformError
 from orgcal.fields import setting
 from orgcal.platforms import secret_values
 from orgcal.platforms.rest import no_answer, read_key_file, session_for
@@ -39,6 +39,9 @@ from orgcal.redaction import hiding
 _CALLED = "Vault"
 _CONFLICT = "check-and-set parameter did not match"
 _DEFAULT_VERSIONS = 10
+_SEGMENT = r"(?:[A-Za-z0-9_-]|\{key\})(?:[A-Za-z0-9_.-]|\{key\})*"
+"""Of a path; none begins with a dot, as `..` would lead out of the mount."""
+_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$"
 _Auth = Literal["token", "approle", "jwt", "kubernetes"]
 
 
@@ -54,7 +57,9 @@ class VaultSettings(SecretStoreSettings):
     kind: Literal["hashicorp-vault"] = kind_setting("hashicorp-vault", "A secret of HashiCorp Vault's KV version 2.")
     address: Address = address_setting(example="https://vault.example.com:8200")
     name: str = name_setting(
-        "orgcal/{key}", pattern="[A-Za-z0-9/_.-]", expected="a path below the mount, of letters, digits and any of /_.-"
+        "orgcal/{key}",
+        pattern=rf"^{_SEGMENT}(?:/{_SEGMENT})*$",
+        expected="a path below the mount, of letters, digits and any of /_.-",
     )
     value: Annotated[Any, AfterValidator(_mapping), WithJsonSchema({"type": "object"})] = setting(
         secret_values.DEFAULT,
@@ -70,7 +75,7 @@ class VaultSettings(SecretStoreSettings):
         expected="the path of a mount",
         example="secret",
         about="Where the KV engine, version 2, is mounted.",
-        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        pattern=_PATH,
     )
     auth: _Auth = setting(
         "token",
@@ -83,7 +88,7 @@ class VaultSettings(SecretStoreSettings):
         expected="the path of a mount",
         example="approle",
         about="Where that method is mounted; absent: under its own name.",
-        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        pattern=_PATH,
     )
     role: str | None = setting(
         None,
@@ -180,7 +185,7 @@ class Vault(SecretStore):
             answer = error.json  # of a version that is deleted or destroyed
             if not isinstance(answer, dict) or "data" not in answer:
                 raise
-        found = self._data(answer)
+        found = _data(answer)
         about, value = found.get("metadata") or {}, found.get("data")
         return StoredVersion(
             value, about.get("version", 0), about.get("custom_metadata") or {}, deleted=not isinstance(value, dict)
@@ -190,7 +195,7 @@ class Vault(SecretStore):
         about = self._metadata(name)
         self._refuse_forgetful(name, about)
         version = before.version if before is not None else 0
-        self._data(self._kv.create_or_update_secret(name, value, cas=version, mount_point=self._settings.mount))
+        _data(self._kv.create_or_update_secret(name, value, cas=version, mount_point=self._settings.mount))
         if tags != (about.get("custom_metadata") or {}):
             self._write_tags(name, tags, about)
 
@@ -218,7 +223,7 @@ class Vault(SecretStore):
 
     def _repair(self, name: str, words: str) -> str:
         settings = self._settings
-        if self._status in (401, 403):
+        if self._status in (401, 403) or not self._client.token:
             login = f"check the {settings.auth} login ({settings.key_file_variable})"
             return f"{login} and its policy for {settings.mount}/{name} (docs/platforms.md names what it needs)"
         if "no handler for route" in words:
@@ -230,7 +235,7 @@ class Vault(SecretStore):
     def _metadata(self, name: str) -> Mapping[str, Any]:
         """Return the secret's metadata, of all versions; nothing where there is no such secret."""
         try:
-            return self._data(self._kv.read_secret_metadata(name, mount_point=self._settings.mount))
+            return _data(self._kv.read_secret_metadata(name, mount_point=self._settings.mount))
         except self._errors.InvalidPath:
             return {}
 
@@ -241,9 +246,9 @@ class Vault(SecretStore):
             return
         where = f"{self._settings.store_address}, secret {name}"
         try:
-            config = self._data(self._kv.read_configuration(mount_point=mount))
+            config = _data(self._kv.read_configuration(mount_point=mount))
         except self._errors.InvalidPath:
-            repair = f"vault kv enable-versioning {mount}, or set mount to another one"
+            repair = f"vault secrets list -detailed shows the mounts; set mount to one of KV version 2, not {mount}"
             raise PlatformError("the mount is no KV engine of version 2", where=where, repair=repair) from None
         if (max(own, int(config.get("max_versions") or 0)) or _DEFAULT_VERSIONS) < 2:
             raise PlatformError(
@@ -260,12 +265,9 @@ class Vault(SecretStore):
             mount_point=self._settings.mount,
         )
 
-    def _data(self, answer: Any) -> dict[str, Any]:
-        found = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(found, dict):
-            raise Unreachable(
-                f"{_CALLED} answered with something that is not its own",
-                where=self._settings.store_address,
-                repair="check the address",
-            )
-        return found
+
+def _data(answer: Any) -> dict[str, Any]:
+    found = answer["data"]
+    if not isinstance(found, dict):
+        raise TypeError("no data")
+    return found

@@ -49,6 +49,9 @@ SETTLE_S = 10.0
 _REPEATED = frozenset({408, 412, 429, 500, 502, 503, 504})
 """Statuses after which a question is worth repeating; 412 is a Vault standby that does not know the last write yet."""
 
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""What SDKs and adapters raise as they take apart an answer that another server gave, such as a proxy."""
+
 _T = TypeVar("_T")
 
 
@@ -207,14 +210,14 @@ class SecretStorePlatform(Platform):
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
         name = self._name(key)
         values = secret_values.values_of(key, credential)
-        if self._ask(name, lambda: self._write(name, values), credential.secrets()):
+        if self._ask(name, lambda texts: self._write(name, values, texts), credential.secrets()):
             patience = Patience(SETTLE_S, self._clock)
             patience.until(lambda held: _same(held, credential), lambda: self.read_credentials(key))
         return StoredCredential(credential.client_id, credential.generation)
 
     def read_credentials(self, key: str) -> StoredCredential | None:
         name = self._name(key)
-        held = self._ask(name, lambda: self._store.read(name))
+        held = self._ask(name, lambda _: self._store.read(name))
         if held is None or held.deleted:
             return None
         fields = secret_values.read_fields(self._settings.value, self._value_of(held))
@@ -228,16 +231,17 @@ class SecretStorePlatform(Platform):
 
     def remove_credentials(self, key: str) -> None:
         name = self._name(key)
-        self._ask(name, lambda: self._remove(name))
+        self._ask(name, lambda texts: self._remove(name, texts))
 
-    def _write(self, name: str, values: Mapping[str, Any]) -> bool:
+    def _write(self, name: str, values: Mapping[str, Any], texts: list[str]) -> bool:
         """Bring secret and tags to what is declared; whether something was written."""
         before = self._store.read(name)
         held = None if before is None or before.deleted else self._value_of(before)
         value = secret_values.filled(self._settings.value, values, held)
         kept = before.tags if before is not None else {}
         tags = {**kept, **templates.filled_texts(self._tags, values)}
-        with hiding(*secret_values.texts_in(secret_values.foreign(self._settings.value, held))):
+        texts += secret_values.texts_in(secret_values.foreign(self._settings.value, held))
+        with hiding(*texts):
             if value != held or before is None:
                 self._store.write(name, self._stored(value), tags, before)
             elif tags != kept:
@@ -246,14 +250,15 @@ class SecretStorePlatform(Platform):
                 return False
         return True
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str, texts: list[str]) -> None:
         """Delete the secret, or only our part of it."""
         before = self._store.read(name)
         if before is None or before.deleted:
             return
         held = self._value_of(before)
         rest = secret_values.foreign(self._settings.value, held)
-        with hiding(*secret_values.texts_in(rest)):
+        texts += secret_values.texts_in(rest)
+        with hiding(*texts):
             if not rest:
                 self._store.delete(name, before)
             elif rest != held:
@@ -270,19 +275,27 @@ class SecretStorePlatform(Platform):
     def _name(self, key: str) -> str:
         return self._settings.name.replace("{key}", key)
 
-    def _ask(self, name: str, ask: Callable[[], _T], texts: Sequence[str] = ()) -> _T:
-        """Return the answer of the SDK, or raise what its exception means without any secret in it."""
+    def _ask(self, name: str, ask: Callable[[list[str]], _T], secrets: Sequence[str] = ()) -> _T:
+        """Return the answer of the SDK, or raise what its exception means without any secret in it.
+
+        Args:
+            ask: gets the list of texts that no message may show, and may add to it.
+            secrets: the first of these texts.
+        """
         patience = Patience(BUDGET_S, self._clock, longest_s=LONGEST_PAUSE_S)
-        hidden = tuple(texts)
         while True:
+            texts = list(secrets)
             try:
-                hidden = (*texts, *self._store.login_secrets())
-                with hiding(*hidden):
-                    return ask()
+                texts += self._store.login_secrets()
+                with hiding(*texts):
+                    return ask(texts)
             except self._store.errors as error:
                 refusal = self._store.refusal(name, error)
+            except _UNREADABLE as error:
+                words = f"{self._store.called} answered with something that is not its own ({type(error).__name__})"
+                refusal = Refusal(words, repair="check its address, and whether a proxy answers in its place")
             if not (refusal.again or refusal.status in _REPEATED) or not patience.wait(refusal.retry_after_s):
-                with hiding(*hidden):
+                with hiding(*texts):
                     raise self._error(name, refusal)
 
     def _error(self, name: str, refusal: Refusal) -> OrgcalError:
@@ -302,14 +315,14 @@ def name_setting(default: str, *, pattern: str, expected: str) -> Any:
     """Return the field `name` of a kind.
 
     Args:
-        pattern: of the texts around `{key}`, as the content of a regular expression's group.
+        pattern: of the whole name; `{key}` is in it as such.
     """
     return setting(
         default,
         expected=f"{expected}; {{key}} stands for the connector's key",
         example=default,
         about="Name of the secret.",
-        pattern=rf"^(?:{pattern}|\{{key\}})+$",
+        pattern=pattern,
     )
 
 
@@ -323,7 +336,7 @@ def load_sdk(module: str, *, package: str, extra: str) -> Any:
         return import_module(module)
     except ImportError:
         raise UsageError(
-            f"this kind of platform needs {package}, which is not installed", repair=f'pip install "orgcal[{extra}]"'
+            f"this kind of platform needs {package}, which is not installed", repair=f"pip install 'orgcal[{extra}]'"
         ) from None
 
 

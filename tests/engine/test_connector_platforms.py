@@ -11,6 +11,7 @@ import trustme
 import yaml
 
 from orgcal.engine.find import find_engine
+from tests.support import secret_store_cases
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY
@@ -157,6 +158,42 @@ def test_nango_gets_id_secret_and_scopes_and_nothing_in_a_preview(tmp_path: Path
         assert api.integrations == {}
         assert not any(UNKNOWN_MARKER in json.dumps(request.body) for request in server.seen)
         assert project.files_with(API_KEY) == []
+
+
+@pytest.mark.parametrize("name", ["aws-secrets-manager", "azure-key-vault-plain", "hashicorp-vault"])
+def test_secret_store_gets_each_generation_and_keeps_the_one_before(
+    tmp_path: Path, engine_bin: Path, name: str
+) -> None:
+    with secret_store_cases.open_store(name, tmp_path) as store:
+        project = PulumiProject(tmp_path / "project", engine_bin, store.environ)
+        project.program(PROGRAM)
+        told: dict[str, Any] = {"platform": store.settings, "name": "Outlook"}
+        configure(project, **told, secret=SECRET, generation=1)
+        project.preview()
+        assert store.writes() == []
+        project.up("--skip-preview")
+        assert project.outputs()["callback"] == secret_store_cases.CALLBACK
+        project.up("--skip-preview", "--expect-no-changes")
+        assert store.versions() == 1
+
+        configure(project, **told, secret="hush-1-of-the-second", generation=2)
+        project.up("--skip-preview")
+        assert SECRET in str(store.before())
+        store.meddle()
+        project.run("refresh", "--yes")
+        assert ops(project.preview()) == {"credentials": "update"}
+        project.up("--skip-preview")
+        configure(project, **told, secret=SECRET, generation=1)
+        project.up("--skip-preview")
+        assert "hush-1-of-the-second" in str(store.before()), "going back makes a version too"
+        assert store.versions() == 5
+        project.run("refresh", "--yes")
+        project.up("--skip-preview", "--expect-no-changes")
+
+        project.run("destroy", "--yes")
+        assert "Delete" in store.writes()[-1].title()
+        assert sorted(project.files_with(SECRET)) == ["settings.json"]
+        assert not any(project.files_with(key) for key in store.keys)
 
 
 def test_certificate_of_a_live_generation_stays_while_another_is_made(tmp_path: Path, engine_bin: Path) -> None:

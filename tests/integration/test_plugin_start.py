@@ -100,6 +100,28 @@ def test_plugin_loads_at_its_start_only_what_it_needs(plugin: str) -> None:
     assert "grpc" in loaded
 
 
+@pytest.mark.parametrize("kind", ["azure-key-vault", "aws-secrets-manager", "hashicorp-vault"])
+def test_settings_of_a_secret_store_load_no_sdk(kind: str) -> None:
+    """What a program reads of a stack; a kind's SDK is loaded as the kind is opened, and by no other kind."""
+    loaded = loaded_by(
+        "from orgcal.platforms import capabilities_of; from orgcal.platforms.docs_tables import example; "
+        f"capabilities_of(example({kind!r}))"
+    )
+
+    assert "pydantic" in loaded
+    assert loaded.isdisjoint({"azure.keyvault.secrets", "azure.core", "azure.identity", "boto3", "botocore", "hvac"})
+
+
+def test_start_of_the_plugin_takes_three_tenths_of_a_second_at_most() -> None:
+    """Of processor time, the best of three: a busy machine proves nothing."""
+    script = "import time, orgcal.provider.connector.__main__; print(time.process_time())"
+    environ = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    command = [sys.executable, "-P", "-c", script]
+    times = [float(subprocess.check_output(command, env=environ, timeout=30)) for _ in range(3)]
+
+    assert min(times) <= 0.3
+
+
 def test_sdk_that_is_loaded_after_the_messages_is_whole() -> None:
     loaded = loaded_by(
         "from orgcal.provider._messages import provider_pb2; import pulumi; from pulumi.runtime import proto; "

@@ -27,8 +27,9 @@ from tests.support.vault_api import VaultApi
 
 CALLBACK = "https://app.example.com/oauth/callback"
 PLAIN = "{client_secret}"
-LOGIN_SECRET = "operators-own-secret"
-AWS_SECRET_KEY = "aws-secret-access-key-for-tests"
+LOGIN_SECRET = "Nq8Q~yV3tLw0fJ6hR1zKp9bXc5mGd2sAe7uEXAMPLE"
+AWS_SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+AWS_TOKEN = "IQoJb3JpZ2luX2VjEXAMPLETOKEN4711"
 REGION = "eu-central-1"
 VAULT_HOST = "acme-prod.vault.azure.net"
 _ENDPOINTS = {"token": "token", "authorization": "authorize", "device_authorization": "devicecode"}
@@ -60,7 +61,9 @@ class OpenStore:
         api: of Key Vault or Vault; None for moto.
         server: which all requests of the SDK go through; faults can be armed there.
         change: a function from the stored value to the one that somebody else stores.
-        refusal: an answer of the store with that status and those words.
+        refusal: an answer of the store with that status, and those words wherever it has words.
+        versions: how many there are, also those before the current one.
+        before: the value of the version before the current one.
         keys: texts of the login that no message may show.
     """
 
@@ -70,6 +73,8 @@ class OpenStore:
     server: StrictServer
     change: Callable[[Callable[[Any], Any]], None]
     refusal: Callable[[int, str], Reply]
+    versions: Callable[[], int]
+    before: Callable[[], Any]
     keys: tuple[str, ...]
 
     def meddle(self) -> None:
@@ -128,6 +133,7 @@ def aws_variables(folder: Path) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": AWS_SECRET_KEY,
+        "AWS_SESSION_TOKEN": AWS_TOKEN,
         "AWS_CONFIG_FILE": missing,
         "AWS_SHARED_CREDENTIALS_FILE": missing,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -154,9 +160,15 @@ def _aws(settings: dict[str, Any], stack: ExitStack, folder: Path) -> OpenStore:
         call("PutSecretValue", SecretString=_changed(text, changed))
 
     def refusal(status: int, words: str) -> Reply:
-        return Reply(status, {"__type": "InvalidRequestException", "message": words})
+        return Reply(status, {"__type": words, "message": words})
 
-    return OpenStore(settings, {}, call, server, change, refusal, (AWS_SECRET_KEY,))
+    def versions() -> int:
+        return len(call("ListSecretVersionIds")["Versions"])
+
+    def before() -> Any:
+        return call("GetSecretValue", VersionStage="AWSPREVIOUS")["SecretString"]
+
+    return OpenStore(settings, {}, call, server, change, refusal, versions, before, (AWS_SECRET_KEY, AWS_TOKEN))
 
 
 def _key_vault(settings: dict[str, Any], stack: ExitStack, folder: Path) -> OpenStore:
@@ -166,7 +178,8 @@ def _key_vault(settings: dict[str, Any], stack: ExitStack, folder: Path) -> Open
     login = stack.enter_context(StrictServer(_tokens, ca=authority, hosts=(entra,)).running())
     server = stack.enter_context(StrictServer(api, ca=authority, hosts=(host,)).running())
     tunnel = stack.enter_context(Tunnel({host: server.port, entra: login.port}).running())
-    stack.enter_context(mock.patch.dict(os.environ, {"HTTPS_PROXY": tunnel.url, "https_proxy": tunnel.url}))
+    proxies = {"https_proxy": tunnel.url, "no_proxy": "127.0.0.1,localhost"}
+    stack.enter_context(mock.patch.dict(os.environ, proxies | {name.upper(): text for name, text in proxies.items()}))
     stack.callback(clear)
     environ = {
         "ARM_TENANT_ID": TENANT,
@@ -179,9 +192,15 @@ def _key_vault(settings: dict[str, Any], stack: ExitStack, folder: Path) -> Open
         api.edit("orgcal-outlook", _changed(api.values("orgcal-outlook")[-1], changed))
 
     def refusal(status: int, words: str) -> Reply:
-        return Reply(status, {"error": {"code": "BadParameter", "message": words}})
+        return Reply(status, {"error": {"code": words, "message": words, "innererror": {"code": words}}})
 
-    return OpenStore(settings, environ, api, server, change, refusal, (API_KEY, LOGIN_SECRET))
+    def versions() -> int:
+        return len(api.values("orgcal-outlook"))
+
+    def before() -> Any:
+        return api.values("orgcal-outlook")[-2]
+
+    return OpenStore(settings, environ, api, server, change, refusal, versions, before, (API_KEY, LOGIN_SECRET))
 
 
 def _tokens(request: Request) -> Reply:
@@ -204,14 +223,21 @@ def _vault(settings: dict[str, Any], stack: ExitStack, folder: Path) -> OpenStor
     token.write_text(API_KEY + "\n")
     token.chmod(0o600)
 
+    def value(age: int) -> Any:
+        entry = api.kv.entries["orgcal/outlook"]
+        return entry.versions[entry.current - age].data
+
     def change(changed: Callable[[Any], Any]) -> None:
-        held = api.kv.entries["orgcal/outlook"].versions
-        api.kv.write("orgcal/outlook", changed(held[max(held)].data))
+        api.kv.write("orgcal/outlook", changed(value(0)))
 
     def refusal(status: int, words: str) -> Reply:
         return Reply(status, {"errors": [words]})
 
-    return OpenStore(settings, {"VAULT_TOKEN_FILE": str(token)}, api, server, change, refusal, (API_KEY,))
+    def versions() -> int:
+        return api.kv.entries["orgcal/outlook"].current
+
+    environ = {"VAULT_TOKEN_FILE": str(token)}
+    return OpenStore(settings, environ, api, server, change, refusal, versions, lambda: value(1), (API_KEY,))
 
 
 def _changed(text: str, changed: Callable[[Any], Any]) -> str:

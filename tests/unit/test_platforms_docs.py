@@ -61,6 +61,6 @@ def test_unsuitable_names_every_pair_that_cannot_work() -> None:
     ]
     assert unsuitable({"kind": "local"}, declared, "certificate") == []
     assert unsuitable({"kind": "nagno"}, declared, "secret") == [
-        'orgcal:connector.platform.kind: found "nagno" (did you mean nango?); expected one of '
-        "aws-secrets-manager, azure-key-vault, file, github-environment, hashicorp-vault, http, local, nango; repair: pulumi config set --path orgcal:connector.platform.kind nango"
+        f'orgcal:connector.platform.kind: found "nagno" (did you mean nango?); expected one of '
+        f"{', '.join(sorted(KINDS))}; repair: pulumi config set --path orgcal:connector.platform.kind nango"
     ]

@@ -27,6 +27,7 @@ from provisioning.connector_resources import connector_entries
 from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
+from tests.support import secret_store_cases
 from tests.support.program_mocks import program_test, use_mocks
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
@@ -118,6 +119,38 @@ def test_program_secret_takes_its_end_from_the_ledger_and_is_pushed(registered: 
         assert "certificatePem" not in pushed
 
     return deployed(settings_with()).apply(look)
+
+
+@pytest.mark.parametrize("name", secret_store_cases.SETTINGS)
+@program_test
+def test_program_pushes_to_a_secret_store_as_its_settings_say(registered: Registered, name: str) -> Any:
+    platform = secret_store_cases.SETTINGS[name]
+
+    def look(_: Any) -> None:
+        (entry,) = registered.by_type["Connector"].values()
+        (pushed,) = registered.by_type["ConnectorCredentials"].values()
+        (application,) = registered.by_type["Application"].values()
+        assert entry["platform"] == pushed["platform"] == platform
+        assert _plain(pushed["clientSecret"]) == "secret-1"
+        assert pushed["scopes"] == ["Calendars.Read"]
+        assert platform["callback_url"] in application["web"]["redirectUris"]
+        assert "CertificateKey" not in registered.by_type
+
+    return deployed(settings_with(connector={"platform": platform})).apply(look)
+
+
+@program_test
+def test_program_pushes_a_certificate_to_a_store_of_objects_and_to_none_of_texts(registered: Registered) -> Any:
+    store = secret_store_cases.SETTINGS["aws-secrets-manager"]
+    credential = {"kind": "certificate"}
+    with pytest.raises(ConfigError, match="this platform takes a secret, not a certificate"):
+        settings_with(connector={"platform": {**store, "value": "{client_secret}"}}, credential=credential)
+
+    def look(_: Any) -> None:
+        (pushed,) = registered.by_type["ConnectorCredentials"].values()
+        assert _plain(pushed["privateKeyPem"]) == "private-1"
+
+    return deployed(settings_with(connector={"platform": store}, credential=credential)).apply(look)
 
 
 @program_test
