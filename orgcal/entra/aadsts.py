@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 class Kind(enum.Enum):
@@ -38,14 +39,8 @@ class Kind(enum.Enum):
     """None of these; the repair says what to do, where there is one."""
 
 
-class Actor(enum.StrEnum):
-    """Who repairs it."""
-
-    YOU = "you"
-    ADMINISTRATOR = "the organisation's administrator"
-    SIGNED_IN = "whoever signed in"
-    NOBODY = "nobody"
-    """It passes by itself."""
+Actor = Literal["you", "the organisation's administrator", "whoever signed in", "nobody"]
+"""Who repairs it; where it is nobody, it passes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +107,10 @@ _REGISTRATION = "orgcal up, so that the application is registered as the setting
 _DEVICE = "sign in from a device that the tenant's policy allows, or use a service principal (docs/create.md)"
 _POLICY = "exclude the application in the tenant's Conditional Access policies for workload identities"
 
-_YOU, _ADMIN, _SIGNED_IN, _NOBODY = Actor.YOU, Actor.ADMINISTRATOR, Actor.SIGNED_IN, Actor.NOBODY
+_YOU: Actor = "you"
+_ADMIN: Actor = "the organisation's administrator"
+_SIGNED_IN: Actor = "whoever signed in"
+_NOBODY: Actor = "nobody"
 
 
 def _row(

@@ -189,7 +189,7 @@ def refusal_in(text: str, where: str, *, home_tenant: str = "") -> EntraError:
     return refusal
 
 
-def spoken_part(text: str) -> str:
+def _spoken_part(text: str) -> str:
     """Entra ID's own sentences in an `error_description`: without the number before and the ids behind them."""
     spoken = re.sub(r"^.*?AADSTS\d{3,9}:\s*", "", text, count=1, flags=re.DOTALL)
     return shorten(re.split(r"\s*Trace ID:", spoken)[0], MAX_SPOKEN)
@@ -219,7 +219,7 @@ def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachabl
 
 
 def _entra_error(error: str, number: int, text: str, correlation_id: str, where: str, status: int = 0) -> EntraError:
-    meaning, spoken = meaning_of(number, error), spoken_part(text)
+    meaning, spoken = meaning_of(number, error), _spoken_part(text)
     code = f"({error}{f', AADSTS{number}' if number else ''})"
     what = f"{meaning.sentence or f'Entra ID refused: {spoken or error}'} {code}"
     if meaning.quoted and spoken:

@@ -13,6 +13,7 @@ from orgcal.entra.auth import Tokens, roles_of
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import names_of
+from orgcal.entra.role_relation import compare
 from orgcal.errors import EntraError, OrgcalError, Unreachable
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class TenantAccess:
             not accept the application's own credential; `unknown` that nobody could tell.
         sentence: for a person.
         repair: what to do about it; empty where nothing is to be done, or nothing is known.
-        missing: declared permissions that are not effective.
-        surplus: effective permissions that are not declared.
+        missing: declared permissions that are neither effective nor included in an effective one.
+        surplus: effective permissions that go beyond the declared ones.
         effective: names of the effective permissions; None where nobody can tell.
         source: what told `effective`: the `token`, the `grants` (app role assignments in the tenant), or nothing.
         users_readable: a user was listed with the token; None where that was not tried.
@@ -102,7 +103,8 @@ def probe_tenant(
             effective, source = granted_roles(endpoints, tokens, session, client_id), "grants"
     except OrgcalError:
         return TenantAccess("unknown", "the token cannot be read, and neither can the grants")
-    missing, surplus = tuple(sorted(declared - effective)), tuple(sorted(effective - declared))
+    compared = compare(declared, effective)
+    missing, surplus = tuple(sorted(compared.missing)), tuple(sorted(compared.surplus))
     if missing:
         access: Access = "partial" if effective else "none"
         return TenantAccess(access, f"not effective: {', '.join(missing)}", "", missing, surplus, effective, source)

@@ -43,7 +43,7 @@ def test_lookup_of_the_documented_alias_gives_the_deployed_role() -> None:
         ("calendars.read", "did you mean Calendars.Read?"),
         ("Calendars.Read.Shared", "signed-in users only, and the connector acts without one; set Calendars.Read"),
         ("offline_access", "remove it"),
-        ("zzzzzz", "known are"),
+        ("zzzzzz", "not in orgcal's own table of Microsoft Graph's application permissions; if Microsoft publishes it"),
     ],
 )
 def test_lookup_of_a_wrong_name_says_what_is_right(name: str, says: str) -> None:
