@@ -39,10 +39,11 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], stats:
         "read_from": access.roles_from,
     }
     result = partial(CheckResult, "roles", evidence=evidence)
-    if not missing and not surplus:
-        return result(Verdict.PASS, f"effective: {', '.join(sorted(required))}{source}")
+    if not missing and not compared.beyond:
+        included = f"; granted besides, and included in these: {', '.join(sorted(surplus))}" if surplus else ""
+        return result(Verdict.PASS, f"effective: {', '.join(sorted(required))}{included}{source}")
     if not missing:
-        sentence = f"more is granted than declared: {', '.join(sorted(surplus))}{source}"
+        sentence = f"more is granted than declared: {', '.join(sorted(compared.beyond))}{source}"
         repair = "remove the grant in the customer's tenant, or add the scope to the connector"
         return result(Verdict.WARN, sentence, repair)
     sentence = f"missing: {', '.join(sorted(missing))}"

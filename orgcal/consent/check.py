@@ -43,6 +43,7 @@ class CheckedTenant:
             "missing": list(self.probe.missing),
             "surplus": list(self.probe.surplus),
             "sentence": self.probe.sentence,
+            "repair": self.probe.repair_for(self.tenant.tenant_id),
         }
 
 

@@ -5,6 +5,7 @@ Consent, rotation, verification and `orgcal status` decide by this and by nothin
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -36,9 +37,9 @@ class TenantAccess:
             permission; `no tenant` means that this cloud has no such tenant; `credential refused` that Entra ID does
             not accept the application's own credential; `unknown` that nobody could tell.
         sentence: for a person.
-        repair: what to do about it; empty where nothing is to be done, or nothing is known.
+        repair: what to do about it, see `repair_for`; empty where nothing is to be done, or nothing is known.
         missing: declared permissions that are neither effective nor included in an effective one.
-        surplus: effective permissions that go beyond the declared ones.
+        surplus: effective permissions that are not declared.
         effective: names of the effective permissions; None where nobody can tell.
         source: what told `effective`: the `token`, the `grants` (app role assignments in the tenant), or nothing.
         users_readable: a user was listed with the token; None where that was not tried.
@@ -59,6 +60,10 @@ class TenantAccess:
     def decided(self) -> bool:
         """Whether this says anything about the organisation."""
         return self.access not in ("credential refused", "unknown")
+
+    def repair_for(self, organisation: str) -> str:
+        """The repair, with an organisation's name or tenant id where it stands for one."""
+        return self.repair.replace("TENANT", shlex.quote(organisation))
 
     @property
     def may_change(self) -> bool:

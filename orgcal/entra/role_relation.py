@@ -81,20 +81,23 @@ class RoleComparison:
     Attributes:
         effective: names, as they were given.
         missing: declared, and neither effective nor included in something effective.
-        surplus: effective, and more than what is declared.
+        surplus: effective, and not declared.
+        beyond: those of `surplus` that no declared one includes, so that they permit more.
     """
 
     effective: frozenset[str]
     missing: frozenset[str]
     surplus: frozenset[str]
+    beyond: frozenset[str]
 
 
 def compare(declared: Iterable[str], effective: Iterable[str]) -> RoleComparison:
-    """Which declared permissions are missing among the effective ones, and which of those go beyond the declared."""
+    """Which declared permissions are missing among the effective ones, and which of those were not declared."""
     declared, effective = frozenset(declared), frozenset(effective)
     missing = {name for name in declared if canonical(name) not in included_in(effective)}
-    surplus = {name for name in effective if canonical(name) not in included_in(declared)}
-    return RoleComparison(effective, frozenset(missing), frozenset(surplus))
+    surplus = {name for name in effective if canonical(name) not in map(canonical, declared)}
+    beyond = {name for name in surplus if canonical(name) not in included_in(declared)}
+    return RoleComparison(effective, frozenset(missing), frozenset(surplus), frozenset(beyond))
 
 
 def included_in(names: Collection[str]) -> frozenset[str]:

@@ -57,7 +57,7 @@ class TenantStatus:
         granted: names, by the app role assignments; None where they cannot be read.
         effective: names, by a fresh token; None where there is none or it cannot be read.
         missing: declared, and not included in what is effective or (where no token tells) granted.
-        surplus: granted or effective, and more than what is declared.
+        surplus: granted or effective, and not declared any more.
         note: why something is not known; empty otherwise.
     """
 
@@ -192,7 +192,8 @@ def _organisation(
     probe = probe_tenant(context.endpoints, tokens, context.session, outputs.client_id, frozenset(declared))
     if probe.error is not None:
         missing = tuple(sorted(declared))
-        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=probe.sentence)
+        note = "; ".join(filter(None, (probe.sentence, probe.repair_for(tenant.tenant_id))))
+        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=note)
     effective = probe.effective if probe.source == "token" else None
     granted: frozenset[str] | None
     try:
