@@ -18,7 +18,7 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.operator import operator_tokens
-from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.entra.permissions import GRAPH_APP_ID, application_permissions, permission_hash
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
@@ -26,10 +26,10 @@ from orgcal.operations.adopt import live_application, patched, plan_adoption
 from orgcal.operations.status import Status, read_status
 from orgcal.operations.sweep import _is_ours, find_orphans, remove_orphan
 from orgcal.platforms import PlatformCredential, open_platform
-from orgcal.stack.outputs import StackOutputs
+from orgcal.stack.outputs import GraphPermission, StackOutputs
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
-from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, deploy
+from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, declared, deploy
 from tests.support.open_stacks import open_stack
 from tests.support.stack_exports import state_with
 
@@ -85,6 +85,21 @@ def test_status_tells_the_three_states_of_permissions(
     assert "    Calendars.Read      declared  granted  effective" in list(as_lines(found))
     assert outputs.client_secret is not None
     assert outputs.client_secret.get_secret_value() not in str(found)
+
+
+def test_status_after_fewer_scopes_are_declared_is_well_and_tells_what_is_granted_besides(
+    endpoints: CloudEndpoints, outputs: StackOutputs, graph: GraphClient, emulator_environ: Mapping[str, str]
+) -> None:
+    consent(endpoints, outputs)
+    roles = application_permissions(["Calendars.ReadBasic.All"])
+    graph.patch(f"/applications/{outputs.application_object_id}", {"requiredResourceAccess": [declared(roles)]})
+    named = tuple(GraphPermission(name=role.name, role_id=role.role_id) for role in roles)
+    narrowed = outputs.model_copy(update={"permissions": named, "permission_hash": permission_hash(roles)})
+
+    found = look(narrowed, [tenant(CONTOSO, "Contoso")], emulator_environ)
+
+    assert found.ok, found.drift
+    assert (found.tenants[0].missing, found.tenants[0].surplus) == ((), ("Calendars.Read",))
 
 
 def test_status_of_a_tenant_that_took_consent_back_is_drift(
