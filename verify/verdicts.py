@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from orgcal.entra.permissions import READS_CALENDARS, READS_USERS, CalendarsFrom
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.role_relation import compare
 from orgcal.errors import EntraError, GraphError, OrgcalError
 from verify.access import Access
@@ -53,7 +54,10 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], stats:
         return result(Verdict.WARN, f"{names}; {elsewhere}")
     if not access.roles:
         sentence = "no permission is effective: the consent is missing, or has not arrived everywhere yet"
-    return result(Verdict.FAIL, f"{sentence}{source}", _RECONSENT.format(command=command))
+    repair = _RECONSENT.format(command=command)
+    if unknown := sorted(missing - APP_ROLE_IDS.keys()):
+        repair = f"check the spelling of {', '.join(unknown)}, which orgcal's own table does not have; then {repair}"
+    return result(Verdict.FAIL, f"{sentence}{source}", repair)
 
 
 def _granted_elsewhere(roles: frozenset[str], stats: ReadingStats | None) -> frozenset[str]:

@@ -74,6 +74,7 @@ class Meaning:
 SEND_LINK = "send the organisation's administrator the link of `orgcal consent link TENANT`, and check the tenant id"
 
 _PAGE = "https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes"
+_LOOK_UP = "https://login.microsoftonline.com/error?code="
 _LOGIN_ISSUE = "https://github.com/Azure/login/issues/"
 _ASSERTIONS = (
     "https://learn.microsoft.com/en-us/azure/developer/java/sdk/troubleshooting-authentication-service-principal"
@@ -135,6 +136,7 @@ _TABLE: dict[Kind, tuple[Meaning, ...]] = {
         _row(50059, _YOU, "the request names no tenant that exists", "check the tenant id"),
         _row(50128, _YOU, "the domain belongs to no tenant", "check the domain, or give the tenant id"),
         _row(90019, _YOU, "the request names no tenant", "check the tenant id"),
+        _row(900023, _YOU, "the tenant is neither an id nor a domain", "check the tenant id", _LOOK_UP + "900023"),
     ),
     Kind.NOT_CONSENTED: (
         _row(700016, _ADMIN, "the application is not known in this tenant", SEND_LINK, operator=_OWN_APPLICATION),
@@ -193,6 +195,10 @@ _TABLE: dict[Kind, tuple[Meaning, ...]] = {
         _row(7002381, _YOU, "the tenant accepts tokens of this issuer from named enterprises only",
              "run the job in a repository of an enterprise that the tenant's policy names, or ask its administrator",
              _ENTERPRISE, quoted=True),
+        _row(50166, _YOU, "Entra ID could not fetch the keys of the token's issuer",
+             "check that the issuer's address answers on the internet; then try again", quoted=True),
+        _row(5002738, _YOU, "the assertion is signed in a way that Entra ID does not take",
+             "sign it with RS256 or PS256, by a key of RSA", _LOOK_UP + "5002738", quoted=True),
         _row(700229, _YOU, "a person's token was given where an application's token is trusted",
              "let the federated credential's issuer give a token of an application"),
     ),
@@ -276,6 +282,8 @@ _TABLE: dict[Kind, tuple[Meaning, ...]] = {
         _row(650059, _YOU, "the application is registered for its own organisation only", _REGISTRATION),
         _row(50194, _YOU, "the application is registered for its own organisation only", _REGISTRATION),
         _row(50011, _YOU, "the redirect URI of the link is not one of the application's", _REGISTRATION, quoted=True),
+        _row(1002012, _YOU, "the scope of the request is not one for applications", "check the stack's cloud",
+             _LOOK_UP + "1002012", quoted=True),
         _row(70011, _YOU, "the scope of the request is not valid", "check the stack's cloud", quoted=True),
         _row(900144, _YOU, "the request lacks a parameter", "use the link as a whole, as it was made", quoted=True),
         _row(50000, _NOBODY, "Entra ID could not make a token",

@@ -189,3 +189,11 @@ def test_calendars_verdict_of_a_connector_without_a_scope_for_them_never_asks_fo
     assert "add Calendars.Read to its scopes" in denied.repair
     assert "Application Calendars.Read" in denied.repair
     assert about_others.verdict is Verdict.SKIP
+
+
+def test_roles_verdict_on_a_name_that_orgcals_table_lacks_asks_to_check_its_spelling() -> None:
+    result = roles_verdict(AGAIN, access(*REQUIRED), REQUIRED | {"Calender.Read"}, outcome(OK))
+
+    assert result.verdict is Verdict.FAIL
+    assert result.repair.startswith("check the spelling of Calender.Read")
+    assert result.repair.endswith(AGAIN)
