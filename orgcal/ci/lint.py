@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgcal.entra.permissions import AppRole, application_permissions
+from orgcal.entra.permissions import USE_DIRECTORY, AppRole, application_permissions
 from orgcal.entra.scope_advice import calendar_problem, scope_advice
 from orgcal.errors import ConfigError, UsageError
 from orgcal.settings import load_stack_file, settings_of, stack_file
@@ -61,9 +61,11 @@ def lint_stack(project_dir: Path, stack: str, published: Mapping[str, AppRole] |
 
 def _scope_problems(settings: Settings, published: Mapping[str, AppRole] | None) -> tuple[str, ...]:
     """Scopes that are no application permissions, or open no calendar; a line each that begins with the setting."""
-    scopes = settings.connector.scopes
+    scopes, asks = settings.connector.scopes, settings.entra.lookup == "directory"
+    command = f"orgcal ci lint --directory --stack {settings.stack}"
+    otherwise = f"if Microsoft publishes it, the directory's own list decides: {command}" if asks else USE_DIRECTORY
     try:
-        application_permissions(scopes, published if settings.entra.lookup == "directory" else None)
+        application_permissions(scopes, published if asks else None, otherwise=otherwise)
     except ConfigError as error:
         return tuple(f"{_place(scopes, line)}: {line}" for line in error.problems)
     problem = calendar_problem(scopes, settings.connector.calendars)

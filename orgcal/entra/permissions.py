@@ -35,8 +35,8 @@ READS_EVENTS = including("Calendars.Read")
 """Any of these opens an event with its body. Source: https://learn.microsoft.com/en-us/graph/api/event-get"""
 
 USE_DIRECTORY = (
-    "if Microsoft publishes it, your directory's own list has it: set orgcal:entra.lookup to directory "
-    "(orgcal ci lint --directory and orgcal preflight ask it)"
+    "if Microsoft publishes it, your directory's own list has it: set orgcal:entra.lookup to directory, and orgcal "
+    "preflight tells"
 )
 """What to do about a name that orgcal's own table lacks."""
 

@@ -128,7 +128,11 @@ def test_directorys_own_list_decides_where_it_is_asked(tmp_path: Path) -> None:
     text = with_connector(scopes=["Calendars.Read", "Calendars.Read.All", "Presence.Read.All"], purpose=None)
     without_presence = {name: role for name, role in publishing("Calendars.Read.All").items() if "Pres" not in name}
 
-    assert "Calendars.Read.All: not in orgcal's own table" in lint(tmp_path, text).problems[0]
+    offline = lint(tmp_path, text).problems[0]
+    assert "Calendars.Read.All: not in orgcal's own table" in offline
+    assert offline.endswith("the directory's own list decides: orgcal ci lint --directory --stack prod")
+    pinned = lint(tmp_path, text.replace("lookup: directory", "lookup: pinned"), publishing("Calendars.Read.All"))
+    assert "set orgcal:entra.lookup to directory" in pinned.problems[0]
     assert lint(tmp_path, text, publishing("Calendars.Read.All")).problems == ()
     refused = lint(tmp_path, text, without_presence).problems
     assert [problem for problem in refused if "Presence.Read.All: the directory's own list" in problem] == list(refused)
