@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,17 +12,13 @@ import pulumi_azuread as azuread
 
 from orgcal.entra.home.applications import EPHEMERAL_TAG, origin_tag
 from orgcal.entra.permissions import GRAPH_APP_ID
-from orgcal.errors import ConfigError
 from orgcal.settings import Settings
+from orgcal.settings.logo import read_logo
 from orgcal.settings.sections import MAX_REDIRECT_URIS, redirect_problem, with_path
 from provisioning.connector import Connector
 from provisioning.home import DEPLOYER_VARIABLE, HomeTenant
 from provisioning.permissions import Declared
 from provisioning.program import project_dir
-
-MAX_LOGO_BYTES = 100 * 1024
-"""https://learn.microsoft.com/en-us/graph/api/resources/application (logo)"""
-_LOGO_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
 
 
 class EntraApplication(pulumi.ComponentResource):
@@ -105,7 +100,7 @@ def _catalog_inputs(settings: Settings) -> dict[str, Any]:
         "display_name": said.display_name,
         "notes": said.notes or None,
         "tags": list(dict.fromkeys([settings.tag, *(ephemeral if settings.ephemeral else []), *said.tags])),
-        "logo_image": logo_image(project_dir() / said.logo) if said.logo else None,
+        "logo_image": _base64(read_logo(project_dir() / said.logo)) if said.logo else None,
         "marketing_url": said.links.marketing or None,
         "privacy_statement_url": said.links.privacy or None,
         "support_url": said.links.support or None,
@@ -113,25 +108,8 @@ def _catalog_inputs(settings: Settings) -> dict[str, Any]:
     }
 
 
-def logo_image(path: Path) -> str:
-    """The picture at `path` as the azuread plugin takes it, in base64.
-
-    Raises:
-        ConfigError: there is no such file, it is too large, or it is no PNG, JPEG or GIF.
-    """
-    try:
-        content = path.read_bytes()
-        too_large = f"{len(content)} bytes" if len(content) > MAX_LOGO_BYTES else ""
-        found = too_large if content.startswith(_LOGO_BEGINNINGS) else "something else"
-    except OSError as error:
-        found = f"a file that cannot be read ({error.strerror})"
-    if found:
-        raise ConfigError(
-            [
-                f"orgcal:application.logo: found {found} at {path}; expected a PNG, JPEG or GIF of at most 100 KB; "
-                "repair: pulumi config set --path orgcal:application.logo logo.png"
-            ]
-        )
+def _base64(content: bytes) -> str:
+    """A picture as the azuread plugin takes it."""
     return base64.b64encode(content).decode("ascii")
 
 

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.entra.permissions import GRAPH_APP_ID, AppRole, application_permissions, published_roles
-from orgcal.entra.scope_advice import scope_advice
+from orgcal.entra.permissions import (
+    GRAPH_APP_ID,
+    AppRole,
+    application_permissions,
+    published_roles,
+)
+from orgcal.entra.scope_advice import calendar_problem, scope_advice
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.settings import Settings
 
@@ -30,18 +35,19 @@ class Declared:
 def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
     """The application permissions for the connector's scopes; a preview warns where they are too many.
 
-    Names resolve through the home tenant's own service principal of Microsoft Graph, and must agree with
-    the pinned table; or, where the settings say so, through that table alone. Raises before the first resource is made.
+    Names resolve through the home tenant's own service principal of Microsoft Graph, whose ids must agree with orgcal's
+    own table; or, where the settings say so, through that table alone. Raises before the first resource is made.
 
     The deploying principal needs `Application.Read.All`, unless names are pinned.
 
     Raises:
         ConfigError: a scope is no application permission; the nearest names are offered. Or permissions are to be
-            granted, for which the home tenant must be looked at, and the settings say not to.
+            granted, for which the home tenant must be looked at, and the settings say not to. Or no scope opens
+            calendars, and the settings do not say that this is meant.
         OrgcalError: the operator may not look the names up, or cannot log in.
     """
     connector = settings.connector
-    published: dict[str, AppRole] = {}  # the pinned table alone decides
+    published: dict[str, AppRole] | None = None  # orgcal's own table decides
     graph_principal_id = ""
     if settings.entra.lookup == "directory":
         published, graph_principal_id = _published(provider)
@@ -53,6 +59,8 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
             ]
         )
     declared = Declared(application_permissions(connector.scopes, published), graph_principal_id)
+    if problem := calendar_problem(connector.scopes, connector.calendars):
+        raise ConfigError([problem])
     if pulumi.runtime.is_dry_run():
         for sentence in scope_advice(connector.scopes, connector.purpose):
             pulumi.log.warn(sentence)

@@ -62,6 +62,7 @@ def export(
             "consent_redirect_uri": settings.consent.public_url if settings.consent else "",
             "redirect_uris": application.redirect_uris,
             "scopes": list(settings.connector.scopes),
+            **_calendars(settings),
             "permissions": [{"name": role.name, "role_id": role.role_id} for role in declared.roles],
             "permission_hash": permission_hash(declared.roles),
             "platform": dict(settings.connector.platform),
@@ -74,3 +75,9 @@ def export(
             "client_secret": credentials.active.pushed.get("client_secret"),
         },
     )
+
+
+def _calendars(settings: Settings) -> dict[str, str]:
+    """The key `calendars`; left out where it says what was always so, as older versions refuse unknown keys."""
+    source = settings.connector.calendars
+    return {} if source == "consented" else {"calendars": source}

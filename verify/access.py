@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -157,11 +156,10 @@ def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[
             CheckResult("tenant", Verdict.FAIL, error.what, error.repair, evidence=evidence),
             CheckResult("token", Verdict.SKIP, "there is no tenant to ask for a token"),
         )
-    if target.consent_link:
+    repair = access.repair_for(target.organisation or target.tenant_id)
+    if target.consent_link and SEND_LINK in access.repair:
         link = f"send this link to the organisation's administrator: {target.consent_link}"
-        repair = error.repair.replace(SEND_LINK, link)
-    else:
-        repair = error.repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
+        repair = access.repair.replace(SEND_LINK, link)
     return (
         _EXISTS,
         CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
+    from orgcal.entra.permissions import CalendarsFrom
     from orgcal.stack.outputs import StackOutputs
 
 
@@ -141,6 +142,11 @@ class Connector:
     name: str = ""
     federated: bool = False
     outputs: StackOutputs | None = field(default=None, repr=False)
+
+    @property
+    def calendars(self) -> CalendarsFrom:
+        """Where its access to calendars comes from."""
+        return self.outputs.calendars if self.outputs is not None else "consented"
 
     def consent_command(self, tenant: str) -> str:
         """What makes a consent link for an organisation of this connector."""

@@ -48,9 +48,10 @@ def _checks(target: Target, context: RunContext) -> list[CheckResult]:
     stats = _read(target, context, access.tokens)
     connector = context.options.connector
     again = connector.consent_command(target.tenant_id)
-    results.append(roles_verdict(again, access, frozenset(connector.permissions), stats))
+    declared = frozenset(connector.permissions)
+    results.append(roles_verdict(again, access, declared, stats))
     results.append(users_verdict(stats))
-    results.append(calendars_verdict(stats, access.roles))
+    results.append(calendars_verdict(stats, access.roles, declared, connector.calendars))
     if "events" in context.options.probes:
         from verify.probes import probe_events
 
@@ -68,7 +69,8 @@ def _read(target: Target, context: RunContext, tokens: Tokens) -> ReadingStats:
         tokens,
         context.session,
         pace=options.pace,
-        sample=options.sample,
+        # Somebody is read all the same, so that users are listed in the one way there is.
+        sample=1 if options.connector.calendars == "none" else options.sample,
         seed=options.seed,
         with_names=options.show_users,
         stopped=options.stop,

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.credentials import ClientSecret, Credential
-from orgcal.entra.permissions import application_permissions
+from orgcal.entra.permissions import AppRole, application_permissions
+from orgcal.entra.pinned_roles import DELEGATED_ONLY
+from orgcal.entra.role_relation import canonical
 from orgcal.errors import ConfigError, UsageError
 from orgcal.stack.outputs import StackOutputs
 from verify.models import Connector, SecretReference, Target
 
-CLIENT_ID, SCOPES = "ORGCAL_CLIENT_ID", "ORGCAL_SCOPES"
+CLIENT_ID, SCOPES, LOOKUP = "ORGCAL_CLIENT_ID", "ORGCAL_SCOPES", "ORGCAL_LOOKUP"
 SECRET_FILE, SECRET = "ORGCAL_CLIENT_SECRET_FILE", "ORGCAL_CLIENT_SECRET"
 
 
@@ -44,6 +46,7 @@ class ConnectorFile(_Model):
     cloud: Cloud = "public"
     client_id: str
     scopes: tuple[str, ...]
+    lookup: Literal["directory", "pinned"] = "pinned"
     name: str = ""
     client_secret_file: str = ""
     client_secret_variable: str = ""
@@ -94,7 +97,7 @@ def from_file(path: Path) -> tuple[Connector, list[Target]]:
     connector = Connector(
         cloud=described.cloud,
         client_id=described.client_id,
-        permissions=_permissions(described.scopes),
+        permissions=_permissions(described.scopes, described.lookup, "lookup: directory in this file"),
         credential=_place_of_secret(described, path),
         name=described.name,
     )
@@ -110,13 +113,16 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
     problems = [f"{name}: is not set" for name in (CLIENT_ID, SCOPES) if not environ.get(name)]
     if not environ.get(SECRET_FILE) and not environ.get(SECRET):
         problems.append(f"{SECRET_FILE}: is not set; it names the file that holds the client secret")
+    lookup = environ.get(LOOKUP) or "pinned"
+    if lookup not in ("directory", "pinned"):
+        problems.append(f"{LOOKUP}: found {lookup!r}; expected directory or pinned")
     if problems:
         raise ConfigError(problems, where="environment")
     file = environ.get(SECRET_FILE, "")
     connector = Connector(
         cloud=environ.get("ORGCAL_CLOUD") or "public",
         client_id=environ[CLIENT_ID],
-        permissions=_permissions(_words(environ[SCOPES])),
+        permissions=_permissions(_words(environ[SCOPES]), lookup, f"{LOOKUP}=directory"),
         credential=SecretReference("file", file) if file else SecretReference("environment", SECRET),
     )
     return connector, [Target(tenant) for tenant in _words(environ.get("ORGCAL_TENANTS", ""))]
@@ -135,8 +141,19 @@ def _place_of_secret(described: ConnectorFile, path: Path) -> SecretReference:
     )
 
 
-def _permissions(scopes: Iterable[str]) -> tuple[str, ...]:
-    return tuple(role.name for role in application_permissions(scopes))
+def _permissions(scopes: Iterable[str], lookup: str, setting: str) -> tuple[str, ...]:
+    """Names of the permissions that a token must have.
+
+    Args:
+        lookup: `directory` takes names that orgcal's own table lacks as they are, since a token has them if they exist.
+        setting: how `lookup` is written here, for the error.
+    """
+    scopes = list(scopes)
+    taken: dict[str, AppRole] | None = None
+    if lookup == "directory":
+        taken = {name: AppRole(name, "") for name in map(canonical, scopes) if name not in DELEGATED_ONLY}
+    roles = application_permissions(scopes, taken, otherwise=f"with {setting} orgcal takes it as it is")
+    return tuple(role.name for role in roles)
 
 
 def _words(text: str) -> list[str]:

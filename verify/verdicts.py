@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from orgcal.entra.permissions import READS_CALENDARS, READS_USERS
+from orgcal.entra.permissions import READS_CALENDARS, READS_USERS, CalendarsFrom
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
+from orgcal.entra.role_relation import compare
 from orgcal.errors import EntraError, GraphError, OrgcalError
 from verify.access import Access
 from verify.classification import ReadingStats
@@ -15,7 +17,7 @@ _RECONSENT = "send the organisation's administrator a new consent link: {command
 
 
 def roles_verdict(command: str, access: Access, required: frozenset[str], stats: ReadingStats | None) -> CheckResult:
-    """Are the declared permissions effective, and nothing else?
+    """Are the declared permissions effective, or included in effective ones, and nothing beyond them?
 
     A missing role whose calls succeed all the same is a warning: with RBAC for Applications Exchange grants it, and the
     token does not say so (https://learn.microsoft.com/en-us/exchange/permissions-exo/application-rbac).
@@ -27,7 +29,8 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], stats:
     if access.roles is None:
         unread = "the token cannot be read and neither can the grants; only the calls below prove what is permitted"
         return CheckResult("roles", Verdict.WARN, unread, evidence={"declared": sorted(required)})
-    missing, surplus = required - access.roles, access.roles - required
+    compared = compare(required, access.roles)
+    missing, surplus = compared.missing, compared.surplus
     source = "" if access.roles_from == "token" else " (by the grants in the tenant, as the token cannot be read)"
     evidence: dict[str, Any] = {
         "declared": sorted(required),
@@ -37,10 +40,11 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], stats:
         "read_from": access.roles_from,
     }
     result = partial(CheckResult, "roles", evidence=evidence)
-    if not missing and not surplus:
-        return result(Verdict.PASS, f"effective: {', '.join(sorted(required))}{source}")
+    if not missing and not compared.beyond:
+        included = f"; granted besides, and included in these: {', '.join(sorted(surplus))}" if surplus else ""
+        return result(Verdict.PASS, f"effective: {', '.join(sorted(required))}{included}{source}")
     if not missing:
-        sentence = f"more is granted than declared: {', '.join(sorted(surplus))}{source}"
+        sentence = f"more is granted than declared: {', '.join(sorted(compared.beyond))}{source}"
         repair = "remove the grant in the customer's tenant, or add the scope to the connector"
         return result(Verdict.WARN, sentence, repair)
     sentence = f"missing: {', '.join(sorted(missing))}"
@@ -50,7 +54,10 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], stats:
         return result(Verdict.WARN, f"{names}; {elsewhere}")
     if not access.roles:
         sentence = "no permission is effective: the consent is missing, or has not arrived everywhere yet"
-    return result(Verdict.FAIL, f"{sentence}{source}", _RECONSENT.format(command=command))
+    repair = _RECONSENT.format(command=command)
+    if unknown := sorted(missing - APP_ROLE_IDS.keys()):
+        repair = f"check the spelling of {', '.join(unknown)}, which orgcal's own table does not have; then {repair}"
+    return result(Verdict.FAIL, f"{sentence}{source}", repair)
 
 
 def _granted_elsewhere(roles: frozenset[str], stats: ReadingStats | None) -> frozenset[str]:
@@ -92,12 +99,22 @@ def users_verdict(stats: ReadingStats) -> CheckResult:
     return result(Verdict.PASS, f"{users} listed")
 
 
-def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) -> CheckResult:
+def calendars_verdict(
+    stats: ReadingStats,
+    roles: frozenset[str] | None = None,
+    declared: frozenset[str] | None = None,
+    source: CalendarsFrom = "consented",
+) -> CheckResult:
     """Can the calendars of every user who has a mailbox be read?
 
     Args:
         roles: effective permissions, which tell a missing one from a policy; None where nobody can tell.
+        declared: permissions of the connector; None where they do not matter.
+        source: where its access to calendars comes from.
     """
+    if source == "none":
+        about = "the connector is about something else than calendars (orgcal:connector.calendars: none)"
+        return CheckResult("calendars", Verdict.SKIP, about)
     tally = stats.tally
     counts = tally.counts
     evidence: dict[str, Any] = {
@@ -133,7 +150,7 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
             return result(Verdict.FAIL, sentence, "see the reasons in the report")
         return result(Verdict.ERROR, sentence, "Microsoft Graph could not answer; verify again")
     if not ok and restricted:
-        return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles))
+        return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles, declared))
     if not ok:
         sentence = f"no calendar was read, so nothing is proved{_others(stats)}"
         repair = "check that users of this organisation have mailboxes in Exchange Online"
@@ -143,8 +160,13 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
     return result(Verdict.PASS, summary)
 
 
-def _why_denied(roles: frozenset[str] | None) -> str:
+def _why_denied(roles: frozenset[str] | None, declared: frozenset[str] | None) -> str:
     """What to do where access to every mailbox is denied."""
+    if declared is not None and declared.isdisjoint(READS_CALENDARS):
+        return (
+            "no scope of the connector opens calendars: add Calendars.Read to its scopes, or let the organisation's "
+            "Exchange administrator assign the role Application Calendars.Read (docs/for-your-customers.md)"
+        )
     if roles is None:
         return "the calendar permission is missing, or a policy of the customer's Exchange leaves out everybody"
     if roles & READS_CALENDARS:

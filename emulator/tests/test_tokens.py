@@ -248,6 +248,7 @@ def test_certificate_of_another_kind_than_rsa_does_not_log_in(operator: Any) -> 
     [
         ({"iss": "https://evil.example"}, 700211),
         ({"sub": "repo:o/other"}, 700213),
+        ({"sub": "repo:O/r"}, 7002138),
         ({"aud": "api://Other"}, 700212),
         ({"aud": []}, 700212),
         ({"exp": float("inf"), "nbf": float("inf")}, 50027),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgcal.entra.permissions import application_permissions
-from orgcal.entra.scope_advice import scope_advice
+from orgcal.entra.permissions import USE_DIRECTORY, AppRole, application_permissions
+from orgcal.entra.scope_advice import calendar_problem, scope_advice
 from orgcal.errors import ConfigError, UsageError
-from orgcal.settings import read_settings, stack_file
+from orgcal.settings import load_stack_file, settings_of, stack_file
+from orgcal.settings.logo import read_logo
+from orgcal.settings.model import Settings, with_place
+from orgcal.settings.placeholders import placeholders
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,12 @@ class Lint:
         return "\n".join([*lines, *([] if lines[2:] else ["Nothing to say."]), ""])
 
 
-def lint_stack(project_dir: Path, stack: str) -> Lint:
-    """Judges a stack's settings and scopes; whether the directory has a scope, only a preview can tell.
+def lint_stack(project_dir: Path, stack: str, published: Mapping[str, AppRole] | None = None) -> Lint:
+    """Judge a stack's settings, scopes and files as a deployment would, and find what the example left.
+
+    Args:
+        published: what the directory publishes (`entra.home.published`), which decides about scopes; None without a
+            login, where orgcal's own table does, and a name that it lacks is a problem.
 
     Raises:
         UsageError: there is no such stack, or its file cannot be read.
@@ -39,13 +47,42 @@ def lint_stack(project_dir: Path, stack: str) -> Lint:
     path = stack_file(project_dir, stack)
     if not path.exists():
         raise UsageError(f"there is no stack {stack!r} here", where=str(path), repair=f"git add --force {path.name}")
+    file = load_stack_file(project_dir, stack)
+    left = placeholders(file)
     try:
-        connector = read_settings(project_dir, stack).connector
+        settings = settings_of(file)
     except ConfigError as error:
-        return Lint(error.problems, ())
-    unknown: tuple[str, ...] = ()
+        return Lint((*error.problems, *left), ())
+    problems = (*_scope_problems(settings, published), *_logo_problems(settings, project_dir))
+    connector = settings.connector
+    placed = (with_place(problem, stack, file.lines) for problem in problems)
+    return Lint((*placed, *left), tuple(scope_advice(connector.scopes, connector.purpose)))
+
+
+def _scope_problems(settings: Settings, published: Mapping[str, AppRole] | None) -> tuple[str, ...]:
+    """Scopes that are no application permissions, or open no calendar; a line each that begins with the setting."""
+    scopes, asks = settings.connector.scopes, settings.entra.lookup == "directory"
+    command = f"orgcal ci lint --directory --stack {settings.stack}"
+    otherwise = f"if Microsoft publishes it, the directory's own list decides: {command}" if asks else USE_DIRECTORY
     try:
-        application_permissions(connector.scopes)
-    except ConfigError as error:  # scopes that the pinned table does not have
-        unknown = error.problems
-    return Lint((), (*unknown, *scope_advice(connector.scopes, connector.purpose)))
+        application_permissions(scopes, published if asks else None, otherwise=otherwise)
+    except ConfigError as error:
+        return tuple(f"{_place(scopes, line)}: {line}" for line in error.problems)
+    problem = calendar_problem(scopes, settings.connector.calendars)
+    return (problem,) if problem else ()
+
+
+def _place(scopes: Sequence[str], problem: str) -> str:
+    """The setting that a problem is about, which begins with the scope."""
+    key = "orgcal:connector.scopes"
+    return next((f"{key}[{n}]" for n, scope in enumerate(scopes) if problem.startswith(f"{scope}: ")), key)
+
+
+def _logo_problems(settings: Settings, project_dir: Path) -> tuple[str, ...]:
+    """That the logo is not a picture that Entra ID takes."""
+    try:
+        if settings.application.logo:
+            read_logo(project_dir / settings.application.logo)
+    except ConfigError as error:
+        return error.problems
+    return ()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orgcal.ci.plan import StackFacts
     from orgcal.ci.request import SetupRequest
     from orgcal.ci.setup import CiSetupResult
+    from orgcal.entra.permissions import AppRole
     from orgcal.stack.git_folder import GitFolder
     from orgcal.stack.open_stack import OpenStack
 
@@ -197,17 +198,36 @@ def _result_json(outcome: CiSetupResult) -> dict[str, Any]:
 
 
 @app.command(short_help="Judge settings without any login")
-def lint(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
-    """Judge a stack's settings without any login, as for pull requests from forks; exit 1 if something is wrong."""
+def lint(
+    stack: StackOption = "dev",
+    directory: Annotated[
+        bool, typer.Option("--directory", help="Ask the home tenant which permissions there are; needs a login.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a stack's settings without any login, as for pull requests from forks; exit 1 if something is wrong.
+
+    Without --directory, a scope that orgcal's own table of permissions lacks is wrong.
+    """
     from orgcal.ci.lint import lint_stack
     from orgcal.stack.project import find_project
 
-    result = lint_stack(find_project(os.environ), stack)
+    result = lint_stack(find_project(os.environ), stack, _published(stack) if directory else None)
     text = result.as_markdown(stack)
     typer.echo(json.dumps({"problems": result.problems, "advice": result.advice}) if as_json else text)
     _summarise(text)
     if result.problems:
         raise typer.Exit(1)
+
+
+def _published(stack: str) -> dict[str, AppRole]:
+    """The application permissions of the stack's home tenant."""
+    from orgcal.entra.home.published import read_published
+
+    with open_stack(stack) as opened:
+        opened.environment.running_endpoints()
+        with opened.home_graph() as graph:
+            return read_published(graph)
 
 
 @app.command(short_help="Preview without the stack's secrets")

@@ -103,6 +103,8 @@ def check(
                 typer.echo(f"{checked.tenant.name}: {checked.tenant.state.value}{reason}")
                 if not checked.probe.decided:
                     typer.echo(f"  could not be checked: {checked.probe.sentence}")
+                    if repair := checked.probe.repair_for(checked.tenant.tenant_id):
+                        typer.echo(f"  repair: {repair}")
                 elif checked.tenant.state is State.RECONSENT_NEEDED:
                     typer.echo(f"  next: orgcal consent link {checked.tenant.tenant_id} --stack {stack}")
     if undecided:

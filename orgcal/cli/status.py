@@ -42,7 +42,7 @@ def as_lines(report: Status) -> Iterator[str]:
 
 
 def _permissions(report: Status, tenant: TenantStatus) -> Iterator[str]:
-    """A line for each permission: declared, granted, effective."""
+    """A line for each permission: declared, granted, effective; `included` in another one that is."""
     names = sorted({*report.declared, *(tenant.granted or ()), *(tenant.effective or ())})
     width = max(map(len, names))
     for name in names:
@@ -51,4 +51,9 @@ def _permissions(report: Status, tenant: TenantStatus) -> Iterator[str]:
 
 
 def _mark(word: str, name: str, names: tuple[str, ...] | None) -> str:
-    return "?" if names is None else word if name in names else "-"
+    from orgcal.entra.role_relation import included_in
+
+    if names is None:
+        return "?"
+    included = "included" if word != "declared" and name in included_in(names) else "-"
+    return word if name in names else included

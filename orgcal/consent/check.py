@@ -39,9 +39,11 @@ class CheckedTenant:
         return {
             "before": self.before.value,
             "access": self.probe.access,
+            "effective": None if self.probe.effective is None else sorted(self.probe.effective),
             "missing": list(self.probe.missing),
             "surplus": list(self.probe.surplus),
             "sentence": self.probe.sentence,
+            "repair": self.probe.repair_for(self.tenant.tenant_id),
         }
 
 

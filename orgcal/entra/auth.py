@@ -28,6 +28,9 @@ from orgcal.errors import EntraError, Unreachable
 if TYPE_CHECKING:
     import requests
 
+MAX_SPOKEN = 600
+"""Characters of Entra ID's own words; the longest are about 400, and end with what has to be compared."""
+
 RENEW_BEFORE_S = 300.0
 """A token with less left is renewed, as MSAL does itself."""
 
@@ -173,10 +176,23 @@ def roles_of(token: str) -> frozenset[str] | None:
     return frozenset(map(str, roles)) if isinstance(roles, list) else None
 
 
-def refusal_in(text: str, where: str) -> EntraError:
-    """The refusal that another client of Entra ID reports as `text`, whose AADSTS number decides the hint."""
+def refusal_in(text: str, where: str, *, home_tenant: str = "") -> EntraError:
+    """The refusal that another client of Entra ID reports as `text`, whose AADSTS number decides the hint.
+
+    Args:
+        home_tenant: where the operator was refused, to whom other hints apply than to the connector; empty otherwise.
+    """
     named = re.search(r"\b(invalid_\w+|unauthorized_client|interaction_required)\b", text)
-    return _entra_error(named[1] if named else "refused", number_in(text), text, "", where)
+    refusal = _entra_error(named[1] if named else "refused", number_in(text), text, "", where)
+    if home_tenant:
+        refusal.repair = meaning_of(refusal.aadsts).for_operator.replace("TENANT", home_tenant)
+    return refusal
+
+
+def _spoken_part(text: str) -> str:
+    """Entra ID's own sentences in an `error_description`: without the number before and the ids behind them."""
+    spoken = re.sub(r"^.*?AADSTS\d{3,9}:\s*", "", text, count=1, flags=re.DOTALL)
+    return shorten(re.split(r"\s*Trace ID:", spoken)[0], MAX_SPOKEN)
 
 
 def _refused_token(answer: dict[str, Any], where: str) -> EntraError:
@@ -203,10 +219,13 @@ def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachabl
 
 
 def _entra_error(error: str, number: int, text: str, correlation_id: str, where: str, status: int = 0) -> EntraError:
-    meaning = meaning_of(number, error)
-    what = meaning.sentence or f"Entra ID refused: {shorten(text.split('Trace ID')[0], 160) or error}"
+    meaning, spoken = meaning_of(number, error), _spoken_part(text)
+    code = f"({error}{f', AADSTS{number}' if number else ''})"
+    what = f"{meaning.sentence or f'Entra ID refused: {spoken or error}'} {code}"
+    if meaning.quoted and spoken:
+        what = f"{what}; Entra ID says: {spoken}"
     return EntraError(
-        f"{what} ({error}{f', AADSTS{number}' if number else ''})",
+        what,
         error=error,
         aadsts=number,
         status=status,

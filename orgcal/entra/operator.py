@@ -117,7 +117,7 @@ class OperatorTokens:
             if isinstance(error.__cause__, exceptions.ServiceRequestError | exceptions.ServiceResponseError):
                 again = "check the network, then try again"
                 raise Unreachable("Entra ID cannot be reached", where=self._where, repair=again) from error
-            raise refusal_in(str(error.message), self._where) from error
+            raise refusal_in(str(error.message), self._where, home_tenant=self._tenant_id) from error
         except exceptions.AzureError as error:
             raise Unreachable(f"Entra ID gave no usable answer ({type(error).__name__})", where=self._where) from error
 

@@ -3,8 +3,8 @@
     roles = application_permissions(["Calendars.Read"])     # adds Directory.Read.All
     permission_hash(roles)                                  # what an organisation consents to, as one value
 
-Nobody lists GUIDs: names resolve through the pinned table, or through the roles that the directory's own Graph
-service principal publishes; where both can be read they must agree.
+Nobody lists GUIDs: the roles that the directory's own service principal of Microsoft Graph publishes decide where they
+can be read, and orgcal's own table elsewhere; where both have a name, they must agree.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import difflib
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from orgcal.entra.pinned_roles import ALIASES, APP_ROLE_IDS, DELEGATED_ONLY
+from orgcal.entra.pinned_roles import APP_ROLE_IDS, DELEGATED_ONLY
+from orgcal.entra.role_relation import canonical, including
 from orgcal.errors import ConfigError
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
@@ -24,16 +25,23 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 ALWAYS_ADDED = "Directory.Read.All"
 """The guide's step 7: without it an organisation's users cannot be listed."""
 
-READS_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
+READS_USERS = including("User.Read.All")
 """Any of these opens `GET /users`. Source: https://learn.microsoft.com/en-us/graph/api/user-list"""
 
-READS_CALENDARS = frozenset({"Calendars.ReadBasic.All", "Calendars.ReadBasic", "Calendars.Read", "Calendars.ReadWrite"})
+READS_CALENDARS = including("Calendars.ReadBasic.All")
 """Any of these opens `GET /users/{id}/calendars`. Source: https://learn.microsoft.com/en-us/graph/api/user-list-calendars"""
 
-READS_EVENTS = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
+READS_EVENTS = including("Calendars.Read")
 """Any of these opens an event with its body. Source: https://learn.microsoft.com/en-us/graph/api/event-get"""
 
-_SCOPE_PREFIX = "https://graph.microsoft.com/"
+USE_DIRECTORY = (
+    "if Microsoft publishes it, your directory's own list has it: set orgcal:entra.lookup to directory, and orgcal "
+    "preflight tells"
+)
+"""What to do about a name that orgcal's own table lacks."""
+
+CalendarsFrom = Literal["consented", "exchange", "none"]
+"""Where a connector's access to calendars comes from; see `orgcal:connector.calendars`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,7 +62,7 @@ def lookup(name: str, published: Mapping[str, AppRole] | None = None) -> AppRole
 
     Args:
         name: a permission's name, also with the prefix `https://graph.microsoft.com/`.
-        published: what a directory publishes (`published_roles`); asked before the pinned table.
+        published: what a directory publishes (`published_roles`), which decides; None where it cannot be read.
 
     Raises:
         ConfigError: there is none of that name; the sentence names the nearest, or says that it is for signed-in users.
@@ -63,18 +71,20 @@ def lookup(name: str, published: Mapping[str, AppRole] | None = None) -> AppRole
 
 
 def application_permissions(
-    scopes: Iterable[str], published: Mapping[str, AppRole] | None = None
+    scopes: Iterable[str], published: Mapping[str, AppRole] | None = None, *, otherwise: str = USE_DIRECTORY
 ) -> tuple[AppRole, ...]:
     """What the application must declare for a connector with these scopes, sorted by name, without duplicates.
 
     Args:
         scopes: the connector's scopes; `Directory.Read.All` is added to them.
-        published: what a directory publishes (`published_roles`); without it the pinned table alone decides.
+        published: what a directory publishes (`published_roles`), which decides; None where orgcal's own table must.
+        otherwise: what to do about a name that orgcal's own table lacks.
 
     Raises:
         ConfigError: one or more scopes are no application permissions; all of them are named.
     """
-    return tuple(sorted({*_found([*scopes, ALWAYS_ADDED], published)}))
+    always = (published or {}).get(ALWAYS_ADDED) or AppRole(ALWAYS_ADDED, APP_ROLE_IDS[ALWAYS_ADDED])
+    return tuple(sorted({*_found(scopes, published, otherwise), always}))
 
 
 def permission_hash(roles: Iterable[AppRole]) -> str:
@@ -114,27 +124,31 @@ def names_of(role_ids: Iterable[str], published: Mapping[str, AppRole] | None = 
     return frozenset(by_id.get(role_id.lower(), role_id) for role_id in role_ids)
 
 
-def _found(names: Iterable[str], published: Mapping[str, AppRole] | None) -> list[AppRole]:
-    found = [_find(name, published or {}) for name in names]
+def _found(
+    names: Iterable[str], published: Mapping[str, AppRole] | None, otherwise: str = USE_DIRECTORY
+) -> list[AppRole]:
+    if published is None:
+        roles = {name: AppRole(name, role_id) for name, role_id in APP_ROLE_IDS.items()}
+        nowhere = f"not in orgcal's own table of Microsoft Graph's application permissions{{hint}}; {otherwise}"
+    else:
+        roles, nowhere = dict(published), _NOT_PUBLISHED
+    found = [roles.get(canonical(name)) or _why_not(name, roles, nowhere) for name in names]
     problems = [item for item in found if isinstance(item, str)]
     if problems:
         raise ConfigError(problems, where="orgcal:connector.scopes")
     return [item for item in found if isinstance(item, AppRole)]
 
 
-def _find(name: str, published: Mapping[str, AppRole]) -> AppRole | str:
-    """The role, or the sentence that says why there is none."""
-    plain = name.strip().removeprefix(_SCOPE_PREFIX)
-    plain = ALIASES.get(plain, plain)
-    if plain in published:
-        return published[plain]
-    if plain in APP_ROLE_IDS:
-        return AppRole(plain, APP_ROLE_IDS[plain])
+_NOT_PUBLISHED = "the directory's own list of Microsoft Graph's application permissions does not have it{hint}"
+
+
+def _why_not(name: str, roles: Mapping[str, AppRole], nowhere: str) -> str:
+    """The sentence that says why no permission is called `name`."""
+    plain = canonical(name)
     if plain in DELEGATED_ONLY:
         repair = f"set {DELEGATED_ONLY[plain]}" if DELEGATED_ONLY[plain] else "remove it"
         return f"{name}: this permission exists for signed-in users only, and the connector acts without one; {repair}"
-    known = sorted({*APP_ROLE_IDS, *published})
-    exact = [other for other in known if other.lower() == plain.lower()]
-    near = exact or difflib.get_close_matches(plain, known, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known[:6])} and others"
-    return f"{name}: Microsoft Graph has no application permission of this name; {hint}"
+    exact = [other for other in roles if other.lower() == plain.lower()]
+    near = exact or difflib.get_close_matches(plain, roles, n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"{name}: {nowhere.format(hint=hint)}"

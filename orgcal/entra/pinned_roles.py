@@ -1,11 +1,17 @@
-"""Ids of Microsoft Graph's application permissions that a calendar connector may ask for, pinned.
+"""Orgcal's own table of Microsoft Graph's application permissions: names and ids, pinned.
 
-The ids are the same in every tenant and every national cloud. They are pinned so that a program can be previewed
-without a directory, and compared with its own list wherever that can be read (`permissions.published_roles`),
-since copied ids found in the wild are sometimes wrong.
+The table has what connectors of calendars use: users, groups, calendars, mail, contacts, places, presence, sites,
+files, and what surrounds them. The ids are the same in every tenant and every national cloud. They are pinned so that
+a program can be previewed without a directory, and compared with the directory's own list wherever that can be read
+(`permissions.published_roles`), since copied ids found in the wild are sometimes wrong.
 
-Source: https://learn.microsoft.com/en-us/graph/permissions-reference (read 2026-11-23), the same ids as in
-https://github.com/microsoftgraph/microsoft-graph-devx-content/blob/master/permissions/permissions-descriptions.json
+Source: https://learn.microsoft.com/en-us/graph/permissions-reference. Each id was compared in two lists (2026-11-28):
+`permissions/permissions-descriptions.json` or `permissions/new/provisioningInfo.json` of
+microsoftgraph/microsoft-graph-devx-content, commit 6cbd6bb, and the `appRoles` of a directory's own service principal
+of Microsoft Graph, as `_info/GraphAppRoles.json` of merill/microsoft-info records them, commit 43b8a5d.
+
+`Calendars.Read.All` and `Calendars.ReadWrite.All` are not here: directories publish them, they are about work hours and
+locations, and open no calendar.
 """
 
 from __future__ import annotations
@@ -13,57 +19,167 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 APP_ROLE_IDS: Mapping[str, str] = {
+    "AdministrativeUnit.Read.All": "134fd756-38ce-4afd-ba33-e9623dbe66c2",
+    "AdministrativeUnit.ReadWrite.All": "5eb59dd3-1da2-4329-8733-9dabdc435916",
     "AppRoleAssignment.ReadWrite.All": "06b708a9-e830-4db3-a914-8e69da51d44f",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     "Application.ReadWrite.All": "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9",
     "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",
+    "AuditLog.Read.All": "b0afded3-3588-46d8-8b3d-9842eff778da",
+    "Bookings.Manage.All": "6b22000a-1228-42ec-88db-b8c00399aecb",
+    "Bookings.Read.All": "6e98f277-b046-4193-a4f2-6bf6a78cd491",
+    "Bookings.ReadWrite.All": "0c4b2d20-7919-468d-8668-c54b09d4dee8",
+    "BookingsAppointment.ReadWrite.All": "9769393e-5a9f-4302-9e3d-7e018ecb64a7",
     "Calendars.Read": "798ee544-9d2d-430c-a058-570e29e34338",
     "Calendars.ReadBasic.All": "8ba4a692-bc31-4128-9094-475872af8a53",
     "Calendars.ReadWrite": "ef54d2bf-783f-4e0f-bca1-3210c0444d99",
+    "CallRecords.Read.All": "45bbb07e-7321-4fd7-a8f6-3ff27e6a81c8",
+    "Channel.ReadBasic.All": "59a6b24b-4225-4393-8165-ebaec5f55d7a",
+    "ChannelMessage.Read.All": "7b2449af-6ccd-4f4d-9f78-e550c193f0d1",
+    "Chat.Create": "d9c48af6-9ad9-47ad-82c3-63757137b9af",
+    "Chat.Read.All": "6b7d71aa-70aa-4810-a8d9-5d9fb2830017",
+    "Chat.ReadBasic.All": "b2e060da-3baf-4687-9611-f4ebc0f0cbde",
+    "Chat.ReadWrite.All": "294ce7c9-31ba-490a-ad7d-97a7d075e4ed",
     "Contacts.Read": "089fe4d0-434a-44c5-8827-41ba8a0b17f5",
     "Contacts.ReadWrite": "6918b873-d17a-4dc1-b314-35f528134491",
+    "CrossTenantInformation.ReadBasic.All": "cac88765-0581-4025-9725-5ebc13f729ee",
+    "Device.Read.All": "7438b122-aefc-4978-80ed-43db9fcc7715",
+    "Device.ReadWrite.All": "1138cb37-bd11-4084-a2b7-9f71582aeddb",
     "Directory.Read.All": "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
     "Directory.ReadWrite.All": "19dbc75e-c2e2-444c-a770-ec69d8559fc7",
     "Domain.Read.All": "dbb9058a-0e50-45d7-ae91-66909b5d4664",
+    "Domain.ReadWrite.All": "7e05723c-0bb0-42da-be95-ae9f08a6e53c",
+    "Files.Read.All": "01d4889c-1287-42c6-ac1f-5d1e02578ef6",
+    "Files.ReadWrite.All": "75359482-378d-4052-8f01-80520e7db3cd",
+    "Files.ReadWrite.AppFolder": "b47b160b-1054-4efd-9ca0-e2f614696086",
+    "Files.SelectedOperations.Selected": "bd61925e-3bf4-4d62-bc0b-06b06c96d95c",
+    "Group.Create": "bf7b1a76-6e77-406b-b258-bf5c7720e98f",
+    "Group.Read.All": "5b567255-7703-4780-807c-7be8301ae99b",
+    "Group.ReadWrite.All": "62a82d76-70ea-41e2-9197-370581804d09",
+    "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "GroupMember.ReadWrite.All": "dbaae8cf-10b5-4b86-a4a1-f871c94c6695",
     "Mail.Read": "810c84a8-4a9e-49e6-bf7d-12d183f40d01",
+    "Mail.ReadBasic": "6be147d2-ea4f-4b5a-a3fa-3eab6f3c140a",
     "Mail.ReadBasic.All": "693c5e45-0940-467d-9b8a-1022fb9d42ef",
     "Mail.ReadWrite": "e2a3a72e-5f79-4c64-b1b1-878b674786c9",
     "Mail.Send": "b633e1c5-b582-4048-a93e-9f11b44c7e96",
+    "MailboxFolder.Read.All": "99280d24-a782-4793-93cc-0888549957f6",
+    "MailboxFolder.ReadWrite.All": "fef87b92-8391-4589-9da7-eb93dab7dc8a",
+    "MailboxItem.ImportExport.All": "76577085-e73d-4f1d-b26a-85fb33892327",
+    "MailboxItem.Read.All": "7d9f353d-a7bd-4fbb-822a-26d5dd39a3ce",
     "MailboxSettings.Read": "40f97065-369a-49f4-947c-6a255697ae91",
     "MailboxSettings.ReadWrite": "6931bccd-447a-43d1-b442-00a195474933",
+    "Member.Read.Hidden": "658aa5d8-239f-45c4-aa12-864f4fc7e490",
+    "Notes.Read.All": "3aeca27b-ee3a-4c2b-8ded-80376e2134a4",
+    "Notes.ReadWrite.All": "0c458cef-11f3-48c2-a568-c66751c238c0",
+    "OnlineMeetingArtifact.Read.All": "df01ed3b-eb61-4eca-9965-6b3d789751b2",
+    "OnlineMeetingRecording.Read.All": "a4a08342-c95d-476b-b943-97e100569c8d",
+    "OnlineMeetingTranscript.Read.All": "a4a80d8d-d283-4bd8-8504-555ec3870630",
     "OnlineMeetings.Read.All": "c1684f21-1984-47fa-9d61-2dc8c296bb70",
     "OnlineMeetings.ReadWrite.All": "b8bb2037-6e08-44ac-a4ea-4674e010e2a4",
     "OrgContact.Read.All": "e1a88a34-94c4-4418-be12-c87b00e26bea",
     "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
+    "Organization.ReadWrite.All": "292d869f-3427-49a8-9dab-8c70152b74e9",
     "People.Read.All": "b528084d-ad10-4598-8b93-929746b4d7d6",
+    "PeopleSettings.Read.All": "ef02f2e7-e22d-4c77-8614-8f765683b86e",
+    "PeopleSettings.ReadWrite.All": "b6890674-9dd5-4e42-bb15-5af07f541ae1",
     "Place.Read.All": "913b9306-0ce1-42b8-9137-6a7df690a760",
+    "PlaceDevice.Read.All": "8b724a84-ceac-4fd9-897e-e31ba8f2d7a3",
+    "PlaceDevice.ReadWrite.All": "2d510721-5c4e-43cd-bfdb-ac0f8819fb92",
+    "Policy.Read.All": "246dd0d5-5bd0-4def-940b-0421030a5b68",
+    "Policy.ReadWrite.ApplicationConfiguration": "be74164b-cff1-491c-8741-e671cb536e13",
+    "Presence.Read.All": "a70e0c2d-e793-494c-94c4-118fa0a67f42",
+    "Presence.ReadWrite.All": "83cded22-8297-4ff6-a7fa-e97e9545a259",
+    "Reports.Read.All": "230c1aed-a721-4c5d-9cb4-a90514e508ef",
+    "RoleManagement.Read.All": "c7fbd983-d9aa-4fa7-84b8-17382c103bc4",
+    "RoleManagement.Read.Directory": "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
+    "RoleManagement.Read.Exchange": "c769435f-f061-4d0b-8ff1-3d39870e5f85",
+    "RoleManagement.ReadWrite.Directory": "9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8",
+    "RoleManagement.ReadWrite.Exchange": "025d3225-3f02-4882-b4c0-cd5b541a4e80",
     "Schedule.Read.All": "7b2ebf90-d836-437f-b90d-7b62722c4456",
+    "Schedule.ReadWrite.All": "b7760610-0545-4e8a-9ec3-cce9e63db01c",
+    "Sites.FullControl.All": "a82116e5-55eb-4c41-a434-62fe8a61c773",
+    "Sites.Manage.All": "0c0bf378-bf22-4481-8f81-9e89a9b4960a",
+    "Sites.Read.All": "332a536c-c7ef-4017-ab91-336970924f0d",
+    "Sites.ReadWrite.All": "9492366f-7969-46a4-8d15-ed1a20078fff",
+    "Sites.Selected": "883ea226-0bf2-4a8f-9f9d-92c9162a727d",
+    "Tasks.Read.All": "f10e1f91-74ed-437f-a6fd-d6ae88e26c1f",
+    "Tasks.ReadWrite.All": "44e666d1-d276-445b-a5fc-8815eeb81d55",
+    "Team.Create": "23fc2474-f741-46ce-8465-674744c5c361",
+    "Team.ReadBasic.All": "2280dda6-0bfd-44ee-a2f4-cb867cfc4c1e",
+    "TeamMember.Read.All": "660b7406-55f1-41ca-a0ed-0b035e182f3e",
+    "TeamMember.ReadWrite.All": "0121dc95-1b9f-4aed-8bac-58c5ac466691",
+    "TeamSettings.Read.All": "242607bd-1d2c-432c-82eb-bdb27baa23ab",
+    "TeamSettings.ReadWrite.All": "bdd80a03-d9bc-451d-b7c4-ce7c63fe3c8f",
+    "TeamsActivity.Send": "a267235f-af13-44dc-8385-c1dc93023186",
+    "User.DeleteRestore.All": "eccc023d-eccf-4e7b-9683-8813ab36cecc",
+    "User.EnableDisableAccount.All": "3011c876-62b7-4ada-afa2-506cbbecc68c",
+    "User.Export.All": "405a51b5-8d8d-430b-9842-8be4b0e9f324",
+    "User.Invite.All": "09850681-111b-4a89-9bed-3f2cae46d706",
+    "User.ManageIdentities.All": "c529cfca-c91b-489c-af2b-d92990b66ce6",
     "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
     "User.ReadBasic.All": "97235f07-e226-4f63-ace3-39588e11d3a1",
     "User.ReadWrite.All": "741f803b-c850-494e-b5df-cde7c675a1ca",
+    "User.RevokeSessions.All": "77f3a031-c388-4f99-b373-dc68676a979e",
+    "UserAuthenticationMethod.Read.All": "38d9df27-64da-44fd-b7c5-a6fbac20248f",
+    "VirtualEvent.Read.All": "1dccb351-c4e4-4e09-a8d1-7a9ecbf027cc",
 }
 
 DELEGATED_ONLY: Mapping[str, str] = {
     "Calendars.Read.Shared": "Calendars.Read",
+    "Calendars.ReadBasic.Shared": "Calendars.ReadBasic.All",
     "Calendars.ReadWrite.Shared": "Calendars.ReadWrite",
+    "ChannelMessage.Edit": "",
+    "ChannelMessage.ReadWrite": "",
+    "ChannelMessage.Send": "",
+    "Chat.Read": "Chat.Read.All",
+    "Chat.ReadBasic": "Chat.ReadBasic.All",
+    "Chat.ReadWrite": "Chat.ReadWrite.All",
     "Contacts.Read.Shared": "Contacts.Read",
     "Contacts.ReadWrite.Shared": "Contacts.ReadWrite",
+    "Device.Command": "",
+    "Device.Read": "Device.Read.All",
     "Directory.AccessAsUser.All": "Directory.Read.All",
     "EWS.AccessAsUser.All": "",
+    "Files.Read": "Files.Read.All",
+    "Files.Read.Selected": "Files.SelectedOperations.Selected",
+    "Files.ReadWrite": "Files.ReadWrite.All",
+    "Files.ReadWrite.Selected": "Files.SelectedOperations.Selected",
     "Mail.Read.Shared": "Mail.Read",
+    "Mail.ReadBasic.Shared": "Mail.ReadBasic.All",
     "Mail.ReadWrite.Shared": "Mail.ReadWrite",
     "Mail.Send.Shared": "Mail.Send",
+    "MailboxFolder.Read": "MailboxFolder.Read.All",
+    "MailboxFolder.ReadWrite": "MailboxFolder.ReadWrite.All",
+    "MailboxItem.ImportExport": "MailboxItem.ImportExport.All",
+    "MailboxItem.Read": "MailboxItem.Read.All",
+    "Notes.Create": "Notes.ReadWrite.All",
+    "Notes.Read": "Notes.Read.All",
+    "Notes.ReadWrite": "Notes.ReadWrite.All",
+    "Notes.ReadWrite.CreatedByApp": "Notes.ReadWrite.All",
     "OnlineMeetings.Read": "OnlineMeetings.Read.All",
     "OnlineMeetings.ReadWrite": "OnlineMeetings.ReadWrite.All",
     "People.Read": "People.Read.All",
+    "Presence.Read": "Presence.Read.All",
+    "Presence.ReadWrite": "Presence.ReadWrite.All",
+    "Tasks.Read": "Tasks.Read.All",
+    "Tasks.Read.Shared": "Tasks.Read.All",
+    "Tasks.ReadWrite": "Tasks.ReadWrite.All",
+    "Tasks.ReadWrite.Shared": "Tasks.ReadWrite.All",
+    "TeamsActivity.Read": "",
     "User.Read": "User.Read.All",
     "User.ReadWrite": "User.ReadWrite.All",
+    "UserAuthenticationMethod.Read": "UserAuthenticationMethod.Read.All",
+    "VirtualEvent.Read": "VirtualEvent.Read.All",
     "email": "",
     "offline_access": "",
     "openid": "",
     "profile": "",
 }
-"""Permissions that exist for signed-in users only, each with the application permission that comes nearest."""
+"""Permissions that exist for signed-in users only, each with the application permission that comes nearest.
+
+Source: `delegatedScopesList` of the first file above.
+"""
 
 ALIASES: Mapping[str, str] = {"Calendars.ReadBasic": "Calendars.ReadBasic.All"}
 """Names that Microsoft's tables use for an application permission whose deployed name is another."""

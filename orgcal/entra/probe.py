@@ -5,6 +5,7 @@ Consent, rotation, verification and `orgcal status` decide by this and by nothin
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ from orgcal.entra.auth import Tokens, roles_of
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import names_of
+from orgcal.entra.role_relation import compare
 from orgcal.errors import EntraError, OrgcalError, Unreachable
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ class TenantAccess:
             permission; `no tenant` means that this cloud has no such tenant; `credential refused` that Entra ID does
             not accept the application's own credential; `unknown` that nobody could tell.
         sentence: for a person.
-        repair: what to do about it; empty where nothing is to be done, or nothing is known.
-        missing: declared permissions that are not effective.
+        repair: what to do about it, see `repair_for`; empty where nothing is to be done, or nothing is known.
+        missing: declared permissions that are neither effective nor included in an effective one.
         surplus: effective permissions that are not declared.
         effective: names of the effective permissions; None where nobody can tell.
         source: what told `effective`: the `token`, the `grants` (app role assignments in the tenant), or nothing.
@@ -58,6 +60,10 @@ class TenantAccess:
     def decided(self) -> bool:
         """Whether this says anything about the organisation."""
         return self.access not in ("credential refused", "unknown")
+
+    def repair_for(self, organisation: str) -> str:
+        """The repair, with an organisation's name or tenant id where it stands for one."""
+        return self.repair.replace("TENANT", shlex.quote(organisation))
 
     @property
     def may_change(self) -> bool:
@@ -102,7 +108,8 @@ def probe_tenant(
             effective, source = granted_roles(endpoints, tokens, session, client_id), "grants"
     except OrgcalError:
         return TenantAccess("unknown", "the token cannot be read, and neither can the grants")
-    missing, surplus = tuple(sorted(declared - effective)), tuple(sorted(effective - declared))
+    compared = compare(declared, effective)
+    missing, surplus = tuple(sorted(compared.missing)), tuple(sorted(compared.surplus))
     if missing:
         access: Access = "partial" if effective else "none"
         return TenantAccess(access, f"not effective: {', '.join(missing)}", "", missing, surplus, effective, source)

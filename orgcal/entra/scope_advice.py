@@ -1,32 +1,18 @@
-"""Says in words where a connector asks for more than it needs.
+"""Says in words where a connector asks for more than it needs, or for nothing that opens calendars.
 
-Which permission includes which is Microsoft's: https://learn.microsoft.com/en-us/graph/permissions-reference
-(read 2026-11-23). `User.ReadBasic.All` is never advised: listing users with it is reported to fail.
+`User.ReadBasic.All` is never advised: listing users with it is reported to fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from orgcal.entra.permissions import ALWAYS_ADDED
-from orgcal.entra.pinned_roles import ALIASES
+from orgcal.entra.permissions import ALWAYS_ADDED, READS_CALENDARS, CalendarsFrom
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
+from orgcal.entra.role_relation import canonical, included_in
 
 Purpose = Literal["availability", "read", "write"]
-
-INCLUDED: Mapping[str, tuple[str, ...]] = {
-    "Calendars.ReadWrite": ("Calendars.Read", "Calendars.ReadBasic.All"),
-    "Calendars.Read": ("Calendars.ReadBasic.All",),
-    "Contacts.ReadWrite": ("Contacts.Read",),
-    "Directory.ReadWrite.All": ("Directory.Read.All", "User.Read.All", "Organization.Read.All", "Domain.Read.All"),
-    "Directory.Read.All": ("User.Read.All", "User.ReadBasic.All", "Organization.Read.All", "Domain.Read.All"),
-    "Mail.ReadWrite": ("Mail.Read", "Mail.ReadBasic.All"),
-    "Mail.Read": ("Mail.ReadBasic.All",),
-    "MailboxSettings.ReadWrite": ("MailboxSettings.Read",),
-    "OnlineMeetings.ReadWrite.All": ("OnlineMeetings.Read.All",),
-    "User.ReadWrite.All": ("User.Read.All", "User.ReadBasic.All"),
-    "User.Read.All": ("User.ReadBasic.All",),
-}
 
 ENOUGH_FOR: Mapping[Purpose, str] = {
     "availability": "Calendars.ReadBasic.All",
@@ -49,19 +35,36 @@ def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str
         scopes: of the connector, names that `permissions.lookup` knows.
         purpose: what the connector does with calendars, None where nobody said.
     """
-    names = [ALIASES.get(scope, scope).removeprefix("https://graph.microsoft.com/") for scope in scopes]
+    names = [canonical(scope) for scope in scopes]
     for name in names:
-        larger = next((other for other in [*names, ALWAYS_ADDED] if name in INCLUDED.get(other, ())), "")
+        others = (other for other in [*names, ALWAYS_ADDED] if other != name)
+        larger = next((other for other in others if name in included_in([other])), "")
         if larger:
             always = ", which every connector has," if larger == ALWAYS_ADDED else ""
             yield f"scope {name} adds nothing: {larger}{always} includes it; remove it from orgcal:connector.scopes"
         elif purpose and name not in (ALWAYS_ADDED, ENOUGH_FOR[purpose]):
             enough, does = ENOUGH_FOR[purpose], _DOES[purpose]
-            if enough in INCLUDED.get(name, ()):
+            if enough in included_in([name]):
                 yield f"scope {name} is more than a connector needs that {does}; {enough} suffices"
-            elif name not in INCLUDED.get(enough, ()):
+            elif name not in included_in([enough]):
                 why = "administrators will ask why it is there"
                 yield f"scope {name} has nothing to do with a connector that {does}; {why}"
-    if purpose and ENOUGH_FOR[purpose] not in {*names, *(item for name in names for item in INCLUDED.get(name, ()))}:
+    if purpose and ENOUGH_FOR[purpose] not in included_in(names):
         missing = f"no scope allows that; add {ENOUGH_FOR[purpose]}"
         yield f"the connector {_DOES[purpose]} (orgcal:connector.purpose), and {missing}"
+
+
+_NO_CALENDARS = (
+    "orgcal:connector.scopes: found {scopes}, none of which opens calendars; expected one of {fitting} among them; "
+    "repair: pulumi config set --path 'orgcal:connector.scopes[{next}]' Calendars.Read, or, where that is meant, "
+    "pulumi config set --path orgcal:connector.calendars none (exchange: customers assign it in Exchange)"
+)
+
+
+def calendar_problem(scopes: Sequence[str], source: CalendarsFrom) -> str:
+    """Why a connector with these scopes would reach no calendar; empty where it would, or where that is meant."""
+    names = [canonical(scope) for scope in scopes]
+    if source != "consented" or not READS_CALENDARS.isdisjoint(names):
+        return ""
+    fitting = ", ".join(sorted(READS_CALENDARS & APP_ROLE_IDS.keys()))
+    return _NO_CALENDARS.format(scopes=", ".join(names) or "nothing", fitting=fitting, next=len(names))

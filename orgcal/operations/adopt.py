@@ -12,12 +12,14 @@ from typing import Any
 
 from orgcal import __version__
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
-from orgcal.entra.graph import GraphClient
+from orgcal.entra.graph import GraphClient, unless_refused
 from orgcal.entra.home import applications
 from orgcal.entra.home.applications import FoundApplication
+from orgcal.entra.home.published import read_published
 from orgcal.entra.home.rights import read_operator
-from orgcal.entra.permissions import ALWAYS_ADDED, GRAPH_APP_ID, names_of
+from orgcal.entra.permissions import ALWAYS_ADDED, GRAPH_APP_ID, AppRole, names_of
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
+from orgcal.entra.scope_advice import calendar_problem
 from orgcal.errors import UsageError
 from orgcal.files.yaml_edit import edit
 from orgcal.resource_types import APPLICATION, CONNECTOR, ENTRA_APPLICATION, SERVICE_PRINCIPAL
@@ -104,7 +106,8 @@ def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) ->
     """How `application` becomes the stack's; nothing is written.
 
     Raises:
-        UsageError: the operator's token does not tell who the operator is.
+        UsageError: the operator's token does not tell who the operator is, or the application declares nothing that
+            opens calendars and the settings do not say that this is meant.
         PlatformError: the platform refused, or the stack's file cannot be changed in place.
     """
     operator = read_operator(graph.token_source.token())
@@ -124,7 +127,9 @@ def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) ->
         operator_id=operator.object_id,
         callback_url=(entry.callback_url or "") if entry else "",
         consent_url=settings.consent.public_url if settings.consent else "",
+        published=_published(graph, settings),
     )
+    _check_calendars(adoption, settings)
     catalog: dict[str, Any] = {}
     if entry is not None:
         catalog = {"name": entry.display_name, "description": entry.description, "published": entry.published}
@@ -151,6 +156,7 @@ def plan_adoption(
     operator_id: str,
     callback_url: str,
     consent_url: str,
+    published: Mapping[str, AppRole] | None = None,
 ) -> Adoption:
     """How `application` becomes a stack's.
 
@@ -160,10 +166,11 @@ def plan_adoption(
         operator_id: object id of the deploying principal, always an owner.
         callback_url: of the connector in its platform; empty if it has none yet.
         consent_url: `orgcal:consent.public_url`; empty without one.
+        published: what the directory publishes, which decides; None where orgcal's own table must.
     """
     raw = application.raw
     uris = [str(uri) for uri in (raw.get("web") or {}).get("redirectUris") or []]
-    scopes, foreign = _permissions(raw)
+    scopes, foreign = _permissions(raw, published)
     section: dict[str, Any] = {
         "display_name": application.display_name,
         "notes": raw.get("notes") or "",
@@ -186,7 +193,24 @@ def plan_adoption(
     return Adoption(patch, (*foreign, *_undeclared(raw)), tuple(changed))
 
 
-def _permissions(raw: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def _published(graph: GraphClient, settings: Settings) -> dict[str, AppRole] | None:
+    """What the directory publishes, where the settings ask it and the operator may."""
+    asked = settings.entra.lookup == "directory"
+    return unless_refused(lambda: read_published(graph), 403) if asked else None
+
+
+def _check_calendars(adoption: Adoption, settings: Settings) -> None:
+    scopes = adoption.patch.get("connector", {}).get("scopes", ())
+    if scopes and calendar_problem(scopes, settings.connector.calendars):
+        raise UsageError(
+            f"the application declares {', '.join(scopes)}, none of which opens calendars",
+            where="orgcal:connector.scopes",
+            repair="let it declare Calendars.Read, or, where that is meant, pulumi config set "
+            f"--stack {settings.stack} --path orgcal:connector.calendars none",
+        )
+
+
+def _permissions(raw: Mapping[str, Any], published: Mapping[str, AppRole] | None) -> tuple[list[str], list[str]]:
     """Names of Graph's application permissions, and in words whatever a connector cannot declare."""
     names: list[str] = []
     foreign: list[str] = []
@@ -196,9 +220,10 @@ def _permissions(raw: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         if access.get("resourceAppId") != GRAPH_APP_ID:
             foreign.append(f"{len(ids) + delegated} permissions on the API {access.get('resourceAppId')}")
             continue
-        known = names_of(ids)
-        names += sorted(name for name in known if name in APP_ROLE_IDS)
-        foreign += [f"application permission {name} of Microsoft Graph" for name in known if name not in APP_ROLE_IDS]
+        known = names_of(ids, published)
+        fitting = known & (APP_ROLE_IDS if published is None else published).keys()
+        names += sorted(fitting)
+        foreign += [f"application permission {name} of Microsoft Graph" for name in known - fitting]
         if delegated:
             foreign.append(f"{delegated} delegated permissions on Microsoft Graph")
     return names, foreign

@@ -5,11 +5,13 @@ They work on a stack that is where its state was made, wait until no other updat
 
 from __future__ import annotations
 
+from orgcal.entra.role_relation import compare
 from orgcal.errors import CloudMismatch, OrgcalError
 from orgcal.operations.interrupted import InterruptedRuns
 from orgcal.operations.sweep import Tell
 from orgcal.resource_types import CONNECTOR_CREDENTIALS
 from orgcal.stack.open_stack import OpenStack
+from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.runner import EngineStep, OnStep, UpdateResult
 from orgcal.stack.state import DeploymentPlace
 
@@ -28,6 +30,7 @@ def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
     state = runner.state()
     if _follow_emulator(stack, state.place, tell):
         state = runner.state()
+    before = state.declared()
     pushed = False
 
     def watch(step: EngineStep) -> None:
@@ -38,7 +41,7 @@ def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
     result = _interrupted_runs(stack, tell).up(state, preview_first=stack.core.protected, on_step=watch)
     stack.outputs = runner.outputs()
     if result.changed:
-        _tell_registry(stack, pushed=pushed, tell=tell)
+        _tell_registry(stack, good_hashes(stack.outputs, *before), pushed=pushed, tell=tell)
     return result
 
 
@@ -54,8 +57,20 @@ def _interrupted_runs(stack: OpenStack, tell: Tell) -> InterruptedRuns:
     return InterruptedRuns(stack.runner, stack.core.tag, stack.home_graph, tell)
 
 
-def _tell_registry(stack: OpenStack, *, pushed: bool, tell: Tell) -> None:
-    """Note a push in the log; say how many organisations consented to other permissions than are declared now."""
+def good_hashes(outputs: StackOutputs, hash_before: str, names_before: frozenset[str]) -> frozenset[str]:
+    """Hashes of permissions that, once consented to, leave nothing missing of what is declared now.
+
+    Args:
+        outputs: of the update.
+        hash_before: of the permissions that were declared before it.
+        names_before: their names.
+    """
+    enough = not compare((item.name for item in outputs.permissions), names_before).missing
+    return frozenset({outputs.permission_hash, *([hash_before] if enough else [])})
+
+
+def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell: Tell) -> None:
+    """Note a push in the log; say how many organisations did not consent to `good` hashes of permissions."""
     from orgcal.tenants.model import ACTIVE
 
     outputs = stack.outputs
@@ -66,8 +81,7 @@ def _tell_registry(stack: OpenStack, *, pushed: bool, tell: Tell) -> None:
                 "push", outputs.client_id, "pushed", generation=outputs.active_generation, platform=kind
             )
         stale = sum(
-            tenant.state in ACTIVE and tenant.permission_hash != outputs.permission_hash
-            for tenant in stack.registry.tenants()
+            tenant.state in ACTIVE and tenant.permission_hash not in good for tenant in stack.registry.tenants()
         )
     except OrgcalError as error:
         tell(f"deployed, but the registry does not know of it: {error.what}")

@@ -15,7 +15,8 @@ from orgcal.entra.cloud_guard import refuse_other_cloud
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
 from orgcal.operations.doctor import DoctorCheck, failed
 from orgcal.platforms.model import PROJECT_VARIABLE
-from orgcal.settings import project_name, read_settings
+from orgcal.settings import load_stack_file, project_name, read_settings
+from orgcal.settings.placeholders import placeholders
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.environment import CHANGED_VARIABLE, StackEnvironment
 from orgcal.stack.files import DEV_STACK
@@ -158,8 +159,11 @@ def _passphrase_problem(
 
 
 def check_settings(project_dir: Path, stack: str) -> DoctorCheck:
-    """The stack's settings are right; raises as `read_settings` does."""
+    """The stack's settings are right, and none is left from the example; raises as `read_settings` does."""
     read_settings(project_dir, stack)
+    if left := placeholders(load_stack_file(project_dir, stack)):
+        repair = f"write your own values into Pulumi.{stack}.yaml; orgcal ci lint --stack {stack} lists them all"
+        return DoctorCheck("settings", False, left[0].partition("; expected")[0], repair)
     return DoctorCheck("settings", True, f"Pulumi.{stack}.yaml is as the program wants it")
 
 

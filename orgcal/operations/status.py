@@ -17,6 +17,7 @@ from orgcal.entra.credentials import Credential
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
 from orgcal.entra.probe import granted_roles, probe_tenant
+from orgcal.entra.role_relation import compare
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
 from orgcal.stack.open_stack import OpenStack
@@ -55,7 +56,7 @@ class TenantStatus:
     Attributes:
         granted: names, by the app role assignments; None where they cannot be read.
         effective: names, by a fresh token; None where there is none or it cannot be read.
-        missing: declared, and neither effective nor (where no token tells) granted.
+        missing: declared, and not included in what is effective or (where no token tells) granted.
         surplus: granted or effective, and not declared any more.
         note: why something is not known; empty otherwise.
     """
@@ -191,7 +192,8 @@ def _organisation(
     probe = probe_tenant(context.endpoints, tokens, context.session, outputs.client_id, frozenset(declared))
     if probe.error is not None:
         missing = tuple(sorted(declared))
-        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=probe.sentence)
+        note = "; ".join(filter(None, (probe.sentence, probe.repair_for(tenant.tenant_id))))
+        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=note)
     effective = probe.effective if probe.source == "token" else None
     granted: frozenset[str] | None
     try:
@@ -205,7 +207,7 @@ def _organisation(
         tenant.state.value,
         granted=None if granted is None else tuple(sorted(granted)),
         effective=None if effective is None else tuple(sorted(effective)),
-        missing=() if has is None else tuple(sorted(declared - has)),
-        surplus=tuple(sorted(((granted or frozenset()) | (effective or frozenset())) - declared)),
+        missing=() if has is None else tuple(sorted(compare(declared, has).missing)),
+        surplus=tuple(sorted(compare(declared, {*(granted or ()), *(effective or ())}).surplus)),
         note=note,
     )

@@ -138,7 +138,7 @@ class CredentialProber:
             elif (
                 organisation is home or refusal.access == "credential refused" or isinstance(refusal.error, Unreachable)
             ):
-                waited, repair = "", refusal.repair
+                waited, repair = "", refusal.repair_for(organisation.name)
                 if refusal.may_change:
                     waited = f" for {self.patience.total_seconds():.0f} s"
                     repair = "orgcal rotate goes on from here; a new credential may need minutes to be known everywhere"

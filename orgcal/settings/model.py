@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 from orgcal.entra.home.applications import deployment_tag
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
+from orgcal.entra.role_relation import canonical
+from orgcal.entra.scope_advice import calendar_problem
 from orgcal.errors import ConfigError, UsageError
 from orgcal.fields import Section, describe_problems, setting
 from orgcal.settings.credential_section import CredentialSettings, lifetime_of
@@ -127,6 +130,8 @@ class Settings(CoreSettings):
             home_grants=self.application.home_grants,
             further_owners=len(self.application.owners),
             looks_up=self.entra.lookup == "directory",
+            scopes=self.connector.scopes,
+            purpose=self.connector.purpose,
         )
 
     def platform(self, other: str = "") -> dict[str, Any]:
@@ -283,16 +288,24 @@ def parse_sections(
         if isinstance(settings, Settings):
             emulator = settings.entra.cloud == "emulator"
             problems += validate(settings.connector, settings.credential, emulator=emulator)
+            problems += _scope_problems(settings.connector)
     except ValidationError as error:
         problems += describe_problems(error, model, namespace=NAMESPACE)
         if model is Settings:
             problems += wrong_platforms(sections.get("connector"))
     if problems:
-        raise ConfigError([_with_place(problem, stack, lines) for problem in problems], where=where) from None
+        raise ConfigError([with_place(problem, stack, lines) for problem in problems], where=where) from None
     return settings
 
 
-def _with_place(problem: str, stack: str, lines: Mapping[str, int]) -> str:
+def _scope_problems(connector: ConnectorSettings) -> list[str]:
+    """That no scope opens calendars; names that orgcal's own table lacks are judged where names are looked up."""
+    known = all(canonical(scope) in APP_ROLE_IDS for scope in connector.scopes)
+    problem = calendar_problem(connector.scopes, connector.calendars) if known else ""
+    return [problem] if problem else []
+
+
+def with_place(problem: str, stack: str, lines: Mapping[str, int]) -> str:
     """A problem with its line in the file, where there is a file, and with the stack in its repair."""
     problem = re.sub(r"\bpulumi config (set|rm) ", rf"pulumi config \1 --stack {stack} ", problem)
     found = _KEY.match(problem)

@@ -11,12 +11,13 @@ from pydantic import AfterValidator, Field
 
 from orgcal.entra import discovery
 from orgcal.entra.clouds import Cloud
+from orgcal.entra.permissions import CalendarsFrom
 from orgcal.fields import Section, setting
 
 GUID = f"^{discovery.GUID}$"
 
-REDIRECT_URI = r"^(https://[^/?#*\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
-"""Entra's rule: https, or http on this machine; no wildcard, fragment or unsupported character.
+REDIRECT_URI = r"^(https://[^/?#*@\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
+"""Entra's rule: https, or http on this machine, no wildcard, fragment or unsupported character; no user, no password.
 
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
 """
@@ -36,8 +37,8 @@ def with_path(uri: str) -> str:
 
 RedirectUri = Annotated[str, Field(pattern=REDIRECT_URI, max_length=REDIRECT_URI_LENGTH), AfterValidator(with_path)]
 
-LINK = r"^https?://[^\s/]+(/\S*)?$"
-_REDIRECT_EXPECTED = "an https address (or http://localhost) without query, fragment or any of *!$'(),;"
+LINK = r"^https?://[^\s/@]+(/\S*)?$"
+_REDIRECT_EXPECTED = "an https address (or http://localhost) without user, query, fragment or any of *!$'(),;"
 
 
 class EntraSettings(Section):
@@ -172,6 +173,14 @@ class ConnectorSettings(Section):
         about="What the connector may do (step 6); decides the application's permissions (step 7).",
         min_length=1,
     )
+    calendars: CalendarsFrom = setting(
+        "consented",
+        expected="consented, exchange or none",
+        example="none",
+        about="Where access to calendars comes from. `consented`: from the scopes, so one of them must open calendars. "
+        "`exchange`: customers' Exchange administrators assign it (RBAC for Applications). `none`: the connector is "
+        "about something else, and verification reads no calendars.",
+    )
     purpose: Literal["availability", "read", "write"] | None = setting(
         None,
         expected="availability, read or write, or absent",
@@ -202,5 +211,5 @@ def redirect_problem(uri: str) -> str:
     if len(uri) > REDIRECT_URI_LENGTH:
         return f"it has {len(uri)} characters, and {REDIRECT_URI_LENGTH} are allowed"
     if not re.match(REDIRECT_URI, uri):
-        return "it must begin with https:// (or http://localhost) and have no query, fragment or any of *!$'(),;"
+        return "it must begin with https:// (or http://localhost) and have no user, query, fragment or any of *!$'(),;"
     return ""

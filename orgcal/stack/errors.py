@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orgcal.engine.errors import MARKUP, sentence_of
+from orgcal.entra.aadsts import meaning_of, number_in
 from orgcal.errors import EngineError, StackLocked, UsageError
 from orgcal.stack.files import DEV_STACK, START_OVER
 from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, foreign_values
@@ -59,7 +60,6 @@ _HINTS = (
     ("no password credential found", _GONE),
     ("already exists, and the state does not hold it", _LEFT_OVER),
     ("could not follow what it made", _LEFT_OVER),
-    ("aadsts", _LOGIN),
     ("failed to load azure credentials", _LOGIN),
     ("no authorizer could be configured", _LOGIN),
 )
@@ -152,4 +152,7 @@ def _unlabelled(line: str) -> str:
 def hint(text: str, stack: str) -> str:
     """What to do about `text` of the engine, a plugin or Graph; empty where nothing is known."""
     lowered = text.lower()
-    return next((repair.format(stack=stack) for needle, repair in _HINTS if needle in lowered), "")
+    known = next((repair for needle, repair in _HINTS if needle in lowered), "")
+    if not known and (number := number_in(text)):  # the operator's login: the engine knows no other
+        known = "; ".join(filter(None, (meaning_of(number).for_operator, _LOGIN)))
+    return known.replace("{stack}", stack)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.credentials import CredentialKind
+from orgcal.entra.permissions import CalendarsFrom
 from orgcal.errors import UsageError
 from orgcal.formats import STATE_FORMAT, newer_format
 
@@ -54,6 +55,7 @@ class StackOutputs(_Record):
         directory_id: the emulator's directory, empty elsewhere; it tells two emulators apart.
         tenant_id: the home tenant, where the application is registered.
         consent_redirect_uri: our consent callback among `redirect_uris`; empty where the stack has none.
+        calendars: where access to calendars comes from (`orgcal:connector.calendars`).
         permission_hash: SHA-256 over the declared permissions; consents to another hash are out of date.
         platform: settings of the integration platform, as in `orgcal:connector.platform`, without secrets.
         also_pushed_to: name -> settings of a further platform that holds the connector and its credential too.
@@ -76,6 +78,7 @@ class StackOutputs(_Record):
     consent_redirect_uri: str
     redirect_uris: tuple[str, ...]
     scopes: tuple[str, ...]
+    calendars: CalendarsFrom = "consented"
     permissions: tuple[GraphPermission, ...]
     permission_hash: str
     platform: Mapping[str, Any]

@@ -197,6 +197,14 @@ class StackState:
             return None
         return DeploymentPlace(*(str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url")))
 
+    def declared(self) -> tuple[str, frozenset[str]]:
+        """Hash and names of the permissions that the last update declared; empty before the first one."""
+        record = (self._one(STACK).get("outputs") or {}).get(OUTPUT_NAME)
+        if not isinstance(record, Mapping):
+            return "", frozenset()
+        permissions = record.get("permissions") or ()
+        return str(record.get("permission_hash") or ""), frozenset(str(item.get("name")) for item in permissions)
+
     def unfinished(self) -> tuple[list[UnfinishedOperation], datetime]:
         """Operations that interrupted runs began with resources of plugins, and when the state was written."""
         operations = [

@@ -220,3 +220,23 @@ def test_applications_are_found_by_tag_name_and_client_id_also_when_deleted(grap
     assert tagged(graph, TAG) == []
     assert [item.deleted for item in deleted_named(graph, "It's ours")] == [True]
     assert by_client_id(graph, made["appId"]).deleted is True
+
+
+def test_preflight_asks_the_directory_about_the_scopes_and_advises_on_them(graph: GraphClient) -> None:
+    wrong = replace(INTENT, scopes=("Calendars.Read", "Calender.Read", "User.Read"))
+    wide = replace(INTENT, scopes=("Calendars.ReadWrite", "User.Read.All"), purpose="read")
+
+    refused = [item for item in preflight(graph, wrong) if item.name == "permissions"]
+    advised = [item for item in preflight(graph, wide) if item.name == "permissions"]
+
+    assert [item.verdict for item in refused] == ["bad", "bad"]
+    assert "the directory's own list" in refused[0].says
+    assert "signed-in users only" in refused[1].says
+    assert [item.verdict for item in advised] == ["ok", "warning", "warning"]
+    assert advised[0].says == "published by the directory: Calendars.ReadWrite, Directory.Read.All, User.Read.All"
+
+
+def test_right_that_a_larger_permission_includes_is_there(graph_as: Callable[..., GraphClient]) -> None:
+    findings = by_name(preflight(graph_as("Application.ReadWrite.All"), INTENT))
+
+    assert findings["rights"].verdict == "ok"

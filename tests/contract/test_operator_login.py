@@ -159,6 +159,7 @@ def test_runner_is_at_the_emulator_only_if_its_variables_name_that_emulator(endp
         (0, "repo:acme/app:environment:production", 0, ""),
         (900, "repo:acme/app:environment:production", 700024, "set this machine's clock"),
         (0, "repo:acme/app:environment:other", 700213, "runs in another environment"),
+        (0, "repo:Acme/App:environment:production", 7002138, "letter by letter"),
     ],
 )
 def test_runner_with_a_token_of_its_issuer_logs_in_or_is_told_why_not(

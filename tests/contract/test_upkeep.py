@@ -18,18 +18,26 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.operator import operator_tokens
-from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.entra.permissions import GRAPH_APP_ID, AppRole, application_permissions, permission_hash
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
-from orgcal.operations.adopt import live_application, patched, plan_adoption
+from orgcal.operations.adopt import (
+    Adoption,
+    _check_calendars,
+    _permissions,
+    live_application,
+    patched,
+    plan_adoption,
+)
 from orgcal.operations.status import Status, read_status
 from orgcal.operations.sweep import _is_ours, find_orphans, remove_orphan
 from orgcal.platforms import PlatformCredential, open_platform
-from orgcal.stack.outputs import StackOutputs
+from orgcal.settings import parse_settings
+from orgcal.stack.outputs import GraphPermission, StackOutputs
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
-from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, deploy
+from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, declared, deploy
 from tests.support.open_stacks import open_stack
 from tests.support.stack_exports import state_with
 
@@ -85,6 +93,21 @@ def test_status_tells_the_three_states_of_permissions(
     assert "    Calendars.Read      declared  granted  effective" in list(as_lines(found))
     assert outputs.client_secret is not None
     assert outputs.client_secret.get_secret_value() not in str(found)
+
+
+def test_status_after_fewer_scopes_are_declared_is_well_and_tells_what_is_granted_besides(
+    endpoints: CloudEndpoints, outputs: StackOutputs, graph: GraphClient, emulator_environ: Mapping[str, str]
+) -> None:
+    consent(endpoints, outputs)
+    roles = application_permissions(["Calendars.ReadBasic.All"])
+    graph.patch(f"/applications/{outputs.application_object_id}", {"requiredResourceAccess": [declared(roles)]})
+    named = tuple(GraphPermission(name=role.name, role_id=role.role_id) for role in roles)
+    narrowed = outputs.model_copy(update={"permissions": named, "permission_hash": permission_hash(roles)})
+
+    found = look(narrowed, [tenant(CONTOSO, "Contoso")], emulator_environ)
+
+    assert found.ok, found.drift
+    assert (found.tenants[0].missing, found.tenants[0].surplus) == ((), ("Calendars.Read",))
 
 
 def test_status_of_a_tenant_that_took_consent_back_is_drift(
@@ -283,6 +306,31 @@ def test_adoption_patch_keeps_every_comment_of_the_settings() -> None:
     assert "- Calendars.Read # enough" in new
     assert 'display_name: "New"' in new
     assert 'privacy: "https://p.example"' in new
+
+
+def test_adoption_mirrors_a_permission_that_only_the_directory_knows() -> None:
+    access = [{"id": role_id, "type": "Role"} for role_id in (APP_ROLE_IDS["Calendars.Read"], "5eb59dd3")]
+    raw = {"requiredResourceAccess": [{"resourceAppId": GRAPH_APP_ID, "resourceAccess": access}]}
+    published = {
+        "Calendars.Read": AppRole("Calendars.Read", APP_ROLE_IDS["Calendars.Read"]),
+        "New.Read.All": AppRole("New.Read.All", "5eb59dd3"),
+    }
+
+    assert _permissions(raw, published) == (["Calendars.Read", "New.Read.All"], [])
+    assert _permissions(raw, None) == (["Calendars.Read"], ["application permission 5eb59dd3 of Microsoft Graph"])
+
+
+def test_adoption_of_an_application_without_a_permission_for_calendars_is_refused_before_anything_is_written() -> None:
+    adoption = Adoption({"connector": {"scopes": ["Mail.Read"]}}, (), ())
+    config: dict[str, dict[str, Any]] = {
+        "entra": {"cloud": "emulator"},
+        "application": {"display_name": "A"},
+        "connector": {"platform": {"kind": "local"}, "key": "k", "name": "n", "scopes": ["Calendars.Read"]},
+    }
+    settings = parse_settings({f"orgcal:{name}": values for name, values in config.items()}, stack="prod")
+
+    with pytest.raises(UsageError, match=r"declares Mail\.Read, none of which opens calendars"):
+        _check_calendars(adoption, settings)
 
 
 @pytest.mark.parametrize(

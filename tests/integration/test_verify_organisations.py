@@ -363,6 +363,24 @@ def test_probe_of_events_with_basic_scopes_expects_that_bodies_are_kept_back(
     assert found["events"].verdict is Verdict.PASS
 
 
+def test_probe_of_events_after_fewer_scopes_are_declared_warns_of_what_is_still_granted(
+    options: Options, consent: Callable[[str, str], None]
+) -> None:
+    consent(CONTOSO, "admin@contoso.example")
+    narrowed = replace(options.connector, permissions=("Calendars.ReadBasic.All", "Directory.Read.All"))
+
+    found = checks(summarised(TARGETS, replace(options, connector=narrowed, probes=frozenset({"events"}))), CONTOSO)
+
+    assert {check: result.verdict for check, result in found.items()} == {
+        "tenant": Verdict.PASS,
+        "token": Verdict.PASS,
+        "roles": Verdict.WARN,
+        "users": Verdict.PASS,
+        "calendars": Verdict.PASS,
+        "events": Verdict.WARN,
+    }
+
+
 def test_run_on_other_processes_gives_the_same_results_and_carries_no_secret(
     options: Options, consent: Callable[[str, str], None]
 ) -> None:
@@ -464,6 +482,8 @@ def test_command_by_variables_verifies_the_tenants_they_name(
         ("cloud: emulator\n", "client_id: Field required"),
         ("client_id: [", "neither YAML nor JSON"),
         ("client_id: x\nscopes: [Calendars.Reed]\nclient_secret_file: s\n", "did you mean Calendars.Read"),
+        ("client_id: x\nscopes: [New.Read.All]\nclient_secret_file: s\n", "with lookup: directory in this file"),
+        ("client_id: x\nscopes: [User.Read]\nlookup: directory\nclient_secret_file: s\n", "signed-in users only"),
         ("client_id: x\nscopes: []\n", "client_secret_file"),
     ],
 )

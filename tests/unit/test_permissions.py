@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def test_lookup_of_the_documented_alias_gives_the_deployed_role() -> None:
         ("calendars.read", "did you mean Calendars.Read?"),
         ("Calendars.Read.Shared", "signed-in users only, and the connector acts without one; set Calendars.Read"),
         ("offline_access", "remove it"),
-        ("zzzzzz", "known are"),
+        ("zzzzzz", "not in orgcal's own table of Microsoft Graph's application permissions; if Microsoft publishes it"),
     ],
 )
 def test_lookup_of_a_wrong_name_says_what_is_right(name: str, says: str) -> None:
@@ -80,6 +81,37 @@ def test_published_roles_leave_out_disabled_and_delegated_entries() -> None:
 def test_application_permissions_with_a_role_only_the_directory_knows_resolves_it() -> None:
     published = {"New.Read.All": AppRole("New.Read.All", "n")}
     assert AppRole("New.Read.All", "n") in application_permissions(["New.Read.All"], published)
+
+
+def test_lookup_of_a_name_that_the_directory_does_not_have_is_refused_though_orgcals_table_has_it() -> None:
+    published = {"Calendars.Read": READ, "Directory.Read.All": DIRECTORY}
+
+    with pytest.raises(ConfigError, match=r"the directory's own list .* does not have it") as caught:
+        application_permissions(["Calendars.Read", "Presence.Read.All"], published)
+
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["Presence.Read.All"]
+
+
+def test_lookup_of_a_name_that_only_orgcals_table_lacks_never_says_that_microsoft_has_none() -> None:
+    with pytest.raises(ConfigError) as caught:
+        application_permissions(["Calendars.Read", "SecurityEvents.Read.All"])
+
+    said = caught.value.problems[0]
+    assert said.startswith("SecurityEvents.Read.All: not in orgcal's own table of Microsoft Graph's application perm")
+    assert "set orgcal:entra.lookup to directory" in said
+
+
+@pytest.mark.parametrize(
+    "family", ["User", "Group", "Calendars", "Mail", "Contacts", "Place", "Presence", "Sites", "Files", "People"]
+)
+def test_pinned_table_has_the_families_that_connectors_of_calendars_use(family: str) -> None:
+    assert [name for name in APP_ROLE_IDS if name.startswith(f"{family}.")]
+
+
+def test_pinned_table_is_sorted_and_its_ids_are_guids() -> None:
+    assert list(APP_ROLE_IDS) == sorted(APP_ROLE_IDS)
+    assert list(DELEGATED_ONLY) == sorted(DELEGATED_ONLY)
+    assert all(str(UUID(role_id)) == role_id for role_id in APP_ROLE_IDS.values())
 
 
 def test_names_of_an_unknown_id_keeps_the_id() -> None:

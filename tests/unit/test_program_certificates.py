@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
-from provisioning.application import MAX_LOGO_BYTES, _redirect_uris, logo_image
+from orgcal.settings.logo import MAX_LOGO_BYTES, read_logo
+from provisioning.application import _redirect_uris
 from provisioning.byo_certificate import read_certificate
 from provisioning.credentials import differing_end_dates
 
@@ -107,16 +108,16 @@ def test_end_date_that_entra_changed_is_noticed(issued: str, count: int) -> None
     assert all(issued in sentence for sentence in said)
 
 
-def test_logo_is_sent_in_base64_and_others_are_refused(tmp_path: Path) -> None:
+def test_logo_that_is_no_picture_of_the_right_size_is_refused(tmp_path: Path) -> None:
     picture = tmp_path / "logo.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\nrest")
-    assert logo_image(picture) == "iVBORw0KGgpyZXN0"
+    assert read_logo(picture) == b"\x89PNG\r\n\x1a\nrest"
 
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * MAX_LOGO_BYTES)
     with pytest.raises(ConfigError, match="found 102408 bytes"):
-        logo_image(picture)
+        read_logo(picture)
     with pytest.raises(ConfigError, match="cannot be read"):
-        logo_image(tmp_path / "gone.png")
+        read_logo(tmp_path / "gone.png")
 
 
 def test_redirect_uris_of_a_callback_that_entra_refuses_are_refused() -> None:

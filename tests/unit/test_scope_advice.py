@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
-from orgcal.entra.scope_advice import ENOUGH_FOR, INCLUDED, Purpose, scope_advice
+from orgcal.entra.role_relation import INCLUDES, included_in
+from orgcal.entra.scope_advice import ENOUGH_FOR, Purpose, scope_advice
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,6 @@ def test_lint_never_advises_the_disputed_permission() -> None:
 
 
 def test_lint_table_names_known_permissions_only() -> None:
-    names = {*INCLUDED, *(name for included in INCLUDED.values() for name in included), *ENOUGH_FOR.values()}
+    names = {*INCLUDES, *included_in(INCLUDES), *ENOUGH_FOR.values()}
 
     assert names <= APP_ROLE_IDS.keys()

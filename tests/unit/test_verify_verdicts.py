@@ -41,6 +41,9 @@ def access(*roles: str, source: str = "token") -> Access:
         ({"Calendars.Read"}, [], Verdict.FAIL, "missing: Directory.Read.All"),
         (set(), [], Verdict.FAIL, "no permission is effective"),
         ({*REQUIRED, "Mail.Read"}, [OK], Verdict.WARN, "more is granted than declared: Mail.Read"),
+        ({"Calendars.ReadWrite", "Directory.Read.All"}, [OK], Verdict.WARN, "than declared: Calendars.ReadWrite"),
+        ({*REQUIRED, "Calendars.ReadBasic.All"}, [OK], Verdict.PASS, "included in these: Calendars.ReadBasic.All"),
+        ({"Calendars.ReadBasic.All", "Directory.Read.All"}, [OK], Verdict.FAIL, "missing: Calendars.Read"),
     ],
 )
 def test_roles_verdict_follows_the_calls_where_the_token_lacks_a_role(
@@ -162,3 +165,35 @@ def test_tokens_that_never_come_end_after_a_few_tries_and_a_refusal_at_once() ->
             PatientTokens(source, 900.0, clock=Clock(sleep=lambda seconds: None)).token()
 
     assert (lost.asked, refused.asked, too_long.asked) == (TOKEN_ATTEMPTS, 1, 1)
+
+
+def test_roles_verdict_tells_missing_effective_and_surplus() -> None:
+    result = roles_verdict(AGAIN, access("Calendars.ReadWrite", "Mail.Read"), REQUIRED, outcome(OK))
+
+    told = {name: result.evidence[name] for name in ("missing", "effective", "surplus")}
+    assert told == {
+        "missing": ["Directory.Read.All"],
+        "effective": ["Calendars.ReadWrite", "Mail.Read"],
+        "surplus": ["Calendars.ReadWrite", "Mail.Read"],
+    }
+
+
+def test_calendars_verdict_of_a_connector_without_a_scope_for_them_never_asks_for_a_consent_that_cannot_help() -> None:
+    declared = frozenset({"Contacts.Read", "Directory.Read.All"})
+
+    denied = calendars_verdict(outcome(*[RESTRICTED] * 30), declared, declared)
+    about_others = calendars_verdict(outcome(*[RESTRICTED] * 30), declared, declared, "none")
+
+    assert denied.verdict is Verdict.FAIL
+    assert "consent link" not in denied.repair
+    assert "add Calendars.Read to its scopes" in denied.repair
+    assert "Application Calendars.Read" in denied.repair
+    assert about_others.verdict is Verdict.SKIP
+
+
+def test_roles_verdict_on_a_name_that_orgcals_table_lacks_asks_to_check_its_spelling() -> None:
+    result = roles_verdict(AGAIN, access(*REQUIRED), REQUIRED | {"Calender.Read"}, outcome(OK))
+
+    assert result.verdict is Verdict.FAIL
+    assert result.repair.startswith("check the spelling of Calender.Read")
+    assert result.repair.endswith(AGAIN)

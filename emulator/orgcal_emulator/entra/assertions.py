@@ -113,6 +113,11 @@ class AssertionChecker:
             raise bad_assertion(700211, "No matching federated identity record found for presented assertion issuer "
                                 f"'{issuer[:600]}'.")  # fmt: skip
         of_subject = [each for each in of_issuer if each["subject"] == subject]
+        if not of_subject and any(each["subject"].casefold() == subject.casefold() for each in of_issuer):
+            # Source: https://github.com/Azure/login/issues/517
+            raise bad_assertion(7002138, "No matching federated identity record found for presented assertion subject "
+                                f"'{subject[:600]}'. The subject matches with case-insensitive comparison, but not "
+                                "with case-sensitive comparison.")  # fmt: skip
         if not of_subject:
             raise bad_assertion(700213, "No matching federated identity record found for presented assertion subject "
                                 f"'{subject[:600]}'.")  # fmt: skip

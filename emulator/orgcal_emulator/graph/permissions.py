@@ -1,12 +1,14 @@
 """Microsoft Graph's own permissions, as its service principal publishes them in every tenant.
 
-Ids and texts: https://learn.microsoft.com/en-us/graph/permissions-reference (only the permissions that have to do
-with applications, directories, users, mail and calendars).
+Ids and texts: https://learn.microsoft.com/en-us/graph/permissions-reference. Those that routes here ask for have
+Microsoft's titles; `further_permissions` has those that applications only declare, with titles made of their names.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from orgcal_emulator.graph.further_permissions import FURTHER_PERMISSION_IDS
 
 GRAPH_CLIENT_ID = "00000003-0000-0000-c000-000000000000"
 """Microsoft Graph's appId, the same in every tenant."""
@@ -85,6 +87,15 @@ APPLICATION_PERMISSIONS: tuple[Permission, ...] = tuple(
          "read and update user profiles"),
     )
 )  # fmt: skip
+APPLICATION_PERMISSIONS += tuple(
+    Permission(
+        name,
+        permission_id,
+        " ".join(name.removesuffix(".All").split(".")[::-1]),
+        f"Allows the app {name} without a signed-in user.",
+    )
+    for name, permission_id in FURTHER_PERMISSION_IDS.items()
+)
 
 DELEGATED_PERMISSIONS: tuple[Permission, ...] = (
     Permission("Calendars.Read", "465a38f9-76ea-45b9-9f34-9e8b0d4b0b42", "Read user calendars",

@@ -14,8 +14,11 @@ from typing import Literal
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
 from orgcal.entra.home.policy import CredentialPolicy, read_policy
+from orgcal.entra.home.published import read_published
 from orgcal.entra.home.rights import GRANT, LOOK_UP, MANAGE, Operator, read_operator
-from orgcal.errors import GraphError, OrgcalError
+from orgcal.entra.permissions import application_permissions
+from orgcal.entra.scope_advice import Purpose, scope_advice
+from orgcal.errors import ConfigError, GraphError, OrgcalError
 
 MAX_FEDERATED = 20
 """https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation-considerations"""
@@ -54,6 +57,8 @@ class Intent:
         lifetime: of a new generation; None for `never`.
         further_owners: besides the deploying principal.
         looks_up: whether names of permissions are looked up in the home tenant.
+        scopes: of the connector.
+        purpose: what it does with calendars.
     """
 
     stack: str
@@ -64,6 +69,8 @@ class Intent:
     home_grants: bool = False
     further_owners: int = 0
     looks_up: bool = True
+    scopes: tuple[str, ...] = ()
+    purpose: Purpose | None = None
 
 
 def preflight(graph: GraphClient, intent: Intent, application_object_id: str = "") -> list[PreflightCheck]:
@@ -79,6 +86,7 @@ def preflight(graph: GraphClient, intent: Intent, application_object_id: str = "
     """
     operator = read_operator(graph.token_source.token())
     findings = check_rights(operator, intent)
+    findings += _looked("permissions", lambda: check_permissions(graph, intent))
     findings += _looked("policy", lambda: check_policy(read_policy(graph, application_object_id), intent))
     findings += _looked("application", lambda: _check_application(graph, intent, application_object_id))
     return findings
@@ -98,6 +106,23 @@ def check_rights(operator: Operator | None, intent: Intent) -> list[PreflightChe
             give = f"give a person the role {right.least_role}; give a service principal that role or the {permission}"
             findings.append(check("warning" if operator.person else "bad", says, give))
     return findings or [check("ok", "the operator has every right that a deployment needs")]
+
+
+def check_permissions(graph: GraphClient, intent: Intent) -> list[PreflightCheck]:
+    """Is each scope an application permission, and could one go? Raises as `read_published` does."""
+    check = partial(PreflightCheck, "permissions")
+    published = read_published(graph) if intent.looks_up else None
+    try:
+        roles = application_permissions(intent.scopes, published)
+    except ConfigError as error:
+        repair = "correct orgcal:connector.scopes"
+        return [check("bad", problem, repair) for problem in error.problems]
+    where = "published by the directory" if intent.looks_up else "in orgcal's own table"
+    names = ", ".join(role.name for role in roles)
+    return [
+        check("ok", f"{where}: {names}"),
+        *(check("warning", sentence) for sentence in scope_advice(intent.scopes, intent.purpose)),
+    ]
 
 
 def check_policy(policy: CredentialPolicy | None, intent: Intent) -> list[PreflightCheck]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orgcal.entra.auth import claims_of
+from orgcal.entra.role_relation import included_in
 
 _MANAGES_ALL = {
     "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
@@ -26,7 +27,7 @@ class Right:
 
     Attributes:
         purpose: what it is for, as the end of "this is needed to ...".
-        any_of: Graph permissions of which one suffices, the least privileged first.
+        any_of: Graph permissions of which one suffices, or one that includes it; the least privileged first.
         roles: directory roles (template id -> name) that have it; of a person, or of a service principal.
         least_role: the least privileged directory role that has it.
     """
@@ -39,13 +40,13 @@ class Right:
 
 MANAGE = Right(
     "create the application and manage what the operator owns",
-    ("Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"),
+    ("Application.ReadWrite.OwnedBy",),
     {**_MANAGES_ALL, **_MANAGES_OWN},
     "Application Developer",
 )
 LOOK_UP = Right(
     "look up the permissions of Microsoft Graph, and applications by name",
-    ("Application.Read.All", "Directory.Read.All", "Application.ReadWrite.All", "Directory.ReadWrite.All"),
+    ("Application.Read.All", "Directory.Read.All"),
     {**_MANAGES_ALL, **_MANAGES_OWN, "88d8e3e3-8f55-4a1e-953a-9b9898b8876b": "Directory Readers"},
     "Directory Readers",
 )
@@ -78,7 +79,7 @@ class Operator:
     def has(self, right: Right) -> bool:
         """Whether this suffices; a person acts with the less of permission and role, and roles tell more."""
         by_role = bool(self.role_ids & right.roles.keys())
-        return by_role or (not self.person and not self.permissions.isdisjoint(right.any_of))
+        return by_role or (not self.person and not included_in(self.permissions).isdisjoint(right.any_of))
 
 
 def read_operator(token: str) -> Operator | None:
