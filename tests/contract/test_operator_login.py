@@ -103,7 +103,7 @@ def test_operator_with_a_certificate_logs_in(
     assert client_id != made["appId"]
     assert roles_of(login(by_file).token()) == frozenset()
     assert roles_of(login(by_value).token()) == frozenset()
-    with pytest.raises(UsageError, match="no certificate with a private key"):
+    with pytest.raises(UsageError, match="ARM_CLIENT_CERTIFICATE_PASSWORD does not open"):
         login({**by_file, "ARM_CLIENT_CERTIFICATE_PASSWORD": "wrong"})
 
 

@@ -6,17 +6,12 @@ Each test returns an `Output`, so that none passes before its values are known.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_azuread as azuread
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from orgcal.entra.permissions import application_permissions
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
@@ -27,6 +22,7 @@ from provisioning.connector_resources import connector_entries
 from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
+from tests.support.certificates import rsa_pair
 from tests.support.program_mocks import program_test, use_mocks
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
@@ -312,24 +308,9 @@ def test_program_application_is_multitenant_owned_by_the_deployer_and_returns_to
 
 def write_certificate(folder: Path, *, days: int) -> tuple[Path, Path]:
     """A certificate of `days` and its private key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=days))
-        .sign(key, hashes.SHA256())
-    )
     paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    paths[0].write_text(rsa_pair(days=days).certificate)
+    paths[1].write_text(rsa_pair(days=days).key)
     paths[1].chmod(0o600)
     return paths
 
