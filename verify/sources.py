@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.credentials import ClientSecret, Credential
 from orgcal.entra.permissions import application_permissions
+from orgcal.entra.secret_text import SecretSource, bare
 from orgcal.errors import ConfigError, UsageError
 from orgcal.stack.outputs import StackOutputs
 from verify.models import Connector, SecretReference, Target
@@ -78,10 +79,7 @@ def from_file(path: Path) -> tuple[Connector, list[Target]]:
     """
     import yaml
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+    text = SecretSource.of_file(path).text()
     try:
         data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         described = ConnectorFile.model_validate(data)
@@ -112,14 +110,14 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
         problems.append(f"{SECRET_FILE}: is not set; it names the file that holds the client secret")
     if problems:
         raise ConfigError(problems, where="environment")
-    file = environ.get(SECRET_FILE, "")
+    file = bare(environ.get(SECRET_FILE, ""))
     connector = Connector(
-        cloud=environ.get("ORGCAL_CLOUD") or "public",
-        client_id=environ[CLIENT_ID],
-        permissions=_permissions(_words(environ[SCOPES])),
+        cloud=bare(environ.get("ORGCAL_CLOUD", "")) or "public",
+        client_id=SecretSource.of_variable(environ, CLIENT_ID).secret("client id"),
+        permissions=_permissions(_words(bare(environ[SCOPES]))),
         credential=SecretReference("file", file) if file else SecretReference("environment", SECRET),
     )
-    return connector, [Target(tenant) for tenant in _words(environ.get("ORGCAL_TENANTS", ""))]
+    return connector, [Target(tenant) for tenant in _words(bare(environ.get("ORGCAL_TENANTS", "")))]
 
 
 def _place_of_secret(described: ConnectorFile, path: Path) -> SecretReference:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import codecs
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, StorableCredential
@@ -92,6 +93,13 @@ def _needs_conversion(certificate: bytes, key: bytes, pair: ClientCertificate) -
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return True
     return not fits or leaf != x509.load_pem_x509_certificate(pair.certificate_pem.encode())
+
+
+@lru_cache(maxsize=8)
+def usable(certificate: ClientCertificate) -> ClientCertificate:
+    """A certificate that was stored somewhere, as `read_certificate` reads it; raises as that does."""
+    pem = f"{certificate.private_key_pem}\n{certificate.certificate_pem}"
+    return read_certificate(SecretSource("the application's certificate", None, pem.encode("utf-8", "replace")))
 
 
 def as_pkcs12(certificate: ClientCertificate, password: str) -> bytes:

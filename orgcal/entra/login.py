@@ -161,13 +161,17 @@ class Login:
         """The client secret; `UsageError` where it cannot be read, or variable and file differ."""
         return _either(self.environ, "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH", "client secret")
 
-    def certificate(self) -> ClientCertificate:
-        """The certificate with its key; `UsageError` where it cannot be read, or Entra ID would not take it."""
+    def certificate(self, source: SecretSource | None = None) -> ClientCertificate:
+        """The certificate with its key; `UsageError` where it cannot be read, or Entra ID would not take it.
+
+        Args:
+            source: of `certificate_source`, where it was called already.
+        """
         name = "ARM_CLIENT_CERTIFICATE_PASSWORD"
-        return read_certificate(self.certificate_source(), Password(self.value(name), name))
+        return read_certificate(source or self.certificate_source(), Password(self.value(name), name))
 
     def certificate_source(self) -> SecretSource:
-        """Where the certificate is, as `certificate` reads it; `UsageError` for a file that cannot be read."""
+        """The content that holds the certificate; `UsageError` for a file that cannot be read."""
         if self.environ.get("ARM_CLIENT_CERTIFICATE"):
             return SecretSource.of_variable(self.environ, "ARM_CLIENT_CERTIFICATE")
         return _file(self.environ, "ARM_CLIENT_CERTIFICATE_PATH")
@@ -263,8 +267,8 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
 
 def _certificate(login: Login, files: contextlib.ExitStack) -> dict[str, str]:
     """The variables of a certificate's login; the plugin takes a PKCS#12 file only, so every other form becomes one."""
-    certificate = login.certificate()  # also where it is handed over as it is: what is wrong is told here
     source = login.certificate_source()
+    certificate = login.certificate(source)  # also where it is handed over as it is: what is wrong is told here
     if source.path is not None and is_pkcs12(source.content):
         return {"ARM_CLIENT_CERTIFICATE_PATH": str(source.path), **_set(login, "ARM_CLIENT_CERTIFICATE_PASSWORD")}
     password = secrets.token_urlsafe(24)

@@ -147,7 +147,10 @@ def _passphrase_problem(
             return _backend_wrong(f"{path}: the passphrase's file is missing", repair)
         if stack != DEV_STACK and stat.S_IMODE(path.stat().st_mode) & 0o077:
             return _backend_wrong(f"{path} is open to other users", f"chmod 600 {path}")
-        passphrase = path.read_text(encoding="utf-8").strip()
+        try:
+            passphrase = path.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            return _backend_wrong(f"{path} is not UTF-8 text", f"save the passphrase as UTF-8, in {path}")
     if not salt or passphrase is None or passphrase_fits(salt, passphrase):
         return None
     copied = copied_salt(surroundings.project_dir, stack, environ)

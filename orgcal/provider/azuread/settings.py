@@ -210,7 +210,8 @@ def _federated(source: _Source, login: Login) -> FederatedToken | None:
 
 def _certificate(source: _Source, login: Login) -> ClientCertificate | None:
     """The certificate and key in a PKCS#12 file, the only form that the real plugin takes."""
-    certificate, given = login.certificate(), login.certificate_source()
+    given = login.certificate_source()
+    certificate = login.certificate(given)
     if is_pkcs12(given.content):
         return certificate
     source.problem(
