@@ -24,8 +24,11 @@ MAX_BYTES = 1 << 20
 """Longest content that is read; a chain of certificates has some thousand bytes."""
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_INVISIBLE = "\ufeff\u200b\u2060"
-"""Characters without a width, which copies from web pages bring along."""
+_AROUND = (
+    " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff\u200b\u2060"
+)
+"""Blanks, line ends, and characters without a width, which copies from web pages bring along."""
 _QUOTES = ("''", '""', "``", "\u2018\u2019", "\u201c\u201d")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]*)\s*=")
@@ -118,22 +121,13 @@ class SecretSource:
 
 def bare(text: str) -> str:
     """The text without what surrounds it by accident: blanks, line ends, byte order marks, and one pair of quotes."""
-    text = _stripped(text)
-    if len(text) > 1 and text[0] + text[-1] in _QUOTES:
-        text = _stripped(text[1:-1])
-    return text
+    text = text.strip(_AROUND)
+    return text[1:-1].strip(_AROUND) if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
 
 
 def readable_by_others(path: Path) -> bool:
     """Whether the file's mode lets others than its owner in; not known on Windows."""
     return os.name == "posix" and bool(path.stat().st_mode & 0o077)
-
-
-def _stripped(text: str) -> str:
-    before = None
-    while before != text:
-        before, text = text, text.strip().strip(_INVISIBLE)
-    return text
 
 
 def _decoded(raw: bytes) -> str:

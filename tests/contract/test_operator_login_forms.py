@@ -142,7 +142,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def values(folder: Path) -> dict[str, list[str]]:
     """What each variable may say; the empty text stands for a variable that is not set."""
     flags = ["", "true", "True", "1", "false"]
-    rarely = [""] * 8  # a certificate counts before every other login, and takes long to read
+    rarely = [""] * 20  # a certificate counts before every other login, and takes long to read
     return {
         "ARM_CLIENT_ID": ["", "c1ient"],
         "ARM_CLIENT_ID_FILE_PATH": ["", str(folder / "id")],

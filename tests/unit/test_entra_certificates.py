@@ -327,6 +327,12 @@ def test_file_that_cannot_be_read_is_refused_with_its_name(tmp_path: Path) -> No
         assert caught.value.repair
 
 
+def test_content_of_any_length_that_is_read_is_decided_at_once() -> None:
+    for content in ("\u200b " * 200_000, '"' * 1_000_000, "-----BEGIN X-----" * 60_000, "MIIA" * 250_000):
+        read_or_refused(content.encode())
+    assert read_or_refused(b"a\n" * 500_000) != ""
+
+
 def test_source_shows_nothing_of_its_content() -> None:
     assert "hush" not in repr(of("hush"))
     assert "open" not in repr(Password("open", "V"))
