@@ -247,6 +247,8 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """
     login = read_login(environ)
     exact = {name: value for name, value in environ.items() if name not in LOGIN_VARIABLES}
+    if environ.get("ARM_TENANT_ID"):
+        exact["ARM_TENANT_ID"] = bare(environ["ARM_TENANT_ID"])
     with contextlib.ExitStack() as files:
         if login.client_id:
             exact["ARM_CLIENT_ID"] = login.client_id

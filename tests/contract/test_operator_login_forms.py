@@ -280,8 +280,9 @@ def test_secret_is_handed_over_without_what_surrounds_it(variable: str, content:
     text = content.decode("utf-16" if content[:1] == b"\xff" else "utf-8")
     given = {"ARM_CLIENT_SECRET": text, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret")}[variable]
 
-    with engine_login({"ARM_CLIENT_ID": "c\n", variable: given}) as exact:
+    with engine_login({"ARM_CLIENT_ID": "c\n", "ARM_TENANT_ID": '"t"', variable: given}) as exact:
         assert (exact["ARM_CLIENT_ID"], exact["ARM_CLIENT_SECRET"]) == ("c", "s3cret")
+        assert exact["ARM_TENANT_ID"] == "t"
 
 
 def test_workload_identity_of_aks_is_a_federated_token_for_the_plugin(folder: Path) -> None:
