@@ -67,7 +67,7 @@ def check_trust(endpoints: CloudEndpoints | None, variables: Mapping[str, str]) 
         addresses = [f"{endpoints.login_url}/metadata/endpoints?api-version=2022-09-01"]
         bundle = Path(variables.get("SSL_CERT_FILE", ""))
         authority = endpoints.emulated.ca_file.read_text(encoding="utf-8").strip()
-        if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8"):
+        if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8", errors="replace"):
             return wrong(f"{bundle} does not hold the emulator's authority", 'eval "$(orgcal env)"')
     for address in addresses:
         trouble = _trouble_with(session, address)
