@@ -22,7 +22,7 @@ from provisioning.connector_resources import connector_entries
 from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
-from tests.support.certificates import rsa_pair
+from tests.support.certificates import ec_pair, rsa_pair
 from tests.support.program_mocks import program_test, use_mocks
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
@@ -159,6 +159,20 @@ def test_program_certificate_brought_along_ends_when_it_ends(registered: Registe
 
     files = {"certificate_file": str(certificate), "private_key_file": str(key)}
     return deployed(settings_with(credential={"kind": "certificate", "certificates": {"1": files}})).apply(look)
+
+
+def test_program_certificate_that_cannot_be_used_is_refused_before_anything_is_declared(
+    registered: Registered, tmp_path: Path
+) -> None:
+    certificate, key = write_certificate(tmp_path, days=10)
+    key.write_text(ec_pair().key)
+    files = {"certificate_file": str(certificate), "private_key_file": str(key)}
+    settings = settings_with(credential={"kind": "certificate", "certificates": {"1": files}})
+
+    with pytest.raises(ConfigError, match="elliptic curve"):
+        declare_ledger("outlook", settings, "180d")
+
+    _none_of(registered, "CredentialLedger")
 
 
 @program_test
