@@ -103,7 +103,12 @@ def usable(certificate: ClientCertificate) -> ClientCertificate:
 
 
 def as_pkcs12(certificate: ClientCertificate, password: str) -> bytes:
-    """The certificate and its key as a PKCS#12 bundle that `password` opens."""
+    """The certificate and its key as a PKCS#12 bundle that `password` opens.
+
+    Its encryption (PBES2 with PBKDF2, HMAC-SHA-256 and AES-256-CBC) is one that the azuread plugin reads:
+    `pbes2CipherFor` in crypto.go of SSLMate/go-pkcs12 (033b78e9), which go-azure-sdk uses in
+    sdk/auth/client_certificate_authorizer.go.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa

@@ -245,7 +245,10 @@ def _locked(what: str, source: SecretSource, password: Password) -> UsageError:
     else:
         command = f"openssl pkcs12 -in {source.argument} -nodes -out NEW.pem"
     first = f"export {password.name}=…, or convert it" if password.name else "convert it"
-    return source.error(problem, f"{first}: (umask 077; {command}), which asks for the password; then name NEW.pem")
+    old = "" if what == "private key" else " (an old bundle needs -legacy too)"
+    return source.error(
+        problem, f"{first}: (umask 077; {command}), which asks for the password{old}; then name NEW.pem"
+    )
 
 
 def _of_binary(raw: bytes, source: SecretSource, password: Password) -> KeyMaterial:
