@@ -105,19 +105,20 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
     Raises:
         ConfigError: variables are missing, all of them at once.
     """
+    environ = {name: bare(value) if name.startswith("ORGCAL_") else value for name, value in environ.items()}
     problems = [f"{name}: is not set" for name in (CLIENT_ID, SCOPES) if not environ.get(name)]
     if not environ.get(SECRET_FILE) and not environ.get(SECRET):
         problems.append(f"{SECRET_FILE}: is not set; it names the file that holds the client secret")
     if problems:
         raise ConfigError(problems, where="environment")
-    file = bare(environ.get(SECRET_FILE, ""))
+    file = environ.get(SECRET_FILE, "")
     connector = Connector(
-        cloud=bare(environ.get("ORGCAL_CLOUD", "")) or "public",
-        client_id=SecretSource.of_variable(environ, CLIENT_ID).secret("client id"),
-        permissions=_permissions(_words(bare(environ[SCOPES]))),
+        cloud=environ.get("ORGCAL_CLOUD") or "public",
+        client_id=environ[CLIENT_ID],
+        permissions=_permissions(_words(environ[SCOPES])),
         credential=SecretReference("file", file) if file else SecretReference("environment", SECRET),
     )
-    return connector, [Target(tenant) for tenant in _words(bare(environ.get("ORGCAL_TENANTS", "")))]
+    return connector, [Target(tenant) for tenant in _words(environ.get("ORGCAL_TENANTS", ""))]
 
 
 def _place_of_secret(described: ConnectorFile, path: Path) -> SecretReference:

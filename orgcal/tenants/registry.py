@@ -24,7 +24,6 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from orgcal.entra.discovery import is_domain, is_guid
-from orgcal.entra.secret_text import bare
 from orgcal.errors import UsageError
 from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, migrate, open_database
 from orgcal.tenants.model import LogEntry, State, Tenant
@@ -37,7 +36,7 @@ FILE_NAME = "tenants.sqlite"
 
 def registry_url(stack_dir: Path, environ: Mapping[str, str]) -> str:
     """Where a stack's registry is: `ORGCAL_REGISTRY_URL`, or a file in the stack's own directory."""
-    return bare(environ.get(URL_VARIABLE, "")) or f"sqlite:///{stack_dir / FILE_NAME}"
+    return environ.get(URL_VARIABLE) or f"sqlite:///{stack_dir / FILE_NAME}"
 
 
 def operator_of(environ: Mapping[str, str]) -> str:
