@@ -31,7 +31,7 @@ _AROUND = (
 """Blanks, line ends, and characters without a width, which copies from web pages bring along."""
 _QUOTES = ("''", '""', "``", "\u2018\u2019", "\u201c\u201d")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]*)\s*=")
+_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\s*=\s*\S")
 
 
 @dataclass(frozen=True, slots=True)
