@@ -43,7 +43,14 @@ class Material:
 
 
 def declare_ledger(name: str, settings: Settings, lifetime: str) -> CredentialLedger:
-    """The ledger of the credential's generations; `lifetime` is what new ones get."""
+    """The ledger of the credential's generations; `lifetime` is what new ones get.
+
+    Raises:
+        ConfigError: a certificate that was brought along cannot be used; nothing is written yet.
+    """
+    for number, files in settings.credential.certificates.items():
+        if number in settings.credential.generations:
+            read_certificate(files, number)
     return CredentialLedger(
         name,
         generations=list(settings.credential.generations),

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential
+from orgcal.entra.certificates import read_credential
+from orgcal.entra.credentials import Credential
+from orgcal.entra.secret_text import SecretSource
 from orgcal.errors import UsageError
 from verify.models import Options, Proof, SecretReference
 
@@ -61,11 +63,12 @@ def _read(reference: SecretReference, options: Options) -> LocatedCredential:
         assert options.given_credential is not None  # `sources.from_outputs` gives both or neither
         return LocatedCredential(options.given_credential, "from the stack", "stack")
     if reference.kind == "environment":
-        value = options.environ.get(reference.name, "")
-        if not value:
+        source = SecretSource.of_variable(options.environ, reference.name)
+        if not source.content:
             raise UsageError("the variable is not set", where=reference.name, repair="set it, or name a file instead")
-        return LocatedCredential(ClientSecret(value), f"from the variable {reference.name}")
-    return LocatedCredential(_from_file(Path(reference.name)), f"from the file {Path(reference.name).name}")
+        return LocatedCredential(read_credential(source), f"from the variable {reference.name}")
+    path = Path(reference.name)
+    return LocatedCredential(read_credential(SecretSource.of_file(path)), f"from the file {path.name}")
 
 
 def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> LocatedCredential:
@@ -81,17 +84,3 @@ def _from_platform(reference: SecretReference, environ: Mapping[str, str]) -> Lo
     if stored.credential is None:
         raise CannotTell("the platform does not show this credential", where=platform.place, repair=_INSTEAD)
     return LocatedCredential(stored.credential.credential, "read back from the connector", "connector")
-
-
-def _from_file(path: Path) -> Credential:
-    """A secret, or a PEM file with private key and certificate."""
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"the credential cannot be read ({error.strerror})", where=str(path)) from error
-    if "-----BEGIN CERTIFICATE-----" in text:
-        start = text.index("-----BEGIN CERTIFICATE-----")
-        return ClientCertificate(text[:start] or text, text[start:])
-    if not text:
-        raise UsageError("the file is empty", where=str(path))
-    return ClientSecret(text)

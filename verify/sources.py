@@ -14,6 +14,7 @@ from orgcal.entra.credentials import ClientSecret, Credential
 from orgcal.entra.permissions import AppRole, application_permissions
 from orgcal.entra.pinned_roles import DELEGATED_ONLY
 from orgcal.entra.role_relation import canonical
+from orgcal.entra.secret_text import SecretSource, bare
 from orgcal.errors import ConfigError, UsageError
 from orgcal.stack.outputs import StackOutputs
 from verify.models import Connector, SecretReference, Target
@@ -81,10 +82,7 @@ def from_file(path: Path) -> tuple[Connector, list[Target]]:
     """
     import yaml
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+    text = SecretSource.of_file(path).text()
     try:
         data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         described = ConnectorFile.model_validate(data)
@@ -110,6 +108,7 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
     Raises:
         ConfigError: variables are missing, all of them at once.
     """
+    environ = {name: bare(value) if name.startswith("ORGCAL_") else value for name, value in environ.items()}
     problems = [f"{name}: is not set" for name in (CLIENT_ID, SCOPES) if not environ.get(name)]
     if not environ.get(SECRET_FILE) and not environ.get(SECRET):
         problems.append(f"{SECRET_FILE}: is not set; it names the file that holds the client secret")

@@ -137,9 +137,9 @@ class EmulatorApp:
         body = self._error(scope, GraphFailure(status, code, message))
         await self._send_json(scope, send, status, body, {"connection": "close"})
 
-    def _error(self, scope: MutableMapping[str, Any], failure: GraphFailure) -> dict[str, Any]:
-        """An error's body in the shape that clients of the path read."""
-        if _is_oauth(scope["path"]):
+    def _error(self, scope: MutableMapping[str, Any], failure: GraphFailure) -> dict[str, Any] | None:
+        """An error's body in the shape that clients of the path read; None for none."""
+        if failure.code and _is_oauth(scope["path"]):
             return _oauth_error(failure.code, failure.message)
         return failure.body(self.cloud.clock.now(), "", "")
 
@@ -147,8 +147,9 @@ class EmulatorApp:
         self, scope: MutableMapping[str, Any], send: Send, status: int, body: Any, more: dict[str, str]
     ) -> None:
         self._note(scope, status)
-        raw = json.dumps(body).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
+        raw = b"" if body is None else json.dumps(body).encode()
+        headers = [(b"content-length", str(len(raw)).encode())]
+        headers += [(b"content-type", b"application/json")] if raw else []
         headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": raw})

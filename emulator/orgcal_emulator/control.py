@@ -50,6 +50,9 @@ class ControlRoutes:
             self._route("/limits", GET=self.limits, POST=self.set_limits),
             self._route("/faults", GET=self.faults, POST=self.add_faults, DELETE=self.clear_faults),
             self._route("/issuers", POST=self.set_issuer_keys),
+            self._route("/exchange", POST=self.set_exchange),
+            self._route("/page-tokens", POST=self.expire_page_tokens),
+            self._route("/tokens", POST=self.set_tokens),
             self._route("/export", GET=self.export),
             self._route("/import", POST=self.import_state),
         ]
@@ -189,6 +192,34 @@ class ControlRoutes:
         if set(body) != {"issuer", "keys"} or not isinstance(issuer, str) or not isinstance(keys, list):
             raise ControlFailure(400, "invalid_body", 'expected {"issuer": "https://..", "keys": [..]}')
         self._cloud.issuer_keys.give(issuer, [each for each in keys if isinstance(each, dict)])
+        return Response(status_code=204)
+
+    async def set_exchange(self, request: Request) -> Response:
+        """Give a tenant Exchange Online, or take it away: `{"tenant": "contoso.example", "online": false}`."""
+        body = await read_object(request)
+        named, online = body.get("tenant"), body.get("online")
+        if set(body) != {"tenant", "online"} or not isinstance(named, str) or not isinstance(online, bool):
+            raise ControlFailure(400, "invalid_body", 'expected {"tenant": id or domain, "online": true or false}')
+        with _refusing():
+            self._cloud.set_exchange(named, online=online)
+        return Response(status_code=204)
+
+    async def expire_page_tokens(self, request: Request) -> Response:
+        """Take no token of a page any more, at once or after N more pages: `{"expire_after": N}`."""
+        body = await read_object(request)
+        if set(body) != {"expire_after"}:
+            raise ControlFailure(400, "invalid_body", 'expected {"expire_after": number of pages}')
+        with _refusing():
+            self._cloud.traffic.pages.expire(body["expire_after"])
+        return Response(status_code=204)
+
+    async def set_tokens(self, request: Request) -> Response:
+        """Let the next N tokens in customers' tenants have no `oid`: `{"without_oid": N}`."""
+        body = await read_object(request)
+        if set(body) != {"without_oid"}:
+            raise ControlFailure(400, "invalid_body", 'expected {"without_oid": number of tokens}')
+        with _refusing():
+            self._cloud.tokens.leave_out_oid(body["without_oid"])
         return Response(status_code=204)
 
     async def export(self, _request: Request) -> Response:

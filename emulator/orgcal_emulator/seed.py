@@ -131,7 +131,7 @@ def _tenant(entry: Field) -> SeedTenant:
 
 
 def _users(entry: Field) -> dict[str, Any]:
-    fields = entry.fields(required=("count",), optional=("mailboxes", "named"))
+    fields = entry.fields(required=("count",), optional=("mailboxes", "named", "exchange_online"))
     named = [_named(each) for each in (fields["named"].entries() if "named" in fields else ())]
     if not any(each.get("administrator") for each in named):
         raise entry.error("one of the `named` users must have `administrator: true`")
@@ -145,7 +145,8 @@ def _users(entry: Field) -> dict[str, Any]:
         mailboxes[name] = number.whole_number()
     if len(named) + sum(mailboxes.values()) > count:
         raise fields["count"].error(f"{count} users are fewer than the named and special ones together")
-    return {"count": count, "mailboxes": mailboxes, "named": named}
+    exchange = {"exchange_online": fields["exchange_online"].flag()} if "exchange_online" in fields else {}
+    return {"count": count, "mailboxes": mailboxes, "named": named, **exchange}
 
 
 def _named(entry: Field) -> dict[str, Any]:

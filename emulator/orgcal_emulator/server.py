@@ -113,6 +113,18 @@ class RunningEmulator:
         """Other limits, by the names of `LimitSettings`; those not named have their defaults again."""
         self._call(lambda: self.cloud.traffic.limits.configure(LimitSettings(**limits)))
 
+    def set_exchange(self, tenant: str, *, online: bool) -> None:
+        """Give a tenant (id or domain) Exchange Online, or take it away."""
+        self._call(lambda: self.cloud.set_exchange(tenant, online=online))
+
+    def expire_page_tokens(self, after: int = 0) -> None:
+        """Take no token of a page any more, after so many more pages."""
+        self._call(lambda: self.cloud.traffic.pages.expire(after))
+
+    def leave_out_oid(self, tokens: int) -> None:
+        """Let the next tokens in customers' tenants have neither `oid` nor roles."""
+        self._call(lambda: self.cloud.tokens.leave_out_oid(tokens))
+
     def add_fault(self, path: str, **fault: Any) -> None:
         """Script a fault, by the fields of `orgcal_emulator.throttling.faults.Fault`."""
         self._call(lambda: self.cloud.traffic.faults.add({"path": path, **fault}))

@@ -171,6 +171,11 @@ class EmulatedCloud:
         self.database.commit()
         return now
 
+    def set_exchange(self, tenant: str, *, online: bool) -> None:
+        """Give a tenant (id or domain) Exchange Online, or take it away; `ValueError` where there is no such tenant."""
+        self.users.set_exchange(tenant, online=online)
+        self.database.commit()
+
     def add_client(self, tenant: str, *permissions: str, audience: str = "AzureADMyOrg") -> Client:
         """An application in `tenant` (id or domain) with a secret and these application permissions on Graph.
 
@@ -258,6 +263,7 @@ class EmulatedCloud:
         self.issuer_keys.clear()
         self.journal.clear()
         self.traffic.clear()
+        self.tokens.leave_out_oid(0)
         set_lag(self.directory, {})
 
     def _keep_settings(self) -> None:

@@ -297,3 +297,12 @@ def test_logo_is_kept_as_bytes(operator: Any) -> None:
     assert operator.session.put(path, data=b"\x89PNG....", headers=headers).status_code == 204
     assert operator.session.get(path, headers=headers).content == b"\x89PNG...."
     assert operator.session.put(path, data=b"<svg/>", headers=headers).status_code == 400
+
+
+def test_creator_of_an_application_is_shown_only_where_it_is_selected(operator: Any) -> None:
+    made = make(operator)
+
+    assert "createdByAppId" not in made
+    assert "createdByAppId" not in operator.get(f"applications/{made['id']}").json()
+    selected = operator.get(f"applications/{made['id']}?$select=createdByAppId").json()
+    assert selected["createdByAppId"] == operator.client_id

@@ -221,6 +221,17 @@ def test_fault_inside_a_batch_hits_the_inner_request(reader: Any, control: Contr
     assert [each["status"] for each in answers] == [429, 200]
 
 
+@pytest.mark.parametrize(("body", "said"), [("plain", {"error": {"code": "Odd", "message": "m"}}), ("empty", None)])
+def test_fault_answers_with_less_of_a_body(reader: Any, control: Control, body: str, said: Any) -> None:
+    control.post("/faults", {"path": "users", "times": 2, "status": 400, "code": "Odd", "message": "m", "body": body})
+    alone = reader.get("users")
+    (inside,) = reader.post("$batch", {"requests": [{"id": "1", "method": "GET", "url": "/users"}]}).json()["responses"]
+
+    assert (alone.status_code, inside["status"]) == (400, 400)
+    assert inside.get("body") == said
+    assert (alone.json() if alone.content else None) == said
+
+
 def test_fault_of_the_token_endpoint_has_entras_shape(reader: Any, control: Control) -> None:
     control.post("/faults", {"path": "/oauth2/v2.0/token", "status": 503, "code": "temporarily_unavailable"})
     answer = reader.log_in()

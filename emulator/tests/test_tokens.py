@@ -12,9 +12,11 @@ import jwt
 import pytest
 import requests
 import trustme
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509.oid import NameOID
 from emulator_testing.credentials import ASSERTION, CertificateClient, FederatedClient
 from orgcal_emulator.server import RunningEmulator
 
@@ -238,6 +240,29 @@ def test_certificate_of_another_kind_than_rsa_does_not_log_in(operator: Any) -> 
     client.certificate_pem = other.decode()
     answer = operator.log_in(**client.form(client.assertion(operator.base_url)))
     assert answer.json()["error_codes"] == [700027]
+
+
+def test_certificate_with_a_weak_key_does_not_log_in(operator: Any) -> None:
+    client = CertificateClient(operator)
+    weak, now = rsa.generate_private_key(public_exponent=65537, key_size=1024), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client.example")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(weak.public_key())
+    dated = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=9)).serial_number(7)
+    pem = dated.sign(weak, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    key = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": base64.b64encode(pem).decode()}
+    assert operator.patch(f"applications/{client.object_id}", {"keyCredentials": [key]}).status_code == 204
+    client.certificate_pem = pem.decode()
+    answer = operator.log_in(**client.form(client.assertion(operator.base_url)))
+    assert answer.json()["error_codes"] == [50032]
+    assert "RSA key size 1024 is less than the minimum required 2048 bits" in answer.json()["error_description"]
+
+
+def test_certificate_assertion_for_two_audiences_is_refused(operator: Any) -> None:
+    client = CertificateClient(operator)
+    own = f"{operator.base_url}/{operator.tenant_id}/oauth2/v2.0/token"
+    answer = operator.log_in(**client.form(client.assertion(operator.base_url, aud=[own, "https://other.example"])))
+    assert answer.json()["error_codes"] == [5002741]
+    assert operator.log_in(**client.form(client.assertion(operator.base_url, aud=[own]))).status_code == 200
 
 
 # Federated credentials -----------------------------------------------------------------------------------------------

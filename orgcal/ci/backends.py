@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from orgcal.entra.clouds import is_loopback
+from orgcal.entra.secret_text import SecretSource
 from orgcal.errors import UsageError
 
 Cloud = Literal["azure", "aws", "google", "pulumi", "vault"]
@@ -137,13 +138,15 @@ def _scheme(url: str) -> str:
 
 
 def read_password(path: Path | None, environ: Mapping[str, str]) -> str:
-    """The registry's password: from a file, or from the variable that PostgreSQL's own tools read."""
+    """The registry's password: from a file, or from the variable that PostgreSQL's own tools read.
+
+    Raises:
+        UsageError: the file cannot be read, or holds no text.
+    """
     if path is None:
         return environ.get("PGPASSWORD", "")
-    try:
-        text = path.read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the file cannot be read ({type(error).__name__})", where=str(path)) from None
+    source = SecretSource.of_file(path)
+    text = source.text().strip("\r\n")  # blanks and quotes may belong to a password
     if not text:
-        raise UsageError("the file is empty", where=str(path))
+        raise source.error("is empty", "put the password into it, and nothing else")
     return text

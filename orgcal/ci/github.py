@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orgcal.ci.roles import Environment
+from orgcal.entra.secret_text import SecretSource
 from orgcal.errors import PlatformError, UsageError
 from orgcal.patience import Clock
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues, repository_path
@@ -30,14 +31,18 @@ class Repository:
 
 
 def open_github(environ: Mapping[str, str], clock: Clock | None = None) -> RestClient:
-    """GitHub's API with the caller's token; raises UsageError where there is none, or its address is not https."""
-    token = next((environ[name] for name in TOKEN_VARIABLES if environ.get(name)), "")
-    if not token:
+    """GitHub's API with the caller's token; raises UsageError where there is none, or its address is not https.
+
+    A token that is not one word of ASCII is refused too.
+    """
+    named = next((name for name in TOKEN_VARIABLES if environ.get(name)), "")
+    if not named:
         raise UsageError(
             "the environment has no token for GitHub",
             where=" or ".join(TOKEN_VARIABLES),
             repair=f'export GH_TOKEN="$(gh auth token)", or a token with {NEEDED_RIGHTS}; or --print, for the commands',
         )
+    token = SecretSource.of_variable(environ, named).secret("token", ascii_only=True)
     url = (environ.get(API_VARIABLE) or "https://api.github.com").rstrip("/")
     if not re.match(ADDRESS, url):
         raise UsageError("expected an https address (http on this machine only) without a password", where=API_VARIABLE)

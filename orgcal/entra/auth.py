@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orgcal.entra.aadsts import meaning_of, number_in
 from orgcal.entra.answers import RETRIED_STATUSES, entra_unreachable, retry_after_s, shorten
+from orgcal.entra.certificates import usable
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.entra.credentials import Credential, msal_credential
+from orgcal.entra.credentials import ClientCertificate, Credential, msal_credential
 from orgcal.errors import EntraError, Unreachable
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class TokenSource:
         Raises:
             EntraError: Entra ID refused.
             Unreachable: Entra ID gave no usable answer.
+            UsageError: the certificate is none that Entra ID takes.
         """
         with self._lock:
             if not self._token or time.monotonic() >= self._renew_at:
@@ -94,12 +96,15 @@ class TokenSource:
         import requests
 
         self._token = ""
+        credential = self.credential
+        if isinstance(credential, ClientCertificate):
+            credential = usable(credential)  # MSAL's own words about a key would be Python's
         http_client = _ObservedSession(self.session)
         where = f"token for client {self.client_id} in tenant {self.tenant_id}"
         try:
             application = msal.ConfidentialClientApplication(
                 self.client_id,
-                client_credential=msal_credential(self.credential),
+                client_credential=msal_credential(credential),
                 authority=f"{self.endpoints.login_url}/{self.tenant_id}",
                 instance_discovery=False,  # clouds are pinned; the check would ask the public cloud about every other
                 http_client=http_client,

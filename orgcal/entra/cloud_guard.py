@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints
+from orgcal.entra.secret_text import bare
 from orgcal.errors import CloudMismatch
 
 AZUREAD_PROGRAM = "pulumi-resource-azuread"
@@ -33,10 +34,10 @@ def refuse_other_cloud(endpoints: CloudEndpoints, tenant_id: str, environ: Mappi
         "ARM_METADATA_HOSTNAME": endpoints.metadata_host,
         "ARM_METADATA_HOST": endpoints.metadata_host,
         "ARM_ENVIRONMENT": endpoints.azuread_environment,
-        "ARM_TENANT_ID": tenant_id or environ.get("ARM_TENANT_ID", ""),
+        "ARM_TENANT_ID": tenant_id or bare(environ.get("ARM_TENANT_ID", "")),
     }
     for name, value in expected.items():
-        found = environ.get(name, "")
+        found = bare(environ.get(name, ""))
         if found and found.lower() != value.lower():
             real = f"unset {name}; if orgcal env has set it: {_LEAVE_EMULATOR}"
             raise CloudMismatch(

@@ -12,11 +12,10 @@ hashicorp/go-azure-sdk 0.20260212.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import sys
 import tempfile
@@ -25,6 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from orgcal.entra.certificates import as_pkcs12, read_certificate
+from orgcal.entra.credentials import ClientCertificate
+from orgcal.entra.key_material import Password, is_pkcs12
+from orgcal.entra.secret_text import SecretSource, bare
 from orgcal.errors import EntraError, UsageError
 
 LoginKind = Literal["certificate", "secret", "federated token", "managed identity", "az login"]
@@ -55,10 +58,12 @@ LOGIN_FORMS: tuple[LoginForm, ...] = (
         ("ARM_CLIENT_CERTIFICATE",),
         plugin=False,
         standin=False,
-        note="the PKCS#12 bundle in base64; ARM_CLIENT_CERTIFICATE_PASSWORD opens it",
+        note="the PKCS#12 bundle in base64, or PEM; ARM_CLIENT_CERTIFICATE_PASSWORD opens it",
     ),
     LoginForm(
-        "certificate", ("ARM_CLIENT_CERTIFICATE_PATH",), note="a PKCS#12 file; ARM_CLIENT_CERTIFICATE_PASSWORD opens it"
+        "certificate",
+        ("ARM_CLIENT_CERTIFICATE_PATH",),
+        note="a PKCS#12 file; PEM for orgcal's commands only; ARM_CLIENT_CERTIFICATE_PASSWORD opens it",
     ),
     LoginForm("secret", ("ARM_CLIENT_SECRET",)),
     LoginForm("secret", ("ARM_CLIENT_SECRET_FILE_PATH",), plugin=False, standin=False),
@@ -153,20 +158,23 @@ class Login:
         return variable(self.environ, name)
 
     def secret(self) -> str:
-        """The client secret; `UsageError` where the file cannot be read, or the variable says something else."""
-        return _either(self.environ, "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH")
+        """The client secret; `UsageError` where it cannot be read, or variable and file differ."""
+        return _either(self.environ, "ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH", "client secret")
 
-    def bundle(self) -> bytes:
-        """The certificate with its key, as PKCS#12; `UsageError` for an unreadable file, or what is not base64."""
-        inline = self.environ.get("ARM_CLIENT_CERTIFICATE", "")
-        if not inline:
-            return _read(self.environ["ARM_CLIENT_CERTIFICATE_PATH"], "ARM_CLIENT_CERTIFICATE_PATH")
-        try:
-            return base64.b64decode("".join(inline.split()), validate=True)
-        except binascii.Error as error:
-            name = "ARM_CLIENT_CERTIFICATE"
-            repair = f'export {name}="$(base64 < FILE.pfx)", or name the file in {name}_PATH'
-            raise UsageError("this is not base64", where=name, repair=repair) from error
+    def certificate(self, source: SecretSource | None = None) -> ClientCertificate:
+        """The certificate with its key; `UsageError` where it cannot be read, or Entra ID would not take it.
+
+        Args:
+            source: of `certificate_source`, where it was called already.
+        """
+        name = "ARM_CLIENT_CERTIFICATE_PASSWORD"
+        return read_certificate(source or self.certificate_source(), Password(self.value(name), name))
+
+    def certificate_source(self) -> SecretSource:
+        """The content that holds the certificate; `UsageError` for a file that cannot be read."""
+        if self.environ.get("ARM_CLIENT_CERTIFICATE"):
+            return SecretSource.of_variable(self.environ, "ARM_CLIENT_CERTIFICATE")
+        return _file(self.environ, "ARM_CLIENT_CERTIFICATE_PATH")
 
     def token(self) -> str:
         """The token of another issuer that is given as such or in a file; empty where it has to be asked for.
@@ -174,8 +182,8 @@ class Login:
         Raises as `secret` does.
         """
         if "AZURE_FEDERATED_TOKEN_FILE" in self.form.variables:
-            return _text(self.environ["AZURE_FEDERATED_TOKEN_FILE"], "AZURE_FEDERATED_TOKEN_FILE")
-        return _either(self.environ, "ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH")
+            return _file(self.environ, "AZURE_FEDERATED_TOKEN_FILE").secret("token")
+        return _either(self.environ, "ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH", "token")
 
 
 def read_login(environ: Mapping[str, str]) -> Login:
@@ -194,9 +202,9 @@ def read_login(environ: Mapping[str, str]) -> Login:
         if environ.get("ARM_USE_CLI") and not flags["ARM_USE_CLI"]:
             raise no_login("ARM_USE_CLI", environ)
         return Login(form, "", environ)
-    client_id = _either(environ, "ARM_CLIENT_ID", "ARM_CLIENT_ID_FILE_PATH")
+    client_id = _either(environ, "ARM_CLIENT_ID", "ARM_CLIENT_ID_FILE_PATH", "client id")
     if "AZURE_FEDERATED_TOKEN_FILE" in form.variables:
-        client_id = client_id or environ.get("AZURE_CLIENT_ID", "").strip()
+        client_id = client_id or bare(environ.get("AZURE_CLIENT_ID", ""))
     if not client_id and form.kind != "managed identity":
         what = f"a {form.kind} is given, and it is not said whose"
         raise UsageError(what, where="ARM_CLIENT_ID", repair="export ARM_CLIENT_ID=...")
@@ -239,20 +247,19 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """
     login = read_login(environ)
     exact = {name: value for name, value in environ.items() if name not in LOGIN_VARIABLES}
+    if environ.get("ARM_TENANT_ID"):
+        exact["ARM_TENANT_ID"] = bare(environ["ARM_TENANT_ID"])
     with contextlib.ExitStack() as files:
         if login.client_id:
             exact["ARM_CLIENT_ID"] = login.client_id
         if login.kind == "certificate":
-            exact |= _set(environ, "ARM_CLIENT_CERTIFICATE_PATH", "ARM_CLIENT_CERTIFICATE_PASSWORD")
-            bundle = login.bundle()  # also where a file is named: a wrong name is reported here, in one sentence
-            if environ.get("ARM_CLIENT_CERTIFICATE"):
-                exact["ARM_CLIENT_CERTIFICATE_PATH"] = files.enter_context(_unnamed_file(bundle))
+            exact |= _certificate(login, files)
         elif login.kind == "secret":
             exact["ARM_CLIENT_SECRET"] = login.secret()
         elif login.kind == "federated token":
             exact |= {"ARM_USE_OIDC": "true", **_federated(login)}
         elif login.kind == "managed identity":
-            exact |= {"ARM_USE_MSI": "true", **_set(environ, "ARM_MSI_ENDPOINT")}
+            exact |= {"ARM_USE_MSI": "true", **_set(login, "ARM_MSI_ENDPOINT")}
         elif not shutil.which("az", path=environ.get("PATH", os.defpath)):
             raise no_login("az is not on PATH", environ)
         if login.kind != "az login":
@@ -260,8 +267,19 @@ def engine_login(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
         yield exact
 
 
-def _set(environ: Mapping[str, str], *names: str) -> dict[str, str]:
-    return {name: environ[name] for name in names if environ.get(name)}
+def _certificate(login: Login, files: contextlib.ExitStack) -> dict[str, str]:
+    """The variables of a certificate's login; the plugin takes a PKCS#12 file only, so every other form becomes one."""
+    source = login.certificate_source()
+    certificate = login.certificate(source)  # also where it is handed over as it is: what is wrong is told here
+    if source.path is not None and is_pkcs12(source.content):
+        return {"ARM_CLIENT_CERTIFICATE_PATH": str(source.path), **_set(login, "ARM_CLIENT_CERTIFICATE_PASSWORD")}
+    password = secrets.token_urlsafe(24)
+    path = files.enter_context(_unnamed_file(as_pkcs12(certificate, password)))
+    return {"ARM_CLIENT_CERTIFICATE_PATH": path, "ARM_CLIENT_CERTIFICATE_PASSWORD": password}
+
+
+def _set(login: Login, *names: str) -> dict[str, str]:
+    return {name: value for name in names if (value := login.value(name))}
 
 
 def _federated(login: Login) -> dict[str, str]:
@@ -269,10 +287,13 @@ def _federated(login: Login) -> dict[str, str]:
     environ, names = login.environ, login.form.variables
     if "ARM_OIDC_REQUEST_URL" in names:
         return {name: login.value(name) for name in names if name not in _FLAGS}
-    login.token()  # a missing file is reported here, in one sentence
-    aks = "AZURE_FEDERATED_TOKEN_FILE"
-    path = environ[aks] if aks in names else environ.get("ARM_OIDC_TOKEN_FILE_PATH", "")
-    return {"ARM_OIDC_TOKEN_FILE_PATH": path} if path else {"ARM_OIDC_TOKEN": environ["ARM_OIDC_TOKEN"]}
+    token, aks = login.token(), "AZURE_FEDERATED_TOKEN_FILE"  # a missing file is reported here, in one sentence
+    name = aks if aks in names else "ARM_OIDC_TOKEN_FILE_PATH"
+    if environ.get(name):
+        source = _file(environ, name)
+        if source.content.strip() == token.encode():  # the plugin takes off blanks, and nothing else
+            return {"ARM_OIDC_TOKEN_FILE_PATH": str(source.path)}
+    return {"ARM_OIDC_TOKEN": token}
 
 
 @contextlib.contextmanager
@@ -301,43 +322,31 @@ def _given(form: LoginForm, environ: Mapping[str, str], flags: Mapping[str, bool
 def variable(environ: Mapping[str, str], name: str) -> str:
     """The value of a variable of a login, or of the name that a runner gives it; empty where it has none."""
     names = (name, *_STAND_FOR.get(name, ()))
-    return next((environ[each].strip() for each in names if environ.get(each, "").strip()), "")
+    return next((value for each in names if (value := bare(environ.get(each, "")))), "")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name, "").strip().lower()
+    text = bare(environ.get(name, "")).lower()
     if text and text not in _TRUE | _FALSE:
         raise UsageError(f"found {environ[name]!r}; expected true or false", where=name, repair=f"export {name}=true")
     return text in _TRUE
 
 
-def _either(environ: Mapping[str, str], direct: str, by_file: str) -> str:
+def _either(environ: Mapping[str, str], direct: str, by_file: str, what: str) -> str:
     """A value given as such or in a file; both only if they agree, as the plugin wants it."""
-    value, path = environ.get(direct, "").strip(), environ.get(by_file, "")
-    if not path:
+    given = bare(environ.get(direct, ""))
+    value = SecretSource.of_variable(environ, direct).secret(what) if given else ""
+    if not environ.get(by_file):
         return value
-    content = _text(path, by_file)
-    if not content:
-        raise UsageError(f"the file {path} is empty", where=by_file, repair=f"unset {by_file}, or fill the file")
+    content = _file(environ, by_file).secret(what)
     if value and value != content:
         raise UsageError(f"it and the file of {by_file} differ", where=direct, repair=f"unset {direct} or {by_file}")
     return content
 
 
-def _text(path: str, name: str) -> str:
-    try:
-        return _read(path, name).decode().strip()
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the file {path} is not text", where=name, repair=f"name another file in {name}") from error
-
-
-def _read(path: str, name: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"the file {path} cannot be read ({error.strerror})", where=name, repair=f"name another file in {name}"
-        ) from error
+def _file(environ: Mapping[str, str], name: str) -> SecretSource:
+    """The file that a variable names."""
+    return SecretSource.of_file(Path(bare(environ[name])), name)
 
 
 def login_table() -> str:

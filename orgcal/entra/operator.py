@@ -14,6 +14,7 @@ from orgcal.entra.auth import Tokens, TokenSource, refusal_in
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.login import Login, no_login, read_login, variable
+from orgcal.entra.secret_text import SecretSource
 from orgcal.errors import OrgcalError, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -42,11 +43,7 @@ def operator_tokens(
         EntraError: there is no login.
     """
     if endpoints.emulated is not None and not federated_login(endpoints, environ):
-        path = endpoints.emulated.operator_client_secret_file
-        try:
-            secret = ClientSecret(path.read_text(encoding="utf-8").strip())
-        except OSError as error:
-            raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+        secret = ClientSecret(SecretSource.of_file(endpoints.emulated.operator_client_secret_file).secret())
         return TokenSource(endpoints, tenant_id, endpoints.emulated.operator_client_id, secret, session)
     return operator_credential(endpoints, environ, tenant_id, session)
 
@@ -148,14 +145,9 @@ def _credential(endpoints: CloudEndpoints, login: Login, tenant_id: str, session
         "retry_total": _RETRIES,
     }
     if login.kind == "certificate":
-        data, password = login.bundle(), login.value("ARM_CLIENT_CERTIFICATE_PASSWORD")
-        try:
-            return identity.CertificateCredential(
-                tenant_id, login.client_id, certificate_data=data, password=password or None, **options
-            )
-        except ValueError as error:
-            what = "this is no certificate with a private key that ARM_CLIENT_CERTIFICATE_PASSWORD opens"
-            raise UsageError(what, where=login.form.variables[0]) from error
+        certificate = login.certificate()
+        pem = f"{certificate.private_key_pem}{certificate.certificate_pem}".encode()
+        return identity.CertificateCredential(tenant_id, login.client_id, certificate_data=pem, **options)
     if login.kind == "federated token":
         return identity.ClientAssertionCredential(
             tenant_id,

@@ -68,7 +68,7 @@ def check_trust(endpoints: CloudEndpoints | None, variables: Mapping[str, str]) 
         addresses = [f"{endpoints.login_url}/metadata/endpoints?api-version=2022-09-01"]
         bundle = Path(variables.get("SSL_CERT_FILE", ""))
         authority = endpoints.emulated.ca_file.read_text(encoding="utf-8").strip()
-        if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8"):
+        if not bundle.is_file() or authority not in bundle.read_text(encoding="utf-8", errors="replace"):
             return wrong(f"{bundle} does not hold the emulator's authority", 'eval "$(orgcal env)"')
     for address in addresses:
         trouble = _trouble_with(session, address)
@@ -148,7 +148,10 @@ def _passphrase_problem(
             return _backend_wrong(f"{path}: the passphrase's file is missing", repair)
         if stack != DEV_STACK and stat.S_IMODE(path.stat().st_mode) & 0o077:
             return _backend_wrong(f"{path} is open to other users", f"chmod 600 {path}")
-        passphrase = path.read_text(encoding="utf-8").strip()
+        try:
+            passphrase = path.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            return _backend_wrong(f"{path} is not UTF-8 text", f"save the passphrase as UTF-8, in {path}")
     if not salt or passphrase is None or passphrase_fits(salt, passphrase):
         return None
     copied = copied_salt(surroundings.project_dir, stack, environ)

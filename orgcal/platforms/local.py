@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from orgcal.entra.clouds import load_endpoints
+from orgcal.entra.secret_text import SecretSource
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, UsageError
 from orgcal.patience import Clock
@@ -51,14 +52,12 @@ class LocalSettings(PlatformSettings):
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> LocalPlatform:
         endpoints = load_endpoints("emulator", environ)
         assert endpoints.emulated is not None
+        key_file = endpoints.emulated.platform_api_key_file
         try:
-            api_key = endpoints.emulated.platform_api_key_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise UsageError(
-                f"the emulator's platform key cannot be read ({error.strerror})",
-                where=str(endpoints.emulated.platform_api_key_file),
-                repair="orgcal emulator stop && orgcal emulator start",
-            ) from None
+            api_key = SecretSource.of_file(key_file).secret("API key", ascii_only=True)
+        except UsageError as error:
+            error.repair = "orgcal emulator stop && orgcal emulator start"
+            raise
         client = RestClient(
             new_session(endpoints),
             endpoints.emulated.platform_url,

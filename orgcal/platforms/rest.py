@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from orgcal.entra.answers import retry_after_s, shorten
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
+from orgcal.entra.secret_text import SecretSource, bare, readable_by_others
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, Unreachable, UsageError
 from orgcal.patience import Clock, Patience
@@ -223,23 +223,17 @@ def read_key_file(environ: Mapping[str, str], variable: str) -> str:
     """Return the API key in the file that an environment variable names.
 
     Raises:
-        UsageError: the variable or the file is missing, or others may read the file.
+        UsageError: the variable or the file is missing, others may read the file, or it holds something else than one
+            key.
     """
     named = environ.get(variable, "")
     repair = f"write the key into a file that only you can read, and: export {variable}=/path/to/that/file"
     if not named:
         raise UsageError("the environment names no file with the platform's API key", where=variable, repair=repair)
-    path = Path(named)
-    try:
-        mode = path.stat().st_mode
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "no text"
-        raise UsageError(f"the file {path} cannot be read ({reason})", where=variable, repair=repair) from None
-    if os.name == "posix" and mode & 0o077:
+    path = Path(bare(named))
+    key = SecretSource.of_file(path, variable).secret("API key", ascii_only=True)
+    if readable_by_others(path):
         raise UsageError(f"the file {path} can be read by others", where=variable, repair=f"chmod 600 {path}")
-    if not key or any(char.isspace() for char in key):
-        raise UsageError(f"the file {path} holds no key, or more than one line", where=variable, repair=repair)
     return key
 
 

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 
 from orgcal.entra.credentials import ClientCertificate
-from orgcal.errors import UsageError
 from orgcal.files.whole import edit_whole, read_text, write_whole
 from orgcal.files.yaml_edit import edit
+from orgcal.settings.certificate_files import read_certificate_files
 from orgcal.settings.credential_section import CredentialSettings, GenerationSet
 from orgcal.settings.model import overlay_file, read_credential
 from orgcal.settings.stack_file import stack_file
@@ -69,19 +69,12 @@ class SettingsFile:
         return edit(text, _SECTION, named.as_settings(), removed, where=self.path.name)
 
     def brought_along(self, generation: int) -> ClientCertificate | None:
-        """The certificate that the user brought along for a generation; None if none."""
+        """The certificate that the user brought along for a generation; None if none.
+
+        Raises:
+            UsageError: as of `read_certificate_files`.
+        """
         files = self.read().certificates.get(generation)
         if files is None:
             return None
-        try:
-            certificate, key = (
-                (self._project_dir / name).read_text(encoding="utf-8")
-                for name in (files.certificate_file, files.private_key_file)
-            )
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"a file of the certificate cannot be read ({type(error).__name__})",
-                where=f"orgcal:credential.certificates.{generation}",
-                repair="name the certificate's file and its private key's, both PEM",
-            ) from None
-        return ClientCertificate(key, certificate)
+        return read_certificate_files(files, generation, self._project_dir)

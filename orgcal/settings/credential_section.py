@@ -41,13 +41,19 @@ class GenerationSet:
 
 
 class CertificateFiles(Section):
-    """A certificate that you bring along, as two PEM files; the key's file must be yours alone (0600)."""
+    """A certificate that you bring along, of an RSA key; the key's file must be yours alone (0600)."""
 
     certificate_file: str = setting(
-        expected="path of a PEM file", example="/run/keys/connector.pem", about="The certificate.", min_length=1
+        expected="path of a file, PEM or PKCS#12 without a password",
+        example="/run/keys/connector.pem",
+        about="The certificate.",
+        min_length=1,
     )
     private_key_file: str = setting(
-        expected="path of a PEM file", example="/run/keys/connector.key", about="Its private key.", min_length=1
+        expected="path of a file, PEM or PKCS#12 without a password; it may be the same",
+        example="/run/keys/connector.key",
+        about="Its private key.",
+        min_length=1,
     )
 
 

@@ -171,7 +171,7 @@ def _trust_bundle(emulator_ca: Path, bundle: Path, environ: Mapping[str, str]) -
     """Public roots and the emulator's: SSL_CERT_FILE replaces the system's roots, so both must be in it."""
     path = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
     if path and Path(path).exists():
-        roots = Path(path).read_text(encoding="utf-8")
+        roots = Path(path).read_text(encoding="utf-8-sig", errors="replace")  # comments may be in any encoding
     else:
         import certifi
 

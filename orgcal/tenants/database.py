@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
+from orgcal.entra.secret_text import bare
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.formats import newer_format
 from orgcal.tenants.schema import HEAD
@@ -56,7 +57,7 @@ def open_database(url: str) -> Engine:
             `url` is shown: it may hold a password.
     """
     try:
-        parsed = make_url(url)
+        parsed = make_url(bare(url))
         if parsed.drivername in ("postgres", "postgresql"):  # as providers write it
             parsed = parsed.set(drivername=_DRIVER)
         # A host with an @ holds a part of the password.

@@ -350,3 +350,12 @@ def test_token_where_the_job_lacks_something_names_it(cloud: Any, missing: str, 
 
     with pytest.raises(UsageError):
         write_token(cloud, {name: value for name, value in environ.items() if name != missing})
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "with blank", "schl\u00fcssel", '""'])
+def test_token_for_github_that_is_none_is_refused_without_its_text(token: str) -> None:
+    with pytest.raises(UsageError, match="GH_TOKEN: its value") as caught:
+        open_github({"GH_TOKEN": token})
+
+    assert token not in str(caught.value) or token == '""'
+    assert caught.value.repair

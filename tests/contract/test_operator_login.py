@@ -23,6 +23,7 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import AUDIENCE, federated_login, operator_tokens
 from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, Unreachable, UsageError
+from tests.support.certificates import openssl
 from tests.support.deployed_connector import HOME
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.strict_server import StrictServer
@@ -99,11 +100,14 @@ def test_operator_with_a_certificate_logs_in(
         "ARM_CLIENT_CERTIFICATE": base64.b64encode((tmp_path / "operator.pfx").read_bytes()).decode(),
     }
     del by_value["ARM_CLIENT_CERTIFICATE_PATH"]
+    openssl(tmp_path, "pkcs12", "-in", "operator.pfx", "-passin", "pass:open", "-nodes", "-out", "operator.pem")
+    by_pem = {"ARM_CLIENT_ID": made["appId"], "ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "operator.pem")}
 
     assert client_id != made["appId"]
     assert roles_of(login(by_file).token()) == frozenset()
     assert roles_of(login(by_value).token()) == frozenset()
-    with pytest.raises(UsageError, match="no certificate with a private key"):
+    assert roles_of(login(by_pem).token()) == frozenset()
+    with pytest.raises(UsageError, match="ARM_CLIENT_CERTIFICATE_PASSWORD does not open"):
         login({**by_file, "ARM_CLIENT_CERTIFICATE_PASSWORD": "wrong"})
 
 

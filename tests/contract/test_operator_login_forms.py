@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,10 +33,10 @@ from orgcal.entra.login import (
 )
 from orgcal.entra.operator import AUDIENCE, request_token
 from orgcal.errors import EntraError, OrgcalError, UsageError
+from tests.support.certificates import bundle, openssl, rsa_pair
 from tests.support.strict_server import Reply, Request, StrictServer
 
 REFUSED = "refused"
-BUNDLE = b"a PKCS#12 bundle"
 GO_BOOLEANS = dict.fromkeys(["1", "t", "T", "TRUE", "true", "True"], True) | dict.fromkeys(
     ["0", "f", "F", "FALSE", "false", "False"], False
 )
@@ -130,7 +133,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("login")
     for name, text in (("secret", "s3cret\n"), ("other", "another\n"), ("token", "t0ken\n"), ("id", "c1ient\n")):
         (path / name).write_text(text)
-    (path / "bundle.pfx").write_bytes(BUNDLE)
+    (path / "bundle.pfx").write_bytes(bundle(rsa_pair()))
     (path / "az").write_text("#!/bin/sh\n")
     (path / "az").chmod(0o755)
     return path
@@ -139,11 +142,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def values(folder: Path) -> dict[str, list[str]]:
     """What each variable may say; the empty text stands for a variable that is not set."""
     flags = ["", "true", "True", "1", "false"]
+    rarely = [""] * 20  # a certificate counts before every other login, and takes long to read
     return {
         "ARM_CLIENT_ID": ["", "c1ient"],
         "ARM_CLIENT_ID_FILE_PATH": ["", str(folder / "id")],
-        "ARM_CLIENT_CERTIFICATE": ["", base64.b64encode(BUNDLE).decode()],
-        "ARM_CLIENT_CERTIFICATE_PATH": ["", str(folder / "bundle.pfx")],
+        "ARM_CLIENT_CERTIFICATE": ["", *rarely, base64.b64encode((folder / "bundle.pfx").read_bytes()).decode()],
+        "ARM_CLIENT_CERTIFICATE_PATH": ["", *rarely, str(folder / "bundle.pfx")],
         "ARM_CLIENT_SECRET": ["", "s3cret"],
         "ARM_CLIENT_SECRET_FILE_PATH": ["", str(folder / "secret"), str(folder / "other"), str(folder / "missing")],
         "ARM_OIDC_TOKEN": ["", "t0ken"],
@@ -194,7 +198,9 @@ def test_login_is_read_alike_by_commands_and_by_both_readings_of_the_plugin(fold
 def example_of(variables: tuple[str, ...], folder: Path) -> dict[str, str]:
     """Variables of a form, set."""
     said = {"ARM_CLIENT_ID": "c1ient"} if variables and variables != ("ARM_USE_MSI",) else {}
-    return said | {name: "true" if name.startswith("ARM_USE_") else values(folder)[name][1] for name in variables}
+    return said | {
+        name: "true" if name.startswith("ARM_USE_") else next(filter(None, values(folder)[name])) for name in variables
+    }
 
 
 @pytest.mark.parametrize("form", LOGIN_FORMS, ids=lambda form: "+".join(form.variables) or form.kind)
@@ -216,17 +222,67 @@ def test_login_that_only_the_provider_behind_the_check_knows_reaches_both(folder
         assert not any(name.endswith("_FILE_PATH") for name in exact)
 
 
-def test_certificate_without_a_file_is_read_through_a_path_that_ends_with_the_run(folder: Path) -> None:
-    environ = {"ARM_CLIENT_ID": "c", "ARM_CLIENT_CERTIFICATE": base64.b64encode(BUNDLE).decode(),
-               "ARM_CLIENT_CERTIFICATE_PASSWORD": "open"}  # fmt: skip
+@pytest.mark.parametrize("form", ["a bundle in a variable", "PEM in a variable", "PEM in a file", "an encrypted key"])
+def test_certificate_that_is_no_bundle_file_becomes_one_that_ends_with_the_run(form: str, tmp_path: Path) -> None:
+    environ = {"ARM_CLIENT_ID": "c", "ARM_CLIENT_CERTIFICATE_PASSWORD": "open"} | written(form, tmp_path)
 
     with engine_login(environ) as exact:
-        path = Path(exact["ARM_CLIENT_CERTIFICATE_PATH"])
-        assert path.read_bytes() == BUNDLE
-        assert path.read_bytes() == BUNDLE, "the plugin reads it twice"
-        assert exact["ARM_CLIENT_CERTIFICATE_PASSWORD"] == "open"
+        path, password = Path(exact["ARM_CLIENT_CERTIFICATE_PATH"]), exact["ARM_CLIENT_CERTIFICATE_PASSWORD"]
+        assert path.read_bytes() == path.read_bytes(), "the plugin reads it twice"
+        key, certificate, _ = load_key_and_certificates(path.read_bytes(), password.encode())
+        assert isinstance(key, RSAPrivateKey)
+        assert certificate is not None
+        assert certificate.public_bytes(Encoding.PEM).decode() == rsa_pair().certificate
         assert "ARM_CLIENT_CERTIFICATE" not in exact
     assert not path.exists()
+
+
+def written(form: str, folder: Path) -> dict[str, str]:
+    """The variables of a certificate in one of the forms that the plugin itself does not take."""
+    if form == "a bundle in a variable":
+        return {"ARM_CLIENT_CERTIFICATE": base64.b64encode(bundle(rsa_pair(), "open")).decode()}
+    if form == "PEM in a variable":
+        return {"ARM_CLIENT_CERTIFICATE": rsa_pair().pem.replace("\n", "\\n")}
+    (folder / "own.pem").write_text(rsa_pair().pem)
+    if form == "an encrypted key":
+        openssl(folder, "pkey", "-in", "own.pem", "-aes256", "-passout", "pass:open", "-out", "closed.pem")
+        (folder / "own.pem").write_text(rsa_pair().certificate + (folder / "closed.pem").read_text())
+    return {"ARM_CLIENT_CERTIFICATE_PATH": str(folder / "own.pem")}
+
+
+def test_bundle_in_a_file_is_handed_over_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "operator.pfx"
+    path.write_bytes(bundle(rsa_pair(), "open"))
+    environ = {
+        "ARM_CLIENT_ID": "c",
+        "ARM_CLIENT_CERTIFICATE_PATH": f'"{path}"',
+        "ARM_CLIENT_CERTIFICATE_PASSWORD": "open\n",
+    }
+
+    with engine_login(environ) as exact:
+        assert (exact["ARM_CLIENT_CERTIFICATE_PATH"], exact["ARM_CLIENT_CERTIFICATE_PASSWORD"]) == (str(path), "open")
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbft0ken\n", "t0ken\r\n".encode("utf-16"), b'"t0ken"'])
+def test_token_file_that_the_plugin_would_misread_is_handed_over_as_a_value(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(content)
+    by_file = {"ARM_CLIENT_ID": "c", "ARM_USE_OIDC": "true", "ARM_OIDC_TOKEN_FILE_PATH": str(tmp_path / "token")}
+
+    with engine_login(by_file) as exact:
+        assert exact["ARM_OIDC_TOKEN"] == "t0ken"
+        assert "ARM_OIDC_TOKEN_FILE_PATH" not in exact
+
+
+@pytest.mark.parametrize("variable", ["ARM_CLIENT_SECRET", "ARM_CLIENT_SECRET_FILE_PATH"])
+@pytest.mark.parametrize("content", [b"s3cret\r\n", b'"s3cret"\n', b"\xef\xbb\xbfs3cret", "s3cret\n".encode("utf-16")])
+def test_secret_is_handed_over_without_what_surrounds_it(variable: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    text = content.decode("utf-16" if content[:1] == b"\xff" else "utf-8")
+    given = {"ARM_CLIENT_SECRET": text, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret")}[variable]
+
+    with engine_login({"ARM_CLIENT_ID": "c\n", "ARM_TENANT_ID": '"t"', variable: given}) as exact:
+        assert (exact["ARM_CLIENT_ID"], exact["ARM_CLIENT_SECRET"]) == ("c", "s3cret")
+        assert exact["ARM_TENANT_ID"] == "t"
 
 
 def test_workload_identity_of_aks_is_a_federated_token_for_the_plugin(folder: Path) -> None:
@@ -264,6 +320,7 @@ def test_login_that_is_none_names_what_it_lacks(environ: dict[str, str], where: 
         ({"ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET_FILE_PATH": "/nowhere"}, "ARM_CLIENT_SECRET_FILE_PATH"),
         ({"ARM_CLIENT_ID": "c", "ARM_CLIENT_CERTIFICATE": "%%"}, "ARM_CLIENT_CERTIFICATE"),
         ({"ARM_CLIENT_ID": "c", "ARM_CLIENT_CERTIFICATE_PATH": "/nowhere"}, "ARM_CLIENT_CERTIFICATE_PATH"),
+        ({"ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET": "two\nlines"}, "ARM_CLIENT_SECRET"),
         ({"ARM_USE_MSI": "maybe"}, "ARM_USE_MSI"),
     ],
 )

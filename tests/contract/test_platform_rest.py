@@ -125,9 +125,12 @@ def test_key_file_must_be_private_and_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can be read by others"):
         open_platform(settings, {"NANGO_API_KEY_FILE": str(key_file)})
     key_file.chmod(0o600)
-    key_file.write_text("two\nlines")
-    with pytest.raises(UsageError, match="no key, or more than one line"):
-        open_platform(settings, {"NANGO_API_KEY_FILE": str(key_file)})
+    for content in (b"two\nlines", b"", b"with blank", "schl\u00fcssel".encode(), b"\xff\xfe\xfd"):
+        key_file.write_bytes(content)
+        with pytest.raises(UsageError, match=f"NANGO_API_KEY_FILE: the file {key_file} ") as caught:
+            open_platform(settings, {"NANGO_API_KEY_FILE": str(key_file)})
+        assert caught.value.repair
+        assert "lines\n" not in str(caught.value)
 
 
 def test_platform_on_the_emulators_address_trusts_its_authority(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
+from tests.support.certificates import bundle, ec_pair, rsa_pair
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.outside import Outside
 
@@ -98,6 +100,31 @@ def test_certificate_takes_over_from_a_secret_and_a_trust_from_the_certificate(e
     up_with(empty, generations=[3])
     assert held(outside) == (0, 0, 1)
     assert outside.platform("GET", f"/connectors/{KEY}")["credentials"] is None
+
+
+def test_certificate_of_ones_own_is_deployed_from_a_bundle_and_one_that_entra_refuses_is_not(
+    empty: Checkout, tmp_path: Path
+) -> None:
+    outside, path = Outside(empty.ready), tmp_path / "own.pfx"
+    path.write_bytes(bundle(ec_pair()))
+    path.chmod(0o600)
+    files = {"certificate_file": str(path), "private_key_file": str(path)}
+    empty.configure(credential={"kind": "certificate", "certificates": {1: files}})
+
+    refused = empty.orgcal("up")
+
+    said = " ".join(refused.text.split())
+    assert refused.code != 0
+    assert "elliptic curve secp256r1" in said
+    assert "openssl req -x509 -newkey rsa:2048" in said
+    assert "Traceback" not in refused.text
+    assert outside.applications() == []
+
+    path.write_bytes(bundle(rsa_pair(days=200), "", rsa_pair("authority")))
+    up_with(empty)
+    outside.platform("POST", f"/connectors/{KEY}/connections", {"tenant_id": HOME})
+    assert held(outside) == (0, 1, 0)
+    assert works(outside)
 
 
 def test_lifetime_is_fitted_to_the_policy_and_frozen(empty: Checkout) -> None:

@@ -6,17 +6,12 @@ Each test returns an `Output`, so that none passes before its values are known.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_azuread as azuread
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from orgcal.entra.permissions import application_permissions
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
@@ -28,6 +23,7 @@ from provisioning.credentials import ApplicationCredentials, declare_ledger, pus
 from provisioning.home import HomeTenant
 from provisioning.permissions import Declared
 from tests.support import secret_store_cases
+from tests.support.certificates import ec_pair, rsa_pair
 from tests.support.program_mocks import program_test, use_mocks
 
 DEPLOYER = "aaaaaaaa-0000-4000-8000-000000000003"
@@ -198,6 +194,20 @@ def test_program_certificate_brought_along_ends_when_it_ends(registered: Registe
     return deployed(settings_with(credential={"kind": "certificate", "certificates": {"1": files}})).apply(look)
 
 
+def test_program_certificate_that_cannot_be_used_is_refused_before_anything_is_declared(
+    registered: Registered, tmp_path: Path
+) -> None:
+    certificate, key = write_certificate(tmp_path, days=10)
+    key.write_text(ec_pair().key)
+    files = {"certificate_file": str(certificate), "private_key_file": str(key)}
+    settings = settings_with(credential={"kind": "certificate", "certificates": {"1": files}})
+
+    with pytest.raises(ConfigError, match="elliptic curve"):
+        declare_ledger("outlook", settings, "180d")
+
+    _none_of(registered, "CredentialLedger")
+
+
 @program_test
 def test_program_federated_trusts_tokens_and_pushes_nothing(registered: Registered) -> Any:
     def look(said: list[Any]) -> None:
@@ -345,24 +355,9 @@ def test_program_application_is_multitenant_owned_by_the_deployer_and_returns_to
 
 def write_certificate(folder: Path, *, days: int) -> tuple[Path, Path]:
     """A certificate of `days` and its private key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=days))
-        .sign(key, hashes.SHA256())
-    )
     paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    paths[0].write_text(rsa_pair(days=days).certificate)
+    paths[1].write_text(rsa_pair(days=days).key)
     paths[1].chmod(0o600)
     return paths
 

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from orgcal.entra.credentials import ClientCertificate
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
 from orgcal.settings.logo import MAX_LOGO_BYTES, read_logo
 from provisioning.application import _redirect_uris
 from provisioning.byo_certificate import read_certificate
 from provisioning.credentials import differing_end_dates
+from tests.support.certificates import bundle, ec_pair, rsa_pair
 
 
 @pytest.fixture
@@ -27,17 +25,9 @@ def files(tmp_path: Path) -> CertificateFiles:
 
 def written(folder: Path, *, days: int) -> CertificateFiles:
     """A certificate that ends in `days`, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    dated = builder.not_valid_before(now - timedelta(days=20)).not_valid_after(now + timedelta(days=days))
-    certificate = dated.serial_number(1).sign(key, hashes.SHA256())
-    (folder / "c.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "k.pem").write_bytes(private)
+    pair = rsa_pair(folder.name, days=days)
+    (folder / "c.pem").write_text(pair.certificate)
+    (folder / "k.pem").write_text(pair.key)
     (folder / "k.pem").chmod(0o600)
     return CertificateFiles(certificate_file=str(folder / "c.pem"), private_key_file=str(folder / "k.pem"))
 
@@ -61,7 +51,8 @@ def test_certificate_with_the_key_of_another_is_refused(files: CertificateFiles,
 
     mixed = CertificateFiles(certificate_file=files.certificate_file, private_key_file=other.private_key_file)
 
-    assert "orgcal:credential.certificates.2.private_key_file: found the key of another certificate" in refusal(mixed)
+    assert "private_key_file: the file" in refusal(mixed)
+    assert "holds the private key of another certificate" in refusal(mixed)
 
 
 def test_certificate_with_a_key_that_others_may_read_is_refused(files: CertificateFiles) -> None:
@@ -82,8 +73,46 @@ def test_certificate_files_that_are_none_are_refused_without_their_text(
 
     said = refusal(files)
 
-    assert "found no " in said
+    assert "holds neither PEM nor a PKCS#12 bundle" in said
     assert "hush" not in said
+
+
+def test_certificate_of_an_elliptic_curve_is_refused_with_the_command_that_makes_another(
+    files: CertificateFiles,
+) -> None:
+    Path(files.certificate_file).write_text(ec_pair().certificate)
+    Path(files.private_key_file).write_text(ec_pair().key)
+
+    said = refusal(files)
+
+    assert "private_key_file: the file" in said
+    assert "elliptic curve secp256r1" in said
+    assert "openssl req -x509 -newkey rsa:2048" in said
+
+
+def test_certificate_is_taken_from_one_bundle_and_registered_without_its_key(
+    files: CertificateFiles, tmp_path: Path
+) -> None:
+    path = tmp_path / "k.pem"
+    path.write_bytes(bundle(rsa_pair("bundle")))
+
+    brought, _ = read_certificate(CertificateFiles(certificate_file=str(path), private_key_file=str(path)), 2)
+
+    assert brought == ClientCertificate(rsa_pair("bundle").key, rsa_pair("bundle").certificate)
+
+
+def test_certificate_with_attributes_is_registered_as_an_older_version_registered_it(files: CertificateFiles) -> None:
+    path = Path(files.certificate_file)
+    path.write_text(f"Bag Attributes\n    friendlyName: x\n{path.read_text()}\n# mine\n")
+
+    assert read_certificate(files, 2)[0].certificate_pem == path.read_text()
+
+
+def test_certificate_file_with_its_key_registers_the_certificate_alone(files: CertificateFiles) -> None:
+    path = Path(files.certificate_file)
+    path.write_text(Path(files.private_key_file).read_text() + path.read_text())
+
+    assert "PRIVATE" not in read_certificate(files, 2)[0].certificate_pem
 
 
 def test_certificate_file_that_is_missing_is_refused(tmp_path: Path) -> None:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import base64
-import datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import NameOID
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, FederatedToken
 from orgcal.errors import ConfigError
 from orgcal.provider._sdk import UNKNOWN, Secret
 from orgcal.provider.azuread.settings import read_settings
+from tests.support.certificates import bundle, rsa_pair
 
 BASE = {"ARM_TENANT_ID": "t", "ARM_CLIENT_ID": "c", "ARM_METADATA_HOSTNAME": "localhost:8443"}
 SECRET = {**BASE, "ARM_CLIENT_SECRET": "s"}
@@ -80,7 +75,7 @@ def test_read_settings_forms_that_the_real_plugin_refuses_are_refused(tmp_path: 
     (tmp_path / "id").write_text("c\n")
     by_file = {**BASE, "ARM_CLIENT_SECRET_FILE_PATH": str(tmp_path / "secret")}
     id_by_file = {**SECRET, "ARM_CLIENT_ID": "", "ARM_CLIENT_ID_FILE_PATH": str(tmp_path / "id")}
-    inline = {**BASE, "ARM_CLIENT_CERTIFICATE": base64.b64encode(_bundle(b"pw")).decode()}
+    inline = {**BASE, "ARM_CLIENT_CERTIFICATE": base64.b64encode(bundle(rsa_pair(), "pw")).decode()}
     assert "ARM_CLIENT_SECRET_FILE_PATH, which the azuread plugin does not take" in refused(by_file)
     assert "from file" not in refused(by_file)
     assert "ARM_CLIENT_ID is missing" in refused(id_by_file)
@@ -159,7 +154,7 @@ def test_read_settings_unknown_argument_waits() -> None:
 
 
 def test_read_settings_certificate_counts_before_a_secret(tmp_path: Path) -> None:
-    (tmp_path / "c.pfx").write_bytes(_bundle(b"pw"))
+    (tmp_path / "c.pfx").write_bytes(bundle(rsa_pair(), "pw"))
     given = {"ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "c.pfx"), "ARM_CLIENT_CERTIFICATE_PASSWORD": "pw"}
     settings = read_settings({}, {**SECRET, **given})
     assert settings is not None
@@ -167,19 +162,18 @@ def test_read_settings_certificate_counts_before_a_secret(tmp_path: Path) -> Non
 
 
 def test_read_settings_certificate_with_a_wrong_password_names_the_variable(tmp_path: Path) -> None:
-    (tmp_path / "c.pfx").write_bytes(_bundle(b"pw"))
+    (tmp_path / "c.pfx").write_bytes(bundle(rsa_pair(), "pw"))
     environ = {**BASE, "ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "c.pfx"), "ARM_CLIENT_CERTIFICATE_PASSWORD": "no"}
     assert "ARM_CLIENT_CERTIFICATE_PASSWORD" in refused(environ)
 
 
-def _bundle(password: bytes) -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(start).not_valid_after(start + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
-    )  # fmt: skip
-    return pkcs12.serialize_key_and_certificates(
-        b"test", key, certificate, None, serialization.BestAvailableEncryption(password)
-    )
+def test_read_settings_certificate_in_pem_is_refused_as_the_real_plugin_does(tmp_path: Path) -> None:
+    (tmp_path / "c.pem").write_text(rsa_pair().pem)
+    text = refused({**BASE, "ARM_CLIENT_CERTIFICATE_PATH": str(tmp_path / "c.pem")})
+    assert f"openssl pkcs12 -export -in {tmp_path / 'c.pem'}" in text
+
+
+def test_read_settings_secret_in_quotes_is_refused_as_the_real_plugin_would_send_them() -> None:
+    text = refused({**SECRET, "ARM_CLIENT_SECRET": "'hush'"})
+    assert "ARM_CLIENT_SECRET has quotes around it" in text
+    assert "hush" not in text

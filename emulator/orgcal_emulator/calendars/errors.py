@@ -5,12 +5,40 @@ Sources: https://learn.microsoft.com/en-us/graph/errors and reports of the bodie
 
 from __future__ import annotations
 
+from orgcal_emulator.directory.objects import new_guid
 from orgcal_emulator.graph.errors import GraphFailure
 
 
 def access_denied() -> GraphFailure:
     """403: the token lacks the permission, or the tenant's Exchange policy keeps the application off this mailbox."""
     return GraphFailure(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+
+
+def kept_off() -> GraphFailure:
+    """403: an application access policy keeps the application off this mailbox.
+
+    Source: the example in concepts/auth-limit-mailbox-access.md of microsoftgraph/microsoft-graph-docs-contrib; the
+    longer text is that of reports of 2026.
+    """
+    return GraphFailure(
+        403,
+        "ErrorAccessDenied",
+        "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings.",
+    )
+
+
+def no_exchange(tenant_id: str) -> GraphFailure:
+    """401: the tenant has no Exchange Online, or not yet.
+
+    Source: issue 32957 of MicrosoftDocs/azure-docs and issue 859 of O365/python-o365; the inner error as in a body of
+    2024-06-01.
+    """
+    return GraphFailure(
+        401,
+        "OrganizationFromTenantGuidNotFound",
+        f"The tenant for tenant guid '{tenant_id}' does not exist.",
+        inner={"oAuthEventOperationId": new_guid(), "errorUrl": "https://aka.ms/autherrors#error-InvalidTenant"},
+    )
 
 
 def no_mailbox() -> GraphFailure:

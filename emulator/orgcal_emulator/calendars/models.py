@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,22 @@ class Users:
             users = TenantUsers(tenant_id, tenant.default_domain, tenant.users)
             self._by_tenant[tenant_id] = users
         return users
+
+    def set_exchange(self, tenant_named: str, *, online: bool) -> None:
+        """Give a tenant Exchange Online, or take it away.
+
+        Args:
+            tenant_named: by id or domain.
+
+        Raises:
+            ValueError: there is no such tenant.
+        """
+        tenant = self._directory.tenant(tenant_named)
+        if tenant is None:
+            raise ValueError(f"there is no tenant {tenant_named!r}")
+        users = {**tenant.users, "exchange_online": online}
+        self._directory.tenants.put(tenant.tenant_id, replace(tenant, users=users))
+        self._by_tenant.pop(tenant.tenant_id, None)
 
     def is_user(self, tenant_id: str, object_id: str) -> bool:
         """Whether the tenant has this user."""

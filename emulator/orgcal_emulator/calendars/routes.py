@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from orgcal_emulator.calendars.errors import access_denied, invalid_user, no_item, no_mailbox
+from orgcal_emulator.calendars.errors import access_denied, invalid_user, kept_off, no_exchange, no_item, no_mailbox
 from orgcal_emulator.calendars.models import (
     CALENDAR_PROPERTIES,
     EVENT_DETAILS,
@@ -151,10 +151,13 @@ class CalendarRoutes:
         """The user, if it has a mailbox that this application may read.
 
         Raises:
-            GraphFailure: 404 or 403, each as Exchange or the directory words it.
+            GraphFailure: 404, 403 or 401, each as Exchange or the directory words it.
         """
         named = request.keys[0]
-        user = self._users.of(request.caller.tenant_id).find(named)
+        users = self._users.of(request.caller.tenant_id)
+        if not users.exchange_online:
+            raise no_exchange(request.caller.tenant_id)
+        user = users.find(named)
         if user is None or user.mailbox == "vanished":
             raise not_found(named) if is_guid(named) else invalid_user(named)
         if user.mailbox in ("without", "on_premises"):
@@ -163,6 +166,8 @@ class CalendarRoutes:
             raise invalid_user(named)
         if user.mailbox == "restricted":
             raise access_denied()
+        if user.mailbox == "access_policy":
+            raise kept_off()
         return user
 
 

@@ -9,15 +9,23 @@ from typing import Any, Literal, NamedTuple, get_args
 from orgcal_emulator.calendars.names import GIVEN_NAMES, JOB_TITLES, OFFICES, SURNAMES
 
 MailboxClass = Literal[
-    "mailbox", "without", "on_premises", "guest", "disabled", "restricted", "vanished", "many_calendars"
+    "mailbox",
+    "without",
+    "on_premises",
+    "guest",
+    "disabled",
+    "restricted",
+    "access_policy",
+    "vanished",
+    "many_calendars",
 ]
 MAILBOX_CLASSES: tuple[str, ...] = get_args(MailboxClass)
 """What can be the matter with a user.
 
 `mailbox`: nothing. `without`: no mailbox (unlicensed). `on_premises`: the mailbox is elsewhere. `guest`: invited, not
 known to Exchange. `disabled`: the account is blocked, its mailbox can be read. `restricted`: outside of the scope that
-the tenant's Exchange RBAC gives the application. `vanished`: listed, then deleted before anyone reads it.
-`many_calendars`: more calendars than one page holds.
+the tenant's Exchange RBAC gives the application. `access_policy`: an application access policy keeps the application
+off. `vanished`: listed, then deleted before anyone reads it. `many_calendars`: more calendars than one page holds.
 """
 
 _PAIRS = len(GIVEN_NAMES) * len(SURNAMES)
@@ -61,10 +69,12 @@ class TenantUsers:
         domain: its default domain.
         rule: `{"count": users in all, "mailboxes": {class: how many}, "named": [..]}`; named users come first:
             `{"name": "Grace Hopper", "user": "grace", "mailbox": "mailbox", "administrator": true}`.
+            With `"exchange_online": false` the tenant has no Exchange Online, and so no mailbox.
     """
 
     def __init__(self, tenant_id: str, domain: str, rule: dict[str, Any]) -> None:
         self.domain = domain.lower()
+        self.exchange_online = bool(rule.get("exchange_online", True))
         self.count = int(rule["count"])
         self._named: list[dict[str, Any]] = rule.get("named", [])
         self._named_by_name = {f"{each['user']}@{domain}".lower(): n for n, each in enumerate(self._named)}

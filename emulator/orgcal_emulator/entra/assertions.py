@@ -25,6 +25,9 @@ KeySource = Callable[[str], list[dict[str, Any]] | None]
 """Published keys (JWKs) of an issuer, or None where nothing could be fetched."""
 
 _ALGORITHMS = ("RS256", "PS256")
+_MIN_RSA_BITS = 2048
+"""Answered as in issue 136 of AzureAD/azure-activedirectory-library-for-python; 50032 is `WeakRsaKey` in
+https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes."""
 _SKEW_S = 300
 _TO_URL_SAFE = str.maketrans("+/", "-_")
 _LAST_YEAR_S = 253402300799
@@ -78,6 +81,11 @@ class AssertionChecker:
         if str(claims.get("sub")).lower() != application.client_id:
             raise bad_assertion(700021, "Client assertion application identifier doesn't match 'client_id' parameter.")
         audiences = _audiences(claims)
+        if len(audiences) > 1:
+            # As in issue 887 of zitadel/oidc.
+            raise bad_assertion(5002741, "Number of audience values in the provided client credential exceed maximum "
+                                f"allowed. {len(audiences)} audience values provided, "
+                                "maximum allowed is 1.")  # fmt: skip
         if not any(self._is_own_address(str(each), tenant, base_url) for each in audiences):
             raise bad_assertion(50013, "Assertion failed signature validation. [Reason - The assertion audience claim "
                                 "does not match the required value].")  # fmt: skip
@@ -97,6 +105,9 @@ class AssertionChecker:
                                 f"expired., Found key 'Start={credential['startDateTime']}, "
                                 f"End={credential['endDateTime']}']")  # fmt: skip
         key = certificate.public_key()
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size < _MIN_RSA_BITS:
+            raise bad_assertion(50032, f"RSA key size {key.key_size} is less than the minimum required "
+                                f"{_MIN_RSA_BITS} bits.")  # fmt: skip
         if not isinstance(key, rsa.RSAPublicKey) or not _signed_by(assertion, key, header["alg"]):
             raise bad_assertion(700027, "Client assertion failed signature validation. [Reason - The provided "
                                 "signature value did not match the expected signature value.]")  # fmt: skip

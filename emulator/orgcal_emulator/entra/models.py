@@ -63,6 +63,21 @@ class TokenService:
         self._assertions = assertions
         self._directory_id = directory_id
         self._addresses = addresses
+        self._without_oid = 0
+
+    def leave_out_oid(self, tokens: int) -> None:
+        """Let the next tokens of applications in tenants of others have neither `oid` nor roles.
+
+        Entra gives such tokens for about a minute after a consent, and gave them to applications without a service
+        principal until 2026-03-31; Graph answers them with 401 `Authorization_IdentityNotFound`. Source:
+        https://docs.azure.cn/en-us/entra/identity-platform/retire-service-principal-less-authentication
+
+        Raises:
+            ValueError: `tokens` is no whole number from 0 to 1,000,000.
+        """
+        if type(tokens) is not int or not 0 <= tokens <= 1_000_000:
+            raise ValueError("`without_oid` must be a whole number of tokens from 0 to 1000000")
+        self._without_oid = tokens
 
     def tenant(self, named: str) -> Tenant:
         """The tenant that an address names by id or domain.
@@ -197,6 +212,9 @@ class TokenService:
         }
         if roles:
             shared["roles"] = roles
+        if self._without_oid and application.tenant_id != tenant.tenant_id:
+            self._without_oid -= 1
+            shared = {name: value for name, value in shared.items() if name not in ("oid", "roles")}
         if _token_version(self._directory, resource) == 2:
             claims = {
                 **shared,

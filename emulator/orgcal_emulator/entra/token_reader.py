@@ -84,7 +84,7 @@ class TokenReader:
         return Caller(
             tenant_id=claims["tid"],
             client_id=claims.get("appid") or claims["azp"],
-            principal_id=claims["oid"],
+            principal_id=claims.get("oid", ""),
             roles=frozenset(claims.get("roles", ())),
             expires_at=float(claims["exp"]),
         )

@@ -82,7 +82,15 @@ class GraphFront:
                 wait_s = stay.seconds(in_order=any(entry.depends_on for entry in entries))
             else:
                 request = GraphRequest(
-                    method, version, _segments(rest), parse_options(query), headers, body, base_url, caller
+                    method,
+                    version,
+                    _segments(rest),
+                    parse_options(query),
+                    headers,
+                    body,
+                    base_url,
+                    caller,
+                    self._traffic.pages,
                 )
                 response = self._dispatcher.answer(request, request_id, client_request_id, stay)
                 wait_s = stay.seconds(in_order=True)
@@ -151,7 +159,7 @@ class GraphFront:
                 raise failed_dependency()
             if self._traffic.faults:
                 self._meet_fault(entry, version, stay)
-            request = inner_request(entry, version, base_url, caller)
+            request = inner_request(entry, version, base_url, caller, self._traffic.pages)
         except GraphFailure as failure:
             return self._dispatcher.refusal(failure, request_id, request_id)
         return self._dispatcher.answer(request, request_id, request_id, stay)

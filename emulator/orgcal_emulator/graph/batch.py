@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from orgcal_emulator.graph.errors import GraphFailure, bad_request
 from orgcal_emulator.graph.messages import Caller, GraphRequest, GraphResponse
 from orgcal_emulator.graph.odata import parse_options
+from orgcal_emulator.graph.page_tokens import PageTokens
 from orgcal_emulator.graph.routing import split_segments
 
 MOST_REQUESTS = 20
@@ -85,7 +86,7 @@ def _check(given: Any) -> None:
         raise bad_request("Invalid batch payload format: 'headers' must give the Content-Type of 'body'.", "BadRequest")
 
 
-def inner_request(entry: BatchItem, version: str, base_url: str, caller: Caller) -> GraphRequest:
+def inner_request(entry: BatchItem, version: str, base_url: str, caller: Caller, pages: PageTokens) -> GraphRequest:
     """The request that an entry stands for.
 
     Raises:
@@ -114,6 +115,7 @@ def inner_request(entry: BatchItem, version: str, base_url: str, caller: Caller)
         body=b"" if body is None else body,
         base_url=base_url,
         caller=caller,
+        pages=pages,
     )
 
 

@@ -16,10 +16,11 @@ class GraphFailure(Exception):
 
     Args:
         status: HTTP status.
-        code: Graph's code, such as `Request_BadRequest`.
+        code: Graph's code, such as `Request_BadRequest`; empty for an answer without a body.
         message: Graph's text for people.
         headers: headers of the answer, such as `Retry-After`.
         details: Graph's `details` list.
+        inner: what an `innerError` of another kind than the directory's holds; empty for none at all.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class GraphFailure(Exception):
         *,
         headers: dict[str, str] | None = None,
         details: list[dict[str, str]] | None = None,
+        inner: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -37,14 +39,21 @@ class GraphFailure(Exception):
         self.message = message
         self.headers = headers or {}
         self.details = details
+        self.inner = inner
 
-    def body(self, now: float, request_id: str, client_request_id: str) -> dict[str, Any]:
-        """The answer's body."""
+    def body(self, now: float, request_id: str, client_request_id: str) -> dict[str, Any] | None:
+        """The answer's body; None for none."""
+        if not self.code:
+            return None
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = self.details
+        date = rfc3339(now).removesuffix("Z")
+        if self.inner is not None:
+            of_exchange = {**self.inner, "requestId": request_id, "date": date}
+            return {"error": {**error, "innerError": of_exchange} if self.inner else error}
         error["innerError"] = {
-            "date": rfc3339(now).removesuffix("Z"),
+            "date": date,
             "request-id": request_id,
             "client-request-id": client_request_id,
         }

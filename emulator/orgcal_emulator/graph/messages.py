@@ -8,6 +8,7 @@ from typing import Any
 
 from orgcal_emulator import strict_json
 from orgcal_emulator.graph.errors import bad_request
+from orgcal_emulator.graph.page_tokens import PageTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class GraphRequest:
         body: raw bytes, or the parsed JSON of a request inside a batch.
         base_url: address the client used, without a slash at the end.
         owned_only: set by the dispatcher: the caller may touch only what it owns.
+        pages: makes and reads the tokens of pages.
         keys: values of the route's `{}` segments.
     """
 
@@ -50,6 +52,7 @@ class GraphRequest:
     body: Any
     base_url: str
     caller: Caller
+    pages: PageTokens
     owned_only: bool = False
     keys: tuple[str, ...] = ()
 

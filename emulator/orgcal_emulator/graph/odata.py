@@ -5,8 +5,6 @@ Source: https://learn.microsoft.com/en-us/graph/query-parameters and https://lea
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -157,24 +155,15 @@ def page_start(request: GraphRequest) -> int:
     """The offset that the request's `$skiptoken` holds, else 0.
 
     Raises:
-        GraphFailure: 400 for a token that this emulator did not make.
+        GraphFailure: 400 for a token that has expired, or that this emulator did not make.
     """
     token = request.options.get("skiptoken")
-    if token is None:
-        return 0
-    try:
-        mark, text = base64.urlsafe_b64decode(token.encode("ascii") + b"==").decode("ascii").split(":")
-        if mark == "page" and text.isdigit() and len(text) < 16:
-            return int(text)
-    except (ValueError, binascii.Error):
-        pass
-    raise bad_request("The specified page token value is invalid.", "Directory_ExpiredPageToken")
+    return 0 if token is None else request.pages.start(token)
 
 
 def next_link(request: GraphRequest, start: int) -> str:
     """The absolute link to the page that begins at offset `start`, with the request's other options."""
-    token = base64.urlsafe_b64encode(f"page:{start}".encode()).rstrip(b"=").decode()
-    options = {**request.options, "skiptoken": token}
+    options = {**request.options, "skiptoken": request.pages.token(start)}
     query = "&".join(f"${name}={quote(value, safe=',/()')}" for name, value in options.items())
     path = "/".join(quote(segment, safe="$@") for segment in request.segments)
     return f"{request.root}/{path.replace('/(', '(')}?{query}"

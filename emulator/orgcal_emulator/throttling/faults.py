@@ -13,6 +13,11 @@ ACTIONS: tuple[str, ...] = get_args(Action)
 """`answer`: an error instead of the answer. `delay`: the answer, later. `reset`: the connection is reset before any
 answer. `cut`: the connection ends in the middle of the answer's body; what was asked for has been done."""
 
+Body = Literal["full", "plain", "empty"]
+BODIES: tuple[str, ...] = get_args(Body)
+"""`full`: as Graph documents it. `plain`: without `innerError`, as Exchange's errors are reported through Graph
+(issue 5146 of microsoft-graph-docs-contrib). `empty`: no body at all."""
+
 _LONGEST_DELAY_S = 600.0
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 """Headers that the server writes itself: a second one would make the answer unreadable."""
@@ -30,6 +35,7 @@ class Fault:
         code: error code of an `answer`.
         message: error text of an `answer`.
         headers: headers of an `answer`.
+        body: how much of a body an `answer` has.
         delay_s: real seconds before the request is answered.
     """
 
@@ -41,6 +47,7 @@ class Fault:
     code: str = "serviceNotAvailable"
     message: str = "The service is temporarily unavailable."
     headers: dict[str, str] = field(default_factory=dict)
+    body: Body = "full"
     delay_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -53,6 +60,7 @@ class Fault:
             "code": isinstance(self.code, str),
             "message": isinstance(self.message, str),
             "headers": isinstance(self.headers, dict) and all(map(_header, self.headers.items())),
+            "body": self.body in BODIES,
             "delay_s": isinstance(self.delay_s, int | float)
             and not isinstance(self.delay_s, bool)
             and 0 <= self.delay_s <= _LONGEST_DELAY_S,
@@ -67,7 +75,9 @@ class Fault:
 
     def failure(self) -> GraphFailure:
         """The error that an `answer` gives."""
-        return GraphFailure(self.status, self.code, self.message, headers=dict(self.headers))
+        inner: dict[str, str] | None = None if self.body == "full" else {}
+        code = "" if self.body == "empty" else self.code
+        return GraphFailure(self.status, code, self.message, headers=dict(self.headers), inner=inner)
 
 
 class FaultQueue:

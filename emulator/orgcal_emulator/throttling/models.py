@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from orgcal_emulator.clock import Clock
+from orgcal_emulator.graph.page_tokens import PageTokens
 from orgcal_emulator.throttling.faults import FaultQueue
 from orgcal_emulator.throttling.limits import Limits, LimitSettings
 from orgcal_emulator.throttling.settings import Latency
@@ -53,15 +54,17 @@ class Stay:
 
 
 class Traffic:
-    """Limits, faults and latency of one emulator."""
+    """Limits, faults, latency and tokens of pages of one emulator."""
 
     def __init__(self, clock: Clock) -> None:
         self.limits = Limits(clock)
         self.faults = FaultQueue()
         self.latency = Latency()
+        self.pages = PageTokens()
 
     def clear(self) -> None:
         """As at the start: default limits, nothing used, no faults, no latency."""
         self.limits.configure(LimitSettings())
         self.faults.clear()
+        self.pages.clear()
         self.latency = Latency()

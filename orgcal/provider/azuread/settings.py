@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from orgcal.entra.clouds import is_loopback
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken
+from orgcal.entra.key_material import is_pkcs12
 from orgcal.entra.login import LOGIN_FORMS, Login, read_login
 from orgcal.errors import ConfigError, OrgcalError, UsageError
 from orgcal.provider._sdk import UNKNOWN, Prop, reveal
@@ -144,12 +145,22 @@ def _credential(source: _Source) -> Credential | None:
         elif login.kind == "certificate":
             return _certificate(source, login)
         elif login.kind == "secret":
-            return ClientSecret(login.secret())
+            return _secret(source, login)
         else:
             return _federated(source, login)
     except OrgcalError as error:
         if error.where != "ARM_CLIENT_ID":  # said already
             source.problem(f"{source.name_of(error.where)}: {error.what}")
+    return None
+
+
+def _secret(source: _Source, login: Login) -> ClientSecret | None:
+    secret = login.secret()
+    if secret == source.text("clientSecret"):
+        return ClientSecret(secret)
+    source.problem(
+        f"{source.name('clientSecret')} has quotes around it, which the azuread plugin takes for a part of it"
+    )
     return None
 
 
@@ -198,26 +209,16 @@ def _federated(source: _Source, login: Login) -> FederatedToken | None:
 
 
 def _certificate(source: _Source, login: Login) -> ClientCertificate | None:
-    """The certificate and key in a PKCS#12 file."""
-    from cryptography.hazmat.primitives import serialization  # here: slow to load, and rarely needed
-    from cryptography.hazmat.primitives.serialization import pkcs12
-
-    argument, raw = "clientCertificatePath", login.bundle()
-    password = login.value("ARM_CLIENT_CERTIFICATE_PASSWORD")
-    try:
-        key, certificate, _ = pkcs12.load_key_and_certificates(raw, password.encode() if password else None)
-    except ValueError:
-        source.problem(
-            f"{source.name(argument)} is no PKCS#12 bundle that {source.name('clientCertificatePassword')} opens"
-        )
-        return None
-    if key is None or certificate is None:
-        source.problem(f"{source.name(argument)} lacks a private key or a certificate")
-        return None
-    key_pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    """The certificate and key in a PKCS#12 file, the only form that the real plugin takes."""
+    given = login.certificate_source()
+    certificate = login.certificate(given)
+    if is_pkcs12(given.content):
+        return certificate
+    source.problem(
+        f"{source.name('clientCertificatePath')} names a file other than PKCS#12, which alone the azuread "
+        f"plugin takes; openssl pkcs12 -export -in {given.argument} -out NEW.pfx, or use orgcal up, which converts it"
     )
-    return ClientCertificate(key_pem.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode())
+    return None
 
 
 def _wrong_host(host: str) -> str:
