@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,7 +26,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orgcal.consent.links import with_port
-from orgcal.consent.outcomes import ConsentOutcome, read_answer
+from orgcal.consent.outcomes import SHOWS_CODE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, Renderer
 from orgcal.consent.service import ConsentService
 from orgcal.errors import UsageError
@@ -78,10 +78,11 @@ def make_app(service: ConsentService) -> Starlette:
     split = urlsplit(service.redirect_uri)
     callback = split.path or "/"
     beside = callback.rsplit("/", 1)[0]
-    renderer = Renderer(service.outputs.connector_name, [permission.name for permission in service.outputs.permissions])
+    outputs = service.outputs
+    renderer = Renderer(outputs.display_name, outputs.publisher, [item.name for item in outputs.permissions])
 
-    def shown(outcome: ConsentOutcome, stylesheet: str, code: str = "") -> Response:
-        page = renderer.page(outcome, stylesheet=stylesheet, code=code)
+    def shown(outcome: ConsentOutcome, stylesheet: str, code: str = "", permissions: Sequence[str] = ()) -> Response:
+        page = renderer.page(outcome, stylesheet=stylesheet, code=code, permissions=permissions)
         headers = {"Retry-After": "60"} if outcome is ConsentOutcome.UNAVAILABLE else {}
         return HTMLResponse(page, PAGES[outcome].status, headers)
 
@@ -98,7 +99,6 @@ def make_app(service: ConsentService) -> Starlette:
         if isinstance(taken, ConsentOutcome):
             _LOG.info("callback: %s", taken.value)
             return shown(taken, "style.css")
-        _LOG.info("callback: link %s used", taken.link.state_hash[:8])
         # Relative, so that it holds wherever this is mounted; the new address has neither state nor tenant in it.
         return RedirectResponse(f"result/{taken.result}", 303)
 
@@ -110,8 +110,8 @@ def make_app(service: ConsentService) -> Starlette:
             return shown(ConsentOutcome.UNAVAILABLE, "../style.css")
         if result is None or result.outcome is None:
             return shown(ConsentOutcome.NOT_OURS, "../style.css")
-        code = result.detail if result.outcome is ConsentOutcome.FAILED else ""
-        return shown(result.outcome, "../style.css", code)
+        code = result.detail if result.outcome in SHOWS_CODE else ""
+        return shown(result.outcome, "../style.css", code, result.permissions)
 
     async def show_style(request: Request) -> Response:  # noqa: ARG001  # Starlette's signature
         return Response(renderer.stylesheet, media_type="text/css")

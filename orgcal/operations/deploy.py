@@ -59,6 +59,7 @@ def _tell_registry(stack: OpenStack, *, pushed: bool, tell: Tell) -> None:
     from orgcal.tenants.model import ACTIVE
 
     outputs = stack.outputs
+    declared = {item.name for item in outputs.permissions}
     try:
         if pushed:
             kind = str(outputs.platform.get("kind"))
@@ -66,7 +67,9 @@ def _tell_registry(stack: OpenStack, *, pushed: bool, tell: Tell) -> None:
                 "push", outputs.client_id, "pushed", generation=outputs.active_generation, platform=kind
             )
         stale = sum(
-            tenant.state in ACTIVE and tenant.permission_hash != outputs.permission_hash
+            tenant.state in ACTIVE and bool(declared.difference(tenant.permissions))
+            if tenant.permissions
+            else tenant.state in ACTIVE and tenant.permission_hash != outputs.permission_hash
             for tenant in stack.registry.tenants()
         )
     except OrgcalError as error:

@@ -53,6 +53,7 @@ class StackOutputs(_Record):
     Attributes:
         directory_id: the emulator's directory, empty elsewhere; it tells two emulators apart.
         tenant_id: the home tenant, where the application is registered.
+        publisher: who publishes the application, as Microsoft's consent page shows it; empty where nobody knows.
         consent_redirect_uri: our consent callback among `redirect_uris`; empty where the stack has none.
         permission_hash: SHA-256 over the declared permissions; consents to another hash are out of date.
         platform: settings of the integration platform, as in `orgcal:connector.platform`, without secrets.
@@ -72,6 +73,7 @@ class StackOutputs(_Record):
     application_object_id: str
     service_principal_id: str
     display_name: str
+    publisher: str = ""
     callback_url: str
     consent_redirect_uri: str
     redirect_uris: tuple[str, ...]

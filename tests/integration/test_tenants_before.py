@@ -47,7 +47,7 @@ def test_organisations_and_log_of_357bda2_are_read(registry: Registry) -> None:
 
 
 def test_registry_of_357bda2_is_written_on_and_its_log_only_grows(registry: Registry, file: Path) -> None:
-    registry.set_state(FABRIKAM, State.CONSENTED, action="consent")
+    registry.set_state(FABRIKAM, State.CONSENTED)
     made = links.make_link(
         registry,
         CONTOSO,
@@ -60,7 +60,7 @@ def test_registry_of_357bda2_is_written_on_and_its_log_only_grows(registry: Regi
     assert links.look_up(registry, made.link.state_hash) is not None
     assert registry.wanted("Fabrikam").state is State.CONSENTED
     assert [(entry.action, entry.operator) for entry in registry.log()][19:] == [
-        ("consent", "grace"),
+        ("set", "grace"),
         ("link", "grace"),
     ]
     with closing(sqlite3.connect(file)) as connection:

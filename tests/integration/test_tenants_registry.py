@@ -135,7 +135,7 @@ def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> 
     engine.dispose()
 
     with pytest.raises(
-        UsageError, match=r"format 9999, and orgcal .* up to 0001.*\n  repair: use the orgcal that wrote it"
+        UsageError, match=r"format 9999, and orgcal .* up to 0002.*\n  repair: use the orgcal that wrote it"
     ):
         Registry(url, connector="x", operator="x")
 
@@ -174,13 +174,13 @@ def test_names_that_are_not_unique_are_refused(registry: Registry) -> None:
 def test_organisation_added_again_keeps_its_state(registry: Registry) -> None:
     registry.set_state(CONTOSO, State.VERIFIED)
     assert registry.add(CONTOSO, "Contoso Ltd").state is State.VERIFIED
-    registry.set_state(CONTOSO, State.REMOVED)
+    registry.remove(CONTOSO, reason="over")
     assert registry.add(CONTOSO, "Contoso Ltd").state is State.INVITED
 
 
 def test_removed_organisation_is_found_and_not_worked_on(registry: Registry) -> None:
     assert registry.current("contoso.com").tenant_id == CONTOSO
-    registry.set_state(CONTOSO, State.REMOVED)
+    registry.remove(CONTOSO, reason="over")
     assert registry.wanted("contoso.com").tenant_id == CONTOSO
     with pytest.raises(UsageError, match="was removed") as refused:
         registry.current("contoso.com")
@@ -208,7 +208,7 @@ def test_every_change_is_in_the_log_with_time_operator_and_result(registry: Regi
         ("add", "added"),
         ("link", "made"),
         ("callback", "link used"),
-        ("check", "revoked"),
+        ("set", "revoked"),
     ]
     assert {entry.operator for entry in entries} == {"ada"}
     assert entries[-1].at == clock.now

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from orgcal.consent.links import consent_url, message, with_port
 from orgcal.consent.outcomes import MAX_STATE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, REFRESH_S, Renderer
-from orgcal.consent.recording import next_state
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.probe import TenantAccess
 from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.states import after_probe
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -54,11 +54,6 @@ def test_answer_that_says_yes_claims_it_and_names_the_tenant() -> None:
             {"error": "access_denied", "error_description": "AADSTS900941: admin"},
             ConsentOutcome.NOT_ADMINISTRATOR,
             "AADSTS900941",
-        ),
-        (
-            {"error": "access_denied", "error_description": "AADSTS650052: no such service"},
-            ConsentOutcome.FAILED,
-            "AADSTS650052",
         ),
         ({"error": "server_error", "error_description": "AADSTS99999999: x"}, ConsentOutcome.FAILED, "AADSTS99999999"),
         ({"error": "<script>"}, ConsentOutcome.FAILED, "error"),
@@ -112,10 +107,13 @@ def test_answer_of_any_kind_is_read_without_a_crash(query: list[tuple[str, str]]
 
 @pytest.mark.parametrize("outcome", list(PAGES))
 def test_page_of_each_outcome_says_what_to_do_and_needs_nothing_from_elsewhere(outcome: ConsentOutcome) -> None:
-    page = Renderer("<Acme> & Calendar", ["Calendars.Read"]).page(outcome, stylesheet="style.css", code="AADSTS1")
+    page = Renderer("<Acme> & Calendar", "<b>acme.example", ["Calendars.Read"]).page(
+        outcome, stylesheet="style.css", code="AADSTS1"
+    )
 
     assert "<title>" in page
     assert "&lt;Acme&gt; &amp; Calendar" in page
+    assert "&lt;b&gt;acme.example" in page
     assert not re.search(r"(?i)<script|https?://|\son\w+=", page)
     assert ('http-equiv="refresh"' in page) == (outcome is ConsentOutcome.PROVING)
     assert page.count("<h1>") == 1
@@ -153,9 +151,15 @@ def test_consent_url_leads_to_the_clouds_own_page(cloud: str, host: str, graph: 
 
 def test_message_names_permissions_expiry_and_organisation() -> None:
     text = message(
-        organisation="Contoso", connector="Sync", url="https://x", expires_at=NOW, permissions=["Calendars.Read"]
+        organisation="Contoso",
+        application="Sync",
+        publisher="acme.example",
+        url="https://x",
+        expires_at=NOW,
+        permissions=["Calendars.Read"],
     )
-    assert all(part in text for part in ("Contoso", "Sync", "https://x", "2026-11-23 00:00 UTC", "Calendars.Read"))
+    parts = ("Contoso", "Sync, published by acme.example", "https://x", "2026-11-23 00:00 UTC", "Calendars.Read")
+    assert all(part in text for part in parts)
 
 
 def test_port_of_a_loopback_redirect_uri_can_be_another() -> None:
@@ -193,4 +197,4 @@ UNKNOWN = TenantAccess("unknown", "Entra ID cannot be reached")
 )
 def test_state_follows_from_what_a_fresh_token_says(before: State, probe: TenantAccess, after: State) -> None:
     tenant = Tenant(CONTOSO, "Contoso", "contoso.com", before, added_at=NOW, changed_at=NOW)
-    assert next_state(tenant, probe)[0] is after
+    assert after_probe(tenant, probe)[0] is after
