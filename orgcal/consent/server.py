@@ -126,7 +126,7 @@ def make_app(service: ConsentService) -> Starlette:
         page.headers.update(HEADERS)
         return page
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(callback, receive_answer, methods=["GET"]),
             Route(f"{beside}/result/{{handle}}", show_result, methods=["GET"]),
@@ -135,6 +135,8 @@ def make_app(service: ConsentService) -> Starlette:
         middleware=[Middleware(SecurityHeaders, https=split.scheme == "https")],
         exception_handlers={ValueError: show_bad_request, Exception: show_broken},
     )
+    app.router.redirect_slashes = False  # a redirect would send the state on, to a host that the request names
+    return app
 
 
 @contextmanager

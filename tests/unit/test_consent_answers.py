@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgcal.consent.links import consent_url, message, with_port
-from orgcal.consent.outcomes import MAX_STATE, ConsentOutcome, read_answer
+from orgcal.consent.outcomes import MAX_STATE, CallbackAnswer, ConsentOutcome, read_answer, used_before
 from orgcal.consent.pages import PAGES, REFRESH_S, Renderer
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.probe import TenantAccess
-from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.model import Link, State, Tenant
 from orgcal.tenants.states import after_probe
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
@@ -65,6 +65,82 @@ def test_answer_with_an_error_is_a_refusal_though_it_says_admin_consent(
 ) -> None:
     read = read_answer(answer(admin_consent="True", tenant=CONTOSO, state="s", **values))
     assert (read.claimed, read.code) == (outcome, code)
+
+
+@pytest.mark.parametrize("error", ["access_denied", "consent_required", "invalid_request", "server_error", ""])
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [
+        (65004, ConsentOutcome.DECLINED),
+        (90093, ConsentOutcome.NOT_ADMINISTRATOR),
+        (90094, ConsentOutcome.NOT_ADMINISTRATOR),
+        (900941, ConsentOutcome.NOT_ADMINISTRATOR),
+        (50020, ConsentOutcome.WRONG_ORGANISATION),
+        (65005, ConsentOutcome.SERVICE_MISSING),
+        (650052, ConsentOutcome.SERVICE_MISSING),
+        (650056, ConsentOutcome.MISCONFIGURED),
+        (53003, ConsentOutcome.BLOCKED),
+        (90033, ConsentOutcome.BUSY),
+        (90055, ConsentOutcome.BUSY),
+        (123456, ConsentOutcome.FAILED),
+    ],
+)
+def test_refusal_is_judged_by_its_number_whatever_else_entra_says(
+    error: str, number: int, outcome: ConsentOutcome
+) -> None:
+    for subcode in ("", "cancel"):
+        given = {"error": error, "error_description": f"AADSTS{number}: text", "error_subcode": subcode}
+        read = read_answer(answer(admin_consent="True", state="s", **given))
+        assert (read.claimed, read.code) == (outcome, f"AADSTS{number}")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "tenant", "outcome", "failed"),
+    [
+        (ConsentOutcome.PROVING, CONTOSO, None, False),
+        (ConsentOutcome.PROVING, "", None, False),
+        (ConsentOutcome.PROVING, CONTOSO.replace("2", "3"), ConsentOutcome.WRONG_ORGANISATION, False),
+        (ConsentOutcome.DECLINED, "", ConsentOutcome.DECLINED, False),
+        (ConsentOutcome.NOT_ADMINISTRATOR, "", ConsentOutcome.NOT_ADMINISTRATOR, False),
+        (ConsentOutcome.BLOCKED, "", ConsentOutcome.BLOCKED, False),
+        (ConsentOutcome.BUSY, "", ConsentOutcome.BUSY, False),
+        (ConsentOutcome.SERVICE_MISSING, "", ConsentOutcome.SERVICE_MISSING, True),
+        (ConsentOutcome.MISCONFIGURED, "", ConsentOutcome.MISCONFIGURED, True),
+        (ConsentOutcome.FAILED, "", ConsentOutcome.FAILED, True),
+    ],
+)
+def test_refusal_changes_a_state_only_where_no_administrator_chose_it(
+    claimed: ConsentOutcome, tenant: str, outcome: ConsentOutcome | None, failed: bool
+) -> None:
+    link = Link("hash", CONTOSO, "https://a.example", "h", created_at=NOW, expires_at=NOW)
+
+    refusal = CallbackAnswer("s", claimed, tenant, "AADSTS1").refusal_of(link)
+
+    assert (None if refusal is None else refusal.outcome) == outcome
+    assert bool(refusal and refusal.failure) == failed
+    assert refusal is None or not refusal.failure or refusal.failure.endswith("(AADSTS1)")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "page", "recorded"),
+    [
+        ("done", ConsentOutcome.LINK_USED, True),
+        ("proving", ConsentOutcome.LINK_USED_WAITING, True),
+        ("not-arrived", ConsentOutcome.LINK_USED_WAITING, True),
+        ("declined", ConsentOutcome.LINK_USED_IN_VAIN, False),
+        ("wrong-organisation", ConsentOutcome.LINK_USED_IN_VAIN, False),
+        ("failed", ConsentOutcome.LINK_USED_IN_VAIN, False),
+        ("withdrawn", ConsentOutcome.LINK_USED_IN_VAIN, False),
+    ],
+)
+def test_page_of_a_used_link_says_that_nothing_is_needed_only_where_that_is_so(
+    earlier: str, page: ConsentOutcome, recorded: bool
+) -> None:
+    words = " ".join([*PAGES[page].paragraphs, *PAGES[page].steps])
+
+    assert used_before(earlier) is page
+    assert ("agreed" in words) == recorded
+    assert ("nothing more is needed" in words or "need not do anything" in words) == recorded
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,9 @@ def verified(registry: Registry, *results: tuple[Any, Verdict, dict[str, Any]]) 
     record(registry, summary)
 
 
-PASSED = (("token", Verdict.PASS, {}), ("roles", Verdict.PASS, EVERY_ROLE), ("users", Verdict.PASS, {}))
-UNREADABLE = (*PASSED, ("calendars", Verdict.FAIL, {}))
+Results = tuple[tuple[Any, Verdict, dict[str, Any]], ...]
+PASSED: Results = (("token", Verdict.PASS, {}), ("roles", Verdict.PASS, EVERY_ROLE), ("users", Verdict.PASS, {}))
+UNREADABLE: Results = (*PASSED, ("calendars", Verdict.FAIL, {}))
 
 
 @pytest.mark.parametrize(
