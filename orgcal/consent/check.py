@@ -100,8 +100,9 @@ def lost_permissions(tenant: Tenant, probe: TenantAccess, declared: Declared) ->
     """Names of the declared permissions that `tenant`, as it was before the probe, has consented to and lost."""
     had = set(tenant.permissions)
     if not had and (tenant.state in ACTIVE or tenant.state is State.REVOKED):
-        # An orgcal recorded this that kept only the hash.
-        had = set(declared.permissions) if tenant.permission_hash in ("", declared.permission_hash) else set()
+        # Recorded by an orgcal that kept only the hash: of other permissions nobody knows which of these are among them.
+        same = tenant.permission_hash in ("", declared.permission_hash) or probe.access != "partial"
+        had = set(declared.permissions) if same else set()
     if probe.access in ("none", "no tenant"):
         return tuple(sorted(had))
     return tuple(sorted(had.intersection(probe.missing))) if probe.access == "partial" else ()

@@ -204,9 +204,9 @@ class ConsentService:
             return used_before(links.earlier_outcome(self.registry, answer.state))
         if not isinstance(spent, links.Spent):
             return ConsentOutcome.NOT_OURS if spent == "unknown" else ConsentOutcome.LINK_EXPIRED
+        log_outcome(self.registry, spent.link.tenant_id, ConsentOutcome(spent.link.outcome), spent.link.detail)
         if spent.link.outcome == ConsentOutcome.PROVING:
             self._proofs.begin(spent.link)
-        log_outcome(self.registry, spent.link.tenant_id, ConsentOutcome(spent.link.outcome), spent.link.detail)
         return spent
 
     def _spend(self, answer: CallbackAnswer) -> links.Spent | links.WhyNot:
