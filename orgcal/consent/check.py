@@ -100,7 +100,7 @@ def lost_permissions(tenant: Tenant, probe: TenantAccess, declared: Declared) ->
     """Names of the declared permissions that `tenant`, as it was before the probe, has consented to and lost."""
     had = set(tenant.permissions)
     if not had and (tenant.state in ACTIVE or tenant.state is State.REVOKED):
-        # Recorded by an orgcal that kept only the hash: of other permissions nobody knows which of these are among them.
+        # Recorded by an orgcal that kept only the hash: of another one nobody knows what it stands for.
         same = tenant.permission_hash in ("", declared.permission_hash) or probe.access != "partial"
         had = set(declared.permissions) if same else set()
     if probe.access in ("none", "no tenant"):

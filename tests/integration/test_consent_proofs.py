@@ -269,6 +269,8 @@ def test_refusal_has_a_page_of_its_own(
     assert words in page.text
     assert (f"AADSTS{number}" in page.text) == shows_code
     assert "Contoso Sync" in page.text, "the application's name, as Microsoft's page has it"
+    assert "isv.example" in page.text, "and its publisher"
+    assert "Contoso Sync, published by isv.example" in link.message
 
 
 def test_link_used_again_after_a_decline_does_not_say_that_anything_was_recorded(
