@@ -21,7 +21,7 @@ from orgcal.entra.probe import TenantAccess
 from orgcal.patience import backoff_s
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants import links
-from orgcal.tenants.model import Link, State
+from orgcal.tenants.model import Link
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 
 _LOG = logging.getLogger("orgcal.consent")
@@ -121,13 +121,10 @@ class Proofs:
         """One try of a proof; the seconds until the next, or None where all its links have ended."""
         with self._lock:
             proof = self._open.get(key)
-            if proof is None:  # ended while this was asked for
-                return None
-            waiting, deadlines = list(proof.waiting.values()), dict(proof.deadlines)
-        probe = self._probe(key[0], proof.declared)
-        granted, now = probe is not None and probe.access == "granted", time.monotonic()
-        ended = [link for link in waiting if probe is None or granted or deadlines[link.state_hash] <= now]
-        done = [link for link in ended if self._ended(link, proof.declared, probe)]
+            waiting = [] if proof is None else list(proof.waiting.values())
+        if proof is None:  # ended while this was asked for
+            return None
+        done = self._done(key[0], proof, waiting)
         with self._lock:
             for link in done:
                 del proof.waiting[link.state_hash], proof.deadlines[link.state_hash]
@@ -136,6 +133,25 @@ class Proofs:
                 return None
             proof.tries += 1
             return backoff_s(proof.tries, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+
+    def _done(self, tenant_id: str, proof: _Proof, waiting: list[Link]) -> list[Link]:
+        """Those of `waiting` that have ended: elsewhere, by what is granted now, or because their time is over."""
+        try:
+            proving = links.still_proving(self._registry, waiting)
+        except RegistryUnavailable:
+            _LOG.warning("the registry cannot be asked; trying again")
+            return []
+        if not proving:
+            return waiting
+        probe = self._probe(tenant_id, proof.declared)
+        at_once = probe is None or probe.access == "granted"
+        now = time.monotonic()
+        return [
+            link
+            for link in waiting
+            if link.state_hash not in proving
+            or ((at_once or proof.deadlines[link.state_hash] <= now) and self._ended(link, proof.declared, probe))
+        ]
 
     def _probe(self, tenant_id: str, declared: Declared) -> TenantAccess | None:
         """The access as it is now; None where the probe itself broke."""
@@ -148,7 +164,7 @@ class Proofs:
     def _ended(self, link: Link, declared: Declared, probe: TenantAccess | None) -> bool:
         """Write down how a link ended; False where the database is away, so that it has to be tried again."""
         try:
-            outcome, detail = self._write(link, declared, probe)
+            self._write(link, declared, probe)
         except RegistryUnavailable:
             _LOG.warning("the registry cannot be asked; trying again")
             return False
@@ -156,24 +172,21 @@ class Proofs:
             # The page must not say "working on it" for ever; what broke is in the log, without personal data.
             _LOG.exception("the proof for link %s broke", link.state_hash[:8])
             return self._ended(link, declared, None) if probe is not None else True
-        log_outcome(self._registry, link.tenant_id, outcome, detail)
         with self.ended:
             self.ended.notify_all()
         return True
 
-    def _write(self, link: Link, declared: Declared, probe: TenantAccess | None) -> tuple[ConsentOutcome, str]:
+    def _write(self, link: Link, declared: Declared, probe: TenantAccess | None) -> None:
         outcome, detail = ConsentOutcome.FAILED, "internal"
         if probe is not None:
-            tenant = record(self._registry, link.tenant_id, declared, probe)
-            if tenant.state is State.REMOVED:
-                outcome, detail = ConsentOutcome.WITHDRAWN, ""
-            elif probe.access == "granted":
+            if record(self._registry, link, declared, probe) is None:
+                return
+            outcome, detail = ConsentOutcome.NOT_ARRIVED, probe.sentence
+            if probe.access == "granted":
                 outcome, detail = ConsentOutcome.DONE, ""
                 register(self._registry, self._outputs, self._environ, link.tenant_id)
-            else:
-                outcome, detail = ConsentOutcome.NOT_ARRIVED, probe.sentence
-        links.finish(self._registry, link, outcome.value, detail)
-        return outcome, detail
+        if links.finish(self._registry, link, outcome.value, detail):
+            log_outcome(self._registry, link.tenant_id, outcome, detail)
 
 
 def log_outcome(registry: Registry, tenant_id: str, outcome: ConsentOutcome, detail: str = "") -> None:

@@ -10,9 +10,10 @@ from orgcal.entra.probe import TenantAccess
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
 from orgcal.stack.outputs import StackOutputs
+from orgcal.tenants import links
 from orgcal.tenants.model import Link, Tenant
 from orgcal.tenants.registry import Registry
-from orgcal.tenants.states import Cause, Move, after_consent
+from orgcal.tenants.states import Move, after_consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Declared:
         return {"permission_hash": self.permission_hash, "permissions": list(self.permissions)}
 
 
-def record(registry: Registry, tenant_id: str, declared: Declared, probe: TenantAccess) -> Tenant:
-    """Write down the proof that followed an administrator's answer; the organisation as it is then.
+def record(registry: Registry, link: Link, declared: Declared, probe: TenantAccess) -> Tenant | None:
+    """Write down the proof that followed the use of `link`; the organisation then, or None if the proof has ended.
 
     Args:
         declared: what the proof asked for; recorded where it was granted.
@@ -55,7 +56,7 @@ def record(registry: Registry, tenant_id: str, declared: Declared, probe: Tenant
             return None
         return Move(state, reason, changed)
 
-    return registry.move(tenant_id, Cause.CONSENT, decide)
+    return links.conclude(registry, link, decide)
 
 
 def register(registry: Registry, outputs: StackOutputs, environ: Mapping[str, str], tenant_id: str) -> None:

@@ -7,6 +7,7 @@ GET <beside>/style.css
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -28,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from orgcal.consent.links import with_port
 from orgcal.consent.outcomes import SHOWS_CODE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, Renderer
-from orgcal.consent.service import ConsentService
+from orgcal.consent.service import ConsentResult, ConsentService
 from orgcal.errors import UsageError
 from orgcal.tenants.registry import RegistryUnavailable
 
@@ -36,6 +37,7 @@ _LOG = logging.getLogger("orgcal.consent")
 
 FIRST_WAIT_S = 0.8
 """The result page waits so long for a proof that is nearly there, instead of showing "working on it" for a blink."""
+FIRST_PAUSE_S = 0.03
 
 MAX_QUERY = 8192
 
@@ -105,7 +107,7 @@ def make_app(service: ConsentService) -> Starlette:
     async def show_result(request: Request) -> Response:
         handle = request.path_params["handle"]
         try:
-            result = await run_in_threadpool(service.wait_until_ended, handle, FIRST_WAIT_S)
+            result = await _shown(service, handle)
         except RegistryUnavailable:
             return shown(ConsentOutcome.UNAVAILABLE, "../style.css")
         if result is None or result.outcome is None:
@@ -137,6 +139,18 @@ def make_app(service: ConsentService) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would send the state on, to a host that the request names
     return app
+
+
+async def _shown(service: ConsentService, handle: str) -> ConsentResult | None:
+    """What a result page shows; waits a little for a proof, and without a thread, as many pages may be open."""
+    waited_s = 0.0
+    while True:
+        result = await run_in_threadpool(service.shown, handle)
+        if result is None or result.outcome is not ConsentOutcome.PROVING or waited_s >= FIRST_WAIT_S:
+            return result
+        pause_s = max(FIRST_PAUSE_S, waited_s / 2)
+        await asyncio.sleep(pause_s)
+        waited_s += pause_s
 
 
 @contextmanager

@@ -247,29 +247,18 @@ class ConsentService:
                 raise UsageError("there is no such consent link", where=handle)
             return _result(link)
 
-        return self._until_ended(timeout_s).until(
-            lambda result: result.outcome not in (None, ConsentOutcome.PROVING), look_up
-        )
-
-    def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
-        """What the result page `handle` shows, after up to `timeout_s` while a proof goes on; None if there is none."""
-
-        def look_up() -> ConsentResult | None:
-            link = links.by_result(self.registry, handle)
-            return None if link is None else _result(link)
-
-        return self._until_ended(timeout_s).until(
-            lambda result: result is None or result.outcome is not ConsentOutcome.PROVING, look_up
-        )
-
-    def _until_ended(self, timeout_s: float) -> Patience:
-        """Pauses that end early when a proof ends in this process; short, as it may be another that proves."""
-
         def sleep(seconds: float) -> None:
+            """Until a proof ends in this process; not long, as it may be another that proves."""
             with self._proofs.ended:
                 self._proofs.ended.wait(seconds)
 
-        return Patience(timeout_s, Clock(sleep=sleep), first_s=0.1, longest_s=0.25)
+        patience = Patience(timeout_s, Clock(sleep=sleep), first_s=0.1, longest_s=0.25)
+        return patience.until(lambda result: result.outcome not in (None, ConsentOutcome.PROVING), look_up)
+
+    def shown(self, result: str) -> ConsentResult | None:
+        """What the result page with this handle shows now; None if there is no such page."""
+        link = links.by_result(self.registry, result)
+        return None if link is None else _result(link)
 
 
 def _result(link: Link) -> ConsentResult:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from orgcal.errors import UsageError
@@ -221,6 +221,35 @@ def unfinished(registry: Registry, *, used_before: datetime | None = None) -> li
     """Links that were used (before a moment) and whose proof has not ended: what a server goes on with."""
     links = _links(registry, outcome=LINK_PROVING)
     return [link for link in links if used_before is None or (link.used_at is not None and link.used_at < used_before)]
+
+
+def still_proving(registry: Registry, links: Iterable[Link]) -> set[str]:
+    """Hashes of those `links` whose proof has not ended meanwhile, by another server or by a removal."""
+    with registry.transaction() as session:
+        return {link.state_hash for link in links if _is_proving(session, link)}
+
+
+def conclude(registry: Registry, link: Link, decide: Callable[[Tenant], Move | None]) -> Tenant | None:
+    """Move the organisation of a link by what was proved; None, and nothing written, where the proof has ended.
+
+    The organisation is written first, as a removal does, so that of the two the second sees what the first has done.
+    """
+    try:
+        with registry.transaction() as session:
+            tenant = registry.move_in(session, link.tenant_id, Cause.CONSENT, decide)
+            if not _is_proving(session, link):
+                raise _HasEndedError
+            return tenant
+    except _HasEndedError:
+        return None
+
+
+class _HasEndedError(Exception):
+    """Takes a transaction back."""
+
+
+def _is_proving(session: Session, link: Link) -> bool:
+    return session.scalar(select(LinkRow.outcome).where(LinkRow.state_hash == link.state_hash)) == LINK_PROVING
 
 
 def finish(registry: Registry, link: Link, outcome: str, detail: str = "") -> bool:

@@ -17,6 +17,7 @@ import pytest
 from orgcal.consent import ConsentOutcome, ConsentService
 from orgcal.consent.check import check_tenants
 from orgcal.consent.links import consent_url
+from orgcal.consent.recording import Declared, record
 from orgcal.consent.server import make_app
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.permissions import application_permissions, permission_hash
@@ -125,6 +126,25 @@ def test_proof_of_an_organisation_that_was_removed_meanwhile_ends_and_tells_nobo
     platform = open_platform(outputs.platform, emulator_environ)
     assert CONTOSO not in platform.connections(outputs.connector_key)
     assert [entry.action for entry in registry.log(CONTOSO)] == ["add", "link", "callback", "remove"]
+
+
+def test_proof_of_an_organisation_that_was_removed_and_added_again_ends_too(
+    start: Start, registry: Registry, endpoints: CloudEndpoints, outputs: StackOutputs
+) -> None:
+    service = start(patience_s=60)
+    handle = agreed(service)
+
+    registry.remove(CONTOSO, reason="over")
+    registry.add(CONTOSO, "Contoso", domain="contoso.example")
+    consent(endpoints, outputs)
+    [link] = [link for link in [links.look_up(registry, handle)] if link is not None]
+    probe = service.prober.probe(CONTOSO, list_users=True)
+
+    assert probe.access == "granted"
+    assert record(registry, link, Declared.of(outputs), probe) is None
+    service.close()
+    contoso = registry.wanted("Contoso")
+    assert (contoso.state, contoso.permissions) == (State.INVITED, ())
 
 
 def test_older_server_proves_and_records_what_the_link_asked_for(
