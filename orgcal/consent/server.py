@@ -99,7 +99,8 @@ def make_app(service: ConsentService) -> Starlette:
             _LOG.warning("callback: the registry cannot be asked")
             return shown(ConsentOutcome.UNAVAILABLE, "style.css")
         if isinstance(taken, ConsentOutcome):
-            _LOG.info("callback: %s", taken.value)
+            if taken is ConsentOutcome.NOT_OURS:  # of others the service has told whose they are
+                _LOG.info("callback: %s", taken.value)
             return shown(taken, "style.css")
         # Relative, so that it holds wherever this is mounted; the new address has neither state nor tenant in it.
         return RedirectResponse(f"result/{taken.result}", 303)

@@ -200,13 +200,18 @@ class ConsentService:
         if not answer.state or answer.claimed is None:
             return ConsentOutcome.NOT_OURS
         spent = self._spend(answer)
-        if spent == "used":
-            return used_before(links.earlier_outcome(self.registry, answer.state))
+        if isinstance(spent, links.Spent):
+            link, shown = spent.link, ConsentOutcome(spent.link.outcome)
+        else:
+            known = links.of_state(self.registry, answer.state)
+            if known is None or spent == "unknown":
+                return ConsentOutcome.NOT_OURS
+            link, shown = known, used_before(known.outcome) if spent == "used" else ConsentOutcome.LINK_EXPIRED
+        log_outcome(self.registry, link.tenant_id, shown, link.detail)
         if not isinstance(spent, links.Spent):
-            return ConsentOutcome.NOT_OURS if spent == "unknown" else ConsentOutcome.LINK_EXPIRED
-        log_outcome(self.registry, spent.link.tenant_id, ConsentOutcome(spent.link.outcome), spent.link.detail)
-        if spent.link.outcome == ConsentOutcome.PROVING:
-            self._proofs.begin(spent.link)
+            return shown
+        if shown is ConsentOutcome.PROVING:
+            self._proofs.begin(link)
         return spent
 
     def _spend(self, answer: CallbackAnswer) -> links.Spent | links.WhyNot:

@@ -211,10 +211,9 @@ def by_result(registry: Registry, result: str) -> Link | None:
     return next(iter(_links(registry, result_hash=digest(result))), None)
 
 
-def earlier_outcome(registry: Registry, state: str) -> str:
-    """How the use of the link whose address holds `state` ended; empty where nobody has used it."""
-    link = look_up(registry, digest(state))
-    return "" if link is None else link.outcome
+def of_state(registry: Registry, state: str) -> Link | None:
+    """The link whose address holds `state`."""
+    return look_up(registry, digest(state))
 
 
 def unfinished(registry: Registry, *, used_before: datetime | None = None) -> list[Link]:

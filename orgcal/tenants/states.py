@@ -128,6 +128,6 @@ def after_failed_verification(tenant: Tenant, found: State | None, reason: str) 
         found: the state that the failure proves; None where it proves none.
         reason: the failure, in a sentence.
     """
-    if found is not None and found is not tenant.state and may_move(Cause.VERIFY, tenant.state, found):
-        return found, reason
-    return tenant.state, tenant.reason
+    if found is None or found in (State.VERIFIED, tenant.state) or not may_move(Cause.VERIFY, tenant.state, found):
+        return tenant.state, tenant.reason
+    return found, reason

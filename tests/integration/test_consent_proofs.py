@@ -321,12 +321,14 @@ def test_log_of_the_server_names_organisation_and_outcome(
     state = state_in(service.link(registry.wanted("Fabrikam")).url)
 
     receive(service, f"error=access_denied&error_description=AADSTS65004&state={state}")
+    receive(service, f"admin_consent=True&state={state}")
     service.wait_for(agreed(service), 20)
     service.close()
 
     lines = [record.getMessage() for record in caplog.records if record.name == "orgcal.consent"]
     assert lines == [
         f"consent of Fabrikam ({FABRIKAM}): declined (AADSTS65004)",
+        f"consent of Fabrikam ({FABRIKAM}): link-used-in-vain (AADSTS65004)",
         f"consent of Contoso ({CONTOSO}): proving",
         f"consent of Contoso ({CONTOSO}): done",
     ]

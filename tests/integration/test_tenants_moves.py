@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import threading
 from collections.abc import Iterator
@@ -12,17 +13,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from orgcal.entra.probe import TenantAccess
 from orgcal.errors import UsageError
 from orgcal.tenants import links
 from orgcal.tenants.links import NewLink, Refusal, Spent, make_link, spend
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
-from orgcal.tenants.states import Cause, Move
+from orgcal.tenants.states import Cause, Move, after_consent, after_failed_verification, after_probe
 from tests.support.lost_commit import lossy_connections
 from tests.support.postgresql import PostgresqlServer, running_postgresql
 
 CLIENT = "cccccccc-0000-4000-8000-000000000001"
 CONTOSO = "22222222-2222-2222-2222-222222222222"
+BEST_FIRST = [State.VERIFIED, State.CONSENTED, State.RECONSENT_NEEDED, State.REVOKED]
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +184,60 @@ def test_look_that_changed_nothing_is_noted_without_a_row_of_the_log(registry: R
     after = registry.wanted(CONTOSO)
     assert after.checked_at is not None
     assert (after.state, after.changed_at, len(list(registry.log()))) == (before.state, before.changed_at, rows)
+
+
+GRANTED = TenantAccess("granted", "every declared permission is effective", users_readable=True)
+FOUND = [
+    GRANTED,
+    TenantAccess("granted", "every declared permission is effective"),
+    TenantAccess("partial", "not effective: X", missing=("X",)),
+    TenantAccess("none", "not known there"),
+    TenantAccess("no tenant", "no such tenant"),
+    TenantAccess("unknown", "nobody can tell"),
+]
+
+
+def wander(registry: Registry, generator: random.Random) -> Cause:
+    """Do one thing to the organisation that somebody might do; what it was."""
+    probe = generator.choice(FOUND)
+    failed = generator.choice([None, *State])
+    cause = generator.choice(list(Cause))
+    match cause:
+        case Cause.ADD:
+            registry.add(CONTOSO, "Contoso")
+        case Cause.REMOVE:
+            registry.remove(CONTOSO, reason="over")
+        case Cause.CONSENT:
+            registry.move(CONTOSO, cause, lambda tenant: Move(*after_consent(tenant, probe)))
+        case Cause.CHECK:
+            registry.move(CONTOSO, cause, lambda tenant: Move(*after_probe(tenant, probe)))
+        case Cause.VERIFY:
+            registry.move(CONTOSO, cause, lambda tenant: Move(*after_failed_verification(tenant, failed, "it failed")))
+        case Cause.SET:
+            registry.move(CONTOSO, cause, lambda _: Move(generator.choice(list(State))))
+    return cause
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_states_of_a_long_life_follow_from_each_other_and_are_all_in_the_log(registry: Registry, seed: int) -> None:
+    generator = random.Random(seed)
+    for _ in range(60):
+        before = registry.wanted(CONTOSO).state
+        cause = wander(registry, generator)
+        after = registry.wanted(CONTOSO).state
+        assert before is not State.REMOVED or after is State.REMOVED or cause is Cause.ADD
+        if cause is Cause.VERIFY and before in BEST_FIRST:
+            assert after not in BEST_FIRST or BEST_FIRST.index(after) >= BEST_FIRST.index(before)
+            assert after is not State.VERIFIED or before is State.VERIFIED
+
+    state = State.INVITED
+    for entry in list(registry.log(CONTOSO))[1:]:
+        if entry.action == "add":
+            state = State.INVITED if entry.result == "added" else state
+            continue
+        assert entry.detail["before"] == state
+        state = State(entry.result)
+    assert registry.wanted(CONTOSO).state is state
 
 
 # --- names ---
