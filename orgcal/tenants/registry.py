@@ -14,7 +14,7 @@ import getpass
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -152,11 +152,10 @@ class Registry:
         if not can_be_kept(wanted):
             return None
         with self.transaction() as session:
-            for named in (
-                TenantRow.tenant_id == wanted.lower(),
-                TenantRow.domain == wanted.lower(),
-                TenantRow.name_key == name_key(wanted),
-            ):
+            known = session.get(TenantRow, (self.connector, wanted.lower()))
+            if known is not None:
+                return _tenant(known)
+            for named in (TenantRow.domain == wanted.lower(), TenantRow.name_key == name_key(wanted)):
                 rows = self._rows(session, named) if wanted else []
                 if len(rows) > 1:
                     what = f"{len(rows)} organisations are called {wanted!r}"
@@ -230,16 +229,20 @@ class Registry:
             move = decide(tenant)
             if move is None or not may_move(cause, tenant.state, move.state):
                 return tenant
-            if self._moved(session, tenant, move):
+            changed = {"reason": move.reason, "changed_at": self.now(), **move.changed}
+            if self._written(session, tenant, {"state": move.state.value, **changed}):
                 self.write_log(
                     session, cause, tenant.tenant_id, move.state.value, before=tenant.state.value, reason=move.reason
                 )
                 if move.state is State.REMOVED:
                     self._end_links(session, tenant.tenant_id)
-                return _tenant(session.get_one(TenantRow, key, populate_existing=True))
+                values: dict[str, Any] = {
+                    name: tuple(value) if isinstance(value, list) else value for name, value in changed.items()
+                }
+                return replace(tenant, state=move.state, **values)
 
-    def _moved(self, session: Session, tenant: Tenant, move: Move) -> bool:
-        """Write a move unless somebody else has written since `tenant` was read; whether it was written."""
+    def _written(self, session: Session, tenant: Tenant, changed: Mapping[str, Any]) -> bool:
+        """Write what has changed unless somebody else has written since `tenant` was read; whether it was written."""
         written = session.execute(
             update(TenantRow)
             .where(
@@ -248,7 +251,7 @@ class Registry:
                 TenantRow.state == tenant.state.value,
                 TenantRow.changed_at == tenant.changed_at,
             )
-            .values(state=move.state.value, reason=move.reason, changed_at=self.now(), **move.changed)
+            .values(**changed)
             .execution_options(synchronize_session=False)
         )
         return written.rowcount == 1  # type: ignore[attr-defined, no-any-return]  # of an UPDATE
