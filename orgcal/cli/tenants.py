@@ -147,7 +147,7 @@ def import_tenants(
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             tenants.append(Tenant.from_json(json.loads(line)))
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             raise UsageError(f"line {number} is not JSON", where=str(file)) from None
         except ValueError as error:
             raise UsageError(f"line {number}: {error}", where=str(file)) from None

@@ -197,11 +197,12 @@ class ConsentSettings(Section):
     )
     publisher: str = setting(
         "",
-        expected="at most 120 characters",
+        expected="at most 120 characters in one line",
         example='"Acme Inc."',
         about="Who publishes the application, as Microsoft's consent page shows it: the verified publisher's name. Our "
         "pages and texts show it too; the application's publisher domain unless given.",
         max_length=120,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
     )
 
 
