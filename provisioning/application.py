@@ -33,6 +33,7 @@ class EntraApplication(pulumi.ComponentResource):
         service_principal_id: object id of the home service principal.
         home_grants: ids of the app role assignments in the home tenant; empty where the settings ask for none.
         redirect_uris: callbacks of the platforms, our consent callback where set, and further ones.
+        publisher_domain: the domain that Microsoft's consent page shows as the publisher of an unverified application.
         resource_id: the application's id as the azuread plugin writes it: `/applications/<object id>`.
     """
 
@@ -85,6 +86,7 @@ class EntraApplication(pulumi.ComponentResource):
         self.object_id = application.object_id
         self.service_principal_id = principal.object_id
         self.home_grants = pulumi.Output.all(*[grant.id for grant in grants])
+        self.publisher_domain = application.publisher_domain.apply(lambda domain: domain or "")
         self.resource_id = application.id
         self.register_outputs(
             {"client_id": self.client_id, "object_id": self.object_id, "redirect_uris": self.redirect_uris}

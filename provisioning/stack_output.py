@@ -58,6 +58,9 @@ def export(
             "application_object_id": application.object_id,
             "service_principal_id": application.service_principal_id,
             "display_name": settings.application.display_name,
+            "publisher": settings.consent.publisher
+            if settings.consent and settings.consent.publisher
+            else application.publisher_domain,
             "callback_url": connector[""].callback_url,
             "consent_redirect_uri": settings.consent.public_url if settings.consent else "",
             "redirect_uris": application.redirect_uris,

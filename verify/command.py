@@ -81,6 +81,8 @@ def verify(
         )
         summary = _run(targets, options, reports, stopping, dask)
         if summary.complete and source.registry is not None:
+            from verify.recording import record
+
             record(source.registry, summary)
     if code := exit_code(summary):
         raise typer.Exit(code)
@@ -176,6 +178,8 @@ class _Source:
     def _all(self) -> Iterator[Target]:
         yield from self.described
         if self.registry is not None:
+            from verify.recording import registered_targets
+
             yield from registered_targets(self.registry)
 
     def _named(self, name: str) -> Target:
@@ -184,7 +188,7 @@ class _Source:
                 return Target(target.tenant_id, target.organisation, named=True)
         known = self.registry.get(name) if self.registry is not None else None
         if known is not None:
-            return Target(known.tenant_id, known.name, named=True)
+            return Target(known.tenant_id, known.label, named=True)
         from orgcal.entra.discovery import is_domain, is_guid
 
         if not is_guid(name) and not is_domain(name):
@@ -216,36 +220,3 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
             connector, given = sources.from_outputs(opened.outputs)
             options = Options(connector, environ=opened.environ, given_credential=given)
             yield _Source(options, (), opened.registry)
-
-
-def registered_targets(registry: Registry) -> Iterator[Target]:
-    """Every organisation of a registry."""
-    from orgcal.tenants.model import State
-
-    for tenant in registry.tenants():
-        yield Target(tenant.tenant_id, tenant.name, invited=tenant.state is State.INVITED)
-
-
-def record(registry: Registry, summary: Summary) -> None:
-    """Write down for every organisation of the registry when it was verified, and how that ended."""
-    from orgcal.tenants.model import ACTIVE, State
-    from verify.models import Verdict
-
-    for organisation in summary.organisations.values():
-        known = registry.get(organisation.tenant_id)
-        if known is None or not organisation.checked:
-            continue
-        verdict = organisation.verdict
-        state = known.state
-        if verdict in (Verdict.PASS, Verdict.WARN) and (state in ACTIVE or state is State.INVITED):
-            state = State.VERIFIED
-        elif verdict is Verdict.FAIL and state is State.VERIFIED:
-            state = State.CONSENTED
-        registry.set_state(
-            known.tenant_id,
-            state,
-            reason=known.reason if state is known.state else "",
-            action="verify",
-            verified_at=registry.now(),
-            verdict=verdict.value,
-        )

@@ -36,7 +36,7 @@ def link(
 
             known = opened.registry.wanted(tenant)
             count = links.revoke(opened.registry, known.tenant_id)
-            print_result({"revoked": count}, [f"unused links of {known.name} made useless: {count}"], as_json=as_json)
+            print_result({"revoked": count}, [f"unused links of {known.label} made useless: {count}"], as_json=as_json)
             return
         opened.begin_reading_outputs()
         if tenant:
@@ -83,29 +83,34 @@ def check(
     stack: StackOption = "dev",
     as_json: JsonLinesOption = False,
 ) -> None:
-    """Take fresh tokens and bring the registry up to what is true."""
+    """Take fresh tokens and bring the registry up to what is true.
+
+    Exit code 1 where an organisation could not be checked, or has lost access that it had given.
+    """
     from orgcal.consent.check import check_tenants
     from orgcal.tenants.model import State
 
     if bool(tenant) == every:
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
-    undecided = 0
+    failed = False
     with open_stack(stack) as opened:
         opened.begin_reading_outputs()
         wanted = [opened.registry.current(tenant)] if tenant else opened.registry.tenants()
         with consent_service(opened) as service:
             for checked in check_tenants(service, wanted):
-                undecided += not checked.probe.decided
+                failed |= not checked.probe.decided or bool(checked.lost)
                 if as_json:
                     typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
                     continue
                 reason = f" ({checked.tenant.reason})" if checked.tenant.reason else ""
-                typer.echo(f"{checked.tenant.name}: {checked.tenant.state.value}{reason}")
+                typer.echo(f"{checked.tenant.label}: {checked.tenant.state.value}{reason}")
                 if not checked.probe.decided:
                     typer.echo(f"  could not be checked: {checked.probe.sentence}")
                     if repair := checked.probe.repair_for(checked.tenant.tenant_id):
                         typer.echo(f"  repair: {repair}")
-                elif checked.tenant.state is State.RECONSENT_NEEDED:
+                if checked.lost:
+                    typer.echo(f"  has lost: {', '.join(checked.lost)}")
+                if checked.lost or checked.tenant.state is State.RECONSENT_NEEDED:
                     typer.echo(f"  next: orgcal consent link {checked.tenant.tenant_id} --stack {stack}")
-    if undecided:
+    if failed:
         raise typer.Exit(1)

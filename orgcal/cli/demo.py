@@ -121,22 +121,22 @@ def _consent_once(story: Story, service: ConsentService, tenant: Tenant, process
     known = service.registry.wanted(tenant.tenant_id)
     # What the registry knows may be of an application that is gone; a fresh token is not.
     if known.state in (State.CONSENTED, State.VERIFIED) and service.prober.probe(tenant.tenant_id).access == "granted":
-        story.line(f"{tenant.name}: its administrator has consented before")
+        story.line(f"{tenant.label}: its administrator has consented before")
         return
     tenants = {item["tenant_id"]: item for item in process.ready["tenants"]}
     administrator = str(tenants[tenant.tenant_id]["administrator"])
-    with story.working(f"{tenant.name}: {administrator} opens the link and accepts"), serving(service):
+    with story.working(f"{tenant.label}: {administrator} opens the link and accepts"), serving(service):
         link = service.link(tenant)
         accept_consent(service.endpoints, link.url, administrator=administrator)
         result = service.wait_for(link.handle, CONSENT_TIMEOUT_S)
     if result.outcome is not ConsentOutcome.DONE:
         ended = result.outcome.value if result.outcome else "unused"
         raise OrgcalError(
-            f"consent of {tenant.name} ended as {ended!r}{f': {result.detail}' if result.detail else ''}",
+            f"consent of {tenant.label} ended as {ended!r}{f': {result.detail}' if result.detail else ''}",
             where=tenant.tenant_id,
             repair=f"orgcal demo again; if it ends so again: {START_OVER}, then orgcal demo",
         )
-    story.line(f"{tenant.name}: {administrator} consented, proved by a fresh token")
+    story.line(f"{tenant.label}: {administrator} consented, proved by a fresh token")
 
 
 def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
@@ -160,7 +160,7 @@ def _look_at(service: ConsentService, tenant: Tenant) -> Invited:
 
 def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
     from verify import Options
-    from verify.command import record, registered_targets
+    from verify.recording import record, registered_targets
     from verify.report.base import FileReport
     from verify.report.html import html
     from verify.runner import run

@@ -66,9 +66,9 @@ def judge_demo(summary: Summary, *, proven: Tenant, second: Tenant, consented: b
 
 def _proved(proven: Tenant, second: Tenant, consented: bool) -> str:
     if consented:
-        return f"{proven.name} and {second.name} can be read"
+        return f"{proven.label} and {second.label} can be read"
     left = "is waiting for its administrator" if second.state is State.INVITED else "has to consent again"
-    return f"{proven.name} can be read; {second.name} {left}"
+    return f"{proven.label} can be read; {second.label} {left}"
 
 
 def _unread(summary: Summary, tenant: Tenant) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _unread(summary: Summary, tenant: Tenant) -> Iterator[str]:
     read = summary.organisations.get(tenant.tenant_id)
     failed = list(_failed(read.results.values())) if read is not None else []
     if not failed and not (read is not None and read.users and read.calendars):
-        yield f"{tenant.name}: no user or no calendar was read\n  repair: orgcal verify --tenant {tenant.tenant_id}"
+        yield f"{tenant.label}: no user or no calendar was read\n  repair: orgcal verify --tenant {tenant.tenant_id}"
     yield from failed
 
 

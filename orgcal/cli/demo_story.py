@@ -94,7 +94,7 @@ class Story:
         for tenant in tenants[:_MOST_ROWS]:
             read = summary.organisations.get(tenant.tenant_id)
             numbers = [str(read.users), str(read.calendars), _skipped_text(read)] if read and read.read else []
-            table.add_row(escape(tenant.name), _consent_text(tenant), *(numbers or ["-"] * 3))
+            table.add_row(escape(tenant.label), _consent_text(tenant), *(numbers or ["-"] * 3))
         self._console.print()
         self._console.print(table)
         if len(tenants) > _MOST_ROWS:
@@ -102,7 +102,7 @@ class Story:
 
     def invitation(self, invited: Invited, *, stopping: bool) -> None:
         """The link to send to an organisation that has not consented; leads nowhere if the emulator is `stopping`."""
-        name = invited.tenant.name
+        name = invited.tenant.label
         if invited.tenant.state is not State.INVITED:
             why = f": {invited.tenant.reason}" if invited.tenant.reason else ""
             text = f"{name} has to consent again{why}. Send its administrator this link"

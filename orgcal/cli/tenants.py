@@ -11,6 +11,7 @@ import typer
 
 from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
 from orgcal.errors import UsageError
+from orgcal.tenants.names import printable
 
 if TYPE_CHECKING:
     from orgcal.tenants.model import LogEntry
@@ -41,7 +42,7 @@ def add(
         domain = kept_domain if is_guid(tenant) else tenant.lower()
         added = opened.registry.add(tenant_id, name or kept_name or domain or tenant_id, domain=domain)
     lines = [
-        f"{added.name} ({added.tenant_id}) is {added.state.value}",
+        f"{added.label} ({added.tenant_id}) is {added.state.value}",
         f"  next: orgcal consent link {domain or added.tenant_id} --stack {stack}",
     ]
     print_result(added.as_json(), lines, as_json=as_json)
@@ -61,10 +62,10 @@ def list_tenants(
     if not tenants:
         typer.echo(f"no organisations yet; next: orgcal tenants add DOMAIN --stack {stack}")
         return
-    rows = [("name", "state", "consented", "verified", "tenant id")]
+    rows = [("name", "state", "consented", "verified", "checked", "tenant id")]
     for tenant in tenants:
-        days = _day(tenant.consented_at), _day(tenant.verified_at)
-        rows.append((tenant.name, tenant.state.value, *days, tenant.tenant_id))
+        days = _day(tenant.consented_at), _day(tenant.verified_at), _day(tenant.checked_at)
+        rows.append((tenant.label, tenant.state.value, *days, tenant.tenant_id))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:  # never cut: tenant ids are there to be copied
         typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
@@ -81,9 +82,10 @@ def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption
         return
     for name, value in known.as_json().items():
         if value:
-            typer.echo(f"{name:<16} {value}")
+            typer.echo(f"{name:<16} {printable(', '.join(value) if isinstance(value, tuple) else str(value))}")
     for entry in entries:
-        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {entry.operator}  {entry.action}: {entry.result}{_detail(entry)}")
+        what = f"{entry.operator}  {entry.action}: {entry.result}{_detail(entry)}"
+        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {printable(what)}")
 
 
 @app.command(short_help="Remove an organisation")
@@ -94,8 +96,7 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove an organisation: checks that its consent is revoked, and says how the customer revokes it."""
-    from orgcal.tenants import links
-    from orgcal.tenants.model import ACTIVE, State
+    from orgcal.tenants.model import ACTIVE
 
     with open_stack(stack) as opened:
         known = opened.registry.wanted(tenant)
@@ -106,19 +107,18 @@ def remove(
                 named = f"{service.outputs.display_name} (application id {service.outputs.client_id})"
         if access not in ("none", "no tenant") and not force:
             raise UsageError(
-                f"{known.name} has not revoked its consent"
+                f"{known.label} has not revoked its consent"
                 if access in ("granted", "partial")
-                else f"nobody can tell whether {known.name} has revoked its consent",
+                else f"nobody can tell whether {known.label} has revoked its consent",
                 where=known.tenant_id,
                 repair=(
                     f"its administrator deletes {named} under Enterprise applications in the Microsoft Entra admin "
                     "center; then run this again, or use --force"
                 ),
             )
-        links.revoke(opened.registry, known.tenant_id)
         reason = f"access was {access}" + (", by --force" if access not in ("none", "no tenant") else "")
-        removed = opened.registry.set_state(known.tenant_id, State.REMOVED, reason=reason, action="remove")
-    print_result(removed.as_json(), [f"{known.name} is removed; its log is kept"], as_json=as_json)
+        removed = opened.registry.remove(known.tenant_id, reason=reason, known=known.state)
+    print_result(removed.as_json(), [f"{known.label} is removed; its log is kept"], as_json=as_json)
 
 
 @app.command("export", short_help="Print all organisations as JSON Lines")
@@ -135,8 +135,8 @@ def import_tenants(
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
-    """Take organisations over; known ones stay as they are. Then run `orgcal consent check --all`."""
-    from orgcal.tenants.model import Tenant
+    """Take organisations over; known and removed ones stay as they are. Then run `orgcal consent check --all`."""
+    from orgcal.tenants.model import State, Tenant
 
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
@@ -147,15 +147,20 @@ def import_tenants(
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             tenants.append(Tenant.from_json(json.loads(line)))
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             raise UsageError(f"line {number} is not JSON", where=str(file)) from None
         except ValueError as error:
             raise UsageError(f"line {number}: {error}", where=str(file)) from None
     with open_stack(stack) as opened:
-        new = sum(opened.registry.take_in(tenant) for tenant in tenants)
-    known = len(tenants) - new
-    lines = [f"{new} organisations taken over, {known} known already"]
-    print_result({"new": new, "known": known}, lines, as_json=as_json)
+        left = [tenant for tenant in tenants if not opened.registry.take_in(tenant)]
+        removed = [item for item in left if opened.registry.wanted(item.tenant_id).state is State.REMOVED]
+    counts = {"new": len(tenants) - len(left), "known": len(left) - len(removed), "removed": len(removed)}
+    lines = [f"{counts['new']} organisations taken over, {counts['known']} known already"]
+    lines += [
+        f"{item.label} was removed here and stays so; next: orgcal tenants add {item.tenant_id} --stack {stack}"
+        for item in removed
+    ]
+    print_result(counts, lines, as_json=as_json)
 
 
 def log(
@@ -172,7 +177,7 @@ def log(
             else:
                 when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
                 what = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"
-                typer.echo(f"{when}  {entry.operator}  {what}")
+                typer.echo(f"{when}  {printable(f'{entry.operator}  {what}')}")
 
 
 def _detail(entry: LogEntry) -> str:

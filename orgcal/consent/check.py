@@ -8,11 +8,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orgcal.consent.recording import next_state
+from orgcal.consent.recording import Declared
 from orgcal.consent.service import AT_ONCE, ConsentService
 from orgcal.entra.probe import TenantAccess
+from orgcal.entra.role_relation import included_in
 from orgcal.patience import Clock
-from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.model import ACTIVE, State, Tenant
+from orgcal.tenants.states import Cause, Move, after_probe
 
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
@@ -28,11 +30,14 @@ class CheckedTenant:
 
     Attributes:
         before: its state before.
+        lost: names of permissions that it had consented to, and that are not effective any more though they are
+            declared; also on later days, until it consents again or is removed.
     """
 
     tenant: Tenant
     before: State
     probe: TenantAccess
+    lost: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The probe, as a JSON object."""
@@ -42,6 +47,7 @@ class CheckedTenant:
             "effective": None if self.probe.effective is None else sorted(self.probe.effective),
             "missing": list(self.probe.missing),
             "surplus": list(self.probe.surplus),
+            "lost": list(self.lost),
             "sentence": self.probe.sentence,
             "repair": self.probe.repair_for(self.tenant.tenant_id),
         }
@@ -56,37 +62,58 @@ def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterato
     prober = service.new_prober(RememberedCredential(service.credential))
     waiting = iter(tenants)
     running: dict[Future[TenantAccess], Tenant] = {}
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
-        while True:
-            while len(running) < 2 * AT_ONCE and (tenant := next(waiting, None)) is not None:
-                running[pool.submit(prober.probe, tenant.tenant_id)] = tenant
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield write_down(service, running.pop(future), future.result())
+    unchanged: list[str] = []  # written together at the end: most are, and each transaction waits for the disk
+    try:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
+            while True:
+                while len(running) < 2 * AT_ONCE and (tenant := next(waiting, None)) is not None:
+                    running[pool.submit(prober.probe, tenant.tenant_id)] = tenant
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    tenant = running.pop(future)
+                    checked = write_down(service, tenant, future.result())
+                    if checked.tenant is tenant:
+                        unchanged.append(tenant.tenant_id)
+                    yield checked
+    finally:
+        if unchanged:
+            service.registry.checked(unchanged)
 
 
 def write_down(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> CheckedTenant:
     """Bring the registry up to a probe."""
-    known = tenant
-    if _changed(service, tenant, probe):
-        # The registry may have changed meanwhile, as by a consent that was just proved: decide by its state now.
-        known = service.registry.get(tenant.tenant_id) or tenant
-        changed = _changed(service, known, probe)
-        if changed and known.state is not State.REMOVED:
-            known = service.registry.set_state(known.tenant_id, **changed)
-    return CheckedTenant(known, tenant.state, probe)
+    declared, now = Declared.of(service.outputs), service.registry.now()
+
+    def decide(known: Tenant) -> Move | None:
+        """By the state now: it may have changed meanwhile, as by a consent that was just proved."""
+        state, reason = after_probe(known, probe)
+        changed: dict[str, Any] = {}
+        if probe.access == "granted":
+            changed = {**declared.as_fields(), "consented_at": known.consented_at or now}
+        same = (state, reason) == (known.state, known.reason) and _has(known, changed)
+        return None if same else Move(state, reason, {**changed, "checked_at": now})
+
+    after = tenant if decide(tenant) is None else service.registry.move(tenant.tenant_id, Cause.CHECK, decide)
+    return CheckedTenant(after, tenant.state, probe, lost_permissions(tenant, probe, declared))
 
 
-def _changed(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> dict[str, Any]:
-    """State, reason and other fields that follow from a probe; empty where all is as it was."""
-    state, reason = next_state(tenant, probe)
-    fields: dict[str, Any] = {"state": state, "reason": reason}
-    if probe.access == "granted":
-        fields["permission_hash"] = service.outputs.permission_hash
-        fields["consented_at"] = tenant.consented_at or service.registry.now()
-    return fields if any(getattr(tenant, name) != value for name, value in fields.items()) else {}
+def lost_permissions(tenant: Tenant, probe: TenantAccess, declared: Declared) -> tuple[str, ...]:
+    """Names of the declared permissions that `tenant`, as it was before the probe, has consented to and lost."""
+    had = set(tenant.permissions)
+    if not had and (tenant.state in ACTIVE or tenant.state is State.REVOKED):
+        # Recorded by an orgcal that kept only the hash: of another one nobody knows what it stands for.
+        same = tenant.permission_hash in ("", declared.permission_hash) or probe.access != "partial"
+        had = set(declared.permissions) if same else set()
+    if probe.access in ("none", "no tenant"):
+        return tuple(sorted(had))
+    return tuple(sorted(included_in(had).intersection(probe.missing))) if probe.access == "partial" else ()
+
+
+def _has(tenant: Tenant, fields: dict[str, Any]) -> bool:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return all(getattr(tenant, name) == value for name, value in values.items())
 
 
 class RememberedCredential:

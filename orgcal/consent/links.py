@@ -52,12 +52,20 @@ def with_port(uri: str, port: int) -> str:
     return urlunsplit(split._replace(netloc=f"{split.hostname}:{port}"))
 
 
-def message(*, organisation: str, connector: str, url: str, expires_at: datetime, permissions: list[str]) -> str:
-    """A short text that can be sent to an organisation's administrator."""
+def message(
+    *, organisation: str, application: str, publisher: str, url: str, expires_at: datetime, permissions: list[str]
+) -> str:
+    """A short text that can be sent to an organisation's administrator.
+
+    Args:
+        application: its name, as Microsoft's consent page shows it.
+        publisher: who publishes it, as that page shows it; empty where nobody knows.
+    """
     listed = "\n".join(f"  - {name}" for name in permissions)
+    published = f", published by {publisher}" if publisher else ""
     return (
-        f"To connect {organisation} to {connector}, a Global Administrator or Privileged Role Administrator of "
-        f"{organisation} opens this link, signs in and chooses Accept:\n\n"
+        f"To connect {organisation} to {application}{published}, a Global Administrator or Privileged Role "
+        f"Administrator of {organisation} opens this link, signs in and chooses Accept:\n\n"
         f"  {url}\n\n"
         f"It asks for these application permissions of Microsoft Graph:\n{listed}\n\n"
         f"The link works once, until {expires_at:%Y-%m-%d %H:%M} UTC, and only for {organisation}. "

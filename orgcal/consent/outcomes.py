@@ -8,29 +8,55 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orgcal.entra.aadsts import Kind, meaning_of, number_in
 from orgcal.entra.discovery import is_guid
+from orgcal.tenants.links import Refusal
+from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, Link
 
 
 class ConsentOutcome(enum.StrEnum):
     """What the page shows, and what the registry keeps of a link's use."""
 
-    PROVING = "proving"
+    PROVING = LINK_PROVING
     DONE = "done"
     DECLINED = "declined"
     NOT_ADMINISTRATOR = "not-administrator"
     WRONG_ORGANISATION = "wrong-organisation"
+    SERVICE_MISSING = "service-missing"
+    """The organisation lacks a service that the application asks for, such as Exchange Online."""
+    MISCONFIGURED = "misconfigured"
+    """The application itself is not as Entra ID wants it: for us to mend."""
+    BLOCKED = "blocked"
+    """A policy of the organisation stopped the sign-in."""
+    BUSY = "busy"
+    """Entra ID could not answer at the moment."""
     NOT_ARRIVED = "not-arrived"
     """The administrator agreed, and the permissions were not seen within the time for it."""
+    WITHDRAWN = LINK_WITHDRAWN
+    """The organisation was removed from the registry while its consent was proved."""
     FAILED = "failed"
+    """Any other error of Entra ID's."""
     # Without a link of ours, so only shown:
     LINK_USED = "link-used"
+    LINK_USED_WAITING = "link-used-waiting"
+    LINK_USED_IN_VAIN = "link-used-in-vain"
     LINK_EXPIRED = "link-expired"
     NOT_OURS = "not-ours"
     UNAVAILABLE = "unavailable"
+
+
+_FAILURES: Mapping[ConsentOutcome, str] = {
+    ConsentOutcome.SERVICE_MISSING: "the organisation lacks a service that the application needs",
+    ConsentOutcome.MISCONFIGURED: "the application's registration is not as Entra ID wants it",
+    ConsentOutcome.FAILED: "Entra ID answered the consent with an error",
+}
+"""Refusals that no administrator chose and no later try mends by itself: an organisation without access has failed."""
+
+SHOWS_CODE = frozenset({*_FAILURES, ConsentOutcome.BLOCKED, ConsentOutcome.BUSY})
+"""Outcomes whose page shows Microsoft's code, for whoever has to look into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +75,38 @@ class CallbackAnswer:
     tenant_id: str = ""
     code: str = ""
 
+    def refusal_of(self, link: Link) -> Refusal | None:
+        """What this answer to `link` refuses; None where it says yes, which is then to be proved."""
+        outcome = self.claimed or ConsentOutcome.FAILED
+        if outcome is ConsentOutcome.PROVING:
+            if not self.tenant_id or self.tenant_id == link.tenant_id:
+                return None
+            outcome = ConsentOutcome.WRONG_ORGANISATION
+        failure = _FAILURES.get(outcome, "")
+        return Refusal(outcome.value, self.code, f"{failure} ({self.code})" if failure else "")
+
 
 MAX_STATE = 200
-_OUTCOMES = {
+
+_BY_NUMBER: Mapping[int, ConsentOutcome] = {
+    65005: ConsentOutcome.SERVICE_MISSING,
+    650052: ConsentOutcome.SERVICE_MISSING,
+    650054: ConsentOutcome.MISCONFIGURED,
+    650056: ConsentOutcome.MISCONFIGURED,
+    650057: ConsentOutcome.MISCONFIGURED,
+    90033: ConsentOutcome.BUSY,
+    90090: ConsentOutcome.BUSY,
+}
+"""Numbers that mean something else, or more, at the consent page than in the answer to a token request.
+
+Source: https://learn.microsoft.com/en-us/entra/identity/enterprise-apps/application-sign-in-unexpected-user-consent-error
+and https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes (read 2026-11-28)."""
+_BY_KIND: Mapping[Kind, ConsentOutcome] = {
     Kind.DECLINED: ConsentOutcome.DECLINED,
     Kind.NOT_ADMINISTRATOR: ConsentOutcome.NOT_ADMINISTRATOR,
     Kind.WRONG_ORGANISATION: ConsentOutcome.WRONG_ORGANISATION,
+    Kind.BLOCKED: ConsentOutcome.BLOCKED,
+    Kind.BUSY: ConsentOutcome.BUSY,
 }
 
 
@@ -80,10 +132,24 @@ def read_answer(query: Sequence[tuple[str, str]]) -> CallbackAnswer:
 
 
 def _read_error(error: str, description: str, subcode: str) -> tuple[ConsentOutcome, str]:
-    """The outcome of a refusal. The number only chooses the page; every one of these is a refusal."""
+    """The outcome of a refusal: by its number where it has one, as Entra ID sends `access_denied` with many of them.
+
+    The number only chooses page and state; every one of these is a refusal.
+    """
     number = number_in(description)
-    code = f"AADSTS{number}" if number else error if re.fullmatch(r"[a-z_]{1,40}", error) else "error"
-    outcome = _OUTCOMES.get(meaning_of(number, error).kind)
-    if outcome is None:
-        outcome = ConsentOutcome.DECLINED if subcode == "cancel" else ConsentOutcome.FAILED
-    return outcome, code
+    if number:
+        outcome = _BY_NUMBER.get(number) or _BY_KIND.get(meaning_of(number).kind, ConsentOutcome.FAILED)
+        return outcome, f"AADSTS{number}"
+    code = error if re.fullmatch(r"[a-z_]{1,40}", error) else "error"
+    if subcode == "cancel":
+        return ConsentOutcome.DECLINED, code
+    return _BY_KIND.get(meaning_of(0, error).kind, ConsentOutcome.FAILED), code
+
+
+def used_before(earlier: str) -> ConsentOutcome:
+    """The page of a link that was used before, by the outcome of that use."""
+    if earlier == ConsentOutcome.DONE:
+        return ConsentOutcome.LINK_USED
+    if earlier in (ConsentOutcome.PROVING, ConsentOutcome.NOT_ARRIVED):
+        return ConsentOutcome.LINK_USED_WAITING
+    return ConsentOutcome.LINK_USED_IN_VAIN

@@ -40,7 +40,8 @@ class Page:
     status: int = 200
 
 
-_ASK_AGAIN = "Ask the person who sent you the link for a new one."
+_ASK = "ask the person who sent you the link for a new one."
+_ASK_AGAIN = _ASK.capitalize()
 
 PAGES: Mapping[ConsentOutcome, Page] = {
     ConsentOutcome.DONE: Page(
@@ -82,6 +83,40 @@ PAGES: Mapping[ConsentOutcome, Page] = {
             _ASK_AGAIN,
         ),
     ),
+    ConsentOutcome.SERVICE_MISSING: Page(
+        "Not connected: a service is missing in your organisation",
+        (
+            "The application asks for access to a Microsoft service that your organisation does not have, or has not "
+            "enabled. Nothing was changed.",
+        ),
+        (
+            "Check in the Microsoft 365 admin center that your organisation has Exchange Online, and enable it.",
+            f"{_ASK_AGAIN} Send them the code below if your organisation has it.",
+        ),
+    ),
+    ConsentOutcome.MISCONFIGURED: Page(
+        "Not connected: the fault is on our side",
+        ("Microsoft does not accept how our application is registered. Nothing was changed in your organisation.",),
+        ("You cannot mend this: send the code below to the person who sent you the link.",),
+    ),
+    ConsentOutcome.BLOCKED: Page(
+        "Not connected: a policy of your organisation stopped it",
+        (
+            "Microsoft did not let the sign-in or the application pass, because of a policy such as Conditional "
+            "Access. Nothing was changed.",
+        ),
+        (
+            "Sign in from a device and a place that your organisation allows, or ask whoever keeps its policies; "
+            "they find the code below in the sign-in logs.",
+            _ASK_AGAIN,
+        ),
+    ),
+    ConsentOutcome.BUSY: Page(
+        "Not connected yet: Microsoft could not answer",
+        ("Microsoft's sign-in service had a problem of its own. Nothing was changed.",),
+        (f"Wait some minutes. {_ASK_AGAIN}",),
+        mark="wait",
+    ),
     ConsentOutcome.NOT_ARRIVED: Page(
         "Agreed, but not visible yet",
         ("You agreed, but Microsoft has not shown us the permissions within five minutes.",),
@@ -91,6 +126,14 @@ PAGES: Mapping[ConsentOutcome, Page] = {
         ),
         mark="wait",
     ),
+    ConsentOutcome.WITHDRAWN: Page(
+        "Not connected: we have removed your organisation",
+        ("The person who sent you the link has removed your organisation meanwhile.",),
+        (
+            "If this is a mistake, ask them for a new link.",
+            "If not, delete the application under Enterprise applications in the Microsoft Entra admin center.",
+        ),
+    ),
     ConsentOutcome.FAILED: Page(
         "Not connected",
         ("Microsoft answered with an error.",),
@@ -98,8 +141,34 @@ PAGES: Mapping[ConsentOutcome, Page] = {
     ),
     ConsentOutcome.LINK_USED: Page(
         "This link was used already",
-        ("Each link works once. If it was you who used it, the consent is recorded and nothing is needed.",),
-        (_ASK_AGAIN,),
+        ("Each link works once. With this one an administrator agreed, and your organisation was connected.",),
+        (
+            "If it was you who used it, nothing more is needed.",
+            f"If you meant to agree again: {_ASK}",
+        ),
+        mark="wait",
+        status=410,
+    ),
+    ConsentOutcome.LINK_USED_WAITING: Page(
+        "This link was used already",
+        (
+            "Each link works once. With this one an administrator agreed, and we wait until Microsoft shows us the "
+            "permissions.",
+        ),
+        (
+            "If it was you who used it, you need not do anything.",
+            f"If it takes longer than an hour: {_ASK}",
+        ),
+        mark="wait",
+        status=410,
+    ),
+    ConsentOutcome.LINK_USED_IN_VAIN: Page(
+        "This link was used already",
+        (
+            "Each link works once. The first answer with this one did not connect your organisation, and no other "
+            "can be taken.",
+        ),
+        (f"If you have chosen Accept now, Microsoft knows of it, and we do not yet: {_ASK}",),
         status=410,
     ),
     ConsentOutcome.LINK_EXPIRED: Page(
@@ -120,8 +189,8 @@ PAGES: Mapping[ConsentOutcome, Page] = {
     ),
     ConsentOutcome.UNAVAILABLE: Page(
         "Please try again in a minute",
-        ("We cannot record your answer at the moment. Nothing was recorded.",),
-        ("Reload this page in a minute, or open the link again: it is still good.",),
+        ("Our database does not answer at the moment, so we cannot tell you whether your answer was recorded.",),
+        ("Reload this page in a minute: it shows then how it stands, or takes your answer.",),
         mark="wait",
         status=503,
     ),
@@ -129,18 +198,33 @@ PAGES: Mapping[ConsentOutcome, Page] = {
 
 
 class Renderer:
-    """Makes HTML of outcomes, for the connector called so and the names of the permissions that it declares."""
+    """Makes HTML of outcomes.
 
-    def __init__(self, connector: str, permissions: Sequence[str]) -> None:
-        self._connector = connector
-        self._permissions = [(name, PURPOSES.get(name, "")) for name in permissions]
+    Args:
+        application: its name, as Microsoft's consent page shows it.
+        publisher: who publishes it, as that page shows it; empty where nobody knows.
+        permissions: names of those that the application declares.
+    """
 
-    def page(self, outcome: ConsentOutcome, *, stylesheet: str, code: str = "") -> str:
-        """The page of `outcome`, with the relative address of its style sheet; `code` is Microsoft's, about errors."""
+    def __init__(self, application: str, publisher: str, permissions: Sequence[str]) -> None:
+        self._application = application
+        self._publisher = publisher
+        self._permissions = tuple(permissions)
+
+    def page(self, outcome: ConsentOutcome, *, stylesheet: str, code: str = "", permissions: Sequence[str] = ()) -> str:
+        """The page of `outcome`.
+
+        Args:
+            stylesheet: the relative address of the style sheet.
+            code: Microsoft's, about errors.
+            permissions: names of those that were agreed to; the declared ones unless given.
+        """
+        agreed = (permissions or self._permissions) if outcome is ConsentOutcome.DONE else ()
         return self._template.render(
             page=PAGES[outcome],
-            connector=self._connector,
-            permissions=self._permissions if outcome is ConsentOutcome.DONE else [],
+            application=self._application,
+            publisher=self._publisher,
+            permissions=[(name, PURPOSES.get(name, "")) for name in agreed],
             refresh_s=REFRESH_S if outcome is ConsentOutcome.PROVING else 0,
             stylesheet=stylesheet,
             code=code,

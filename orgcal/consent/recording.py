@@ -1,63 +1,62 @@
-"""What follows from a probe: the organisation's state, and its connection in the platform."""
+"""What follows from a proof: the organisation's state, and its connection in the platform."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from orgcal.entra.probe import TenantAccess
 from orgcal.errors import OrgcalError
 from orgcal.platforms import open_platform
 from orgcal.stack.outputs import StackOutputs
-from orgcal.tenants.model import ACTIVE, Link, State, Tenant
+from orgcal.tenants import links
+from orgcal.tenants.model import Link, Tenant
 from orgcal.tenants.registry import Registry
+from orgcal.tenants.states import Move, after_consent
 
 
-def state_after_consent(tenant: Tenant, probe: TenantAccess) -> tuple[State, str]:
-    """The state that follows from the proof after an administrator's answer, and why.
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The permissions that a proof asks for, by name, and the hash that stands for them."""
 
-    As `next_state`, but an organisation that never had access and still has none has failed.
+    permissions: tuple[str, ...]
+    permission_hash: str
+
+    @classmethod
+    def of(cls, outputs: StackOutputs) -> Declared:
+        """Those that a stack declares."""
+        return cls(tuple(sorted(item.name for item in outputs.permissions)), outputs.permission_hash)
+
+    @classmethod
+    def of_link(cls, link: Link, outputs: StackOutputs) -> Declared:
+        """Those that a link asks for, whenever the server was started; the stack's where the link has no names."""
+        return cls(tuple(sorted(link.permissions)), link.permission_hash) if link.permissions else cls.of(outputs)
+
+    def as_fields(self) -> dict[str, Any]:
+        """Fields of the organisation that has proved them."""
+        return {"permission_hash": self.permission_hash, "permissions": list(self.permissions)}
+
+
+def record(registry: Registry, link: Link, declared: Declared, probe: TenantAccess) -> Tenant | None:
+    """Write down the proof that followed the use of `link`; the organisation then, or None if the proof has ended.
+
+    Args:
+        declared: what the proof asked for; recorded where it was granted.
     """
-    if probe.access == "granted":
-        state = State.VERIFIED if probe.users_readable else State.CONSENTED
-        return state, probe.sentence if probe.surplus else ""
-    if probe.decided and tenant.state in (State.INVITED, State.FAILED):
-        return State.FAILED, probe.sentence
-    return next_state(tenant, probe)
 
+    def decide(tenant: Tenant) -> Move | None:
+        state, reason = after_consent(tenant, probe)
+        now = registry.now()
+        changed: dict[str, Any] = {"checked_at": now}
+        if probe.access == "granted":
+            changed |= {**declared.as_fields(), "consented_at": now}
+            changed |= {"verified_at": now} if probe.users_readable else {}
+        elif (state, reason) == (tenant.state, tenant.reason):
+            return None
+        return Move(state, reason, changed)
 
-def next_state(tenant: Tenant, probe: TenantAccess) -> tuple[State, str]:
-    """The state that follows from a probe of an organisation that the registry has as `tenant`, and why."""
-    if probe.access == "no tenant":
-        return State.FAILED, probe.sentence
-    if probe.access == "granted":
-        state = State.VERIFIED if tenant.state is State.VERIFIED else State.CONSENTED
-        return state, probe.sentence if probe.surplus else ""
-    had_access = tenant.state in ACTIVE or tenant.state is State.REVOKED
-    if probe.access == "partial" and had_access:
-        return State.RECONSENT_NEEDED, probe.sentence
-    if probe.access == "none" and had_access:
-        return State.REVOKED, probe.sentence
-    return tenant.state, tenant.reason
-
-
-def record(registry: Registry, link: Link, probe: TenantAccess) -> None:
-    """Write down the proof that followed the use of `link`."""
-    tenant = registry.wanted(link.tenant_id)
-    state, reason = state_after_consent(tenant, probe)
-    granted: dict[str, Any] = {}
-    if probe.access == "granted":
-        granted = {"permission_hash": link.permission_hash, "consented_at": registry.now()}
-    if granted or (state, reason) != (tenant.state, tenant.reason):
-        registry.set_state(link.tenant_id, state, reason=reason, action="consent", **granted)
-
-
-def record_refusal(registry: Registry, link: Link, code: str) -> None:
-    """Write down that Entra ID answered with an error that no administrator chose."""
-    tenant = registry.wanted(link.tenant_id)
-    if tenant.state in (State.INVITED, State.FAILED):  # others keep the access that they have
-        reason = f"Entra ID answered the consent with {code}"
-        registry.set_state(link.tenant_id, State.FAILED, reason=reason, action="consent")
+    return links.conclude(registry, link, decide)
 
 
 def register(registry: Registry, outputs: StackOutputs, environ: Mapping[str, str], tenant_id: str) -> None:

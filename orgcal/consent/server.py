@@ -7,11 +7,12 @@ GET <beside>/style.css
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,9 +27,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orgcal.consent.links import with_port
-from orgcal.consent.outcomes import ConsentOutcome, read_answer
+from orgcal.consent.outcomes import SHOWS_CODE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, Renderer
-from orgcal.consent.service import ConsentService
+from orgcal.consent.service import ConsentResult, ConsentService
 from orgcal.errors import UsageError
 from orgcal.tenants.registry import RegistryUnavailable
 
@@ -36,6 +37,7 @@ _LOG = logging.getLogger("orgcal.consent")
 
 FIRST_WAIT_S = 0.8
 """The result page waits so long for a proof that is nearly there, instead of showing "working on it" for a blink."""
+FIRST_PAUSE_S = 0.03
 
 MAX_QUERY = 8192
 
@@ -78,10 +80,11 @@ def make_app(service: ConsentService) -> Starlette:
     split = urlsplit(service.redirect_uri)
     callback = split.path or "/"
     beside = callback.rsplit("/", 1)[0]
-    renderer = Renderer(service.outputs.connector_name, [permission.name for permission in service.outputs.permissions])
+    outputs = service.outputs
+    renderer = Renderer(outputs.display_name, outputs.publisher, [item.name for item in outputs.permissions])
 
-    def shown(outcome: ConsentOutcome, stylesheet: str, code: str = "") -> Response:
-        page = renderer.page(outcome, stylesheet=stylesheet, code=code)
+    def shown(outcome: ConsentOutcome, stylesheet: str, code: str = "", permissions: Sequence[str] = ()) -> Response:
+        page = renderer.page(outcome, stylesheet=stylesheet, code=code, permissions=permissions)
         headers = {"Retry-After": "60"} if outcome is ConsentOutcome.UNAVAILABLE else {}
         return HTMLResponse(page, PAGES[outcome].status, headers)
 
@@ -96,22 +99,22 @@ def make_app(service: ConsentService) -> Starlette:
             _LOG.warning("callback: the registry cannot be asked")
             return shown(ConsentOutcome.UNAVAILABLE, "style.css")
         if isinstance(taken, ConsentOutcome):
-            _LOG.info("callback: %s", taken.value)
+            if taken is ConsentOutcome.NOT_OURS:  # of others the service has told whose they are
+                _LOG.info("callback: %s", taken.value)
             return shown(taken, "style.css")
-        _LOG.info("callback: link %s used", taken.link.state_hash[:8])
         # Relative, so that it holds wherever this is mounted; the new address has neither state nor tenant in it.
         return RedirectResponse(f"result/{taken.result}", 303)
 
     async def show_result(request: Request) -> Response:
         handle = request.path_params["handle"]
         try:
-            result = await run_in_threadpool(service.wait_until_ended, handle, FIRST_WAIT_S)
+            result = await _shown(service, handle)
         except RegistryUnavailable:
             return shown(ConsentOutcome.UNAVAILABLE, "../style.css")
         if result is None or result.outcome is None:
             return shown(ConsentOutcome.NOT_OURS, "../style.css")
-        code = result.detail if result.outcome is ConsentOutcome.FAILED else ""
-        return shown(result.outcome, "../style.css", code)
+        code = result.detail if result.outcome in SHOWS_CODE else ""
+        return shown(result.outcome, "../style.css", code, result.permissions)
 
     async def show_style(request: Request) -> Response:  # noqa: ARG001  # Starlette's signature
         return Response(renderer.stylesheet, media_type="text/css")
@@ -126,7 +129,7 @@ def make_app(service: ConsentService) -> Starlette:
         page.headers.update(HEADERS)
         return page
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(callback, receive_answer, methods=["GET"]),
             Route(f"{beside}/result/{{handle}}", show_result, methods=["GET"]),
@@ -135,6 +138,20 @@ def make_app(service: ConsentService) -> Starlette:
         middleware=[Middleware(SecurityHeaders, https=split.scheme == "https")],
         exception_handlers={ValueError: show_bad_request, Exception: show_broken},
     )
+    app.router.redirect_slashes = False  # a redirect would send the state on, to a host that the request names
+    return app
+
+
+async def _shown(service: ConsentService, handle: str) -> ConsentResult | None:
+    """What a result page shows; waits a little for a proof, and without a thread, as many pages may be open."""
+    waited_s = 0.0
+    while True:
+        result = await run_in_threadpool(service.shown, handle)
+        if result is None or result.outcome is not ConsentOutcome.PROVING or waited_s >= FIRST_WAIT_S:
+            return result
+        pause_s = max(FIRST_PAUSE_S, waited_s / 2)
+        await asyncio.sleep(pause_s)
+        waited_s += pause_s
 
 
 @contextmanager

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from orgcal.consent import links as consent_links
-from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome
-from orgcal.consent.proof import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S, ConsentProber
-from orgcal.consent.recording import record, record_refusal, register
+from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome, used_before
+from orgcal.consent.proof import PATIENCE_S, ConsentProber
+from orgcal.consent.proofs import PICK_UP_S, THREADS, Proofs, log_outcome
+from orgcal.consent.recording import Declared
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.entra.probe import TenantAccess
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
 from orgcal.patience import Clock, Patience
@@ -35,15 +32,11 @@ from verify.sources import from_outputs
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
 
-_LOG = logging.getLogger("orgcal.consent")
-_PROBERS = 16
+_MOST_UNSURE = 1000
+"""Callbacks of which it is remembered that nobody knows whether they were recorded; older ones are forgotten."""
 AT_ONCE = 32
 """Organisations probed together. Each needs two requests to Entra ID one after the other, so never more are in
 flight; 64 would be polite too, but more threads than this gain nothing in one process."""
-
-
-class _Closed(Exception):
-    """The service is being closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +61,17 @@ class ConsentLink(JsonRecord):
 
 @dataclass(frozen=True, slots=True)
 class ConsentResult:
-    """How a link's use ended, or stands: `outcome` is None while nobody has used it."""
+    """How a link's use ended, or stands.
+
+    Attributes:
+        outcome: None while nobody has used it.
+        permissions: names of those that the link asks for.
+    """
 
     tenant_id: str
     outcome: ConsentOutcome | None
     detail: str = ""
+    permissions: tuple[str, ...] = ()
 
 
 class ConsentService:
@@ -80,6 +79,7 @@ class ConsentService:
 
     Args:
         patience_s: how long grants may take to arrive after an administrator agreed.
+        pick_up_s: how often proofs are looked for that nobody goes on with, once `resume` was called.
     """
 
     def __init__(
@@ -90,29 +90,27 @@ class ConsentService:
         environ: Mapping[str, str],
         *,
         patience_s: float = PATIENCE_S,
+        pick_up_s: float = PICK_UP_S,
     ) -> None:
         self.registry = registry
         self.outputs = outputs
         self.endpoints = endpoints
         self._environ = environ
-        self._patience_s = patience_s
-        self._session = new_session(endpoints, pool_size=max(_PROBERS, AT_ONCE))
-        self._closing = threading.Event()
-        self._clock = Clock(sleep=self._pause)
+        self._session = new_session(endpoints, pool_size=max(THREADS, AT_ONCE))
         self.prober = self.new_prober(self.credential)
-        self._pool = ThreadPoolExecutor(_PROBERS, thread_name_prefix="proof")
-        self._ended = threading.Condition()
+        self._proofs = Proofs(registry, outputs, environ, self.prober, patience_s=patience_s, pick_up_s=pick_up_s)
+        self._unsure: OrderedDict[str, str] = OrderedDict()  # hash of a state -> result handle of its callback
+        self._unsure_lock = threading.Lock()
 
     def close(self) -> None:
         """End the proofs, which the next service goes on with, and close the connections."""
-        self._closing.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._proofs.close()
         self._session.close()
 
     def new_prober(self, credential: Callable[[], Credential]) -> ConsentProber:
         """A prober of this connector that takes its credential from `credential`."""
-        declared = frozenset(permission.name for permission in self.outputs.permissions)
-        return ConsentProber(self.endpoints, self.outputs.client_id, declared, credential, self._session, self._clock)
+        declared = frozenset(Declared.of(self.outputs).permissions)
+        return ConsentProber(self.endpoints, self.outputs.client_id, declared, credential, self._session)
 
     def credential(self) -> Credential:
         """The connector's credential, as it is now.
@@ -147,6 +145,7 @@ class ConsentService:
             client_id=self.outputs.client_id,
             redirect_uri=self.redirect_uri,
             permission_hash=self.outputs.permission_hash,
+            permissions=Declared.of(self.outputs).permissions,
             lifetime=lifetime,
         )
         url = consent_links.consent_url(
@@ -176,8 +175,9 @@ class ConsentService:
 
     def _message(self, tenant: Tenant, url: str, expires_at: datetime) -> str:
         return consent_links.message(
-            organisation=tenant.name,
-            connector=self.outputs.connector_name,
+            organisation=tenant.label,
+            application=self.outputs.display_name,
+            publisher=self.outputs.publisher,
             url=url,
             expires_at=expires_at,
             permissions=[permission.name for permission in self.outputs.permissions],
@@ -194,33 +194,48 @@ class ConsentService:
             The used link, whose result page shows how it goes on; or the page to show at once.
 
         Raises:
-            RegistryUnavailable: nothing was recorded; the link is still good.
+            RegistryUnavailable: nobody knows whether the answer was recorded; the same call again finds it out, and
+                does what is left to do.
         """
         if not answer.state or answer.claimed is None:
             return ConsentOutcome.NOT_OURS
-        spent = links.spend(self.registry, answer.state, client_id=self.outputs.client_id)
-        if not isinstance(spent, links.Spent):
-            refused = {
-                "used": ConsentOutcome.LINK_USED,
-                "expired": ConsentOutcome.LINK_EXPIRED,
-                "revoked": ConsentOutcome.LINK_EXPIRED,
-            }
-            return refused.get(spent, ConsentOutcome.NOT_OURS)
-        outcome = answer.claimed
-        if outcome is ConsentOutcome.PROVING and answer.tenant_id and answer.tenant_id != spent.link.tenant_id:
-            outcome = ConsentOutcome.WRONG_ORGANISATION
-        if outcome is ConsentOutcome.PROVING:
-            self._pool.submit(self._prove, spent.link)
+        spent = self._spend(answer)
+        if isinstance(spent, links.Spent):
+            link, shown = spent.link, ConsentOutcome(spent.link.outcome)
         else:
-            self._pool.submit(self._refuse, spent.link, outcome, answer.code)
+            known = links.of_state(self.registry, answer.state)
+            if known is None or spent == "unknown":
+                return ConsentOutcome.NOT_OURS
+            link, shown = known, used_before(known.outcome) if spent == "used" else ConsentOutcome.LINK_EXPIRED
+        log_outcome(self.registry, link.tenant_id, shown, link.detail)
+        if not isinstance(spent, links.Spent):
+            return shown
+        if shown is ConsentOutcome.PROVING:
+            self._proofs.begin(link)
         return spent
 
+    def _spend(self, answer: CallbackAnswer) -> links.Spent | links.WhyNot:
+        key = links.digest(answer.state)
+        with self._unsure_lock:
+            result = self._unsure.pop(key, "") or links.new_result()
+        try:
+            return links.spend(
+                self.registry,
+                answer.state,
+                client_id=self.outputs.client_id,
+                result=result,
+                refused=answer.refusal_of,
+            )
+        except RegistryUnavailable:
+            with self._unsure_lock:
+                self._unsure[key] = result
+                while len(self._unsure) > _MOST_UNSURE:
+                    self._unsure.popitem(last=False)
+            raise
+
     def resume(self) -> int:
-        """Go on with proofs that an earlier server did not end; how many there were."""
-        waiting = links.unfinished(self.registry)
-        for link in waiting:
-            self._pool.submit(self._prove, link)
-        return len(waiting)
+        """Go on with proofs that an earlier server did not end, now and every minute; how many there are now."""
+        return self._proofs.resume()
 
     def wait_for(self, handle: str, timeout_s: float) -> ConsentResult:
         """How the link `ConsentLink.handle` ended, or how it stands after `timeout_s`.
@@ -237,82 +252,20 @@ class ConsentService:
                 raise UsageError("there is no such consent link", where=handle)
             return _result(link)
 
-        return self._until_ended(timeout_s).until(
-            lambda result: result.outcome not in (None, ConsentOutcome.PROVING), look_up
-        )
-
-    def wait_until_ended(self, handle: str, timeout_s: float) -> ConsentResult | None:
-        """What the result page `handle` shows, after up to `timeout_s` while a proof goes on; None if there is none."""
-
-        def look_up() -> ConsentResult | None:
-            link = links.by_result(self.registry, handle)
-            return None if link is None else _result(link)
-
-        return self._until_ended(timeout_s).until(
-            lambda result: result is None or result.outcome is not ConsentOutcome.PROVING, look_up
-        )
-
-    def _until_ended(self, timeout_s: float) -> Patience:
-        """Pauses that end early when a proof ends in this process; short, as it may be another that proves."""
-
         def sleep(seconds: float) -> None:
-            with self._ended:
-                self._ended.wait(seconds)
+            """Until a proof ends in this process; not long, as it may be another that proves."""
+            with self._proofs.ended:
+                self._proofs.ended.wait(seconds)
 
-        return Patience(timeout_s, Clock(sleep=sleep), first_s=0.1, longest_s=0.25)
+        patience = Patience(timeout_s, Clock(sleep=sleep), first_s=0.1, longest_s=0.25)
+        return patience.until(lambda result: result.outcome not in (None, ConsentOutcome.PROVING), look_up)
 
-    # --- the proof ---
-
-    def _prove(self, link: Link) -> None:
-        try:
-            probe = self.prober.prove(link.tenant_id, patience_s=self._patience_s)
-            self._write_down(lambda: self._record(link, probe))
-        except _Closed:
-            return  # the link stays unfinished, and the next service goes on with it
-        except Exception:  # noqa: BLE001  # nobody else would see it
-            # The page must not say "working on it" for ever; what broke is in the log, without personal data.
-            _LOG.exception("the proof for link %s broke", link.state_hash[:8])
-            self._write_down(lambda: self._finish(link, ConsentOutcome.FAILED, "internal"))
-
-    def _record(self, link: Link, probe: TenantAccess) -> None:
-        record(self.registry, link, probe)
-        if probe.access != "granted":
-            self._finish(link, ConsentOutcome.NOT_ARRIVED, probe.sentence)
-            return
-        register(self.registry, self.outputs, self._environ, link.tenant_id)
-        self._finish(link, ConsentOutcome.DONE)
-
-    def _refuse(self, link: Link, outcome: ConsentOutcome, code: str) -> None:
-        """Write down an answer that says no."""
-
-        def write() -> None:
-            if outcome is ConsentOutcome.FAILED:
-                record_refusal(self.registry, link, code)
-            self._finish(link, outcome, code)
-
-        with suppress(_Closed):
-            self._write_down(write)
-
-    def _write_down(self, write: Callable[[], None]) -> None:
-        """Write, however long the database is away: what was proved must not be lost."""
-        patience = Patience(math.inf, self._clock, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
-        while True:
-            try:
-                write()
-                break
-            except RegistryUnavailable:
-                _LOG.warning("the registry cannot be asked; trying again")
-                patience.wait()
-
-    def _pause(self, seconds: float) -> None:
-        if self._closing.wait(seconds):
-            raise _Closed
-
-    def _finish(self, link: Link, outcome: ConsentOutcome, detail: str = "") -> None:
-        links.finish(self.registry, link, outcome.value, detail)
-        with self._ended:
-            self._ended.notify_all()
+    def shown(self, result: str) -> ConsentResult | None:
+        """What the result page with this handle shows now; None if there is no such page."""
+        link = links.by_result(self.registry, result)
+        return None if link is None else _result(link)
 
 
 def _result(link: Link) -> ConsentResult:
-    return ConsentResult(link.tenant_id, ConsentOutcome(link.outcome) if link.outcome else None, link.detail)
+    outcome = ConsentOutcome(link.outcome) if link.outcome else None
+    return ConsentResult(link.tenant_id, outcome, link.detail, link.permissions)

@@ -5,6 +5,9 @@ They work on a stack that is where its state was made, wait until no other updat
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
 from orgcal.entra.role_relation import compare
 from orgcal.errors import CloudMismatch, OrgcalError
 from orgcal.operations.interrupted import InterruptedRuns
@@ -14,6 +17,9 @@ from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.runner import EngineStep, OnStep, UpdateResult
 from orgcal.stack.state import DeploymentPlace
+
+if TYPE_CHECKING:
+    from orgcal.tenants.model import Tenant
 
 
 def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
@@ -70,25 +76,31 @@ def good_hashes(outputs: StackOutputs, hash_before: str, names_before: frozenset
 
 
 def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell: Tell) -> None:
-    """Note a push in the log; say how many organisations did not consent to `good` hashes of permissions."""
+    """Note a push in the log; say how many organisations have not consented to all that is declared now."""
     from orgcal.tenants.model import ACTIVE
 
     outputs = stack.outputs
+    declared = {item.name for item in outputs.permissions}
     try:
         if pushed:
             kind = str(outputs.platform.get("kind"))
             stack.registry.note(
                 "push", outputs.client_id, "pushed", generation=outputs.active_generation, platform=kind
             )
-        stale = sum(
-            tenant.state in ACTIVE and tenant.permission_hash not in good for tenant in stack.registry.tenants()
-        )
+        stale = sum(tenant.state in ACTIVE and _is_stale(tenant, declared, good) for tenant in stack.registry.tenants())
     except OrgcalError as error:
         tell(f"deployed, but the registry does not know of it: {error.what}")
         return
     if stale:
         check = f"orgcal consent check --all --stack {stack.name}"
         tell(f"{stale} organisations consented to other permissions than are declared now; see: {check}")
+
+
+def _is_stale(tenant: Tenant, declared: Collection[str], good: frozenset[str]) -> bool:
+    """Whether the consent lacks something declared; only its hash tells where the names were not yet recorded."""
+    if tenant.permissions:
+        return bool(compare(declared, tenant.permissions).missing)
+    return tenant.permission_hash not in good
 
 
 def _follow_emulator(stack: OpenStack, recorded: DeploymentPlace | None, tell: Tell) -> bool:

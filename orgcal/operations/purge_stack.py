@@ -20,8 +20,6 @@ from orgcal.patience import Clock, Patience
 from orgcal.stack.files import DEV_STACK
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.state import StackState
-from orgcal.tenants import links
-from orgcal.tenants.model import State
 
 if TYPE_CHECKING:
     from orgcal.stack.runner import OnStep, UpdateResult
@@ -128,8 +126,7 @@ def destroy_for_good(stack: OpenStack, *, on_step: OnStep, tell: Callable[[str],
     if is_copy:
         # Links become useless; in a shared database the organisations' log stays.
         for tenant in list(stack.registry.tenants()):
-            links.revoke(stack.registry, tenant.tenant_id)
-            stack.registry.set_state(tenant.tenant_id, State.REMOVED, reason="the stack was destroyed", action="remove")
+            stack.registry.remove(tenant.tenant_id, reason="the stack was destroyed")
         stack.close()  # its file is removed next
         runner.remove()
         # Both directories are named after the copy, and are no other stack's.

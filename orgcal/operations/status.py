@@ -180,7 +180,7 @@ def _organisations(outputs: StackOutputs, tenants: Iterable[Tenant], context: Ru
     declared = {item.name for item in outputs.permissions}
     for tenant in tenants:
         if tenant.state not in ACTIVE or credential is None:
-            yield TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, note=problem or tenant.reason)
+            yield TenantStatus(tenant.tenant_id, tenant.label, tenant.state.value, note=problem or tenant.reason)
             continue
         yield _organisation(outputs, tenant, credential, declared, context)
 
@@ -193,7 +193,7 @@ def _organisation(
     if probe.error is not None:
         missing = tuple(sorted(declared))
         note = "; ".join(filter(None, (probe.sentence, probe.repair_for(tenant.tenant_id))))
-        return TenantStatus(tenant.tenant_id, tenant.name, tenant.state.value, missing=missing, note=note)
+        return TenantStatus(tenant.tenant_id, tenant.label, tenant.state.value, missing=missing, note=note)
     effective = probe.effective if probe.source == "token" else None
     granted: frozenset[str] | None
     try:
@@ -203,7 +203,7 @@ def _organisation(
     has = effective if effective is not None else granted
     return TenantStatus(
         tenant.tenant_id,
-        tenant.name,
+        tenant.label,
         tenant.state.value,
         granted=None if granted is None else tuple(sorted(granted)),
         effective=None if effective is None else tuple(sorted(effective)),

@@ -181,7 +181,7 @@ def sample_of(tenants: Iterable[Tenant], seed: str) -> list[Organisation]:
     dice = random.Random(seed)  # noqa: S311  # a sample is no secret
     active = (tenant for tenant in tenants if tenant.state in ACTIVE)
     for count, tenant in enumerate(active, start=1):
-        organisation = Organisation(tenant.tenant_id, tenant.name)
+        organisation = Organisation(tenant.tenant_id, tenant.label)
         if len(chosen) < SAMPLE:
             chosen.append(organisation)
         elif (place := dice.randrange(count)) < SAMPLE:

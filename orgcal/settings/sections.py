@@ -204,6 +204,15 @@ class ConsentSettings(Section):
         example="https://app.example.com/consent/callback",
         about="Address of our consent callback, registered as a redirect URI.",
     )
+    publisher: str = setting(
+        "",
+        expected="at most 120 characters in one line",
+        example='"Acme Inc."',
+        about="Who publishes the application, as Microsoft's consent page shows it: the verified publisher's name. Our "
+        "pages and texts show it too; the application's publisher domain unless given.",
+        max_length=120,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+    )
 
 
 def redirect_problem(uri: str) -> str:

@@ -54,6 +54,7 @@ class StackOutputs(_Record):
     Attributes:
         directory_id: the emulator's directory, empty elsewhere; it tells two emulators apart.
         tenant_id: the home tenant, where the application is registered.
+        publisher: who publishes the application, as Microsoft's consent page shows it; empty where nobody knows.
         consent_redirect_uri: our consent callback among `redirect_uris`; empty where the stack has none.
         calendars: where access to calendars comes from (`orgcal:connector.calendars`).
         permission_hash: SHA-256 over the declared permissions; consents to another hash are out of date.
@@ -74,6 +75,7 @@ class StackOutputs(_Record):
     application_object_id: str
     service_principal_id: str
     display_name: str
+    publisher: str = ""
     callback_url: str
     consent_redirect_uri: str
     redirect_uris: tuple[str, ...]

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from orgcal.tenants.model import Link
-from orgcal.tenants.registry import Registry
+from orgcal.errors import UsageError
+from orgcal.tenants.model import LINK_PROVING, Link, State, Tenant
+from orgcal.tenants.registry import Registry, RegistryUnavailable
 from orgcal.tenants.schema import LinkRow, TenantRow
+from orgcal.tenants.states import Cause, Move, after_refused_consent
 
 STATE_BYTES = 32
-PROVING = "proving"
 
 WhyNot = Literal["unknown", "used", "expired", "revoked"]
 
@@ -37,10 +40,26 @@ class NewLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that says no, which ends the use of a link at once.
+
+    Attributes:
+        outcome: of `orgcal.consent.outcomes`.
+        detail: for the log, such as Microsoft's code.
+        failure: why an organisation without access has failed now; empty where the answer changes no state.
+    """
+
+    outcome: str
+    detail: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """A link that was used just now, by us and nobody else.
 
     Attributes:
+        link: with the outcome `proving`, or that of the refusal.
         result: names the page that shows how it goes on; as secret as the link was.
     """
 
@@ -54,9 +73,24 @@ def digest(handle: str) -> str:
 
 
 def make_link(
-    registry: Registry, tenant_id: str, *, client_id: str, redirect_uri: str, permission_hash: str, lifetime: timedelta
+    registry: Registry,
+    tenant_id: str,
+    *,
+    client_id: str,
+    redirect_uri: str,
+    permission_hash: str,
+    lifetime: timedelta,
+    permissions: Sequence[str] = (),
 ) -> NewLink:
-    """A new link for an organisation that is in the registry; earlier links stay good until they expire."""
+    """A new link for an organisation of the registry; earlier links stay good until they expire.
+
+    Args:
+        permission_hash: of what the application declares now.
+        permissions: their names, which the proof of this link's use asks for.
+
+    Raises:
+        UsageError: the organisation was removed.
+    """
     state = secrets.token_urlsafe(STATE_BYTES)
     now = registry.now()
     row = LinkRow(
@@ -66,25 +100,63 @@ def make_link(
         tenant_id=tenant_id.lower(),
         redirect_uri=redirect_uri,
         permission_hash=permission_hash,
+        permissions=list(permissions),
         created_at=now,
         expires_at=now + lifetime,
     )
     with registry.transaction() as session:
-        tenant = session.get(TenantRow, (registry.connector, row.tenant_id))
+        tenant = session.get(TenantRow, (registry.connector, row.tenant_id), with_for_update=True)
         if tenant is not None:
-            tenant.invited_by = registry.operator
+            if tenant.state == State.REMOVED:
+                raise UsageError("the organisation was removed", where=row.tenant_id, repair="orgcal tenants add")
+            tenant.invited_by = registry.operator[: TenantRow.invited_by.type.length]
         session.add(row)
         session.flush()
         registry.write_log(session, "link", row.tenant_id, "made", expires_at=row.expires_at.isoformat())
         return NewLink(state, _link(row))
 
 
-def spend(registry: Registry, state: str, *, client_id: str) -> Spent | WhyNot:
+def new_result() -> str:
+    """A handle for the page that shows how the use of a link goes on."""
+    return secrets.token_urlsafe(STATE_BYTES)
+
+
+def spend(
+    registry: Registry,
+    state: str,
+    *,
+    client_id: str,
+    result: str = "",
+    refused: Callable[[Link], Refusal | None] = lambda _: None,
+) -> Spent | WhyNot:
     """Use the link whose address holds `state`: one conditional update, so that of two callbacks at once one wins.
 
     A link of another connector, or for an earlier application than `client_id`, is unknown.
+
+    Args:
+        result: of `new_result`, made before, so that a caller whose connection broke can ask again whether the link
+            was used by itself; made here unless given.
+        refused: whether the answer says no. All that follows from that is written in the same transaction.
+
+    Raises:
+        RegistryUnavailable: the database cannot be asked now. Whether the link was used is not known, until the same
+            call with the same `result` says it.
     """
-    result = secrets.token_urlsafe(STATE_BYTES)
+    result = result or new_result()
+    try:
+        return _spend(registry, state, client_id, result, refused)
+    except RegistryUnavailable:
+        # A connection that is lost at COMMIT leaves open whether that was done.
+        # Source: https://www.postgresql.org/docs/current/errcodes-appendix.html (08007, transaction_resolution_unknown)
+        used = by_result(registry, result)
+        if used is None:
+            raise
+        return Spent(used, result)
+
+
+def _spend(
+    registry: Registry, state: str, client_id: str, result: str, refused: Callable[[Link], Refusal | None]
+) -> Spent | WhyNot:
     now = registry.now()
     with registry.transaction() as session:
         changed = session.execute(
@@ -97,7 +169,7 @@ def spend(registry: Registry, state: str, *, client_id: str) -> Spent | WhyNot:
                 LinkRow.revoked_at.is_(None),
                 LinkRow.expires_at > now,
             )
-            .values(used_at=now, result_hash=digest(result), outcome=PROVING)
+            .values(used_at=now, result_hash=digest(result), outcome=LINK_PROVING)
             .execution_options(synchronize_session=False)
         )
         row = session.get(LinkRow, digest(state))
@@ -105,10 +177,28 @@ def spend(registry: Registry, state: str, *, client_id: str) -> Spent | WhyNot:
             return "unknown"
         if changed.rowcount == 1:  # type: ignore[attr-defined]  # of an UPDATE
             registry.write_log(session, "callback", row.tenant_id, "link used")
+            refusal = refused(_link(row))
+            if refusal is not None:
+                _refuse(registry, session, row, refusal)
+            return Spent(_link(row), result)
+        if row.result_hash == digest(result):  # by this caller, whose connection broke before it heard of it
             return Spent(_link(row), result)
         if row.revoked_at is not None:
             return "revoked"
         return "used" if row.used_at is not None else "expired"
+
+
+def _refuse(registry: Registry, session: Session, row: LinkRow, refusal: Refusal) -> None:
+    row.outcome, row.detail, row.finished_at = refusal.outcome, refusal.detail, registry.now()
+    session.flush()
+    if refusal.failure:
+        registry.move_in(session, row.tenant_id, Cause.CONSENT, lambda tenant: _failed(tenant, refusal.failure))
+    registry.write_log(session, "consent", row.tenant_id, refusal.outcome, detail=refusal.detail)
+
+
+def _failed(tenant: Tenant, failure: str) -> Move | None:
+    state, reason = after_refused_consent(tenant, failure)
+    return None if (state, reason) == (tenant.state, tenant.reason) else Move(state, reason)
 
 
 def look_up(registry: Registry, state_hash: str) -> Link | None:
@@ -121,20 +211,59 @@ def by_result(registry: Registry, result: str) -> Link | None:
     return next(iter(_links(registry, result_hash=digest(result))), None)
 
 
-def unfinished(registry: Registry) -> list[Link]:
-    """Links that were used and whose proof has not ended: what a restarted server goes on with."""
-    return _links(registry, outcome=PROVING)
+def of_state(registry: Registry, state: str) -> Link | None:
+    """The link whose address holds `state`."""
+    return look_up(registry, digest(state))
 
 
-def finish(registry: Registry, link: Link, outcome: str, detail: str = "") -> None:
-    """Write down how the use of a link ended."""
+def unfinished(registry: Registry, *, used_before: datetime | None = None) -> list[Link]:
+    """Links that were used (before a moment) and whose proof has not ended: what a server goes on with."""
+    links = _links(registry, outcome=LINK_PROVING)
+    return [link for link in links if used_before is None or (link.used_at is not None and link.used_at < used_before)]
+
+
+def still_proving(registry: Registry, links: Iterable[Link]) -> set[str]:
+    """Hashes of those `links` whose proof has not ended meanwhile, by another server or by a removal."""
     with registry.transaction() as session:
-        session.execute(
+        return {link.state_hash for link in links if _is_proving(session, link)}
+
+
+def conclude(registry: Registry, link: Link, decide: Callable[[Tenant], Move | None]) -> Tenant | None:
+    """Move the organisation of a link by what was proved; None, and nothing written, where the proof has ended.
+
+    The organisation is written first, as a removal does, so that of the two the second sees what the first has done.
+    """
+    try:
+        with registry.transaction() as session:
+            tenant = registry.move_in(session, link.tenant_id, Cause.CONSENT, decide)
+            if not _is_proving(session, link):
+                raise _HasEndedError
+            return tenant
+    except _HasEndedError:
+        return None
+
+
+class _HasEndedError(Exception):
+    """Takes a transaction back."""
+
+
+def _is_proving(session: Session, link: Link) -> bool:
+    return session.scalar(select(LinkRow.outcome).where(LinkRow.state_hash == link.state_hash)) == LINK_PROVING
+
+
+def finish(registry: Registry, link: Link, outcome: str, detail: str = "") -> bool:
+    """Write down how the use of a link ended, unless that was done before; whether it was done now."""
+    with registry.transaction() as session:
+        ended = session.execute(
             update(LinkRow)
-            .where(LinkRow.state_hash == link.state_hash)
+            .where(LinkRow.state_hash == link.state_hash, LinkRow.outcome == LINK_PROVING)
             .values(outcome=outcome, detail=detail, finished_at=registry.now())
+            .execution_options(synchronize_session=False)
         )
-        registry.write_log(session, "consent", link.tenant_id, outcome, detail=detail)
+        now_ended = bool(ended.rowcount)  # type: ignore[attr-defined]  # of an UPDATE
+        if now_ended:
+            registry.write_log(session, "consent", link.tenant_id, outcome, detail=detail)
+        return now_ended
 
 
 def revoke(registry: Registry, tenant_id: str) -> int:
@@ -162,4 +291,5 @@ def _links(registry: Registry, **named: str) -> list[Link]:
 
 
 def _link(row: LinkRow) -> Link:
-    return Link(**{item.name: getattr(row, item.name) for item in fields(Link)})
+    values = {item.name: getattr(row, item.name) for item in fields(Link)}
+    return Link(**{**values, "permissions": tuple(row.permissions)})

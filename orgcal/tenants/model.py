@@ -7,6 +7,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from orgcal.entra.discovery import is_domain, is_guid
+from orgcal.errors import UsageError
+from orgcal.tenants.names import check_text, printable
+
+LINK_PROVING, LINK_WITHDRAWN = "proving", "withdrawn"
+"""Outcomes of a used link that the registry itself gives: while its proof runs, and where the organisation was removed
+meanwhile."""
+
+NAME_LENGTH = 200
+"""Characters of a name that are kept."""
+_TIMES = ("added_at", "changed_at", "consented_at", "verified_at", "checked_at")
+_TEXTS = ("tenant_id", "name", "domain", "reason", "permission_hash", "invited_by", "verdict")
+
 
 class State(enum.StrEnum):
     """Where an organisation stands."""
@@ -15,7 +28,7 @@ class State(enum.StrEnum):
     CONSENTED = "consented"
     """A fresh token held every declared permission."""
     VERIFIED = "verified"
-    """And users could be read with it."""
+    """And users could be listed with it."""
     RECONSENT_NEEDED = "reconsent-needed"
     """It consented to other permissions than the connector declares now."""
     REVOKED = "revoked"
@@ -45,7 +58,13 @@ class Tenant(JsonRecord):
         tenant_id: GUID.
         reason: why, for the states `failed`, `revoked` and `reconsent-needed`.
         permission_hash: of the permissions consented to; empty before.
+        permissions: names of the permissions that a fresh token proved; empty before, and where an orgcal recorded the
+            consent that kept only their hash.
+        changed_at: when something of this was last written, but for `checked_at`.
+        consented_at: when a consent was last proved.
         invited_by: the operator who made the last link. Entra ID does not tell who consented.
+        verified_at: when users could last be listed: the last success of a verification or of a consent's proof.
+        checked_at: when a proof, a check or a verification last tried, whatever came of it.
         verdict: of the last verification.
     """
 
@@ -55,12 +74,19 @@ class Tenant(JsonRecord):
     state: State
     reason: str = ""
     permission_hash: str = ""
+    permissions: tuple[str, ...] = ()
     added_at: datetime = field(kw_only=True)
     changed_at: datetime = field(kw_only=True)
     consented_at: datetime | None = None
     invited_by: str = ""
     verified_at: datetime | None = None
+    checked_at: datetime | None = None
     verdict: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name as it may stand in a line of output."""
+        return printable(self.name)
 
     @classmethod
     def from_json(cls, said: dict[str, Any]) -> Tenant:
@@ -69,16 +95,39 @@ class Tenant(JsonRecord):
         Raises:
             ValueError: a field is missing, unknown or not what it should be.
         """
-        times = ("added_at", "changed_at", "consented_at", "verified_at")
+        if not isinstance(said, dict):
+            raise ValueError("not an organisation as `orgcal tenants export` writes it")
         try:
-            values = {**said, "state": State(said["state"])}
-            for name in times:
+            values = {**said, "state": State(said["state"]), "permissions": tuple(said.get("permissions") or ())}
+            for name in _TIMES:
                 values[name] = None if values.get(name) is None else _moment(values[name])
-            if values["added_at"] is None or values["changed_at"] is None or not values["tenant_id"]:
-                raise ValueError("a tenant id, or a time, is missing")
-            return cls(**values)
+            tenant = cls(**values)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an organisation as `orgcal tenants export` writes it: {error}") from None
+        tenant.check()
+        return tenant
+
+    def check(self) -> None:
+        """Refuse what no organisation can be.
+
+        Raises:
+            ValueError: a field is not what it should be.
+        """
+        texts = [getattr(self, name) for name in _TEXTS]
+        if not all(isinstance(text, str) for text in (*texts, *self.permissions)):
+            raise ValueError(f"{', '.join(_TEXTS)} and permissions are texts")
+        if not is_guid(self.tenant_id):
+            raise ValueError(f"{printable(self.tenant_id[:40])!r} is not a tenant id")
+        if self.domain and not is_domain(self.domain):
+            raise ValueError(f"{printable(self.domain[:40])!r} is not a domain")
+        if self.added_at is None or self.changed_at is None:
+            raise ValueError("a time is missing")
+        if self.state is State.REMOVED:
+            raise ValueError("it was removed")
+        try:
+            check_text(self.name, "the name", longest=NAME_LENGTH)
+        except UsageError as error:
+            raise ValueError(error.what) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +136,7 @@ class Link:
 
     Attributes:
         state_hash: SHA-256 of the state, in hex; names the link.
+        permissions: names of those that it asks for; empty for links of an orgcal that kept only their hash.
         outcome: of the callback: empty before it, then `proving` and at last one of `orgcal.consent.outcomes`.
     """
 
@@ -94,6 +144,7 @@ class Link:
     tenant_id: str
     redirect_uri: str
     permission_hash: str
+    permissions: tuple[str, ...] = field(kw_only=True, default=())
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None

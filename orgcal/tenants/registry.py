@@ -4,34 +4,48 @@
     registry.add(tenant_id, "Contoso", domain="contoso.com")
     registry.set_state(tenant_id, State.REVOKED, reason="the grant is gone")
 
-Every change is one transaction with its row in the log.
+Every change is one transaction with its row in the log. States change as `orgcal.tenants.states` allows, and only where
+nobody else has changed them meanwhile.
 """
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import os
-import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from orgcal.entra.discovery import is_domain, is_guid
 from orgcal.errors import UsageError
 from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, migrate, open_database
-from orgcal.tenants.model import LogEntry, State, Tenant
-from orgcal.tenants.schema import LogRow, TenantRow
+from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, LogEntry, State, Tenant
+from orgcal.tenants.names import can_be_kept, check_text, command_to_add, meant_by, name_key
+from orgcal.tenants.schema import LinkRow, LogRow, TenantRow
+from orgcal.tenants.states import Cause, Move, may_move
 
 __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
 
 FILE_NAME = "tenants.sqlite"
+_AT_ONCE = 500
+"""Values in one statement; SQLite takes 999 in every version."""
+_BLANK = {
+    "state": State.INVITED.value,
+    "reason": "",
+    "permission_hash": "",
+    "permissions": (),
+    "consented_at": None,
+    "invited_by": "",
+    "verified_at": None,
+    "checked_at": None,
+    "verdict": "",
+}
+"""What an organisation is before anything is known of it."""
 
 
 def registry_url(stack_dir: Path, environ: Mapping[str, str]) -> str:
@@ -102,11 +116,16 @@ class Registry:
     def add(self, tenant_id: str, name: str, *, domain: str = "") -> Tenant:
         """Take an organisation in as `invited`; one that is known keeps its state and gets the new name.
 
+        One that was removed begins anew: nothing that was known of its consent counts.
+
         Raises:
-            UsageError: a name or domain is longer than a database keeps.
+            UsageError: a name or domain cannot be kept or shown.
             RegistryUnavailable: the database cannot be asked now.
         """
-        _refuse_long(name, domain)
+        name, domain = name.strip(), domain.strip().lower()
+        check_text(name, "the name", longest=NAME_LENGTH)
+        if domain:
+            check_text(domain, "the domain", longest=TenantRow.domain.type.length)
         now = self.now()
         with self.transaction() as session:
             row = session.get(TenantRow, (self.connector, tenant_id.lower()))
@@ -114,41 +133,45 @@ class Registry:
             if row is None:
                 row = TenantRow(connector=self.connector, tenant_id=tenant_id.lower(), added_at=now)
                 session.add(row)
-            row.name, row.domain, row.changed_at = name, domain, now
+            row.name, row.name_key, row.domain, row.changed_at = name, name_key(name), domain, now
             if not known:
-                row.state, row.reason = State.INVITED.value, ""
+                _fill(row, _BLANK)
             session.flush()  # fills in what is empty at first
-            self.write_log(session, "add", row.tenant_id, "known" if known else "added", name=name, domain=domain)
+            self.write_log(session, Cause.ADD, row.tenant_id, "known" if known else "added", name=name, domain=domain)
             return _tenant(row)
 
     def get(self, wanted: str) -> Tenant | None:
-        """The organisation with this tenant id, domain or name.
+        """The organisation with this tenant id; else the one with this domain; else the one with this name.
+
+        Names are the same whatever their case and Unicode form, and however many spaces are in them.
 
         Raises:
             UsageError: several are called so.
         """
-        lowered = wanted.strip().lower()
+        wanted = wanted.strip()
+        if not can_be_kept(wanted):
+            return None
         with self.transaction() as session:
-            known = session.get(TenantRow, (self.connector, lowered))
+            known = session.get(TenantRow, (self.connector, wanted.lower()))
             if known is not None:
                 return _tenant(known)
-            rows = session.scalars(
-                select(TenantRow).where(
-                    TenantRow.connector == self.connector,
-                    or_(func.lower(TenantRow.domain) == lowered, func.lower(TenantRow.name) == lowered),
-                )
-            ).all()
-            if len(rows) > 1:
-                raise UsageError(
-                    f"{len(rows)} organisations are called {wanted!r}", where="TENANT", repair="name the tenant id"
-                )
-            return _tenant(rows[0]) if rows else None
+            for named in (TenantRow.domain == wanted.lower(), TenantRow.name_key == name_key(wanted)):
+                rows = self._rows(session, named) if wanted else []
+                if len(rows) > 1:
+                    what = f"{len(rows)} organisations are called {wanted!r}"
+                    raise UsageError(what, where="TENANT", repair="name the tenant id")
+                if rows:
+                    return _tenant(rows[0])
+        return None
+
+    def _rows(self, session: Session, named: ColumnElement[bool]) -> Sequence[TenantRow]:
+        return session.scalars(select(TenantRow).where(TenantRow.connector == self.connector, named)).all()
 
     def wanted(self, wanted: str) -> Tenant:
         """As `get`, for an organisation that must be known; `UsageError` where it is not."""
         found = self.get(wanted)
         if found is None:
-            known = [name for tenant in self.tenants() for name in (tenant.name, tenant.domain) if name]
+            known = [name for tenant in self.tenants() for name in (tenant.label, tenant.domain) if name]
             repair = meant_by(wanted, known, self.connector)
             raise UsageError(f"no organisation is called {wanted!r}", where="TENANT", repair=repair)
         return found
@@ -158,7 +181,7 @@ class Registry:
         found = self.wanted(wanted)
         if found.state is State.REMOVED:
             repair = f"to take it in again: {command_to_add(found.domain or found.tenant_id, self.connector)}"
-            raise UsageError(f"{found.name} was removed", where="TENANT", repair=repair)
+            raise UsageError(f"{found.label} was removed", where="TENANT", repair=repair)
         return found
 
     def tenants(self) -> Iterator[Tenant]:
@@ -173,36 +196,134 @@ class Registry:
             for row in rows:
                 yield _tenant(row)
 
-    def set_state(
-        self, tenant_id: str, state: State, *, reason: str = "", action: str = "check", **changed: Any
-    ) -> Tenant:
-        """Put an organisation into `state`.
+    def move(self, tenant_id: str, cause: Cause, decide: Callable[[Tenant], Move | None]) -> Tenant:
+        """Take an organisation where `decide` says, in one transaction with its row in the log.
+
+            registry.move(tenant_id, Cause.CHECK, lambda tenant: Move(State.REVOKED, "the grant is gone"))
 
         Args:
-            action: what was done, for the log.
-            changed: further fields of `Tenant`, such as `permission_hash`.
+            cause: what moves it; what `orgcal.tenants.states` does not allow it is not done.
+            decide: of the organisation as it is, where it goes; None where nothing is to be written. Asked again where
+                somebody else has written meanwhile, so that nothing is decided by what was true before.
+
+        Returns:
+            The organisation as it is then.
+
+        Raises:
+            UsageError: there is no such organisation.
+            RegistryUnavailable: the database cannot be asked now.
         """
         with self.transaction() as session:
-            row = session.get(TenantRow, (self.connector, tenant_id.lower()))
+            return self.move_in(session, tenant_id, cause, decide)
+
+    def move_in(
+        self, session: Session, tenant_id: str, cause: Cause, decide: Callable[[Tenant], Move | None]
+    ) -> Tenant:
+        """As `move`, within a transaction of the caller's."""
+        key = (self.connector, tenant_id.lower())
+        while True:
+            row = session.get(TenantRow, key, populate_existing=True)
             if row is None:
                 raise UsageError(f"no organisation has tenant id {tenant_id}", where="registry")
-            before = row.state
-            row.state, row.reason, row.changed_at = state.value, reason, self.now()
-            for name, value in changed.items():
-                setattr(row, name, value)
-            self.write_log(session, action, row.tenant_id, state.value, before=before, reason=reason)
-            return _tenant(row)
+            tenant = _tenant(row)
+            move = decide(tenant)
+            if move is None or not may_move(cause, tenant.state, move.state):
+                return tenant
+            changed = {"reason": move.reason, "changed_at": self.now(), **move.changed}
+            if self._written(session, tenant, {"state": move.state.value, **changed}):
+                self.write_log(
+                    session, cause, tenant.tenant_id, move.state.value, before=tenant.state.value, reason=move.reason
+                )
+                if move.state is State.REMOVED:
+                    self._end_links(session, tenant.tenant_id)
+                values: dict[str, Any] = {
+                    name: tuple(value) if isinstance(value, list) else value for name, value in changed.items()
+                }
+                return replace(tenant, state=move.state, **values)
+
+    def _written(self, session: Session, tenant: Tenant, changed: Mapping[str, Any]) -> bool:
+        """Write what has changed unless somebody else has written since `tenant` was read; whether it was written."""
+        written = session.execute(
+            update(TenantRow)
+            .where(
+                TenantRow.connector == self.connector,
+                TenantRow.tenant_id == tenant.tenant_id,
+                TenantRow.state == tenant.state.value,
+                TenantRow.changed_at == tenant.changed_at,
+            )
+            .values(**changed)
+            .execution_options(synchronize_session=False)
+        )
+        return written.rowcount == 1  # type: ignore[attr-defined, no-any-return]  # of an UPDATE
+
+    def _end_links(self, session: Session, tenant_id: str) -> None:
+        """Make the unused links of a removed organisation useless, and end the proofs that run for it."""
+        now = self.now()
+        theirs = update(LinkRow).where(LinkRow.connector == self.connector, LinkRow.tenant_id == tenant_id)
+        session.execute(theirs.where(LinkRow.used_at.is_(None), LinkRow.revoked_at.is_(None)).values(revoked_at=now))
+        session.execute(theirs.where(LinkRow.outcome == LINK_PROVING).values(outcome=LINK_WITHDRAWN, finished_at=now))
+
+    def set_state(self, tenant_id: str, state: State, *, reason: str = "", **changed: Any) -> Tenant:
+        """Put an organisation into `state` by code of your own.
+
+        Args:
+            changed: further fields of `Tenant`, such as `permission_hash`.
+
+        Raises:
+            UsageError: there is no such organisation, or it was removed, which only `add` ends.
+        """
+        after = self.move(tenant_id, Cause.SET, lambda _: Move(state, reason, changed))
+        if after.state is not state:
+            self.current(tenant_id)
+        return after
+
+    def remove(self, tenant_id: str, *, reason: str, known: State | None = None) -> Tenant:
+        """Off-board an organisation: its links become useless, its running proofs end, its log is kept.
+
+        Args:
+            reason: for the log.
+            known: the state that the decision to remove it was made by.
+
+        Raises:
+            UsageError: there is no such organisation, or it is in another state than `known` by now.
+        """
+
+        def decide(tenant: Tenant) -> Move:
+            if known is not None and tenant.state is not known:
+                what = f"{tenant.label} has become {tenant.state.value} meanwhile"
+                raise UsageError(what, where=tenant_id, repair="look at it, and run this again")
+            return Move(State.REMOVED, reason)
+
+        return self.move(tenant_id, Cause.REMOVE, decide)
+
+    def checked(self, tenant_ids: Iterable[str]) -> None:
+        """Note that organisations were looked at just now and nothing had changed; no row of the log."""
+        ids, now = [tenant_id.lower() for tenant_id in tenant_ids], self.now()
+        with self.transaction() as session:
+            for start in range(0, len(ids), _AT_ONCE):
+                session.execute(
+                    update(TenantRow)
+                    .where(
+                        TenantRow.connector == self.connector,
+                        TenantRow.tenant_id.in_(ids[start : start + _AT_ONCE]),
+                        TenantRow.state != State.REMOVED,
+                    )
+                    .values(checked_at=now)
+                    .execution_options(synchronize_session=False)
+                )
 
     def take_in(self, tenant: Tenant) -> bool:
-        """Take an organisation over from another registry, as it is; whether it was new. A known one stays as it is."""
+        """Take an organisation over from another registry, as it is; whether it was new.
+
+        A known one stays as it is, and so does one that was removed here: `add` alone brings it back.
+        """
         with self.transaction() as session:
-            known = session.get(TenantRow, (self.connector, tenant.tenant_id.lower()))
-            if known is not None and known.state != State.REMOVED:
+            if session.get(TenantRow, (self.connector, tenant.tenant_id.lower())) is not None:
                 return False
-            values = {field.name: getattr(tenant, field.name) for field in fields(Tenant)}
-            row = known or TenantRow(connector=self.connector)
-            for name, value in {**values, "state": tenant.state.value, "tenant_id": tenant.tenant_id.lower()}.items():
-                setattr(row, name, value)
+            row = TenantRow(connector=self.connector)
+            values = {item.name: getattr(tenant, item.name) for item in fields(Tenant)}
+            _fill(row, {**values, "state": tenant.state.value, "tenant_id": tenant.tenant_id.lower()})
+            row.domain, row.name_key = tenant.domain.lower(), name_key(tenant.name)
             session.add(row)
             self.write_log(session, "import", row.tenant_id, tenant.state.value, name=tenant.name)
             return True
@@ -250,26 +371,11 @@ class Registry:
                 yield LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
 
 
-def meant_by(wanted: str, known: Sequence[str], connector: str) -> str:
-    """Which of the `known` names and domains is called nearly so, or how to take a new organisation in."""
-    near = difflib.get_close_matches(wanted, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else command_to_add(wanted, connector)
-
-
-def command_to_add(name: str, connector: str) -> str:
-    """The command that takes an organisation in; its domain is to be filled in where `name` is only a name."""
-    named = name if is_guid(name) or is_domain(name) else f"DOMAIN --name {shlex.quote(name)}"
-    return f"orgcal tenants add {named} --stack {connector.partition('/')[2]}"
-
-
-def _refuse_long(name: str, domain: str) -> None:
-    """PostgreSQL refuses what SQLite would take; say so before."""
-    for what, text, column in (("name", name, TenantRow.name), ("domain", domain, TenantRow.domain)):
-        longest = column.type.length
-        if len(text) > longest:
-            raise UsageError(f"the {what} has {len(text)} characters, and {longest} are kept", where=f"{text[:40]}…")
+def _fill(row: TenantRow, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(row, name, list(value) if isinstance(value, tuple) else value)
 
 
 def _tenant(row: TenantRow) -> Tenant:
-    values = {field.name: getattr(row, field.name) for field in fields(Tenant)}
-    return Tenant(**{**values, "state": State(row.state)})
+    values = {item.name: getattr(row, item.name) for item in fields(Tenant)}
+    return Tenant(**{**values, "state": State(row.state), "permissions": tuple(row.permissions)})

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Index, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0001"
+from orgcal.tenants.model import NAME_LENGTH
+
+HEAD = "0002"
 """Revision that this code needs; the newest in `migrations/versions`."""
 
 
@@ -33,7 +35,11 @@ class Base(DeclarativeBase):
     """Of all tables."""
 
     metadata = MetaData()
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012  # SQLAlchemy reads it as such
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy reads it as such
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+    }
 
 
 class TenantRow(Base):
@@ -43,16 +49,19 @@ class TenantRow(Base):
 
     connector: Mapped[str] = mapped_column(String(200), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    name_key: Mapped[str] = mapped_column(Text, default="")
     domain: Mapped[str] = mapped_column(String(253), default="")
     state: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(Text, default="")
     permission_hash: Mapped[str] = mapped_column(String(64), default="")
+    permissions: Mapped[list[str]] = mapped_column(default=list)
     added_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     consented_at: Mapped[datetime | None]
     invited_by: Mapped[str] = mapped_column(String(200), default="")
     verified_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]
     verdict: Mapped[str] = mapped_column(String(10), default="")
 
 
@@ -68,6 +77,7 @@ class LinkRow(Base):
     tenant_id: Mapped[str] = mapped_column(String(36))
     redirect_uri: Mapped[str] = mapped_column(Text)
     permission_hash: Mapped[str] = mapped_column(String(64))
+    permissions: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

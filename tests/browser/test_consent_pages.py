@@ -160,7 +160,7 @@ def test_page_goes_on_by_itself_when_the_grant_arrives_late(
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_page_is_readable_in_light_and_dark(browser: Browser, tmp_path: Path, dark: bool) -> None:
-    renderer = Renderer("Acme Calendar Sync", ["Calendars.Read", "Directory.Read.All"])
+    renderer = Renderer("Acme Calendar Sync", "acme.example", ["Calendars.Read", "Directory.Read.All"])
     (tmp_path / "style.css").write_text(renderer.stylesheet)
     context = new_context(browser, "phone", dark=dark)
     page = context.new_page()
@@ -169,7 +169,7 @@ def test_every_page_is_readable_in_light_and_dark(browser: Browser, tmp_path: Pa
         page.goto((tmp_path / "page.html").as_uri())
         check_accessible(page)
         keep_pictures(page, FOLDER, f"{outcome.value}-{'dark' if dark else 'light'}")
-        for selector in ("h1", ".mark", "p", ".connector"):
+        for selector in ("h1", ".mark", "p", ".application b", ".application span"):
             assert contrast(page, selector) >= 4.5, (outcome, selector)
     context.close()
 

@@ -46,6 +46,7 @@ def test_consent_from_link_to_verified_by_commands_alone(
     assert made.code == 0, made.text
     link = json.loads(made.out)
     assert link["url"] in link["message"]
+    assert "Acme Calendar Sync (dev), published by isv.example" in link["message"], "as the consent page shows them"
 
     assert heading(answer(endpoints, link["url"], "admin@contoso.example")) == "Done"
 

@@ -313,14 +313,15 @@ def test_proof_that_ends_while_postgresql_is_down_is_written_down_when_it_is_bac
 ) -> None:
     registry = open_registry(server.new_database(f"away-{secrets.token_hex(6)}"))
     service = ConsentService(registry, outputs, endpoints, emulator_environ)
-    prove = service.prober.prove
+    probe = service.prober.probe
 
-    def prove_and_lose_the_database(tenant_id: str, *, patience_s: float) -> Any:
-        finding = prove(tenant_id, patience_s=patience_s)
+    def probe_and_lose_the_database(*named: Any, **more: Any) -> Any:
+        found = probe(*named, **more)
         server.stop()
-        return finding
+        monkeypatch.undo()
+        return found
 
-    monkeypatch.setattr(service.prober, "prove", prove_and_lose_the_database)
+    monkeypatch.setattr(service.prober, "probe", probe_and_lose_the_database)
     with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
         page = answer(endpoints, link.url, "admin@contoso.example")
@@ -357,10 +358,10 @@ def test_error_of_entra_fails_an_invited_organisation_and_spares_a_verified_one(
     for state, after in ((State.INVITED, State.FAILED), (State.VERIFIED, State.VERIFIED)):
         registry.set_state(CONTOSO, state)
         link = service.link(registry.wanted("Contoso"))
-        query = f"error=server_error&error_description=AADSTS90033:+busy&state={state_in(link.url)}".encode()
+        query = f"error=server_error&error_description=AADSTS50000:+broken&state={state_in(link.url)}".encode()
         asyncio.run(call(make_app(service), CALLBACK, query))
         ended = service.wait_for(link.handle, 10)
-        assert (ended.outcome, ended.detail) == (ConsentOutcome.FAILED, "AADSTS90033")
+        assert (ended.outcome, ended.detail) == (ConsentOutcome.FAILED, "AADSTS50000")
         assert registry.wanted("Contoso").state is after
     assert [entry.result for entry in registry.log(CONTOSO) if entry.action == "consent"] == [
         "failed",

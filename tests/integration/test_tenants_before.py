@@ -47,7 +47,7 @@ def test_organisations_and_log_of_357bda2_are_read(registry: Registry) -> None:
 
 
 def test_registry_of_357bda2_is_written_on_and_its_log_only_grows(registry: Registry, file: Path) -> None:
-    registry.set_state(FABRIKAM, State.CONSENTED, action="consent")
+    registry.set_state(FABRIKAM, State.CONSENTED)
     made = links.make_link(
         registry,
         CONTOSO,
@@ -60,7 +60,7 @@ def test_registry_of_357bda2_is_written_on_and_its_log_only_grows(registry: Regi
     assert links.look_up(registry, made.link.state_hash) is not None
     assert registry.wanted("Fabrikam").state is State.CONSENTED
     assert [(entry.action, entry.operator) for entry in registry.log()][19:] == [
-        ("consent", "grace"),
+        ("set", "grace"),
         ("link", "grace"),
     ]
     with closing(sqlite3.connect(file)) as connection:
@@ -76,3 +76,36 @@ def test_used_link_of_357bda2_stays_used(registry: Registry, file: Path) -> None
 
     ends = {link.tenant_id: (link.outcome, link.revoked_at is not None) for link in known if link is not None}
     assert ends == {CONTOSO: ("done", False), FABRIKAM: ("", True)}
+
+
+def test_registry_of_357bda2_is_brought_up_without_losing_a_row(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        tables = ("tenants", "consent_links", "log")
+        before = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]
+        connection.execute("UPDATE tenants SET name = 'ÉCOLE', verdict = 'fail' WHERE tenant_id = ?", (FABRIKAM,))
+        connection.execute("UPDATE tenants SET verified_at = '2026-11-26 10:00:00' WHERE tenant_id = ?", (FABRIKAM,))
+        connection.commit()
+
+    registry = Registry(f"sqlite:///{file}", connector="orgcal/dev", operator="grace")
+    contoso, fabrikam = registry.wanted(CONTOSO), registry.wanted("école")
+    registry.close()
+
+    with closing(sqlite3.connect(file)) as connection:
+        assert [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables] == before
+    assert contoso.verified_at == contoso.checked_at is not None
+    assert fabrikam.tenant_id == FABRIKAM
+    assert fabrikam.verified_at is None, "its last verification failed"
+    assert fabrikam.checked_at is not None
+    assert (contoso.permissions, fabrikam.permissions) == ((), ())
+
+
+def test_log_of_357bda2_takes_no_replacement_of_a_row(registry: Registry, file: Path) -> None:
+    with (
+        closing(sqlite3.connect(file)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="the log only grows"),
+    ):
+        connection.execute(
+            "INSERT OR REPLACE INTO log "
+            "SELECT entry, at, connector, 'mallory', action, subject, result, detail FROM log"
+        )
+    assert {entry.operator for entry in registry.log()} == {"ada"}

@@ -37,7 +37,7 @@ def test_tenant_added_by_domain_is_resolved_listed_shown_and_carried_over(checko
     again = checkout.orgcal("tenants", "add", " contoso.example ")
     assert "Contoso (" in again.out, "its name stays"
     listed = checkout.orgcal("tenants", "list")
-    assert listed.out.splitlines()[1].split() == ["Contoso", "invited", "–", "–", CONTOSO]
+    assert listed.out.splitlines()[1].split() == ["Contoso", "invited", "–", "–", "–", CONTOSO]
 
     long_name = "Contoso and everybody who ever worked with it in any part of the world, Ltd"
     renamed = checkout.orgcal("tenants", "add", "contoso.example", "--name", long_name)
@@ -51,7 +51,7 @@ def test_tenant_added_by_domain_is_resolved_listed_shown_and_carried_over(checko
 
     (tmp_path / "tenants.jsonl").write_text(checkout.orgcal("tenants", "export").out)
     taken = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
-    assert json.loads(taken.out) == {"new": 0, "known": 1}
+    assert json.loads(taken.out) == {"new": 0, "known": 1, "removed": 0}
 
     removed = checkout.orgcal("tenants", "remove", CONTOSO)
     assert (removed.code, removed.out) == (0, f"{long_name} is removed; its log is kept\n")
@@ -59,7 +59,8 @@ def test_tenant_added_by_domain_is_resolved_listed_shown_and_carried_over(checko
         checkout.orgcal("tenants", "list").out == "no organisations yet; next: orgcal tenants add DOMAIN --stack dev\n"
     )
     again = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
-    assert json.loads(again.out) == {"new": 1, "known": 0}
+    assert json.loads(again.out) == {"new": 0, "known": 0, "removed": 1}, "only `add` brings it back"
+    assert checkout.orgcal("tenants", "add", CONTOSO).code == 0
 
 
 def test_group_without_a_command_prints_its_help_and_nothing_else(checkout: Checkout) -> None:

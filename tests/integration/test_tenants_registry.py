@@ -135,7 +135,7 @@ def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> 
     engine.dispose()
 
     with pytest.raises(
-        UsageError, match=r"format 9999, and orgcal .* up to 0001.*\n  repair: use the orgcal that wrote it"
+        UsageError, match=r"format 9999, and orgcal .* up to 0002.*\n  repair: use the orgcal that wrote it"
     ):
         Registry(url, connector="x", operator="x")
 
@@ -174,13 +174,13 @@ def test_names_that_are_not_unique_are_refused(registry: Registry) -> None:
 def test_organisation_added_again_keeps_its_state(registry: Registry) -> None:
     registry.set_state(CONTOSO, State.VERIFIED)
     assert registry.add(CONTOSO, "Contoso Ltd").state is State.VERIFIED
-    registry.set_state(CONTOSO, State.REMOVED)
+    registry.remove(CONTOSO, reason="over")
     assert registry.add(CONTOSO, "Contoso Ltd").state is State.INVITED
 
 
 def test_removed_organisation_is_found_and_not_worked_on(registry: Registry) -> None:
     assert registry.current("contoso.com").tenant_id == CONTOSO
-    registry.set_state(CONTOSO, State.REMOVED)
+    registry.remove(CONTOSO, reason="over")
     assert registry.wanted("contoso.com").tenant_id == CONTOSO
     with pytest.raises(UsageError, match="was removed") as refused:
         registry.current("contoso.com")
@@ -208,7 +208,7 @@ def test_every_change_is_in_the_log_with_time_operator_and_result(registry: Regi
         ("add", "added"),
         ("link", "made"),
         ("callback", "link used"),
-        ("check", "revoked"),
+        ("set", "revoked"),
     ]
     assert {entry.operator for entry in entries} == {"ada"}
     assert entries[-1].at == clock.now
@@ -396,11 +396,44 @@ def test_export_and_import_carry_everything_over(tmp_path: Path, registry: Regis
         {"state": "no"},
         {"state": "invited", "x": 1},
         {"state": "invited", "tenant_id": "t", "added_at": "yesterday"},
+        [],
     ],
 )
 def test_import_refuses_what_is_no_organisation(said: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Tenant.from_json(said)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"tenant_id": "common"}, "'common' is not a tenant id"),
+        ({"tenant_id": "../../evil?x="}, "is not a tenant id"),
+        ({"tenant_id": 5}, "are texts"),
+        ({"name": "x" * 5000}, "5000 characters"),
+        ({"name": "Fab\x1b[2K"}, r"U\+001B"),
+        ({"domain": "a/b#"}, "is not a domain"),
+        ({"permissions": 5}, "not an organisation"),
+        ({"permissions": [5]}, "are texts"),
+        ({"state": "removed"}, "it was removed"),
+        ({"added_at": None}, "a time is missing"),
+        ({"changed_at": "2026-11-23T10:00:00"}, "a time without a zone"),
+    ],
+)
+def test_import_refuses_what_no_organisation_can_have(registry: Registry, wrong: dict[str, object], says: str) -> None:
+    exported = registry.wanted(CONTOSO).as_json()
+
+    assert Tenant.from_json(exported) == registry.wanted(CONTOSO)
+    with pytest.raises(ValueError, match=says):
+        Tenant.from_json({**exported, **wrong})
+
+
+def test_import_takes_what_an_orgcal_exported_that_kept_only_hashes(registry: Registry) -> None:
+    exported = registry.wanted(CONTOSO).as_json()
+    for newer in ("permissions", "checked_at"):
+        del exported[newer]
+
+    assert Tenant.from_json(exported) == registry.wanted(CONTOSO)
 
 
 def test_registry_url_and_operator_come_from_the_environment(tmp_path: Path) -> None:

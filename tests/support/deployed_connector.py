@@ -71,6 +71,7 @@ def deploy(
             "application_object_id": application["id"],
             "service_principal_id": principal["id"],
             "display_name": application["displayName"],
+            "publisher": application["publisherDomain"],
             "callback_url": entry.callback_url,
             "consent_redirect_uri": CONSENT_URI,
             "redirect_uris": redirect_uris,

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgcal.consent.links import consent_url, message, with_port
-from orgcal.consent.outcomes import MAX_STATE, ConsentOutcome, read_answer
+from orgcal.consent.outcomes import MAX_STATE, CallbackAnswer, ConsentOutcome, read_answer, used_before
 from orgcal.consent.pages import PAGES, REFRESH_S, Renderer
-from orgcal.consent.recording import next_state
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.probe import TenantAccess
-from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.model import Link, State, Tenant
+from orgcal.tenants.states import after_probe
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -55,11 +55,6 @@ def test_answer_that_says_yes_claims_it_and_names_the_tenant() -> None:
             ConsentOutcome.NOT_ADMINISTRATOR,
             "AADSTS900941",
         ),
-        (
-            {"error": "access_denied", "error_description": "AADSTS650052: no such service"},
-            ConsentOutcome.FAILED,
-            "AADSTS650052",
-        ),
         ({"error": "server_error", "error_description": "AADSTS99999999: x"}, ConsentOutcome.FAILED, "AADSTS99999999"),
         ({"error": "<script>"}, ConsentOutcome.FAILED, "error"),
         ({"error_description": "odd"}, ConsentOutcome.FAILED, "error"),
@@ -70,6 +65,82 @@ def test_answer_with_an_error_is_a_refusal_though_it_says_admin_consent(
 ) -> None:
     read = read_answer(answer(admin_consent="True", tenant=CONTOSO, state="s", **values))
     assert (read.claimed, read.code) == (outcome, code)
+
+
+@pytest.mark.parametrize("error", ["access_denied", "consent_required", "invalid_request", "server_error", ""])
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [
+        (65004, ConsentOutcome.DECLINED),
+        (90093, ConsentOutcome.NOT_ADMINISTRATOR),
+        (90094, ConsentOutcome.NOT_ADMINISTRATOR),
+        (900941, ConsentOutcome.NOT_ADMINISTRATOR),
+        (50020, ConsentOutcome.WRONG_ORGANISATION),
+        (65005, ConsentOutcome.SERVICE_MISSING),
+        (650052, ConsentOutcome.SERVICE_MISSING),
+        (650056, ConsentOutcome.MISCONFIGURED),
+        (53003, ConsentOutcome.BLOCKED),
+        (90033, ConsentOutcome.BUSY),
+        (90055, ConsentOutcome.BUSY),
+        (123456, ConsentOutcome.FAILED),
+    ],
+)
+def test_refusal_is_judged_by_its_number_whatever_else_entra_says(
+    error: str, number: int, outcome: ConsentOutcome
+) -> None:
+    for subcode in ("", "cancel"):
+        given = {"error": error, "error_description": f"AADSTS{number}: text", "error_subcode": subcode}
+        read = read_answer(answer(admin_consent="True", state="s", **given))
+        assert (read.claimed, read.code) == (outcome, f"AADSTS{number}")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "tenant", "outcome", "failed"),
+    [
+        (ConsentOutcome.PROVING, CONTOSO, None, False),
+        (ConsentOutcome.PROVING, "", None, False),
+        (ConsentOutcome.PROVING, CONTOSO.replace("2", "3"), ConsentOutcome.WRONG_ORGANISATION, False),
+        (ConsentOutcome.DECLINED, "", ConsentOutcome.DECLINED, False),
+        (ConsentOutcome.NOT_ADMINISTRATOR, "", ConsentOutcome.NOT_ADMINISTRATOR, False),
+        (ConsentOutcome.BLOCKED, "", ConsentOutcome.BLOCKED, False),
+        (ConsentOutcome.BUSY, "", ConsentOutcome.BUSY, False),
+        (ConsentOutcome.SERVICE_MISSING, "", ConsentOutcome.SERVICE_MISSING, True),
+        (ConsentOutcome.MISCONFIGURED, "", ConsentOutcome.MISCONFIGURED, True),
+        (ConsentOutcome.FAILED, "", ConsentOutcome.FAILED, True),
+    ],
+)
+def test_refusal_changes_a_state_only_where_no_administrator_chose_it(
+    claimed: ConsentOutcome, tenant: str, outcome: ConsentOutcome | None, failed: bool
+) -> None:
+    link = Link("hash", CONTOSO, "https://a.example", "h", created_at=NOW, expires_at=NOW)
+
+    refusal = CallbackAnswer("s", claimed, tenant, "AADSTS1").refusal_of(link)
+
+    assert (None if refusal is None else refusal.outcome) == outcome
+    assert bool(refusal and refusal.failure) == failed
+    assert refusal is None or not refusal.failure or refusal.failure.endswith("(AADSTS1)")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "page", "recorded"),
+    [
+        ("done", ConsentOutcome.LINK_USED, True),
+        ("proving", ConsentOutcome.LINK_USED_WAITING, True),
+        ("not-arrived", ConsentOutcome.LINK_USED_WAITING, True),
+        ("declined", ConsentOutcome.LINK_USED_IN_VAIN, False),
+        ("wrong-organisation", ConsentOutcome.LINK_USED_IN_VAIN, False),
+        ("failed", ConsentOutcome.LINK_USED_IN_VAIN, False),
+        ("withdrawn", ConsentOutcome.LINK_USED_IN_VAIN, False),
+    ],
+)
+def test_page_of_a_used_link_says_that_nothing_is_needed_only_where_that_is_so(
+    earlier: str, page: ConsentOutcome, recorded: bool
+) -> None:
+    words = " ".join([*PAGES[page].paragraphs, *PAGES[page].steps])
+
+    assert used_before(earlier) is page
+    assert ("agreed" in words) == recorded
+    assert ("nothing more is needed" in words or "need not do anything" in words) == recorded
 
 
 @pytest.mark.parametrize(
@@ -112,10 +183,13 @@ def test_answer_of_any_kind_is_read_without_a_crash(query: list[tuple[str, str]]
 
 @pytest.mark.parametrize("outcome", list(PAGES))
 def test_page_of_each_outcome_says_what_to_do_and_needs_nothing_from_elsewhere(outcome: ConsentOutcome) -> None:
-    page = Renderer("<Acme> & Calendar", ["Calendars.Read"]).page(outcome, stylesheet="style.css", code="AADSTS1")
+    page = Renderer("<Acme> & Calendar", "<b>acme.example", ["Calendars.Read"]).page(
+        outcome, stylesheet="style.css", code="AADSTS1"
+    )
 
     assert "<title>" in page
     assert "&lt;Acme&gt; &amp; Calendar" in page
+    assert "&lt;b&gt;acme.example" in page
     assert not re.search(r"(?i)<script|https?://|\son\w+=", page)
     assert ('http-equiv="refresh"' in page) == (outcome is ConsentOutcome.PROVING)
     assert page.count("<h1>") == 1
@@ -153,9 +227,15 @@ def test_consent_url_leads_to_the_clouds_own_page(cloud: str, host: str, graph: 
 
 def test_message_names_permissions_expiry_and_organisation() -> None:
     text = message(
-        organisation="Contoso", connector="Sync", url="https://x", expires_at=NOW, permissions=["Calendars.Read"]
+        organisation="Contoso",
+        application="Sync",
+        publisher="acme.example",
+        url="https://x",
+        expires_at=NOW,
+        permissions=["Calendars.Read"],
     )
-    assert all(part in text for part in ("Contoso", "Sync", "https://x", "2026-11-23 00:00 UTC", "Calendars.Read"))
+    parts = ("Contoso", "Sync, published by acme.example", "https://x", "2026-11-23 00:00 UTC", "Calendars.Read")
+    assert all(part in text for part in parts)
 
 
 def test_port_of_a_loopback_redirect_uri_can_be_another() -> None:
@@ -193,4 +273,4 @@ UNKNOWN = TenantAccess("unknown", "Entra ID cannot be reached")
 )
 def test_state_follows_from_what_a_fresh_token_says(before: State, probe: TenantAccess, after: State) -> None:
     tenant = Tenant(CONTOSO, "Contoso", "contoso.com", before, added_at=NOW, changed_at=NOW)
-    assert next_state(tenant, probe)[0] is after
+    assert after_probe(tenant, probe)[0] is after

@@ -9,13 +9,13 @@ import pytest
 import requests
 
 from orgcal.consent.outcomes import ConsentOutcome, read_answer
-from orgcal.consent.recording import next_state
 from orgcal.entra.aadsts import SEND_LINK, Kind, meaning_of, number_in
 from orgcal.entra.auth import refusal_in
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.probe import Access, TenantAccess, probe_tenant, token_refusal
 from orgcal.errors import EntraError, OrgcalError, PlatformError, Unreachable
 from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.states import after_probe
 from verify.access import _refused
 from verify.models import Target, Verdict
 
@@ -173,7 +173,7 @@ def test_tenant_of_another_cloud_fails_in_verification_and_in_the_registry() -> 
     tenant = Tenant("t", "Contoso", "contoso.com", State.CONSENTED, added_at=NOW, changed_at=NOW)
     results = {result.check: result for result in _refused(Target("t", "Contoso"), refusal, entra(90038))}
 
-    assert next_state(tenant, refusal)[0] is State.FAILED
+    assert after_probe(tenant, refusal)[0] is State.FAILED
     assert (results["tenant"].verdict, results["token"].verdict) == (Verdict.FAIL, Verdict.SKIP)
     assert results["tenant"].repair == "set orgcal:entra.cloud to the tenant's cloud"
 
@@ -192,11 +192,11 @@ def test_organisation_without_a_needed_service_has_not_consented_and_is_offered_
     result = _refused(Target("t", "Contoso Ltd", consent_link=link), refusal, error)[1]
     answer = [("state", "s"), ("error", "access_denied"), ("error_description", "AADSTS650052: x")]
 
-    assert next_state(tenant, refusal)[0] is State.REVOKED
+    assert after_probe(tenant, refusal)[0] is State.REVOKED
     assert result.verdict is Verdict.FAIL
     assert result.repair.startswith("Exchange Online must be enabled there; then send ")
     assert repair in result.repair
-    assert read_answer(answer).claimed is ConsentOutcome.FAILED
+    assert read_answer(answer).claimed is ConsentOutcome.SERVICE_MISSING
 
 
 def test_repair_of_a_missing_consent_names_the_command_that_makes_a_link() -> None:

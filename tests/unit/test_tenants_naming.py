@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orgcal.tenants.registry import meant_by
+from orgcal.tenants.names import meant_by
 
 TENANT_ID = "22222222-2222-2222-2222-222222222222"
 

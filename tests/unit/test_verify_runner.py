@@ -16,11 +16,10 @@ import pytest
 from orgcal.errors import UsageError
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
-from verify.command import _check, _Source, record
+from verify.command import _check, _Source
 from verify.models import CheckResult, Connector, Options, SecretReference, Target, Verdict
 from verify.organisation import verify_organisation
 from verify.runner import _settled
-from verify.summary import Summary
 
 OPTIONS = Options(Connector("public", "client", ("Calendars.Read",), SecretReference("platform", "key")))
 TARGETS = [Target(f"t{number}", f"Org {number}") for number in range(5)]
@@ -135,7 +134,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     for number, name in ((2, "Contoso"), (3, "Fabrikam"), (4, "Tailspin")):
         registry.add(_tenant_id(number), name, domain=f"{name.lower()}.example")
     registry.set_state(_tenant_id(2), State.CONSENTED)
-    registry.set_state(_tenant_id(4), State.REMOVED)
+    registry.remove(_tenant_id(4), reason="over")
     yield registry
     registry.close()
 
@@ -152,31 +151,6 @@ def test_source_of_a_registry_marks_the_invited_unless_they_are_named(registry: 
 
     assert everybody == [("Contoso", False, False), ("Fabrikam", True, False)]
     assert named == [("Fabrikam", True)]
-
-
-@pytest.mark.parametrize(
-    ("before", "verdict", "after"),
-    [
-        (State.CONSENTED, Verdict.PASS, State.VERIFIED),
-        (State.INVITED, Verdict.WARN, State.VERIFIED),
-        (State.VERIFIED, Verdict.FAIL, State.CONSENTED),
-        (State.VERIFIED, Verdict.ERROR, State.VERIFIED),
-        (State.INVITED, Verdict.SKIP, State.INVITED),
-        (State.REVOKED, Verdict.PASS, State.REVOKED),
-    ],
-)
-def test_record_writes_down_what_a_verification_proved_and_nothing_it_did_not(
-    registry: Registry, before: State, verdict: Verdict, after: State
-) -> None:
-    registry.set_state(_tenant_id(2), before)
-    summary = Summary()
-    summary.add(CheckResult("token", verdict, "", "", _tenant_id(2), "Contoso"))
-
-    record(registry, summary)
-
-    found = registry.wanted("Contoso")
-    assert found.state is after
-    assert found.verdict == ("" if verdict is Verdict.SKIP else verdict.value)
 
 
 def test_organisation_that_is_invited_is_skipped_with_the_command_that_helps() -> None:

@@ -1,0 +1,107 @@
+"""The exit code and the lines of `orgcal consent check`: red where somebody has lost access, or cannot be checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import orgcal.cli.consent as commands
+from orgcal.consent import check
+from orgcal.consent.check import CheckedTenant, lost_permissions
+from orgcal.consent.recording import Declared
+from orgcal.entra.probe import TenantAccess
+from orgcal.tenants.model import State, Tenant
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+DECLARED = Declared(("Calendars.Read", "Directory.Read.All"), "hash")
+GRANTED = TenantAccess("granted", "every declared permission is effective")
+NONE = TenantAccess("none", "the application is not known in this tenant", missing=DECLARED.permissions)
+PARTIAL = TenantAccess("partial", "not effective: Calendars.Read", missing=("Calendars.Read",))
+UNKNOWN = TenantAccess("unknown", "Entra ID cannot be reached")
+
+
+def organisation(state: State = State.VERIFIED, name: str = "Contoso", **more: Any) -> Tenant:
+    return Tenant(
+        "22222222-2222-2222-2222-222222222222", name, "contoso.com", state, added_at=NOW, changed_at=NOW, **more
+    )
+
+
+def checked(*found: CheckedTenant, as_json: bool = False) -> Any:
+    @contextmanager
+    def opened(*_: object) -> Iterator[Any]:
+        yield SimpleNamespace(
+            begin_reading_outputs=lambda: None,
+            registry=SimpleNamespace(tenants=lambda: [item.tenant for item in found]),
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands, "open_stack", opened)
+        patch.setattr(commands, "consent_service", opened)
+        patch.setattr(check, "check_tenants", lambda *_: iter(found))
+        return CliRunner().invoke(commands.app, ["check", "--all", *(["--json"] if as_json else [])])
+
+
+def test_check_that_finds_access_lost_is_red_and_says_what_to_do() -> None:
+    ended = checked(
+        CheckedTenant(organisation(State.CONSENTED), State.CONSENTED, GRANTED),
+        CheckedTenant(organisation(State.REVOKED, "Fabrikam"), State.VERIFIED, NONE, ("Calendars.Read",)),
+    )
+
+    assert ended.exit_code == 1
+    assert ended.output.splitlines() == [
+        "Contoso: consented",
+        "Fabrikam: revoked",
+        "  has lost: Calendars.Read",
+        "  next: orgcal consent link 22222222-2222-2222-2222-222222222222 --stack dev",
+    ]
+    assert json.loads(checked(CheckedTenant(organisation(), State.VERIFIED, NONE, ("X",)), as_json=True).output)[
+        "lost"
+    ] == ["X"]
+
+
+def test_check_that_finds_everything_as_it_should_be_is_green() -> None:
+    found = [
+        CheckedTenant(organisation(State.INVITED), State.INVITED, NONE),
+        CheckedTenant(organisation(State.RECONSENT_NEEDED), State.VERIFIED, PARTIAL),
+    ]
+
+    assert checked(*found).exit_code == 0, "nobody has lost what they had given"
+
+
+def test_check_that_nobody_can_decide_is_red() -> None:
+    assert checked(CheckedTenant(organisation(), State.VERIFIED, UNKNOWN)).exit_code == 1
+
+
+def test_check_shows_a_name_that_gives_commands_without_giving_them() -> None:
+    ended = checked(CheckedTenant(organisation(name="::stop-commands::x\x1b[2K"), State.VERIFIED, GRANTED))
+
+    assert ended.output == "\\x3a:stop-commands::x\\x1b[2K: verified\n"
+
+
+@pytest.mark.parametrize(
+    ("tenant", "probe", "lost"),
+    [
+        (organisation(permissions=DECLARED.permissions), NONE, DECLARED.permissions),
+        (organisation(permissions=DECLARED.permissions), PARTIAL, ("Calendars.Read",)),
+        (organisation(permissions=("Directory.Read.All",)), PARTIAL, ()),
+        (organisation(State.REVOKED, permissions=DECLARED.permissions), NONE, DECLARED.permissions),
+        (organisation(permission_hash="hash"), PARTIAL, ("Calendars.Read",)),
+        (organisation(permission_hash="of less"), PARTIAL, ()),
+        (organisation(permission_hash="of less"), NONE, DECLARED.permissions),
+        (organisation(State.INVITED), NONE, ()),
+        (organisation(State.FAILED), NONE, ()),
+        (organisation(permissions=DECLARED.permissions), UNKNOWN, ()),
+        (organisation(permissions=DECLARED.permissions), GRANTED, ()),
+    ],
+)
+def test_lost_is_what_was_consented_to_and_is_declared_and_not_effective(
+    tenant: Tenant, probe: TenantAccess, lost: tuple[str, ...]
+) -> None:
+    assert lost_permissions(tenant, probe, DECLARED) == lost

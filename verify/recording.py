@@ -1,0 +1,75 @@
+"""A verification and the registry: which organisations it is to read, and what it proved of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from orgcal.entra.aadsts import Kind, meaning_of
+from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.registry import Registry
+from orgcal.tenants.states import Cause, Move, after_failed_verification
+from verify.models import CheckResult, Target, Verdict
+from verify.summary import OrganisationSummary, Summary
+
+
+def registered_targets(registry: Registry) -> Iterator[Target]:
+    """Every organisation of a registry."""
+    for tenant in registry.tenants():
+        yield Target(tenant.tenant_id, tenant.label, invited=tenant.state is State.INVITED)
+
+
+def record(registry: Registry, summary: Summary) -> None:
+    """Write down for every organisation of the registry that it was verified, how that ended, and what it proves.
+
+    `checked_at` is the time of every try, `verified_at` of one that succeeded; only that can make a state better.
+    """
+    for organisation in summary.organisations.values():
+        known = registry.get(organisation.tenant_id)
+        if known is not None and organisation.checked:
+            registry.move(known.tenant_id, Cause.VERIFY, _decision(registry, organisation))
+
+
+def _decision(registry: Registry, organisation: OrganisationSummary) -> Callable[[Tenant], Move]:
+    verdict, now = organisation.verdict, registry.now()
+    changed: dict[str, Any] = {"checked_at": now, "verdict": verdict.value}
+
+    def decide(tenant: Tenant) -> Move:
+        if verdict in (Verdict.PASS, Verdict.WARN):
+            proved = {"permissions": _permissions(organisation) or list(tenant.permissions)}
+            since = {"verified_at": now, "consented_at": tenant.consented_at or now}
+            return Move(State.VERIFIED, "", {**changed, **since, **proved})
+        if verdict is Verdict.FAIL:
+            return Move(*after_failed_verification(tenant, *_failure(organisation)), changed)
+        return Move(tenant.state, tenant.reason, changed)
+
+    return decide
+
+
+def _permissions(organisation: OrganisationSummary) -> list[str]:
+    """The declared permissions that were effective; none where the token could not be read."""
+    roles = organisation.results.get("roles")
+    evidence = roles.evidence if roles is not None else {}
+    return sorted(set(evidence.get("declared", ())) - set(evidence.get("missing", ()))) if "missing" in evidence else []
+
+
+def _failure(organisation: OrganisationSummary) -> tuple[State | None, str]:
+    """The state that a failed verification proves, and why; None where it proves none."""
+    failed = {check: result for check, result in organisation.results.items() if result.verdict is Verdict.FAIL}
+    reason = next(iter(failed.values())).sentence
+    if "tenant" in failed:
+        return State.FAILED, reason
+    if "token" in failed:
+        return (State.REVOKED if _not_consented(failed["token"]) else None), reason
+    roles = organisation.results.get("roles")
+    if roles is None:
+        return None, reason
+    if roles.verdict is Verdict.FAIL:
+        return (State.RECONSENT_NEEDED if roles.evidence.get("effective") else State.REVOKED), roles.sentence
+    # A token with every declared permission is what `consented` means; reading with it failed.
+    return (State.CONSENTED if roles.evidence.get("missing") == [] else None), reason
+
+
+def _not_consented(token: CheckResult) -> bool:
+    evidence = token.evidence
+    return meaning_of(evidence.get("aadsts", 0), evidence.get("error", "")).kind is Kind.NOT_CONSENTED
