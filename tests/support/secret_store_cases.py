@@ -19,6 +19,8 @@ import trustme
 from azure.keyvault.secrets._shared.http_challenge_cache import clear
 from moto.server import ThreadedMotoServer
 
+from orgcal.platforms import open_platform
+from tests.support.fake_time import FakeTime
 from tests.support.key_vault_api import TENANT, KeyVaultApi
 from tests.support.platform_apis import API_KEY
 from tests.support.strict_server import Api, Reply, Request, StrictServer, bundle_of
@@ -76,6 +78,10 @@ class OpenStore:
     versions: Callable[[], int]
     before: Callable[[], Any]
     keys: tuple[str, ...]
+
+    def opened(self, **settings: Any) -> Any:
+        """The platform with further settings."""
+        return open_platform({**self.settings, **settings}, self.environ, clock=FakeTime().clock())
 
     def meddle(self) -> None:
         """Somebody else stores another secret."""
