@@ -76,7 +76,7 @@ def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Se
             where=where,
             repair="write it as a block (one key a line, no aliases), or remove it and run the command again",
         )
-    return parts.head + new + parts.tail
+    return text if new == parts.middle else parts.head + new + parts.tail
 
 
 def _root(text: str, where: str, head: str = "") -> Any:
@@ -167,6 +167,8 @@ def _key(node: Any) -> Any:
 
 def _changed(shape: Any, path: list[str], values: Mapping[str, Any], removed: Sequence[str]) -> Any:
     """Return the shape that a mapping has after the change, without changing the one given, which others may share."""
+    if not values and not isinstance(shape, dict) and shape[0] != _NULL:
+        return shape
     new = dict(shape) if isinstance(shape, dict) else {}
     if not path:
         new |= {key: _shape_of(value) for key, value in values.items()}
@@ -224,6 +226,8 @@ class _Change:
                     yield from self._without(*_outermost(path))
                 return
             node = pair[1]
+        if not isinstance(node, yaml.MappingNode | None):  # a value of somebody else's, from which nothing is removed
+            return
         pairs = [] if node is None else node.value
         gone = [pair for pair in pairs if pair[0].value in removed and pair[0].value not in values]
         if gone and len(gone) == len(pairs) and not values and path:
