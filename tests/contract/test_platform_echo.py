@@ -26,10 +26,10 @@ from orgcal.platforms import (
     push_credentials,
 )
 from orgcal.platforms.local import LocalPlatform
+from orgcal.platforms.testing_server import Reply, Request, StrictServer
 from orgcal.provider.azuread.guard import guarded_session
 from tests.support.platform_apis import API_KEY
 from tests.support.platform_cases import SERVED, SETTINGS, Case, open_case
-from tests.support.strict_server import Reply, Request, StrictServer
 
 SECRET = 'N5z8Q~15"\\ü/+w.Kd9=&x%Zq7'
 PEM_BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTU\nt9Us8cKjMzEfYyjiWA4R4ha3bS1nB7b0Rk2h9QJbWJ"

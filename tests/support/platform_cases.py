@@ -15,12 +15,11 @@ from orgcal_emulator.server import RunningEmulator
 
 from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import Capabilities, capabilities_of, open_platform, testing
-from tests.support.fake_time import FakeTime
+from orgcal.platforms.testing_server import FakeTime, StrictServer
 from tests.support.gitlab_api import GitlabApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY, GithubApi, NylasApi, XkitApi
-from tests.support.strict_server import StrictServer
 
 CALLBACK = "https://app.example.com/oauth/callback"
 
@@ -124,29 +123,11 @@ class Case(testing.Case):
     """One of our platforms under test.
 
     Attributes:
-        server: where faults can be armed, None for files and the emulator.
         drop: makes the platform lose a field that it accepts, None where nothing can.
     """
 
     name: str
-    time: FakeTime
-    server: StrictServer | None = None
     drop: Callable[[str], None] | None = None
-
-    def __post_init__(self) -> None:
-        if self.server is not None:
-            self.writes = self.server.writes
-
-    @property
-    def push_method(self) -> str:
-        """Method with which a credential replaces another."""
-        return {"nango": "PATCH", "nylas": "PATCH"}.get(self.name, "PUT")
-
-    def impatient(self) -> None:
-        """Gives up an answer after a fifth of a second of silence, instead of half a minute."""
-        parts = vars(self.platform)
-        client: Any = parts.get("_client") or vars(parts["_values"])["_client"]
-        client.silence_s = 0.2
 
 
 DOTENV_FIELDS = ("display_name", "description", "scopes", "published", "client_id", "client_secret", "generation")
@@ -244,6 +225,7 @@ def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.
         name=name,
         time=time,
         server=server,
+        key_file=folder / "platform.key",
         meddle=meddle,
         drop=lambda field: api.drops.add(field),
     )
@@ -282,6 +264,8 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
         name=name,
         time=time,
         server=server,
+        key_file=key_file,
+        push_method={"nango": "PATCH", "nylas": "PATCH"}.get(name, "PUT"),
         meddle=meddle,
         drop=lambda field: api.drops.add(field),
         forgets=name not in ("nango", "xkit"),

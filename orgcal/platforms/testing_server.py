@@ -1,4 +1,7 @@
-"""A loopback server for tests of platforms: strict about requests, with faults on demand.
+"""A server on this machine and a clock for tests of platforms: strict about requests, with faults on demand.
+
+    with StrictServer(lambda request: Reply(200, {"path": request.path})).running() as server:
+        server.arm("status", reply=Reply(429, headers={"Retry-After": "7"}))
 
 An API is a function from `Request` to `Reply`. Faults are armed one at a time and hit the next request
 that fits: answers of a status, a connection dropped before or after the API did its work, and silence.
@@ -13,11 +16,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-import trustme
+from orgcal.patience import Clock
+
+
+class Authority(Protocol):
+    """A certificate authority for tests, such as `trustme.CA`."""
+
+    def issue_cert(self, *identities: str) -> Any:
+        """Return a certificate whose `configure_cert` takes an `ssl.SSLContext`."""
+
+
+@dataclass
+class FakeTime:
+    """A clock that never waits; `waits` lists what it was asked to."""
+
+    now_s: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def clock(self) -> Clock:
+        """Return the clock as clients take it."""
+        return Clock(monotonic=lambda: self.now_s, sleep=self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.waits.append(seconds)
+        self.now_s += seconds
 
 
 @dataclass
@@ -66,7 +92,7 @@ Api = Callable[[Request], Reply]
 class StrictServer:
     """See the module; `seen` lists what was asked, faulty or not, with the bodies that came."""
 
-    def __init__(self, api: Api, *, ca: trustme.CA | None = None) -> None:
+    def __init__(self, api: Api, *, ca: Authority | None = None) -> None:
         self.api = api
         self.faults: list[Fault] = []
         self.seen: list[Request] = []
@@ -152,13 +178,6 @@ class StrictServer:
         return Handler
 
 
-def bundle_of(ca: trustme.CA, folder: Path) -> Path:
-    """The authority's certificate as a file."""
-    path = folder / "ca.pem"
-    ca.cert_pem.write_to_path(str(path))
-    return path
-
-
 def error_reply(status: int, code: str, message: str) -> Reply:
-    """An error in the form that most platforms use."""
+    """Return an error in the form that most platforms use."""
     return Reply(status, {"error": {"code": code, "message": message}})
