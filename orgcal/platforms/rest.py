@@ -269,7 +269,7 @@ def _message(content: bytes) -> str:
         return shorten(error)
     if not isinstance(error, dict):
         return ""
-    parts = [error[name] for name in ("code", "type", "message") if error.get(name)]
+    parts = [error[name] for name in ("code", "type", "message", "title", "detail") if error.get(name)]
     texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
     return shorten(": ".join([*texts, *_problems(error.get("errors"))]))
 

@@ -16,6 +16,7 @@ from orgcal_emulator.server import RunningEmulator
 from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import Capabilities, capabilities_of, open_platform, testing
 from orgcal.platforms.testing_server import FakeTime, StrictServer
+from tests.support.airflow_api import AirflowApi
 from tests.support.gitlab_api import GitlabApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.nango_api import NangoApi
@@ -155,6 +156,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
     "xkit": {**_of_the_docs("Xkit"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "gitlab": {**_of_the_docs("GitLab"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
+    "airflow": {**_of_the_docs("Airflow"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "nango": {"kind": "nango"},
     "nango-emulator": {"kind": "nango"},
     "github-environment": GITHUB,
@@ -162,7 +164,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Every case by its name, with the settings of a real stack."""
 
 NAMES = tuple(SETTINGS)
-SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "nango", "github-environment")
+SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "airflow", "nango", "github-environment")
 """Cases with a server of ours, in which faults can be armed."""
 
 
@@ -232,7 +234,14 @@ def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.
 
 
 def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
-    apis = {"nylas": NylasApi, "xkit": XkitApi, "gitlab": GitlabApi, "nango": NangoApi, "github-environment": GithubApi}
+    apis = {
+        "nylas": NylasApi,
+        "xkit": XkitApi,
+        "gitlab": GitlabApi,
+        "airflow": AirflowApi,
+        "nango": NangoApi,
+        "github-environment": GithubApi,
+    }
     api: Any = apis[name]()
     server = stack.enter_context(StrictServer(api).running())
     key_file = folder / "api.key"
@@ -252,6 +261,8 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
             api.connectors["outlook"]["credentials_updated_at"] = "2026-02-02T00:00:00Z"
         elif name == "gitlab":
             api.variables["OUTLOOK_CLIENT_SECRET", "production"]["value"] = "typed-in"
+        elif name == "airflow":
+            api.connections["outlook"]["password"] = "typed-in"
         elif name == "nango":
             api.integrations["outlook"]["credentials"]["client_secret"] = "typed-in"
         else:
@@ -265,7 +276,7 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
         time=time,
         server=server,
         key_file=key_file,
-        push_method={"nango": "PATCH", "nylas": "PATCH"}.get(name, "PUT"),
+        push_method={"nango": "PATCH", "nylas": "PATCH", "airflow": "PATCH"}.get(name, "PUT"),
         meddle=meddle,
         drop=lambda field: api.drops.add(field),
         forgets=name not in ("nango", "xkit"),
