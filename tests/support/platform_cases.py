@@ -18,6 +18,7 @@ from orgcal.platforms import Capabilities, capabilities_of, open_platform, testi
 from orgcal.platforms.testing_server import FakeTime, StrictServer
 from tests.support.airflow_api import AirflowApi
 from tests.support.gitlab_api import GitlabApi
+from tests.support.heroku_api import HerokuApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY, GithubApi, NylasApi, XkitApi
@@ -156,6 +157,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
     "xkit": {**_of_the_docs("Xkit"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "gitlab": {**_of_the_docs("GitLab"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
+    "heroku": {**_of_the_docs("Heroku"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "airflow": {**_of_the_docs("Airflow"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "nango": {"kind": "nango"},
     "nango-emulator": {"kind": "nango"},
@@ -164,7 +166,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Every case by its name, with the settings of a real stack."""
 
 NAMES = tuple(SETTINGS)
-SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "airflow", "nango", "github-environment")
+SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "heroku", "airflow", "nango", "github-environment")
 """Cases with a server of ours, in which faults can be armed."""
 
 
@@ -238,6 +240,7 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
         "nylas": NylasApi,
         "xkit": XkitApi,
         "gitlab": GitlabApi,
+        "heroku": HerokuApi,
         "airflow": AirflowApi,
         "nango": NangoApi,
         "github-environment": GithubApi,
@@ -261,6 +264,8 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
             api.connectors["outlook"]["credentials_updated_at"] = "2026-02-02T00:00:00Z"
         elif name == "gitlab":
             api.variables["OUTLOOK_CLIENT_SECRET", "production"]["value"] = "typed-in"
+        elif name == "heroku":
+            api.config_vars["MS_CLIENT_SECRET"] = "typed-in"
         elif name == "airflow":
             api.connections["outlook"]["password"] = "typed-in"
         elif name == "nango":
@@ -276,7 +281,7 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
         time=time,
         server=server,
         key_file=key_file,
-        push_method={"nango": "PATCH", "nylas": "PATCH", "airflow": "PATCH"}.get(name, "PUT"),
+        push_method={"nango": "PATCH", "nylas": "PATCH", "airflow": "PATCH", "heroku": "PATCH"}.get(name, "PUT"),
         meddle=meddle,
         drop=lambda field: api.drops.add(field),
         forgets=name not in ("nango", "xkit"),
