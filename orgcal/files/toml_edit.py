@@ -109,7 +109,7 @@ def _name(header: str) -> tuple[str, ...]:
 def _parsed(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError itself for a number that is too long
         line = re.search(r"at line (\d+)", str(error))
         raise PlatformError(
             f"this file is not TOML{f' (line {line[1]})' if line else ''}",
