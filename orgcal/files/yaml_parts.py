@@ -136,7 +136,7 @@ def _narrowed(parts: Parts, key: str) -> Parts | None:
     position, names = _end_of(_LEAD, text), set()
     while position < len(text):
         first = patterns.first.match(text, position)
-        name = first["key"].strip("\"' ") if first else ""
+        name = _name(first["key"]) if first else ""
         if first is None or name in names:  # a doubled key is told by who parses it all
             return None
         names.add(name)
@@ -146,6 +146,11 @@ def _narrowed(parts: Parts, key: str) -> Parts | None:
         if name == key:
             start, stop = begin, position
     return parts._replace(head=parts.head + text[:start], middle=text[start:stop], tail=text[stop:] + parts.tail)
+
+
+def _name(written: str) -> str:
+    """Return a key as it is meant; what stands between its quotes has no escapes."""
+    return written[1:-1] if written[0] in "\"'" else written.rstrip(" ")
 
 
 def _opened(parts: Parts) -> Parts | None:

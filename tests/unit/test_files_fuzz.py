@@ -266,6 +266,40 @@ def test_dotenv_secret_of_entra_id_gets_no_quotes() -> None:
     assert dotenv.edit("", [], {"S": secret}, [], where=".env") == f"S={secret}\n"
 
 
+NAMES = st.text(
+    st.characters(exclude_categories=["C"]) | st.sampled_from("\"'\\#:-? {}[]&*!|>%@."), min_size=1, max_size=4
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (yaml_edit, "# top\nother:\n  x: [1]\n"),
+        (JSON, '{\n  "other": 1\n}\n'),
+        (toml_edit, "# top\n[other]\nx = 1\n"),
+        (dotenv, "# top\nOTHER=1\n"),
+    ],
+    ids=["yaml", "json", "toml", "dotenv"],
+)
+@settings(deadline=None, max_examples=60)
+@given(st.lists(NAMES, min_size=3, max_size=3, unique=True), st.booleans())
+def test_any_name_is_found_again_replaced_and_removed(
+    form: TextFormat, text: str, names: list[str], long: bool
+) -> None:
+    if form is dotenv:
+        names = [re.sub(r"[\s=#'\"\ufeff]", "_", name) + str(number) for number, name in enumerate(names)]
+    at, first, second = names
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_parts, "LONG", 0 if long else yaml_parts.LONG)
+        edited = form.edit(text, ["all", at], {first: "v", second: "w"}, [], where="f")
+        assert form.edit(edited, ["all", at], {first: "v", second: "w"}, [], where="f") == edited
+        assert form.read(edited, ["all", at], where="f")[second] == "w"
+        replaced = form.edit(edited, ["all", at], {first: "x"}, [second], where="f")
+        assert form.read(replaced, ["all", at], where="f")[first] == "x"
+        assert second not in form.read(replaced, ["all", at], where="f")
+    assert form.edit(replaced, ["all", at], {}, [first, second], where="f").rstrip() == text.rstrip()
+
+
 @pytest.mark.parametrize("value", ["-----BEGIN PRIVATE KEY-----\nx\n", "a\\b", "${HOME}", 'it\'s "both"'])
 def test_dotenv_value_that_readers_take_differently_is_refused_with_a_choice(value: str) -> None:
     with pytest.raises(PlatformError, match="alike") as error:
