@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from json.scanner import make_scanner
+from typing import Any, NamedTuple, cast
 
 from orgcal.errors import PlatformError
 from orgcal.files.text_format import (
@@ -27,13 +28,18 @@ from orgcal.files.text_format import (
 )
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_STRING = r'"(?:[^"\\]|\\.)*"'
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_COMMENT = r"(?://[^\r\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)"
+_GAP = rf"(?:[ \t\r\n]|{_COMMENT})*+"
 _NO_JSON = re.compile(
-    rf"(?P<string>{_STRING})|//[^\r\n]*|/\*.*?\*/|,(?=(?:[ \t\r\n]|//[^\r\n]*|/\*.*?\*/)*[}}\]])", re.DOTALL
+    rf"(?P<json>(?:[^\"/,]++|{_STRING}|,(?!{_GAP}[}}\]])|/(?![/*]))++)|(?P<comment>{_COMMENT})|,", re.DOTALL
 )
-"""What JSONC has and JSON has not; strings besides, so that nothing is looked for within them."""
+"""What JSONC has and JSON has not (comments, trailing commas), and all that is between. No part gives back what it took
+(`*+`, `++`): a comment that is looked for anew behind each comma would make minutes of megabytes."""
 _BLANK = re.compile(r"[ \t]*")
-_COMMA = re.compile(r"(?:[ \t\r\n]|//[^\r\n]*|/\*.*?\*/)*,", re.DOTALL)
+_COMMA = re.compile(rf"{_GAP},")
+_COLON = re.compile(r"[ \t\r\n]*+:[ \t\r\n]*+")
+_NEXT = re.compile(r"[ \t\r\n]*+,?[ \t\r\n]*+")
 _TOKEN = re.compile(rf"{_STRING}|[{{}}\[\]:,]", re.DOTALL)
 _INDENT = re.compile(r"[\r\n]([ \t]+)\"")
 
@@ -80,7 +86,7 @@ class JsonFormat:
             return _made_anew(text, trail, values)
         new = spliced(text, _Edit(text, pure, where).splices(trail, values, removed))
         change(data, trail, values, removed)
-        if self._parsed(new, where)[1] != data:
+        if not self._means(new, data):
             raise PlatformError(
                 f"{'.'.join(trail)} cannot be changed without touching the rest of the file", where=where
             )
@@ -103,6 +109,14 @@ class JsonFormat:
         if not isinstance(data, dict):
             raise PlatformError("this file holds no JSON object", where=where, repair="name another file")
         return pure, data
+
+    def _means(self, text: str, data: dict[str, Any]) -> bool:
+        """Whether a text that was edited holds exactly `data`."""
+        pure = text.removeprefix(BOM)
+        try:
+            return bool(_PLAIN.decode(_without_comments(pure) if self.comments else pure) == data)
+        except ValueError:
+            return False
 
     def _no_json(self, error: ValueError, pure: str, where: str) -> PlatformError:
         line = line_of(pure, error.pos) if isinstance(error, json.JSONDecodeError) else 1
@@ -136,8 +150,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
-_SKIP = json.JSONDecoder()
-"""Only to learn where a value ends."""
+_PLAIN = json.JSONDecoder()
+_VALUE: Callable[[str, int], tuple[Any, int]] = make_scanner(cast("Any", _PLAIN))
+"""Returns the value that begins at a place of a text, and where it ends."""
 
 
 class _Edit:
@@ -159,6 +174,8 @@ class _Edit:
             if found is None or value == "null":
                 return self._with(start, members, {key: _nested(trail[depth + 1 :], values)}) if values else []
             if not value or value[0] != "{":
+                if not values:
+                    return []
                 raise no_mapping(trail[: depth + 1], self._where)
             path.append((start, members, found))
             start = found.value
@@ -174,15 +191,13 @@ class _Edit:
 
     def _members(self, start: int) -> Iterator[_Member]:
         """Yield the members of the object that begins at `start`."""
-        position = _past(_SPACE, self._pure, start + 1)
-        while self._pure[position] != "}":
-            key, colon = _SKIP.raw_decode(self._pure, position)
-            value = _past(_SPACE, self._pure, _past(_SPACE, self._pure, colon) + 1)
-            _, end = _SKIP.raw_decode(self._pure, value)
+        pure, position = self._pure, _past(_SPACE, self._pure, start + 1)
+        while pure[position] != "}":
+            key, colon = _VALUE(pure, position)
+            value = _past(_COLON, pure, colon)
+            _, end = _VALUE(pure, value)
             yield _Member(key, position, value, end)
-            position = _past(_SPACE, self._pure, end)
-            if self._pure[position] == ",":
-                position = _past(_SPACE, self._pure, position + 1)
+            position = _past(_NEXT, pure, end)
 
     def _with(
         self, start: int, members: list[_Member], values: Mapping[str, Any], gone: Sequence[_Member] = ()
@@ -250,7 +265,7 @@ class _Edit:
         if self._text[begin:start].strip() or rest is None or self._text[end : rest.start()].strip():
             behind = _past(_BLANK, self._text, end)
             return Splice(start, behind if self._text[behind] == '"' else end, "")
-        inside = [each[0] for each in _NO_JSON.finditer(self._text, start, end) if each[0][0] == "/"]
+        inside = [each[0] for each in _NO_JSON.finditer(self._text, start, end) if each["comment"]]
         return Splice(begin, rest.end(), "".join(self._text[begin:start] + each + rest[0] for each in inside))
 
     def _comma(self, position: int, before: int | None = None) -> int | None:
@@ -271,7 +286,7 @@ def _past(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 def _without_comments(text: str) -> str:
     """Return JSONC as JSON, with blanks in place of comments and trailing commas."""
-    return _NO_JSON.sub(lambda match: match["string"] or " " * len(match[0]), text)
+    return _NO_JSON.sub(lambda match: match["json"] or " " * len(match[0]), text)
 
 
 def _nested(trail: Sequence[str], values: Mapping[str, Any]) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from orgcal.errors import PlatformError
@@ -34,6 +36,18 @@ class TextFormat(Protocol):
         one that becomes empty by `removed` is removed, and so are those around it. Values are text, numbers, booleans
         and lists of them.
         """
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage, which takes as long as parsing megabytes that hold none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Splice(NamedTuple):
@@ -92,9 +106,9 @@ def change(data: dict[str, Any], trail: Sequence[str], values: Mapping[str, Any]
     for key in trail:
         child = mappings[-1].get(key)
         if not isinstance(child, dict):
-            child = {}
-            if values:
-                mappings[-1][key] = child
+            if not values:
+                return
+            mappings[-1][key] = child = {}
         mappings.append(child)
     mappings[-1].update(values)
     for key in removed:
@@ -114,7 +128,7 @@ def doubled(key: str, lines: Sequence[int], where: str) -> PlatformError:
 
 
 def no_mapping(trail: Sequence[str], where: str) -> PlatformError:
-    """Return the error that a value stands where the mapping at `trail` would have to be."""
+    """Return the error that a value stands where the mapping at `trail` would have to be to set something there."""
     return PlatformError(
         f"{'.'.join(trail)} is a value, and the connector's settings would have to be below it",
         where=where,

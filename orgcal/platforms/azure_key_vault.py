@@ -137,6 +137,8 @@ class KeyVault(SecretStore):
         except self._exceptions.ResourceNotFoundError:
             return None
         about = held.properties
+        if not about.version:
+            raise ValueError("no secret")
         return StoredVersion(held.value, about.version, about.tags or {}, details={"level": about.recovery_level})
 
     def write(self, name: str, value: Any, tags: Mapping[str, str], before: StoredVersion | None) -> None:  # noqa: ARG002 - each write is a version

@@ -186,9 +186,9 @@ class Vault(SecretStore):
             if not isinstance(answer, dict) or "data" not in answer:
                 raise
         found = _data(answer)
-        about, value = found.get("metadata") or {}, found.get("data")
+        about, value = found["metadata"], found.get("data")
         return StoredVersion(
-            value, about.get("version", 0), about.get("custom_metadata") or {}, deleted=not isinstance(value, dict)
+            value, about["version"], about.get("custom_metadata") or {}, deleted=not isinstance(value, dict)
         )
 
     def write(self, name: str, value: Any, tags: Mapping[str, str], before: StoredVersion | None) -> None:

@@ -15,6 +15,7 @@ from orgcal.errors import PlatformError, Unreachable
 from orgcal.platforms import open_platform, place_of, push_credentials
 from orgcal.platforms.docs_tables import PAGE
 from orgcal.platforms.testing import FIRST, SECOND
+from orgcal.platforms.testing_server import Reply, StrictServer
 from tests.support.secret_store_cases import (
     REGION,
     SETTINGS,
@@ -22,7 +23,6 @@ from tests.support.secret_store_cases import (
     aws_variables,
     open_store,
 )
-from tests.support.strict_server import Reply, StrictServer
 
 DOCS = PAGE.read_text(encoding="utf-8")
 

@@ -14,13 +14,13 @@ import trustme
 from orgcal.errors import EntraError, OrgcalError, PlatformError, Unreachable, UsageError
 from orgcal.platforms import open_platform, push_credentials
 from orgcal.platforms.testing import FIRST, SECOND
+from orgcal.platforms.testing_server import Reply
 from tests.support.secret_store_cases import (
     LOGIN_SECRET,
     SETTINGS,
     OpenStore,
     open_store,
 )
-from tests.support.strict_server import Reply
 
 
 @pytest.fixture

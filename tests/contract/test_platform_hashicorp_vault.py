@@ -13,12 +13,12 @@ from orgcal.errors import PlatformError, Unreachable, UsageError
 from orgcal.platforms import push_credentials
 from orgcal.platforms.docs_tables import PAGE
 from orgcal.platforms.testing import FIRST, SECOND
+from orgcal.platforms.testing_server import StrictServer
 from tests.support.platform_apis import API_KEY
 from tests.support.secret_store_cases import (
     OpenStore,
     open_store,
 )
-from tests.support.strict_server import StrictServer
 from tests.support.vault_api import Token
 from tests.support.vault_kv import KvVersion1
 

@@ -11,12 +11,12 @@ import trustme
 import yaml
 
 from orgcal.engine.find import find_engine
+from orgcal.platforms.testing_server import Reply, StrictServer
 from tests.support import secret_store_cases
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY
 from tests.support.pulumi_project import UNKNOWN_MARKER, PulumiProject
-from tests.support.strict_server import Reply, StrictServer
 
 SECRET = "hush-hush-client-secret"
 

@@ -20,10 +20,10 @@ from azure.keyvault.secrets._shared.http_challenge_cache import clear
 from moto.server import ThreadedMotoServer
 
 from orgcal.platforms import open_platform
-from tests.support.fake_time import FakeTime
+from orgcal.platforms.testing_server import Api, FakeTime, Reply, Request, StrictServer
 from tests.support.key_vault_api import TENANT, KeyVaultApi
+from tests.support.local_platform_api import bundle_of
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import Api, Reply, Request, StrictServer, bundle_of
 from tests.support.tunnel import Tunnel
 from tests.support.vault_api import VaultApi
 
