@@ -76,6 +76,21 @@ def test_key_vault_disabled_secret_is_told_with_its_command(key_vault: OpenStore
     assert caught.value.repair.endswith("--name orgcal-outlook --enabled true")
 
 
+def test_key_vault_behind_a_firewall_is_told_as_such(key_vault: OpenStore) -> None:
+    inner = {"code": "ForbiddenByFirewall"}
+    refused = {"error": {"code": "Forbidden", "message": "Client address is not authorized", "innererror": inner}}
+    key_vault.server.arm("status", reply=Reply(403, refused))
+    with pytest.raises(PlatformError, match="ForbiddenByFirewall") as caught:
+        key_vault.opened().read_credentials("outlook")
+    assert "az keyvault network-rule add --name acme-prod" in caught.value.repair
+
+
+def test_key_vault_404_that_is_not_its_own_is_not_an_empty_place(key_vault: OpenStore) -> None:
+    key_vault.server.api = lambda _: Reply(404, b"<html>no such page</html>")
+    with pytest.raises(PlatformError, match="answered 404"):
+        key_vault.opened().read_credentials("outlook")
+
+
 def test_key_vault_needs_the_documented_permissions_only(key_vault: OpenStore) -> None:
     key_vault.api.denied = {"list", "recover", "purge"}
     platform = key_vault.opened(tags={"connector": "{key}"})

@@ -170,6 +170,13 @@ def test_connection_that_is_lost_while_reading_is_made_again(case: Case) -> None
     assert case.held().same_as(FIRST)
 
 
+def test_page_of_a_proxy_that_is_busy_is_waited_out(case: Case) -> None:
+    case.push(FIRST)
+    case.server.arm("status", reply=Reply(502, b"<html>bad gateway</html>"))
+    assert case.held().same_as(FIRST)
+    assert len(case.time.waits) == 1
+
+
 @pytest.mark.parametrize("kind", ["lost", "silence", "status"])
 def test_push_whose_answer_fails_ends_with_one_version(case: Case, kind: Any) -> None:
     case.platform._store.silence_s = 0.3
