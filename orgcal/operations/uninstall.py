@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import psutil
 
 from orgcal.engine.cache import cache_dir, cached_engines, remove_tree
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
@@ -139,6 +140,10 @@ def _cache(environ: Mapping[str, str]) -> tuple[list[Removable], list[Kept]]:
     if busy:
         why, repair = "another process makes it", "wait until it has ended"
         return [], [Kept("the Pulumi engine", busy[0].parent, why, repair)]
+    running = _runs_from(engines)
+    if running:
+        why, repair = f"it runs now (pid {running.pid})", "wait until the command that uses it has ended"
+        return [], [Kept("the Pulumi engine", engines[0].parent, why, repair)]
     failed = sorted(cache_dir(environ).glob("azuread-*.failed"))
     return _removable("the Pulumi engine", engines) + _removable("records of failed plugin installations", failed), []
 
@@ -149,6 +154,15 @@ def _is_held(path: Path) -> bool:
             return False
     except (filelock.Timeout, OSError):
         return True
+
+
+def _runs_from(engines: Sequence[Path]) -> psutil.Process | None:
+    """Return a process whose program lies in one of the engines; None where there is none that this user may see."""
+    for process in psutil.process_iter(["exe"]):
+        program = process.info["exe"]
+        if program and any(Path(program).is_relative_to(engine.resolve()) for engine in engines):
+            return process
+    return None
 
 
 # --- stacks ---

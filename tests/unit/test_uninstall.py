@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,16 @@ def test_engine_that_another_process_makes_is_kept(machine: Machine) -> None:
         plan = machine.uninstall()
 
     assert whys(plan) == {"the Pulumi engine": "another process makes it"}
+    assert program.exists()
+
+
+def test_engine_that_runs_is_kept(machine: Machine) -> None:
+    program = machine.engine()
+    shutil.copy(shutil.which("cat") or "", program)
+    with subprocess.Popen(["cat"], executable=program, stdin=subprocess.PIPE) as running:
+        plan = machine.uninstall()
+
+    assert whys(plan) == {"the Pulumi engine": f"it runs now (pid {running.pid})"}
     assert program.exists()
 
 
