@@ -79,9 +79,11 @@ def from_file(path: Path) -> tuple[Connector, list[Target]]:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a byte order mark
     except OSError as error:
         raise UsageError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+    except UnicodeDecodeError:
+        raise UsageError("the file is not UTF-8 text", where=str(path), repair="save it as UTF-8") from None
     try:
         data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         described = ConnectorFile.model_validate(data)

@@ -30,7 +30,7 @@ from orgcal.entra.login import (
 )
 from orgcal.entra.operator import AUDIENCE, request_token
 from orgcal.errors import EntraError, OrgcalError, UsageError
-from tests.support.strict_server import Reply, Request, StrictServer
+from orgcal.platforms.testing_server import Reply, Request, StrictServer
 
 REFUSED = "refused"
 BUNDLE = b"a PKCS#12 bundle"
