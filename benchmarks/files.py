@@ -1,4 +1,4 @@
-"""`make bench-files`: a push of a credential to files of 5 MiB, read back; prints seconds as one JSON object.
+"""`make bench-files`: a push of a credential to files of 5 MiB; prints seconds as one JSON object.
 
 Each figure is that of the slowest of several kinds of documents, and of the slower of two pushes: the first adds the
 connector, the second replaces its values.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orgcal.entra.credentials import ClientSecret
-from orgcal.platforms import PlatformCredential, open_platform, push_credentials
+from orgcal.platforms import PlatformCredential, open_platform
 
 SIZE = 5 * 1024 * 1024
 NAMES = {"client_id": "CAL_ID", "client_secret": "CAL_SECRET"}
@@ -50,7 +50,7 @@ def seconds(name: str, text: str, folder: Path, **more: Any) -> float:
     for generation in (1, 2):
         credential = PlatformCredential("id", generation, ClientSecret(f"secret-{generation}"))
         started = time.perf_counter()
-        push_credentials(platform, "outlook", credential)
+        platform.push_credentials("outlook", credential)
         taken.append(time.perf_counter() - started)
     return round(max(taken), 3)
 

@@ -103,7 +103,7 @@ class JsonFormat:
         except _DoubledKey:
             raise _doubled_in(pure, where) from None
         except RecursionError:
-            raise PlatformError("this file is nested too deeply", where=where) from None
+            raise PlatformError("this file is nested too deeply", where=where, repair="name another file") from None
         except ValueError as error:
             raise self._no_json(error, pure, where) from None
         if not isinstance(data, dict):

@@ -266,7 +266,7 @@ def test_dotenv_secret_of_entra_id_gets_no_quotes() -> None:
     assert dotenv.edit("", [], {"S": secret}, [], where=".env") == f"S={secret}\n"
 
 
-NAMES = st.text(
+ANY_NAMES = st.text(
     st.characters(exclude_categories=["C"]) | st.sampled_from("\"'\\#:-? {}[]&*!|>%@."), min_size=1, max_size=4
 )
 
@@ -282,7 +282,7 @@ NAMES = st.text(
     ids=["yaml", "json", "toml", "dotenv"],
 )
 @settings(deadline=None, max_examples=60)
-@given(st.lists(NAMES, min_size=3, max_size=3, unique=True), st.booleans())
+@given(st.lists(ANY_NAMES, min_size=3, max_size=3, unique=True), st.booleans())
 def test_any_name_is_found_again_replaced_and_removed(
     form: TextFormat, text: str, names: list[str], long: bool
 ) -> None:
