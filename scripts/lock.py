@@ -72,8 +72,9 @@ def main() -> int:
     try:
         names = resolve(LOCK, ["pyproject.toml", "emulator/pyproject.toml", "--group", "dev", *upgrade])
         resolve(EMULATOR, ["emulator/pyproject.toml", "-c", str(LOCK)])
-        # A project's CI keeps its registry in PostgreSQL.
-        of_project = ["pyproject.toml", "--extra", "postgresql", "emulator/pyproject.toml", "--group", "project"]
+        # A project's CI keeps its registry in PostgreSQL, and any platform may be a secret store.
+        extras = [f"--extra={name}" for name in ("aws", "azure", "postgresql", "vault")]
+        of_project = ["pyproject.toml", *extras, "emulator/pyproject.toml", "--group", "project"]
         resolve(PROJECT, [*of_project, "-c", str(LOCK)])
         # They are installed on top of the others, so what both need has one version.
         names |= resolve(WITNESSES, ["--group", "witnesses", "-c", str(LOCK), *upgrade])

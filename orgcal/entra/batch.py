@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
 from orgcal.errors import Unreachable
+from orgcal.redaction import Redactor, redactor_of
 
 if TYPE_CHECKING:
     import requests
@@ -95,10 +96,11 @@ class BatchSender:
             reason = f"connection lost ({type(error).__name__})"
             return BatchAnswer(0, reason=reason, elapsed_s=time.perf_counter() - began)
         elapsed_s = time.perf_counter() - began
-        return replace(_read_answer(response, content, len(paths)), elapsed_s=elapsed_s)
+        redactor = redactor_of(request.headers, None)  # the adapter redacts what is refused as a whole only
+        return replace(_read_answer(response, content, len(paths), redactor), elapsed_s=elapsed_s)
 
 
-def _read_answer(response: requests.Response, content: bytes, expected: int) -> BatchAnswer:
+def _read_answer(response: requests.Response, content: bytes, expected: int, redactor: Redactor) -> BatchAnswer:
     headers = response.headers
     try:
         body = parse_object(content, where="POST /$batch", content_type=headers.get("Content-Type", ""))
@@ -122,12 +124,12 @@ def _read_answer(response: requests.Response, content: bytes, expected: int) -> 
         200, [None] * expected, request_id=headers.get("request-id", ""), limit_share=limit_share(headers)
     )
     for item in responses:
-        _place(answer, item, expected)
+        _place(answer, item, expected, redactor)
     return answer
 
 
-def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
-    """Put one item of `responses` where it belongs, and note what it says about limits."""
+def _place(answer: BatchAnswer, item: Any, expected: int, redactor: Redactor) -> None:
+    """Put one item of `responses` where it belongs, a refusal without secrets, and note what it says about limits."""
     try:
         position, status = int(item["id"]), int(item["status"])
     except (KeyError, TypeError, ValueError):
@@ -138,6 +140,8 @@ def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
     headers = item.get("headers")
     headers = headers if isinstance(headers, dict) else {}
     body = item.get("body")
+    if status >= 300:
+        headers, body = redactor.value(headers), redactor.value(body)
     answer.entries[position] = BatchResponse(status, headers, body if isinstance(body, dict) else None)
     if status in RETRIED_STATUSES:
         answer.throttled = True

@@ -21,7 +21,7 @@ from orgcal.errors import PlatformError
 from orgcal.files.text_format import BOM, Splice, doubled, line_of, newline_before, spliced
 
 _ENTRY = re.compile(
-    r"""(?:^|(?<=[\r\n]))(?P<indent>\ufeff?[^\S\r\n]*)(?:export[^\S\r\n]+)?(?P<name>[^\s=\#'"]+)[^\S\r\n]*
+    r"""(?:^|(?<=[\r\n]))(?P<indent>\ufeff?[^\S\r\n]*)(?:export[^\S\r\n]+)?(?P<name>[^\s=\#'"\ufeff]+)[^\S\r\n]*
     =(?P<rest>[^\S\r\n]*
     (?: "(?:[^"\\]|\\.)*"(?=[^\S\r\n]*(?:\#|[\r\n]|\Z)) | '[^']*'(?=[^\S\r\n]*(?:\#|[\r\n]|\Z)) )?
     [^\r\n]*)(?P<end>\r\n|\n|\r|\Z)""",
@@ -35,7 +35,7 @@ _REST = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 """What is behind `=`: the value, and white space or a comment behind it."""
-_NAME = re.compile(r"[^\s=#'\"]+")
+_NAME = re.compile(r"[^\s=#'\"\ufeff]+")
 _PLAIN = re.compile(r"(?!.*(?:^|:)~(?![^/:]{33}))[A-Za-z0-9_.,:/@%+=~^-]*", re.DOTALL)
 """What no reader changes. A shell takes `~` at the beginning or behind `:` for a home directory, unless what follows is
 longer than the name of any user, as it is in a client secret."""

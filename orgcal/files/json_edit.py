@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from json.scanner import make_scanner
+from typing import Any, NamedTuple, cast
 
 from orgcal.errors import PlatformError
 from orgcal.files.text_format import (
@@ -102,7 +103,7 @@ class JsonFormat:
         except _DoubledKey:
             raise _doubled_in(pure, where) from None
         except RecursionError:
-            raise PlatformError("this file is nested too deeply", where=where) from None
+            raise PlatformError("this file is nested too deeply", where=where, repair="name another file") from None
         except ValueError as error:
             raise self._no_json(error, pure, where) from None
         if not isinstance(data, dict):
@@ -150,7 +151,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 _PLAIN = json.JSONDecoder()
-_VALUE = _PLAIN.scan_once
+_VALUE: Callable[[str, int], tuple[Any, int]] = make_scanner(cast("Any", _PLAIN))
 """Returns the value that begins at a place of a text, and where it ends."""
 
 
@@ -173,6 +174,8 @@ class _Edit:
             if found is None or value == "null":
                 return self._with(start, members, {key: _nested(trail[depth + 1 :], values)}) if values else []
             if not value or value[0] != "{":
+                if not values:
+                    return []
                 raise no_mapping(trail[: depth + 1], self._where)
             path.append((start, members, found))
             start = found.value

@@ -106,9 +106,9 @@ def change(data: dict[str, Any], trail: Sequence[str], values: Mapping[str, Any]
     for key in trail:
         child = mappings[-1].get(key)
         if not isinstance(child, dict):
-            child = {}
-            if values:
-                mappings[-1][key] = child
+            if not values:
+                return
+            mappings[-1][key] = child = {}
         mappings.append(child)
     mappings[-1].update(values)
     for key in removed:
@@ -128,7 +128,7 @@ def doubled(key: str, lines: Sequence[int], where: str) -> PlatformError:
 
 
 def no_mapping(trail: Sequence[str], where: str) -> PlatformError:
-    """Return the error that a value stands where the mapping at `trail` would have to be."""
+    """Return the error that a value stands where the mapping at `trail` would have to be to set something there."""
     return PlatformError(
         f"{'.'.join(trail)} is a value, and the connector's settings would have to be below it",
         where=where,

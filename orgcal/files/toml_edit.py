@@ -25,6 +25,9 @@ _TOKEN = re.compile(
 """Strings and comments, in which nothing is looked for, and lines with the header of a table."""
 
 
+_BARE = re.compile(r"\[([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\]")
+
+
 class _Parts(NamedTuple):
     """A text in three parts, of which only `middle` is edited: a TOML document that has the table in question."""
 
@@ -88,6 +91,10 @@ def _parts(text: str, trail: Sequence[str]) -> _Parts:
 
 def _name(header: str) -> tuple[str, ...]:
     """Return the keys of a table's header; none of an array's, or of one that is written wrongly."""
+    if header.startswith("[["):
+        return ()
+    if bare := _BARE.fullmatch(header):
+        return tuple(bare[1].split("."))
     keys: list[str] = []
     try:
         found: Any = tomllib.loads(header)
@@ -102,7 +109,7 @@ def _name(header: str) -> tuple[str, ...]:
 def _parsed(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError itself for a number that is too long
         line = re.search(r"at line (\d+)", str(error))
         raise PlatformError(
             f"this file is not TOML{f' (line {line[1]})' if line else ''}",

@@ -100,7 +100,11 @@ def edit_whole(
     except UnicodeEncodeError:
         raise PlatformError("cannot be written (its text is not valid Unicode)", where=str(path)) from None
     except OSError as error:
-        raise PlatformError(f"cannot be written ({error.strerror})", where=str(path)) from None
+        raise PlatformError(
+            f"cannot be written ({error.strerror}); what was there stays",
+            where=str(path),
+            repair="make room, or its folder writable, then run the command again",
+        ) from None
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -254,7 +258,9 @@ def read_text(path: Path) -> str:
             if not stat.S_ISREG(found.st_mode):
                 raise PlatformError("this is not a regular file", where=str(path), repair="name another file")
             if found.st_size > MAX_BYTES:
-                raise PlatformError(f"this file is longer than {MAX_BYTES} bytes", where=str(path))
+                raise PlatformError(
+                    f"this file is longer than {MAX_BYTES} bytes", where=str(path), repair="name another file"
+                )
             content = path.read_bytes()
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -265,7 +271,9 @@ def read_text(path: Path) -> str:
             repair="save it as UTF-8, or name another file",
         ) from None
     except OSError as error:
-        raise PlatformError(f"cannot be read ({error.strerror})", where=str(path)) from None
+        raise PlatformError(
+            f"cannot be read ({error.strerror})", where=str(path), repair="make it readable, or name another file"
+        ) from None
 
 
 def refuse_tracked(path: Path) -> None:

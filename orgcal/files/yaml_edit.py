@@ -20,20 +20,17 @@ import yaml
 from orgcal.errors import PlatformError
 from orgcal.files.text_format import (
     Splice,
-    doubled,
     line_end,
-    line_of,
     line_start,
     newline_before,
     no_mapping,
     spliced,
 )
+from orgcal.files.yaml_nodes import LOADER, NULL, is_empty, is_null, pair_of, root_of, shape_of, too_deep, values_of
 from orgcal.files.yaml_parts import parts_with
 
 INDENT = 2
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NULL = "tag:yaml.org,2002:null"
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON leaves as they are and YAML wants escaped (https://yaml.org/spec/1.2.2/#51-character-set)."""
 _COLON = re.compile(r"[ \t]*:")
@@ -45,12 +42,19 @@ _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 def read(text: str, trail: Sequence[str], *, where: str) -> dict[str, Any]:
     """See `TextFormat.read`."""
+    try:
+        return _read(text, trail, where)
+    except RecursionError:
+        raise too_deep(where) from None
+
+
+def _read(text: str, trail: Sequence[str], where: str) -> dict[str, Any]:
     parts = parts_with(text, trail)
-    node: Any = _root(parts.middle, where, parts.head)
+    node: Any = root_of(parts.middle, where, parts.head)
     for key in trail[parts.depth :]:
-        pair = _pair(node, key)
+        pair = pair_of(node, key)
         node = pair and pair[1]
-    return _values(node) if isinstance(node, yaml.MappingNode) else {}
+    return values_of(node) if isinstance(node, yaml.MappingNode) else {}
 
 
 def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Sequence[str], *, where: str) -> str:
@@ -60,14 +64,21 @@ def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Se
         PlatformError: as `TextFormat` says, or the file cannot be changed without touching the rest of it (it has an
             alias, or keys marked by `?`).
     """
+    try:
+        return _edited(text, trail, values, removed, where)
+    except RecursionError:
+        raise too_deep(where) from None
+
+
+def _edited(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Sequence[str], where: str) -> str:
     parts = parts_with(text, trail)
-    path, root = list(trail[parts.depth :]), _root(parts.middle, where, parts.head)
+    path, root = list(trail[parts.depth :]), root_of(parts.middle, where, parts.head)
     _refuse_values(root, path, values, where)
-    intended = _changed(_shape(root), path, values, removed)
+    intended = _changed(shape_of(root), path, values, removed)
     change = _Change(parts.middle, parts.indent, newline_before(text, len(parts.head)))
     try:
         new = spliced(parts.middle, change.splices(root, path, values, removed))
-        as_intended = _shape(_root(new, where)) == intended
+        as_intended = shape_of(root_of(new, where)) == intended
     except (PlatformError, AssertionError):
         as_intended = False
     if not as_intended:
@@ -76,100 +87,28 @@ def edit(text: str, trail: Sequence[str], values: Mapping[str, Any], removed: Se
             where=where,
             repair="write it as a block (one key a line, no aliases), or remove it and run the command again",
         )
-    return parts.head + new + parts.tail
-
-
-def _root(text: str, where: str, head: str = "") -> Any:
-    """Return the mapping node of the text's one document, None for an empty one; tags of others are no error.
-
-    Args:
-        head: what stands before the text, for the numbers of lines.
-    """
-    try:
-        documents = list(yaml.compose_all(text, Loader=_LOADER))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + line_of(head, len(head))})" if mark is not None else ""
-        raise PlatformError(f"this file is not YAML{place}", where=where, repair="repair it by hand") from None
-    except RecursionError:
-        raise PlatformError("this file is nested too deeply", where=where) from None
-    if len(documents) > 1:
-        raise PlatformError(
-            f"this file holds {len(documents)} YAML documents", where=where, repair="name a file with one document"
-        )
-    root = documents[0] if documents else None
-    if _is_null(root):
-        return None
-    if not isinstance(root, yaml.MappingNode):
-        raise PlatformError("this file holds no mapping", where=where, repair="move it away, or name another file")
-    _refuse_doubled(root, where, line_of(head, len(head)))
-    return root
-
-
-def _refuse_doubled(root: Any, where: str, first_line: int) -> None:
-    nodes, seen = [root], set()
-    while nodes:
-        node = nodes.pop()
-        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
-            continue
-        keys: dict[tuple[str, str], Any] = {}
-        for key, value in node.value:
-            nodes.append(value)
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                first = keys.setdefault((key.tag, key.value), key)
-                if first is not key:
-                    raise doubled(key.value, [first_line + each.start_mark.line for each in (first, key)], where)
+    return text if new == parts.middle else parts.head + new + parts.tail
 
 
 def _refuse_values(root: Any, trail: Sequence[str], values: Mapping[str, Any], where: str) -> None:
     """Refuse a scalar or a list in place of a mapping on the way."""
     node = root
     for depth, key in enumerate(trail):
-        pair = _pair(node, key)
-        if pair is None or _is_null(pair[1]):
+        pair = pair_of(node, key)
+        if pair is None or is_null(pair[1]):
             return
         node = pair[1]
         if values and not isinstance(node, yaml.MappingNode):
             raise no_mapping(trail[: depth + 1], where)
 
 
-def _values(mapping: yaml.MappingNode) -> dict[str, Any]:
-    """Return a mapping's data; what has a tag of another program's is left out."""
-    constructor = yaml.constructor.SafeConstructor()
-    constructor.flatten_mapping(mapping)
-    found: dict[str, Any] = {}
-    for key, value in mapping.value:
-        try:
-            found[str(key.value)] = constructor.construct_document(value)
-        except yaml.YAMLError:
-            continue
-    return found
-
-
-def _shape(node: Any) -> Any:
-    """Return what a node means, in a form that can be compared; a tag of another program's is a part of it."""
-    if node is None:
-        return {}
-    if isinstance(node, yaml.MappingNode):
-        return {_key(key): _shape(value) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return (node.tag, [_shape(each) for each in node.value])
-    return (node.tag, node.value)
-
-
-def _key(node: Any) -> Any:
-    return node.value if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":str") else repr(_shape(node))
-
-
 def _changed(shape: Any, path: list[str], values: Mapping[str, Any], removed: Sequence[str]) -> Any:
     """Return the shape that a mapping has after the change, without changing the one given, which others may share."""
+    if not values and not isinstance(shape, dict) and shape[0] != NULL:
+        return shape
     new = dict(shape) if isinstance(shape, dict) else {}
     if not path:
-        new |= {key: _shape_of(value) for key, value in values.items()}
+        new |= {key: _shape_of_value(value) for key, value in values.items()}
         return {key: value for key, value in new.items() if key not in removed or key in values}
     if path[0] not in new and not values:
         return new
@@ -177,22 +116,6 @@ def _changed(shape: Any, path: list[str], values: Mapping[str, Any], removed: Se
     if removed and not new[path[0]]:
         del new[path[0]]
     return new
-
-
-def _pair(node: Any, key: str) -> tuple[Any, Any] | None:
-    """Nodes of `key` and its value in a mapping node."""
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    return next(((name, value) for name, value in node.value if name.value == key), None)
-
-
-def _is_null(node: Any) -> bool:
-    return node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _NULL)
-
-
-def _empty(node: Any) -> bool:
-    """Whether a value is `{}` or nothing at all."""
-    return _is_null(node) or (isinstance(node, yaml.MappingNode) and not node.value)
 
 
 class _Change:
@@ -214,25 +137,27 @@ class _Change:
     ) -> Iterator[Splice]:
         node, path = root, []
         for depth, key in enumerate(trail):
-            pair = _pair(node, key)
+            pair = pair_of(node, key)
             if pair is not None:
                 path.append((node, pair))
-            if pair is None or _empty(pair[1]):
+            if pair is None or is_empty(pair[1]):
                 if values:
                     yield from self._grown(node, pair, trail[depth:], values)
                 elif pair is not None and removed:
                     yield from self._without(*_outermost(path))
                 return
             node = pair[1]
+        if not isinstance(node, yaml.MappingNode | None):  # a value of somebody else's, from which nothing is removed
+            return
         pairs = [] if node is None else node.value
         gone = [pair for pair in pairs if pair[0].value in removed and pair[0].value not in values]
         if gone and len(gone) == len(pairs) and not values and path:
             yield from self._without(*_outermost(path))
         else:
             yield from self._without(node, gone)
-        found = {key: _pair(node, key) for key in values}
+        found = {key: pair_of(node, key) for key in values}
         for key, pair in found.items():
-            if pair is not None and _shape(pair[1]) != _shape_of(values[key]):
+            if pair is not None and shape_of(pair[1]) != _shape_of_value(values[key]):
                 yield from self._replaced(*pair, values[key])
         missing = {key: values[key] for key, pair in found.items() if pair is None}
         if missing:
@@ -388,9 +313,9 @@ def _flow(value: Any) -> str:
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
-def _shape_of(value: Any) -> Any:
+def _shape_of_value(value: Any) -> Any:
     return _shape_of_text(_flow(value))
 
 
 def _shape_of_text(text: str) -> Any:
-    return _shape(yaml.compose(text, Loader=_LOADER))
+    return shape_of(yaml.compose(text, Loader=LOADER))

@@ -22,7 +22,6 @@ from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, UsageError
 from orgcal.fields import setting
 from orgcal.platforms.model import PREFIX
-from orgcal.platforms.rest import no_answer
 from orgcal.platforms.secret_store import (
     CONNECT_TIMEOUT_S,
     SILENCE_S,
@@ -33,6 +32,7 @@ from orgcal.platforms.secret_store import (
     bounded,
     load_sdk,
     name_setting,
+    unanswered,
 )
 from orgcal.platforms.settings import Address, kind_setting
 
@@ -45,7 +45,6 @@ SUFFIXES: Mapping[str, str] = {
 
 _ADDRESS = rf"[A-Za-z0-9-]{{3,24}}\.({'|'.join(map(re.escape, SUFFIXES))})"
 _CALLED = "Key Vault"
-_TYPES = {True: "application/json", False: "text/plain"}
 _PURGEABLE_AT_ONCE = "Purgeable"
 """Recovery level of a vault without soft-delete."""
 
@@ -134,13 +133,17 @@ class KeyVault(SecretStore):
     def read(self, name: str) -> StoredVersion | None:
         try:
             held = self._client.get_secret(name)
-        except self._exceptions.ResourceNotFoundError:
+        except self._exceptions.ResourceNotFoundError as error:
+            if getattr(error.error, "code", "") != "SecretNotFound":  # then it is some proxy's answer
+                raise
             return None
         about = held.properties
+        if not about.version:
+            raise ValueError("no secret")
         return StoredVersion(held.value, about.version, about.tags or {}, details={"level": about.recovery_level})
 
     def write(self, name: str, value: Any, tags: Mapping[str, str], before: StoredVersion | None) -> None:  # noqa: ARG002 - each write is a version
-        kind = _TYPES[not isinstance(self._settings.value, str)]
+        kind = "text/plain" if isinstance(self._settings.value, str) else "application/json"
         self._client.set_secret(name, value, tags=dict(tags), content_type=kind)
 
     def write_tags(self, name: str, tags: Mapping[str, str], before: StoredVersion) -> None:
@@ -157,13 +160,11 @@ class KeyVault(SecretStore):
         self._client.begin_delete_secret(name)  # the vault goes on with it by itself
 
     def refusal(self, name: str, error: Exception) -> Refusal:
-        if isinstance(error, self._exceptions.DecodeError):
+        status = int(getattr(error, "status_code", 0) or 0)
+        if isinstance(error, self._exceptions.DecodeError) and status < 300:
             return Refusal(f"{_CALLED} answered with something that is not JSON", repair="check vault_url")
         if not isinstance(error, self._exceptions.HttpResponseError):
-            inner: BaseException | None = getattr(error, "inner_exception", None)
-            words, repair = no_answer(_CALLED, inner)
-            return Refusal(words, repair=repair, again="not trusted" not in words)
-        status = int(error.status_code or 0)
+            return unanswered(_CALLED, getattr(error, "inner_exception", None))
         about = getattr(error, "error", None)
         code, words = str(getattr(about, "code", "") or ""), str(getattr(about, "message", "") or "")
         inner_code = str((getattr(about, "innererror", None) or {}).get("code", ""))
@@ -181,6 +182,10 @@ class KeyVault(SecretStore):
             return f"az keyvault secret recover {secret}, then pulumi up"
         if inner_code == "SecretDisabled":
             return f"az keyvault secret set-attributes {secret} --enabled true"
+        if inner_code == "ForbiddenByFirewall":
+            return (
+                f"let this machine's address through: az keyvault network-rule add --name {self._vault} --ip-address IP"
+            )
         if status in (401, 403):
             return "give the operator the role Key Vault Secrets Officer on this secret (docs/platforms.md)"
         if 300 <= status < 400:

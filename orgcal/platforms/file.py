@@ -10,9 +10,9 @@ import binascii
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
@@ -40,6 +40,8 @@ CREDENTIAL = ("client_id", *FIELDS, "generation")
 FieldName = Literal[CatalogField, "client_id", "client_secret", "certificate_pem", "private_key_pem", "generation"]
 Text = Literal["client_secret", "certificate_pem", "private_key_pem"]
 FormatName = Literal["yaml", "json", "jsonc", "toml", "dotenv"]
+_PATH = r"^[^\x00-\x1f]+$"
+_Path = Annotated[str, Field(pattern=_PATH)]
 _FORMATS: Mapping[FormatName, TextFormat] = {
     "yaml": yaml_edit,
     "json": json_edit.JSON,
@@ -71,7 +73,7 @@ class FileSettings(PlatformSettings):
         expected="the path of a file",
         example=".local/calendar.yaml",
         about="The file, by its path from the project's folder; git must ignore it.",
-        min_length=1,
+        pattern=_PATH,
     )
     callback_url: str = callback_setting(about=CONFIGURED_CALLBACK, min_length=1)
     format: FormatName | None = setting(
@@ -89,7 +91,8 @@ class FileSettings(PlatformSettings):
     )
     names: Mapping[FieldName, str] | None = setting(
         None,
-        expected=f"field -> its name in the file, with client_id, and client_secret or private_key_pem; fields are "
+        expected=f"field -> its name in the file, each another one, with client_id, and client_secret or "
+        f"private_key_pem; fields are "
         f"{', '.join(get_args(FieldName))}",
         example="{client_id: MS_GRAPH_CLIENT_ID, client_secret: MS_GRAPH_CLIENT_SECRET}",
         about="Name of each field in the file; fields without one are not kept. Needed for dotenv; otherwise absent "
@@ -102,9 +105,9 @@ class FileSettings(PlatformSettings):
         example="[private_key_pem]",
         about="Fields that the file has in base64, as no two readers of dotenv files take line breaks alike.",
     )
-    files: Mapping[Text, str] = setting(
+    files: Mapping[Text, _Path] = setting(
         {},
-        expected=f"field -> the path of a file; fields are {', '.join(get_args(Text))}",
+        expected=f"field -> the path of a file of its own; fields are {', '.join(get_args(Text))}",
         example="{private_key_pem: .local/calendar-key.pem}",
         about="Fields that are kept in files of their own, by their paths from the project's folder; git must ignore "
         "them. If `names` has the field too, it gets this path. `{key}` stands for the connector's key.",
@@ -117,9 +120,18 @@ class FileSettings(PlatformSettings):
         return self
 
     @model_validator(mode="after")
+    def _has_files_of_its_own(self) -> FileSettings:
+        paths = [os.path.normpath(path) for path in (self.path, *self.files.values())]
+        if len(set(paths)) < len(paths):
+            raise ValueError("files")
+        return self
+
+    @model_validator(mode="after")
     def _has_names(self) -> FileSettings:
         kept = {*self.fields, *self.files}
         if "client_id" not in self.fields or not {"client_secret", "private_key_pem"} & kept:
+            raise ValueError("names")
+        if len(set(self.fields.values())) < len(self.fields):
             raise ValueError("names")
         return self
 
@@ -233,6 +245,12 @@ class FilePlatform(Platform):
         for field, path in beside.items():
             _refuse_link_out(self._lexical(self._written_path(field, key)), path, self._folder)
             refuse_tracked(path)
+        if len({self._path, *beside.values()}) <= len(beside):
+            raise PlatformError(
+                "two settings of this file lead to the same file by symbolic links",
+                where=self.place,
+                repair="name files of their own by `files`",
+            )
         _refuse_link_out(self._lexical(self._settings.path), self._path, self._folder)
         refuse_tracked(self._path)
         shown = {field: self._shown(field, value, key) for field, value in plain.items()}
@@ -267,7 +285,10 @@ class FilePlatform(Platform):
 
     def _lexical(self, path: str) -> Path:
         """The absolute form of a path of the settings, its links not followed."""
-        return Path(os.path.abspath(self._folder / Path(path).expanduser()))  # noqa: PTH100 - Path.resolve follows links
+        try:
+            return Path(os.path.abspath(self._folder / Path(path).expanduser()))  # noqa: PTH100 - resolve follows links
+        except RuntimeError:
+            raise PlatformError("there is no such user", where=path, repair="write the folder out") from None
 
     def _trail(self, key: str) -> list[str]:
         return [step.replace("{key}", key) for step in self._settings.at.split(".")]

@@ -32,7 +32,7 @@ class EnvironmentValues:
     def variable(self, name: str) -> str | None:
         """Its value, or None where there is none."""
         found = self._client.call("GET", f"{self.base}/variables/{self._prefix}{name}")
-        return None if found is None else str(found["value"])
+        return None if found is None else self._client.part(found, "value", str)
 
     def set_variable(self, name: str, value: str) -> None:
         """Make or change a variable; an empty one is removed, since GitHub keeps no variable without a value."""
@@ -51,7 +51,7 @@ class EnvironmentValues:
     def secret_updated_at(self, name: str) -> str:
         """When a secret was changed last; empty where there is none. Its value cannot be read."""
         found = self._client.call("GET", f"{self.base}/secrets/{self._prefix}{name}")
-        return "" if found is None else str(found["updated_at"])
+        return "" if found is None else self._client.part(found, "updated_at", str)
 
     def set_secrets(self, values: dict[str, str]) -> None:
         """Seal and set secrets; empty ones are removed. A job of GitHub Actions that does this masks them first."""
@@ -59,9 +59,10 @@ class EnvironmentValues:
         sealing = self._client.call("GET", f"{self.base}/secrets/public-key")
         if sealing is None:
             raise self.not_there()
+        public_key, key_id = (self._client.part(sealing, name, str) for name in ("key", "key_id"))
         for name, value in values.items():
             if value:
-                body = {"encrypted_value": seal(str(sealing["key"]), value), "key_id": sealing["key_id"]}
+                body = {"encrypted_value": seal(public_key, value), "key_id": key_id}
                 self._client.call("PUT", f"{self.base}/secrets/{self._prefix}{name}", body, absent=frozenset())
             else:
                 self.remove_secret(name)

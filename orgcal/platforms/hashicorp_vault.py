@@ -21,7 +21,7 @@ from orgcal.entra.answers import retry_after_s
 from orgcal.errors import PlatformError
 from orgcal.fields import setting
 from orgcal.platforms import secret_values
-from orgcal.platforms.rest import no_answer, read_key_file, session_for
+from orgcal.platforms.rest import read_key_file, session_for
 from orgcal.platforms.secret_store import (
     CONNECT_TIMEOUT_S,
     SILENCE_S,
@@ -32,6 +32,7 @@ from orgcal.platforms.secret_store import (
     bounded,
     load_sdk,
     name_setting,
+    unanswered,
 )
 from orgcal.platforms.settings import Address, address_setting, kind_setting
 from orgcal.redaction import hiding
@@ -132,13 +133,14 @@ class Vault(SecretStore):
     silence_s = SILENCE_S
 
     def __init__(self, settings: VaultSettings, environ: Mapping[str, str]) -> None:
+        from requests import exceptions
+
         self._hvac = load_sdk("hvac", package="hvac", extra="vault")
-        requests_errors = load_sdk("requests.exceptions", package="requests", extra="vault")
         self._settings = settings
         self._environ = environ
         self._errors = self._hvac.exceptions
-        self._unreachable = requests_errors.RequestException
-        self._redirected = requests_errors.TooManyRedirects
+        self._unreachable = exceptions.RequestException
+        self._redirected = exceptions.TooManyRedirects
         self.errors = (self._errors.VaultError, self._unreachable)
         self._key = read_key_file(environ, settings.key_file_variable)
         self._status, self._headers = 0, dict[str, str]()
@@ -186,9 +188,9 @@ class Vault(SecretStore):
             if not isinstance(answer, dict) or "data" not in answer:
                 raise
         found = _data(answer)
-        about, value = found.get("metadata") or {}, found.get("data")
+        about, value = found["metadata"], found.get("data")
         return StoredVersion(
-            value, about.get("version", 0), about.get("custom_metadata") or {}, deleted=not isinstance(value, dict)
+            value, about["version"], about.get("custom_metadata") or {}, deleted=not isinstance(value, dict)
         )
 
     def write(self, name: str, value: Any, tags: Mapping[str, str], before: StoredVersion | None) -> None:
@@ -210,8 +212,7 @@ class Vault(SecretStore):
             repair = "name the address of the active server; redirects are not followed, as the token would go along"
             return Refusal("a redirect", 307, repair)
         if isinstance(error, self._unreachable):
-            words, repair = no_answer(_CALLED, error)
-            return Refusal(words, repair=repair, again="not trusted" not in words)
+            return unanswered(_CALLED, error)
         words = "; ".join(map(str, getattr(error, "errors", None) or ()))
         return Refusal(
             words,

@@ -82,15 +82,15 @@ class LocalPlatform(Platform):
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
         answer = self._client.call("GET", _connector(key))
-        return None if answer is None else _entry(answer)
+        return None if answer is None else self._entry(answer)
 
     def create_connector(self, declared: ConnectorSettings) -> ConnectorEntry:
         body = {"key": declared.key, **_body(declared, CATALOG)}
-        return _entry(self._client.call("POST", "/connectors", body, absent=frozenset()))
+        return self._entry(self._client.call("POST", "/connectors", body, absent=frozenset()))
 
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:
         body = _body(declared, changed)
-        return _entry(self._client.call("PATCH", _connector(declared.key), body, absent=frozenset()))
+        return self._entry(self._client.call("PATCH", _connector(declared.key), body, absent=frozenset()))
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
         params = {"force": "true"} if connected_too else None
@@ -110,14 +110,16 @@ class LocalPlatform(Platform):
         answer = self._client.call("PUT", f"{_connector(key)}/credentials", credential.fields())
         if answer is None:
             raise _no_entry(self.place, key)
-        return StoredCredential(credential.client_id, credential.generation, answer.get("updated_at"))
+        updated_at = self._client.part(answer, "updated_at", str)
+        return StoredCredential(credential.client_id, credential.generation, updated_at)
 
     def read_credentials(self, key: str) -> StoredCredential | None:
         answer = self._client.call("GET", f"{_connector(key)}/credentials")
         if answer is None:
             return None
+        updated_at = self._client.part(answer, "updated_at", str)
         credential = PlatformCredential.from_fields(answer)
-        return StoredCredential(credential.client_id, credential.generation, answer.get("updated_at"), credential)
+        return StoredCredential(credential.client_id, credential.generation, updated_at, credential)
 
     def remove_credentials(self, key: str) -> None:
         self._client.call("DELETE", f"{_connector(key)}/credentials")
@@ -126,8 +128,7 @@ class LocalPlatform(Platform):
         answer = self._client.call("GET", f"{_connector(key)}/connections")
         if answer is None:
             raise _no_entry(self.place, key)
-        items = answer if isinstance(answer, list) else next((v for v in answer.values() if isinstance(v, list)), [])
-        return [str(item["tenant_id"]) if isinstance(item, dict) else str(item) for item in items]
+        return [self._client.part(each, "tenant_id", str) for each in self._client.part(answer, "connections", list)]
 
     def register_connection(self, key: str, tenant_id: str) -> None:
         try:
@@ -145,7 +146,18 @@ class LocalPlatform(Platform):
             raise PlatformError(
                 f"the organisation {tenant_id} is not connected to {key!r}", status=404, where=self.place
             )
-        return str(answer["access_token"])
+        return self._client.part(answer, "access_token", str)
+
+    def _entry(self, answer: Any) -> ConnectorEntry:
+        return ConnectorEntry(
+            key=self._client.part(answer, "key", str),
+            callback_url=self._client.part(answer, "callback_url", str),
+            display_name=str(answer.get("name") or ""),
+            description=str(answer.get("description") or ""),
+            scopes=tuple(answer.get("scopes") or ()),
+            published=bool(answer.get("published")),
+            connections=int(answer.get("connections") or 0),
+        )
 
 
 def _connector(key: str) -> str:
@@ -154,18 +166,6 @@ def _connector(key: str) -> str:
 
 def _body(declared: ConnectorSettings, fields: Sequence[CatalogField]) -> dict[str, Any]:
     return {"name" if name == "display_name" else name: getattr(declared, name) for name in fields}
-
-
-def _entry(answer: Mapping[str, Any]) -> ConnectorEntry:
-    return ConnectorEntry(
-        key=str(answer["key"]),
-        callback_url=str(answer["callback_url"]),
-        display_name=str(answer.get("name") or ""),
-        description=str(answer.get("description") or ""),
-        scopes=tuple(answer.get("scopes") or ()),
-        published=bool(answer.get("published")),
-        connections=int(answer.get("connections") or 0),
-    )
 
 
 def _no_entry(where: str, key: str) -> PlatformError:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -49,8 +49,6 @@ PAGE_SIZE = 1000
 """Connections asked for at once; Nango takes at most 2000 (controllers/connection/getConnections.ts:20)."""
 MAX_TAG = 255
 """Characters of a tag's value (packages/shared/lib/services/tags/schema.ts:5)."""
-
-_Part = TypeVar("_Part", dict[str, Any], list[dict[str, Any]])
 
 
 class NangoSettings(KeyedSettings):
@@ -108,7 +106,7 @@ class NangoPlatform(Platform):
     def update_connector(self, declared: ConnectorSettings, changed: Sequence[CatalogField]) -> ConnectorEntry:  # noqa: ARG002
         body = {"display_name": declared.display_name}
         answer = self._client.call("PATCH", _integration(declared.key), body, absent=frozenset())
-        return self._entry(declared.key, self._part(answer, "data", dict))
+        return self._entry(declared.key, self._client.part(answer, "data", dict))
 
     def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
         connected = [] if connected_too else self._connections(key)
@@ -179,7 +177,9 @@ class NangoPlatform(Platform):
             "allowed_integrations": [key],
             "integrations_config_defaults": {key: {"connection_config": {"tenantId": tenant_id}}},
         }
-        answer = self._part(self._client.call("POST", "/connect/sessions", body, absent=frozenset()), "data", dict)
+        answer = self._client.part(
+            self._client.call("POST", "/connect/sessions", body, absent=frozenset()), "data", dict
+        )
         try:
             return str(answer["connect_link"]), datetime.fromisoformat(str(answer["expires_at"]))
         except (KeyError, ValueError):
@@ -214,7 +214,7 @@ class NangoPlatform(Platform):
         for page in count():
             params = {"integrationId": key, "limit": str(PAGE_SIZE), "page": str(page)}
             answer = self._client.call("GET", "/connections", params=params, absent=frozenset())
-            listed = self._part(answer, "connections", list)
+            listed = self._client.part(answer, "connections", list)
             before = len(seen)
             seen |= {(each["provider_config_key"], each["connection_id"]): None for each in listed}
             if len(listed) < PAGE_SIZE or len(seen) == before:  # the latter where a server knows no pages
@@ -230,7 +230,7 @@ class NangoPlatform(Platform):
         answer = self._client.call("GET", _integration(key), params=params)
         if answer is None:
             return None
-        data = self._part(answer, "data", dict)
+        data = self._client.part(answer, "data", dict)
         if data.get("provider") != PROVIDER:
             raise PlatformError(
                 f"the integration {key!r} has the provider {data.get('provider')!r}, not {PROVIDER!r}",
@@ -244,7 +244,7 @@ class NangoPlatform(Platform):
         if self._read(key) is None:
             return None
         answer = self._client.call("PATCH", _integration(key), {"credentials": credentials})
-        return None if answer is None else self._part(answer, "data", dict)
+        return None if answer is None else self._client.part(answer, "data", dict)
 
     def _created(self, key: str, display_name: str, credentials: Mapping[str, str]) -> dict[str, Any]:
         """The new integration; one that is there after a refusal or a lost answer gets the credentials."""
@@ -252,7 +252,7 @@ class NangoPlatform(Platform):
         if display_name:
             body["display_name"] = display_name
         try:
-            data = self._part(self._client.call("POST", "/integrations", body, absent=frozenset()), "data", dict)
+            data = self._client.part(self._client.call("POST", "/integrations", body, absent=frozenset()), "data", dict)
         except (PlatformError, Unreachable):
             found = self._changed(key, credentials)
             if found is None:
@@ -266,15 +266,6 @@ class NangoPlatform(Platform):
                 repair="pulumi refresh, then pulumi up",
             )
         return data
-
-    def _part(self, answer: Any, name: str, kind: type[_Part]) -> _Part:
-        """The part of an answer that Nango always has; what has none is not Nango's, or not one that we know."""
-        part = answer.get(name) if isinstance(answer, dict) else None
-        if not isinstance(part, kind):
-            raise PlatformError(
-                f"Nango answered without {name!r}", where=self.place, repair="check that `base_url` is that of its API"
-            )
-        return part
 
     def _callback_url(self) -> str:
         return self._settings.callback_url or f"{self.place}/oauth/callback"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from orgcal.entra.answers import retry_after_s, shorten
@@ -20,6 +20,8 @@ from orgcal.redaction import hiding, redactor_of
 
 if TYPE_CHECKING:
     import requests
+
+_Part = TypeVar("_Part")
 
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_PAUSE_S = 10.0
@@ -104,10 +106,26 @@ class RestClient:
                 raise Unreachable(
                     f"{self.name} answered with something that is not JSON", where=self._where(method, path)
                 ) from None
+            answer = {} if answer is None else answer
             if self.error_at and at(answer, self.error_at):
                 shown = redactor_of(self.headers, sent).value({"error": at(answer, self.error_at)})
                 raise self._refused(method, path, status, json.dumps(shown).encode(), headers)
             return answer
+
+    def part(self, answer: Any, name: str, kind: type[_Part]) -> _Part:
+        """Return what an answer has by a name, where the platform's documentation says that it always has it.
+
+        Raises:
+            PlatformError: it has none, or one of another type; so it is not the platform's answer, or not one we know.
+        """
+        part = answer.get(name) if isinstance(answer, dict) else None
+        if not isinstance(part, kind):
+            raise PlatformError(
+                f"{self.name} answered without {name!r}",
+                where=self.base_url,
+                repair=f"check that {self.base_url} is the address of its API",
+            )
+        return part
 
     def _send(
         self, method: str, path: str, body: bytes | None, kind: str, params: Mapping[str, str] | None
@@ -253,7 +271,7 @@ def _message(content: bytes) -> str:
         return shorten(error)
     if not isinstance(error, dict):
         return ""
-    parts = [error[name] for name in ("code", "type", "message") if error.get(name)]
+    parts = [error[name] for name in ("code", "type", "message", "title", "detail") if error.get(name)]
     texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
     return shorten(": ".join([*texts, *_problems(error.get("errors"))]))
 

@@ -31,7 +31,7 @@ from orgcal.platforms.model import (
     StoredCredential,
     kinds_kept_in,
 )
-from orgcal.platforms.rest import MAX_ANSWER_BYTES
+from orgcal.platforms.rest import MAX_ANSWER_BYTES, no_answer
 from orgcal.platforms.settings import CONFIGURED_CALLBACK, PlatformSettings, callback_setting
 from orgcal.redaction import hiding
 
@@ -344,6 +344,14 @@ def bounded(session: requests.Session) -> requests.Session:
     """Return a session of ours for an SDK, which reads whole answers: made to give up one that is far too long."""
     session.hooks["response"].append(_read_bounded)
     return session
+
+
+def unanswered(called: str, error: BaseException | None) -> Refusal:
+    """Return what an exception of requests means, with which an SDK got no answer."""
+    from requests.exceptions import SSLError
+
+    words, repair = no_answer(called, error)
+    return Refusal(words, repair=repair, again=not isinstance(error, SSLError))
 
 
 def _read_bounded(response: requests.Response, *_: Any, **__: Any) -> None:

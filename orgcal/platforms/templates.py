@@ -81,7 +81,7 @@ def as_list(value: Any) -> list[str]:
     """Return scopes as a list, in whatever form an API gives them."""
     if isinstance(value, str):
         return [part for part in re.split(r"[,\s]+", value) if part]
-    return [str(item) for item in value or ()]
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
 
 
 def as_text(value: Any, joined_by: str | None = None) -> str:

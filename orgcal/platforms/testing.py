@@ -1,4 +1,4 @@
-"""The suite that every kind of platform must pass, for packages that add one; needs pytest, which orgcal does not.
+"""The suites that every kind of platform must pass, for packages that add one; need pytest, which orgcal does not.
 
     class TestAcme(PlatformSuite):
         @pytest.fixture
@@ -6,7 +6,8 @@
             settings = {"kind": "acme", "path": str(tmp_path / "acme.db"), "callback_url": "https://app.example.com/cb"}
             return Case(settings, {}, open_platform(settings, {}), meddle=...)
 
-What a kind cannot do by its `capabilities` is not asked of it. `docs/platforms.md` shows a whole package.
+What a kind cannot do by its `capabilities` is not asked of it. `docs/platforms.md` shows a whole package. A kind that
+speaks HTTP passes `FaultSuite` (`orgcal.platforms.testing_faults`) as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ from orgcal.platforms import (
     push_credentials,
 )
 from orgcal.platforms.model import CATALOG, CatalogField
+from orgcal.platforms.testing_server import FakeTime, StrictServer
 
 CLIENT_ID = "5f0c8a0e-0000-4000-8000-000000000001"
 DECLARED = ConnectorSettings(
@@ -63,7 +66,10 @@ class Case:
         meddle: changes the stored secret behind our back.
         forgets: whether a credential can be removed.
         any_text: whether it takes secrets of any characters, several lines too.
-        writes: the writes that a server saw so far; none for a platform that has no server.
+        server: what the platform speaks to, where faults can be armed; None for one that is no server of this test.
+        time: on which the platform waits, if it was opened with `time.clock()`.
+        key_file: holds the API key that the server wants.
+        push_method: HTTP method of the request with which a credential replaces another.
     """
 
     settings: dict[str, Any]
@@ -72,7 +78,14 @@ class Case:
     meddle: Callable[[], None] = field(kw_only=True)
     forgets: bool = field(default=True, kw_only=True)
     any_text: bool = field(default=True, kw_only=True)
-    writes: Callable[[], list[str]] = field(default=list, kw_only=True)
+    server: StrictServer | None = field(default=None, kw_only=True)
+    time: FakeTime = field(default_factory=FakeTime, kw_only=True)
+    key_file: Path | None = field(default=None, kw_only=True)
+    push_method: str = field(default="PUT", kw_only=True)
+
+    def writes(self) -> list[str]:
+        """Return the writes that the server saw so far; none for a platform that has no server."""
+        return [] if self.server is None else self.server.writes()
 
     @property
     def declared(self) -> ConnectorSettings:
@@ -185,8 +198,10 @@ class PlatformSuite:
             assert before.credential is not None
             assert after.credential is not None
             assert before.credential.fingerprint(b"k") != after.credential.fingerprint(b"k")
-        else:
+        elif case.platform.capabilities.reads_back == "timestamp":
             assert pushed.updated_at == before.updated_at != after.updated_at
+        else:
+            assert before == after
 
     def test_credentials_removed_are_gone_and_the_entry_stays(self, case: Case) -> None:
         ensure_connector(case.platform, case.declared)

@@ -32,6 +32,12 @@ _FIRST_PACKAGE = "emulator"
 _NEWER_STATE = "this emulator knows"
 """In the last words of an emulator that does not read the state of a newer one."""
 
+KEPT_VARIABLES = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHASHSEED"}
+)
+"""What the emulator gets of the caller's environment. It runs on long after the command, and needs none of its tokens,
+passphrases and addresses of databases."""
+
 
 @dataclass(frozen=True)
 class EmulatorProcess:
@@ -153,6 +159,7 @@ class EmulatorOfStack:
             child = subprocess.Popen(
                 command,
                 cwd=self.state_dir,
+                env={name: value for name, value in os.environ.items() if name in KEPT_VARIABLES},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -20,11 +20,11 @@ from orgcal.ci.request import SetupRequest
 from orgcal.ci.roles import environment_of_folder
 from orgcal.ci.texts import plan_lines
 from orgcal.errors import UsageError
+from orgcal.platforms.testing_server import StrictServer
 from orgcal.settings import load_stack_file
 from orgcal.stack.open_stack import OpenStack
 from tests.support import github_repository_api as github
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import StrictServer
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = check_places(

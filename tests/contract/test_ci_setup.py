@@ -25,13 +25,13 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.federation import other_trusts
 from orgcal.entra.session import new_session
 from orgcal.errors import OrgcalError, PlatformError, UsageError
+from orgcal.platforms.testing_server import Reply, StrictServer
 from orgcal.stack.git_folder import GitFolder
 from orgcal.stack.runner import ExactEnvironment
 from tests.support import github_repository_api as github
 from tests.support.deployed_connector import operator_graph
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import Reply, StrictServer
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = check_places(

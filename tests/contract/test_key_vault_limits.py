@@ -18,9 +18,9 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+from orgcal.platforms.testing_server import Reply
 from tests.support.key_vault_api import throttled
 from tests.support.key_vault_client import ServedKeyVault, refusal, serve_key_vault
-from tests.support.strict_server import Reply
 
 
 @pytest.fixture

@@ -24,12 +24,11 @@ from orgcal.entra.permissions import GRAPH_APP_ID, published_roles
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, GraphError, Unreachable, UsageError
+from orgcal.platforms.testing_server import FakeTime, StrictServer
+from orgcal.platforms.testing_server import Reply as StrictReply
+from orgcal.platforms.testing_server import Request as StrictRequest
 from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, serving
 from tests.support.deployed_connector import CONTOSO, HOME
-from tests.support.fake_time import FakeTime
-from tests.support.strict_server import Reply as StrictReply
-from tests.support.strict_server import Request as StrictRequest
-from tests.support.strict_server import StrictServer
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import AUDIENCE, federated_login, operator_tokens
 from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, Unreachable, UsageError
+from orgcal.platforms.testing_server import StrictServer
 from tests.support.certificates import openssl
 from tests.support.deployed_connector import HOME
 from tests.support.oidc_issuer import OidcIssuer
-from tests.support.strict_server import StrictServer
 
 RIGHTS = frozenset({"Application.ReadWrite.OwnedBy", "Application.Read.All"})
 

@@ -33,8 +33,8 @@ from orgcal.entra.login import (
 )
 from orgcal.entra.operator import AUDIENCE, request_token
 from orgcal.errors import EntraError, OrgcalError, UsageError
+from orgcal.platforms.testing_server import Reply, Request, StrictServer
 from tests.support.certificates import bundle, openssl, rsa_pair
-from tests.support.strict_server import Reply, Request, StrictServer
 
 REFUSED = "refused"
 GO_BOOLEANS = dict.fromkeys(["1", "t", "T", "TRUE", "true", "True"], True) | dict.fromkeys(

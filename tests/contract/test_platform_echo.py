@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-import requests
 import trustme
 
+from orgcal.entra.batch import BatchSender
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, StorableCredential
 from orgcal.entra.session import new_session
@@ -26,10 +26,10 @@ from orgcal.platforms import (
     push_credentials,
 )
 from orgcal.platforms.local import LocalPlatform
+from orgcal.platforms.testing_server import Reply, Request, StrictServer
 from orgcal.provider.azuread.guard import guarded_session
 from tests.support.platform_apis import API_KEY
 from tests.support.platform_cases import SERVED, SETTINGS, Case, open_case
-from tests.support.strict_server import Reply, Request, StrictServer
 
 SECRET = 'N5z8Q~15"\\ü/+w.Kd9=&x%Zq7'
 PEM_BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTU\nt9Us8cKjMzEfYyjiWA4R4ha3bS1nB7b0Rk2h9QJbWJ"
@@ -169,11 +169,20 @@ def test_session_of_graph_entra_and_the_stand_in_hides_what_it_sent(make: Any) -
     assert graph.json()["error"] == "invalid_request"
 
 
-def test_refusal_of_ten_mebibytes_and_answer_of_ten_are_one_sentence(served: Case) -> None:
-    assert served.server is not None
-    for status in (400, 200):
-        served.server.api = lambda request, status=status: Reply(status, b'"' + b"x" * 10 * 1024 * 1024)  # type: ignore[misc]
-        with pytest.raises((PlatformError, OrgcalError), match=r"answered 400$|more than 8 MiB") as caught:
-            served.platform.read_credentials("outlook")
-        assert isinstance(caught.value, OrgcalError)
-    assert not isinstance(caught.value, requests.RequestException)
+def test_refusal_inside_a_batch_of_status_200_hides_the_token() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJvaWQ"
+
+    def quoting(request: Request) -> Reply:
+        error = {"error": {"code": "Forbidden", "message": json.dumps(request.headers)}}
+        entry = {"id": "0", "status": 403, "headers": {"request-id": "7", "X-Echo": token[5:]}, "body": error}
+        return Reply(200, {"responses": [entry, {"id": "1", "status": 200, "body": {"value": []}}]})
+
+    with StrictServer(quoting).running() as server, new_session(load_endpoints("public", {}), environ={}) as session:
+        answer = BatchSender(session, server.base_url, {}).send(token, ["/users/1", "/users/2"])
+    refused, read = answer.entries
+    assert refused is not None
+    assert refused.body is not None
+    assert refused.body["error"]["code"] == "Forbidden"
+    assert not any(token[at : at + 8] in str(refused) for at in range(len(token) - 7))
+    assert read is not None
+    assert read.body == {"value": []}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
-from orgcal.errors import PlatformError
+from orgcal.errors import ConfigError, PlatformError
 from orgcal.files.whole import write_whole
 from orgcal.platforms import ConnectorSettings, PlatformCredential, ensure_connector, open_platform
 from orgcal.platforms.file import format_of
@@ -317,3 +317,71 @@ def test_file_that_holds_yaml_in_place_of_dotenv_is_refused_and_stays(tmp_path: 
     with pytest.raises(PlatformError, match="not dotenv"):
         open_platform(settings, {}).push_credentials("outlook", CREDENTIAL)
     assert path.read_text() == "connectors:\n  outlook: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.yaml", "a: " + "[" * 200_000, "nested too deeply"),
+        ("a.yaml", "- " * 200_000 + "x\n", "nested too deeply"),
+        ("a.yaml", "a: " + "[" * 400 + "]" * 400 + "\n", None),
+        (
+            "a.yaml",
+            "a: &a [x]\n"
+            + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+            "aliases of this file stand for more than",
+        ),
+        ("a.json", '{"a":' * 200_000, "nested too deeply"),
+        ("a.json", '{"a":' + "9" * 6000 + "}", "not JSON"),
+        ("a.toml", "a = " + "9" * 6000, "not TOML"),
+        ("a.yaml", "connectors: {outlook: {client_id: 2001-99-99, generation: x, scopes: 5, published: [1]}}\n", None),
+        ("a.json", '{"connectors": {"outlook": {"scopes": 5, "client_id": {"a": 1}, "client_secret": 7}}}', None),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_file_with_unusual_content_is_edited_or_one_sentence(
+    tmp_path: Path, name: str, content: str, sentence: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    platform = open_platform(settings_of(path), {})
+    if sentence is None:
+        ensure_connector(platform, DECLARED)
+        platform.push_credentials("outlook", CREDENTIAL)
+        held = platform.read_credentials("outlook")
+        assert held is not None
+        assert held.client_id == "cid"
+        return
+    with pytest.raises(PlatformError, match=sentence) as error:
+        platform.push_credentials("outlook", CREDENTIAL)
+    assert "hush-1" not in str(error.value)
+    assert path.read_text() == content
+
+
+def test_file_in_the_home_of_nobody_is_one_sentence() -> None:
+    with pytest.raises(PlatformError, match="there is no such user"):
+        open_platform(settings_of(Path("~no-such-user/x.yaml")), {})
+
+
+@pytest.mark.parametrize(
+    ("more", "setting"),
+    [
+        ({"path": "a\0.yaml"}, "path"),
+        ({"files": {"client_secret": "./x.yaml"}}, "files"),
+        ({"files": {"certificate_pem": "x.pem", "private_key_pem": "x.pem"}}, "files"),
+        ({"names": {"client_id": "A", "client_secret": "A"}}, "names"),
+    ],
+)
+def test_file_settings_in_which_one_place_would_hold_two_things_are_refused(more: dict[str, Any], setting: str) -> None:
+    with pytest.raises(ConfigError, match=rf"platform\.{setting}: found"):
+        open_platform({**settings_of(Path("x.yaml")), **more}, {})
+
+
+def test_file_of_its_own_that_is_a_link_to_the_other_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    (tmp_path / "secret").symlink_to(path)
+    names = {"client_id": "ID", "client_secret": "SECRET_FILE"}
+    settings = settings_of(path, names=names, files={"client_secret": str(tmp_path / "secret")})
+    with pytest.raises(PlatformError, match="lead to the same file"):
+        open_platform(settings, {}).push_credentials("outlook", CREDENTIAL)
+    assert not path.exists()

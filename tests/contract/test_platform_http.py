@@ -13,10 +13,10 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import ConfigError, PlatformError
 from orgcal.platforms import ConnectorSettings, PlatformCredential, ensure_connector, open_platform, push_credentials
 from orgcal.platforms.templates import at
+from orgcal.platforms.testing_server import Reply, Request, StrictServer
 from tests.support.gitlab_api import GitlabApi
 from tests.support.platform_apis import API_KEY
 from tests.support.platform_cases import SETTINGS
-from tests.support.strict_server import Reply, Request, StrictServer
 
 CREDENTIAL = PlatformCredential("5f0c8a0e-0000-4000-8000-000000000001", 1, ClientSecret("hush+hush &1"))
 PUSH = {"method": "PUT", "path": "/c/{key}", "body": {"secret": "{client_secret}", "id": "{client_id}"}}

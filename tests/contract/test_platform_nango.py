@@ -25,9 +25,9 @@ from orgcal.platforms import (
     push_credentials,
 )
 from orgcal.platforms.model import StartsConsent
+from orgcal.platforms.testing_server import Reply, StrictServer
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import Reply, StrictServer
 
 TENANT = "22222222-2222-2222-2222-222222222222"
 DECLARED = ConnectorSettings("outlook", "Outlook", scopes=("Calendars.Read",))
@@ -268,7 +268,7 @@ def test_answer_of_something_else_is_one_sentence(nango: Nango, body: object) ->
     nango.server.arm("status", method="GET", reply=Reply(200, body))
     with pytest.raises(PlatformError, match="Nango answered without 'data'") as error:
         ensure_connector(nango.platform, DECLARED)
-    assert "base_url" in error.value.repair
+    assert f"{nango.server.base_url} is the address of its API" in error.value.repair
 
 
 def test_guard_sees_no_connections_of_other_integrations(nango: Nango) -> None:

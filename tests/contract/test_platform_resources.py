@@ -70,6 +70,15 @@ def created(resource: Resource, news: Properties) -> tuple[str, State]:
     return made.resource_id, State(news, {**news, **made.outputs})
 
 
+def entered(case: Case, news: Properties) -> tuple[str, State]:
+    """Create the entry, with a first credential where the platform makes it with that."""
+    made = created(Connector(), news)
+    if case.platform.capabilities.created_with == "credential":
+        assert Connector().read(call(), *made) is None
+        created(ConnectorCredentials(), {**push_inputs(case), "displayName": news["displayName"]})
+    return made
+
+
 def refreshed(resource: Resource, resource_id: str, old: State) -> State:
     found = resource.read(call(), resource_id, old)
     assert found is not None
@@ -83,7 +92,7 @@ def changed(resource: Resource, old: State, news: Properties) -> set[str]:
 
 def test_entry_lives_from_create_to_delete(case: Case) -> None:
     resource, news = Connector(), entry_inputs(case)
-    resource_id, state = created(resource, news)
+    resource_id, state = entered(case, news)
     assert state.outputs["callbackUrl"]
     state = refreshed(resource, resource_id, state)
     assert changed(resource, state, news) == set()
@@ -104,7 +113,7 @@ def test_entry_lives_from_create_to_delete(case: Case) -> None:
 @pytest.mark.parametrize("case", able(lambda has: "display_name" in has.catalog), indirect=True)
 def test_entry_changed_by_somebody_else_is_seen_and_taken_back(case: Case) -> None:
     resource, news = Connector(), entry_inputs(case)
-    resource_id, state = created(resource, news)
+    resource_id, state = entered(case, news)
     typed_in = ConnectorSettings("outlook", "Typed in", "", tuple(news["scopes"]))
     case.platform.update_connector(typed_in, ["display_name"])
 
@@ -125,7 +134,8 @@ def test_credential_lives_from_push_to_removal_and_its_drift_is_repaired(case: C
 
     case.meddle()
     drifted = refreshed(resource, resource_id, state)
-    assert changed(resource, drifted, news) == {"clientSecret"}
+    unseen = case.platform.capabilities.reads_back == "nothing"
+    assert changed(resource, drifted, news) == (set() if unseen else {"clientSecret"})
     assert "typed-in" not in str(reveal(drifted.outputs)), "a secret that is not ours is never taken into the state"
     outputs = resource.update(call(), resource_id, drifted, news)
     assert reveal(outputs["fingerprintKey"]) == reveal(state.outputs["fingerprintKey"])
@@ -155,7 +165,7 @@ def test_credential_import_takes_what_is_there(case: Case) -> None:
 
 def test_entry_import_takes_what_is_there(case: Case) -> None:
     news = entry_inputs(case)
-    _, state = created(Connector(), news)
+    _, state = entered(case, news)
     found = Connector().read(call(), _import_id(case), State())
     assert found is not None
     assert found.outputs["callbackUrl"] == state.outputs["callbackUrl"]

@@ -14,10 +14,9 @@ from orgcal.entra.session import new_session
 from orgcal.errors import ConfigError, PlatformError, Unreachable, UsageError
 from orgcal.platforms import open_platform, place_of
 from orgcal.platforms.rest import RestClient, segment
-from tests.support.fake_time import FakeTime
+from orgcal.platforms.testing_server import FakeTime, Reply, Request, StrictServer
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import Reply, Request, StrictServer, bundle_of
 
 
 def echo(request: Request) -> Reply:
@@ -134,7 +133,7 @@ def test_key_file_must_be_private_and_named(tmp_path: Path) -> None:
 
 
 def test_platform_on_the_emulators_address_trusts_its_authority(tmp_path: Path) -> None:
-    from tests.support.local_platform_api import write_emulator_file
+    from tests.support.local_platform_api import bundle_of, write_emulator_file
 
     authority = trustme.CA()
     with StrictServer(NangoApi(), ca=authority).running() as server:

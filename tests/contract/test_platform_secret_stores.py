@@ -15,10 +15,10 @@ from orgcal.errors import OrgcalError, PlatformError, Unreachable
 from orgcal.platforms import PlatformCredential, open_platform, push_credentials
 from orgcal.platforms.secret_store import SecretStorePlatform
 from orgcal.platforms.testing import FIRST, PAIR, SECOND
+from orgcal.platforms.testing_faults import ODD_ANSWERS, WRONG_ANSWERS
+from orgcal.platforms.testing_server import FakeTime, Reply, Request, StrictServer
 from tests.contract.test_platform_echo import SECRET, assert_hidden, echo_of
-from tests.support.fake_time import FakeTime
 from tests.support.secret_store_cases import SETTINGS, OpenStore, open_store
-from tests.support.strict_server import Reply, Request, StrictServer
 
 OBJECTS = [name for name in SETTINGS if not name.endswith("-plain")]
 
@@ -170,6 +170,13 @@ def test_connection_that_is_lost_while_reading_is_made_again(case: Case) -> None
     assert case.held().same_as(FIRST)
 
 
+def test_page_of_a_proxy_that_is_busy_is_waited_out(case: Case) -> None:
+    case.push(FIRST)
+    case.server.arm("status", reply=Reply(502, b"<html>bad gateway</html>"))
+    assert case.held().same_as(FIRST)
+    assert len(case.time.waits) == 1
+
+
 @pytest.mark.parametrize("kind", ["lost", "silence", "status"])
 def test_push_whose_answer_fails_ends_with_one_version(case: Case, kind: Any) -> None:
     case.platform._store.silence_s = 0.3
@@ -207,21 +214,21 @@ def test_push_that_the_store_does_not_show_is_an_error_after_ten_seconds(case: C
     assert 5 <= sum(case.time.waits) <= 10
 
 
-@pytest.mark.parametrize("status", [200, 403])
-@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"[]", b'{"ok": false}', b"\x1f\x8b\x08broken"])
-def test_answer_that_is_not_the_stores_is_one_sentence(case: Case, status: int, body: bytes) -> None:
+@pytest.mark.parametrize("case", OBJECTS, indirect=True)
+@pytest.mark.parametrize("wrong", [*WRONG_ANSWERS, *ODD_ANSWERS])
+def test_answer_that_is_not_the_stores_is_one_sentence_and_loses_nothing(case: Case, wrong: str) -> None:
     case.push(FIRST)
-    case.server.api = lambda _: Reply(status, body)
-    with pytest.raises((PlatformError, Unreachable)) as caught:
-        case.push(SECOND)
-    assert "<html>" not in str(caught.value)
-    assert caught.value.where
-
-
-def test_answer_of_ten_mebibytes_is_given_up(case: Case) -> None:
-    case.server.api = lambda _: Reply(200, b'{"data": "' + b"x" * 10 * 1024 * 1024 + b'"}')
-    with pytest.raises((PlatformError, Unreachable)):
-        case.platform.read_credentials("outlook")
+    proper = case.server.api
+    case.server.api = lambda _: WRONG_ANSWERS.get(wrong) or Reply(200, json.dumps(ODD_ANSWERS[wrong]).encode())
+    for step in (case.held, lambda: case.push(SECOND), lambda: case.platform.remove_credentials("outlook")):
+        with pytest.raises((PlatformError, Unreachable)) as caught:
+            step()
+        assert caught.value.where
+        assert "<html>" not in str(caught.value)
+        assert len(str(caught.value)) < 700
+        assert_hidden(caught.value, [*SECOND.secrets(), *case.store.keys])
+    case.server.api = proper
+    assert case.held().same_as(FIRST)
 
 
 def test_redirect_to_another_host_is_not_followed(case: Case) -> None:

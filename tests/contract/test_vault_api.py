@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from orgcal.platforms.testing_server import Reply
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import Reply
 from tests.support.vault_api import throttled
 from tests.support.vault_client import LEAST, ServedVault, exceptions, refusal, serve_vault, wrong_input
 from tests.support.vault_kv import KvVersion1

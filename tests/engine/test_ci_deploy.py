@@ -20,6 +20,7 @@ from orgcal.ci.identities import granted_by_role
 from orgcal.entra.clouds import read_emulator_file
 from orgcal.entra.session import new_session
 from orgcal.errors import GraphError
+from orgcal.platforms.testing_server import StrictServer
 from tests.support import github_repository_api as github
 from tests.support.administrator import answer
 from tests.support.checkout import Checkout, Ran, make_checkout
@@ -27,7 +28,6 @@ from tests.support.oidc_issuer import OidcIssuer
 from tests.support.outside import Outside
 from tests.support.platform_apis import API_KEY
 from tests.support.runner import Runner
-from tests.support.strict_server import StrictServer
 
 ISSUER = "https://token.actions.githubusercontent.com"
 PASSWORD = "hush-registry"

@@ -11,12 +11,12 @@ import trustme
 import yaml
 
 from orgcal.engine.find import find_engine
+from orgcal.platforms.testing_server import Reply, StrictServer
 from tests.support import secret_store_cases
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY
 from tests.support.pulumi_project import UNKNOWN_MARKER, PulumiProject
-from tests.support.strict_server import Reply, StrictServer
 
 SECRET = "hush-hush-client-secret"
 
@@ -69,13 +69,14 @@ def test_file_is_written_repaired_and_cleaned(tmp_path: Path, engine_bin: Path) 
     configure(project, **told)
     target = project.folder / "calendar.yaml"
     target.write_text("# mine\nport: 8080\n")
+    target.chmod(0o640)
 
     project.preview()
     assert target.read_text() == "# mine\nport: 8080\n"
     project.up("--skip-preview")
     held = yaml.safe_load(target.read_text())["connectors"]["outlook"]
     assert (held["client_secret"], held["display_name"]) == (SECRET, "Outlook")
-    assert target.stat().st_mode & 0o777 == 0o600
+    assert target.stat().st_mode & 0o777 == 0o640, "as its owner made it"
     project.up("--skip-preview", "--expect-no-changes")
 
     target.write_text(target.read_text().replace(SECRET, "typed-in").replace('"Outlook"', '"Changed"'))

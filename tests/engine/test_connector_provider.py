@@ -13,9 +13,9 @@ import pytest
 import trustme
 
 from orgcal.engine.find import find_engine
+from orgcal.platforms.testing_server import StrictServer, error_reply
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.pulumi_project import PROJECT_ROOT, UNKNOWN_MARKER, PulumiProject
-from tests.support.strict_server import StrictServer, error_reply
 
 SECRET = "hush-hush-client-secret"
 

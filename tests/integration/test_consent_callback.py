@@ -27,6 +27,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import UsageError
 from orgcal.platforms import PlatformCredential, open_platform, push_credentials
+from orgcal.platforms.testing_server import StrictServer
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
@@ -36,7 +37,6 @@ from tests.support.deployed_connector import CONTOSO, FABRIKAM, deploy
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY
 from tests.support.postgresql import PASSWORD, PostgresqlServer, running_postgresql
-from tests.support.strict_server import StrictServer
 
 CALLBACK = "/consent/callback"
 ROOT = Path(__file__).resolve().parents[2]

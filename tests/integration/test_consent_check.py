@@ -18,12 +18,12 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import application_permissions, permission_hash
 from orgcal.entra.session import new_session
 from orgcal.platforms import PlatformCredential, open_platform
+from orgcal.platforms.testing_server import FakeTime
 from orgcal.stack.outputs import GraphPermission, StackOutputs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, declared, deploy, operator_graph
-from tests.support.fake_time import FakeTime
 
 
 @pytest.fixture

@@ -127,7 +127,14 @@ def test_drivers_that_few_need_are_extras(dist: Path) -> None:
         for extra in said.get_all("Provides-Extra", [])
     }
 
-    assert extras == {"dask": {"distributed"}, "emulator": {"orgcal-emulator"}, "postgresql": {"psycopg"}}
+    assert extras == {
+        "aws": {"boto3"},
+        "azure": {"azure-keyvault-secrets"},
+        "dask": {"distributed"},
+        "emulator": {"orgcal-emulator"},
+        "postgresql": {"psycopg"},
+        "vault": {"hvac"},
+    }
 
 
 def test_page_on_a_package_index_has_no_link_that_only_works_in_a_checkout(wheel: Wheel) -> None:

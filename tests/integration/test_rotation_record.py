@@ -454,6 +454,17 @@ def test_settings_file_that_cannot_be_changed_in_place_is_refused(tmp_path: Path
         file.check()
 
 
+def test_settings_file_with_line_ends_of_windows_keeps_every_other_byte(tmp_path: Path) -> None:
+    """As pulumi/pulumi#12415 wants of tools: no noise in the stack's file (trials/inputs.md, row 21)."""
+    path = tmp_path / "Pulumi.prod.yaml"
+    before = SETTINGS.replace("\n", "\r\n").replace("  orgcal:protect", "\n  orgcal:protect").encode()
+    path.write_bytes(before)
+
+    SettingsFile(tmp_path, "prod", emulated=False, overlay=False).write(ACTIVATED)
+
+    assert path.read_bytes() == before.replace(b"[3]", b"[3, 4]").replace(b"active: 3", b"active: 4")
+
+
 def test_settings_file_forgets_kinds_of_generations_that_are_gone(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.prod.yaml"
     path.write_text(SETTINGS.replace("kind: secret", "kind: certificate\n    kinds: {3: secret}"))

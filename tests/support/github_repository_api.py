@@ -10,8 +10,8 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
+from orgcal.platforms.testing_server import Reply, Request
 from tests.support.platform_apis import API_KEY, GithubApi, unexpected
-from tests.support.strict_server import Reply, Request
 
 FULL_NAME, OWNER_ID, REPOSITORY_ID = "Acme/Calendar-App", 123456, 456789
 _ENVIRONMENT = {"wait_timer", "prevent_self_review", "reviewers", "deployment_branch_policy"}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from orgcal.platforms.testing_server import Reply, Request
 from tests.support.platform_apis import API_KEY, unexpected
-from tests.support.strict_server import Reply, Request
 
 _SETTABLE = {"value", "protected", "masked", "variable_type", "environment_scope"}
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from orgcal.platforms.testing_server import Reply, Request
 from tests.support.platform_apis import API_KEY, unexpected
-from tests.support.strict_server import Reply, Request
 
 TENANT = "00000000-0000-0000-0000-000000000000"
 RECOVERABLE_DAYS = 7

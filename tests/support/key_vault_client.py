@@ -16,9 +16,10 @@ from azure.core.rest import HttpRequest
 from azure.keyvault.secrets import SecretClient
 from azure.keyvault.secrets._shared.http_challenge_cache import clear
 
+from orgcal.platforms.testing_server import StrictServer
 from tests.support.key_vault_api import KeyVaultApi
+from tests.support.local_platform_api import bundle_of
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import StrictServer, bundle_of
 from tests.support.tunnel import Tunnel
 
 HOST = "orgcal.vault.azure.net"

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.support.strict_server import Reply, Request, StrictServer, bundle_of, error_reply
+from orgcal.platforms.testing_server import Reply, Request, StrictServer, error_reply
 
 API_KEY = "platform-api-key-for-tests"
 PREFIX = "/platform/local"
@@ -116,7 +116,7 @@ class LocalPlatformApi:
                 return error_reply(409, "conflict", "connected already")
             tenants.append(request.body["tenant_id"])
             return Reply(201, {"tenant_id": request.body["tenant_id"]})
-        return Reply(200, [{"tenant_id": name} for name in tenants])
+        return Reply(200, {"connections": [{"tenant_id": name} for name in tenants]})
 
     def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in body.items() if name not in self.drops}
@@ -159,4 +159,11 @@ def write_emulator_file(folder: Path, server: StrictServer, ca: Any) -> Path:
     }
     path = folder / "ready.json"
     path.write_text(json.dumps(said))
+    return path
+
+
+def bundle_of(ca: Any, folder: Path) -> Path:
+    """The authority's certificate as a file."""
+    path = folder / "ca.pem"
+    ca.cert_pem.write_to_path(str(path))
     return path

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from orgcal.platforms.testing_server import Reply, Request
 from tests.support.platform_apis import API_KEY, unexpected
-from tests.support.strict_server import Reply, Request
 
 _INTEGRATION = {"unique_key", "display_name", "forward_webhooks", "credentials", "integration_config", "custom"}
 _SCOPES = re.compile(r"(?:[0-9a-zA-Z:/_.*-]+(?:,[0-9a-zA-Z:/_.*-]+)*)?")  # helpers/validation.ts:122

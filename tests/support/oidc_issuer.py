@@ -10,7 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tests.support.strict_server import Reply, Request
+from orgcal.platforms.testing_server import Reply, Request
 
 LIFETIME_S = 300
 """GitHub's tokens live for about as long."""

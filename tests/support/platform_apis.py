@@ -13,7 +13,7 @@ from typing import Any
 
 from nacl import public
 
-from tests.support.strict_server import Reply, Request
+from orgcal.platforms.testing_server import Reply, Request
 
 API_KEY = "api-key-for-tests"
 

@@ -15,13 +15,14 @@ from orgcal_emulator.server import RunningEmulator
 
 from orgcal.entra.credentials import ClientSecret
 from orgcal.platforms import Capabilities, capabilities_of, open_platform, testing
+from orgcal.platforms.testing_server import FakeTime, StrictServer
 from tests.support import secret_store_cases
-from tests.support.fake_time import FakeTime
+from tests.support.airflow_api import AirflowApi
 from tests.support.gitlab_api import GitlabApi
+from tests.support.heroku_api import HerokuApi
 from tests.support.local_platform_api import LocalPlatformApi, write_emulator_file
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY, GithubApi, NylasApi, XkitApi
-from tests.support.strict_server import StrictServer
 
 CALLBACK = "https://app.example.com/oauth/callback"
 
@@ -125,29 +126,11 @@ class Case(testing.Case):
     """One of our platforms under test.
 
     Attributes:
-        server: where faults can be armed, None for files and the emulator.
         drop: makes the platform lose a field that it accepts, None where nothing can.
     """
 
     name: str
-    time: FakeTime
-    server: StrictServer | None = None
     drop: Callable[[str], None] | None = None
-
-    def __post_init__(self) -> None:
-        if self.server is not None:
-            self.writes = self.server.writes
-
-    @property
-    def push_method(self) -> str:
-        """Method with which a credential replaces another."""
-        return {"nango": "PATCH", "nylas": "PATCH"}.get(self.name, "PUT")
-
-    def impatient(self) -> None:
-        """Gives up an answer after a fifth of a second of silence, instead of half a minute."""
-        parts = vars(self.platform)
-        client: Any = parts.get("_client") or vars(parts["_values"])["_client"]
-        client.silence_s = 0.2
 
 
 DOTENV_FIELDS = ("display_name", "description", "scopes", "published", "client_id", "client_secret", "generation")
@@ -175,6 +158,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nylas": {**NYLAS, "base_url": "https://api.us.nylas.com"},
     "xkit": {**_of_the_docs("Xkit"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "gitlab": {**_of_the_docs("GitLab"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
+    "heroku": {**_of_the_docs("Heroku"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
+    "airflow": {**_of_the_docs("Airflow"), "key_file_variable": "ORGCAL_PLATFORM_KEY_FILE"},
     "nango": {"kind": "nango"},
     "nango-emulator": {"kind": "nango"},
     "github-environment": GITHUB,
@@ -183,7 +168,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Every case by its name, with the settings of a real stack."""
 
 NAMES = tuple(SETTINGS)
-SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "nango", "github-environment")
+SERVED = ("local-strict", "http", "nylas", "xkit", "gitlab", "heroku", "airflow", "nango", "github-environment")
 """Cases with a server of ours, in which faults can be armed."""
 
 
@@ -248,13 +233,22 @@ def _local_strict(name: str, stack: ExitStack, folder: Path, authority: trustme.
         name=name,
         time=time,
         server=server,
+        key_file=folder / "platform.key",
         meddle=meddle,
         drop=lambda field: api.drops.add(field),
     )
 
 
 def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
-    apis = {"nylas": NylasApi, "xkit": XkitApi, "gitlab": GitlabApi, "nango": NangoApi, "github-environment": GithubApi}
+    apis = {
+        "nylas": NylasApi,
+        "xkit": XkitApi,
+        "gitlab": GitlabApi,
+        "heroku": HerokuApi,
+        "airflow": AirflowApi,
+        "nango": NangoApi,
+        "github-environment": GithubApi,
+    }
     api: Any = apis[name]()
     server = stack.enter_context(StrictServer(api).running())
     key_file = folder / "api.key"
@@ -274,6 +268,10 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
             api.connectors["outlook"]["credentials_updated_at"] = "2026-02-02T00:00:00Z"
         elif name == "gitlab":
             api.variables["OUTLOOK_CLIENT_SECRET", "production"]["value"] = "typed-in"
+        elif name == "heroku":
+            api.config_vars["MS_CLIENT_SECRET"] = "typed-in"
+        elif name == "airflow":
+            api.connections["outlook"]["password"] = "typed-in"
         elif name == "nango":
             api.integrations["outlook"]["credentials"]["client_secret"] = "typed-in"
         else:
@@ -286,6 +284,8 @@ def _rest(name: str, stack: ExitStack, folder: Path) -> Case:
         name=name,
         time=time,
         server=server,
+        key_file=key_file,
+        push_method={"nango": "PATCH", "nylas": "PATCH", "airflow": "PATCH", "heroku": "PATCH"}.get(name, "PUT"),
         meddle=meddle,
         drop=lambda field: api.drops.add(field),
         forgets=name not in ("nango", "xkit"),
@@ -309,4 +309,4 @@ def _secret_store(name: str, stack: ExitStack, folder: Path) -> Case:
     store = stack.enter_context(secret_store_cases.open_store(name, folder))
     time = FakeTime()
     platform = open_platform(store.settings, store.environ, clock=time.clock())
-    return Case(store.settings, store.environ, platform, name=name, time=time, meddle=store.meddle, writes=store.writes)
+    return Case(store.settings, store.environ, platform, name=name, time=time, meddle=store.meddle, server=store.server)

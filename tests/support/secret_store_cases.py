@@ -19,9 +19,11 @@ import trustme
 from azure.keyvault.secrets._shared.http_challenge_cache import clear
 from moto.server import ThreadedMotoServer
 
+from orgcal.platforms import open_platform
+from orgcal.platforms.testing_server import Api, FakeTime, Reply, Request, StrictServer
 from tests.support.key_vault_api import TENANT, KeyVaultApi
+from tests.support.local_platform_api import bundle_of
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import Api, Reply, Request, StrictServer, bundle_of
 from tests.support.tunnel import Tunnel
 from tests.support.vault_api import VaultApi
 
@@ -76,6 +78,10 @@ class OpenStore:
     versions: Callable[[], int]
     before: Callable[[], Any]
     keys: tuple[str, ...]
+
+    def opened(self, **settings: Any) -> Any:
+        """The platform with further settings."""
+        return open_platform({**self.settings, **settings}, self.environ, clock=FakeTime().clock())
 
     def meddle(self) -> None:
         """Somebody else stores another secret."""

@@ -18,8 +18,8 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
+from orgcal.platforms.testing_server import Reply, Request
 from tests.support.platform_apis import API_KEY, unexpected
-from tests.support.strict_server import Reply, Request
 from tests.support.vault_kv import KvVersion1, KvVersion2, Refused, VaultClock, envelope
 
 DENIED = "1 error occurred:\n\t* permission denied\n\n"

@@ -13,8 +13,9 @@ import pytest
 import requests
 import trustme
 
+from orgcal.platforms.testing_server import StrictServer
+from tests.support.local_platform_api import bundle_of
 from tests.support.platform_apis import API_KEY
-from tests.support.strict_server import StrictServer, bundle_of
 from tests.support.vault_api import Token, VaultApi
 
 hvac: Any = importlib.import_module("hvac")  # it has no types

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from orgcal.platforms.testing_server import Reply, Request
 from tests.support.platform_apis import unexpected
-from tests.support.strict_server import Reply, Request
 
 _DEFAULT_MAX_VERSIONS = 10  # backend.go:39
 _MAX_KEYS, _MAX_KEY, _MAX_VALUE = 64, 128, 512  # path_metadata.go, maxCustomMetadata...; keys, bytes, bytes

@@ -57,10 +57,18 @@ def yaml_texts(draw: st.DrawFn) -> str:
         "n{}: |\r  text # no comment\r",
         'n{}: ! "tagged"',
         "n{}:\r  a: 1e3\r  # inside\r  b: ~",
+        'n{}: "several\r  connectors: lines"',
+        "n{}: [a, {{b: [c]}},\r  'it''s']",
+        "n{}: &x{} {{a: 1}}\rm{}: *x{}",
+        'n{}: several lines\r  of "text',
+        "n{}:\r- run: |\r    x: [\r  name: !!str y",
+        'n{}:\r- >-\r  "text\r- - a',
+        "'k {}' : /p/{{x}}?y&z",
+        "/p/{{x}}/é {}: (a) $b",
     ]
     lines: list[str] = []
     for number in range(draw(st.integers(0, 6))):
-        lines += draw(st.sampled_from(foreign)).format(number).split("\r")
+        lines += draw(st.sampled_from(foreign)).format(*[number] * 4).split("\r")
     if draw(st.booleans()):
         lines += ["connectors: # here", "  google: {x: 1}", "  # above", "  outlook:   # beside"]
         lines += [f"    {name}: old # beside {name}" for name in draw(st.lists(st.sampled_from(OURS), unique=True))]
@@ -258,6 +266,40 @@ def test_dotenv_secret_of_entra_id_gets_no_quotes() -> None:
     assert dotenv.edit("", [], {"S": secret}, [], where=".env") == f"S={secret}\n"
 
 
+ANY_NAMES = st.text(
+    st.characters(exclude_categories=["C"]) | st.sampled_from("\"'\\#:-? {}[]&*!|>%@."), min_size=1, max_size=4
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (yaml_edit, "# top\nother:\n  x: [1]\n"),
+        (JSON, '{\n  "other": 1\n}\n'),
+        (toml_edit, "# top\n[other]\nx = 1\n"),
+        (dotenv, "# top\nOTHER=1\n"),
+    ],
+    ids=["yaml", "json", "toml", "dotenv"],
+)
+@settings(deadline=None, max_examples=60)
+@given(st.lists(ANY_NAMES, min_size=3, max_size=3, unique=True), st.booleans())
+def test_any_name_is_found_again_replaced_and_removed(
+    form: TextFormat, text: str, names: list[str], long: bool
+) -> None:
+    if form is dotenv:
+        names = [re.sub(r"[\s=#'\"\ufeff]", "_", name) + str(number) for number, name in enumerate(names)]
+    at, first, second = names
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_parts, "LONG", 0 if long else yaml_parts.LONG)
+        edited = form.edit(text, ["all", at], {first: "v", second: "w"}, [], where="f")
+        assert form.edit(edited, ["all", at], {first: "v", second: "w"}, [], where="f") == edited
+        assert form.read(edited, ["all", at], where="f")[second] == "w"
+        replaced = form.edit(edited, ["all", at], {first: "x"}, [second], where="f")
+        assert form.read(replaced, ["all", at], where="f")[first] == "x"
+        assert second not in form.read(replaced, ["all", at], where="f")
+    assert form.edit(replaced, ["all", at], {}, [first, second], where="f").rstrip() == text.rstrip()
+
+
 @pytest.mark.parametrize("value", ["-----BEGIN PRIVATE KEY-----\nx\n", "a\\b", "${HOME}", 'it\'s "both"'])
 def test_dotenv_value_that_readers_take_differently_is_refused_with_a_choice(value: str) -> None:
     with pytest.raises(PlatformError, match="alike") as error:
@@ -287,6 +329,24 @@ def test_dotenv_value_that_readers_take_differently_is_refused_with_a_choice(val
 def test_content_of_another_format_and_doubled_keys_are_refused(form: TextFormat, text: str, sentence: str) -> None:
     with pytest.raises(PlatformError, match=sentence):
         form.edit(text, TRAIL, {"S": "hush"}, [], where="f")
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (yaml_edit, "connectors:\n  outlook: [a: 1]\n"),
+        (yaml_edit, "connectors: text # beside\n"),
+        (JSON, '{"connectors": {"outlook": ["a"]}}'),
+        (JSON, '{"connectors": {"outlook": null}}'),
+        (toml_edit, 'connectors.outlook = ["a"]\n'),
+        (toml_edit, "connectors = 1\n"),
+    ],
+)
+def test_removal_below_a_value_of_somebody_else_changes_nothing(form: TextFormat, text: str) -> None:
+    assert form.edit(text, TRAIL, {}, ["a", "client_id"], where="f") == text
+    if "null" not in text:
+        with pytest.raises(PlatformError, match="is a value, and the connector's settings would have to be below it"):
+            form.edit(text, TRAIL, {"a": 1}, [], where="f")
 
 
 def test_yaml_with_tags_of_another_program_is_edited() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgcal.patience import Patience, backoff_s
-from tests.support.fake_time import FakeTime
+from orgcal.platforms.testing_server import FakeTime
 
 
 @given(st.integers(1, 200), st.floats(0.01, 5), st.floats(5, 100))

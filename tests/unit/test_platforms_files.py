@@ -257,9 +257,7 @@ def test_places_of_two_accounts_differ_and_key_files_do_not_move_anything() -> N
 
 
 def test_open_platform_of_no_kind_is_refused() -> None:
-    with pytest.raises(
-        ConfigError, match="found nothing; expected one of file, github-environment, http, local, nango"
-    ):
+    with pytest.raises(ConfigError, match=f"found nothing; expected one of {', '.join(sorted(KINDS))}"):
         open_platform({}, {})
 
 

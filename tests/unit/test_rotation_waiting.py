@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from orgcal.errors import StackLocked
+from orgcal.platforms.testing_server import FakeTime
 from orgcal.rotation.lock import UpdateLock
-from tests.support.fake_time import FakeTime
 
 
 class Holders:

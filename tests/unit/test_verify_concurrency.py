@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgcal.patience import Clock
-from tests.support.fake_time import FakeTime
+from orgcal.platforms.testing_server import FakeTime
 from verify.concurrency import Gate, Window
 from verify.context import RunContext
 from verify.models import Connector, Latencies, Options, Pace, SecretReference

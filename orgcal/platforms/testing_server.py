@@ -1,4 +1,7 @@
-"""A loopback server for tests of platforms: strict about requests, with faults on demand.
+"""A server on this machine and a clock for tests of platforms: strict about requests, with faults on demand.
+
+    with StrictServer(lambda request: Reply(200, {"path": request.path})).running() as server:
+        server.arm("status", reply=Reply(429, headers={"Retry-After": "7"}))
 
 An API is a function from `Request` to `Reply`. Faults are armed one at a time and hit the next request
 that fits: answers of a status, a connection dropped before or after the API did its work, and silence.
@@ -8,16 +11,40 @@ from __future__ import annotations
 
 import json
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-import trustme
+from orgcal.patience import Clock
+
+
+class Authority(Protocol):
+    """A certificate authority for tests, such as `trustme.CA`."""
+
+    def issue_cert(self, *identities: str) -> Any:
+        """Return a certificate whose `configure_cert` takes an `ssl.SSLContext`."""
+
+
+@dataclass
+class FakeTime:
+    """A clock that never waits; `waits` lists what it was asked to."""
+
+    now_s: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def clock(self) -> Clock:
+        """Return the clock as clients take it."""
+        return Clock(monotonic=lambda: self.now_s, sleep=self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.waits.append(seconds)
+        self.now_s += seconds
 
 
 @dataclass
@@ -63,20 +90,28 @@ class Fault:
 Api = Callable[[Request], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of errors but of a client that closed its connection, as one does in the middle of a long answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class StrictServer:
     """See the module; `seen` lists what was asked, faulty or not, with the bodies that came.
 
     With `ca` it speaks TLS, with a certificate for localhost and for `hosts`.
     """
 
-    def __init__(self, api: Api, *, ca: trustme.CA | None = None, hosts: tuple[str, ...] = ()) -> None:
+    def __init__(self, api: Api, *, ca: Authority | None = None, hosts: tuple[str, ...] = ()) -> None:
         self.api = api
         self.faults: list[Fault] = []
         self.seen: list[Request] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._httpd.daemon_threads = True
+        self._httpd = _Server(("127.0.0.1", 0), self._handler())
         if ca is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             ca.issue_cert("localhost", "127.0.0.1", *hosts).configure_cert(context)
@@ -155,13 +190,6 @@ class StrictServer:
         return Handler
 
 
-def bundle_of(ca: trustme.CA, folder: Path) -> Path:
-    """The authority's certificate as a file."""
-    path = folder / "ca.pem"
-    ca.cert_pem.write_to_path(str(path))
-    return path
-
-
 def error_reply(status: int, code: str, message: str) -> Reply:
-    """An error in the form that most platforms use."""
+    """Return an error in the form that most platforms use."""
     return Reply(status, {"error": {"code": code, "message": message}})
