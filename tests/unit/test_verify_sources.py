@@ -19,19 +19,21 @@ DESCRIBED = {
 }
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("name", ["connector.json", "connector.yaml"])
-def test_connector_file_with_a_byte_order_mark_is_read(tmp_path: Path, name: str) -> None:
+def test_connector_file_that_an_editor_of_windows_wrote_is_read(tmp_path: Path, name: str, encoding: str) -> None:
     path = tmp_path / name
-    path.write_text(json.dumps(DESCRIBED), encoding="utf-8-sig")
+    path.write_text(json.dumps(DESCRIBED), encoding=encoding)
     connector, targets = from_file(path)
     assert connector.client_id == DESCRIBED["client_id"]
     assert len(targets) == 1
 
 
 @pytest.mark.parametrize("name", ["connector.json", "connector.yaml"])
-def test_connector_file_in_utf_16_is_refused_with_a_repair(tmp_path: Path, name: str) -> None:
+def test_connector_file_that_is_no_text_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_text(json.dumps(DESCRIBED), encoding="utf-16")
-    with pytest.raises(UsageError, match="not UTF-8 text") as error:
+    path.write_bytes(b"\x00\xffPK\x03\x04" * 9)
+    with pytest.raises(UsageError) as error:
         from_file(path)
-    assert error.value.repair == "save it as UTF-8"
+    assert error.value.where.startswith(str(path))
+    assert error.value.repair
