@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from orgcal.patience import FIRST_PAUSE_S
+
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
     from orgcal.stack.outputs import StackOutputs
@@ -54,7 +56,7 @@ Proof = Literal["connector", "platform", "stack", "given"]
 """What a token proves: the credential read back from the `connector`, a token that the `platform` handed out, the
 `stack`'s own copy where the platform shows nothing, or a copy that was `given` in a file or a variable."""
 
-CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "events"]
+CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "baseline", "events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Tally:
     readable: list[str] = field(default_factory=list)
     request_ids: dict[str, str] = field(default_factory=dict)
     """Of one refusal for each reason, as Microsoft's support asks for one."""
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Users who were not read, by the name of their row in `verify.answers.TABLE`."""
 
     MAX_EXAMPLES = 100
     MAX_READABLE = 3
@@ -173,6 +177,8 @@ class Tally:
         if mailbox.mailbox_class is MailboxClass.OK:
             self._note_readable(mailbox.user_id)
             return
+        if mailbox.refusal:
+            self.refusals[mailbox.refusal] = self.refusals.get(mailbox.refusal, 0) + 1
         reason = mailbox.reason or mailbox.mailbox_class.value
         if reason not in self.reasons and len(self.reasons) >= self.MAX_REASONS:
             reason = "other reasons"
@@ -244,6 +250,7 @@ class Mailbox:
         request_id: Graph's, for Microsoft's support.
         name: the user principal name, only where `Options.show_users`.
         undecided: it failed because Graph could not answer, which says nothing about the organisation.
+        refusal: name of the row in `verify.answers.TABLE` that speaks of the answer.
     """
 
     user_id: str
@@ -253,6 +260,7 @@ class Mailbox:
     request_id: str = ""
     name: str = ""
     undecided: bool = False
+    refusal: str = ""
 
 
 class Listener(Protocol):
@@ -285,6 +293,7 @@ class Pace:
         cap: batches in flight at most.
         budget_s: seconds that waiting for throttled or broken requests may take in all.
         attempts: how often one entry of a batch is tried.
+        first_pause_s: about the pause before a second try where Graph names none; each is twice the one before.
     """
 
     fixed: int = 0
@@ -292,6 +301,7 @@ class Pace:
     cap: int = 64
     budget_s: float = 900.0
     attempts: int = 6
+    first_pause_s: float = FIRST_PAUSE_S
 
 
 def never() -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orgcal.entra.auth import Tokens
 from orgcal.errors import OrgcalError
-from verify.access import gain_access
+from verify.access import Access, gain_access
 from verify.classification import ReadingStats
 from verify.context import RunContext
 from verify.models import CheckId, CheckResult, Target, Verdict
@@ -40,7 +40,11 @@ def verify_organisation(target: Target, context: RunContext) -> list[CheckResult
 
 
 def _checks(target: Target, context: RunContext) -> list[CheckResult]:
-    access = gain_access(target, context)
+    return checks_with(gain_access(target, context), target, context)
+
+
+def checks_with(access: Access, target: Target, context: RunContext) -> list[CheckResult]:
+    """The results of `target` that follow from the access that was gained."""
     results = list(access.results)
     if access.tokens is None:
         missing = "there is no token to read with"

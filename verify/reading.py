@@ -7,8 +7,10 @@ only send and parse. Memory does not grow with the number of users.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import OrgcalError, Unreachable
 from orgcal.patience import backoff_s
 from verify.batching import Read, ReadQueue, User
-from verify.classification import MailboxClassifier, ReadingStats
+from verify.classification import MailboxClassifier, ReadingStats, needs_token
 from verify.concurrency import NEARLY_THROTTLED, Gate, Window
 from verify.listing import LOW_PRIORITY, Stopped, UserPages
 from verify.models import Listener, MailboxClass, Pace, Target
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 PAGES_AHEAD = 3
 """Pages of users that may wait to be read."""
+
+STOP_HEARD_S = 0.25
+"""Seconds after which a reading whose reads all pause asks whether it was stopped."""
 
 
 @dataclass(slots=True)
@@ -109,13 +114,13 @@ class Reading:
             session,
             self._gate,
             with_names=with_names,
-            attempts=pace.attempts,
+            pace=pace,
             throttled=lambda: self._events.put(_Throttled()),
         )
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
         self._stats = ReadingStats()
         self._queue = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
-        self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace.attempts, heard)
+        self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace, heard)
         self._sender = BatchSender(session, f"{endpoints.graph_url}/v1.0", LOW_PRIORITY)
         self._listing = True
         self._in_flight = 0
@@ -129,8 +134,8 @@ class Reading:
                 pool.submit(self._reported, self._list)
                 pool.submit(self._reported, self._count)
                 self._fill(pool)
-                while self._listing or self._in_flight:
-                    self._handle(self._events.get())
+                while self._listing or self._in_flight or (self._queue.pausing and not self._gate.shut):
+                    self._handle_next()
                     self._fill(pool)
             finally:
                 self._abandon()
@@ -174,10 +179,11 @@ class Reading:
                 self._events.put(_Answered(reads, None))
                 return
             answer = self._sender.send(token, [read.path for read in reads])
-            if answer.throttled or answer.status == 0:
+            if answer.throttled:
                 asked = answer.retry_after_s
-                self._gate.hold(backoff_s(1 + max(read.attempts for read in reads)) if asked is None else asked)
-            if answer.status == 401 or any(entry and entry.status == 401 for entry in answer.entries):
+                tries = 1 + max(read.attempts for read in reads)
+                self._gate.hold(backoff_s(tries, first_s=self._pace.first_pause_s) if asked is None else asked)
+            if needs_token(answer):
                 self._tokens.renewed(token)
             self._events.put(_Answered(reads, answer))
         except OrgcalError as error:
@@ -193,11 +199,20 @@ class Reading:
         while self._in_flight < self._window.limit:
             if self._connections and not self._connections.may_send(self._in_flight):
                 return
-            reads = self._queue.next_batch(self._in_flight)
+            reads = self._queue.next_batch(self._in_flight, time.monotonic())
             if not reads:
                 return
             self._count_in_flight(1)
             pool.submit(self._reported, self._carry, reads)
+
+    def _handle_next(self) -> None:
+        """Handle the next event, or return once a read that pauses is due; a run that is stopped is heard of soon."""
+        due_at = self._queue.due_at()
+        if due_at is None:
+            self._handle(self._events.get())
+            return
+        with contextlib.suppress(queue.Empty):
+            self._handle(self._events.get(timeout=min(max(0.0, due_at - time.monotonic()), STOP_HEARD_S)))
 
     def _handle(self, event: _Event) -> None:
         match event:
@@ -248,6 +263,8 @@ class Reading:
     def _finished(self) -> ReadingStats:
         """Count those who were listed and not read, so that the classes add up whatever happened."""
         stats = self._stats
+        unanswered = self._classifier.settle()  # counts those reads, whatever the error is
+        stats.reading_error = stats.reading_error or unanswered
         if self._gate.exhausted and stats.reading_error is None:
             stats.reading_error = Unreachable(
                 f"Microsoft Graph throttles this application for longer than the {self._pace.budget_s:.0f} s allowed",
@@ -260,6 +277,7 @@ class Reading:
             self._classifier.done(read, MailboxClass.NOT_READ, "the run ended before")
         stats.listed = self._queue.listed
         stats.repeated = self._users.repeated
+        stats.relisted = self._users.relisted
         stats.users_request_id = self._users.request_id
         stats.requests = self._batches + self._users.requests
         stats.concurrency = self._window.reached

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from orgcal.entra.permissions import READS_CALENDARS, READS_USERS
-from orgcal.errors import EntraError, GraphError, OrgcalError
+from orgcal.errors import GraphError, OrgcalError
 from verify.access import Access
+from verify.answers import TABLE, Place, error_rule
 from verify.classification import ReadingStats
-from verify.models import MAILBOX_WORDS, CheckId, CheckResult, MailboxClass, Verdict
+from verify.models import MAILBOX_WORDS, CheckId, CheckResult, MailboxClass, Tally, Verdict
 
 _RECONSENT = "send the organisation's administrator a new consent link: {command}"
 
@@ -73,11 +74,12 @@ def users_verdict(stats: ReadingStats) -> CheckResult:
         "expected": stats.expected,
         "request_id": stats.users_request_id,
         "repeated": stats.repeated,
+        "relisted": stats.relisted,
     }
     result = partial(CheckResult, "users", evidence=evidence)
     error = stats.listing_error
     if error is not None:
-        return _refusal("users", error, f"listing users ended after {stats.listed}: ", evidence)
+        return _refusal("users", Place.USERS, error, f"listing users ended after {stats.listed:,}: ", evidence)
     users = plural(stats.listed, "user")
     if not stats.listing_complete:
         return result(Verdict.ERROR, f"the run ended when {users} were listed, and there are more")
@@ -104,6 +106,7 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
         "mailboxes": {mailbox_class.value: count for mailbox_class, count in counts.items()},
         "calendars": tally.calendars,
         "reasons": dict(sorted(tally.reasons.items(), key=lambda item: -item[1])),
+        "refusals": dict(sorted(tally.refusals.items(), key=lambda item: -item[1])),
         "request_ids": dict(tally.request_ids),
         "failed_examples": list(tally.examples),
         "requests": stats.requests,
@@ -123,7 +126,8 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
     read = tally.total - counts[MailboxClass.NOT_READ]
     summary = f"{plural(tally.calendars, 'calendar')} of {plural(ok, 'mailbox')} read{_others(stats)}"
     if stats.reading_error is not None:
-        return _refusal("calendars", stats.reading_error, f"{summary}; then: ", evidence)
+        then = f"{summary}; then: " if read or tally.calendars else ""
+        return _refusal("calendars", Place.BATCH, stats.reading_error, then, evidence)
     if read == 0 and stats.listing_error is not None:
         return result(Verdict.SKIP, "there are no users to read calendars of")
     if failed:
@@ -133,8 +137,8 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
             return result(Verdict.FAIL, sentence, "see the reasons in the report")
         return result(Verdict.ERROR, sentence, "Microsoft Graph could not answer; verify again")
     if not ok and restricted:
-        return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles))
-    if not ok:
+        return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles, tally))
+    if not tally.calendars:
         sentence = f"no calendar was read, so nothing is proved{_others(stats)}"
         repair = "check that users of this organisation have mailboxes in Exchange Online"
         return result(Verdict.ERROR, sentence, repair)
@@ -143,8 +147,11 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
     return result(Verdict.PASS, summary)
 
 
-def _why_denied(roles: frozenset[str] | None) -> str:
-    """What to do where access to every mailbox is denied."""
+def _why_denied(roles: frozenset[str] | None, tally: Tally) -> str:
+    """What to do where access to every mailbox is denied: who must change what."""
+    policy = next(rule for rule in TABLE if rule.mailbox_class is MailboxClass.RESTRICTED and rule.words)
+    if tally.refusals.get(policy.name):
+        return f"an application access policy of the customer's Exchange leaves out everybody: {policy.repair}"
     if roles is None:
         return "the calendar permission is missing, or a policy of the customer's Exchange leaves out everybody"
     if roles & READS_CALENDARS:
@@ -152,16 +159,16 @@ def _why_denied(roles: frozenset[str] | None) -> str:
     return "no calendar permission is effective: send the organisation's administrator a new consent link"
 
 
-def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str, Any]) -> CheckResult:
-    """A refusal by Microsoft is the organisation's state; anything else only means that we could not tell."""
-    decided = isinstance(error, EntraError) or (isinstance(error, GraphError) and error.status in (400, 401, 403, 404))
-    repair = error.repair
+def _refusal(check: CheckId, place: Place, error: OrgcalError, prefix: str, evidence: dict[str, Any]) -> CheckResult:
+    """The end of the listing or the reading; who is wrong is decided by `verify.answers.TABLE`."""
+    rule = error_rule(place, error)
+    sentence = error.what
     if isinstance(error, GraphError):
         evidence["request_id"] = error.request_id
-        if error.status == 403:
-            repair = "the permission to list users is missing: send a new consent link"
-    verdict = Verdict.FAIL if decided else Verdict.ERROR
-    return CheckResult(check, verdict, prefix + error.what, repair, evidence=evidence)
+        if rule.sentence and rule.sentence not in sentence:
+            sentence = f"{rule.sentence} ({sentence})"
+    evidence["refusal"] = rule.name
+    return CheckResult(check, rule.verdict, prefix + sentence, error.repair or rule.repair, evidence=evidence)
 
 
 def _others(stats: ReadingStats) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
+from orgcal.entra.answers import graph_error, parse_object, retry_after_s
 from orgcal.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 MAX_ENTRIES = 20
 """More are refused with 400. Source: https://learn.microsoft.com/en-us/graph/json-batching"""
+
+
+LIMIT_REACHED = 429
+SERVER_ERRORS = 500
+LEAST_BROKEN = 2
+"""One mailbox whose server is down is no news of the others."""
 
 
 class BatchResponse(NamedTuple):
@@ -41,8 +47,10 @@ class BatchAnswer:
         entries: by position of the request; None where the server sent none. Empty unless `status` is 200.
         status: of the whole; 0 where no usable answer came (lost connection, a proxy's page, broken JSON).
         reason: why there are no entries, as a sentence; empty otherwise.
-        throttled: the batch, or an entry, was refused for now (429, 503, 504).
-        retry_after_s: the longest wait that was asked for anywhere in it; None if none was.
+        code: Graph's code of the refusal of the whole.
+        throttled: more requests would be refused too: the batch, or an entry, met a limit (429), or the service is in
+            trouble, as no answer came, or most entries ended in a status from 500 on. One of these says nothing.
+        retry_after_s: the longest wait that was asked for then; None if none was.
         limit_share: the highest `x-ms-throttle-limit-percentage` in it; 0 if there was none.
         unusable: entries that were doubled, unknown or unreadable.
         elapsed_s: from sending to the last byte.
@@ -51,6 +59,7 @@ class BatchAnswer:
     status: int
     entries: list[BatchResponse | None] = field(default_factory=list)
     reason: str = ""
+    code: str = ""
     request_id: str = ""
     throttled: bool = False
     retry_after_s: float | None = None
@@ -93,7 +102,7 @@ class BatchSender:
             content = response.content
         except requests.exceptions.RequestException as error:
             reason = f"connection lost ({type(error).__name__})"
-            return BatchAnswer(0, reason=reason, elapsed_s=time.perf_counter() - began)
+            return BatchAnswer(0, reason=reason, throttled=True, elapsed_s=time.perf_counter() - began)
         elapsed_s = time.perf_counter() - began
         return replace(_read_answer(response, content, len(paths)), elapsed_s=elapsed_s)
 
@@ -104,25 +113,29 @@ def _read_answer(response: requests.Response, content: bytes, expected: int) -> 
         body = parse_object(content, where="POST /$batch", content_type=headers.get("Content-Type", ""))
     except Unreachable as error:
         if response.status_code < 400:
-            return BatchAnswer(0, reason=error.what)
+            return BatchAnswer(0, reason=error.what, throttled=True)
         body = {}
     if response.status_code != 200:
         refused = graph_error(response.status_code, body, headers=headers, where="POST /$batch")
         return BatchAnswer(
             response.status_code,
             reason=refused.what,
+            code=refused.code,
             request_id=refused.request_id,
-            throttled=response.status_code in RETRIED_STATUSES,
+            throttled=response.status_code == LIMIT_REACHED or response.status_code >= SERVER_ERRORS,
             retry_after_s=refused.retry_after_s,
         )
     responses = body.get("responses")
     if not isinstance(responses, list):
-        return BatchAnswer(0, reason="the batch's answer holds no responses")
+        return BatchAnswer(0, reason="the batch's answer holds no responses", throttled=True)
     answer = BatchAnswer(
         200, [None] * expected, request_id=headers.get("request-id", ""), limit_share=limit_share(headers)
     )
     for item in responses:
         _place(answer, item, expected)
+    for_now = [entry for entry in answer.entries if entry is not None and entry.status >= LIMIT_REACHED]
+    if for_now:
+        _note_limits(answer, for_now)
     return answer
 
 
@@ -130,7 +143,7 @@ def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
     """Put one item of `responses` where it belongs, and note what it says about limits."""
     try:
         position, status = int(item["id"]), int(item["status"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         position = status = -1
     if not 0 <= position < expected or answer.entries[position] is not None:
         answer.unusable += 1
@@ -139,18 +152,24 @@ def _place(answer: BatchAnswer, item: Any, expected: int) -> None:
     headers = headers if isinstance(headers, dict) else {}
     body = item.get("body")
     answer.entries[position] = BatchResponse(status, headers, body if isinstance(body, dict) else None)
-    if status in RETRIED_STATUSES:
-        answer.throttled = True
-        asked = retry_after_s(headers)
-        if asked is not None:
-            answer.retry_after_s = max(asked, answer.retry_after_s or 0.0)
     if len(headers) > 1:  # one is the content type
         answer.limit_share = max(answer.limit_share, limit_share(headers))
+
+
+def _note_limits(answer: BatchAnswer, refused: Sequence[BatchResponse]) -> None:
+    """Note what the entries refused for now say about all requests."""
+    limited = [entry for entry in refused if entry.status == LIMIT_REACHED]
+    broken = [entry for entry in refused if entry.status >= SERVER_ERRORS]
+    if len(broken) < LEAST_BROKEN or 2 * len(broken) <= len(answer.entries):
+        broken = []
+    answer.throttled = bool(limited or broken)
+    asked = [wait for entry in (*limited, *broken) if (wait := retry_after_s(entry.headers)) is not None]
+    answer.retry_after_s = max(asked, default=None)
 
 
 def limit_share(headers: Mapping[str, Any]) -> float:
     """Share of a throttling limit that is used up, which Graph tells from 0.8 on; 0 where it says nothing."""
     try:
         return float(next(value for name, value in headers.items() if name.lower() == "x-ms-throttle-limit-percentage"))
-    except (StopIteration, TypeError, ValueError):
+    except (StopIteration, TypeError, ValueError, OverflowError):
         return 0.0

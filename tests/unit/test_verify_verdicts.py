@@ -16,6 +16,7 @@ from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
 AGAIN = "orgcal consent link t --stack prod"
 REQUIRED = frozenset({"Calendars.Read", "Directory.Read.All"})
+DENIED = GraphError("no", status=403, code="Authorization_RequestDenied")
 OK, RESTRICTED, FAILED = MailboxClass.OK, MailboxClass.RESTRICTED, MailboxClass.FAILED
 
 
@@ -115,7 +116,8 @@ def test_calendars_verdict_fails_for_the_organisation_and_errs_where_nobody_can_
         (outcome(), Verdict.ERROR, "nothing is proved"),
         (outcome(OK, listing_complete=False), Verdict.ERROR, "the run ended when 1 user"),
         (outcome(OK, complete=False), Verdict.PASS, "1 user listed"),
-        (outcome(listing_error=GraphError("no", status=403)), Verdict.FAIL, "listing users ended after 0"),
+        (outcome(listing_error=DENIED), Verdict.FAIL, "listing users ended after 0: the permission to list users is"),
+        (outcome(listing_error=GraphError("a proxy", status=403)), Verdict.ERROR, "something between here and there"),
         (outcome(listing_error=GraphError("no", status=500)), Verdict.ERROR, "listing users ended after 0"),
         (outcome(listing_error=Unreachable("circle")), Verdict.ERROR, "circle"),
     ],
