@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,22 @@ _TABLE = re.compile(r"(?P<head><!-- table (?P<name>[a-z-]+)[^>]*-->\n)(?P<table>
 _BY_DESCRIPTION = "as described"
 
 
-def with_tables(page: str) -> str:
-    """Return the page with its tables as the code has them now."""
-    return _TABLE.sub(lambda match: match["head"] + table(match["name"]) + match["end"], page)
+def with_tables(page: str, table_of: Callable[[str], str] | None = None) -> str:
+    """Return a page with its tables as the code has them now.
+
+    Args:
+        table_of: renders the table of a name; those of the platforms unless given.
+    """
+    table_of = table_of or table
+    return _TABLE.sub(lambda match: match["head"] + table_of(match["name"]) + match["end"], page)
 
 
 def table(name: str) -> str:
     """Return one table in Markdown: `capabilities`, or the settings of a kind."""
     if name == "capabilities":
         head = ("Kind", "Callback URL", "Reads back", "Catalog", "Credential", "Connections", "Shows tokens")
-        return _rendered(head, *(_capabilities(kind) for kind in usable_kinds()))
-    return _rendered(("Setting", "Value", "Default", "What it is for"), *_settings(settings_class(name)))
+        return rendered(head, *(_capabilities(kind) for kind in usable_kinds()))
+    return rendered(("Setting", "Value", "Default", "What it is for"), *_settings(settings_class(name)))
 
 
 def example(kind: str) -> dict[str, Any]:
@@ -84,7 +89,8 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(field.default, default=sorted)}`"
 
 
-def _rendered(*rows: tuple[str, ...]) -> str:
+def rendered(*rows: tuple[str, ...]) -> str:
+    """Return rows as a table in Markdown, the first one as its head."""
     head, *rest = rows
     cells = [head, tuple("---" for _ in head), *([text.replace("|", "\\|") for text in row] for row in rest)]
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)

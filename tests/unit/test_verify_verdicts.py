@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import jwt
 import pytest
 
+from orgcal.entra.auth import claims_of
 from orgcal.errors import EntraError, GraphError, OrgcalError, Unreachable
 from orgcal.patience import Clock
 from tests.scripted_graph import GivenTokens
@@ -14,6 +16,7 @@ from verify.classification import ReadingStats
 from verify.models import Mailbox, MailboxClass, Verdict
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
+QUICK = Clock(sleep=lambda seconds: None)
 AGAIN = "orgcal consent link t --stack prod"
 REQUIRED = frozenset({"Calendars.Read", "Directory.Read.All"})
 DENIED = GraphError("no", status=403, code="Authorization_RequestDenied")
@@ -164,3 +167,36 @@ def test_tokens_that_never_come_end_after_a_few_tries_and_a_refusal_at_once() ->
             PatientTokens(source, 900.0, clock=Clock(sleep=lambda seconds: None)).token()
 
     assert (lost.asked, refused.asked, too_long.asked) == (TOKEN_ATTEMPTS, 1, 1)
+
+
+class Arriving:
+    """Tokens that name their principal from the second or so on, as Entra ID gives them after a consent."""
+
+    def __init__(self, without: int) -> None:
+        self.without = without
+        self.asked = 0
+
+    def token(self) -> str:
+        return self.renewed("")
+
+    def renewed(self, refused: str) -> str:
+        self.asked += 1
+        claims = {"appid": "client", "iat": self.asked} | ({} if self.asked <= self.without else {"oid": "principal"})
+        return jwt.encode(claims, "k" * 32, algorithm="HS256")
+
+
+def test_token_that_names_no_principal_yet_is_asked_for_again() -> None:
+    """Source: Entra's retirement of service-principal-less authentication, 2026-03-31."""
+    soon, late = Arriving(2), Arriving(99)
+
+    assert "oid" in (claims_of(PatientTokens(soon, 900.0, clock=QUICK).token()) or {})
+    with pytest.raises(Unreachable, match="has not arrived everywhere"):
+        PatientTokens(late, 900.0, clock=QUICK).token()
+
+    assert (soon.asked, late.asked) == (3, TOKEN_ATTEMPTS)
+
+
+def test_tokens_of_an_entra_that_is_busy_are_asked_for_again() -> None:
+    busy = Flaky(EntraError("busy", aadsts=90055), EntraError("busy", error="temporarily_unavailable"))
+
+    assert PatientTokens(busy, 900.0, clock=QUICK).token() == "t"
