@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -109,9 +110,12 @@ def _run(
     targets: Iterator[Target], options: Options, reports: Reports, stopping: threading.Event, dask: str
 ) -> Summary:
     """Run, and write every report whatever happens; after Ctrl-C with what is known so far."""
+    from verify.run_description import describe
     from verify.runner import run, run_on
 
-    summary = Summary()
+    about = describe(options)
+    summary, began = Summary(run=about), time.perf_counter()
+    reports.begin(about)
     with _interruptible(stopping), ExitStack() as closing:
         if dask:
             from verify.dask import dask_executor
@@ -125,6 +129,7 @@ def _run(
             summary.add(result)
             reports.result(result)
     summary.complete = not stopping.is_set()
+    summary.duration_s = time.perf_counter() - began
     reports.end(summary)
     return summary
 

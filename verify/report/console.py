@@ -18,6 +18,7 @@ from rich.table import Table
 
 from verify.models import CheckResult, MailboxClass, Target, Verdict
 from verify.report.base import Report
+from verify.run_description import RunDescription
 from verify.summary import Summary, conclusion, exit_code
 
 STYLES: dict[Verdict, str] = {
@@ -102,6 +103,11 @@ class ConsoleReport(Report):
 
     # --- results ---
 
+    def begin(self, run: RunDescription) -> None:
+        if not self._quiet:
+            known = (f"{label} {text}" for label, text in run.labelled().items())
+            self._print(f"[dim]{escape(', '.join(known))}[/]")
+
     def result(self, result: CheckResult) -> None:
         if self._quiet and result.verdict in (Verdict.PASS, Verdict.SKIP):
             return
@@ -116,6 +122,8 @@ class ConsoleReport(Report):
         if not self._quiet and summary.organisations:
             self._out.print()
             self._out.print(organisations_table(summary))
+        if not self._quiet and summary.run is not None:
+            self._out.print(f"[dim]verified in {summary.duration_s:,.1f} s[/]")
         code = exit_code(summary)
         style = "green" if code == 0 else "bold red"
         self._out.print(f"[{style}]{escape(conclusion(summary))}[/]")

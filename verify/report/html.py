@@ -48,7 +48,7 @@ def html(summary: Summary, began: datetime) -> str:
         summary=summary,
         conclusion=conclusion(summary),
         good=exit_code(summary) == 0,
-        began=began,
+        facts=summary.run.labelled(summary.duration_s) if summary.run else {"began": f"{began:%Y-%m-%d %H:%M} UTC"},
         organisations=organisations[:MAX_ORGANISATIONS],
         left_out=max(0, len(organisations) - MAX_ORGANISATIONS),
         totals={

@@ -12,6 +12,7 @@ from typing import Any
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
 from verify.report.base import Report
+from verify.run_description import RunDescription
 from verify.summary import Summary, exit_code
 
 
@@ -42,6 +43,9 @@ class JsonLinesReport(Report):
             self._file = os.fdopen(descriptor, "w", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"the file cannot be written ({error.strerror})", where=str(path)) from error
+
+    def begin(self, run: RunDescription) -> None:
+        self._write({"type": "run", **run.as_json()})
 
     def mailbox(self, target: Target, mailbox: Mailbox) -> None:
         line = {
