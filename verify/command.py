@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orgcal.errors import UsageError
-from verify.models import Options, Pace, Target
+from verify.baseline import baseline_of, remember
+from verify.models import Options, Pace, Target, Verdict
 from verify.summary import Summary, exit_code
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def verify(
     at_once: Annotated[int, typer.Option(help="Organisations verified at the same time.", min=1, max=64)] = 16,
     dask: Annotated[str, typer.Option(help="Address of a Dask scheduler whose workers verify.")] = "",
     show_users: Annotated[bool, typer.Option("--show-users", help="Name users in the details.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Later runs are compared with what is read now.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
     jsonl: Annotated[Path | None, typer.Option(help="Write details, a line for each user, as they come.")] = None,
@@ -61,6 +63,8 @@ def verify(
     with ExitStack() as closing:
         source = closing.enter_context(_source(stack, connector_config))
         _check(source.options, through_platform=through_platform, elsewhere=bool(dask))
+        if accept and source.registry is None:
+            raise UsageError("only a stack has a registry to write it down in", where="--accept", repair="--stack NAME")
         targets = source.targets(tenant or ())
         from verify.report import Reports
 
@@ -83,6 +87,7 @@ def verify(
         summary = _run(targets, options, reports, stopping, dask)
         if summary.complete and source.registry is not None:
             record(source.registry, summary)
+            remember(source.registry, summary, accepted=accept)
     if code := exit_code(summary):
         raise typer.Exit(code)
 
@@ -188,8 +193,8 @@ class _Source:
             if name.lower() in (target.tenant_id.lower(), target.organisation.lower()):
                 return Target(target.tenant_id, target.organisation, named=True)
         known = self.registry.get(name) if self.registry is not None else None
-        if known is not None:
-            return Target(known.tenant_id, known.name, named=True)
+        if self.registry is not None and known is not None:
+            return Target(known.tenant_id, known.name, named=True, baseline=baseline_of(self.registry, known.tenant_id))
         from orgcal.entra.discovery import is_domain, is_guid
 
         if not is_guid(name) and not is_domain(name):
@@ -228,13 +233,13 @@ def registered_targets(registry: Registry) -> Iterator[Target]:
     from orgcal.tenants.model import State
 
     for tenant in registry.tenants():
-        yield Target(tenant.tenant_id, tenant.name, invited=tenant.state is State.INVITED)
+        baseline = baseline_of(registry, tenant.tenant_id)
+        yield Target(tenant.tenant_id, tenant.name, invited=tenant.state is State.INVITED, baseline=baseline)
 
 
 def record(registry: Registry, summary: Summary) -> None:
     """Write down for every organisation of the registry when it was verified, and how that ended."""
     from orgcal.tenants.model import ACTIVE, State
-    from verify.models import Verdict
 
     for organisation in summary.organisations.values():
         known = registry.get(organisation.tenant_id)

@@ -86,6 +86,26 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """What an earlier run read of an organisation.
+
+    Attributes:
+        readable: mailboxes that were read.
+        refusals: names of the rows of `verify.answers.TABLE` that spoke of the others.
+        at: when, in UTC; None for what was read now.
+    """
+
+    readable: int
+    refusals: frozenset[str] = frozenset()
+    at: datetime | None = field(default=None, compare=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The measure as a JSON object."""
+        at = None if self.at is None else self.at.isoformat(timespec="seconds")
+        return {"readable": self.readable, "refusals": sorted(self.refusals), "at": at}
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An organisation to verify.
 
@@ -95,6 +115,7 @@ class Target:
         invited: it has not consented yet; skipped unless `Options.strict` or `named`.
         named: the caller asked for this organisation by name, so it is never skipped.
         consent_link: what to send to its administrator, shown as the repair where consent is missing.
+        baseline: what an earlier run read; None where nobody knows.
     """
 
     tenant_id: str
@@ -102,6 +123,7 @@ class Target:
     invited: bool = False
     named: bool = False
     consent_link: str = ""
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +168,16 @@ class Connector:
 
     def consent_command(self, tenant: str) -> str:
         """What makes a consent link for an organisation of this connector."""
+        return f"orgcal consent link {shlex.quote(tenant)}{self._named_stack}"
+
+    def accept_command(self, tenant: str) -> str:
+        """What takes the mailboxes that can be read now as the measure of an organisation."""
+        return f"orgcal verify --accept --tenant {shlex.quote(tenant)}{self._named_stack}"
+
+    @property
+    def _named_stack(self) -> str:
         stack = self.outputs.stack if self.outputs is not None else "dev"
-        return f"orgcal consent link {shlex.quote(tenant)}" + ("" if stack == "dev" else f" --stack {stack}")
+        return "" if stack == "dev" else f" --stack {stack}"
 
 
 @dataclass(slots=True)

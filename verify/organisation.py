@@ -8,13 +8,14 @@ from dataclasses import replace
 from orgcal.entra.auth import Tokens
 from orgcal.errors import OrgcalError
 from verify.access import Access, gain_access
+from verify.baseline import baseline_verdict
 from verify.classification import ReadingStats
 from verify.context import RunContext
 from verify.models import CheckId, CheckResult, Target, Verdict
 from verify.reading import Reading
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
-ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "events")
+ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "baseline", "events")
 
 
 def verify_organisation(target: Target, context: RunContext) -> list[CheckResult]:
@@ -55,6 +56,9 @@ def checks_with(access: Access, target: Target, context: RunContext) -> list[Che
     results.append(roles_verdict(again, access, frozenset(connector.permissions), stats))
     results.append(users_verdict(stats))
     results.append(calendars_verdict(stats, access.roles))
+    if target.baseline is not None and stats.complete and not context.options.sample:
+        accept = connector.accept_command(target.organisation or target.tenant_id)
+        results.append(baseline_verdict(stats, target.baseline, accept))
     if "events" in context.options.probes:
         from verify.probes import probe_events
 

@@ -240,6 +240,15 @@ class Registry:
         with self.transaction() as session:
             self.write_log(session, action, subject, result, **detail)
 
+    def last(self, action: str, subject: str) -> LogEntry | None:
+        """The last row of the log about `action` on `subject`; None without any."""
+        query = select(LogRow).where(
+            LogRow.connector == self.connector, LogRow.action == action, LogRow.subject == subject
+        )
+        with self.transaction() as session:
+            row = session.scalars(query.order_by(LogRow.entry.desc()).limit(1)).first()
+            return None if row is None else _entry(row)
+
     def log(self, subject: str = "") -> Iterator[LogEntry]:
         """What was done, oldest first; of one subject, or of all."""
         query = select(LogRow).where(LogRow.connector == self.connector).order_by(LogRow.entry)
@@ -247,7 +256,7 @@ class Registry:
             query = query.where(LogRow.subject == subject)
         with self.transaction() as session:
             for row in session.scalars(query.execution_options(yield_per=500)):
-                yield LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
+                yield _entry(row)
 
 
 def meant_by(wanted: str, known: Sequence[str], connector: str) -> str:
@@ -268,6 +277,10 @@ def _refuse_long(name: str, domain: str) -> None:
         longest = column.type.length
         if len(text) > longest:
             raise UsageError(f"the {what} has {len(text)} characters, and {longest} are kept", where=f"{text[:40]}…")
+
+
+def _entry(row: LogRow) -> LogEntry:
+    return LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
 
 
 def _tenant(row: TenantRow) -> Tenant:
