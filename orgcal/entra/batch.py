@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orgcal.entra.answers import graph_error, parse_object, retry_after_s
+from orgcal.entra.answers import graph_error, parse_object, retry_after_s, shorten
+from orgcal.entra.wire import UNREADABLE, WireAnswer
 from orgcal.errors import Unreachable
+from orgcal.redaction import redactor_of
 
 if TYPE_CHECKING:
     import requests
@@ -25,6 +27,8 @@ MAX_ENTRIES = 20
 """More are refused with 400. Source: https://learn.microsoft.com/en-us/graph/json-batching"""
 
 
+_quoted = json.encoder.encode_basestring_ascii
+MAX_REFUSAL_BYTES = 64 * 1024
 LIMIT_REACHED = 429
 SERVER_ERRORS = 500
 LEAST_BROKEN = 2
@@ -71,8 +75,6 @@ class BatchAnswer:
 class BatchSender:
     """Sends batches as one application; safe to share between threads.
 
-    Preparing a request costs requests as much as parsing an answer costs us, so one is prepared and copied.
-
     Args:
         session: of `new_session`.
         url: of Graph with its version, without `/$batch`.
@@ -80,63 +82,67 @@ class BatchSender:
     """
 
     def __init__(self, session: requests.Session, url: str, headers: Mapping[str, str]) -> None:
-        import requests
+        from orgcal.entra.session import wire  # imported here: it loads requests, which most commands never need
 
-        self._session = session
-        all_headers = {"Content-Type": "application/json", **headers}
-        request = requests.Request("POST", f"{url}/$batch", data=b"{}", headers=all_headers)
-        self._prepared = session.prepare_request(request)
+        self._wire = wire(session, f"{url}/$batch", {"Content-Type": "application/json", **headers})
 
     def send(self, token: str, paths: Sequence[str]) -> BatchAnswer:
         """Read `paths`, at most `MAX_ENTRIES` and relative without version, in one request."""
-        import requests
+        from urllib3.exceptions import HTTPError
 
-        request = self._prepared.copy()
-        entries = [f'{{"id":"{i}","method":"GET","url":{json.dumps(path)}}}' for i, path in enumerate(paths)]
-        request.body = body = f'{{"requests":[{",".join(entries)}]}}'.encode()
-        request.headers["Content-Length"] = str(len(body))
-        request.headers["Authorization"] = f"Bearer {token}"
+        entries = [f'{{"id":"{i}","method":"GET","url":{_quoted(path)}}}' for i, path in enumerate(paths)]
+        body = f'{{"requests":[{",".join(entries)}]}}'.encode()
         began = time.perf_counter()
         try:
-            response = self._session.send(request, proxies={})  # the adapter of `new_session` knows the proxies
-            content = response.content
-        except requests.exceptions.RequestException as error:
+            answer = self._wire.post(token, body)
+        except (HTTPError, *UNREADABLE) as error:
             reason = f"connection lost ({type(error).__name__})"
             return BatchAnswer(0, reason=reason, throttled=True, elapsed_s=time.perf_counter() - began)
         elapsed_s = time.perf_counter() - began
-        return replace(_read_answer(response, content, len(paths)), elapsed_s=elapsed_s)
+        found = _read_answer(answer, len(paths)) if answer.status == 200 else _read_refusal(answer, token)
+        found.elapsed_s = elapsed_s
+        return found
 
 
-def _read_answer(response: requests.Response, content: bytes, expected: int) -> BatchAnswer:
-    headers = response.headers
+def _read_refusal(answer: WireAnswer, token: str) -> BatchAnswer:
+    """What became of a batch that was refused as a whole; the token is taken out, as a refusal may quote it."""
+    redactor = redactor_of({"Authorization": f"Bearer {token}"}, None)
+    content = redactor.body(answer.content[:MAX_REFUSAL_BYTES])
+    headers = {name: redactor.text(value) for name, value in answer.headers.items()}
     try:
-        body = parse_object(content, where="POST /$batch", content_type=headers.get("Content-Type", ""))
+        body = parse_object(content, where="POST /$batch", content_type=headers.get("content-type", ""))
     except Unreachable as error:
-        if response.status_code < 400:
+        if answer.status < 400:
             return BatchAnswer(0, reason=error.what, throttled=True)
         body = {}
-    if response.status_code != 200:
-        refused = graph_error(response.status_code, body, headers=headers, where="POST /$batch")
-        return BatchAnswer(
-            response.status_code,
-            reason=refused.what,
-            code=refused.code,
-            request_id=refused.request_id,
-            throttled=response.status_code == LIMIT_REACHED or response.status_code >= SERVER_ERRORS,
-            retry_after_s=refused.retry_after_s,
-        )
+    refused = graph_error(answer.status, body, headers=headers, where="POST /$batch")
+    return BatchAnswer(
+        answer.status,
+        reason=refused.what,
+        code=refused.code,
+        request_id=refused.request_id,
+        throttled=answer.status == LIMIT_REACHED or answer.status >= SERVER_ERRORS,
+        retry_after_s=refused.retry_after_s,
+    )
+
+
+def _read_answer(answer: WireAnswer, expected: int) -> BatchAnswer:
+    headers = answer.headers
+    try:
+        body = parse_object(answer.content, where="POST /$batch", content_type=headers.get("content-type", ""))
+    except Unreachable as error:
+        return BatchAnswer(0, reason=error.what, throttled=True)
     responses = body.get("responses")
     if not isinstance(responses, list):
         return BatchAnswer(0, reason="the batch's answer holds no responses", throttled=True)
-    answer = BatchAnswer(
-        200, [None] * expected, request_id=headers.get("request-id", ""), limit_share=limit_share(headers)
-    )
+    request_id = shorten(headers.get("request-id", ""), 64)
+    found = BatchAnswer(200, [None] * expected, request_id=request_id, limit_share=limit_share(headers))
     for item in responses:
-        _place(answer, item, expected)
-    for_now = [entry for entry in answer.entries if entry is not None and entry.status >= LIMIT_REACHED]
+        _place(found, item, expected)
+    for_now = [entry for entry in found.entries if entry is not None and entry.status >= LIMIT_REACHED]
     if for_now:
-        _note_limits(answer, for_now)
-    return answer
+        _note_limits(found, for_now)
+    return found
 
 
 def _place(answer: BatchAnswer, item: Any, expected: int) -> None:

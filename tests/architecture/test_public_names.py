@@ -25,7 +25,7 @@ ENTRA = {
     "graph": {"GraphClient", "checked_next_link", "unless_refused"},
     "permissions": {"AppRole", "application_permissions", "lookup", "names_of", "permission_hash", "published_roles"},
     "probe": {"TenantAccess", "granted_roles", "probe_tenant", "token_refusal"},
-    "session": {"RedactingAdapter", "new_session"},
+    "session": {"RedactingAdapter", "new_session", "wire"},
 }
 VERIFY = {
     "CheckResult", "Connector", "Listener", "Mailbox", "MailboxClass", "Options", "Pace", "Proof", "SecretReference",
