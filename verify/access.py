@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import threading
 from collections.abc import Callable, Mapping
@@ -82,6 +83,10 @@ class PatientTokens:
 
     def token(self) -> str:
         """As `Tokens.token`."""
+        with contextlib.suppress(Unreachable, EntraError):  # each batch asks, and nearly always this is all
+            token = self.tokens.token()
+            if token == self._judged:
+                return token
         return self._patiently(self.tokens.token)
 
     def renewed(self, refused: str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import heapq
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from orgcal.entra.batch import MAX_ENTRIES
-from orgcal.entra.discovery import is_guid
 
 PAGE_SIZE = 999
 """Users that Graph lists at once, at most. Source: https://learn.microsoft.com/en-us/graph/api/user-list"""
@@ -28,6 +28,9 @@ does not fill the memory."""
 
 PACKED_WITHIN_S = 0.5
 """A batch that is not full waits so long for reads that pause; about the first pause."""
+
+_PLAIN = re.compile(r"[0-9A-Za-z-]+").fullmatch
+"""An object id that needs no escape in an address; nearly all are GUIDs."""
 
 User = tuple[str, str]
 """Object id, and user principal name where names were asked for."""
@@ -128,7 +131,7 @@ class ReadQueue:
         reads = [self._again.popleft() for _ in range(min(MAX_ENTRIES, len(self._again)))]
         for _ in range(min(MAX_ENTRIES - len(reads), len(users))):
             user_id, name = self._users.popleft()
-            known = user_id if is_guid(user_id) else quote(user_id, safe="")
+            known = user_id if _PLAIN(user_id) else quote(user_id, safe="")
             reads.append(Read(user_id, name, f"/users/{known}{CALENDARS}"))
             if self._page_sizes:
                 self._one_of_page_left()

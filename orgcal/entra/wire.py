@@ -9,6 +9,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9112
 from __future__ import annotations
 
 import http.client
+import ssl
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -40,12 +41,19 @@ class Wire:
         pool: of the session whose trust and proxies count.
         path: of the address, with its query.
         headers: of every request; `Authorization` and `Content-Length` are added.
+        trust: for every connection; the pool's own unless given.
         timeouts_s: to connect, and of silence between two packets.
     """
 
     def __init__(
-        self, pool: ConnectionPool, path: str, headers: Mapping[str, str], timeouts_s: tuple[float, float]
+        self,
+        pool: ConnectionPool,
+        path: str,
+        headers: Mapping[str, str],
+        trust: ssl.SSLContext | None,
+        timeouts_s: tuple[float, float],
     ) -> None:
+        self._trust = trust
         self._pool: Any = pool
         self._connect_s, self._read_s = timeouts_s
         host = pool.host if pool.port in (None, 80, 443) else f"{pool.host}:{pool.port}"
@@ -67,12 +75,7 @@ class Wire:
         whole = False
         try:
             if connection.is_closed:
-                connection.timeout = self._connect_s
-                if self._pool.proxy is None:
-                    connection.connect()
-                else:
-                    self._pool._prepare_proxy(connection)
-                connection.sock.settimeout(self._read_s)
+                self._connect(connection)
             connection.sock.sendall(head + body)  # one packet for both
             with connection.sock.makefile("rb") as reader:
                 answer, whole = _read(reader)
@@ -81,6 +84,17 @@ class Wire:
             if not whole:
                 connection.close()
             self._pool._put_conn(connection)
+
+    def _connect(self, connection: Any) -> None:
+        connection.timeout = self._connect_s
+        if self._trust is not None:
+            connection.ssl_context = self._trust
+            connection.ca_certs = connection.ca_cert_dir = None  # they are in it, and would be read again
+        if self._pool.proxy is None:
+            connection.connect()
+        else:
+            self._pool._prepare_proxy(connection)
+        connection.sock.settimeout(self._read_s)
 
 
 def _read(reader: BinaryIO) -> tuple[WireAnswer, bool]:

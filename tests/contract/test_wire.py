@@ -204,7 +204,8 @@ def test_proxy_is_asked_for_a_tunnel(endpoints: CloudEndpoints) -> None:
     proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with urllib3.ProxyManager(proxy, ca_certs=str(endpoints.ca_file), cert_reqs="CERT_REQUIRED") as manager:
         pool = manager.connection_from_host("localhost", port, "https")
-        answers = [Wire(pool, "/v1.0/$batch", {}, (5.0, 5.0)).post("t", b"{}").status for _ in range(2)]
+        answers = [Wire(pool, "/v1.0/$batch", {}, None, (5.0, 5.0)).post("t", b"{}").status for _ in range(2)]
+        pool.close()
     relaying.join()
     listener.close()
 
