@@ -46,7 +46,7 @@ class Witness:
             witness.note(began, time.monotonic(), answer.headers, answer.content)
             return answer
 
-        Wire.post = watched_post  # type: ignore[method-assign]
+        Wire.post = watched_post  # type: ignore[method-assign, assignment]
         requests.Session.send = watched  # type: ignore[method-assign, assignment]
         return self
 

@@ -320,8 +320,8 @@ def test_every_report_names_what_was_verified_and_when(tmp_path: Path) -> None:
         assert all(part in text for part in TOLD), text[:2000]
         assert f"{NOW:%Y-%m-%d %H:%M}" in text
     assert "Outlook &lt;Admin&gt;" in texts[1]
-    first = json.loads(path.read_text().splitlines()[0])
-    assert (first["type"], first["client_id"], first["home_tenant"]) == ("run", "client-1", "home-1")
+    line = json.loads(path.read_text().splitlines()[-2])
+    assert (line["type"], line["client_id"], line["home_tenant"]) == ("run", "client-1", "home-1")
     told = summary.as_json()["run"]
     assert (told["stack"], told["version"], told["duration_s"]) == ("prod", "1.2.3", 12.5)
 

@@ -12,7 +12,6 @@ from typing import Any
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
 from verify.report.base import Report
-from verify.run_description import RunDescription
 from verify.summary import Summary, exit_code
 
 
@@ -44,9 +43,6 @@ class JsonLinesReport(Report):
         except OSError as error:
             raise UsageError(f"the file cannot be written ({error.strerror})", where=str(path)) from error
 
-    def begin(self, run: RunDescription) -> None:
-        self._write({"type": "run", **run.as_json()})
-
     def mailbox(self, target: Target, mailbox: Mailbox) -> None:
         line = {
             "type": "mailbox",
@@ -64,6 +60,8 @@ class JsonLinesReport(Report):
         self._file.flush()
 
     def end(self, summary: Summary) -> None:
+        if summary.run is not None:
+            self._write({"type": "run", **summary.run.as_json(), "duration_s": round(summary.duration_s, 3)})
         self._write({"type": "end", "complete": summary.complete, "exit_code": exit_code(summary)})
         self._file.flush()
 
