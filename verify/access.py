@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import threading
 from collections.abc import Callable, Mapping
@@ -83,10 +82,6 @@ class PatientTokens:
 
     def token(self) -> str:
         """As `Tokens.token`."""
-        with contextlib.suppress(Unreachable, EntraError):  # each batch asks, and nearly always this is all
-            token = self.tokens.token()
-            if token == self._judged:
-                return token
         return self._patiently(self.tokens.token)
 
     def renewed(self, refused: str) -> str:
@@ -94,7 +89,7 @@ class PatientTokens:
         return self._patiently(lambda: self.tokens.renewed(refused))
 
     def _patiently(self, ask: Callable[[], str]) -> str:
-        patience = Patience(self.budget_s, Clock(self.clock.monotonic, self._sleep))
+        patience: Patience | None = None  # made where it is needed: each batch asks, and nearly always gets a token
         while True:
             try:
                 token = ask()
@@ -107,6 +102,7 @@ class PatientTokens:
                 asked_s, error = getattr(refused, "retry_after_s", None), refused
                 if token_rule(refused).again is Again.NO:
                     raise
+            patience = patience or Patience(self.budget_s, Clock(self.clock.monotonic, self._sleep))
             if patience.tries == TOKEN_ATTEMPTS or self.stopped() or not patience.wait(asked_s):
                 raise error
 

@@ -184,7 +184,8 @@ class Reading:
                 tries = 1 + max(read.attempts for read in reads)
                 self._gate.hold(backoff_s(tries, first_s=self._pace.first_pause_s) if asked is None else asked)
             if needs_token(answer):
-                self._tokens.renewed(token)
+                with contextlib.suppress(OrgcalError):  # whoever asks for a token next hears of it; this is an answer
+                    self._tokens.renewed(token)
             self._events.put(_Answered(reads, answer))
         except OrgcalError as error:
             self._events.put(_Answered(reads, None, error))
@@ -243,7 +244,7 @@ class Reading:
                 self._queue.again(read)
         else:
             self._batches += 1
-            throttled = answer.throttled or answer.limit_share >= NEARLY_THROTTLED
+            throttled = (answer.throttled and answer.status > 0) or answer.limit_share >= NEARLY_THROTTLED
             self._window.answered(self._in_flight, throttled=throttled)
             error = self._classifier.classify(reads, answer)
         if error is not None:

@@ -181,6 +181,14 @@ PROOFS: Mapping[Proof, str] = {
 """What a token proves, in words for a column."""
 
 
+def conclusion_verdict(summary: Summary) -> Verdict:
+    """The tone of the conclusion: `pass` where every check passed, `warn` where some did and none failed."""
+    if exit_code(summary) != ALL_PASS:
+        return Verdict.FAIL
+    passed = all(result.verdict is Verdict.PASS for result in summary.results)
+    return Verdict.PASS if passed else Verdict.WARN
+
+
 def conclusion(summary: Summary) -> str:
     """The last sentence of a report; a proof that is weaker than it could look is named in it."""
     code = exit_code(summary)
@@ -191,7 +199,7 @@ def conclusion(summary: Summary) -> str:
         return f"{_counted(summary)}; {text}"
     if code != ALL_PASS:
         return text
-    if any(result.verdict is not Verdict.PASS for result in summary.results):
+    if conclusion_verdict(summary) is not Verdict.PASS:
         text = _counted(summary)
     weaker = sum(organisation.proof == "stack" for organisation in summary.organisations.values())
     if not weaker:

@@ -12,6 +12,9 @@ from verify.answers import TABLE, Place, error_rule
 from verify.classification import ReadingStats
 from verify.models import MAILBOX_WORDS, CheckId, CheckResult, MailboxClass, Tally, Verdict
 
+_POLICY = next(rule for rule in TABLE if rule.mailbox_class is MailboxClass.RESTRICTED and rule.words)
+"""Exchange's refusals whose text names who must change what."""
+
 _RECONSENT = "send the organisation's administrator a new consent link: {command}"
 
 
@@ -149,9 +152,8 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
 
 def _why_denied(roles: frozenset[str] | None, tally: Tally) -> str:
     """What to do where access to every mailbox is denied: who must change what."""
-    policy = next(rule for rule in TABLE if rule.mailbox_class is MailboxClass.RESTRICTED and rule.words)
-    if tally.refusals.get(policy.name):
-        return f"an application access policy of the customer's Exchange leaves out everybody: {policy.repair}"
+    if tally.refusals.get(_POLICY.name):
+        return f"an application access policy of the customer's Exchange leaves out everybody: {_POLICY.repair}"
     if roles is None:
         return "the calendar permission is missing, or a policy of the customer's Exchange leaves out everybody"
     if roles & READS_CALENDARS:
@@ -174,8 +176,12 @@ def _refusal(check: CheckId, place: Place, error: OrgcalError, prefix: str, evid
 def _others(stats: ReadingStats) -> str:
     """The mailboxes that were not read, as the end of a sentence."""
     counts = stats.tally.counts
+    by_policy = stats.tally.refusals.get(_POLICY.name, 0)
     unread = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.NOT_READ)
-    return "".join(f", {counts[name]} {MAILBOX_WORDS[name]}" for name in unread if counts[name])
+    words = {**MAILBOX_WORDS}
+    if by_policy:
+        words[MailboxClass.RESTRICTED] += f" ({by_policy:,} by an {_POLICY.name})"
+    return "".join(f", {counts[name]:,} {words[name]}" for name in unread if counts[name])
 
 
 def plural(count: int, noun: str) -> str:

@@ -284,6 +284,7 @@ def test_refusals_of_exchange_are_told_apart(graph: ScriptedGraph) -> None:
     found = verified(graph)
 
     assert found.stats.tally.counts[RESTRICTED] == 20
+    assert "20 restricted by policy (10 by an application access policy)" in found.calendars.sentence
     assert found.calendars.evidence["refusals"] == {"application access policy": 10, "denied by Exchange": 10}
 
 

@@ -351,4 +351,8 @@ def test_report_of_a_run_without_a_stack_leaves_out_what_nobody_knows() -> None:
 def test_conclusion_is_that_all_passed_only_where_all_did(
     organisations: list[dict[str, Verdict]], deployment: dict[str, Verdict], says: str
 ) -> None:
-    assert conclusion(summary_of(*organisations, deployment=deployment)) == says
+    summary = summary_of(*organisations, deployment=deployment)
+
+    assert conclusion(summary) == says
+    tone = {"all checks passed": PASS}.get(says, FAIL if "failed" in says else WARN)
+    assert f'class="conclusion {tone}"' in html(summary, NOW)

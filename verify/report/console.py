@@ -19,7 +19,7 @@ from rich.table import Table
 from verify.models import CheckResult, MailboxClass, Target, Verdict
 from verify.report.base import Report
 from verify.run_description import RunDescription
-from verify.summary import Summary, conclusion, exit_code
+from verify.summary import Summary, conclusion, conclusion_verdict
 
 STYLES: dict[Verdict, str] = {
     Verdict.PASS: "green",
@@ -124,9 +124,7 @@ class ConsoleReport(Report):
             self._out.print(organisations_table(summary))
         if not self._quiet and summary.run is not None:
             self._out.print(f"[dim]verified in {summary.duration_s:,.1f} s[/]")
-        code = exit_code(summary)
-        style = "green" if code == 0 else "bold red"
-        self._out.print(f"[{style}]{escape(conclusion(summary))}[/]")
+        self._out.print(f"[{STYLES[conclusion_verdict(summary)]}]{escape(conclusion(summary))}[/]")
 
     def close(self) -> None:
         if self._progress is not None:

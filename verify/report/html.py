@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from verify.models import BUCKET_RATIO, MAILBOX_WORDS, Verdict
-from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, exit_code
+from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, conclusion_verdict
 
 MAX_ORGANISATIONS = 2000
 
@@ -47,7 +47,7 @@ def html(summary: Summary, began: datetime) -> str:
     return environment.get_template("report.html.j2").render(
         summary=summary,
         conclusion=conclusion(summary),
-        good=exit_code(summary) == 0,
+        tone=conclusion_verdict(summary).value,
         facts=summary.run.labelled(summary.duration_s) if summary.run else {"began": f"{began:%Y-%m-%d %H:%M} UTC"},
         organisations=organisations[:MAX_ORGANISATIONS],
         left_out=max(0, len(organisations) - MAX_ORGANISATIONS),
