@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from verify.context import RunContext
 
-PAGES_AHEAD = 3
+PAGES_AHEAD = 8
 """Pages of users that may wait to be read."""
 
 STOP_HEARD_S = 0.25
