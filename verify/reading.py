@@ -12,7 +12,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -69,6 +70,10 @@ class _Answered:
     error: OrgcalError | None = None
 
 
+def _own_pool(pace: Pace) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor((pace.fixed or pace.cap) + 2, thread_name_prefix="verify")
+
+
 _Event = _Listed | _Counted | _Throttled | _Answered | Exception
 
 
@@ -80,7 +85,8 @@ class Reading:
         sample: read so many users, chosen by `seed`; 0 reads all.
         with_names: ask for user principal names too.
         stopped: true ends the reading early.
-        connections: counts the batches in flight of all organisations that are read at the same time.
+        connections: of all organisations that are read at the same time: counts their batches in flight, and lends
+            threads; a reading without has its own.
     """
 
     def __init__(
@@ -122,21 +128,24 @@ class Reading:
         self._queue = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
         self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace, heard)
         self._sender = BatchSender(session, f"{endpoints.graph_url}/v1.0", LOW_PRIORITY)
+        self._pool: Executor
+        self._running: set[Future[None]] = set()
         self._listing = True
         self._in_flight = 0
         self._batches = 0
 
     def run(self) -> ReadingStats:
         """Read, until every user is counted or it makes no sense to go on."""
-        workers = (self._pace.fixed or self._pace.cap) + 2
-        with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
+        with ExitStack() as closing:
+            self._pool = self._connections.pool if self._connections else closing.enter_context(_own_pool(self._pace))
+            closing.callback(wait, self._running)  # nothing is sent after the end
             try:
-                pool.submit(self._reported, self._list)
-                pool.submit(self._reported, self._count)
-                self._fill(pool)
+                self._submit(self._list)
+                self._submit(self._count)
+                self._fill()
                 while self._listing or self._in_flight or (self._queue.pausing and not self._gate.shut):
                     self._handle_next()
-                    self._fill(pool)
+                    self._fill()
             finally:
                 self._abandon()
                 if self._connections and self._in_flight:  # only where something broke that nobody foresaw
@@ -192,7 +201,12 @@ class Reading:
 
     # --- what the deciding thread does ---
 
-    def _fill(self, pool: ThreadPoolExecutor) -> None:
+    def _submit(self, task: Callable[..., None], *arguments: object) -> None:
+        future = self._pool.submit(self._reported, task, *arguments)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+
+    def _fill(self) -> None:
         """Send as many batches as may be in flight."""
         if self._gate.shut:
             self._abandon()
@@ -204,7 +218,7 @@ class Reading:
             if not reads:
                 return
             self._count_in_flight(1)
-            pool.submit(self._reported, self._carry, reads)
+            self._submit(self._carry, reads)
 
     def _handle_next(self) -> None:
         """Handle the next event, or return once a read that pauses is due; a run that is stopped is heard of soon."""
