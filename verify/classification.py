@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orgcal.entra.answers import retry_after_s, shorten
@@ -172,7 +172,8 @@ class MailboxClassifier:
     def _meaning(self, answer: BatchAnswer, entry: BatchResponse | None) -> Answer:
         """Why there is no success for one read: by its own entry, or by the fate of the whole batch."""
         if entry is not None:
-            return entry_answer(*entry)
+            found = entry_answer(*entry)  # Exchange's errors often have no id of their own
+            return found if found.request_id else replace(found, request_id=answer.request_id)
         if answer.status == 200:
             return Answer(rule_of(Place.ENTRY, 0), "no answer in the batch", request_id=answer.request_id)
         rule = rule_of(Place.BATCH, answer.status, answer.code, answer.reason)
@@ -182,7 +183,7 @@ class MailboxClassifier:
     def _succeeded(self, read: Read, entry: BatchResponse) -> OrgcalError | None:
         body = entry.body or {}
         values = body.get("value")
-        if not isinstance(values, list) or not all(type(item) is dict for item in values):
+        if not isinstance(values, list) or not all(type(item) is dict and "id" in item for item in values):
             return self._failed(read, Answer(rule_of(Place.ENTRY, 0), "200 without a list of calendars"))
         if not self._answered:
             self._heard(of_exchange=True)

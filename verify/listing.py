@@ -32,7 +32,7 @@ from orgcal.errors import GraphError, OrgcalError, Unreachable
 from orgcal.patience import backoff_s
 from verify.answers import Again, Place, rule_of
 from verify.batching import PAGE_SIZE, User
-from verify.concurrency import NEARLY_THROTTLED, Gate
+from verify.concurrency import NEARLY_THROTTLED, THROTTLED, UNANSWERED, Gate
 from verify.models import Pace
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class UserPages:
                     self.relisted += 1
                     before = frozenset(self._known)
                     links = [first] if fruitless or len(links) < 2 else [links[-2]]
-                    self.gate.hold(backoff_s(1 + fruitless, first_s=self.pace.first_pause_s))
+                    self.gate.hold(backoff_s(1 + fruitless, first_s=self.pace.first_pause_s), UNANSWERED)
 
     def _chain(self, links: list[str], helper: ThreadPoolExecutor) -> Iterator[list[User]]:
         """Pages from the last of `links` on; the links that were followed are added to it.
@@ -177,7 +177,7 @@ class UserPages:
                 if attempt >= self.pace.attempts:
                     raise
                 ahead = None
-                self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s))
+                self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s), UNANSWERED)
 
     def _ask_ahead(self, content: bytes, link: str, helper: ThreadPoolExecutor) -> tuple[Future[Response] | None, str]:
         """Ask for the page that an answer names, before the answer is parsed."""
@@ -233,7 +233,7 @@ class UserPages:
                     raise Unreachable(
                         f"Microsoft Graph cannot be reached ({type(error).__name__})", where="GET /users"
                     ) from error
-                self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s))
+                self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s), UNANSWERED)
                 continue
             self.request_id = shorten(response.headers.get("request-id", ""), 64)
             if response.status_code == LIMIT_REACHED or limit_share(response.headers) >= NEARLY_THROTTLED:
@@ -250,7 +250,8 @@ class UserPages:
                 token, renewed = self.tokens.renewed(token), True
             if again is not Again.TOKEN:
                 asked = refused.retry_after_s
-                self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s) if asked is None else asked)
+                pause_s = backoff_s(attempt, first_s=self.pace.first_pause_s) if asked is None else asked
+                self.gate.hold(pause_s, THROTTLED if refused.status == LIMIT_REACHED else UNANSWERED)
 
 
 def _check_users(answer: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from orgcal.errors import OrgcalError, Unreachable
 from orgcal.patience import backoff_s
 from verify.batching import Read, ReadQueue, User
 from verify.classification import MailboxClassifier, ReadingStats, needs_token
-from verify.concurrency import NEARLY_THROTTLED, Gate, Window
+from verify.concurrency import NEARLY_THROTTLED, THROTTLED, UNANSWERED, Gate, Window
 from verify.listing import LOW_PRIORITY, Stopped, UserPages
 from verify.models import Listener, MailboxClass, Pace, Target
 
@@ -191,7 +191,8 @@ class Reading:
             if answer.throttled:
                 asked = answer.retry_after_s
                 tries = 1 + max(read.attempts for read in reads)
-                self._gate.hold(backoff_s(tries, first_s=self._pace.first_pause_s) if asked is None else asked)
+                pause_s = backoff_s(tries, first_s=self._pace.first_pause_s) if asked is None else asked
+                self._gate.hold(pause_s, THROTTLED if answer.limited else UNANSWERED)
             if needs_token(answer):
                 with contextlib.suppress(OrgcalError):  # whoever asks for a token next hears of it; this is an answer
                     self._tokens.renewed(token)
@@ -282,7 +283,7 @@ class Reading:
         stats.reading_error = stats.reading_error or unanswered
         if self._gate.exhausted and stats.reading_error is None:
             stats.reading_error = Unreachable(
-                f"Microsoft Graph throttles this application for longer than the {self._pace.budget_s:.0f} s allowed",
+                f"Microsoft Graph {self._gate.why} for longer than the {self._pace.budget_s:.0f} s allowed",
                 where="POST /$batch",
                 repair="try again later, or with a larger --budget",
             )

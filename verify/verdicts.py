@@ -137,7 +137,7 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
         first = tally.examples[0]["reason"] if tally.examples else max(tally.reasons, key=tally.reasons.__getitem__)
         sentence = f"{plural(failed, 'mailbox')} of {read} failed ({first}); {summary}"
         if failed > tally.undecided:
-            return result(Verdict.FAIL, sentence, "see the reasons in the report")
+            return result(Verdict.FAIL, sentence, _repair_of(tally))
         return result(Verdict.ERROR, sentence, "Microsoft Graph could not answer; verify again")
     if not ok and restricted:
         return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles, tally))
@@ -148,6 +148,12 @@ def calendars_verdict(stats: ReadingStats, roles: frozenset[str] | None = None) 
     if not stats.complete:
         return result(Verdict.ERROR, f"the run ended before all were read; {summary}")
     return result(Verdict.PASS, summary)
+
+
+def _repair_of(tally: Tally) -> str:
+    """What to do about mailboxes that failed: by the row of most of them."""
+    rows = [rule for rule in TABLE if Place.ENTRY in rule.places and rule.mailbox_class is MailboxClass.FAILED]
+    return max(rows, key=lambda rule: tally.refusals.get(rule.name, 0)).repair or "see the reasons in the report"
 
 
 def _why_denied(roles: frozenset[str] | None, tally: Tally) -> str:

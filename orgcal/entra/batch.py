@@ -54,6 +54,7 @@ class BatchAnswer:
         code: Graph's code of the refusal of the whole.
         throttled: more requests would be refused too: the batch, or an entry, met a limit (429), or the service is in
             trouble, as no answer came, or most entries ended in a status from 500 on. One of these says nothing.
+        limited: it was a limit.
         retry_after_s: the longest wait that was asked for then; None if none was.
         limit_share: the highest `x-ms-throttle-limit-percentage` in it; 0 if there was none.
         unusable: entries that were doubled, unknown or unreadable.
@@ -66,6 +67,7 @@ class BatchAnswer:
     code: str = ""
     request_id: str = ""
     throttled: bool = False
+    limited: bool = False
     retry_after_s: float | None = None
     limit_share: float = 0.0
     unusable: int = 0
@@ -122,6 +124,7 @@ def _read_refusal(answer: WireAnswer, token: str) -> BatchAnswer:
         code=refused.code,
         request_id=refused.request_id,
         throttled=answer.status == LIMIT_REACHED or answer.status >= SERVER_ERRORS,
+        limited=answer.status == LIMIT_REACHED,
         retry_after_s=refused.retry_after_s,
     )
 
@@ -168,7 +171,7 @@ def _note_limits(answer: BatchAnswer, refused: Sequence[BatchResponse]) -> None:
     broken = [entry for entry in refused if entry.status >= SERVER_ERRORS]
     if len(broken) < LEAST_BROKEN or 2 * len(broken) <= len(answer.entries):
         broken = []
-    answer.throttled = bool(limited or broken)
+    answer.throttled, answer.limited = bool(limited or broken), bool(limited)
     asked = [wait for entry in (*limited, *broken) if (wait := retry_after_s(entry.headers)) is not None]
     answer.retry_after_s = max(asked, default=None)
 

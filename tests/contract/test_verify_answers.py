@@ -206,6 +206,7 @@ def test_row_that_is_repeated_leaves_nothing_behind_where_it_happens_once(
         (graph_error(403, "ErrorAccessDenied"), Verdict.FAIL, "denied for every mailbox", "policy of the customer's"),
         (graph_error(502, "UnknownError", ""), Verdict.ERROR, "30 mailboxes of 30 failed", "could not answer"),
         ({"status": 200, "body": {"value": []}}, Verdict.ERROR, "no calendar was read", "check that users"),
+        ({"status": 200, "body": {"value": [{}]}}, Verdict.ERROR, "200 without a list of calendars", "could not answer"),
     ],
 )
 def test_answer_of_every_mailbox_is_the_organisations(
@@ -232,6 +233,7 @@ def test_one_mailbox_that_is_read_shows_that_a_401_is_the_other_mailboxes_own(
     assert (found.stats.tally.counts[OK], found.stats.tally.counts[FAILED]) == (1, 29)
     assert found.calendars.verdict is Verdict.FAIL
     assert "29 mailboxes of 30 failed (401" in found.calendars.sentence
+    assert found.calendars.repair
 
 
 def test_organisation_without_exchange_is_known_before_everybody_was_asked(graph: ScriptedGraph) -> None:
@@ -244,6 +246,17 @@ def test_organisation_without_exchange_is_known_before_everybody_was_asked(graph
     assert found.calendars.verdict is Verdict.FAIL
     assert len(graph.batches()) < 100
     assert found.calendars.evidence["refusal"] == "no Exchange Online"
+
+
+@pytest.mark.parametrize(("status", "says"), [(429, "throttles this application"), (503, "gives no usable answer")])
+def test_wait_that_is_longer_than_allowed_is_told_by_its_cause(graph: ScriptedGraph, status: int, says: str) -> None:
+    refused = Reply(status, {"error": {"code": "x", "message": "m"}}, {"Retry-After": "86400"})
+    graph.intercept = lambda seen: refused if "$batch" in seen.path else None
+
+    found = verified(graph)
+
+    assert found.calendars.verdict is Verdict.ERROR
+    assert f"Microsoft Graph {says} for longer than the 30 s allowed" in found.calendars.sentence
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": "86400"}])
@@ -275,6 +288,34 @@ def test_one_percent_of_bad_gateways_costs_three_percent_of_requests_at_most(gra
     assert found.stats.retries == 20
     assert len(graph.batches()) <= 100 * 1.03
     assert found.stats.throttles == 0, "a server that trips now and then is no reason to slow down"
+
+
+@pytest.mark.parametrize(
+    ("headers", "inner", "request_id"),
+    [
+        ({"request-id": "of the entry"}, {"request-id": "inner"}, "of the entry"),
+        ({}, {"innerError": {"request-id": "inner"}}, "inner"),
+        ({}, {"innerError": {"oAuthEventOperationId": "x", "requestId": "of oauth"}}, "of oauth"),
+        ({}, {}, "of the batch"),
+    ],
+)
+def test_request_id_for_microsofts_support_is_found_wherever_it_is(
+    graph: ScriptedGraph, headers: dict[str, str], inner: dict[str, Any], request_id: str
+) -> None:
+    """Raw bodies of Exchange have no inner error, or one of another shape (field reports of 2026)."""
+    refused = {"status": 409, "headers": headers, "body": {"error": {"code": "x", "message": "m", **inner}}}
+    graph.entry = lambda path, before: {**refused, "body": refused["body"]}
+    plain = graph.handle
+
+    def handle(seen: Seen, body: bytes) -> Reply:
+        reply = plain(seen, body)
+        return replace(reply, headers={"request-id": "of the batch"}) if "$batch" in seen.path else reply
+
+    graph.handle = handle  # type: ignore[method-assign]
+    found = verified(graph)
+    del graph.handle
+
+    assert found.calendars.evidence["request_ids"] == {"409 x": request_id}
 
 
 def test_refusals_of_exchange_are_told_apart(graph: ScriptedGraph) -> None:
