@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orgcal.platforms.docs_tables import rendered, with_tables
+from orgcal.markdown_tables import rendered, with_tables
 from verify.answers import NO_PRINCIPAL, TABLE, Again, Fault, Rule
 from verify.models import MAILBOX_WORDS, MailboxClass
 

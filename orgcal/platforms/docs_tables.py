@@ -2,15 +2,14 @@
 
 `python -m orgcal.platforms.docs_tables KIND` prints the table of one kind, such as that of an installed package.
 
-Each table stands between `<!-- table NAME -->` and `<!-- end -->`: `capabilities`, and one for each kind's settings.
+Its tables (`orgcal.markdown_tables`) are `capabilities`, and one for each kind's settings.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,19 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from orgcal import markdown_tables
 from orgcal.fields import explained, model_of
+from orgcal.markdown_tables import rendered
 from orgcal.platforms import read_platform, settings_class, usable_kinds
 from orgcal.platforms.model import Capabilities
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "platforms.md"
-_TABLE = re.compile(r"(?P<head><!-- table (?P<name>[a-z-]+)[^>]*-->\n)(?P<table>.*?)(?P<end><!-- end -->)", re.DOTALL)
 _BY_DESCRIPTION = "as described"
 
 
-def with_tables(page: str, table_of: Callable[[str], str] | None = None) -> str:
-    """Return a page with its tables as the code has them now.
-
-    Args:
-        table_of: renders the table of a name; those of the platforms unless given.
-    """
-    table_of = table_of or table
-    return _TABLE.sub(lambda match: match["head"] + table_of(match["name"]) + match["end"], page)
+def with_tables(page: str) -> str:
+    """Return the page with its tables as the code has them now."""
+    return markdown_tables.with_tables(page, table)
 
 
 def table(name: str) -> str:
@@ -87,13 +82,6 @@ def _default(field: FieldInfo) -> str:
     if isinstance(field.default, BaseModel) or field.default in (None, "", {}):
         return "none"
     return f"`{json.dumps(field.default, default=sorted)}`"
-
-
-def rendered(*rows: tuple[str, ...]) -> str:
-    """Return rows as a table in Markdown, the first one as its head."""
-    head, *rest = rows
-    cells = [head, tuple("---" for _ in head), *([text.replace("|", "\\|") for text in row] for row in rest)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ ORDER = [
     "orgcal.patience",
     "orgcal.resource_types",
     "orgcal.fields",
+    "orgcal.markdown_tables",
     "orgcal.files",
     "orgcal.entra",
     "orgcal.platforms",
