@@ -33,7 +33,8 @@ further user would cost as many attempts. Refusals are answers, and cost no more
 as a policy may leave out thousands of mailboxes before the first that it lets in."""
 
 MAX_ASIDE = 200
-"""Users whose answers all speak against the organisation as a whole, with no other answer: ten batches agree."""
+"""Users whose answers all speak against the organisation as a whole, with no other answer: ten batches agree. What may
+be a mailbox's own (a token that is refused) ends nothing, and no more of them are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class MailboxClassifier:
     pace: Pace
     on_mailbox: Callable[[Mailbox], None] | None
     now: Callable[[], float] = time.monotonic
-    _unanswered_in_a_row: int = field(default=0, init=False)
+    _undecided_in_a_row: int = field(default=0, init=False)
     _accepted: bool = field(default=False, init=False)
     """Some mailbox was answered, or refused for its own sake: Graph knows the application and accepts the token."""
     _answered: bool = field(default=False, init=False)
@@ -144,12 +145,11 @@ class MailboxClassifier:
     ) -> None:
         """Count `read` in its class, for good; `rule` is the row that speaks of the answer."""
         if mailbox_class is MailboxClass.OK and self.on_mailbox is None:
-            self._unanswered_in_a_row = 0
+            self._undecided_in_a_row = 0
             self.stats.tally.add_read(read.user_id, read.calendars)
             return
         undecided = rule is not None and _is_undecided(rule)
-        unanswered = rule is not None and (undecided or _speaks_for_all(rule))
-        self._unanswered_in_a_row = self._unanswered_in_a_row + 1 if unanswered else 0
+        self._undecided_in_a_row = self._undecided_in_a_row + 1 if undecided else 0
         calendars = read.calendars if mailbox_class is MailboxClass.OK else 0
         refusal = "" if rule is None else rule.name
         mailbox = Mailbox(read.user_id, mailbox_class, calendars, reason, request_id, read.name, undecided, refusal)
@@ -228,17 +228,14 @@ class MailboxClassifier:
             self.queue.again(read)  # it was not read
             return _whole(answer)
         if not answer.whole and _speaks_for_all(rule) and not self._contradicted(rule):
-            self._aside.append((read, answer))
-            return self.settle() if len(self._aside) >= MAX_ASIDE else None
+            return self._set_aside(read, answer)
         if not answer.whole and not _speaks_for_all(rule) and not _is_undecided(rule):
             self._heard(of_exchange=rule.mailbox_class is MailboxClass.RESTRICTED)
         self._give_up(read, answer)
-        if self._unanswered_in_a_row < MAX_UNDECIDED_IN_A_ROW:
+        if self._undecided_in_a_row < MAX_UNDECIDED_IN_A_ROW:
             return None
-        if _speaks_for_all(rule):
-            return _whole(answer)
         return Unreachable(
-            f"Microsoft Graph gave no answer for {self._unanswered_in_a_row} users in a row ({answer.reason})",
+            f"Microsoft Graph gave no answer for {self._undecided_in_a_row} users in a row ({answer.reason})",
             where="POST /$batch",
             repair="verify again later",
         )
@@ -254,6 +251,17 @@ class MailboxClassifier:
         self.stats.retries += 1
         self.queue.again(read, self.now() + pause_s if pause_s else 0.0)
         return True
+
+    def _set_aside(self, read: Read, answer: Answer) -> OrgcalError | None:
+        """Keep a read until it is known whether its refusal is the mailbox's own; the error, where so many agree."""
+        if len(self._aside) < MAX_ASIDE:
+            self._aside.append((read, answer))
+            return None
+        if answer.rule.fault is Fault.MAILBOX:  # the next user may show that it is: going on costs little
+            self._give_up(read, answer)
+            return None
+        self.queue.again(read)
+        return self.settle()
 
     def _give_up(self, read: Read, answer: Answer) -> None:
         self.done(read, answer.rule.mailbox_class, answer.reason, answer.request_id, rule=answer.rule)
@@ -288,11 +296,13 @@ def entry_answer(status: int, headers: Mapping[str, Any], body: Mapping[str, Any
 
 
 def needs_token(answer: BatchAnswer) -> bool:
-    """Whether something in a batch is to be asked again with a new token."""
+    """Whether something in a batch is to be asked again with a new token; not where its own was accepted."""
     if answer.status != 200:
         return _with_token(rule_of(Place.BATCH, answer.status, answer.code, answer.reason))
-    refused = [entry for entry in answer.entries if entry is not None and entry.status in (401, 403)]
-    return any(_with_token(entry_answer(*entry).rule) for entry in refused)
+    entries = [entry for entry in answer.entries if entry is not None]
+    if any(entry.status in (200, 404) for entry in entries):
+        return False
+    return any(_with_token(entry_answer(*entry).rule) for entry in entries if entry.status in (401, 403))
 
 
 def _with_token(rule: Rule) -> bool:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 PAGES_AHEAD = 8
 """Pages of users that may wait to be read."""
 
+RENEWED_AFTER_S = 5.0
+"""Seconds between two new tokens of one reading."""
+
 STOP_HEARD_S = 0.25
 """Seconds after which a reading whose reads all pause asks whether it was stopped."""
 
@@ -128,6 +131,8 @@ class Reading:
         self._queue = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
         self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace, heard)
         self._sender = BatchSender(session, f"{endpoints.graph_url}/v1.0", LOW_PRIORITY)
+        self._renewal = threading.Lock()
+        self._next_renewal_at = 0.0
         self._pool: Executor
         self._running: set[Future[None]] = set()
         self._listing = True
@@ -193,12 +198,21 @@ class Reading:
                 tries = 1 + max(read.attempts for read in reads)
                 pause_s = backoff_s(tries, first_s=self._pace.first_pause_s) if asked is None else asked
                 self._gate.hold(pause_s, THROTTLED if answer.limited else UNANSWERED)
-            if needs_token(answer):
+            if needs_token(answer) and self._may_renew():
                 with contextlib.suppress(OrgcalError):  # whoever asks for a token next hears of it; this is an answer
                     self._tokens.renewed(token)
             self._events.put(_Answered(reads, answer))
         except OrgcalError as error:
             self._events.put(_Answered(reads, None, error))
+
+    def _may_renew(self) -> bool:
+        """Whether the last new token is old enough for another: mailboxes that refuse any must not cause many."""
+        with self._renewal:
+            now = time.monotonic()
+            if now < self._next_renewal_at:
+                return False
+            self._next_renewal_at = now + RENEWED_AFTER_S
+            return True
 
     # --- what the deciding thread does ---
 

@@ -236,6 +236,19 @@ def test_one_mailbox_that_is_read_shows_that_a_401_is_the_other_mailboxes_own(
     assert found.calendars.repair
 
 
+def test_mailboxes_that_refuse_every_token_cause_few_requests_for_tokens(graph: ScriptedGraph) -> None:
+    """Entra ID refuses clients that ask in a loop (AADSTS50196)."""
+    fresh(graph, 1000)
+    graph.page_size = 999
+    graph.entry = lambda path, before: graph_error(401, "UnknownError", "") if number(path) < 900 else calendars()
+    tokens = GivenTokens()
+
+    found = verified(graph, tokens=tokens)
+
+    assert (found.stats.tally.counts[OK], found.stats.tally.counts[FAILED]) == (100, 900)
+    assert tokens.number <= 3
+
+
 def test_organisation_without_exchange_is_known_before_everybody_was_asked(graph: ScriptedGraph) -> None:
     fresh(graph, 3000)
     graph.page_size = 999
