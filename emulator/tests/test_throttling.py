@@ -214,7 +214,7 @@ def test_fault_hits_as_many_matching_requests_as_told(reader: Any, control: Cont
     assert control.get("/faults") == {"faults": []}
 
 
-def test_fault_hits_each_so_manieth_of_the_requests_that_match(reader: Any, control: Control) -> None:
+def test_fault_with_every_hits_the_first_match_and_each_nth_after_it(reader: Any, control: Control) -> None:
     control.post("/faults", {"path": "^/v1.0/users", "times": 2, "every": 3, "status": 502})
     reader.token()
 

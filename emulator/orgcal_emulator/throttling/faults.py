@@ -26,7 +26,7 @@ class Fault:
         path: regular expression, searched in the decoded path with its query.
         method: HTTP method, or `*`.
         times: how many requests it still hits.
-        every: it hits each so-manieth of the requests that match, from the first on.
+        every: of the requests that match, it hits the first and each N-th after that.
         status: HTTP status of an `answer`.
         code: error code of an `answer`.
         message: error text of an `answer`.
