@@ -210,6 +210,7 @@ def rich_summary() -> Summary:
         "calendars": 7,
         "mailboxes": {**mailboxes, "ok": 2, "failed": 1},
         "batch_ms": batch_ms,
+        "refusals": {"application access policy": 1200, "no mailbox": 3},
         "failed_examples": [{"user_id": "u<1>", "reason": "500 <script>", "request_id": "r"}],
     }
     summary.add(CheckResult("calendars", FAIL, "1 mailbox <b>failed</b>", "see", "t0", "Org 0", evidence))
@@ -221,6 +222,8 @@ def test_html_is_one_file_without_outside_references_or_scripts() -> None:
 
     assert not re.search(r"(?i)<script|<link|@import|url\(|src\s*=|https?://", page)
     assert "500 &lt;script&gt;" in page
+    assert "<td>application access policy</td><td>1,200</td>" in page
+    assert "Get-ApplicationAccessPolicy" in page
     assert "&lt;b&gt;failed&lt;/b&gt;" in page
     assert 'aria-label="Users of Org 0: 2 read, 1 failed"' in page
     assert "half within 20.0 milliseconds" in page
