@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Of an answer; those to twenty reads are a thousandth of it."""
+
 _LONGEST_LINE = 65536
 _MOST_HEADERS = 200
 _MOST_HINTS = 10
@@ -109,7 +112,10 @@ def _read(reader: BinaryIO) -> tuple[WireAnswer, bool]:
     content, delimited = _content(reader, status, headers)
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding == "gzip":
-        content = zlib.decompress(content, 16 + zlib.MAX_WBITS)
+        unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        content = unpacking.decompress(content, MOST_BYTES)
+        if not unpacking.eof:
+            raise http.client.HTTPException("an answer that is too long, or cut off")
     elif encoding != "identity":
         raise http.client.HTTPException("an encoding that nobody asked for")
     return WireAnswer(status, headers, content), stays and delimited and headers.get(
@@ -152,23 +158,41 @@ def _content(reader: BinaryIO, status: int, headers: Mapping[str, str]) -> tuple
         return _chunks(reader), True
     length = headers.get("content-length")
     if length is None:
-        return reader.read(), False
+        return _rest(reader), False
     if not (length.isascii() and length.isdigit()):
         raise http.client.HTTPException("a length that is no number")
-    content = reader.read(int(length))
-    if len(content) < int(length):
-        raise http.client.IncompleteRead(content, int(length) - len(content))
-    return content, True
+    return _some(reader, int(length)), True
+
+
+def _rest(reader: BinaryIO) -> bytes:
+    """Everything up to the connection's end."""
+    content = bytearray()
+    while part := reader.read(65536):
+        content += part
+        if len(content) > MOST_BYTES:
+            raise http.client.HTTPException("an answer that is too long")
+    return bytes(content)
+
+
+def _some(reader: BinaryIO, size: int, *, so_far: int = 0) -> bytes:
+    """The next `size` bytes of an answer of which `so_far` came before."""
+    if so_far + size > MOST_BYTES:
+        raise http.client.HTTPException("an answer that is too long")
+    content = reader.read(size)
+    if len(content) < size:
+        raise http.client.IncompleteRead(content, size - len(content))
+    return content
 
 
 def _chunks(reader: BinaryIO) -> bytes:
-    parts = []
+    parts: list[bytes] = []
+    total = 0
     while size := int(_line(reader).partition(b";")[0], 16):
         if size < 0:
             raise http.client.HTTPException("a chunk of negative length")
-        part = reader.read(size)
-        if len(part) < size or _line(reader):
+        total += size
+        parts.append(_some(reader, size, so_far=total - size))
+        if _line(reader):
             raise http.client.IncompleteRead(b"")
-        parts.append(part)
     _headers(reader)  # trailers
     return b"".join(parts)

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from orgcal.entra.batch import BatchSender
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.session import new_session, wire
-from orgcal.entra.wire import UNREADABLE, Wire, WireAnswer
+from orgcal.entra.wire import MOST_BYTES, UNREADABLE, Wire, WireAnswer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 GZIP = gzip.compress(b"{}")
+BOMB = gzip.compress(bytes(MOST_BYTES + 1))
 Serving = Callable[..., "Server"]
 
 
@@ -143,6 +144,10 @@ def test_connection_is_kept_and_one_that_was_closed_is_opened_again(server: Serv
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffff\r\n{}\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(BOMB), BOMB),
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + GZIP[:12],
         b"HTTP/1.1 abc\r\n\r\n",
         b"SSH-2.0-OpenSSH\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" * 20,
