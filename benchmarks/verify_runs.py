@@ -47,12 +47,15 @@ def peers_python() -> str | None:
     return str(python)
 
 
-def ours(concurrency: int = 0, limits: dict[str, Any] | None = None) -> Worker:
-    """Our tool; concurrency 0 adapts, limits are the emulator's own unless given."""
+def ours(
+    concurrency: int = 0, limits: dict[str, Any] | None = None, faults: list[dict[str, Any]] | None = None
+) -> Worker:
+    """Our tool; concurrency 0 adapts, limits are the emulator's own unless given, faults none."""
     return lambda stage: _run(
         stage,
         [sys.executable, "-m", "benchmarks.verify_ours"],
         limits or {},
+        faults or [],
         concurrency=concurrency,
         witness=limits is not None,
     )
@@ -62,7 +65,7 @@ def peer(script: str, python: str | None, concurrency: int) -> list[Worker]:
     """A peer, where it could be installed."""
     if python is None:
         return []
-    return [lambda stage: _run(stage, [python, str(HERE / f"{script}.py")], {}, concurrency=concurrency)]
+    return [lambda stage: _run(stage, [python, str(HERE / f"{script}.py")], {}, [], concurrency=concurrency)]
 
 
 class Bench:
@@ -123,13 +126,17 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _run(stage: Stage, command: list[str], limits: dict[str, Any], **more: Any) -> Figures:
+def _run(
+    stage: Stage, command: list[str], limits: dict[str, Any], faults: list[dict[str, Any]], **more: Any
+) -> Figures:
     """Run one worker; its figures and what the emulator saw of it."""
     script = command[-1].removesuffix(".py").replace("/", ".").split(".")[-1]
     before_cpu = stage.cpu_s()
     stage.control("DELETE", "/journal")
     dropped = stage.control("GET", "/journal")["dropped"]
     stage.control("POST", "/limits", limits)
+    stage.control("DELETE", "/faults")
+    stage.control("POST", "/faults", {"faults": faults})
     ended = subprocess.run(
         command,
         input=json.dumps(stage.spec(**more)),

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from orgcal.entra.aadsts import SEND_LINK
-from orgcal.entra.auth import Tokens, TokenSource
+from orgcal.entra.auth import Tokens, TokenSource, names_principal
 from orgcal.entra.probe import TenantAccess, probe_tenant
 from orgcal.errors import EntraError, OrgcalError, Unreachable, UsageError
 from orgcal.patience import Clock, Patience
+from verify.answers import NO_PRINCIPAL, Again, token_rule
 from verify.context import RunContext
 from verify.credentials import CannotTell, NoCredential
 from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
@@ -61,9 +62,9 @@ class PlatformTokens:
             return self._token
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PatientTokens:
-    """Tokens that are requested again where no answer came: a lost connection is not an organisation that refuses.
+    """Tokens that are requested again where no answer came, Entra ID is busy, or one names no principal yet.
 
     Attributes:
         budget_s: seconds that the waits for one token may take in all.
@@ -75,6 +76,8 @@ class PatientTokens:
     budget_s: float
     stopped: Callable[[], bool] = never
     clock: Clock = field(default_factory=Clock)
+    _judged: str = field(default="", init=False, repr=False)
+    """The last token that was found to name its principal; reading it takes time, and each batch asks for one."""
 
     def token(self) -> str:
         """As `Tokens.token`."""
@@ -85,13 +88,22 @@ class PatientTokens:
         return self._patiently(lambda: self.tokens.renewed(refused))
 
     def _patiently(self, ask: Callable[[], str]) -> str:
-        patience = Patience(self.budget_s, Clock(self.clock.monotonic, self._sleep))
+        patience: Patience | None = None  # made where it is needed: each batch asks, and nearly always gets a token
         while True:
             try:
-                return ask()
-            except Unreachable as error:
-                if patience.tries == TOKEN_ATTEMPTS or self.stopped() or not patience.wait(error.retry_after_s):
+                token = ask()
+                if token == self._judged or names_principal(token):
+                    self._judged = token
+                    return token
+                error: OrgcalError = Unreachable(NO_PRINCIPAL.sentence, repair=NO_PRINCIPAL.repair)
+                asked_s, ask = None, partial(self.tokens.renewed, token)
+            except (Unreachable, EntraError) as refused:
+                asked_s, error = getattr(refused, "retry_after_s", None), refused
+                if token_rule(refused).again is Again.NO:
                     raise
+            patience = patience or Patience(self.budget_s, Clock(self.clock.monotonic, self._sleep))
+            if patience.tries == TOKEN_ATTEMPTS or self.stopped() or not patience.wait(asked_s):
+                raise error
 
     def _sleep(self, seconds: float) -> None:
         while seconds > 0 and not self.stopped():
@@ -150,7 +162,13 @@ def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[
     """The results of `tenant` and `token` where a token was requested and there is none."""
     if not isinstance(error, EntraError):
         return _undecided(error)
-    evidence = {"error": error.error, "aadsts": error.aadsts, "correlation_id": error.correlation_id}
+    rule = token_rule(error)
+    evidence = {
+        "error": error.error,
+        "aadsts": error.aadsts,
+        "correlation_id": error.correlation_id,
+        "refusal": rule.name,
+    }
     if access.access == "no tenant":
         return (
             CheckResult("tenant", Verdict.FAIL, error.what, error.repair, evidence=evidence),
@@ -162,7 +180,7 @@ def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[
         repair = access.repair.replace(SEND_LINK, link)
     return (
         _EXISTS,
-        CheckResult("token", Verdict.FAIL, error.what, repair, evidence=evidence),
+        CheckResult("token", rule.verdict, error.what, repair or rule.repair, evidence=evidence),
     )
 
 

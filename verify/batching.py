@@ -6,20 +6,31 @@ retries as entries were in flight.
 
 from __future__ import annotations
 
+import heapq
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from orgcal.entra.batch import MAX_ENTRIES
-from orgcal.entra.discovery import is_guid
 
 PAGE_SIZE = 999
 """Users that Graph lists at once, at most. Source: https://learn.microsoft.com/en-us/graph/api/user-list"""
 
 CALENDARS = "/calendars?$select=id&$top=100"
 """Only ids are read: that a calendar can be read is the question, what it is called is nobody's business here."""
+
+MAX_PAUSING = 2000
+"""Reads that may pause before their next try; until some are done no further user is asked about, so that an outage
+does not fill the memory."""
+
+PACKED_WITHIN_S = 0.5
+"""A batch that is not full waits so long for reads that pause; about the first pause."""
+
+_PLAIN = re.compile(r"[0-9A-Za-z-]+").fullmatch
+"""An object id that needs no escape in an address; nearly all are GUIDs."""
 
 User = tuple[str, str]
 """Object id, and user principal name where names were asked for."""
@@ -32,6 +43,7 @@ class Read:
     Attributes:
         path: what to ask for next.
         attempts: tries of this path that failed and may be repeated.
+        waited_s: seconds of the pauses between them.
         refused_tokens: times that the token was refused for this read.
     """
 
@@ -41,6 +53,7 @@ class Read:
     calendars: int = 0
     pages: int = 0
     attempts: int = 0
+    waited_s: float = 0.0
     refused_tokens: int = 0
 
 
@@ -61,6 +74,8 @@ class ReadQueue:
         self._page_sizes: deque[int] = deque()
         self._chosen: list[User] = []
         self._again: deque[Read] = deque()
+        self._later: list[tuple[float, int, Read]] = []
+        self._number = 0
         self._listing = True
         self.listed = 0
 
@@ -87,37 +102,60 @@ class ReadQueue:
         self._users.extend(self._chosen)
         self._chosen.clear()
 
-    def again(self, read: Read) -> None:
-        """`read` has to be asked for once more, or has another page."""
-        self._again.append(read)
+    def again(self, read: Read, due_at: float = 0.0) -> None:
+        """`read` has to be asked for once more, or has another page; not before `due_at`, in monotonic seconds."""
+        if due_at:
+            self._number += 1
+            heapq.heappush(self._later, (due_at, self._number, read))
+        else:
+            self._again.append(read)
 
-    def next_batch(self, in_flight: int) -> list[Read]:
+    def due_at(self) -> float | None:
+        """When the next of the reads that pause is to be asked for again, in monotonic seconds; None without any."""
+        return self._later[0][0] if self._later else None
+
+    def next_batch(self, in_flight: int, now: float) -> list[Read]:
         """Up to 20 reads, what is tried again first; empty where waiting is better.
 
         A batch that is not full leaves only when nothing can fill it: while users are listed more will come, and what
-        is tried again waits for the batches in flight, whose entries may join it.
+        is tried again waits for the batches in flight, whose entries may join it, and for what will soon be due.
         """
-        waiting = len(self._again) + len(self._users)
-        if waiting < MAX_ENTRIES and (self._listing or (in_flight and not self._users)):
+        while self._later and self._later[0][0] <= now:
+            self._again.append(heapq.heappop(self._later)[2])
+        users = self._users if len(self._later) < MAX_PAUSING else ()
+        waiting = len(self._again) + len(users)
+        if not waiting:
+            return []
+        if waiting < MAX_ENTRIES and (self._listing or (in_flight and not users) or self._soon_due(now)):
             return []
         reads = [self._again.popleft() for _ in range(min(MAX_ENTRIES, len(self._again)))]
-        while self._users and len(reads) < MAX_ENTRIES:
+        for _ in range(min(MAX_ENTRIES - len(reads), len(users))):
             user_id, name = self._users.popleft()
-            known = user_id if is_guid(user_id) else quote(user_id, safe="")
+            known = user_id if _PLAIN(user_id) else quote(user_id, safe="")
             reads.append(Read(user_id, name, f"/users/{known}{CALENDARS}"))
             if self._page_sizes:
                 self._one_of_page_left()
         return reads
 
+    def _soon_due(self, now: float) -> bool:
+        return bool(self._later) and self._later[0][0] - now <= PACKED_WITHIN_S
+
     @property
     def empty(self) -> bool:
         """Nothing is left to be read."""
-        return not (self._users or self._again or self._chosen)
+        return not (self._users or self._again or self._later or self._chosen)
+
+    @property
+    def pausing(self) -> bool:
+        """Some reads wait for their next try."""
+        return bool(self._later)
 
     def drain(self) -> Iterator[Read]:
         """What was not read."""
         while self._again:
             yield self._again.popleft()
+        while self._later:
+            yield self._later.pop()[2]
         for user in [*self._users, *self._chosen]:
             yield Read(*user)
         self._users.clear()

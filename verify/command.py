@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orgcal.errors import UsageError
+from verify.baseline import baseline_of, remember
 from verify.models import Options, Pace, Target
 from verify.summary import Summary, exit_code
 
@@ -46,6 +48,7 @@ def verify(
     at_once: Annotated[int, typer.Option(help="Organisations verified at the same time.", min=1, max=64)] = 16,
     dask: Annotated[str, typer.Option(help="Address of a Dask scheduler whose workers verify.")] = "",
     show_users: Annotated[bool, typer.Option("--show-users", help="Name users in the details.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Later runs are compared with what is read now.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
     jsonl: Annotated[Path | None, typer.Option(help="Write details, a line for each user, as they come.")] = None,
@@ -60,6 +63,8 @@ def verify(
     with ExitStack() as closing:
         source = closing.enter_context(_source(stack, connector_config))
         _check(source.options, through_platform=through_platform, elsewhere=bool(dask))
+        if accept and source.registry is None:
+            raise UsageError("only a stack has a registry to write it down in", where="--accept", repair="--stack NAME")
         targets = source.targets(tenant or ())
         from verify.report import Reports
 
@@ -84,6 +89,7 @@ def verify(
             from verify.recording import record
 
             record(source.registry, summary)
+            remember(source.registry, summary, accepted=accept)
     if code := exit_code(summary):
         raise typer.Exit(code)
 
@@ -111,9 +117,12 @@ def _run(
     targets: Iterator[Target], options: Options, reports: Reports, stopping: threading.Event, dask: str
 ) -> Summary:
     """Run, and write every report whatever happens; after Ctrl-C with what is known so far."""
+    from verify.run_description import describe
     from verify.runner import run, run_on
 
-    summary = Summary()
+    about = describe(options)
+    summary, began = Summary(run=about), time.perf_counter()
+    reports.begin(about)
     with _interruptible(stopping), ExitStack() as closing:
         if dask:
             from verify.dask import dask_executor
@@ -127,6 +136,7 @@ def _run(
             summary.add(result)
             reports.result(result)
     summary.complete = not stopping.is_set()
+    summary.duration_s = time.perf_counter() - began
     reports.end(summary)
     return summary
 
@@ -187,8 +197,10 @@ class _Source:
             if name.lower() in (target.tenant_id.lower(), target.organisation.lower()):
                 return Target(target.tenant_id, target.organisation, named=True)
         known = self.registry.get(name) if self.registry is not None else None
-        if known is not None:
-            return Target(known.tenant_id, known.label, named=True)
+        if self.registry is not None and known is not None:
+            return Target(
+                known.tenant_id, known.label, named=True, baseline=baseline_of(self.registry, known.tenant_id)
+            )
         from orgcal.entra.discovery import is_domain, is_guid
 
         if not is_guid(name) and not is_domain(name):

@@ -20,6 +20,10 @@ NEARLY_THROTTLED = 0.9
 """Share of the limit (`x-ms-throttle-limit-percentage`) from which we slow down before Graph refuses."""
 
 
+THROTTLED = "throttles this application"
+UNANSWERED = "gives no usable answer"
+
+
 class Window:
     """The number of batches in flight; used by one thread.
 
@@ -83,18 +87,25 @@ class Gate:
     clock: Clock = field(default_factory=Clock)
     waited_s: float = field(default=0.0, init=False)
     exhausted: bool = field(default=False, init=False)
+    why: str = field(default=THROTTLED, init=False)
+    """What Graph did when the budget was used up, as the end of a sentence about it."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _open_at: float = field(default=0.0, init=False)
 
-    def hold(self, seconds: float) -> None:
-        """No request before `seconds` from now, or before an earlier hold ends, whichever is later."""
+    def hold(self, seconds: float, why: str = THROTTLED) -> None:
+        """No request before `seconds` from now, or before an earlier hold ends, whichever is later.
+
+        Args:
+            why: `THROTTLED` or `UNANSWERED`.
+        """
         with self._lock:
             until = self.clock.monotonic() + seconds
             if until <= self._open_at:
                 return
             added = until - max(self._open_at, self.clock.monotonic())
             if self.waited_s + added > self.budget_s:
-                self.exhausted = True
+                if not self.exhausted:
+                    self.exhausted, self.why = True, why
                 return
             self.waited_s += added
             self._open_at = until

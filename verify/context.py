@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 LEAST_SHARE = 4
 """Batches in flight that each organisation may have however many are read."""
 
+THREADS_EACH = LEAST_SHARE + 4
+"""For listing, counting, and batches beyond the common limit, so that none of these ever waits for another."""
+
 
 class RunContext:
     """What the checks of one process share; made once for each process that verifies.
@@ -25,6 +29,7 @@ class RunContext:
     Attributes:
         endpoints: where Entra ID and Graph are.
         session: its pool has room for every batch that may be in flight, and for listing and counting beside them.
+        pool: threads of all organisations; to start some for each costs more than to read a small one.
     """
 
     def __init__(self, options: Options) -> None:
@@ -34,6 +39,8 @@ class RunContext:
         self.session: requests.Session = new_session(
             self.endpoints, pool_size=self._cap + 2 * options.organisations_at_once
         )
+        threads = self._cap + THREADS_EACH * options.organisations_at_once
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="verify")
         self._lock = threading.Lock()
         self._located: LocatedCredential | OrgcalError | None = None
         self._active = 0
@@ -74,5 +81,6 @@ class RunContext:
             self._in_flight += batches
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; threads end with what they are doing."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
         self.session.close()

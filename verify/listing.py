@@ -1,28 +1,39 @@
 """The users of one organisation, a page at a time.
 
-Pages are a chain: each names the next, so nothing makes this faster than asking for the next one at once. Batches of
-calendar reads run beside it.
+Pages are a chain: each names the next, so nothing makes this faster than asking for the next one at once, before the
+last is parsed. Batches of calendar reads run beside it.
+
+A link to a further page may expire (`Directory_ExpiredPageToken`): Microsoft names no lifetime, and reports of it come
+from large directories (msgraph-sdk-dotnet issue 2254; cartography-cncf/cartography pull 2853 begins anew as well). The
+page before is asked for once more, as its answer brings a new link, and if that has expired too, the first one. Eight
+bytes of each user tell then who was listed already.
 
 Source: https://learn.microsoft.com/en-us/graph/api/user-list and https://learn.microsoft.com/en-us/graph/paging
 """
 
 from __future__ import annotations
 
+import json
+import re
 import threading
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orgcal.entra.answers import RETRIED_STATUSES, parse_object, refusal_of
+from orgcal.entra.answers import parse_object, refusal_of, shorten
 from orgcal.entra.auth import Tokens
-from orgcal.entra.batch import limit_share
+from orgcal.entra.batch import LIMIT_REACHED, limit_share
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import checked_next_link
-from orgcal.errors import OrgcalError, Unreachable
+from orgcal.errors import GraphError, OrgcalError, Unreachable
 from orgcal.patience import backoff_s
-from verify.batching import PAGE_SIZE
-from verify.concurrency import NEARLY_THROTTLED, Gate
+from verify.answers import Again, Place, rule_of
+from verify.batching import PAGE_SIZE, User
+from verify.concurrency import NEARLY_THROTTLED, THROTTLED, UNANSWERED, Gate
+from verify.models import Pace
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -40,8 +51,26 @@ BARREN_PAGES = 50
 lost."""
 
 
+MAX_RELISTINGS = 5
+"""Times in a row that the listing begins anew without finding a further user."""
+
+COUNT_ATTEMPTS = 2
+"""Graph's own count is only compared with ours: it is not worth more."""
+
+_NEXT_LINK = re.compile(rb'"@odata\.nextLink"\s*:\s*("[^"\\]{1,4000}")')
+"""Found without parsing the page; a link with an escape in it waits for the parser."""
+
+
 class Stopped(Exception):  # not an error: the run was ended, or its budget was
     """The gate does not open any more."""
+
+
+class _Expired(Exception):
+    """The link to a page is not good any more."""
+
+    def __init__(self, refused: GraphError) -> None:
+        super().__init__()
+        self.refused = refused
 
 
 @dataclass(slots=True)
@@ -50,6 +79,7 @@ class UserPages:
 
     Attributes:
         repeated: users that a page listed again.
+        relisted: times that the listing began anew.
         requests: requests sent so far.
         complete: the last page was read.
         request_id: Graph's, of its last answer.
@@ -62,15 +92,18 @@ class UserPages:
     session: Session
     gate: Gate
     with_names: bool
-    attempts: int
+    pace: Pace
     throttled: Callable[[], None]
     repeated: int = field(default=0, init=False)
+    relisted: int = field(default=0, init=False)
     requests: int = field(default=0, init=False)
     complete: bool = field(default=False, init=False)
     request_id: str = field(default="", init=False)
+    _known: array[int] = field(default_factory=lambda: array("q"), init=False)
+    """Of each user listed so far, a hash of the id: two users of a million share one in 1 of 37 million runs."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)  # `count` runs beside the listing
 
-    def __iter__(self) -> Iterator[list[tuple[str, str]]]:
+    def __iter__(self) -> Iterator[list[User]]:
         """Pages of (object id, name or nothing).
 
         Raises:
@@ -80,58 +113,107 @@ class UserPages:
             Stopped: the run ended.
         """
         select = "id,userPrincipalName" if self.with_names else "id"
-        link = f"{self.endpoints.graph_url}/v1.0/users?$select={select}&$top={PAGE_SIZE}"
+        first = f"{self.endpoints.graph_url}/v1.0/users?$select={select}&$top={PAGE_SIZE}"
+        links, fruitless = [first], 0
+        before: frozenset[int] = frozenset()  # who was listed before the listing began anew
+        with ThreadPoolExecutor(1, thread_name_prefix="users") as helper:
+            while True:
+                listed = len(self._known)
+                try:
+                    for page in self._chain(links, helper):
+                        new = [user for user in page if hash(user[0]) not in before] if before else page
+                        self._known.extend(hash(user_id) for user_id, _ in new)
+                        yield new
+                    return
+                except _Expired as expired:
+                    fruitless = 0 if len(self._known) > listed else fruitless + 1
+                    if fruitless > MAX_RELISTINGS:
+                        raise expired.refused from None
+                    self.relisted += 1
+                    before = frozenset(self._known)
+                    links = [first] if fruitless or len(links) < 2 else [links[-2]]
+                    self.gate.hold(backoff_s(1 + fruitless, first_s=self.pace.first_pause_s), UNANSWERED)
+
+    def _chain(self, links: list[str], helper: ThreadPoolExecutor) -> Iterator[list[User]]:
+        """Pages from the last of `links` on; the links that were followed are added to it.
+
+        Raises:
+            _Expired: the last link has.
+        """
         seen = _Seen()
+        link = links[-1]
+        ahead: Future[Response] | None = None
         while True:
-            answer = self._page(link)
-            page = list(self._users_of(answer, seen))
+            answer, ahead, ahead_link = self._page(link, ahead, helper)
+            users = self._users_of(answer, seen)
             link = str(answer.get("@odata.nextLink") or "")
             self.complete = not link
-            yield page  # before the link is judged: what was listed is read whatever follows
+            yield users  # before the link is judged: what was listed is read whatever follows
             if not link:
                 return
             link = checked_next_link(self.endpoints, link, where="GET /users")
             if seen.circle():
                 raise Unreachable("the pages of users lead in a circle", where="GET /users")
+            if link != ahead_link:
+                ahead = None
+            links[:] = [links[-1], link]
 
-    def _users_of(self, answer: dict[str, Any], seen: _Seen) -> Iterator[tuple[str, str]]:
+    def _page(
+        self, link: str, ahead: Future[Response] | None, helper: ThreadPoolExecutor
+    ) -> tuple[dict[str, Any], Future[Response] | None, str]:
+        """One page, and the request for the one after it, which has left already; one that is unusable comes again."""
+        attempt = 0
+        while True:
+            attempt += 1
+            response = self._get(link, {}, self.pace.attempts) if ahead is None else ahead.result()
+            ahead, ahead_link = self._ask_ahead(response.content, link, helper)
+            try:
+                answer = parse_object(
+                    response.content, where="GET /users", content_type=response.headers.get("Content-Type", "")
+                )
+                _check_users(answer)
+                return answer, ahead, ahead_link
+            except Unreachable:
+                if attempt >= self.pace.attempts:
+                    raise
+                ahead = None
+                self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s), UNANSWERED)
+
+    def _ask_ahead(self, content: bytes, link: str, helper: ThreadPoolExecutor) -> tuple[Future[Response] | None, str]:
+        """Ask for the page that an answer names, before the answer is parsed."""
+        found = _NEXT_LINK.search(content)
+        if found is None or not content.rstrip().endswith(b"}"):
+            return None, ""
+        try:
+            following = checked_next_link(self.endpoints, str(json.loads(found[1])), where="GET /users")
+        except (Unreachable, ValueError):
+            return None, ""
+        if following == link:
+            return None, ""
+        return helper.submit(self._get, following, {}, self.pace.attempts), following
+
+    def _users_of(self, answer: dict[str, Any], seen: _Seen) -> list[User]:
         """The users of a page that were not listed before."""
-        values = answer.get("value")
-        if not isinstance(values, list):
-            raise Unreachable("the list of users has no values", where="GET /users")
-        seen.begin_page()
-        for item in values:
-            user_id = item.get("id") if isinstance(item, dict) else None
-            if not isinstance(user_id, str) or not user_id:
-                raise Unreachable("the list of users holds one without an id", where="GET /users")
-            if seen.before(user_id):
-                self.repeated += 1
-            else:
-                yield user_id, str(item.get("userPrincipalName") or "")
+        values = answer["value"]
+        ids = [item["id"] for item in values]
+        new = seen.new_of(ids)
+        self.repeated += len(ids) - len(new)
+        if not self.with_names:
+            return [(user_id, "") for user_id in new]
+        names = {item["id"]: shorten(str(item.get("userPrincipalName") or "")) for item in values}
+        return [(user_id, names[user_id]) for user_id in new]
 
     def count(self) -> int | None:
         """Graph's own count of users, which lags behind; None where it cannot be had (B2C tenants have none)."""
         try:
-            text = self._get(f"{self.endpoints.graph_url}/v1.0/users/$count", {"ConsistencyLevel": "eventual"}).content
+            url = f"{self.endpoints.graph_url}/v1.0/users/$count"
+            text = self._get(url, {"ConsistencyLevel": "eventual"}, COUNT_ATTEMPTS).content
             return int(text.decode("utf-8-sig").strip())
-        except (OrgcalError, Stopped, ValueError):
+        except (OrgcalError, Stopped, _Expired, ValueError):
             return None
 
-    def _page(self, link: str) -> dict[str, Any]:
-        """One page; an answer that is cut off is asked for again."""
-        for attempt in range(1, self.attempts + 1):
-            response = self._get(link, {})
-            try:
-                return parse_object(
-                    response.content, where="GET /users", content_type=response.headers.get("Content-Type", "")
-                )
-            except Unreachable:
-                if attempt == self.attempts:
-                    raise
-                self.gate.hold(backoff_s(attempt))
-        raise AssertionError("unreachable: the last attempt raises")
-
-    def _get(self, url: str, headers: dict[str, str]) -> Response:
+    def _get(self, url: str, headers: dict[str, str], attempts: int) -> Response:
+        """The answer to one request, which is sent again as `verify.answers.TABLE` says."""
         import requests
 
         token, renewed = self.tokens.token(), False
@@ -147,24 +229,47 @@ class UserPages:
                     url, headers={"Authorization": f"Bearer {token}", **LOW_PRIORITY, **headers}
                 )
             except requests.exceptions.RequestException as error:
-                if attempt >= self.attempts or isinstance(error, requests.exceptions.SSLError):
+                if attempt >= attempts or isinstance(error, requests.exceptions.SSLError):
                     raise Unreachable(
                         f"Microsoft Graph cannot be reached ({type(error).__name__})", where="GET /users"
                     ) from error
-                self.gate.hold(backoff_s(attempt))
+                self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s), UNANSWERED)
                 continue
-            self.request_id = response.headers.get("request-id", "")
-            if response.status_code in RETRIED_STATUSES or limit_share(response.headers) >= NEARLY_THROTTLED:
+            self.request_id = shorten(response.headers.get("request-id", ""), 64)
+            if response.status_code == LIMIT_REACHED or limit_share(response.headers) >= NEARLY_THROTTLED:
                 self.throttled()
             if response.status_code == 200:
                 return response
-            if response.status_code == 401 and not renewed:
-                token, renewed = self.tokens.renewed(token), True
-                continue
             refused = refusal_of(response, "GET /users")
-            if response.status_code not in RETRIED_STATUSES or attempt >= self.attempts:
+            again = rule_of(Place.USERS, response.status_code, refused.code, refused.what).again
+            if again is Again.LISTING:
+                raise _Expired(refused)
+            if again is Again.NO or attempt >= attempts or (again is Again.TOKEN and renewed):
                 raise refused
-            self.gate.hold(backoff_s(attempt) if refused.retry_after_s is None else refused.retry_after_s)
+            if again in (Again.TOKEN, Again.TOKEN_AND_PAUSE):
+                token, renewed = self.tokens.renewed(token), True
+            if again is not Again.TOKEN:
+                asked = refused.retry_after_s
+                pause_s = backoff_s(attempt, first_s=self.pace.first_pause_s) if asked is None else asked
+                self.gate.hold(pause_s, THROTTLED if refused.status == LIMIT_REACHED else UNANSWERED)
+
+
+def _check_users(answer: dict[str, Any]) -> None:
+    """Refuse a page that is no list of users.
+
+    Raises:
+        Unreachable: it has no list, or a user in it has no id that an address can hold.
+    """
+    values = answer.get("value")
+    if not isinstance(values, list):
+        raise Unreachable("the list of users has no values", where="GET /users")
+    try:
+        ids = [item["id"] for item in values]
+        usable = all(ids) and "".join(ids).encode() is not None
+    except (TypeError, KeyError, ValueError):
+        usable = False
+    if not usable:
+        raise Unreachable("the list of users holds one without an id", where="GET /users")
 
 
 class _Seen:
@@ -181,26 +286,22 @@ class _Seen:
         self._kept: set[str] = set()
         self._pages = 0
         self._keep_at = 1
-        self._new = 0
         self._barren = 0
 
-    def begin_page(self) -> None:
-        """A page comes; the one before is remembered."""
+    def new_of(self, ids: list[str]) -> list[str]:
+        """The users of the next page who were not on one that is remembered, each once."""
         if self._pages == self._keep_at:
             self._kept, self._keep_at = self._page, self._keep_at * 2
         self._pages += 1
+        self._page = set(ids)
+        known = [page for page in (*self._recent, self._kept) if not page.isdisjoint(self._page)]
         self._recent.append(self._page)
-        self._page = set()
-        self._new = 0
-
-    def before(self, user_id: str) -> bool:
-        """Whether this user was on this page or on one that is remembered."""
-        known = user_id in self._page or user_id in self._kept or any(user_id in ids for ids in self._recent)
-        self._page.add(user_id)
-        self._new += not known
-        return known
+        new = ids
+        if known or len(self._page) < len(ids):
+            new = [user_id for user_id in dict.fromkeys(ids) if not any(user_id in page for page in known)]
+        self._barren = 0 if new else self._barren + 1
+        return new
 
     def circle(self) -> bool:
         """Whether the page that was just seen shows that going on leads nowhere new."""
-        self._barren = 0 if self._new else self._barren + 1
         return self._barren >= BARREN_PAGES or bool(self._page and self._page == self._kept)

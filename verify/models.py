@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from orgcal.patience import FIRST_PAUSE_S
+
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
     from orgcal.entra.permissions import CalendarsFrom
@@ -55,7 +57,7 @@ Proof = Literal["connector", "platform", "stack", "given"]
 """What a token proves: the credential read back from the `connector`, a token that the `platform` handed out, the
 `stack`'s own copy where the platform shows nothing, or a copy that was `given` in a file or a variable."""
 
-CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "events"]
+CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "baseline", "events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,26 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """What an earlier run read of an organisation.
+
+    Attributes:
+        readable: mailboxes that were read.
+        refusals: names of the rows of `verify.answers.TABLE` that spoke of the others.
+        at: when, in UTC; None for what was read now.
+    """
+
+    readable: int
+    refusals: frozenset[str] = frozenset()
+    at: datetime | None = field(default=None, compare=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The measure as a JSON object."""
+        at = None if self.at is None else self.at.isoformat(timespec="seconds")
+        return {"readable": self.readable, "refusals": sorted(self.refusals), "at": at}
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An organisation to verify.
 
@@ -94,6 +116,7 @@ class Target:
         invited: it has not consented yet; skipped unless `Options.strict` or `named`.
         named: the caller asked for this organisation by name, so it is never skipped.
         consent_link: what to send to its administrator, shown as the repair where consent is missing.
+        baseline: what an earlier run read; None where nobody knows.
     """
 
     tenant_id: str
@@ -101,6 +124,7 @@ class Target:
     invited: bool = False
     named: bool = False
     consent_link: str = ""
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +174,16 @@ class Connector:
 
     def consent_command(self, tenant: str) -> str:
         """What makes a consent link for an organisation of this connector."""
+        return f"orgcal consent link {shlex.quote(tenant)}{self._named_stack}"
+
+    def accept_command(self, tenant: str) -> str:
+        """What takes the mailboxes that can be read now as the measure of an organisation."""
+        return f"orgcal verify --accept --tenant {shlex.quote(tenant)}{self._named_stack}"
+
+    @property
+    def _named_stack(self) -> str:
         stack = self.outputs.stack if self.outputs is not None else "dev"
-        return f"orgcal consent link {shlex.quote(tenant)}" + ("" if stack == "dev" else f" --stack {stack}")
+        return "" if stack == "dev" else f" --stack {stack}"
 
 
 @dataclass(slots=True)
@@ -166,6 +198,8 @@ class Tally:
     readable: list[str] = field(default_factory=list)
     request_ids: dict[str, str] = field(default_factory=dict)
     """Of one refusal for each reason, as Microsoft's support asks for one."""
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Users who were not read, by the name of their row in `verify.answers.TABLE`."""
 
     MAX_EXAMPLES = 100
     MAX_READABLE = 3
@@ -179,6 +213,8 @@ class Tally:
         if mailbox.mailbox_class is MailboxClass.OK:
             self._note_readable(mailbox.user_id)
             return
+        if mailbox.refusal:
+            self.refusals[mailbox.refusal] = self.refusals.get(mailbox.refusal, 0) + 1
         reason = mailbox.reason or mailbox.mailbox_class.value
         if reason not in self.reasons and len(self.reasons) >= self.MAX_REASONS:
             reason = "other reasons"
@@ -250,6 +286,7 @@ class Mailbox:
         request_id: Graph's, for Microsoft's support.
         name: the user principal name, only where `Options.show_users`.
         undecided: it failed because Graph could not answer, which says nothing about the organisation.
+        refusal: name of the row in `verify.answers.TABLE` that speaks of the answer.
     """
 
     user_id: str
@@ -259,6 +296,7 @@ class Mailbox:
     request_id: str = ""
     name: str = ""
     undecided: bool = False
+    refusal: str = ""
 
 
 class Listener(Protocol):
@@ -291,6 +329,7 @@ class Pace:
         cap: batches in flight at most.
         budget_s: seconds that waiting for throttled or broken requests may take in all.
         attempts: how often one entry of a batch is tried.
+        first_pause_s: about the pause before a second try where Graph names none; each is twice the one before.
     """
 
     fixed: int = 0
@@ -298,6 +337,7 @@ class Pace:
     cap: int = 64
     budget_s: float = 900.0
     attempts: int = 6
+    first_pause_s: float = FIRST_PAUSE_S
 
 
 def never() -> bool:

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from orgcal.entra.auth import Tokens
 from orgcal.errors import OrgcalError
-from verify.access import gain_access
+from verify.access import Access, gain_access
+from verify.baseline import baseline_verdict
 from verify.classification import ReadingStats
 from verify.context import RunContext
 from verify.models import CheckId, CheckResult, Target, Verdict
 from verify.reading import Reading
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
-ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "events")
+ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "baseline", "events")
 
 
 def verify_organisation(target: Target, context: RunContext) -> list[CheckResult]:
@@ -40,7 +41,11 @@ def verify_organisation(target: Target, context: RunContext) -> list[CheckResult
 
 
 def _checks(target: Target, context: RunContext) -> list[CheckResult]:
-    access = gain_access(target, context)
+    return checks_with(gain_access(target, context), target, context)
+
+
+def checks_with(access: Access, target: Target, context: RunContext) -> list[CheckResult]:
+    """The results of `target` that follow from the access that was gained."""
     results = list(access.results)
     if access.tokens is None:
         missing = "there is no token to read with"
@@ -52,6 +57,9 @@ def _checks(target: Target, context: RunContext) -> list[CheckResult]:
     results.append(roles_verdict(again, access, declared, stats))
     results.append(users_verdict(stats))
     results.append(calendars_verdict(stats, access.roles, declared, connector.calendars))
+    if target.baseline is not None and stats.complete and not context.options.sample:
+        accept = connector.accept_command(target.organisation or target.tenant_id)
+        results.append(baseline_verdict(stats, target.baseline, accept))
     if "events" in context.options.probes:
         from verify.probes import probe_events
 

@@ -10,9 +10,10 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import READS_CALENDARS, READS_EVENTS
 from orgcal.errors import GraphError, OrgcalError
 from verify.access import Access
-from verify.classification import ACCESS_DENIED, ReadingStats
+from verify.answers import Place, error_rule
+from verify.classification import ReadingStats
 from verify.context import RunContext
-from verify.models import CheckResult, Verdict
+from verify.models import CheckResult, MailboxClass, Verdict
 
 
 def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> CheckResult:
@@ -39,7 +40,8 @@ def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> Ch
             events = graph.get(path, {"$top": "1"}).get("value")
         except GraphError as error:
             evidence["request_id"] = error.request_id
-            if error.status == 403 and error.code.lower() in ACCESS_DENIED and not promised:
+            restricted = error_rule(Place.ENTRY, error).mailbox_class is MailboxClass.RESTRICTED
+            if restricted and not promised:
                 return result(Verdict.PASS, "bodies of events are refused, as the scopes say")
             verdict = Verdict.FAIL if error.status == 403 else Verdict.ERROR
             repair = "compare the connector's scopes with what was consented to"

@@ -7,10 +7,13 @@ only send and parse. Memory does not grow with the number of users.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,8 +24,8 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import OrgcalError, Unreachable
 from orgcal.patience import backoff_s
 from verify.batching import Read, ReadQueue, User
-from verify.classification import MailboxClassifier, ReadingStats
-from verify.concurrency import NEARLY_THROTTLED, Gate, Window
+from verify.classification import MailboxClassifier, ReadingStats, needs_token
+from verify.concurrency import NEARLY_THROTTLED, THROTTLED, UNANSWERED, Gate, Window
 from verify.listing import LOW_PRIORITY, Stopped, UserPages
 from verify.models import Listener, MailboxClass, Pace, Target
 
@@ -31,8 +34,14 @@ if TYPE_CHECKING:
 
     from verify.context import RunContext
 
-PAGES_AHEAD = 3
+PAGES_AHEAD = 8
 """Pages of users that may wait to be read."""
+
+RENEWED_AFTER_S = 5.0
+"""Seconds between two new tokens of one reading."""
+
+STOP_HEARD_S = 0.25
+"""Seconds after which a reading whose reads all pause asks whether it was stopped."""
 
 
 @dataclass(slots=True)
@@ -64,6 +73,10 @@ class _Answered:
     error: OrgcalError | None = None
 
 
+def _own_pool(pace: Pace) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor((pace.fixed or pace.cap) + 2, thread_name_prefix="verify")
+
+
 _Event = _Listed | _Counted | _Throttled | _Answered | Exception
 
 
@@ -75,7 +88,8 @@ class Reading:
         sample: read so many users, chosen by `seed`; 0 reads all.
         with_names: ask for user principal names too.
         stopped: true ends the reading early.
-        connections: counts the batches in flight of all organisations that are read at the same time.
+        connections: of all organisations that are read at the same time: counts their batches in flight, and lends
+            threads; a reading without has its own.
     """
 
     def __init__(
@@ -109,29 +123,34 @@ class Reading:
             session,
             self._gate,
             with_names=with_names,
-            attempts=pace.attempts,
+            pace=pace,
             throttled=lambda: self._events.put(_Throttled()),
         )
         self._pages_allowed = threading.Semaphore(PAGES_AHEAD)
         self._stats = ReadingStats()
         self._queue = ReadQueue(self._pages_allowed.release, sample=sample, seed=seed)
-        self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace.attempts, heard)
+        self._classifier = MailboxClassifier(endpoints, self._queue, self._stats, pace, heard)
         self._sender = BatchSender(session, f"{endpoints.graph_url}/v1.0", LOW_PRIORITY)
+        self._renewal = threading.Lock()
+        self._next_renewal_at = 0.0
+        self._pool: Executor
+        self._running: set[Future[None]] = set()
         self._listing = True
         self._in_flight = 0
         self._batches = 0
 
     def run(self) -> ReadingStats:
         """Read, until every user is counted or it makes no sense to go on."""
-        workers = (self._pace.fixed or self._pace.cap) + 2
-        with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
+        with ExitStack() as closing:
+            self._pool = self._connections.pool if self._connections else closing.enter_context(_own_pool(self._pace))
+            closing.callback(wait, self._running)  # nothing is sent after the end
             try:
-                pool.submit(self._reported, self._list)
-                pool.submit(self._reported, self._count)
-                self._fill(pool)
-                while self._listing or self._in_flight:
-                    self._handle(self._events.get())
-                    self._fill(pool)
+                self._submit(self._list)
+                self._submit(self._count)
+                self._fill()
+                while self._listing or self._in_flight or (self._queue.pausing and not self._gate.shut):
+                    self._handle_next()
+                    self._fill()
             finally:
                 self._abandon()
                 if self._connections and self._in_flight:  # only where something broke that nobody foresaw
@@ -174,18 +193,35 @@ class Reading:
                 self._events.put(_Answered(reads, None))
                 return
             answer = self._sender.send(token, [read.path for read in reads])
-            if answer.throttled or answer.status == 0:
+            if answer.throttled:
                 asked = answer.retry_after_s
-                self._gate.hold(backoff_s(1 + max(read.attempts for read in reads)) if asked is None else asked)
-            if answer.status == 401 or any(entry and entry.status == 401 for entry in answer.entries):
-                self._tokens.renewed(token)
+                tries = 1 + max(read.attempts for read in reads)
+                pause_s = backoff_s(tries, first_s=self._pace.first_pause_s) if asked is None else asked
+                self._gate.hold(pause_s, THROTTLED if answer.limited else UNANSWERED)
+            if needs_token(answer) and self._may_renew():
+                with contextlib.suppress(OrgcalError):  # whoever asks for a token next hears of it; this is an answer
+                    self._tokens.renewed(token)
             self._events.put(_Answered(reads, answer))
         except OrgcalError as error:
             self._events.put(_Answered(reads, None, error))
 
+    def _may_renew(self) -> bool:
+        """Whether the last new token is old enough for another: mailboxes that refuse any must not cause many."""
+        with self._renewal:
+            now = time.monotonic()
+            if now < self._next_renewal_at:
+                return False
+            self._next_renewal_at = now + RENEWED_AFTER_S
+            return True
+
     # --- what the deciding thread does ---
 
-    def _fill(self, pool: ThreadPoolExecutor) -> None:
+    def _submit(self, task: Callable[..., None], *arguments: object) -> None:
+        future = self._pool.submit(self._reported, task, *arguments)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+
+    def _fill(self) -> None:
         """Send as many batches as may be in flight."""
         if self._gate.shut:
             self._abandon()
@@ -193,11 +229,20 @@ class Reading:
         while self._in_flight < self._window.limit:
             if self._connections and not self._connections.may_send(self._in_flight):
                 return
-            reads = self._queue.next_batch(self._in_flight)
+            reads = self._queue.next_batch(self._in_flight, time.monotonic())
             if not reads:
                 return
             self._count_in_flight(1)
-            pool.submit(self._reported, self._carry, reads)
+            self._submit(self._carry, reads)
+
+    def _handle_next(self) -> None:
+        """Handle the next event, or return once a read that pauses is due; a run that is stopped is heard of soon."""
+        due_at = self._queue.due_at()
+        if due_at is None:
+            self._handle(self._events.get())
+            return
+        with contextlib.suppress(queue.Empty):
+            self._handle(self._events.get(timeout=min(max(0.0, due_at - time.monotonic()), STOP_HEARD_S)))
 
     def _handle(self, event: _Event) -> None:
         match event:
@@ -228,7 +273,7 @@ class Reading:
                 self._queue.again(read)
         else:
             self._batches += 1
-            throttled = answer.throttled or answer.limit_share >= NEARLY_THROTTLED
+            throttled = (answer.throttled and answer.status > 0) or answer.limit_share >= NEARLY_THROTTLED
             self._window.answered(self._in_flight, throttled=throttled)
             error = self._classifier.classify(reads, answer)
         if error is not None:
@@ -248,9 +293,11 @@ class Reading:
     def _finished(self) -> ReadingStats:
         """Count those who were listed and not read, so that the classes add up whatever happened."""
         stats = self._stats
+        unanswered = self._classifier.settle()  # counts those reads, whatever the error is
+        stats.reading_error = stats.reading_error or unanswered
         if self._gate.exhausted and stats.reading_error is None:
             stats.reading_error = Unreachable(
-                f"Microsoft Graph throttles this application for longer than the {self._pace.budget_s:.0f} s allowed",
+                f"Microsoft Graph {self._gate.why} for longer than the {self._pace.budget_s:.0f} s allowed",
                 where="POST /$batch",
                 repair="try again later, or with a larger --budget",
             )
@@ -260,6 +307,7 @@ class Reading:
             self._classifier.done(read, MailboxClass.NOT_READ, "the run ended before")
         stats.listed = self._queue.listed
         stats.repeated = self._users.repeated
+        stats.relisted = self._users.relisted
         stats.users_request_id = self._users.request_id
         stats.requests = self._batches + self._users.requests
         stats.concurrency = self._window.reached

@@ -9,6 +9,7 @@ from orgcal.entra.aadsts import Kind, meaning_of
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.states import Cause, Move, after_failed_verification
+from verify.baseline import baseline_of
 from verify.models import CheckResult, Target, Verdict
 from verify.summary import OrganisationSummary, Summary
 
@@ -16,7 +17,8 @@ from verify.summary import OrganisationSummary, Summary
 def registered_targets(registry: Registry) -> Iterator[Target]:
     """Every organisation of a registry."""
     for tenant in registry.tenants():
-        yield Target(tenant.tenant_id, tenant.label, invited=tenant.state is State.INVITED)
+        baseline = baseline_of(registry, tenant.tenant_id)
+        yield Target(tenant.tenant_id, tenant.label, invited=tenant.state is State.INVITED, baseline=baseline)
 
 
 def record(registry: Registry, summary: Summary) -> None:

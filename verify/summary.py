@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from verify.models import CheckResult, MailboxClass, Proof, Verdict
+from verify.run_description import RunDescription
 
 WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
 ALL_PASS, FAILED, AUTHENTICATION, NOTHING_CHECKED, INTERRUPTED = 0, 1, 4, 5, 130
@@ -97,11 +99,15 @@ class Summary:
 
     Attributes:
         complete: nobody interrupted the run.
+        run: what the run is about; None where nobody told.
+        duration_s: of the run, once it is over.
     """
 
     deployment: dict[str, CheckResult] = field(default_factory=dict)
     organisations: dict[str, OrganisationSummary] = field(default_factory=dict)
     complete: bool = True
+    run: RunDescription | None = None
+    duration_s: float = 0.0
 
     def add(self, result: CheckResult) -> None:
         """Take one more result."""
@@ -125,6 +131,7 @@ class Summary:
         """The run as one JSON object."""
         return {
             "schema_version": 1,
+            "run": self.run and {**self.run.as_json(), "duration_s": round(self.duration_s, 3)},
             "complete": self.complete,
             "exit_code": exit_code(self),
             "deployment": [result.as_json() for result in self.deployment.values()],
@@ -174,17 +181,54 @@ PROOFS: Mapping[Proof, str] = {
 """What a token proves, in words for a column."""
 
 
+def conclusion_verdict(summary: Summary) -> Verdict:
+    """The tone of the conclusion: `pass` where every check passed, `warn` where some did and none failed."""
+    if exit_code(summary) != ALL_PASS:
+        return Verdict.FAIL
+    passed = all(result.verdict is Verdict.PASS for result in summary.results)
+    return Verdict.PASS if passed else Verdict.WARN
+
+
 def conclusion(summary: Summary) -> str:
     """The last sentence of a report; a proof that is weaker than it could look is named in it."""
     code = exit_code(summary)
     text = CONCLUSIONS[code]
     if code == NOTHING_CHECKED:
         return f"{text}: {_why_nothing(summary)}"
+    if code == FAILED:
+        return f"{_counted(summary)}; {text}"
+    if code != ALL_PASS:
+        return text
+    if conclusion_verdict(summary) is not Verdict.PASS:
+        text = _counted(summary)
     weaker = sum(organisation.proof == "stack" for organisation in summary.organisations.values())
-    if code != ALL_PASS or not weaker:
+    if not weaker:
         return text
     proved = f"by the stack's copy of the credential ({weaker} of {len(summary.organisations)} organisations)"
     return f"{text}, {proved}: the platform does not show the connector's own"
+
+
+def _counted(summary: Summary) -> str:
+    """How the organisations ended, by number: "2 of 3 organisations verified, 1 waits for consent"."""
+    organisations = summary.organisations.values()
+    verdicts = Counter(organisation.verdict for organisation in organisations)
+    verified = verdicts[Verdict.PASS] + verdicts[Verdict.WARN]
+    warned, waiting = verdicts[Verdict.WARN], verdicts[Verdict.SKIP]
+    parts = [f"{verified} of {len(organisations)} organisation{'s' if len(organisations) != 1 else ''} verified"]
+    if warned:
+        parts[0] += f" ({warned} with a warning)"
+    if verdicts[Verdict.FAIL]:
+        parts.append(f"{verdicts[Verdict.FAIL]} failed")
+    if verdicts[Verdict.ERROR]:
+        parts.append(f"{verdicts[Verdict.ERROR]} could not be decided")
+    if waiting:
+        parts.append(f"{waiting} wait{'s' if waiting == 1 else ''} for consent")
+    connector = worst(result.verdict for result in summary.deployment.values())
+    words = {Verdict.WARN: "the connector with a warning", Verdict.FAIL: "the connector failed"}
+    words[Verdict.ERROR] = "the connector could not be decided"
+    if connector in words:
+        parts.append(words[connector])
+    return ", ".join(parts)
 
 
 def _why_nothing(summary: Summary) -> str:

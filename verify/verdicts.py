@@ -8,10 +8,14 @@ from typing import Any
 from orgcal.entra.permissions import READS_CALENDARS, READS_USERS, CalendarsFrom
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.role_relation import compare
-from orgcal.errors import EntraError, GraphError, OrgcalError
+from orgcal.errors import GraphError, OrgcalError
 from verify.access import Access
+from verify.answers import TABLE, Place, error_rule
 from verify.classification import ReadingStats
-from verify.models import MAILBOX_WORDS, CheckId, CheckResult, MailboxClass, Verdict
+from verify.models import MAILBOX_WORDS, CheckId, CheckResult, MailboxClass, Tally, Verdict
+
+_POLICY = next(rule for rule in TABLE if rule.mailbox_class is MailboxClass.RESTRICTED and rule.words)
+"""Exchange's refusals whose text names who must change what."""
 
 _RECONSENT = "send the organisation's administrator a new consent link: {command}"
 
@@ -80,11 +84,12 @@ def users_verdict(stats: ReadingStats) -> CheckResult:
         "expected": stats.expected,
         "request_id": stats.users_request_id,
         "repeated": stats.repeated,
+        "relisted": stats.relisted,
     }
     result = partial(CheckResult, "users", evidence=evidence)
     error = stats.listing_error
     if error is not None:
-        return _refusal("users", error, f"listing users ended after {stats.listed}: ", evidence)
+        return _refusal("users", Place.USERS, error, f"listing users ended after {stats.listed:,}: ", evidence)
     users = plural(stats.listed, "user")
     if not stats.listing_complete:
         return result(Verdict.ERROR, f"the run ended when {users} were listed, and there are more")
@@ -121,6 +126,7 @@ def calendars_verdict(
         "mailboxes": {mailbox_class.value: count for mailbox_class, count in counts.items()},
         "calendars": tally.calendars,
         "reasons": dict(sorted(tally.reasons.items(), key=lambda item: -item[1])),
+        "refusals": dict(sorted(tally.refusals.items(), key=lambda item: -item[1])),
         "request_ids": dict(tally.request_ids),
         "failed_examples": list(tally.examples),
         "requests": stats.requests,
@@ -140,18 +146,21 @@ def calendars_verdict(
     read = tally.total - counts[MailboxClass.NOT_READ]
     summary = f"{plural(tally.calendars, 'calendar')} of {plural(ok, 'mailbox')} read{_others(stats)}"
     if stats.reading_error is not None:
-        return _refusal("calendars", stats.reading_error, f"{summary}; then: ", evidence)
+        then = f"{summary}; then: " if read or tally.calendars else ""
+        return _refusal("calendars", Place.BATCH, stats.reading_error, then, evidence)
     if read == 0 and stats.listing_error is not None:
         return result(Verdict.SKIP, "there are no users to read calendars of")
     if failed:
         first = tally.examples[0]["reason"] if tally.examples else max(tally.reasons, key=tally.reasons.__getitem__)
         sentence = f"{plural(failed, 'mailbox')} of {read} failed ({first}); {summary}"
         if failed > tally.undecided:
-            return result(Verdict.FAIL, sentence, "see the reasons in the report")
+            return result(Verdict.FAIL, sentence, _repair_of(tally))
         return result(Verdict.ERROR, sentence, "Microsoft Graph could not answer; verify again")
     if not ok and restricted:
-        return result(Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles, declared))
-    if not ok:
+        return result(
+            Verdict.FAIL, f"access is denied for every mailbox ({restricted})", _why_denied(roles, declared, tally)
+        )
+    if not tally.calendars:
         sentence = f"no calendar was read, so nothing is proved{_others(stats)}"
         repair = "check that users of this organisation have mailboxes in Exchange Online"
         return result(Verdict.ERROR, sentence, repair)
@@ -160,8 +169,16 @@ def calendars_verdict(
     return result(Verdict.PASS, summary)
 
 
-def _why_denied(roles: frozenset[str] | None, declared: frozenset[str] | None) -> str:
-    """What to do where access to every mailbox is denied."""
+def _repair_of(tally: Tally) -> str:
+    """What to do about mailboxes that failed: by the row of most of them."""
+    rows = [rule for rule in TABLE if Place.ENTRY in rule.places and rule.mailbox_class is MailboxClass.FAILED]
+    return max(rows, key=lambda rule: tally.refusals.get(rule.name, 0)).repair or "see the reasons in the report"
+
+
+def _why_denied(roles: frozenset[str] | None, declared: frozenset[str] | None, tally: Tally) -> str:
+    """What to do where access to every mailbox is denied: who must change what."""
+    if tally.refusals.get(_POLICY.name):
+        return f"an application access policy of the customer's Exchange leaves out everybody: {_POLICY.repair}"
     if declared is not None and declared.isdisjoint(READS_CALENDARS):
         return (
             "no scope of the connector opens calendars: add Calendars.Read to its scopes, or let the organisation's "
@@ -174,23 +191,27 @@ def _why_denied(roles: frozenset[str] | None, declared: frozenset[str] | None) -
     return "no calendar permission is effective: send the organisation's administrator a new consent link"
 
 
-def _refusal(check: CheckId, error: OrgcalError, prefix: str, evidence: dict[str, Any]) -> CheckResult:
-    """A refusal by Microsoft is the organisation's state; anything else only means that we could not tell."""
-    decided = isinstance(error, EntraError) or (isinstance(error, GraphError) and error.status in (400, 401, 403, 404))
-    repair = error.repair
+def _refusal(check: CheckId, place: Place, error: OrgcalError, prefix: str, evidence: dict[str, Any]) -> CheckResult:
+    """The end of the listing or the reading; who is wrong is decided by `verify.answers.TABLE`."""
+    rule = error_rule(place, error)
+    sentence = error.what
     if isinstance(error, GraphError):
         evidence["request_id"] = error.request_id
-        if error.status == 403:
-            repair = "the permission to list users is missing: send a new consent link"
-    verdict = Verdict.FAIL if decided else Verdict.ERROR
-    return CheckResult(check, verdict, prefix + error.what, repair, evidence=evidence)
+        if rule.sentence and rule.sentence not in sentence:
+            sentence = f"{rule.sentence} ({sentence})"
+    evidence["refusal"] = rule.name
+    return CheckResult(check, rule.verdict, prefix + sentence, error.repair or rule.repair, evidence=evidence)
 
 
 def _others(stats: ReadingStats) -> str:
     """The mailboxes that were not read, as the end of a sentence."""
     counts = stats.tally.counts
+    by_policy = stats.tally.refusals.get(_POLICY.name, 0)
     unread = (MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED, MailboxClass.DELETED, MailboxClass.NOT_READ)
-    return "".join(f", {counts[name]} {MAILBOX_WORDS[name]}" for name in unread if counts[name])
+    words = {**MAILBOX_WORDS}
+    if by_policy:
+        words[MailboxClass.RESTRICTED] += f" ({by_policy:,} by an {_POLICY.name})"
+    return "".join(f", {counts[name]:,} {words[name]}" for name in unread if counts[name])
 
 
 def plural(count: int, noun: str) -> str:

@@ -214,6 +214,14 @@ def test_fault_hits_as_many_matching_requests_as_told(reader: Any, control: Cont
     assert control.get("/faults") == {"faults": []}
 
 
+def test_fault_with_every_hits_the_first_match_and_each_nth_after_it(reader: Any, control: Control) -> None:
+    control.post("/faults", {"path": "^/v1.0/users", "times": 2, "every": 3, "status": 502})
+    reader.token()
+
+    assert [reader.get("users").status_code for _ in range(5)] == [502, 200, 200, 502, 200]
+    assert control.get("/faults") == {"faults": []}
+
+
 def test_fault_inside_a_batch_hits_the_inner_request(reader: Any, control: Control) -> None:
     control.post("/faults", {"path": "/calendars", "status": 429, "code": "TooManyRequests"})
     entries = [{"id": str(n), "method": "GET", "url": f"/users/{USER}/calendars"} for n in range(2)]
@@ -262,6 +270,7 @@ def test_cut_body_reaches_the_client_as_an_error_though_the_write_was_done(opera
         {},
         {"path": "("},
         {"path": "x", "times": 0},
+        {"path": "x", "every": 0},
         {"path": "x", "status": 200},
         {"path": "x", "action": "explode"},
         {"path": "x", "headers": {"A": "b\r\nC: d"}},

@@ -7,6 +7,7 @@ It can be killed anywhere; the next run completes it.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -163,17 +164,19 @@ def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
     from verify.recording import record, registered_targets
     from verify.report.base import FileReport
     from verify.report.html import html
+    from verify.run_description import describe
     from verify.runner import run
     from verify.sources import from_outputs
     from verify.summary import Summary
 
     connector, given = from_outputs(stack.outputs)
     targets = list(registered_targets(stack.registry))
-    summary = Summary()
     with FileReport(report, "--html", html) as page, story.working("verifying users and calendars"):
         options = Options(connector, environ=stack.environ, given_credential=given, listener=page)
+        summary, began = Summary(run=describe(options)), time.perf_counter()
         for result in run(targets, options):
             summary.add(result)
+        summary.duration_s = time.perf_counter() - began
         page.end(summary)
     record(stack.registry, summary)
     return summary

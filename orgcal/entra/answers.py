@@ -75,7 +75,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
 def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -108,13 +108,13 @@ def graph_error(status: int, body: Mapping[str, Any] | None, *, headers: Mapping
     inner = error.get("innerError") or error.get("innererror")
     inner = inner if isinstance(inner, Mapping) else {}
     lowered = {name.lower(): value for name, value in headers.items()}
-    code = str(error.get("code") or "")
+    code = shorten(str(error.get("code") or ""), 120)
     message = shorten(str(error.get("message") or ""))
     return GraphError(
         f"Microsoft Graph answered {status}{f' {code}' if code else ''}{f': {message}' if message else ''}",
         status=status,
         code=code,
-        request_id=str(lowered.get("request-id") or inner.get("request-id") or ""),
+        request_id=shorten(str(lowered.get("request-id") or inner.get("request-id") or ""), 64),
         retry_after_s=retry_after_s(headers),
         where=where,
     )

@@ -116,7 +116,8 @@ class TokenSource:
         except ValueError as error:
             raise _refused_discovery(error, where) from error
         except msal.exceptions.MsalServiceError as error:
-            raise Unreachable(f"Entra ID cannot answer now ({shorten(str(error))})", where=where) from error
+            what = f"Entra ID cannot answer now ({shorten(str(error))})"
+            raise Unreachable(what, where=where, retry_after_s=http_client.retry_after_s) from error
         except (AttributeError, KeyError, TypeError, RuntimeError) as error:
             # MSAL reads the answer without checks: JSON that is no object, or lacks a key, ends in one of these.
             raise Unreachable(
@@ -131,7 +132,7 @@ class TokenSource:
                     retry_after_s=http_client.retry_after_s,
                 )
             raise _refused_token(answer, where)
-        self._token = str(answer["access_token"])
+        self._token = str(answer["access_token"] or "")
         self._renew_at = time.monotonic() + float(answer.get("expires_in") or 0) - RENEW_BEFORE_S
 
 
@@ -181,6 +182,18 @@ def roles_of(token: str) -> frozenset[str] | None:
     return frozenset(map(str, roles)) if isinstance(roles, list) else None
 
 
+def names_principal(token: str) -> bool:
+    """Whether a token names the application's service principal, or permissions; true where it cannot be read.
+
+    Right after a consent Entra ID may give one that does not, which Graph refuses (`Authorization_IdentityNotFound`)
+    until the principal has arrived everywhere. Before 2026-03-31 tenants without a consent gave such tokens for good.
+
+    Source: https://learn.microsoft.com/en-us/entra/identity-platform/retire-service-principal-less-authentication
+    """
+    claims = claims_of(token)
+    return claims is None or bool(claims.get("oid") or claims.get("roles"))
+
+
 def refusal_in(text: str, where: str, *, home_tenant: str = "") -> EntraError:
     """The refusal that another client of Entra ID reports as `text`, whose AADSTS number decides the hint.
 
@@ -200,7 +213,9 @@ def _spoken_part(text: str) -> str:
     return shorten(re.split(r"\s*Trace ID:", spoken)[0], MAX_SPOKEN)
 
 
-def _refused_token(answer: dict[str, Any], where: str) -> EntraError:
+def _refused_token(answer: dict[str, Any], where: str) -> EntraError | Unreachable:
+    if not answer.get("error") and not answer.get("error_codes"):
+        return Unreachable("Entra ID's answer holds neither a token nor a refusal", where=where, repair="try again")
     codes = answer.get("error_codes")
     text, error, correlation_id = (str(answer.get(f) or "") for f in ("error_description", "error", "correlation_id"))
     number = codes[0] if isinstance(codes, list) and codes and isinstance(codes[0], int) else number_in(text)
@@ -218,8 +233,8 @@ def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachabl
         )
     status = re.search(r"HTTP status: (\d{3})", text)
     number = number_in(text)
-    if status and (number or status[1] in ("400", "404")):
-        return _entra_error("invalid_request", number or 90002, "", "", where, int(status[1]))
+    if status and number and int(status[1]) < 500:
+        return _entra_error("invalid_request", number, "", "", where, int(status[1]))
     return Unreachable(f"Entra ID's description of the tenant cannot be used: {shorten(text, 160)}", where=where)
 
 

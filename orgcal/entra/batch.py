@@ -12,18 +12,27 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orgcal.entra.answers import RETRIED_STATUSES, graph_error, parse_object, retry_after_s
+from orgcal.entra.answers import graph_error, parse_object, retry_after_s, shorten
+from orgcal.entra.wire import UNREADABLE, WireAnswer
 from orgcal.errors import Unreachable
-from orgcal.redaction import Redactor, redactor_of
+from orgcal.redaction import redactor_of
 
 if TYPE_CHECKING:
     import requests
 
 MAX_ENTRIES = 20
 """More are refused with 400. Source: https://learn.microsoft.com/en-us/graph/json-batching"""
+
+
+_quoted = json.encoder.encode_basestring_ascii
+MAX_REFUSAL_BYTES = 64 * 1024
+LIMIT_REACHED = 429
+SERVER_ERRORS = 500
+LEAST_BROKEN = 2
+"""One mailbox whose server is down is no news of the others."""
 
 
 class BatchResponse(NamedTuple):
@@ -42,8 +51,11 @@ class BatchAnswer:
         entries: by position of the request; None where the server sent none. Empty unless `status` is 200.
         status: of the whole; 0 where no usable answer came (lost connection, a proxy's page, broken JSON).
         reason: why there are no entries, as a sentence; empty otherwise.
-        throttled: the batch, or an entry, was refused for now (429, 503, 504).
-        retry_after_s: the longest wait that was asked for anywhere in it; None if none was.
+        code: Graph's code of the refusal of the whole.
+        throttled: more requests would be refused too: the batch, or an entry, met a limit (429), or the service is in
+            trouble, as no answer came, or most entries ended in a status from 500 on. One of these says nothing.
+        limited: it was a limit.
+        retry_after_s: the longest wait that was asked for then; None if none was.
         limit_share: the highest `x-ms-throttle-limit-percentage` in it; 0 if there was none.
         unusable: entries that were doubled, unknown or unreadable.
         elapsed_s: from sending to the last byte.
@@ -52,8 +64,10 @@ class BatchAnswer:
     status: int
     entries: list[BatchResponse | None] = field(default_factory=list)
     reason: str = ""
+    code: str = ""
     request_id: str = ""
     throttled: bool = False
+    limited: bool = False
     retry_after_s: float | None = None
     limit_share: float = 0.0
     unusable: int = 0
@@ -63,8 +77,6 @@ class BatchAnswer:
 class BatchSender:
     """Sends batches as one application; safe to share between threads.
 
-    Preparing a request costs requests as much as parsing an answer costs us, so one is prepared and copied.
-
     Args:
         session: of `new_session`.
         url: of Graph with its version, without `/$batch`.
@@ -72,67 +84,75 @@ class BatchSender:
     """
 
     def __init__(self, session: requests.Session, url: str, headers: Mapping[str, str]) -> None:
-        import requests
+        from orgcal.entra.session import wire  # imported here: it loads requests, which most commands never need
 
-        self._session = session
-        all_headers = {"Content-Type": "application/json", **headers}
-        request = requests.Request("POST", f"{url}/$batch", data=b"{}", headers=all_headers)
-        self._prepared = session.prepare_request(request)
+        self._wire = wire(session, f"{url}/$batch", {"Content-Type": "application/json", **headers})
 
     def send(self, token: str, paths: Sequence[str]) -> BatchAnswer:
         """Read `paths`, at most `MAX_ENTRIES` and relative without version, in one request."""
-        import requests
+        from urllib3.exceptions import HTTPError
 
-        request = self._prepared.copy()
-        entries = [f'{{"id":"{i}","method":"GET","url":{json.dumps(path)}}}' for i, path in enumerate(paths)]
-        request.body = body = f'{{"requests":[{",".join(entries)}]}}'.encode()
-        request.headers["Content-Length"] = str(len(body))
-        request.headers["Authorization"] = f"Bearer {token}"
+        entries = [f'{{"id":"{i}","method":"GET","url":{_quoted(path)}}}' for i, path in enumerate(paths)]
+        body = f'{{"requests":[{",".join(entries)}]}}'.encode()
         began = time.perf_counter()
         try:
-            response = self._session.send(request, proxies={})  # the adapter of `new_session` knows the proxies
-            content = response.content
-        except requests.exceptions.RequestException as error:
+            answer = self._wire.post(token, body)
+        except (HTTPError, *UNREADABLE) as error:
             reason = f"connection lost ({type(error).__name__})"
-            return BatchAnswer(0, reason=reason, elapsed_s=time.perf_counter() - began)
+            return BatchAnswer(0, reason=reason, throttled=True, elapsed_s=time.perf_counter() - began)
         elapsed_s = time.perf_counter() - began
-        redactor = redactor_of(request.headers, None)  # the adapter redacts what is refused as a whole only
-        return replace(_read_answer(response, content, len(paths), redactor), elapsed_s=elapsed_s)
+        found = _read_answer(answer, len(paths), token) if answer.status == 200 else _read_refusal(answer, token)
+        found.elapsed_s = elapsed_s
+        return found
 
 
-def _read_answer(response: requests.Response, content: bytes, expected: int, redactor: Redactor) -> BatchAnswer:
-    headers = response.headers
+def _read_refusal(answer: WireAnswer, token: str) -> BatchAnswer:
+    """What became of a batch that was refused as a whole; the token is taken out, as a refusal may quote it."""
+    redactor = redactor_of({"Authorization": f"Bearer {token}"}, None)
+    content = redactor.body(answer.content[:MAX_REFUSAL_BYTES])
+    headers = {name: redactor.text(value) for name, value in answer.headers.items()}
     try:
-        body = parse_object(content, where="POST /$batch", content_type=headers.get("Content-Type", ""))
+        body = parse_object(content, where="POST /$batch", content_type=headers.get("content-type", ""))
     except Unreachable as error:
-        if response.status_code < 400:
-            return BatchAnswer(0, reason=error.what)
+        if answer.status < 400:
+            return BatchAnswer(0, reason=error.what, throttled=True)
         body = {}
-    if response.status_code != 200:
-        refused = graph_error(response.status_code, body, headers=headers, where="POST /$batch")
-        return BatchAnswer(
-            response.status_code,
-            reason=refused.what,
-            request_id=refused.request_id,
-            throttled=response.status_code in RETRIED_STATUSES,
-            retry_after_s=refused.retry_after_s,
-        )
+    refused = graph_error(answer.status, body, headers=headers, where="POST /$batch")
+    return BatchAnswer(
+        answer.status,
+        reason=refused.what,
+        code=refused.code,
+        request_id=refused.request_id,
+        throttled=answer.status == LIMIT_REACHED or answer.status >= SERVER_ERRORS,
+        limited=answer.status == LIMIT_REACHED,
+        retry_after_s=refused.retry_after_s,
+    )
+
+
+def _read_answer(answer: WireAnswer, expected: int, token: str) -> BatchAnswer:
+    headers = answer.headers
+    try:
+        body = parse_object(answer.content, where="POST /$batch", content_type=headers.get("content-type", ""))
+    except Unreachable as error:
+        return BatchAnswer(0, reason=error.what, throttled=True)
     responses = body.get("responses")
     if not isinstance(responses, list):
-        return BatchAnswer(0, reason="the batch's answer holds no responses")
-    answer = BatchAnswer(
-        200, [None] * expected, request_id=headers.get("request-id", ""), limit_share=limit_share(headers)
-    )
+        return BatchAnswer(0, reason="the batch's answer holds no responses", throttled=True)
+    request_id = shorten(headers.get("request-id", ""), 64)
+    found = BatchAnswer(200, [None] * expected, request_id=request_id, limit_share=limit_share(headers))
     for item in responses:
-        _place(answer, item, expected, redactor)
-    return answer
+        _place(found, item, expected, token)
+    for_now = [entry for entry in found.entries if entry is not None and entry.status >= LIMIT_REACHED]
+    if for_now:
+        _note_limits(found, for_now)
+    return found
 
 
-def _place(answer: BatchAnswer, item: Any, expected: int, redactor: Redactor) -> None:
-    """Put one item of `responses` where it belongs, a refusal without secrets, and note what it says about limits."""
+def _place(answer: BatchAnswer, item: Any, expected: int, token: str) -> None:
+    """Put one item of `responses` where it belongs, a refusal without the token, and note what it says about limits."""
     try:
         position, status = int(item["id"]), int(item["status"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         position = status = -1
     if not 0 <= position < expected or answer.entries[position] is not None:
         answer.unusable += 1
@@ -141,20 +161,27 @@ def _place(answer: BatchAnswer, item: Any, expected: int, redactor: Redactor) ->
     headers = headers if isinstance(headers, dict) else {}
     body = item.get("body")
     if status >= 300:
+        redactor = redactor_of({"Authorization": f"Bearer {token}"}, None)
         headers, body = redactor.value(headers), redactor.value(body)
     answer.entries[position] = BatchResponse(status, headers, body if isinstance(body, dict) else None)
-    if status in RETRIED_STATUSES:
-        answer.throttled = True
-        asked = retry_after_s(headers)
-        if asked is not None:
-            answer.retry_after_s = max(asked, answer.retry_after_s or 0.0)
     if len(headers) > 1:  # one is the content type
         answer.limit_share = max(answer.limit_share, limit_share(headers))
+
+
+def _note_limits(answer: BatchAnswer, refused: Sequence[BatchResponse]) -> None:
+    """Note what the entries refused for now say about all requests."""
+    limited = [entry for entry in refused if entry.status == LIMIT_REACHED]
+    broken = [entry for entry in refused if entry.status >= SERVER_ERRORS]
+    if len(broken) < LEAST_BROKEN or 2 * len(broken) <= len(answer.entries):
+        broken = []
+    answer.throttled, answer.limited = bool(limited or broken), bool(limited)
+    asked = [wait for entry in (*limited, *broken) if (wait := retry_after_s(entry.headers)) is not None]
+    answer.retry_after_s = max(asked, default=None)
 
 
 def limit_share(headers: Mapping[str, Any]) -> float:
     """Share of a throttling limit that is used up, which Graph tells from 0.8 on; 0 where it says nothing."""
     try:
         return float(next(value for name, value in headers.items() if name.lower() == "x-ms-throttle-limit-percentage"))
-    except (StopIteration, TypeError, ValueError):
+    except (StopIteration, TypeError, ValueError, OverflowError):
         return 0.0

@@ -4,8 +4,9 @@
     graph.get("/organization")
     for user in graph.pages("/users", {"$select": "id", "$top": "999"}): ...
 
-It does what Microsoft asks of clients: waits for `Retry-After` and repeats 429, 503 and 504 within a budget, renews
-the token once on 401, and follows `@odata.nextLink` as a whole, but never to another host, where the token must not go.
+It does what Microsoft asks of clients: waits for `Retry-After` and repeats 429, 503 and 504 within a budget (reads also
+after other server errors), renews the token once on 401, and follows `@odata.nextLink` as a whole, but never to another
+host, where the token must not go.
 
 Sources: https://learn.microsoft.com/en-us/graph/throttling, https://learn.microsoft.com/en-us/graph/paging
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from orgcal.entra.answers import RETRIED_STATUSES, parse_object, refusal_of, retry_after_s
+from orgcal.entra.answers import RETRIED_STATUSES, parse_object, refusal_of
 from orgcal.entra.auth import Tokens
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import GraphError, Unreachable
@@ -152,9 +153,10 @@ class GraphClient:
                 renewed = True
                 token = self.token_source.renewed(token)
                 continue
-            if response.status_code in RETRIED_STATUSES and patience.wait(retry_after_s(response.headers)):
+            refused = refusal_of(response, where)
+            if _for_now(method, refused) and patience.wait(refused.retry_after_s):
                 continue
-            raise refusal_of(response, where)
+            raise refused
 
     def _object(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         response = self._send(method, path, **request)
@@ -162,6 +164,19 @@ class GraphClient:
             return {}
         where, content_type = f"{method} {path.split('?')[0]}", response.headers.get("Content-Type", "")
         return parse_object(response.content, where=where, content_type=content_type)
+
+
+def _for_now(method: str, refused: GraphError) -> bool:
+    """Whether the same request may soon succeed; of a change only where Graph said that it did nothing.
+
+    A 501 is what a server does not know, and stays so.
+    """
+    if refused.status in RETRIED_STATUSES:
+        return True
+    without_code = refused.status == 400 and refused.code in ("", "UnknownError")
+    return method == "GET" and (
+        without_code or refused.status == 408 or (refused.status >= 500 and refused.status != 501)
+    )
 
 
 def unless_refused(ask: Callable[[], _T], *statuses: int) -> _T | None:
@@ -180,7 +195,12 @@ def checked_next_link(endpoints: CloudEndpoints, link: str, *, where: str) -> st
     Raises:
         Unreachable: it leads to another scheme, host or port; following it would hand our token to a stranger.
     """
-    here, there = urlsplit(endpoints.graph_url), urlsplit(link)
+    here = urlsplit(endpoints.graph_url)
+    try:
+        link.encode()  # an address with half a character in it cannot be sent
+        there = urlsplit(link)
+    except ValueError:
+        raise Unreachable("Microsoft Graph's next page has no usable address", where=where) from None
     if (there.scheme, there.netloc.lower()) != (here.scheme, here.netloc.lower()):
         raise Unreachable(
             f"Microsoft Graph's next page leads to {there.scheme or 'no scheme'}://{there.hostname or 'no host'}, "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from orgcal.entra.aadsts import Kind, meaning_of
-from orgcal.entra.auth import Tokens, roles_of
+from orgcal.entra.auth import Tokens, names_principal, roles_of
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import names_of
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import requests
 
 Access = Literal["granted", "partial", "none", "no tenant", "credential refused", "unknown"]
+NOT_YET = "the application's service principal has not arrived everywhere in this organisation yet"
+NOT_YET_REPAIR = "right after a consent, try again in some minutes; if it stays, send a new consent link"
 _ACCESS_BY_KIND: dict[Kind, Access] = {
     Kind.NO_TENANT: "no tenant",
     Kind.NOT_CONSENTED: "none",
@@ -103,7 +105,11 @@ def probe_tenant(
         return refusal
     source: Literal["token", "grants"] = "token"
     try:
-        effective = roles_of(tokens.token())
+        token = tokens.token()
+        if not names_principal(token):
+            not_yet = Unreachable(NOT_YET, repair=NOT_YET_REPAIR)
+            return TenantAccess("unknown", not_yet.what, not_yet.repair, error=not_yet)
+        effective = roles_of(token)
         if effective is None:  # Microsoft calls tokens opaque, so that one that cannot be read is no error
             effective, source = granted_roles(endpoints, tokens, session, client_id), "grants"
     except OrgcalError:

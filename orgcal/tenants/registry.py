@@ -361,6 +361,15 @@ class Registry:
         with self.transaction() as session:
             self.write_log(session, action, subject, result, **detail)
 
+    def last(self, action: str, subject: str) -> LogEntry | None:
+        """The last row of the log about `action` on `subject`; None without any."""
+        query = select(LogRow).where(
+            LogRow.connector == self.connector, LogRow.action == action, LogRow.subject == subject
+        )
+        with self.transaction() as session:
+            row = session.scalars(query.order_by(LogRow.entry.desc()).limit(1)).first()
+            return None if row is None else _entry(row)
+
     def log(self, subject: str = "") -> Iterator[LogEntry]:
         """What was done, oldest first; of one subject, or of all."""
         query = select(LogRow).where(LogRow.connector == self.connector).order_by(LogRow.entry)
@@ -368,12 +377,16 @@ class Registry:
             query = query.where(LogRow.subject == subject)
         with self.transaction() as session:
             for row in session.scalars(query.execution_options(yield_per=500)):
-                yield LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
+                yield _entry(row)
 
 
 def _fill(row: TenantRow, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         setattr(row, name, list(value) if isinstance(value, tuple) else value)
+
+
+def _entry(row: LogRow) -> LogEntry:
+    return LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
 
 
 def _tenant(row: TenantRow) -> Tenant:

@@ -11,7 +11,7 @@ import pytest
 
 ENTRA = {
     "aadsts": {"Kind", "Meaning", "meaning_of", "number_in"},
-    "auth": {"TokenSource", "Tokens", "claims_of", "refusal_in", "roles_of"},
+    "auth": {"TokenSource", "Tokens", "claims_of", "names_principal", "refusal_in", "roles_of"},
     "clouds": {"CloudEndpoints", "EmulatorEndpoints", "is_loopback", "load_endpoints", "read_emulator_file"},
     "credentials": {
         "ClientCertificate",
@@ -25,7 +25,7 @@ ENTRA = {
     "graph": {"GraphClient", "checked_next_link", "unless_refused"},
     "permissions": {"AppRole", "application_permissions", "lookup", "names_of", "permission_hash", "published_roles"},
     "probe": {"TenantAccess", "granted_roles", "probe_tenant", "token_refusal"},
-    "session": {"RedactingAdapter", "new_session"},
+    "session": {"RedactingAdapter", "new_session", "wire"},
 }
 VERIFY = {
     "CheckResult", "Connector", "Listener", "Mailbox", "MailboxClass", "Options", "Pace", "Proof", "SecretReference",

@@ -247,6 +247,38 @@ def test_get_that_is_throttled_waits_as_long_as_asked(
     assert clock.waits == [7.0, 3.0]
 
 
+@pytest.mark.parametrize(
+    "reply", [Reply(500, {}), Reply(502, b"<html>"), Reply(408, {}), Reply(400, None), Reply(400, b"{}")]
+)
+def test_get_that_has_no_answer_is_sent_again(graph: ScriptedGraph, client: GraphClient, reply: Reply) -> None:
+    answers(graph, reply, Reply(200, {"a": 1}))
+
+    assert client.get("/organization") == {"a": 1}
+
+
+@pytest.mark.parametrize("reply", [Reply(501, {}), Reply(400, {"error": {"code": "BadRequest"}}), Reply(409, {})])
+def test_get_that_is_answered_with_a_refusal_is_not_sent_again(
+    graph: ScriptedGraph, client: GraphClient, reply: Reply
+) -> None:
+    answers(graph, reply)
+
+    with pytest.raises(GraphError):
+        client.get("/organization")
+
+    assert len(graph.seen) == 1
+
+
+def test_change_after_which_nobody_knows_what_was_done_is_not_sent_again(
+    graph: ScriptedGraph, client: GraphClient
+) -> None:
+    answers(graph, Reply(500, {}))
+
+    with pytest.raises(GraphError):
+        client.post("/applications", {})
+
+    assert len(graph.seen) == 1
+
+
 def test_get_that_would_have_to_wait_longer_than_the_budget_fails_at_once(
     graph: ScriptedGraph, client: GraphClient, clock: FakeTime
 ) -> None:

@@ -9,12 +9,15 @@ import requests
 
 from benchmarks.verify import SCENARIOS, floor_s, goal
 from benchmarks.verify_witness import HEARD_S, Witness
+from orgcal.entra.batch import BatchSender
+from orgcal.entra.session import new_session
 from tests.scripted_graph import Reply, ScriptedGraph, calendars, serving
 
 FIGURES = {
     "requests_over_goal",
     "connections_beyond_concurrency",
     "early_retries",
+    "faulty_requests_over_goal",
     "rss_growth_mib",
     "cpu_us_per_user",
     "wall_over_floor",
@@ -45,6 +48,20 @@ def test_witness_counts_requests_within_a_wait_and_no_others(where: str) -> None
         early = sum(seen.path == "/early" and seen.at > heard + HEARD_S for seen in graph.seen)
     assert witness.waits == 1
     assert 0 < witness.early <= early + 1
+
+
+def test_witness_sees_batches_too() -> None:
+    refused = Reply(429, {}, {"Retry-After": "60"})
+    with serving(ScriptedGraph()) as graph, new_session(graph.endpoints) as session, Witness() as witness:
+        graph.intercept = lambda seen: refused
+        sender = BatchSender(session, f"{graph.url}/v1.0", {})
+        sender.send("t", ["/users/1/calendars"])
+        heard = time.monotonic()
+        while time.monotonic() < heard + 2 * HEARD_S:
+            sender.send("t", ["/users/1/calendars"])
+
+    assert witness.waits == len(graph.seen)
+    assert witness.early > 0
 
 
 def test_figures_of_the_scenarios_are_those_that_the_goals_are_about() -> None:

@@ -87,7 +87,7 @@ def test_project_runs_from_the_demo_to_uninstall(project: InstalledProject) -> N
 
     assert demo.code == verified.code == rotated.code == planned.code == 0, demo.text + verified.text + rotated.text
     assert "proven: Contoso can be read" in demo.out
-    assert "all checks passed" in verified.out
+    assert "1 of 2 organisations verified, 1 waits for consent" in verified.out
     assert "generation 2  active" in rotated.out
     assert ".venv/bin/orgcal rotate --stack dev --if-expiring-within 30d" in planned.out
     assert (names_in(project.path), outside.writes_since(mark)) == (files, [])

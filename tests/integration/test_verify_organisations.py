@@ -436,6 +436,7 @@ def test_command_with_a_connector_file_writes_every_report(
     assert ended.returncode == 0, ended.stderr
     assert "all checks passed" in ended.stdout
     assert "Contoso" in ended.stdout
+    assert "cloud emulator" in ended.stdout.splitlines()[0]
     assert "\x1b[" not in ended.stdout
     lines = [json.loads(line) for line in (tmp_path / "details.jsonl").read_text().splitlines()]
     assert sum(line["type"] == "mailbox" for line in lines) == 57

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,6 +23,7 @@ from verify.report.github import MAX_SUMMARY_BYTES, annotation_lines, github_rep
 from verify.report.html import html
 from verify.report.junit import junit
 from verify.report.machine import JsonLinesReport
+from verify.run_description import RunDescription
 from verify.summary import Summary, conclusion, exit_code, worst
 
 PASS, WARN, SKIP, FAIL, ERROR = Verdict.PASS, Verdict.WARN, Verdict.SKIP, Verdict.FAIL, Verdict.ERROR
@@ -208,6 +210,7 @@ def rich_summary() -> Summary:
         "calendars": 7,
         "mailboxes": {**mailboxes, "ok": 2, "failed": 1},
         "batch_ms": batch_ms,
+        "refusals": {"application access policy": 1200, "no mailbox": 3},
         "failed_examples": [{"user_id": "u<1>", "reason": "500 <script>", "request_id": "r"}],
     }
     summary.add(CheckResult("calendars", FAIL, "1 mailbox <b>failed</b>", "see", "t0", "Org 0", evidence))
@@ -219,6 +222,8 @@ def test_html_is_one_file_without_outside_references_or_scripts() -> None:
 
     assert not re.search(r"(?i)<script|<link|@import|url\(|src\s*=|https?://", page)
     assert "500 &lt;script&gt;" in page
+    assert "<td>application access policy</td><td>1,200</td>" in page
+    assert "Get-ApplicationAccessPolicy" in page
     assert "&lt;b&gt;failed&lt;/b&gt;" in page
     assert 'aria-label="Users of Org 0: 2 read, 1 failed"' in page
     assert "half within 20.0 milliseconds" in page
@@ -261,7 +266,11 @@ def test_console_that_is_quiet_prints_what_is_not_well() -> None:
         report.result(result)
     report.end(summary)
 
-    assert out.getvalue().splitlines() == ["warn  Org 1  roles: roles was warn", "      → do", "all checks passed"]
+    assert out.getvalue().splitlines() == [
+        "warn  Org 1  roles: roles was warn",
+        "      → do",
+        "2 of 2 organisations verified (1 with a warning)",
+    ]
 
 
 @pytest.mark.parametrize("show_users", [True, False])
@@ -294,3 +303,59 @@ def test_report_in_a_file_replaces_or_leaves(tmp_path: Path) -> None:
         FileReport(tmp_path / "no" / "report", "--html", html)
     with pytest.raises(UsageError, match="cannot be written"):
         FileReport(tmp_path, "--html", html)
+
+
+RUN = RunDescription("Outlook <Admin>", "Acme Sync", "client-1", "prod", "usgov", "home-1", "1.2.3", NOW)
+TOLD = ("Acme Sync", "client-1", "prod", "usgov", "home-1", "1.2.3", "12.5 s")
+
+
+def test_every_report_names_what_was_verified_and_when(tmp_path: Path) -> None:
+    summary = rich_summary()
+    summary.run, summary.duration_s = RUN, 12.5
+    out, path = io.StringIO(), tmp_path / "d.jsonl"
+    for report in (ConsoleReport(out=out), JsonLinesReport(path, show_users=False)):
+        report.begin(RUN)
+        report.end(summary)
+        report.close()
+
+    texts = [out.getvalue(), html(summary, NOW), junit(summary, NOW), step_summary(summary).replace("\\", "")]
+    for text in texts:
+        assert all(part in text for part in TOLD), text[:2000]
+        assert f"{NOW:%Y-%m-%d %H:%M}" in text
+    assert "Outlook &lt;Admin&gt;" in texts[1]
+    line = json.loads(path.read_text().splitlines()[-2])
+    assert (line["type"], line["client_id"], line["home_tenant"]) == ("run", "client-1", "home-1")
+    told = summary.as_json()["run"]
+    assert (told["stack"], told["version"], told["duration_s"]) == ("prod", "1.2.3", 12.5)
+
+
+def test_report_of_a_run_without_a_stack_leaves_out_what_nobody_knows() -> None:
+    run = replace(RUN, stack="", application="", home_tenant="")
+
+    assert list(run.labelled()) == ["connector", "client id", "cloud", "orgcal", "began"]
+    assert run.as_json()["stack"] is None
+
+
+@pytest.mark.parametrize(
+    ("organisations", "deployment", "says"),
+    [
+        ([GOOD, GOOD], {}, "all checks passed"),
+        ([GOOD, GOOD, INVITED], {}, "2 of 3 organisations verified, 1 waits for consent"),
+        ([GOOD, INVITED, INVITED], {}, "1 of 3 organisations verified, 2 wait for consent"),
+        ([GOOD], {"expiry": WARN}, "1 of 1 organisation verified, the connector with a warning"),
+        ([{**GOOD, "roles": WARN}], {}, "1 of 1 organisation verified (1 with a warning)"),
+        (
+            [GOOD, {**GOOD, "calendars": FAIL}, {**GOOD, "calendars": ERROR}],
+            {},
+            "1 of 3 organisations verified, 1 failed, 1 could not be decided; a check failed or could not be decided",
+        ),
+    ],
+)
+def test_conclusion_is_that_all_passed_only_where_all_did(
+    organisations: list[dict[str, Verdict]], deployment: dict[str, Verdict], says: str
+) -> None:
+    summary = summary_of(*organisations, deployment=deployment)
+
+    assert conclusion(summary) == says
+    tone = {"all checks passed": PASS}.get(says, FAIL if "failed" in says else WARN)
+    assert f'class="conclusion {tone}"' in html(summary, NOW)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import jwt
 import pytest
 
+from orgcal.entra.auth import claims_of
 from orgcal.errors import EntraError, GraphError, OrgcalError, Unreachable
 from orgcal.patience import Clock
 from tests.scripted_graph import GivenTokens
@@ -14,8 +16,10 @@ from verify.classification import ReadingStats
 from verify.models import Mailbox, MailboxClass, Verdict
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
+QUICK = Clock(sleep=lambda seconds: None)
 AGAIN = "orgcal consent link t --stack prod"
 REQUIRED = frozenset({"Calendars.Read", "Directory.Read.All"})
+DENIED = GraphError("no", status=403, code="Authorization_RequestDenied")
 OK, RESTRICTED, FAILED = MailboxClass.OK, MailboxClass.RESTRICTED, MailboxClass.FAILED
 
 
@@ -118,7 +122,8 @@ def test_calendars_verdict_fails_for_the_organisation_and_errs_where_nobody_can_
         (outcome(), Verdict.ERROR, "nothing is proved"),
         (outcome(OK, listing_complete=False), Verdict.ERROR, "the run ended when 1 user"),
         (outcome(OK, complete=False), Verdict.PASS, "1 user listed"),
-        (outcome(listing_error=GraphError("no", status=403)), Verdict.FAIL, "listing users ended after 0"),
+        (outcome(listing_error=DENIED), Verdict.FAIL, "listing users ended after 0: the permission to list users is"),
+        (outcome(listing_error=GraphError("a proxy", status=403)), Verdict.ERROR, "something between here and there"),
         (outcome(listing_error=GraphError("no", status=500)), Verdict.ERROR, "listing users ended after 0"),
         (outcome(listing_error=Unreachable("circle")), Verdict.ERROR, "circle"),
     ],
@@ -197,3 +202,36 @@ def test_roles_verdict_on_a_name_that_orgcals_table_lacks_asks_to_check_its_spel
     assert result.verdict is Verdict.FAIL
     assert result.repair.startswith("check the spelling of Calender.Read")
     assert result.repair.endswith(AGAIN)
+
+
+class Arriving:
+    """Tokens that name their principal from the second or so on, as Entra ID gives them after a consent."""
+
+    def __init__(self, without: int) -> None:
+        self.without = without
+        self.asked = 0
+
+    def token(self) -> str:
+        return self.renewed("")
+
+    def renewed(self, refused: str) -> str:
+        self.asked += 1
+        claims = {"appid": "client", "iat": self.asked} | ({} if self.asked <= self.without else {"oid": "principal"})
+        return jwt.encode(claims, "k" * 32, algorithm="HS256")
+
+
+def test_token_that_names_no_principal_yet_is_asked_for_again() -> None:
+    """Source: Entra's retirement of service-principal-less authentication, 2026-03-31."""
+    soon, late = Arriving(2), Arriving(99)
+
+    assert "oid" in (claims_of(PatientTokens(soon, 900.0, clock=QUICK).token()) or {})
+    with pytest.raises(Unreachable, match="has not arrived everywhere"):
+        PatientTokens(late, 900.0, clock=QUICK).token()
+
+    assert (soon.asked, late.asked) == (3, TOKEN_ATTEMPTS)
+
+
+def test_tokens_of_an_entra_that_is_busy_are_asked_for_again() -> None:
+    busy = Flaky(EntraError("busy", aadsts=90055), EntraError("busy", error="temporarily_unavailable"))
+
+    assert PatientTokens(busy, 900.0, clock=QUICK).token() == "t"

@@ -10,6 +10,7 @@ from pathlib import Path
 from orgcal.errors import UsageError
 from verify.models import CheckResult, Mailbox, Target
 from verify.report.base import FileReport, Report
+from verify.run_description import RunDescription
 from verify.summary import Summary
 
 
@@ -71,6 +72,10 @@ class Reports(Report):
                 reports.append(github)
             undo.pop_all()
         return cls(reports)
+
+    def begin(self, run: RunDescription) -> None:
+        for report in self._reports:
+            report.begin(run)
 
     def started(self, target: Target, total: int | None) -> None:
         for report in self._reports:

@@ -11,6 +11,7 @@ from typing import Self
 from orgcal.errors import PlatformError, UsageError
 from orgcal.files.whole import write_whole
 from verify.models import CheckResult, Mailbox, Target
+from verify.run_description import RunDescription
 from verify.summary import Summary
 
 
@@ -18,6 +19,9 @@ class Report:
     """One report, a `verify.Listener`: is told everything while the run goes on; overrides what it needs."""
 
     wants_mailboxes = False
+
+    def begin(self, run: RunDescription) -> None:
+        """The run begins."""
 
     def started(self, target: Target, total: int | None) -> None: ...
     def progress(self, target: Target, listed: int, read: int) -> None: ...

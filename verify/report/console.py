@@ -18,7 +18,8 @@ from rich.table import Table
 
 from verify.models import CheckResult, MailboxClass, Target, Verdict
 from verify.report.base import Report
-from verify.summary import Summary, conclusion, exit_code
+from verify.run_description import RunDescription
+from verify.summary import Summary, conclusion, conclusion_verdict
 
 STYLES: dict[Verdict, str] = {
     Verdict.PASS: "green",
@@ -102,6 +103,11 @@ class ConsoleReport(Report):
 
     # --- results ---
 
+    def begin(self, run: RunDescription) -> None:
+        if not self._quiet:
+            known = (f"{label} {text}" for label, text in run.labelled().items())
+            self._print(f"[dim]{escape(', '.join(known))}[/]")
+
     def result(self, result: CheckResult) -> None:
         if self._quiet and result.verdict in (Verdict.PASS, Verdict.SKIP):
             return
@@ -116,9 +122,9 @@ class ConsoleReport(Report):
         if not self._quiet and summary.organisations:
             self._out.print()
             self._out.print(organisations_table(summary))
-        code = exit_code(summary)
-        style = "green" if code == 0 else "bold red"
-        self._out.print(f"[{style}]{escape(conclusion(summary))}[/]")
+        if not self._quiet and summary.run is not None:
+            self._out.print(f"[dim]verified in {summary.duration_s:,.1f} s[/]")
+        self._out.print(f"[{STYLES[conclusion_verdict(summary)]}]{escape(conclusion(summary))}[/]")
 
     def close(self) -> None:
         if self._progress is not None:

@@ -70,6 +70,9 @@ def step_summary(summary: Summary) -> str:
     lines = [f"## Calendar access of organisations\n\n{_cell(conclusion(summary))}\n\n"]
     if not summary.complete:
         lines.append("**interrupted**\n\n")
+    if summary.run is not None:
+        facts = summary.run.labelled(summary.duration_s)
+        lines.append(" · ".join(f"{label} {_cell(text)}" for label, text in facts.items()) + "\n\n")
     organisations = sorted(summary.organisations.values(), key=lambda item: WORST_FIRST.index(item.verdict))
     rows = _fitting((_row(organisation) for organisation in organisations), MAX_SUMMARY_BYTES // 2)
     if rows:

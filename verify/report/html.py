@@ -11,8 +11,9 @@ from typing import Any
 
 import jinja2
 
+from verify.answers import TABLE, Place
 from verify.models import BUCKET_RATIO, MAILBOX_WORDS, Verdict
-from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, exit_code
+from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, conclusion_verdict
 
 MAX_ORGANISATIONS = 2000
 
@@ -47,8 +48,8 @@ def html(summary: Summary, began: datetime) -> str:
     return environment.get_template("report.html.j2").render(
         summary=summary,
         conclusion=conclusion(summary),
-        good=exit_code(summary) == 0,
-        began=began,
+        tone=conclusion_verdict(summary).value,
+        facts=summary.run.labelled(summary.duration_s) if summary.run else {"began": f"{began:%Y-%m-%d %H:%M} UTC"},
         organisations=organisations[:MAX_ORGANISATIONS],
         left_out=max(0, len(organisations) - MAX_ORGANISATIONS),
         totals={
@@ -56,6 +57,7 @@ def html(summary: Summary, began: datetime) -> str:
             "users": sum(item.users for item in organisations),
             "calendars": sum(item.calendars for item in organisations),
         },
+        refusals=refusals,
         symbols=SYMBOLS,
         bar=bar,
         latency=latency,
@@ -114,6 +116,18 @@ def latency(organisation: OrganisationSummary) -> dict[str, Any] | None:
         "first_ms": round(first_ms),
         "last_ms": round(max(last_ms, end_ms)),
     }
+
+
+def refusals(organisation: OrganisationSummary) -> list[dict[str, Any]]:
+    """Why mailboxes were not read, most frequent first: what each refusal means, and who must change what."""
+    calendars = organisation.results.get("calendars")
+    counts: dict[str, int] = calendars.evidence.get("refusals", {}) if calendars else {}
+    rules = {rule.name: rule for rule in reversed(TABLE) if Place.ENTRY in rule.places}
+    return [
+        {"name": name, "count": count, "sentence": rules[name].sentence, "repair": rules[name].repair}
+        for name, count in counts.items()
+        if name in rules
+    ]
 
 
 def _worst_first(organisation: OrganisationSummary) -> tuple[int, str]:

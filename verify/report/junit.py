@@ -9,6 +9,7 @@ Source: https://docs.pytest.org/en/stable/reference/reference.html#confval-junit
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from xml.etree import ElementTree
 
@@ -27,10 +28,11 @@ _TAGS = {Verdict.FAIL: "failure", Verdict.ERROR: "error", Verdict.SKIP: "skipped
 def junit(summary: Summary, began: datetime) -> str:
     """The report as XML text."""
     root = ElementTree.Element("testsuites", name="orgcal verify")
+    facts = summary.run.labelled(summary.duration_s) if summary.run else {}
     if summary.deployment:
-        _suite(root, "connector", list(summary.deployment.values()), began)
+        _suite(root, "connector", list(summary.deployment.values()), began, facts)
     for organisation in summary.organisations.values():
-        _suite(root, organisation.organisation, list(organisation.results.values()), began)
+        _suite(root, organisation.organisation, list(organisation.results.values()), began, facts)
     if not summary.complete:
         suite = ElementTree.SubElement(
             root, "testsuite", name="run", tests="1", failures="0", errors="1", skipped="0", time="0"
@@ -41,8 +43,14 @@ def junit(summary: Summary, began: datetime) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _suite(root: ElementTree.Element, name: str, results: list[CheckResult], began: datetime) -> None:
+def _suite(
+    root: ElementTree.Element, name: str, results: list[CheckResult], began: datetime, facts: Mapping[str, str]
+) -> None:
     suite = ElementTree.SubElement(root, "testsuite", name=legal(name))
+    if facts:
+        properties = ElementTree.SubElement(suite, "properties")
+        for label, text in facts.items():
+            ElementTree.SubElement(properties, "property", name=label, value=legal(text))
     for result in results:
         _case(suite, name, result.check, result.duration_s, result.verdict, result.sentence, result.repair)
     for result in results:

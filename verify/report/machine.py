@@ -60,6 +60,8 @@ class JsonLinesReport(Report):
         self._file.flush()
 
     def end(self, summary: Summary) -> None:
+        if summary.run is not None:
+            self._write({"type": "run", **summary.run.as_json(), "duration_s": round(summary.duration_s, 3)})
         self._write({"type": "end", "complete": summary.complete, "exit_code": exit_code(summary)})
         self._file.flush()
 

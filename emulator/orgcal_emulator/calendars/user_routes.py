@@ -51,7 +51,8 @@ class UserRoutes:
         users = self._users.of(request.caller.tenant_id)
         shapes: list[dict[str, Any]] = []
         next_start = 0
-        for number, shape in self._found(users, request, start):
+        only_ids = list(names) == ["id"] and "filter" not in request.options
+        for number, shape in _ids(users, start) if only_ids else self._found(users, request, start):
             if len(shapes) == size:
                 next_start = number
                 break
@@ -106,6 +107,12 @@ class UserRoutes:
             return users.count
         test = directory_filter(request, "user", FILTERABLE)
         return sum(test(user_shape(users.at(number))) for number in _candidates(users, text, 0))
+
+
+def _ids(users: TenantUsers, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Users of whom only the id is wanted: nearly all that list a large tenant, and the rest of a user takes longer."""
+    for number in range(start, users.count):
+        yield number, {"id": users.object_id(number)}
 
 
 def _candidates(users: TenantUsers, text: str, start: int) -> range:

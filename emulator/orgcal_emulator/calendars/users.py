@@ -88,9 +88,13 @@ class TenantUsers:
             limit += int(number)
             self._limits.append((limit, name))
 
+    def object_id(self, number: int) -> str:
+        """The id of the user at a place in the list."""
+        return f"{self._prefix}{(number * _ID_FACTOR + _ID_SHIFT) % (1 << 48):012x}"
+
     def at(self, number: int) -> User:
         """The user at a place in the list."""
-        object_id = f"{self._prefix}{(number * _ID_FACTOR + _ID_SHIFT) % (1 << 48):012x}"
+        object_id = self.object_id(number)
         if number < len(self._named):
             return self._named_user(number, object_id)
         block, pair = divmod(number, _PAIRS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from orgcal_emulator.graph.errors import GraphFailure
@@ -31,6 +31,7 @@ class Fault:
         path: regular expression, searched in the decoded path with its query.
         method: HTTP method, or `*`.
         times: how many requests it still hits.
+        every: of the requests that match, it hits the first and each N-th after that.
         status: HTTP status of an `answer`.
         code: error code of an `answer`.
         message: error text of an `answer`.
@@ -42,6 +43,7 @@ class Fault:
     path: str
     method: str = "*"
     times: int = 1
+    every: int = 1
     action: Action = "answer"
     status: int = 503
     code: str = "serviceNotAvailable"
@@ -49,12 +51,14 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     body: Body = "full"
     delay_s: float = 0.0
+    _met: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         problems = {
             "path": isinstance(self.path, str) and _compiles(self.path),
             "method": isinstance(self.method, str),
             "times": type(self.times) is int and 1 <= self.times <= 1_000_000,
+            "every": type(self.every) is int and 1 <= self.every <= 1_000_000,
             "action": self.action in ACTIONS,
             "status": type(self.status) is int and 400 <= self.status <= 599,
             "code": isinstance(self.code, str),
@@ -70,14 +74,20 @@ class Fault:
                 raise ValueError(f"`{name}` of a fault is wrong: {getattr(self, name)!r}")
 
     def hits(self, method: str, target: str) -> bool:
-        """Whether a request is hit."""
-        return self.method in ("*", method) and re.search(self.path, target) is not None
+        """Whether a request is hit; each that matches counts."""
+        if self.method not in ("*", method) or re.search(self.path, target) is None:
+            return False
+        self._met += 1
+        return self._met % self.every == 1 % self.every
 
     def failure(self) -> GraphFailure:
         """The error that an `answer` gives."""
         inner: dict[str, str] | None = None if self.body == "full" else {}
         code = "" if self.body == "empty" else self.code
         return GraphFailure(self.status, code, self.message, headers=dict(self.headers), inner=inner)
+
+
+_FIELDS = frozenset(each.name for each in fields(Fault) if each.init)
 
 
 class FaultQueue:
@@ -92,7 +102,7 @@ class FaultQueue:
         Raises:
             ValueError: a field is unknown or wrong.
         """
-        unknown = set(given) - set(Fault.__dataclass_fields__)
+        unknown = set(given) - _FIELDS
         if unknown:
             raise ValueError(f"a fault has no field {sorted(unknown)[0]!r}")
         if "path" not in given:
@@ -104,7 +114,7 @@ class FaultQueue:
     def take(self, method: str, target: str, *, inside_batch: bool = False) -> Fault | None:
         """The fault that hits this request, used up once; connections cannot be cut inside a batch."""
         for fault in self._faults:
-            if fault.hits(method, target) and not (inside_batch and fault.action in ("reset", "cut")):
+            if not (inside_batch and fault.action in ("reset", "cut")) and fault.hits(method, target):
                 fault.times -= 1
                 if fault.times == 0:
                     self._faults.remove(fault)
@@ -116,7 +126,7 @@ class FaultQueue:
 
     def pending(self) -> list[dict[str, Any]]:
         """Faults that have not hit everything they should."""
-        return [asdict(fault) for fault in self._faults]
+        return [{name: value for name, value in asdict(fault).items() if name in _FIELDS} for fault in self._faults]
 
     def clear(self) -> None:
         """Forget every fault."""
