@@ -38,7 +38,9 @@ def root_of(text: str, where: str, head: str = "") -> Any:
         documents = list(yaml.compose_all(text, Loader=LOADER))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + line_of(head, len(head))})" if mark is not None else ""
+        # What is not closed at the end is found behind the last line.
+        within = min(mark.line, line_of(text, len(text.rstrip())) - 1) if mark is not None else 0
+        place = f" (line {within + line_of(head, len(head))})" if mark is not None else ""
         raise PlatformError(f"this file is not YAML{place}", where=where, repair="repair it by hand") from None
     if len(documents) > 1:
         raise PlatformError(
