@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import orgcal_emulator
 import pytest
 from orgcal_emulator.server import RunningEmulator
 
@@ -14,6 +17,15 @@ from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, deploy
 from verify import CheckResult, Options, Pace, Summary, Target, Verdict, exit_code, run
 from verify.sources import from_outputs
+
+
+@pytest.fixture
+def emulator(emulator_keys: Any) -> Iterator[RunningEmulator]:
+    """Contoso has more users than one page holds, and an application access policy."""
+    seed = (Path(orgcal_emulator.__file__).parent / "seeds" / "default.yaml").read_text()
+    seed = seed.replace("count: 57", "count: 2400").replace("restricted: 3", "access_policy: 7")
+    with RunningEmulator(seed=seed, keys=emulator_keys) as running:
+        yield running
 
 
 @pytest.fixture
@@ -56,3 +68,24 @@ def test_token_without_a_principal_is_not_yet(
 
     assert (found["token"].verdict, code) == (verdict, 0 if verdict is Verdict.PASS else 1)
     assert verdict is Verdict.PASS or "has not arrived" in found["token"].sentence
+
+
+def test_mailboxes_behind_an_application_access_policy_are_told_apart_and_fail_nobody(options: Options) -> None:
+    found, code = checks(options)
+
+    assert (found["calendars"].verdict, code) == (Verdict.PASS, 0)
+    assert "7 by an application access policy" in found["calendars"].sentence
+
+
+def test_page_tokens_that_expire_begin_the_listing_anew_and_count_nobody_twice(
+    options: Options, emulator: RunningEmulator
+) -> None:
+    emulator.expire_page_tokens(after=1)
+
+    found, code = checks(options)
+
+    pages = [entry["status"] for entry in emulator.journal() if entry["path"].endswith("/users")]
+    assert (found["users"].verdict, code) == (Verdict.PASS, 0)
+    assert found["users"].sentence == "2,400 users listed"
+    assert sorted(set(pages)) == [200, 400]
+    assert pages.count(200) > 3, "more than the pages that there are"
