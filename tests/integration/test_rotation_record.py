@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.rotation.git import GitRefused
@@ -446,12 +447,25 @@ def test_settings_file_of_an_emulated_stack_is_kept_beside_it_so_that_git_stays_
 
 def test_settings_file_that_cannot_be_changed_in_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.prod.yaml").write_text(
-        "config:\n  orgcal:entra.cloud: public\n  orgcal:credential: {generations: [3], active: 3}\n"
+        "config:\n  orgcal:entra.cloud: public\n"
+        "  orgcal:credential: &live {generations: [3], active: 3}\n  other: *live\n"
     )
     file = SettingsFile(tmp_path, "prod", emulated=False, overlay=False)
 
     with pytest.raises(OrgcalError, match="cannot be changed without touching the rest"):
         file.check()
+
+
+def test_settings_file_keeps_its_spelling_of_a_mapping_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.prod.yaml"
+    text = "config:\n  orgcal:entra.cloud: public\n  orgcal:credential: {generations: [3], active: 3}  # ours\n"
+    path.write_text(text)
+
+    SettingsFile(tmp_path, "prod", emulated=False, overlay=False).write(GenerationSet((3, 4), 3, 3))
+
+    kept = path.read_text()
+    assert yaml.safe_load(kept)["config"]["orgcal:credential"] == {"generations": [3, 4], "active": 3, "rollback_to": 3}
+    assert (kept.splitlines()[:2], kept.endswith("  # ours\n")) == (text.splitlines()[:2], True)
 
 
 def test_settings_file_with_line_ends_of_windows_keeps_every_other_byte(tmp_path: Path) -> None:
