@@ -26,7 +26,7 @@ def test_status_of_a_deployed_stack_is_well_until_somebody_changes_something(
     assert "generation 1  active, 179 days left" in well.out
     findings = {item["name"]: item["verdict"] for item in json.loads(checked.out)["checks"]}
     missing = {"owners": "warning", "publisher": "warning"}  # what a person has to do
-    assert findings == {"rights": "ok", "policy": "unknown", "room": "ok", **missing}
+    assert findings == {"rights": "ok", "permissions": "ok", "policy": "unknown", "room": "ok", **missing}
     assert drifted.code == 1
     said = json.loads(drifted.out)
     assert said["ok"] is False
