@@ -23,7 +23,7 @@ PLATFORM_SECRET = "ORGCAL_PLATFORM_KEY"  # noqa: S105  # a name
 _ACCESS_NOTES: Mapping[Cloud, str] = {
     "aws": "AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject",
     "google": "Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment",
-    "pulumi": "Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; of a reader's for the preview",
+    "pulumi": "Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; the preview's may only read",
     "vault": "Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy",
 }
 
