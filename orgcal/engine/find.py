@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.build import build_engine, recipe_digest
 from orgcal.engine.cache import EngineCache
 from orgcal.engine.child import output_of
@@ -152,7 +153,8 @@ def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | str:
     pulumi = Path(program).absolute()
     if pulumi.parent == cache.bin_dir:  # ours, put there by `orgcal env`: judged by its manifest
         return ""
-    version = output_of([str(pulumi), "version"], {**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}).strip()
+    passed = {**passed_on(environ, ENGINE), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    version = output_of([str(pulumi), "version"], passed).strip()
     if not engine_version_fits(version):
         return f"{pulumi} is {version or 'no engine that tells its version'}, not {PULUMI_VERSION} or newer"
     beside = [pulumi.parent, pulumi.resolve().parent]

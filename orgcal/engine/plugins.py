@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.cache import cache_dir
 from orgcal.engine.child import run_child
 from orgcal.engine.errors import trouble_in
@@ -91,7 +92,7 @@ def installed_azuread(engine: Engine, environ: Mapping[str, str]) -> bool:
     try:
         listed = subprocess.run(
             [str(engine.pulumi), "plugin", "ls", "--json"],
-            env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            env={**passed_on(environ, ENGINE), "PULUMI_SKIP_UPDATE_CHECK": "true"},
             cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -217,7 +218,7 @@ def _install(engine: Engine, environ: Mapping[str, str], progress: Progress) -> 
     progress.say(f"azuread plugin: installing the real one, {AZUREAD_PLUGIN_VERSION}")
     ended = run_child(
         [str(engine.pulumi), "plugin", "install", "resource", "azuread", AZUREAD_PLUGIN_VERSION],
-        env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        env={**passed_on(environ, ENGINE), "PULUMI_SKIP_UPDATE_CHECK": "true"},
         cwd=Path("/"),
         limit_s=INSTALL_LIMIT_S,
         on_tick=lambda seconds: progress.pulse(f"azuread plugin: installing, {in_words(seconds)}"),

@@ -11,6 +11,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.find import Engine, look_for_engine
 from orgcal.engine.plugins import ORGCAL_PROGRAM, PLUGIN_VARIABLE, installed_azuread, kept_choice, write_standin
@@ -193,7 +194,8 @@ def serving_trouble(command: list[str], environ: Mapping[str, str], limit_s: flo
             raise _Serving
 
     try:
-        ended: ProcessResult = run_child(command, env=environ, cwd=Path("/"), limit_s=limit_s, on_line=stop_at_port)
+        passed = passed_on(environ, ENGINE)
+        ended: ProcessResult = run_child(command, env=passed, cwd=Path("/"), limit_s=limit_s, on_line=stop_at_port)
     except _Serving:
         return ""
     return f"no port after {limit_s:g} s" if ended.timed_out else ended.last_words[:200]

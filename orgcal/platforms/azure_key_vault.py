@@ -84,6 +84,11 @@ class KeyVaultSettings(SecretStoreSettings):
         host = urlsplit(self.store_address).hostname or ""
         return load_endpoints("emulator" if is_loopback(host) else SUFFIXES[host.partition(".")[2]], environ)
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What azure-identity reads besides the operator's login."""
+        return ("AZURE_*",)
+
     def store(self, environ: Mapping[str, str]) -> KeyVault:
         return KeyVault(self, environ)
 

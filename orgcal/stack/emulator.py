@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from orgcal.child_environ import passed_on
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir
 from orgcal.formats import USE_NEWER
@@ -153,6 +154,7 @@ class EmulatorOfStack:
             child = subprocess.Popen(
                 command,
                 cwd=self.state_dir,
+                env=passed_on(os.environ),  # it lives longer than the command, and needs no login
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

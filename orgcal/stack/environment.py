@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.proxies import loopback_variables
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints, load_endpoints, read_emulator_file
 from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
@@ -19,8 +20,9 @@ from orgcal.entra.operator import federated_login
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir, write_whole
 from orgcal.platforms.model import PROJECT_VARIABLE
-from orgcal.settings import read_core_settings
+from orgcal.settings import load_stack_file, read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
+from orgcal.stack.engine_variables import engine_variables
 from orgcal.stack.files import DEV_STACK, data_dir, emulator_home, stack_dir
 from orgcal.stack.passphrase import passphrase_variables
 
@@ -48,6 +50,7 @@ class StackEnvironment:
         path_first: directories to put first on PATH, in this order.
         removed: variables to unset, since they would contradict the stack's cloud.
         emulator_home: directory whose emulator the stack lives on; another stack's where it is a copy of that.
+        engine_variables: what the engine needs of the caller's environment for this stack, besides what it always does.
     """
 
     project_dir: Path
@@ -60,6 +63,7 @@ class StackEnvironment:
     path_first: tuple[Path, ...] = ()
     removed: tuple[str, ...] = ()
     emulator_home: Path | None = None
+    engine_variables: tuple[str, ...] = ()
 
     def running_endpoints(self) -> CloudEndpoints:
         """Addresses of the stack's cloud.
@@ -76,10 +80,14 @@ class StackEnvironment:
         return self.endpoints
 
     def to_environ(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """A copy of `environ` for a child process."""
+        """A copy of `environ` as the stack needs it, for our own calls."""
         kept = {name: value for name, value in environ.items() if name not in self.removed}
         path = os.pathsep.join([*map(str, self.path_first), environ.get("PATH", os.defpath)])
         return {**kept, **self.variables, "PATH": path}
+
+    def to_engine_environ(self, environ: Mapping[str, str], further: Iterable[str] = ()) -> dict[str, str]:
+        """The same for the engine's processes, which get what they need of `environ`; `further` names more of it."""
+        return self.to_environ(passed_on(environ, (*ENGINE, *self.engine_variables, *further)))
 
 
 def original_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -141,6 +149,7 @@ def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str])
         variables=variables,
         removed=removed,
         emulator_home=shared_dir,
+        engine_variables=engine_variables(load_stack_file(project_dir, stack), backend_url),
     )
 
 
