@@ -12,10 +12,11 @@ from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.build import build_engine, recipe_digest
 from orgcal.engine.cache import EngineCache
 from orgcal.engine.child import output_of
-from orgcal.engine.installer import install_engine, installer_answers
+from orgcal.engine.installer import install_engine, installer_refusal
 from orgcal.engine.progress import Progress
 from orgcal.engine.versions import PULUMI_VERSION, engine_version_fits
 from orgcal.errors import EngineError, UsageError
+from orgcal.files.trust import who_else_may_change
 
 ENGINE_VARIABLE = "ENGINE"
 _CHOICES = ("auto", "path", "installer", "build")
@@ -90,14 +91,14 @@ def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path)
     choice = _choice(environ)
     if choice in ("path", "installer") or isinstance(look_for_engine(environ), Engine):
         return
-    silent = "" if choice == "build" else installer_answers(environ)
-    if choice == "auto" and not silent:
+    refusal = "" if choice == "build" else installer_refusal(environ)
+    if choice == "auto" and not refusal:
         return
     cache = EngineCache(environ)
     with cache.locked(progress):
         engine = look_for_engine(environ)
         if isinstance(engine, str):
-            reason = "; ".join(filter(None, (engine, silent)))
+            reason = "; ".join(filter(None, (engine, refusal)))
             build_engine(cache, environ, progress, reason=reason, python=python)
 
 
@@ -119,18 +120,18 @@ def look_for_engine(environ: Mapping[str, str]) -> Engine | str:
 
 def _make(cache: EngineCache, environ: Mapping[str, str], progress: Progress, choice: str, reason: str) -> None:
     if choice != "build":
-        silent = installer_answers(environ)
-        if not silent:
+        refusal = installer_refusal(environ)
+        if not refusal:
             try:
                 return install_engine(cache, environ, progress)
             except EngineError as error:
-                silent = error.what
+                refusal = error.what
         if choice == "installer":
             raise EngineError(
-                f"{ENGINE_VARIABLE}=installer, and {silent}",
-                repair=f"connect to the network, or unset {ENGINE_VARIABLE} to build the engine",
+                f"{ENGINE_VARIABLE}=installer, and {refusal}",
+                repair=f"unset {ENGINE_VARIABLE} to build the engine, or see docs/engine.md#checksums",
             )
-        reason = f"{reason}; {silent}"
+        reason = f"{reason}; {refusal}"
     return build_engine(cache, environ, progress, reason=reason)
 
 
@@ -161,6 +162,9 @@ def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | str:
     host = shutil.which("pulumi-language-python", path=os.pathsep.join([*map(str, beside), path]))
     if not host:
         return f"{pulumi} has no pulumi-language-python beside it"
+    other = who_else_may_change([pulumi, Path(host)], groups=True)
+    if other:
+        return f"others could replace the pulumi on PATH: {other}"
     version = version.removeprefix("v")
     return Engine(pulumi.parent, pulumi, Path(host).absolute(), version, "path", f"Pulumi {version} is on PATH")
 
@@ -169,6 +173,9 @@ def _in_cache(cache: EngineCache, choice: str) -> Engine | str:
     manifest = cache.manifest()
     if manifest is None:
         return "none made yet"
+    other = cache.who_else_may_change()
+    if other:
+        return f"others could replace the cached engine: {other}"
     if choice in ("installer", "build") and manifest.source != choice:
         return f"the cached engine came from {manifest.source}"
     if manifest.source == "build" and manifest.recipe != recipe_digest():
@@ -178,7 +185,7 @@ def _in_cache(cache: EngineCache, choice: str) -> Engine | str:
     damage = cache.damage(manifest)
     if damage:
         return f"the cached engine is damaged ({damage})"
-    made = "was built from Go modules" if manifest.source == "build" else "came from Pulumi's installer"
+    made = "was built from Go modules" if manifest.source == "build" else "was downloaded"
     return Engine(
         bin_dir=cache.bin_dir,
         pulumi=cache.bin_dir / "pulumi",
