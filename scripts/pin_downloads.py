@@ -3,8 +3,8 @@
     .venv/bin/python -m scripts.pin_downloads
 
 Writes the SHA-256 of each platform's archives into `orgcal/engine/checksums.lock`. Compare them with those that the
-vendor publishes with its releases before you commit. Nothing is unpacked or run. What the build makes is pinned by hand,
-out of the manifests of two machines.
+vendor publishes with its releases before you commit. Nothing is unpacked or run. What the build makes is pinned by
+hand, out of the manifests of two machines.
 """
 
 from __future__ import annotations

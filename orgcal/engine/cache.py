@@ -45,7 +45,7 @@ class Manifest:
 
     Attributes:
         source: `build` or `installer`.
-        recipe: the digest of what it was built from; empty for the installer.
+        recipe: the digest of what it was built from, or of the archive that was unpacked.
         files: the SHA-256 of each program in `bin/`.
     """
 

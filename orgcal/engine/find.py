@@ -178,6 +178,8 @@ def _in_cache(cache: EngineCache, choice: str) -> Engine | str:
         return f"others could replace the cached engine: {other}"
     if choice in ("installer", "build") and manifest.source != choice:
         return f"the cached engine came from {manifest.source}"
+    if manifest.source == "installer" and not manifest.recipe:  # by an older version of ours
+        return "the cached engine was downloaded without a pinned checksum"
     if manifest.source == "build" and manifest.recipe != recipe_digest():
         return "the cached engine was built from other modules"
     if not {"pulumi", "pulumi-language-python", "pulumi-language-python-exec"} <= manifest.files.keys():

@@ -105,7 +105,7 @@ def install_engine(
         out = staging / "bin"
         out.mkdir()
         _unpack(archive, out, address)
-        cache.publish(out, source="installer", recipe="")
+        cache.publish(out, source="installer", recipe=expected)
     progress.say(f"engine: downloaded in {in_words(ended.seconds)}")
 
 

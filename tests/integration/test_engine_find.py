@@ -106,7 +106,7 @@ def _install(cache: EngineCache, environ: object, progress: object) -> None:
     with cache.staging() as staging:
         fake_pulumi(staging / "bin")
         write_program(staging / "bin" / "pulumi-language-python-exec", "#!/bin/sh\n")
-        cache.publish(staging / "bin", source="installer", recipe="")
+        cache.publish(staging / "bin", source="installer", recipe="0" * 64)
 
 
 def test_find_engine_installer_that_answers_comes_before_a_build(
@@ -169,6 +169,16 @@ def test_cached_program_that_others_could_write_is_built_again(tmp_path: Path, p
 
     assert len(builds(tmp_path)) == 4
     assert engine.bin_dir.stat().st_mode & 0o022 == 0
+
+
+def test_cached_engine_that_an_older_version_downloaded_unchecked_is_not_used(tmp_path: Path) -> None:
+    environ = _auto(tmp_path)
+    cache = EngineCache(environ)
+    with cache.locked(Progress(io.StringIO())), cache.staging() as staging:
+        fake_pulumi(staging / "bin")
+        cache.publish(staging / "bin", source="installer", recipe="")
+
+    assert "downloaded without a pinned checksum" in str(look_for_engine(environ))
 
 
 def test_pulumi_on_path_that_others_could_replace_is_passed_over(tmp_path: Path) -> None:
