@@ -15,8 +15,8 @@ from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION, platf
 from orgcal.errors import UsageError
 
 LOCK = Path(__file__).with_name("checksums.lock")
-ENGINE_VARIABLE = "ENGINE_SHA256"
-PLUGIN_VARIABLE = "AZUREAD_PLUGIN_SHA256"
+ENGINE_CHECKSUM_VARIABLE = "ENGINE_SHA256"
+PLUGIN_CHECKSUM_VARIABLE = "AZUREAD_PLUGIN_SHA256"
 """Name the checksum of the archive, where the lock has none for this platform or another one is wanted."""
 
 ENGINE_ADDRESS = "https://get.pulumi.com/releases/sdk/"
@@ -39,12 +39,12 @@ def engine_checksum(environ: Mapping[str, str]) -> str:
     Raises:
         UsageError: the user's variable is no SHA-256.
     """
-    return _named(environ, ENGINE_VARIABLE) or pinned().get(engine_archive(platform_name()), "")
+    return _named(environ, ENGINE_CHECKSUM_VARIABLE) or pinned().get(engine_archive(platform_name()), "")
 
 
 def plugin_checksum(environ: Mapping[str, str]) -> str:
     """The same of the azuread plugin's archive."""
-    return _named(environ, PLUGIN_VARIABLE) or pinned().get(plugin_archive(platform_name()), "")
+    return _named(environ, PLUGIN_CHECKSUM_VARIABLE) or pinned().get(plugin_archive(platform_name()), "")
 
 
 def built_checksums(go_version: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from orgcal.engine.cache import EngineCache, digest_files
-from orgcal.engine.checksums import ENGINE_ADDRESS, ENGINE_VARIABLE, engine_archive, engine_checksum
+from orgcal.engine.checksums import ENGINE_ADDRESS, ENGINE_CHECKSUM_VARIABLE, engine_archive, engine_checksum
 from orgcal.engine.child import run_child
 from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
@@ -81,7 +81,7 @@ def install_engine(
     """
     address, expected = address or engine_address(), engine_checksum(environ)
     if not expected:
-        raise EngineError(UNPINNED, where=address, repair=f"ENGINE=build, or name it in {ENGINE_VARIABLE}")
+        raise EngineError(UNPINNED, where=address, repair=f"ENGINE=build, or name it in {ENGINE_CHECKSUM_VARIABLE}")
     progress.say(f"engine: downloading Pulumi {PULUMI_VERSION}, once, into {cache.home}")
     with cache.staging() as staging:
         archive = staging / "archive.tar.gz"

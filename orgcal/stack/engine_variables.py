@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from orgcal.errors import OrgcalError
+from orgcal.errors import OrgcalError, UsageError
 from orgcal.platforms import read_platform
-from orgcal.settings import StackFile
+from orgcal.settings import StackFile, load_stack_file
 from orgcal.settings.model import sections_of
 
 _AWS, _AZURE, _VAULT = ("AWS_*",), ("AZURE_*",), ("VAULT_*",)
@@ -32,8 +33,11 @@ _BY_SCHEME: Mapping[str, tuple[str, ...]] = {
 """Scheme of a backend's or a key service's address -> names of variables."""
 
 
-def engine_variables(file: StackFile, backend_url: str) -> tuple[str, ...]:
-    """What the stack's backend, key service and platforms read, as `passed_on` takes it; settings may be wrong."""
+def engine_variables(project_dir: Path, stack: str, backend_url: str) -> tuple[str, ...]:
+    """What the stack's backend, key service and platforms read, as `passed_on` takes it; its file may be wrong."""
+    file = StackFile(project_dir, stack)
+    with suppress(UsageError):
+        file = load_stack_file(project_dir, stack)
     key_service = str(file.values.get("secretsprovider") or "passphrase")
     schemes = (address.partition("://")[0].lower() for address in (backend_url, key_service))
     connector = sections_of(file.config)[0].get("connector")

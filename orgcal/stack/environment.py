@@ -20,7 +20,7 @@ from orgcal.entra.operator import federated_login
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir, write_whole
 from orgcal.platforms.model import PROJECT_VARIABLE
-from orgcal.settings import load_stack_file, read_core_settings
+from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.engine_variables import engine_variables
 from orgcal.stack.files import DEV_STACK, data_dir, emulator_home, stack_dir
@@ -50,7 +50,6 @@ class StackEnvironment:
         path_first: directories to put first on PATH, in this order.
         removed: variables to unset, since they would contradict the stack's cloud.
         emulator_home: directory whose emulator the stack lives on; another stack's where it is a copy of that.
-        engine_variables: what the engine needs of the caller's environment for this stack, besides what it always does.
     """
 
     project_dir: Path
@@ -63,7 +62,6 @@ class StackEnvironment:
     path_first: tuple[Path, ...] = ()
     removed: tuple[str, ...] = ()
     emulator_home: Path | None = None
-    engine_variables: tuple[str, ...] = ()
 
     def running_endpoints(self) -> CloudEndpoints:
         """Addresses of the stack's cloud.
@@ -87,7 +85,8 @@ class StackEnvironment:
 
     def to_engine_environ(self, environ: Mapping[str, str], further: Iterable[str] = ()) -> dict[str, str]:
         """The same for the engine's processes, which get what they need of `environ`; `further` names more of it."""
-        return self.to_environ(passed_on(environ, (*ENGINE, *self.engine_variables, *further)))
+        needed = engine_variables(self.project_dir, self.stack, self.backend_url)
+        return self.to_environ(passed_on(environ, (*ENGINE, *needed, *further)))
 
 
 def original_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -149,7 +148,6 @@ def stack_environment(project_dir: Path, stack: str, environ: Mapping[str, str])
         variables=variables,
         removed=removed,
         emulator_home=shared_dir,
-        engine_variables=engine_variables(load_stack_file(project_dir, stack), backend_url),
     )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from orgcal.child_environ import ENGINE, GIT, passed_on
-from orgcal.settings import load_stack_file
 from orgcal.stack.engine_variables import engine_variables, platform_variables
 from orgcal.stack.environment import stack_environment
 
@@ -46,7 +45,7 @@ def needs(folder: Path, *, backend: str = "file:///state", provider: str = "", c
     top = f"secretsprovider: {provider}\n" if provider else ""
     section = f"  orgcal:connector: {connector}\n" if connector else ""
     (folder / "Pulumi.prod.yaml").write_text(f"{top}config:\n{ENTRA}{section}")
-    allowed = (*ENGINE, *engine_variables(load_stack_file(folder, "prod"), backend))
+    allowed = (*ENGINE, *engine_variables(folder, "prod", backend))
     return passed_on(SECRETS, allowed).keys() & SECRETS.keys()
 
 
@@ -92,6 +91,13 @@ def test_engine_gets_the_logins_of_backend_key_service_and_platforms_alone(
     tmp_path: Path, settings: dict[str, str], expected: set[str]
 ) -> None:
     assert needs(tmp_path, **settings) == expected
+
+
+def test_engine_of_a_stack_whose_file_cannot_be_read_gets_the_login_of_its_backend(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.broken.yaml").write_text("a: [")
+
+    for stack in ("broken", "missing"):
+        assert "AWS_*" in engine_variables(tmp_path, stack, "s3://bucket")
 
 
 def test_engine_gets_every_form_of_the_operators_login() -> None:
