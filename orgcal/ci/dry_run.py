@@ -180,7 +180,8 @@ def _look_at_github(wanted: SetupRequest, environ: Mapping[str, str]) -> tuple[S
         return wanted, {}, [f"GitHub did not tell: {error.what}", *([unasked] if unasked else [])]
     wanted.check()
     names = [item.name for role in wanted.roles for item in role.environments]
-    notes = [*(f"{sentence}; only --force accepts it as it is" for sentence in looked.unsafe), *looked.notes]
+    refused = "" if wanted.force else "; only --force accepts it as it is"
+    notes = [*(f"{sentence}{refused}" for sentence in looked.unsafe), *looked.notes]
     notes += [classic_note(wanted.repository)] if not wanted.owner_id else []
     return wanted, {name: "new" if name in looked.missing else "present" for name in names}, notes
 

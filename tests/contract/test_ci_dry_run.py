@@ -161,6 +161,8 @@ def test_dry_run_says_what_the_setup_would_refuse_and_who_could_be_trusted_by_a_
     plan = planned(project, {**environ, "GH_TOKEN": API_KEY, "GITHUB_API_URL": server.base_url})
 
     assert any("is open to every branch" in note and "only --force" in note for note in plan.notes)
+    forced = planned(project, {**environ, "GH_TOKEN": API_KEY, "GITHUB_API_URL": server.base_url}, force=True)
+    assert not any("only --force" in note for note in forced.notes)
     assert any("use_immutable_subject=true" in note for note in plan.notes)
     assert [trust.name for trust in plan.identities[1].federated_credentials] == ["github-infra--orgcal-classic-1"]
 
