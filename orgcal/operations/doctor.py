@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from orgcal.child_environ import ENGINE, passed_on
+from orgcal.engine.checksums import plugin_checksum
 from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.find import Engine, look_for_engine
 from orgcal.engine.plugin_trust import installed_program, refuse_changed, refuse_foreign
@@ -176,6 +177,7 @@ def check_azuread(
         refuse_foreign(found, groups=True)
     elif found:
         refuse_changed(installed_program(environ), environ)
+        which += "" if plugin_checksum(environ) else "; no checksum of its archive is pinned"
     if not found:
         standin = write_standin(surroundings.stack_dir)
         environ = {**environ, "PATH": os.pathsep.join([str(standin), environ.get("PATH", "")])}

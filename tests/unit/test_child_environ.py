@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from orgcal.child_environ import ENGINE, GIT, passed_on
+from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE
+from orgcal.entra.login import LOGIN_FORMS, LOGIN_VARIABLES
+from orgcal.masking import SOCKET_VARIABLE
+from orgcal.platforms.model import PROJECT_VARIABLE
 from orgcal.stack.engine_variables import engine_variables, platform_variables
 from orgcal.stack.environment import stack_environment
+from orgcal.stack.files import DATA_DIR_VARIABLE
+from provisioning.home import DEPLOYER_VARIABLE
 
 SECRETS = {
     "GH_TOKEN": "hush-1",
@@ -100,18 +106,21 @@ def test_engine_of_a_stack_whose_file_cannot_be_read_gets_the_login_of_its_backe
         assert "AWS_*" in engine_variables(tmp_path, stack, "s3://bucket")
 
 
-def test_engine_gets_every_form_of_the_operators_login() -> None:
-    names = (
-        "ARM_CLIENT_SECRET",
-        "ARM_OIDC_TOKEN",
-        "ACTIONS_ID_TOKEN_REQUEST_URL",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-        "SYSTEM_ACCESSTOKEN",
-        "AZURE_FEDERATED_TOKEN_FILE",
-        "AZURE_CONFIG_DIR",
-    )
+def test_engine_gets_every_form_of_the_operators_login_and_of_a_jobs() -> None:
+    names = {
+        *LOGIN_VARIABLES,
+        *(name for form in LOGIN_FORMS for name in form.variables),
+        *("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "RUNNER_TEMP"),
+        *("SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN", "AZURE_CONFIG_DIR"),
+    }
 
-    assert passed_on(dict.fromkeys(names, "x"), ENGINE).keys() == set(names)
+    assert passed_on(dict.fromkeys(names, "x"), ENGINE).keys() == names
+
+
+def test_engine_gets_what_program_and_plugins_of_ours_read() -> None:
+    names = {PROJECT_VARIABLE, EMULATOR_FILE_VARIABLE, DEPLOYER_VARIABLE, SOCKET_VARIABLE, DATA_DIR_VARIABLE}
+
+    assert passed_on(dict.fromkeys(names, "x"), ENGINE).keys() == names
 
 
 def test_engine_environ_of_a_stack_holds_its_own_variables_and_no_foreign_one(tmp_path: Path) -> None:
