@@ -47,7 +47,7 @@ live: witnesses ## Witness tests against a real tenant of your own; docs/parity.
 e2e: setup ## Tests with the real engine and a real browser; AZUREAD_PLUGIN=real: with the real azuread plugin
 	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest tests/engine tests/browser
 
-check: setup ## Style, types, import arrows, claims of the docs
+check: setup ## Style, types, import arrows, claims of the docs, workflows
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@$(PY) -m mypy .

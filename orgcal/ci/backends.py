@@ -60,6 +60,15 @@ class Backends:
         return tuple(dict.fromkeys(found))
 
     @property
+    def backend_decrypts(self) -> bool:
+        """Whether the token that reads the state can decrypt its secrets too, as in Pulumi Cloud without a key service.
+
+        Its own set of rights for readers, Stack Read, contains `stack:decrypt`.
+        Source: https://www.pulumi.com/docs/administration/concepts/rbac/permission-sets/
+        """
+        return _PROVIDERS[_scheme(self.secrets_provider)] == "pulumi"
+
+    @property
     def registry_url(self) -> str:
         """The registry's address as a job needs it, password included."""
         parts = urlsplit(self.registry)

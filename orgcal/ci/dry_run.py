@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from orgcal.ci import plan, workflows
 from orgcal.ci.backends import Backends
 from orgcal.ci.environments import look_at_environments
-from orgcal.ci.github import TOKEN_VARIABLES, GithubRepository, open_github
+from orgcal.ci.github import TOKEN_VARIABLES, GithubRepository, classic_note, open_github
 from orgcal.ci.identities import CiIdentities, Identity, check_room, granted_by_role, identity_tag
 from orgcal.ci.install import read_installation
 from orgcal.ci.request import GenericRequest, SetupRequest
@@ -149,9 +149,11 @@ def plan_generic(
     facts: plan.StackFacts,
     stack: OpenStack,
     git: GitFolder | None,
+    *,
+    preview_cannot_decrypt: bool = False,
 ) -> SetupPlan:
     """What `set_up_generic` would do with these arguments; raises UsageError where it would refuse."""
-    wanted = GenericRequest.of(issuer, subjects, facts, git)
+    wanted = GenericRequest.of(issuer, subjects, facts, git, places, preview_cannot_decrypt=preview_cannot_decrypt)
     look = _look_at_tenant(stack, identity_stack("generic", wanted.place), wanted.trusts)
     identities = _identities(wanted.roles, wanted.name, wanted.trusts, look)
     left, commands = plan.left_to_a_person(facts, places, _as_if_made(identities, facts, look), git)
@@ -161,9 +163,7 @@ def plan_generic(
 def _look_at_github(wanted: SetupRequest, environ: Mapping[str, str]) -> tuple[SetupRequest, dict[str, str], list[str]]:
     """The request as GitHub has it, its environments by state, and notes; all are read only."""
     unasked = (
-        "the immutable format of subjects needs the numbers of owner and repository, which only GitHub knows"
-        if not wanted.owner_id
-        else ""
+        "which format the subjects of the repository's tokens have, only GitHub knows" if not wanted.owner_id else ""
     )
     if not any(environ.get(name) for name in TOKEN_VARIABLES):
         why = f"GitHub was not asked: neither {' nor '.join(TOKEN_VARIABLES)} is set"
@@ -180,7 +180,10 @@ def _look_at_github(wanted: SetupRequest, environ: Mapping[str, str]) -> tuple[S
         return wanted, {}, [f"GitHub did not tell: {error.what}", *([unasked] if unasked else [])]
     wanted.check()
     names = [item.name for role in wanted.roles for item in role.environments]
-    return wanted, {name: "new" if name in looked.missing else "present" for name in names}, list(looked.notes)
+    refused = "" if wanted.force else "; only --force accepts it as it is"
+    notes = [*(f"{sentence}{refused}" for sentence in looked.unsafe), *looked.notes]
+    notes += [classic_note(wanted.repository)] if not wanted.owner_id else []
+    return wanted, {name: "new" if name in looked.missing else "present" for name in names}, notes
 
 
 def _look_at_tenant(deployed: OpenStack, stack: str, trusts: Mapping[str, Sequence[Trust]]) -> _TenantLook:

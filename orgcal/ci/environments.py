@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orgcal.ci import plan
-from orgcal.ci.github import GithubRepository, unprotected
-from orgcal.ci.roles import Role
+from orgcal.ci.github import GithubRepository, has_reviewers
+from orgcal.ci.roles import Environment, Role
+from orgcal.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,23 @@ class Looked:
     Attributes:
         missing: environments that do not exist.
         closed: environments that no branch may use, as a set-up was interrupted.
-        notes: what those that exist lack; a sentence each.
+        unsafe: what would let code that nobody has approved deploy or decrypt; a sentence each, for each environment
+            that exists.
+        notes: what else they lack; likewise.
     """
 
     missing: tuple[str, ...]
     closed: tuple[str, ...]
+    unsafe: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def refuse_unsafe(self, *, force: bool) -> None:
+        """Refuse, with UsageError, environments of others whose jobs nobody should trust, unless that is forced."""
+        if self.unsafe and not force:
+            raise UsageError(
+                "\n".join(["nothing was written:", *self.unsafe]),
+                repair="do what it says, or accept the environments as they are: --force",
+            )
 
 
 def look_at_environments(repository: GithubRepository, roles: Sequence[Role], *, reviewed: bool) -> Looked:
@@ -30,18 +42,38 @@ def look_at_environments(repository: GithubRepository, roles: Sequence[Role], *,
 
     `reviewed` says whether new environments get reviewers.
     """
-    missing, closed, notes = [], [], []
-    for environment in (item for role in roles for item in role.environments):
+    missing: list[str] = []
+    closed: list[str] = []
+    unsafe: list[str] = []
+    notes: list[str] = []
+    for role_name, environment in ((role.name, item) for role in roles for item in role.environments):
         found = repository.environment(environment.name)
         if found is None:
             missing.append(environment.name)
-            notes += [] if reviewed else unprotected(environment, {"deployment_branch_policy": {"new": True}})
+            notes += [_unreviewed(environment)] if environment.reviewers and not reviewed else []
             continue
-        notes += unprotected(environment, found)
-        if environment.branch_only and repository.closed(environment.name, found):
-            closed.append(environment.name)
+        if environment.reviewers and not has_reviewers(found):
+            (unsafe if role_name == "preview" else notes).append(_unreviewed(environment))
+        if environment.branch_only:
+            branches = repository.branches(environment.name, found)
+            unsafe += [_open_to_all(environment)] if branches is None else []
+            closed += [environment.name] if branches == () else []
         repository.values(environment.name).secret_updated_at(plan.REGISTRY_SECRET)
-    return Looked(tuple(missing), tuple(closed), tuple(notes))
+    return Looked(tuple(missing), tuple(closed), tuple(unsafe), tuple(notes))
+
+
+def _unreviewed(environment: Environment) -> str:
+    return (
+        f"environment {environment.name} has no reviewers: whoever can start its workflow {environment.does}; "
+        "add them under Settings, Environments, Required reviewers"
+    )
+
+
+def _open_to_all(environment: Environment) -> str:
+    return (
+        f"environment {environment.name} is open to every branch: whoever can push one {environment.does}; limit it "
+        "to the main branch under Settings, Environments, Deployment branches"
+    )
 
 
 def make_environments(

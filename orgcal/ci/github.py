@@ -22,12 +22,17 @@ NEEDED_RIGHTS = "repository permissions Administration, Environments, Secrets an
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What GitHub says of a repository; its spelling is that of the tokens' subjects."""
+    """What GitHub says of a repository; its spelling is that of the tokens' subjects.
+
+    Attributes:
+        immutable: whether the subjects hold the numbers of owner and repository besides their names.
+    """
 
     full_name: str
     repository_id: str
     owner_id: str
     default_branch: str
+    immutable: bool
 
 
 def open_github(environ: Mapping[str, str], clock: Clock | None = None) -> RestClient:
@@ -81,20 +86,36 @@ class GithubRepository:
                 where=self._repository,
                 repair=f"give it {NEEDED_RIGHTS}; or --print, for the commands",
             )
+        full_name, numbers = str(answer["full_name"]), (str(answer["owner"]["id"]), str(answer["id"]))
+        return Repository(
+            full_name=full_name,
+            repository_id=numbers[1],
+            owner_id=numbers[0],
+            default_branch=str(answer["default_branch"]),
+            immutable=self._has_immutable_subjects(full_name, *numbers),
+        )
+
+    def _has_immutable_subjects(self, full_name: str, owner_id: str, repository_id: str) -> bool:
+        """Which of GitHub's two formats the tokens' subjects have; raises UsageError where it is neither.
+
+        What counts is `sub_claim_prefix`: `use_immutable_subject` says whether somebody chose the format, and is false
+        in repositories that have it from birth. Source: https://docs.github.com/en/rest/actions/oidc
+        """
         path = f"{self._base}/actions/oidc/customization/sub"
-        subjects = self._client.call("GET", path, absent=frozenset({403, 404}))
-        if subjects is not None and subjects.get("use_default") is False:
+        said = self._client.call("GET", path, absent=frozenset({403, 404})) or {}
+        owner, _, name = full_name.partition("/")
+        prefix = str(said.get("sub_claim_prefix") or "")
+        if said.get("use_default") is False or prefix not in (
+            "",
+            f"repo:{full_name}",
+            f"repo:{owner}@{owner_id}/{name}@{repository_id}",
+        ):
             raise UsageError(
                 "the repository's tokens have subjects of its own making, which nothing here would trust",
                 where=self._repository,
-                repair=f"gh api --method PUT {path.lstrip('/')} -F use_default=true",
+                repair=f"{subject_command(self._repository)}use_default=true",
             )
-        return Repository(
-            full_name=str(answer["full_name"]),
-            repository_id=str(answer["id"]),
-            owner_id=str(answer["owner"]["id"]),
-            default_branch=str(answer["default_branch"]),
-        )
+        return prefix != f"repo:{full_name}" if prefix else said.get("use_immutable_subject") is True
 
     def user_id(self, login: str) -> int:
         """GitHub's number of a user; raises UsageError where there is none."""
@@ -127,12 +148,21 @@ class GithubRepository:
         if self._client.call("POST", path, {"name": branch, "type": "branch"}) is None:
             raise self.values(environment).not_there()
 
-    def closed(self, environment: str, current: Mapping[str, Any]) -> bool:
-        """Whether an environment is for branches that are listed, and none is."""
-        if not (current.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
-            return False
-        listed = self._client.call("GET", f"{self._path(environment)}/deployment-branch-policies")
-        return not (listed or {}).get("branch_policies")
+    def branches(self, environment: str, current: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """Names and patterns of the branches whose jobs may use an environment; None where all may.
+
+        Source: https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
+        """
+        policy = current.get("deployment_branch_policy")
+        if not policy:
+            return None
+        if policy.get("custom_branch_policies"):
+            answer = self._client.call("GET", f"{self._path(environment)}/deployment-branch-policies") or {}
+            listed = tuple(str(item["name"]) for item in answer.get("branch_policies") or [])
+            return None if any(set(name) <= set("*/") for name in listed) else listed
+        # Without a protected branch, an environment for protected branches is open to all.
+        protected = self._client.call("GET", f"{self._base}/branches", params={"protected": "true"}) or []
+        return tuple(str(branch["name"]) for branch in protected) or None
 
     def values(self, environment: str) -> EnvironmentValues:
         """What an environment holds."""
@@ -142,18 +172,19 @@ class GithubRepository:
         return f"{self._base}/environments/{segment(environment)}"
 
 
-def unprotected(wanted: Environment, current: Mapping[str, Any]) -> list[str]:
-    """What an existing environment lacks: a sentence each."""
-    rules = {str(rule.get("type")) for rule in current.get("protection_rules") or []}
-    lacks = []
-    if wanted.reviewers and "required_reviewers" not in rules:
-        lacks.append(
-            f"environment {wanted.name} has no reviewers: whoever can start its workflow {wanted.does}; "
-            "add them under Settings, Environments, Required reviewers"
-        )
-    if wanted.branch_only and not current.get("deployment_branch_policy"):
-        lacks.append(
-            f"environment {wanted.name} is open to every branch; limit it to the main one under Settings, "
-            "Environments, Deployment branches"
-        )
-    return lacks
+def has_reviewers(current: Mapping[str, Any]) -> bool:
+    """Whether somebody must approve the jobs of an environment, as GitHub describes it."""
+    return any(rule.get("type") == "required_reviewers" for rule in current.get("protection_rules") or [])
+
+
+def subject_command(repository: str) -> str:
+    """The command that sets the format of a repository's subjects, without the field that says which."""
+    return f"gh api --method PUT repos/{repository}/actions/oidc/customization/sub -F "
+
+
+def classic_note(repository: str) -> str:
+    """That a repository's subjects hold names only, and how to change that."""
+    return (
+        "the repository's tokens have subjects with names only, so whoever gets its name after a renaming is trusted; "
+        f"to put its numbers in: {subject_command(repository)}use_immutable_subject=true, and run this again"
+    )

@@ -21,9 +21,11 @@ REGISTRY_VARIABLE = "ORGCAL_REGISTRY"
 """The registry without its password, so that a change of it can be seen: secrets cannot be read back."""
 PLATFORM_SECRET = "ORGCAL_PLATFORM_KEY"  # noqa: S105  # a name
 _ACCESS_NOTES: Mapping[Cloud, str] = {
-    "aws": "AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject",
-    "google": "Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment",
-    "pulumi": "Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; of a reader's for the preview",
+    "aws": "AWS: set variables AWS_ROLE_ARN and AWS_REGION in each environment; the roles trust its subject, and the "
+    "preview's may read the state and not use the key",
+    "google": "Google: set variable GOOGLE_WORKLOAD_IDENTITY_PROVIDER in each environment; the preview's subject may "
+    "read the state and not use the key",
+    "pulumi": "Pulumi Cloud: set secret PULUMI_ACCESS_TOKEN in each environment; the preview's may only read",
     "vault": "Vault: set variable VAULT_ADDR and secret VAULT_TOKEN in the environments that deploy",
 }
 
@@ -110,8 +112,11 @@ def gh_commands(
         if environment.branch_only:
             make += f" {limited} && gh api --silent --method POST {path}/deployment-branch-policies -f name={branch}"
         yield f"gh api --silent {path} || {{ {make}; }}  # it {environment.does}"
+        settings = f"https://github.com/{repository}/settings/environments"
+        if environment.branch_only:
+            yield f"# if it existed, limit it to branch {branch}: {settings}"
         if environment.reviewers:
-            yield f"# add its reviewers: https://github.com/{repository}/settings/environments"
+            yield f"# add its reviewers: {settings}"
         for name, value in held.variables.items():
             yield f"gh variable set {name} {where} --body {shlex.quote(value)}"
         for name in held.secrets:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orgcal.stack.git_folder import folder_slug
 from orgcal.stack.preview_redacted import Preview
 
 MAX_COMMENT = 60_000
@@ -14,16 +13,12 @@ _SIGNS = {"create": "+", "delete": "-", "update": "~", "replace": "+-"}
 
 
 def as_markdown(stack: str, preview: Preview, folder: str = "") -> str:
-    """The comment; its first line marks it, so that the next preview of this stack and folder replaces it.
-
-    `folder` is the project's path in its repository; empty at the root.
-    """
+    """The comment's text, without its mark; `folder` is the project's path in its repository, empty at the root."""
     text = "\n".join(_lines(stack, preview, folder))
     return text if len(text) <= MAX_COMMENT else text[: MAX_COMMENT - 40].rsplit("\n", 1)[0] + "\n```\n(shortened)\n"
 
 
 def _lines(stack: str, preview: Preview, folder: str) -> Iterator[str]:
-    yield f"<!-- orgcal preview {' '.join(filter(None, (folder_slug(folder), stack)))} -->"
     yield f"### orgcal preview of stack `{stack}`" + (f" in `{folder}`" if folder else "")
     yield ""
     if preview.new:

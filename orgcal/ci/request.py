@@ -14,6 +14,17 @@ from orgcal.errors import UsageError
 from orgcal.stack.git_folder import GitFolder
 
 
+def preview_decrypts(otherwise: str) -> UsageError:
+    """That code of pull requests could read the stack's secrets; `otherwise` is what to do without another role."""
+    return UsageError(
+        "Pulumi Cloud decrypts the stack's secrets for every token that reads its state, the preview's too, and code "
+        "of pull requests that nobody has approved gets that token",
+        where="--secrets-provider default",
+        repair=f"encrypt with a key of your own (azurekeyvault://..., awskms://..., gcpkms://...); {otherwise}; or "
+        "give the preview's token a custom role without stack:decrypt, and say so: --preview-cannot-decrypt",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SetupRequest:
     """What was asked for.
@@ -25,6 +36,7 @@ class SetupRequest:
         print_only: tell the commands instead of writing to GitHub.
         pinned: whether the stack looks nothing up in the home tenant.
         slug: of the project's folder in the repository; empty at its root. `environment` carries it already.
+        preview_cannot_decrypt: whether the preview's token for Pulumi Cloud has a role without `stack:decrypt`.
     """
 
     repository: str
@@ -40,6 +52,7 @@ class SetupRequest:
     force: bool = False
     pinned: bool = False
     slug: str = ""
+    preview_cannot_decrypt: bool = False
 
     def check(self) -> None:
         """Refuse, with UsageError, the first thing that cannot be right, before anybody is asked."""
@@ -58,13 +71,24 @@ class SetupRequest:
                     where="--ephemeral-backend",
                     repair="name a container or bucket of their own",
                 )
+        if self._review_previews and not self.reviewers:
+            raise preview_decrypts("give the preview's environment reviewers: --reviewer LOGIN")
         for trusts in self.trusts().values():
             refuse_unfit(trusts)
 
     @property
+    def _review_previews(self) -> bool:
+        return self.places.backend_decrypts and not self.preview_cannot_decrypt
+
+    @property
     def roles(self) -> tuple[Role, ...]:
         """The identities and their environments."""
-        return roles_of(self.environment, ephemeral=bool(self.ephemeral_backend), pinned=self.pinned)
+        return roles_of(
+            self.environment,
+            ephemeral=bool(self.ephemeral_backend),
+            pinned=self.pinned,
+            review_previews=self._review_previews,
+        )
 
     @property
     def place(self) -> str:
@@ -85,7 +109,7 @@ class SetupRequest:
         }
 
     def as_github_has_it(self, repository: Repository) -> SetupRequest:
-        """The same with the repository in GitHub's spelling and with its numbers, as tokens have them.
+        """The same with the repository in GitHub's spelling, and with its numbers where its tokens have them.
 
         Raises:
             UsageError: the numbers given are those of another repository.
@@ -99,8 +123,8 @@ class SetupRequest:
         return replace(
             self,
             repository=repository.full_name,
-            owner_id=repository.owner_id,
-            repository_id=repository.repository_id,
+            owner_id=repository.owner_id if repository.immutable else "",
+            repository_id=repository.repository_id if repository.immutable else "",
             branch=self.branch or repository.default_branch,
         )
 
@@ -123,7 +147,14 @@ class GenericRequest:
 
     @classmethod
     def of(
-        cls, issuer: str, subjects: Mapping[str, Sequence[str]], facts: StackFacts, git: GitFolder | None
+        cls,
+        issuer: str,
+        subjects: Mapping[str, Sequence[str]],
+        facts: StackFacts,
+        git: GitFolder | None,
+        places: Backends,
+        *,
+        preview_cannot_decrypt: bool = False,
     ) -> GenericRequest:
         """What was asked for.
 
@@ -131,15 +162,19 @@ class GenericRequest:
             issuer: the tokens' `iss`.
             subjects: by role, `deploy` and perhaps `preview`.
             git: where the project lies in its repository; None where it lies in none.
+            places: where the stack keeps its things.
+            preview_cannot_decrypt: as for `SetupRequest`.
 
         Raises:
-            UsageError: no subject may deploy, or one is unfit.
+            UsageError: no subject may deploy, one is unfit, or previews could read the stack's secrets.
         """
         trusts = {role: other_trusts(issuer, named) for role, named in subjects.items() if named}
         if "deploy" not in trusts:
             raise UsageError("no subject is named whose tokens may deploy", where="--subject")
         for wanted in trusts.values():
             refuse_unfit(wanted)
+        if "preview" in trusts and places.backend_decrypts and not preview_cannot_decrypt:
+            raise preview_decrypts("leave --preview-subject out")
         roles = tuple(role for role in roles_of("", ephemeral=False, pinned=facts.pinned) if role.name in trusts)
         inside = f" in {git.path}" if git and git.path else ""
         return cls(roles, trusts, f"{issuer} {facts.stack}{inside}", f"stack {facts.stack}{inside}")

@@ -48,7 +48,9 @@ class Role:
     environments: tuple[Environment, ...]
 
 
-def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tuple[Role, ...]:
+def roles_of(
+    environment: str, *, ephemeral: bool, pinned: bool = False, review_previews: bool = False
+) -> tuple[Role, ...]:
     """The identities of a set-up; each environment that may deploy without a reviewer is the main branch's alone.
 
     Args:
@@ -56,6 +58,7 @@ def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tupl
         ephemeral: whether pull requests get stacks of their own; these are another identity's, so that code which
             was not merged yet never acts as the owner of the real application.
         pinned: whether the stack looks nothing up in the home tenant, so that who deploys need not read it.
+        review_previews: whether the preview's jobs hold what can decrypt the stack, so that somebody must approve them.
     """
     deploying = (OWNED,) if pinned else (OWNED, READ)
     deploy = Role(
@@ -66,7 +69,7 @@ def roles_of(environment: str, *, ephemeral: bool, pinned: bool = False) -> tupl
             Environment(f"{environment}-scheduled", False, True, True, "verifies nightly, rotates"),
         ),
     )
-    previewing = Environment(f"{environment}-preview", False, False, False, "previews pull requests")
+    previewing = Environment(f"{environment}-preview", review_previews, False, False, "previews pull requests")
     preview = Role("preview", (READ,), (previewing,))
     passing = Role(
         "ephemeral",

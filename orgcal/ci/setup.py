@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orgcal.ci import plan, workflows
 from orgcal.ci.backends import Backends
 from orgcal.ci.environments import key_note, look_at_environments, make_environments, set_values
-from orgcal.ci.github import GithubRepository, open_github
+from orgcal.ci.github import GithubRepository, classic_note, open_github
 from orgcal.ci.identities import CiIdentities, IdentityProgram
 from orgcal.ci.install import Installation, read_installation
 from orgcal.ci.request import GenericRequest, SetupRequest
@@ -73,6 +73,8 @@ def set_up_github(
         repository = GithubRepository(open_github(environ), wanted.repository)
         reviewer_ids = [repository.user_id(login) for login in wanted.reviewers]
         looked = look_at_environments(repository, wanted.roles, reviewed=bool(wanted.reviewers))
+        looked.refuse_unsafe(force=wanted.force)
+        notes += [classic_note(wanted.repository)] if not wanted.owner_id else []
     files = workflows.compare(git.root, workflow_texts(wanted, facts, installation, git.path))
     workflows.refuse_different(files, git.root, force=wanted.force)
     program = IdentityProgram(stack, identity_stack("github", wanted.place), facts.tenant_id)
@@ -81,7 +83,7 @@ def set_up_github(
         program.check(graph, wanted.trusts())
         if repository is not None and looked is not None:
             changes += make_environments(repository, wanted.roles, wanted.branch, looked, reviewer_ids)
-            notes += looked.notes
+            notes += (*looked.unsafe, *looked.notes)
         made = program.bring_up(graph, wanted.roles, wanted.place, wanted.trusts(), on_step=on_step, tell=tell)
     changes += [f"identities: {made.changed} resources changed"] if made.changed else []
     values = plan.values_of(wanted.roles, made, wanted.places, wanted.ephemeral_backend, platform_key)
@@ -110,6 +112,7 @@ def set_up_generic(
     stack: OpenStack,
     git: GitFolder | None,
     *,
+    preview_cannot_decrypt: bool = False,
     on_step: OnStep | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> CiSetupResult:
@@ -119,8 +122,9 @@ def set_up_generic(
         issuer: the tokens' `iss`.
         subjects: by role, `deploy` and perhaps `preview`.
         git: where the project lies in its repository; None where it lies in none.
+        preview_cannot_decrypt: as for `SetupRequest`.
     """
-    wanted = GenericRequest.of(issuer, subjects, facts, git)
+    wanted = GenericRequest.of(issuer, subjects, facts, git, places, preview_cannot_decrypt=preview_cannot_decrypt)
     program = IdentityProgram(stack, identity_stack("generic", wanted.place), facts.tenant_id)
     with stack.home_graph() as graph:
         program.check(graph, wanted.trusts)

@@ -78,6 +78,7 @@ def render(facts: Mapping[str, Any], installation: Installation, folder: str, *,
         "in_folder": f" ({folder})" if folder else "",
         "inside": f"{folder}/" if folder else "",
         "artifact": prefix.replace("orgcal", "verification", 1),
+        "mark": comment_mark(str(facts["stack"]), folder),
         "install": installation.commands,
         "ensure_engine": ENSURE_ENGINE,
         "engine_version": installation.engine_version,
@@ -89,6 +90,14 @@ def render(facts: Mapping[str, Any], installation: Installation, folder: str, *,
         file: environment.get_template(f"orgcal-{name}.yml.j2").render(file=file, **facts)
         for name, file in names.items()
     }
+
+
+def comment_mark(stack: str, folder: str) -> str:
+    """The first line of a preview's comment, by which the next preview of this stack and folder finds and replaces it.
+
+    Only the workflow holds it: from a text of the pull request's own, a branch could make it replace other comments.
+    """
+    return f"<!-- orgcal preview {' '.join(filter(None, (folder_slug(folder), stack)))} -->"
 
 
 def _refuse_pattern(folder: str) -> None:

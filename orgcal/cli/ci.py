@@ -55,11 +55,17 @@ def setup(
     preview_subject: Annotated[
         list[str] | None, typer.Option(help="generic: subject that only previews; repeatable.")
     ] = None,
+    preview_cannot_decrypt: Annotated[
+        bool,
+        typer.Option("--preview-cannot-decrypt", help="The preview's Pulumi Cloud token has no stack:decrypt."),
+    ] = False,
     print_only: Annotated[
         bool, typer.Option("--print", help="Make identities and files, print gh commands for the rest.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and change nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Write workflows and secrets anew.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write workflows and secrets anew; accept open environments.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the identities that CI acts as, set its environments up, and write its workflows."""
@@ -82,7 +88,17 @@ def setup(
     if chosen == "generic":
         _require({"--issuer": issuer})
         subjects = {"deploy": subject or [], "preview": preview_subject or []}
-        _set_up_generic(issuer, subjects, places, facts, opened, record, dry_run=dry_run, as_json=as_json)
+        _set_up_generic(
+            issuer,
+            subjects,
+            places,
+            facts,
+            opened,
+            record,
+            preview_cannot_decrypt=preview_cannot_decrypt,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
         return
     _require({"--repo": repo, "--environment": environment})
     if branch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}", branch):
@@ -103,6 +119,7 @@ def setup(
         force=force,
         pinned=facts.pinned,
         slug=git.slug,
+        preview_cannot_decrypt=preview_cannot_decrypt,
     )
     wanted.check()
     _set_up_github(wanted, facts, opened, git, dry_run=dry_run, as_json=as_json)
@@ -146,6 +163,7 @@ def _set_up_generic(
     opened: OpenStack,
     record: str,
     *,
+    preview_cannot_decrypt: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -163,7 +181,9 @@ def _set_up_generic(
     installation = read_installation(opened.project_dir)
     tenant_id = facts.tenant_id
     if dry_run:
-        planned = plan_generic(issuer, subjects, places, facts, opened, git)
+        planned = plan_generic(
+            issuer, subjects, places, facts, opened, git, preview_cannot_decrypt=preview_cannot_decrypt
+        )
         result, lines = _plan_json(planned), plan_lines(planned)
         client_ids = {identity.role: identity.client_id for identity in planned.identities}
     else:
@@ -171,7 +191,17 @@ def _set_up_generic(
         opened.choose_plugin(tell)
         opened.environment.running_endpoints()
         with StepPrinter(quiet=as_json) as printer:
-            outcome = set_up_generic(issuer, subjects, places, facts, opened, git, on_step=printer, tell=tell)
+            outcome = set_up_generic(
+                issuer,
+                subjects,
+                places,
+                facts,
+                opened,
+                git,
+                preview_cannot_decrypt=preview_cannot_decrypt,
+                on_step=printer,
+                tell=tell,
+            )
         result, lines, tenant_id = _result_json(outcome), setup_lines(outcome), outcome.made.tenant_id
         client_ids = {role: identity.client_id for role, identity in outcome.made.identities.items()}
     recipe = recipe_of(facts, places, tenant_id, client_ids, installation, git.path if git else "", record)

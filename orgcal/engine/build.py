@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from orgcal.engine.cache import EngineCache
+from orgcal.engine.cache import EngineCache, digest_files
+from orgcal.engine.checksums import built_checksums
 from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
@@ -120,11 +121,29 @@ def build_engine(
             lambda stop: workshop.build("languagehost", _HOST_PACKAGE, out, LANGUAGE_HOST_VERSION, stop),
             lambda stop: workshop.build("pulumi", _ENGINE_PACKAGE, out, PULUMI_VERSION, stop),
         )
+        other = differing_program(out, found.version)
+        if other and found.goroot:  # then toolchain and modules are pinned, so nothing may differ
+            raise EngineError(
+                f"the build made another {other} than go {found.version} makes of the pinned modules",
+                repair="find out what changes files on this machine; install Pulumi yourself meanwhile",
+            )
+        if other:
+            progress.say(
+                f"engine: {found.go} makes another {other} than Go's own {found.version}: whoever packaged it has "
+                "changed it"
+            )
         sdk = workshop.sdk_dir()
         for script in _SCRIPTS:
             shutil.copyfile(sdk / script, out / Path(script).name)
         cache.publish(out, source="build", recipe=recipe_digest())
     progress.say(f"engine: built in {in_words(time.monotonic() - started)}")
+
+
+def differing_program(out: Path, go_version: str) -> str:
+    """The program below `out` that is not what Go's own toolchain of this version makes; empty where none is known."""
+    expected = built_checksums(go_version)
+    found = digest_files(out / name for name in expected)
+    return next((name for name, digest in sorted(expected.items()) if found[out / name] != digest), "")
 
 
 class _Stopped(Exception):
@@ -233,6 +252,9 @@ def go_environment(environ: Mapping[str, str], staging: Path, toolchain: Toolcha
         "CGO_ENABLED": "0",
         "GOWORK": "off",
         "GOTOOLCHAIN": "local",
+        # Whatever `go env -w` has kept: the same bytes everywhere.
+        "GOAMD64": "v1",
+        "GOARM64": "v8.0",
         "GOMODCACHE": str(staging / "modules"),
         "GOCACHE": str(staging / "objects"),
         "GOTMPDIR": str(staging / "work"),

@@ -7,8 +7,8 @@
         3.274.1-linux-amd64.lock             held by the one that makes it
         .making-3.274.1-linux-amd64-XXXX/    a build; left over only where one was killed
 
-The manifest notices damage and tampering by someone who can write the programs only; whoever can write
-the whole folder (it is 0700) is you.
+The manifest notices damage. Before it is believed, owner and mode of every folder on the way, of the manifest and of
+each program must be such that only this user and root can write them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import filelock
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.versions import PULUMI_VERSION, platform_name
 from orgcal.errors import EngineError
+from orgcal.files.trust import who_else_may_change
 
 CACHE_VARIABLE = "ORGCAL_CACHE_DIR"
 _MANIFEST = "manifest.json"
@@ -44,7 +45,7 @@ class Manifest:
 
     Attributes:
         source: `build` or `installer`.
-        recipe: the digest of what it was built from; empty for the installer.
+        recipe: the digest of what it was built from, or of the archive that was unpacked.
         files: the SHA-256 of each program in `bin/`.
     """
 
@@ -71,6 +72,12 @@ class EngineCache:
             return Manifest(str(kept["version"]), str(kept["source"]), str(kept["recipe"]), files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+    def who_else_may_change(self) -> str:
+        """Which part of the path somebody else could write, in a few words; empty where nobody could."""
+        with contextlib.suppress(OSError):
+            return who_else_may_change([self.home / _MANIFEST, *self.bin_dir.iterdir()])
+        return who_else_may_change([self.bin_dir])
 
     def damage(self, manifest: Manifest) -> str:
         """What differs between `bin/` and its manifest, in a few words; empty if nothing does."""
@@ -155,6 +162,13 @@ class EngineCache:
                 )
             if stat.S_IMODE(owner.st_mode) != 0o700:
                 self.root.chmod(0o700)
+            other = who_else_may_change([self.root])
+            if other:
+                raise EngineError(
+                    f"others could replace the engine: {other}",
+                    where=str(self.root),
+                    repair=f"export {CACHE_VARIABLE}=<a directory that only you can write, and all above it>",
+                )
         except OSError as error:
             raise EngineError(
                 f"the engine's cache directory cannot be made ({error.strerror})",

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.build import build_engine, recipe_digest
 from orgcal.engine.cache import EngineCache
 from orgcal.engine.child import output_of
-from orgcal.engine.installer import install_engine, installer_answers
+from orgcal.engine.installer import install_engine, installer_refusal
 from orgcal.engine.progress import Progress
 from orgcal.engine.versions import PULUMI_VERSION, engine_version_fits
 from orgcal.errors import EngineError, UsageError
+from orgcal.files.trust import who_else_may_change
 
 ENGINE_VARIABLE = "ENGINE"
 _CHOICES = ("auto", "path", "installer", "build")
@@ -89,14 +91,14 @@ def build_ahead(environ: Mapping[str, str], *, progress: Progress, python: Path)
     choice = _choice(environ)
     if choice in ("path", "installer") or isinstance(look_for_engine(environ), Engine):
         return
-    silent = "" if choice == "build" else installer_answers(environ)
-    if choice == "auto" and not silent:
+    refusal = "" if choice == "build" else installer_refusal(environ)
+    if choice == "auto" and not refusal:
         return
     cache = EngineCache(environ)
     with cache.locked(progress):
         engine = look_for_engine(environ)
         if isinstance(engine, str):
-            reason = "; ".join(filter(None, (engine, silent)))
+            reason = "; ".join(filter(None, (engine, refusal)))
             build_engine(cache, environ, progress, reason=reason, python=python)
 
 
@@ -118,18 +120,18 @@ def look_for_engine(environ: Mapping[str, str]) -> Engine | str:
 
 def _make(cache: EngineCache, environ: Mapping[str, str], progress: Progress, choice: str, reason: str) -> None:
     if choice != "build":
-        silent = installer_answers(environ)
-        if not silent:
+        refusal = installer_refusal(environ)
+        if not refusal:
             try:
                 return install_engine(cache, environ, progress)
             except EngineError as error:
-                silent = error.what
+                refusal = error.what
         if choice == "installer":
             raise EngineError(
-                f"{ENGINE_VARIABLE}=installer, and {silent}",
-                repair=f"connect to the network, or unset {ENGINE_VARIABLE} to build the engine",
+                f"{ENGINE_VARIABLE}=installer, and {refusal}",
+                repair=f"unset {ENGINE_VARIABLE} to build the engine, or see docs/engine.md#checksums",
             )
-        reason = f"{reason}; {silent}"
+        reason = f"{reason}; {refusal}"
     return build_engine(cache, environ, progress, reason=reason)
 
 
@@ -152,13 +154,17 @@ def _on_path(environ: Mapping[str, str], cache: EngineCache) -> Engine | str:
     pulumi = Path(program).absolute()
     if pulumi.parent == cache.bin_dir:  # ours, put there by `orgcal env`: judged by its manifest
         return ""
-    version = output_of([str(pulumi), "version"], {**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}).strip()
+    passed = {**passed_on(environ, ENGINE), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    version = output_of([str(pulumi), "version"], passed).strip()
     if not engine_version_fits(version):
         return f"{pulumi} is {version or 'no engine that tells its version'}, not {PULUMI_VERSION} or newer"
     beside = [pulumi.parent, pulumi.resolve().parent]
     host = shutil.which("pulumi-language-python", path=os.pathsep.join([*map(str, beside), path]))
     if not host:
         return f"{pulumi} has no pulumi-language-python beside it"
+    other = who_else_may_change([pulumi, Path(host)], groups=True)
+    if other:
+        return f"others could replace the pulumi on PATH: {other}"
     version = version.removeprefix("v")
     return Engine(pulumi.parent, pulumi, Path(host).absolute(), version, "path", f"Pulumi {version} is on PATH")
 
@@ -167,8 +173,13 @@ def _in_cache(cache: EngineCache, choice: str) -> Engine | str:
     manifest = cache.manifest()
     if manifest is None:
         return "none made yet"
+    other = cache.who_else_may_change()
+    if other:
+        return f"others could replace the cached engine: {other}"
     if choice in ("installer", "build") and manifest.source != choice:
         return f"the cached engine came from {manifest.source}"
+    if manifest.source == "installer" and not manifest.recipe:  # by an older version of ours
+        return "the cached engine was downloaded without a pinned checksum"
     if manifest.source == "build" and manifest.recipe != recipe_digest():
         return "the cached engine was built from other modules"
     if not {"pulumi", "pulumi-language-python", "pulumi-language-python-exec"} <= manifest.files.keys():
@@ -176,7 +187,7 @@ def _in_cache(cache: EngineCache, choice: str) -> Engine | str:
     damage = cache.damage(manifest)
     if damage:
         return f"the cached engine is damaged ({damage})"
-    made = "was built from Go modules" if manifest.source == "build" else "came from Pulumi's installer"
+    made = "was built from Go modules" if manifest.source == "build" else "was downloaded"
     return Engine(
         bin_dir=cache.bin_dir,
         pulumi=cache.bin_dir / "pulumi",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.child import run_child
 from orgcal.engine.errors import sentence_of
 from orgcal.engine.find import Engine
@@ -47,7 +48,7 @@ def login_trouble(
 
     command = [str(engine.pulumi), "plugin", "run", "--kind", "resource", f"azuread@{AZUREAD_PLUGIN_VERSION}"]
     try:
-        with engine_login(environ) as exact:
+        with engine_login(passed_on(environ, ENGINE)) as exact:
             ended = run_child(
                 [*command, "127.0.0.1:1"],  # where the engine would listen: not asked for a login
                 env={**exact, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"},

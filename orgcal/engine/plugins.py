@@ -18,10 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.cache import cache_dir
+from orgcal.engine.checksums import plugin_checksum
 from orgcal.engine.child import run_child
 from orgcal.engine.errors import trouble_in
 from orgcal.engine.find import Engine
+from orgcal.engine.plugin_trust import installed_program, refuse_changed, refuse_foreign
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import AZUREAD_PROGRAM, STANDIN_CALL, azuread_on_path, refuse_standin_on_path
@@ -91,7 +94,7 @@ def installed_azuread(engine: Engine, environ: Mapping[str, str]) -> bool:
     try:
         listed = subprocess.run(
             [str(engine.pulumi), "plugin", "ls", "--json"],
-            env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            env={**passed_on(environ, ENGINE), "PULUMI_SKIP_UPDATE_CHECK": "true"},
             cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -99,8 +102,8 @@ def installed_azuread(engine: Engine, environ: Mapping[str, str]) -> bool:
             timeout=_LIST_LIMIT_S,
             check=True,
         ).stdout
-        plugins = json.loads(listed)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        plugins = [plugin for plugin in json.loads(listed) if isinstance(plugin, dict)]
+    except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:
         raise EngineError(
             f"the engine does not list its plugins ({type(error).__name__})",
             where="azuread plugin",
@@ -192,6 +195,7 @@ def _real(
     """
     on_path = azuread_on_path(environ)
     if on_path:
+        refuse_foreign(on_path, groups=True)
         return AzureadPlugin("real", None, f"azuread plugin: {on_path}, since the engine takes the one on PATH first")
     failed = cache_dir(environ) / f"azuread-{AZUREAD_PLUGIN_VERSION}.failed"
     if not installed_azuread(engine, environ):
@@ -209,15 +213,19 @@ def _real(
                 + (f", or {PLUGIN_VARIABLE}=standin" if cloud == "emulator" else ""),
             )
     failed.unlink(missing_ok=True)
+    refuse_changed(installed_program(environ), environ)
     return AzureadPlugin("real", None, f"azuread plugin: real, {AZUREAD_PLUGIN_VERSION} ({why})")
 
 
 def _install(engine: Engine, environ: Mapping[str, str], progress: Progress) -> str:
     """Let the engine install the real plugin; why it could not, in a few words, empty where it did."""
-    progress.say(f"azuread plugin: installing the real one, {AZUREAD_PLUGIN_VERSION}")
+    checksum = plugin_checksum(environ)
+    pinned = ["--checksum", checksum] if checksum else []
+    told = "" if checksum else "; the checksum of its archive is not pinned, so its first download is believed"
+    progress.say(f"azuread plugin: installing the real one, {AZUREAD_PLUGIN_VERSION}{told}")
     ended = run_child(
-        [str(engine.pulumi), "plugin", "install", "resource", "azuread", AZUREAD_PLUGIN_VERSION],
-        env={**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        [str(engine.pulumi), "plugin", "install", "resource", "azuread", AZUREAD_PLUGIN_VERSION, *pinned],
+        env={**passed_on(environ, ENGINE), "PULUMI_SKIP_UPDATE_CHECK": "true"},
         cwd=Path("/"),
         limit_s=INSTALL_LIMIT_S,
         on_tick=lambda seconds: progress.pulse(f"azuread plugin: installing, {in_words(seconds)}"),

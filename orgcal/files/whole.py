@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from orgcal.child_environ import passed_on
 from orgcal.errors import PlatformError
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -286,7 +287,7 @@ def refuse_tracked(path: Path) -> None:
     folder = next(parent for parent in path.parents if parent.is_dir())
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"}
+    environ = passed_on(os.environ) | {"LC_ALL": "C"}
     # A repository may name a program as its file monitor, which we would run.
     command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "check-ignore", "-q", "--", str(path)]
     try:

@@ -11,12 +11,16 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from orgcal.child_environ import ENGINE, passed_on
+from orgcal.engine.checksums import plugin_checksum
 from orgcal.engine.child import ProcessResult, run_child
 from orgcal.engine.find import Engine, look_for_engine
+from orgcal.engine.plugin_trust import installed_program, refuse_changed, refuse_foreign
 from orgcal.engine.plugins import ORGCAL_PROGRAM, PLUGIN_VARIABLE, installed_azuread, kept_choice, write_standin
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import azuread_on_path
 from orgcal.errors import ConfigError, OrgcalError
+from orgcal.files.trust import who_else_may_change
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.project import install_command, lock_file
 
@@ -127,6 +131,10 @@ def check_language_host(engine: Engine | None, environ: Mapping[str, str]) -> Do
 def check_our_plugin(project_dir: Path, environ: Mapping[str, str]) -> DoctorCheck:
     """The plugin of our own resources starts."""
     program = project_dir / ".venv" / "bin" / ORGCAL_PROGRAM
+    other = who_else_may_change([program], groups=True)
+    if other:
+        repair = "give the virtual environment, and every folder above it, to you alone: chown, chmod go-w"
+        return DoctorCheck("plugin orgcal", False, f"others could replace it: {other}", repair)
     trouble = serving_trouble([str(program), "127.0.0.1:1"], environ)
     if trouble:
         repair = "pip install -r requirements.txt in the project's virtual environment"
@@ -165,6 +173,11 @@ def check_azuread(
         which = f"{found}, which the engine takes first"
     elif found and asked == "auto":
         which += "; not yet used by this stack"
+    if isinstance(found, Path):
+        refuse_foreign(found, groups=True)
+    elif found:
+        refuse_changed(installed_program(environ), environ)
+        which += "" if plugin_checksum(environ) else "; no checksum of its archive is pinned"
     if not found:
         standin = write_standin(surroundings.stack_dir)
         environ = {**environ, "PATH": os.pathsep.join([str(standin), environ.get("PATH", "")])}
@@ -193,7 +206,8 @@ def serving_trouble(command: list[str], environ: Mapping[str, str], limit_s: flo
             raise _Serving
 
     try:
-        ended: ProcessResult = run_child(command, env=environ, cwd=Path("/"), limit_s=limit_s, on_line=stop_at_port)
+        passed = passed_on(environ, ENGINE)
+        ended: ProcessResult = run_child(command, env=passed, cwd=Path("/"), limit_s=limit_s, on_line=stop_at_port)
     except _Serving:
         return ""
     return f"no port after {limit_s:g} s" if ended.timed_out else ended.last_words[:200]

@@ -144,8 +144,8 @@ def _cache(environ: Mapping[str, str]) -> tuple[list[Removable], list[Kept]]:
     if running:
         why, repair = f"it runs now (pid {running.pid})", "wait until the command that uses it has ended"
         return [], [Kept("the Pulumi engine", engines[0].parent, why, repair)]
-    failed = sorted(cache_dir(environ).glob("azuread-*.failed"))
-    return _removable("the Pulumi engine", engines) + _removable("records of failed plugin installations", failed), []
+    records = sorted(cache_dir(environ).glob("azuread-*"))
+    return _removable("the Pulumi engine", engines) + _removable("records of the azuread plugin", records), []
 
 
 def _is_held(path: Path) -> bool:

@@ -81,6 +81,11 @@ class AwsSettings(SecretStoreSettings):
         account = self.role.split(":")[4] if self.role else self.profile
         return "/".join(filter(None, (self.endpoint_url, self.region, account)))
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What boto3 reads."""
+        return ("AWS_*",)
+
     def store(self, environ: Mapping[str, str]) -> AwsSecretsManager:  # noqa: ARG002 - boto3 reads its own variables
         return AwsSecretsManager(self)
 

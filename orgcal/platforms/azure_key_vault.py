@@ -75,6 +75,11 @@ class KeyVaultSettings(SecretStoreSettings):
         """The vault; hosts have no case."""
         return self.vault_url.lower()
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What azure-identity reads besides the operator's login."""
+        return ("AZURE_*",)
+
     def store(self, environ: Mapping[str, str]) -> KeyVault:
         return KeyVault(self, environ)
 

@@ -121,6 +121,11 @@ class VaultSettings(SecretStoreSettings):
         """Address, namespace and mount."""
         return "/".join(filter(None, (self.address, self.namespace, self.mount)))
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The file of the login, and what Vault's own programs read."""
+        return (self.key_file_variable, "VAULT_*")
+
     def store(self, environ: Mapping[str, str]) -> Vault:
         return Vault(self, environ)
 

@@ -46,6 +46,11 @@ class PlatformSettings(Section):
         """Environment variable that names the file with the platform's API key; empty where none is needed."""
         return ""
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Environment variables that the kind reads in a plugin; `*` at the end of one stands for any ending."""
+        return (self.key_variable,) if self.key_variable else ()
+
     @abstractmethod
     def open(self, environ: Mapping[str, str], clock: Clock | None = None) -> Platform:
         """Return the platform, or raise UsageError where the environment lacks something.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orgcal.child_environ import GIT, passed_on
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.settings.credential_file import SettingsFile
 
@@ -40,7 +40,7 @@ class TrackedFile:
 
     def __init__(self, file: SettingsFile, environ: Mapping[str, str]) -> None:
         self._file = file
-        self._environ = {**environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        self._environ = {**passed_on(environ, GIT), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         self.path = file.path
 
     @property
@@ -140,7 +140,7 @@ class TrackedFile:
 
     def identity(self) -> Mapping[str, str]:
         """Variables that name an author where git knows none, as on a runner of CI."""
-        if self.ask("config", "user.email") or os.environ.get("GIT_AUTHOR_EMAIL"):
+        if self.ask("config", "user.email") or self._environ.get("GIT_AUTHOR_EMAIL"):
             return {}
         who = {"NAME": "orgcal", "EMAIL": "orgcal@localhost"}
         return {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in who.items()}

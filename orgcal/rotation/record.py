@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import Literal
 
+from orgcal.child_environ import GIT, passed_on
 from orgcal.errors import UsageError
 from orgcal.rotation.git import OTHERWISE, TIMEOUT_S, GitRefused, TrackedFile, run_beside
 from orgcal.settings.credential_file import SettingsFile
@@ -188,7 +189,9 @@ class PullRequestRecord(Record):
     def _gh(self, *words: str) -> str:
         """The last line of what `gh pr` prints."""
         try:
-            done = run_beside(self._git.path, ["gh", "pr", *words], {**self._environ, "GH_PROMPT_DISABLED": "1"})
+            done = run_beside(
+                self._git.path, ["gh", "pr", *words], {**passed_on(self._environ, GIT), "GH_PROMPT_DISABLED": "1"}
+            )
             refusal = "" if done.returncode == 0 else " ".join(done.stderr.split())[:200] or "it failed"
         except subprocess.TimeoutExpired:
             refusal = f"no answer for {TIMEOUT_S:.0f} s"

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from orgcal.child_environ import passed_on
 from orgcal.errors import UsageError
 from orgcal.files.whole import private_dir
 from orgcal.formats import USE_NEWER
@@ -31,12 +32,6 @@ _FIRST_PACKAGE = "emulator"
 """What it was called in commit 357bda2; such a process outlives an upgrade."""
 _NEWER_STATE = "this emulator knows"
 """In the last words of an emulator that does not read the state of a newer one."""
-
-KEPT_VARIABLES = frozenset(
-    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHASHSEED"}
-)
-"""What the emulator gets of the caller's environment. It runs on long after the command, and needs none of its tokens,
-passphrases and addresses of databases."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +154,7 @@ class EmulatorOfStack:
             child = subprocess.Popen(
                 command,
                 cwd=self.state_dir,
-                env={name: value for name, value in os.environ.items() if name in KEPT_VARIABLES},
+                env=passed_on(os.environ),  # it lives longer than the command, and needs no login
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from orgcal.child_environ import ENGINE, passed_on
 from orgcal.engine.proxies import loopback_variables
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, CloudEndpoints, load_endpoints, read_emulator_file
 from orgcal.entra.login import LOGIN_VARIABLES, SECRET_VARIABLES
@@ -21,6 +22,7 @@ from orgcal.files.whole import private_dir, write_whole
 from orgcal.platforms.model import PROJECT_VARIABLE
 from orgcal.settings import read_core_settings
 from orgcal.stack.emulator import EmulatorOfStack
+from orgcal.stack.engine_variables import engine_variables
 from orgcal.stack.files import DEV_STACK, data_dir, emulator_home, stack_dir
 from orgcal.stack.passphrase import passphrase_variables
 
@@ -76,10 +78,15 @@ class StackEnvironment:
         return self.endpoints
 
     def to_environ(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """A copy of `environ` for a child process."""
+        """A copy of `environ` as the stack needs it, for our own calls."""
         kept = {name: value for name, value in environ.items() if name not in self.removed}
         path = os.pathsep.join([*map(str, self.path_first), environ.get("PATH", os.defpath)])
         return {**kept, **self.variables, "PATH": path}
+
+    def to_engine_environ(self, environ: Mapping[str, str], further: Iterable[str] = ()) -> dict[str, str]:
+        """The same for the engine's processes, which get what they need of `environ`; `further` names more of it."""
+        needed = engine_variables(self.project_dir, self.stack, self.backend_url)
+        return self.to_environ(passed_on(environ, (*ENGINE, *needed, *further)))
 
 
 def original_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orgcal.child_environ import passed_on
 from orgcal.errors import OrgcalError, UsageError
 
 _TIMEOUT_S = 30.0
@@ -95,7 +96,8 @@ def folder_slug(path: str) -> str:
 
 
 def _run_git(folder: Path, environ: Mapping[str, str], words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in environ.items() if name not in _ELSEWHERE}
+    # It is only asked about files on this machine, so it gets no login.
+    kept = {name: value for name, value in passed_on(environ, ("GIT_*",)).items() if name not in _ELSEWHERE}
     try:
         return subprocess.run(
             ["git", "-c", "core.quotePath=false", *words],

@@ -97,7 +97,7 @@ class OpenStack:
 
     @cached_property
     def environ(self) -> dict[str, str]:
-        """The environment that the stack lives in: of our own calls, and of child processes without an engine."""
+        """The environment that the stack lives in, for our own calls."""
         return self.environment.to_environ(self.shell_environ)
 
     @property
@@ -246,7 +246,7 @@ class OpenStack:
             EngineError: the engine refused.
         """
         if self._reading is None:
-            return self._read_outputs(self.engine, self.engine_environment(plugin=False).to_environ(self.shell_environ))
+            return self._read_outputs(self.engine, self._engine_environ)
         return self._reading.result()
 
     def begin_reading_outputs(self) -> None:
@@ -254,10 +254,14 @@ class OpenStack:
         if self._reading is not None or "outputs" in self.__dict__:
             return
         # Found here: in the thread it would only fight for the interpreter.
-        engine, environ = self.engine, self.engine_environment(plugin=False).to_environ(self.shell_environ)
+        engine, environ = self.engine, self._engine_environ
         pool = ThreadPoolExecutor(1)
         self._reading = pool.submit(self._read_outputs, engine, environ)
         pool.shutdown(wait=False)
+
+    @property
+    def _engine_environ(self) -> dict[str, str]:
+        return self.engine_environment(plugin=False).to_engine_environ(self.shell_environ)
 
     def _read_outputs(self, engine: Engine, environ: Mapping[str, str]) -> StackOutputs:
         """The outputs without the Automation API, whose import takes as long as the answer.
@@ -283,6 +287,7 @@ class OpenStack:
         if isinstance(engine, str):
             return ""
         words = ["stack", "export", "--stack", self.name]
-        ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=self.environ)
+        environ = self.environment.to_engine_environ(self.shell_environ)
+        ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=environ)
         known = StackState(json.loads(ended.out)).application_ids if ended.code == 0 else frozenset()
         return next(iter(known)) if len(known) == 1 else ""

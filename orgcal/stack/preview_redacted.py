@@ -77,7 +77,7 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
         )
     command, project = ExactEnvironment(stack.engine), str(stack.project_dir)
     environment = stack.engine_environment(plugin=True)
-    exported = _export(command, stack, environment.to_environ(stack.shell_environ))
+    exported = _export(command, stack, environment.to_engine_environ(stack.shell_environ))
     with tempfile.TemporaryDirectory(prefix="orgcal-preview-") as temporary:
         folder = Path(temporary)
         file = folder / stack.file.name
@@ -92,7 +92,7 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
                 "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV_PASSPHRASE_FILE),
             },
             removed=(*environment.removed, "PULUMI_CONFIG_PASSPHRASE"),
-        ).to_environ(stack.shell_environ)
+        ).to_engine_environ(stack.shell_environ)
         # Not in the project: making a stack writes into its settings.
         shutil.copy(stack.project_dir / "Pulumi.yaml", folder)
         try:

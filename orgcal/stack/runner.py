@@ -23,6 +23,7 @@ from orgcal.engine.errors import MARKUP, sentence_of
 from orgcal.engine.find import Engine
 from orgcal.errors import EngineError, StackLocked
 from orgcal.stack import local_backend
+from orgcal.stack.engine_variables import platform_variables
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.errors import explain
 from orgcal.stack.outputs import StackOutputs, read_outputs
@@ -128,11 +129,13 @@ class StackRunner:
         self._backend_url = environment.backend_url
         self._project = environment.project_dir
         self._stack_name = environment.stack
+        self._environment = environment
         self._environ = environ
         self._with_plugin = with_plugin
+        self._deployed: tuple[str, ...] = ()
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
-            env_vars=environment.to_environ(environ),
+            env_vars=environment.to_engine_environ(environ),
             secrets_provider=secrets_provider,
             pulumi_command=ExactEnvironment(engine),
         )
@@ -224,7 +227,10 @@ class StackRunner:
     def state(self, *, show_secrets: bool = False) -> StackState:
         """The state as the backend keeps it; secrets encrypted, or, for this process alone, as they are."""
         # `Stack.export_stack` of the Automation API always shows secrets.
-        return StackState(self._json("stack", "export", *(["--show-secrets"] if show_secrets else [])))
+        state = StackState(self._json("stack", "export", *(["--show-secrets"] if show_secrets else [])))
+        # A platform that the settings name no longer has to be cleared with its own login.
+        self._deployed = platform_variables(state.platforms)
+        return state
 
     def forget_creations(self, types: Set[str] | None = None) -> None:
         """Takes interrupted creations of these resource types (None: all) off the state's list of pending operations.
@@ -251,8 +257,9 @@ class StackRunner:
     def _operation(self, on_step: OnStep | None) -> Iterator[tuple[automation.Stack, _Events]]:
         """The stack, ready for a command that starts plugins, and what collects the engine's reports of it."""
         if self._with_plugin is not None:
-            self._workspace.env_vars = self._with_plugin().to_environ(self._environ)
+            self._environment = self._with_plugin()
             self._with_plugin = None
+        self._workspace.env_vars = self._environment.to_engine_environ(self._environ, self._deployed)
         self.select()
         assert self._stack is not None
         collected = _Events(on_step)

@@ -18,6 +18,7 @@ from orgcal.resource_types import (
     APPLICATION,
     CERTIFICATE,
     CERTIFICATE_KEY,
+    CONNECTOR,
     CONNECTOR_CREDENTIALS,
     CREDENTIAL_LEDGER,
     FEDERATED_CREDENTIAL,
@@ -188,6 +189,12 @@ class StackState:
     def external_count(self) -> int:
         """Number of resources that exist outside the state."""
         return sum(exists_outside(str(item.get("type")), item.get("custom")) for item in self.resources)
+
+    @property
+    def platforms(self) -> list[Any]:
+        """Settings of the platforms that the connector and its credential were deployed to."""
+        found = self.live(CONNECTOR, CONNECTOR_CREDENTIALS)
+        return [resource.get("inputs", {}).get("platform") for resource in found]
 
     @property
     def place(self) -> DeploymentPlace | None:

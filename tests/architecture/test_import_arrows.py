@@ -16,6 +16,7 @@ ORDER = [
     "orgcal.errors",
     "orgcal.redaction",
     "orgcal.masking",
+    "orgcal.child_environ",
     "orgcal.formats",
     "orgcal.durations",
     "orgcal.patience",

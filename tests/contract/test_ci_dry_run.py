@@ -56,8 +56,13 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def server() -> Iterator[StrictServer]:
-    with StrictServer(github.GithubRepositoryApi()).running() as found:
+def api() -> github.GithubRepositoryApi:
+    return github.GithubRepositoryApi()
+
+
+@pytest.fixture
+def server(api: github.GithubRepositoryApi) -> Iterator[StrictServer]:
+    with StrictServer(api).running() as found:
         yield found
 
 
@@ -104,7 +109,7 @@ def test_dry_run_without_any_login_tells_the_plan_and_what_it_could_not_ask(
     notes = "\n".join(plan.notes)
     assert "GitHub was not asked" in notes
     assert "the home tenant was not asked: the stack's emulator does not run" in notes
-    assert "immutable format" in notes
+    assert "which format the subjects of the repository's tokens have, only GitHub knows" in notes
     text = "\n".join(plan_lines(plan))
     assert text.startswith("a dry run: nothing was changed in the home tenant, on GitHub or in files\n")
     assert "Application.Read.All: it may look up" in text
@@ -121,7 +126,6 @@ def test_dry_run_with_a_token_reads_github_and_writes_nothing_there(
     assert {item.state for item in plan.environments} == {"new"}
     assert {item.branch for item in plan.environments} == {"trunk", ""}
     assert [trust.subject for trust in plan.identities[1].federated_credentials] == [
-        "repo:Acme/Calendar-App:environment:infra--orgcal--production-preview",
         "repo:Acme@123456/Calendar-App@456789:environment:infra--orgcal--production-preview",
     ]
     assert server.seen
@@ -146,6 +150,21 @@ def test_dry_run_of_what_the_setup_refuses_is_refused(
         planned(project, told, owner_id="1", repository_id="456789")
     with pytest.raises(UsageError, match="expected an https address"):
         planned(project, {**told, "GITHUB_API_URL": "ftp://x"})
+
+
+def test_dry_run_says_what_the_setup_would_refuse_and_who_could_be_trusted_by_a_name(
+    project: Path, environ: dict[str, str], server: StrictServer, api: github.GithubRepositoryApi
+) -> None:
+    api._make("infra--orgcal--production", {"deployment_branch_policy": None})
+    api.subjects["sub_claim_prefix"] = github.CLASSIC
+
+    plan = planned(project, {**environ, "GH_TOKEN": API_KEY, "GITHUB_API_URL": server.base_url})
+
+    assert any("is open to every branch" in note and "only --force" in note for note in plan.notes)
+    forced = planned(project, {**environ, "GH_TOKEN": API_KEY, "GITHUB_API_URL": server.base_url}, force=True)
+    assert not any("only --force" in note for note in forced.notes)
+    assert any("use_immutable_subject=true" in note for note in plan.notes)
+    assert [trust.name for trust in plan.identities[1].federated_credentials] == ["github-infra--orgcal-classic-1"]
 
 
 def test_dry_run_says_which_files_are_there_with_other_content(project: Path, environ: dict[str, str]) -> None:

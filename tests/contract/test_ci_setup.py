@@ -131,12 +131,45 @@ def test_setup_with_numbers_of_another_repository_is_refused(
 def test_setup_of_a_repository_with_subjects_of_its_own_is_refused(
     tmp_path: Path, environ: dict[str, str], api: github.GithubRepositoryApi
 ) -> None:
-    api.default_subjects = False
+    api.subjects = {"use_default": False, "include_claim_keys": ["actor"]}
 
     with pytest.raises(UsageError, match="subjects of its own making") as caught:
         set_up(tmp_path, environ, wanted())
 
     assert "use_default=true" in caught.value.repair
+
+
+def test_setup_of_a_repository_whose_subjects_begin_with_something_else_is_refused(
+    tmp_path: Path, environ: dict[str, str], api: github.GithubRepositoryApi
+) -> None:
+    api.subjects["sub_claim_prefix"] = "repository_owner:Acme"
+
+    with pytest.raises(UsageError, match="subjects of its own making"):
+        set_up(tmp_path, environ, wanted())
+
+
+@pytest.mark.parametrize(
+    ("subjects", "trusted"),
+    [
+        ({"use_default": True, "sub_claim_prefix": github.CLASSIC, "use_immutable_subject": False}, github.CLASSIC),
+        ({"use_default": True, "sub_claim_prefix": github.IMMUTABLE, "use_immutable_subject": True}, github.IMMUTABLE),
+        # A repository that has the format from birth: nobody chose it.
+        ({"use_default": True, "sub_claim_prefix": github.IMMUTABLE, "use_immutable_subject": False}, github.IMMUTABLE),
+        ({"use_default": True, "use_immutable_subject": True}, github.IMMUTABLE),
+        ({"use_default": True}, github.CLASSIC),
+    ],
+)
+def test_only_the_subjects_that_the_repository_uses_are_trusted(
+    subjects: dict[str, Any], trusted: str, environ: dict[str, str], api: github.GithubRepositoryApi
+) -> None:
+    api.subjects = subjects
+    said = GithubRepository(open_github(environ), "acme/calendar-app").look()
+
+    request = wanted(owner_id=str(github.OWNER_ID), repository_id=str(github.REPOSITORY_ID)).as_github_has_it(said)
+
+    (preview,) = request.trusts()["preview"]
+    assert preview.subject == f"{trusted}:environment:production-preview"
+    assert len(request.trusts()["deploy"]) == 2
 
 
 def test_setup_with_workflows_of_other_content_writes_nothing_anywhere(
@@ -198,18 +231,72 @@ def test_values_are_set_once_and_secrets_again_only_when_they_moved_or_by_force(
     assert api.environments["production-ephemeral"].variables["PULUMI_BACKEND_URL"] == "s3://passing"
 
 
-def test_environment_that_exists_is_left_to_its_owner_who_is_told_what_it_lacks(
-    environ: dict[str, str], server: StrictServer, api: github.GithubRepositoryApi
+LISTED = {"protected_branches": False, "custom_branch_policies": True}
+PROTECTED = {"protected_branches": True, "custom_branch_policies": False}
+
+
+@pytest.mark.parametrize(
+    ("policy", "branches", "protected", "is_open"),
+    [
+        (None, [], ["trunk"], True),
+        (LISTED, ["trunk", "*/*"], [], True),
+        (LISTED, ["**"], [], True),
+        (LISTED, ["trunk", "release/*"], [], False),
+        (PROTECTED, [], [], True),  # GitHub lets every branch in as long as none is protected
+        (PROTECTED, [], ["trunk"], False),
+    ],
+)
+def test_environment_that_every_branch_may_use_is_refused_unless_forced(
+    policy: Any,
+    branches: list[str],
+    protected: list[str],
+    is_open: bool,
+    tmp_path: Path,
+    environ: dict[str, str],
+    server: StrictServer,
+    api: github.GithubRepositoryApi,
 ) -> None:
-    api._make("production", {"deployment_branch_policy": None})
+    api._make("production", {"deployment_branch_policy": policy})
+    api.protection["production"]["branches"] = branches
+    api.protected = protected
     repository = GithubRepository(open_github(environ), github.FULL_NAME)
 
     looked = environments.look_at_environments(repository, wanted().roles, reviewed=False)
 
     assert "production" not in looked.missing
     assert any("environment production has no reviewers" in note for note in looked.notes)
-    assert any("environment production is open to every branch" in note for note in looked.notes)
+    assert any("production is open to every branch" in sentence for sentence in looked.unsafe) == is_open
+    looked.refuse_unsafe(force=True)
+    if is_open:
+        with pytest.raises(UsageError, match="environment production is open to every branch") as caught:
+            set_up(tmp_path, environ, wanted())
+        assert "--force" in caught.value.repair
+        assert list(tmp_path.iterdir()) == []
     assert server.writes() == []
+
+
+def test_preview_that_can_decrypt_needs_an_environment_with_reviewers(
+    tmp_path: Path, environ: dict[str, str], server: StrictServer, api: github.GithubRepositoryApi
+) -> None:
+    cloud = check_places("https://api.pulumi.com", "default", "postgresql://orgcal@db.example/orgcal")
+    with pytest.raises(UsageError, match="decrypts the stack's secrets for every token") as caught:
+        set_up(tmp_path, environ, wanted(places=cloud))
+    assert "--preview-cannot-decrypt" in caught.value.repair
+    assert server.seen == []
+
+    api._make("production-preview", {"deployment_branch_policy": None})
+    with pytest.raises(UsageError, match="environment production-preview has no reviewers"):
+        set_up(tmp_path, environ, wanted(places=cloud, reviewers=("ada",)))
+    assert server.writes() == []
+    assert list(tmp_path.iterdir()) == []
+
+    del api.environments["production-preview"]
+    roles = wanted(repository=github.FULL_NAME, places=cloud, reviewers=("ada",)).roles
+    repository = GithubRepository(open_github(environ), github.FULL_NAME)
+    looked = environments.look_at_environments(repository, roles, reviewed=True)
+    environments.make_environments(repository, roles, "trunk", looked, [1815])
+    assert api.protection["production-preview"]["protection_rules"] != []
+    wanted(places=cloud, preview_cannot_decrypt=True).check()
 
 
 def test_environment_of_an_interrupted_setup_is_opened_to_its_branch_by_the_next(
@@ -228,7 +315,7 @@ def test_environment_of_an_interrupted_setup_is_opened_to_its_branch_by_the_next
 
     assert api.protection["production"]["branches"] == ["trunk"]
     assert api.protection["production-scheduled"]["branches"] == ["trunk"]
-    assert settled == environments.Looked((), (), ())
+    assert settled == environments.Looked((), (), (), ())
 
 
 def test_gh_commands_say_all_but_the_secrets() -> None:

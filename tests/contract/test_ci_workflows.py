@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,37 +13,13 @@ import pytest
 import yaml
 
 from orgcal.ci.action_versions import PINS
-from orgcal.ci.install import Installation, read_installation
-from orgcal.ci.workflows import compare, refuse_different, render, write
+from orgcal.ci.install import read_installation
+from orgcal.ci.workflows import comment_mark, compare, refuse_different, write
 from orgcal.errors import UsageError
-from tests.support.actionlint import actionlint
+from tests.support.ci_workflows import BY_LOCK, CLOUDS, texts
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = {
-    "deploy": 'Prod: "EU"/1',
-    "scheduled": "production-scheduled",
-    "preview": "production-preview",
-    "ephemeral": "production-ephemeral",
-    "sweep": "production-sweep",
-}
-BY_LOCK = Installation((".venv/bin/pip install --require-hashes -r requirements.txt",), "requirements.txt")
 FOLDER = "infra/orgcal"
-CLOUDS = [["azure"], ["aws"], ["google"], ["pulumi", "azure"], ["azure", "vault"]]
-
-
-def texts(
-    clouds: list[str], record: str = "commit", *, folder: str = "", installation: Installation = BY_LOCK
-) -> dict[str, str]:
-    facts = {
-        "stack": "prod",
-        "branch": "main",
-        "environments": ENVIRONMENTS,
-        "clouds": clouds,
-        "state_clouds": clouds[:1],
-        "key_variable": "NANGO_API_KEY_FILE",
-        "record": record,
-    }
-    return render(facts, installation, folder, ephemeral=True)
 
 
 def jobs(found: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -54,37 +31,6 @@ def jobs(found: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.fixture(scope="module", params=CLOUDS, ids="-".join)
 def written(request: pytest.FixtureRequest) -> dict[str, str]:
     return texts(request.param)
-
-
-@pytest.mark.timeout(600)  # once on a machine, actionlint is built
-@pytest.mark.parametrize("folder", ["", FOLDER])
-def test_workflows_pass_actionlint(written: dict[str, str], folder: str, tmp_path: Path) -> None:
-    workflows = tmp_path / ".github" / "workflows"
-    workflows.mkdir(parents=True)
-    for name, text in (texts(["azure"], "pull-request", folder=folder) if folder else written).items():
-        (workflows / name).write_text(text)
-
-    done = subprocess.run(
-        [str(actionlint()), "-shellcheck=", "-pyflakes=", *map(str, sorted(workflows.iterdir()))],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.timeout(600)
-def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.yml"
-    wrong.write_text(
-        "on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo ${{ vars.A || }}\n"
-    )
-
-    done = subprocess.run([str(actionlint()), str(wrong)], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 1
 
 
 def test_actions_are_pinned_by_a_commit_that_two_projects_agree_on(written: dict[str, str]) -> None:
@@ -116,11 +62,67 @@ def test_rights_are_none_but_what_each_job_asks_for_with_its_reason(written: dic
         assert all(reason.startswith(" # ") for reason in rights)
 
 
-def test_only_the_rotation_keeps_a_key_to_the_repository(written: dict[str, str]) -> None:
-    for name, job in jobs(written):
+def test_no_checkout_leaves_a_key_to_the_repository_in_a_file(written: dict[str, str]) -> None:
+    assert {step["with"]["persist-credentials"] for step in uses(written, "checkout")} == {False}
+
+
+def test_push_of_a_rotation_asks_gh_for_the_token_of_its_step(written: dict[str, str]) -> None:
+    # gh answers git with the token that its environment holds: `helperRun` in pkg/cmd/auth/gitcredential/helper.go of
+    # cli/cli @ 061392ed679a3befca333061a5c2edb399211931.
+    (step,) = [step for step in one_of(written, "orgcal-rotate.yml")["steps"] if step.get("name") == "Rotate"]
+    environ = {name: value for name, value in step["env"].items() if name.startswith("GIT_")}
+
+    said = subprocess.run(
+        ["git", "config", "--get-urlmatch", "credential.helper", "https://github.com/acme/app"],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout == "!gh auth git-credential\n"
+    assert step["env"]["GH_TOKEN"] == "${{ github.token }}"
+
+
+def test_stored_tokens_are_given_to_steps_that_run_orgcal_on_the_stack_alone() -> None:
+    found = texts(["pulumi", "vault"])
+    given = 0
+    for name, job in jobs(found):
+        assert not [value for value in job.get("env", {}).values() if "secrets." in str(value)], name
         for step in job["steps"]:
-            if str(step.get("uses", "")).startswith("actions/checkout@"):
-                assert step["with"]["persist-credentials"] == (name == "orgcal-rotate.yml: rotate"), name
+            stored = {"PULUMI_ACCESS_TOKEN", "VAULT_TOKEN"} & set(step.get("env") or {})
+            assert not stored or ".venv/bin/orgcal " in step["run"], name
+            given += bool(stored)
+
+    assert given >= 10
+    (preview,) = [step for _, job in jobs(found) for step in job["steps"] if step.get("name") == "Preview"]
+    assert set(preview["env"]) == {"PULUMI_ACCESS_TOKEN"}
+
+
+def test_comment_is_found_by_a_mark_that_no_pull_request_can_choose(tmp_path: Path) -> None:
+    job = yaml.safe_load(texts(["azure"], folder=FOLDER)["orgcal-infra--orgcal-pull-request.yml"])["jobs"]["comment"]
+    (step,) = job["steps"]
+    program = tmp_path / "gh"
+    program.write_text('#!/bin/sh\ncase "$*" in *--paginate*) printf %s "$MARK" > asked;; *) cat comment.md;; esac\n')
+    program.chmod(0o755)
+    environ = {"MARK": step["env"]["MARK"], "BODY": "\nMine", "REPOSITORY": "acme/app", "NUMBER": "7"}
+
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (tmp_path / "asked").read_text() == "<!-- orgcal preview infra--orgcal prod -->"
+    assert done.stdout == "<!-- orgcal preview infra--orgcal prod -->\n\nMine\n"
+    assert comment_mark("prod", FOLDER) == environ["MARK"]
+
+
+def test_comments_of_two_projects_in_one_repository_have_marks_of_their_own() -> None:
+    assert len({comment_mark("prod", folder) for folder in ("", FOLDER, "infra-orgcal", "prod")}) == 4
 
 
 def test_scripts_hold_no_expression_and_print_no_secret(written: dict[str, str]) -> None:
@@ -272,6 +274,13 @@ def test_jobs_install_by_the_lock_keep_engine_and_packages_and_run_no_make(writt
         if not name.endswith(": lint"):
             assert f"-{BY_LOCK.engine_version}-${{{{ hashFiles(" in kept["~/.cache/orgcal\n~/.pulumi/plugins"], name
             assert scripts.index(".venv/bin/python -m orgcal.engine ensure") > 0
+
+
+def one_of(found: dict[str, str], name: str) -> dict[str, Any]:
+    """The only job of a workflow."""
+    (job,) = yaml.safe_load(found[name])["jobs"].values()
+    assert isinstance(job, dict)
+    return job
 
 
 def one_job(job: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from orgcal.engine import build
 from orgcal.engine.cache import EngineCache
 from orgcal.engine.find import Engine, find_engine, look_for_engine
 from orgcal.engine.progress import Progress
+from orgcal.engine.toolchain import Toolchain
 from orgcal.errors import EngineError
 from tests.support.fake_programs import build_environ, builds, endless_build, fake_go
 
@@ -81,6 +82,33 @@ def test_find_engine_no_engine_builds_it_with_both_programs_and_scripts(tmp_path
     # The reason, the time and the disk are said before the first minute passes.
     first = said.getvalue().splitlines()[0]
     assert all(words in first for words in ("ENGINE=build", "about 4 min", "GB of disk"))
+
+
+def test_build_of_a_go_that_somebody_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "built_checksums", lambda version: {"pulumi": "0" * 64} if version == "1.26.8" else {})
+    said = io.StringIO()
+
+    find_engine(build_environ(tmp_path), progress=Progress(said))
+
+    assert "makes another pulumi than Go's own 1.26.8" in said.getvalue()
+
+
+def test_build_with_the_pinned_go_that_gives_other_bytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(*_: object, **__: object) -> Toolchain:
+        return Toolchain(tmp_path / "tools" / "go", "1.26.6", goroot=str(tmp_path))
+
+    monkeypatch.setattr(build, "built_checksums", lambda _: {"pulumi": "0" * 64})
+    monkeypatch.setattr(build, "go_on_path", lambda _: "no go on PATH")
+    monkeypatch.setattr(build, "fetch_go", fetched)
+    environ = build_environ(tmp_path)
+
+    with pytest.raises(EngineError, match=r"the build made another pulumi than go 1\.26\.6 makes"):
+        find_engine(environ, progress=Progress(io.StringIO()))
+
+    assert EngineCache(environ).manifest() is None
+    assert _leftovers(environ) == []
 
 
 def test_find_engine_second_call_uses_the_cache(tmp_path: Path) -> None:

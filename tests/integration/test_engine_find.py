@@ -20,7 +20,7 @@ from tests.support.fake_programs import build_environ, builds, fake_go, fake_pul
 def _no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
     """The installer is out of reach unless a test says otherwise; the pretended build needs no 4 GB."""
     monkeypatch.setattr(build, "DISK_NEEDED_BYTES", 1)
-    monkeypatch.setattr(find, "installer_answers", lambda environ: "Pulumi's installer cannot be reached")
+    monkeypatch.setattr(find, "installer_refusal", lambda environ: "Pulumi's download server cannot be reached")
 
 
 def _auto(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def test_find_engine_unknown_choice_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_find_engine_installer_asked_for_and_silent_is_refused_without_a_build(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="ENGINE=installer, and Pulumi's installer cannot be reached"):
+    with pytest.raises(EngineError, match="ENGINE=installer, and Pulumi's download server cannot be reached"):
         find_engine(_auto(tmp_path, ENGINE="installer"), progress=Progress(io.StringIO()))
     assert builds(tmp_path) == []
 
@@ -106,13 +106,13 @@ def _install(cache: EngineCache, environ: object, progress: object) -> None:
     with cache.staging() as staging:
         fake_pulumi(staging / "bin")
         write_program(staging / "bin" / "pulumi-language-python-exec", "#!/bin/sh\n")
-        cache.publish(staging / "bin", source="installer", recipe="")
+        cache.publish(staging / "bin", source="installer", recipe="0" * 64)
 
 
 def test_find_engine_installer_that_answers_comes_before_a_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(find, "installer_answers", lambda environ: "")
+    monkeypatch.setattr(find, "installer_refusal", lambda environ: "")
     monkeypatch.setattr(find, "install_engine", _install)
     engine = find_engine(_auto(tmp_path), progress=Progress(io.StringIO()))
     assert engine.source == "installer"
@@ -123,24 +123,69 @@ def test_find_engine_installer_that_fails_is_followed_by_a_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(cache: object, environ: object, progress: object) -> None:
-        raise EngineError("Pulumi's installer failed: the moon is full")
+        raise EngineError("the download failed: the moon is full")
 
-    monkeypatch.setattr(find, "installer_answers", lambda environ: "")
+    monkeypatch.setattr(find, "installer_refusal", lambda environ: "")
     monkeypatch.setattr(find, "install_engine", fail)
     said = io.StringIO()
     assert find_engine(_auto(tmp_path), progress=Progress(said)).source == "build"
-    assert "Pulumi's installer failed: the moon is full; building" in said.getvalue()
+    assert "the download failed: the moon is full; building" in said.getvalue()
 
 
 def test_find_engine_cached_from_another_source_is_replaced_on_demand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(find, "installer_answers", lambda environ: "")
+    monkeypatch.setattr(find, "installer_refusal", lambda environ: "")
     monkeypatch.setattr(find, "install_engine", _install)
     environ = _auto(tmp_path)
     assert find_engine(environ, progress=Progress(io.StringIO())).source == "installer"
     assert find_engine({**environ, "ENGINE": "build"}, progress=Progress(io.StringIO())).source == "build"
     assert find_engine(environ, progress=Progress(io.StringIO())).source == "build"
+
+
+def test_cached_engine_that_others_could_replace_is_neither_used_nor_built_again(tmp_path: Path) -> None:
+    environ = _auto(tmp_path)
+    find_engine(environ, progress=Progress(io.StringIO()))
+    (tmp_path / "cache").chmod(0o777)
+
+    found = look_for_engine(environ)
+    with pytest.raises(EngineError, match="others could replace the engine") as caught:
+        find_engine(environ, progress=Progress(io.StringIO()))
+
+    assert found == (
+        f"no pulumi on PATH; others could replace the cached engine: {tmp_path / 'cache'} can be changed by everybody"
+    )
+    assert "ORGCAL_CACHE_DIR" in caught.value.repair
+    assert len(builds(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("part", ["bin", "bin/pulumi", "manifest.json"])
+def test_cached_program_that_others_could_write_is_built_again(tmp_path: Path, part: str) -> None:
+    environ = _auto(tmp_path)
+    opened = find_engine(environ, progress=Progress(io.StringIO())).bin_dir.parent / part
+    opened.chmod(0o777)
+
+    engine = find_engine(environ, progress=Progress(io.StringIO()))
+
+    assert len(builds(tmp_path)) == 4
+    assert engine.bin_dir.stat().st_mode & 0o022 == 0
+
+
+def test_cached_engine_that_an_older_version_downloaded_unchecked_is_not_used(tmp_path: Path) -> None:
+    environ = _auto(tmp_path)
+    cache = EngineCache(environ)
+    with cache.locked(Progress(io.StringIO())), cache.staging() as staging:
+        fake_pulumi(staging / "bin")
+        cache.publish(staging / "bin", source="installer", recipe="")
+
+    assert "downloaded without a pinned checksum" in str(look_for_engine(environ))
+
+
+def test_pulumi_on_path_that_others_could_replace_is_passed_over(tmp_path: Path) -> None:
+    fake_pulumi(tmp_path / "tools")
+    (tmp_path / "tools").chmod(0o777)
+
+    assert "others could replace the pulumi on PATH" in str(look_for_engine(_auto(tmp_path)))
 
 
 def _ahead(environ: dict[str, str], python: str = sys.executable) -> str:
@@ -152,7 +197,7 @@ def _ahead(environ: dict[str, str], python: str = sys.executable) -> str:
 def test_build_ahead_builds_where_nothing_else_brings_an_engine(tmp_path: Path) -> None:
     environ = _auto(tmp_path)
     said = _ahead(environ)
-    assert "no pulumi on PATH; none made yet; Pulumi's installer cannot be reached; building" in said
+    assert "no pulumi on PATH; none made yet; Pulumi's download server cannot be reached; building" in said
     assert len(builds(tmp_path)) == 2
     assert _ahead(environ) == ""
     assert find_engine(environ, progress=Progress(io.StringIO())).source == "build"
@@ -166,7 +211,7 @@ def test_build_ahead_another_source_asked_for_builds_nothing(tmp_path: Path, cho
 
 
 def test_build_ahead_installer_that_answers_builds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find, "installer_answers", lambda environ: "")
+    monkeypatch.setattr(find, "installer_refusal", lambda environ: "")
     assert _ahead(_auto(tmp_path)) == ""
     assert builds(tmp_path) == []
     _ahead(_auto(tmp_path, ENGINE="build"))

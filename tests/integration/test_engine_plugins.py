@@ -9,6 +9,7 @@ import pytest
 
 from orgcal.engine import plugins
 from orgcal.engine.find import Engine
+from orgcal.engine.plugin_trust import KNOWN, installed_program
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread, installed_azuread, kept_choice, write_standin
 from orgcal.engine.progress import Progress
 from orgcal.errors import CloudMismatch, EngineError, PlatformError, UsageError
@@ -114,6 +115,51 @@ def test_choose_azuread_online_installs_the_real_one(machine: _Machine) -> None:
     plugin = machine.choose()
     assert (plugin.kind, plugin.path_dir) == ("real", None)
     assert (machine.path / "asked").read_text(encoding="utf-8") == "plugin install resource azuread 6.11.1\n"
+
+
+def test_choose_azuread_installs_with_the_checksum_that_the_user_names(machine: _Machine) -> None:
+    machine.network(_ONLINE)
+    checksum = "0f" * 32
+    machine.choose(AZUREAD_PLUGIN_SHA256=checksum)
+    asked = (machine.path / "asked").read_text(encoding="utf-8")
+    assert asked == f"plugin install resource azuread 6.11.1 --checksum {checksum}\n"
+
+
+@pytest.mark.parametrize("part", ["", "..", "../.."])
+def test_installed_plugin_that_others_could_replace_is_refused(machine: _Machine, part: str) -> None:
+    machine.install()
+    opened = (installed_program(machine.environ) / part).resolve()
+    opened.chmod(0o777)
+
+    with pytest.raises(EngineError, match="others could replace the azuread plugin") as caught:
+        machine.choose(cloud="public")
+
+    assert f"{opened} can be changed by everybody" in caught.value.what
+    assert machine.choose().kind == "standin"
+
+
+def test_plugin_on_path_that_others_could_replace_is_refused(machine: _Machine) -> None:
+    program = write_program(machine.path / "tools" / "pulumi-resource-azuread", "#!/bin/sh\n")
+    program.chmod(0o777)
+
+    with pytest.raises(EngineError, match="others could replace the azuread plugin"):
+        machine.choose(cloud="public", PATH=f"{program.parent}:/usr/bin:/bin")
+
+
+def test_installed_plugin_that_has_changed_since_its_first_use_is_refused(machine: _Machine) -> None:
+    machine.install()
+    machine.choose(cloud="public")
+    kept = machine.path / "cache" / KNOWN
+    machine.choose(cloud="public")
+    installed_program(machine.environ).write_text("#!/bin/sh\necho forged\n")
+
+    with pytest.raises(EngineError, match="has changed since it was first used") as caught:
+        machine.choose(cloud="public")
+
+    assert str(kept) in caught.value.repair
+    kept.parent.chmod(0o777)
+    with pytest.raises(EngineError, match="others could replace what is known"):
+        machine.choose(cloud="public")
 
 
 def test_choose_azuread_installed_is_taken_without_asking_the_network(machine: _Machine) -> None:

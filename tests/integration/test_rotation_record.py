@@ -325,6 +325,23 @@ def test_record_that_could_not_be_kept_is_refused_before_the_first_write(
 # Pull requests --------------------------------------------------------------------------------------------------------
 
 
+def test_push_gets_the_login_of_git_and_no_other(repository: Repository) -> None:
+    hook = repository.copy / ".git" / "hooks" / "pre-push"
+    hook.write_text(f"#!/bin/sh\nenv > {repository.folder / 'env'}\n")
+    hook.chmod(0o755)
+    hush = dict.fromkeys(("AWS_SECRET_ACCESS_KEY", "ARM_CLIENT_SECRET", "ORGCAL_REGISTRY_URL"), "hush")
+    repository.environ |= {**hush, "GH_TOKEN": "token", "SSH_AUTH_SOCK": "/agent"}
+    record = repository.record("commit")
+    record.check()
+    repository.settings().write(ADDED)
+    record.publish("stack prod: add generation 4")
+
+    pushed = (repository.folder / "env").read_text().splitlines()
+
+    assert {"GH_TOKEN=token", "SSH_AUTH_SOCK=/agent"} <= set(pushed)
+    assert not [line for line in pushed if "hush" in line]
+
+
 def test_pull_request_record_pushes_one_commit_to_a_branch_and_opens_one_request(repository: Repository) -> None:
     log = repository.fake_gh()
     record = repository.record("pull-request")

@@ -14,6 +14,8 @@ from orgcal.platforms.testing_server import Reply, Request
 from tests.support.platform_apis import API_KEY, GithubApi, unexpected
 
 FULL_NAME, OWNER_ID, REPOSITORY_ID = "Acme/Calendar-App", 123456, 456789
+CLASSIC = f"repo:{FULL_NAME}"
+IMMUTABLE = f"repo:Acme@{OWNER_ID}/Calendar-App@{REPOSITORY_ID}"
 _ENVIRONMENT = {"wait_timer", "prevent_self_review", "reviewers", "deployment_branch_policy"}
 
 
@@ -24,14 +26,20 @@ class GithubRepositoryApi:
         environments: what each holds, by name.
         protection: of each: its reviewers and branches.
         admin: whether the token may administer the repository.
-        default_subjects: whether tokens have GitHub's own subjects.
+        subjects: what it says of its tokens' subjects; GitHub's own, with numbers, unless changed.
+        protected: names of branches that are protected.
     """
 
     def __init__(self) -> None:
         self.environments: dict[str, GithubApi] = {}
         self.protection: dict[str, dict[str, Any]] = {}
         self.admin = True
-        self.default_subjects = True
+        self.subjects: dict[str, Any] = {
+            "use_default": True,
+            "use_immutable_subject": False,
+            "sub_claim_prefix": IMMUTABLE,
+        }
+        self.protected: list[str] = []
 
     def __call__(self, request: Request) -> Reply:
         if request.headers.get("authorization") != f"Bearer {API_KEY}":
@@ -56,7 +64,9 @@ class GithubRepositoryApi:
                 },
             )
         if rest == "/actions/oidc/customization/sub":
-            return Reply(200, {"use_default": self.default_subjects})
+            return Reply(200, self.subjects)
+        if rest == "/branches" and request.query == {"protected": "true"}:
+            return Reply(200, [{"name": name, "protected": True} for name in self.protected])
         match = re.fullmatch(r"/environments/([^/]+)(/.*)?", rest)
         if not match:
             return Reply(404, {"message": "Not Found"})

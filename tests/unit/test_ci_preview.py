@@ -29,22 +29,21 @@ def test_replace_secrets_leaves_nothing_encrypted_at_any_depth_and_the_rest_as_i
     assert state["resources"][0]["outputs"]["value"] == SECRET  # type: ignore[index]
 
 
-def test_comment_of_a_change_names_what_changes_and_begins_with_its_mark() -> None:
+def test_comment_of_a_change_names_what_changes() -> None:
     change = Change("update", "azuread:index/application:Application", "outlook", ("owners", "web"))
 
     text = as_markdown("prod", Preview((change,), 5, ("scope `X` adds nothing",), new=False))
 
-    assert text.startswith("<!-- orgcal preview prod -->\n")
+    assert text.startswith("### orgcal preview of stack `prod`\n")
     assert "1 resource changes, 5 stay as they are." in text
     assert "~ Application outlook  update: owners, web" in text
     assert "- scope 'X' adds nothing" in text
 
 
-def test_comments_of_two_projects_in_one_repository_have_marks_of_their_own() -> None:
-    texts = {as_markdown("prod", Preview((), 0, (), new=False), folder) for folder in ("", "infra/orgcal", "b")}
+def test_comment_names_the_folder_of_its_project() -> None:
+    text = as_markdown("prod", Preview((), 0, (), new=False), "infra/orgcal")
 
-    assert len({text.splitlines()[0] for text in texts}) == 3
-    assert any("preview of stack `prod` in `infra/orgcal`" in text for text in texts)
+    assert text.startswith("### orgcal preview of stack `prod` in `infra/orgcal`\n")
 
 
 def test_comment_of_a_new_stack_and_of_no_change_says_so() -> None:

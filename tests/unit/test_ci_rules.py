@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from orgcal.ci.backends import Backends, check_places
 from orgcal.ci.identities import Identity, consent_commands
-from orgcal.ci.request import SetupRequest
+from orgcal.ci.plan import StackFacts
+from orgcal.ci.request import GenericRequest, SetupRequest
 from orgcal.ci.roles import check_environment, check_repository, display_name, identity_stack, roles_of
 from orgcal.entra.home.federation import GITHUB_ISSUER, Trust, github_trusts, other_trusts, refuse_unfit
 from orgcal.errors import UsageError
@@ -18,18 +19,16 @@ from orgcal.errors import UsageError
 BACKEND, KEY = "azblob://state?storage_account=acme", "azurekeyvault://acme.vault.azure.net/keys/k"
 REGISTRY = "postgresql://orgcal@db.example/orgcal"
 PLACES = Backends(BACKEND, KEY, REGISTRY)
+PULUMI_CLOUD = Backends("https://api.pulumi.com", "default", REGISTRY)
 
 
-def test_github_trusts_are_in_the_classic_format_and_with_numbers_in_the_immutable_one_too() -> None:
-    classic = github_trusts("acme/app", ["production"])
-    both = github_trusts("acme/app", ["production"], owner_id="12", repository_id="34")
+def test_github_trusts_are_in_the_classic_format_or_with_numbers_in_the_immutable_one() -> None:
+    (classic,) = github_trusts("acme/app", ["production"])
+    (immutable,) = github_trusts("acme/app", ["production"], owner_id="12", repository_id="34")
 
-    assert [trust.subject for trust in classic] == ["repo:acme/app:environment:production"]
-    assert [trust.subject for trust in both] == [
-        "repo:acme/app:environment:production",
-        "repo:acme@12/app@34:environment:production",
-    ]
-    assert {trust.issuer for trust in both} == {"https://token.actions.githubusercontent.com"}
+    assert classic.subject == "repo:acme/app:environment:production"
+    assert immutable.subject == "repo:acme@12/app@34:environment:production"
+    assert immutable.issuer == "https://token.actions.githubusercontent.com"
 
 
 def test_github_trusts_of_an_environment_with_a_colon_hold_it_as_github_writes_it() -> None:
@@ -189,11 +188,27 @@ def test_places_registry_url_holds_the_password_whatever_is_in_it_and_no_repr_do
         lambda: SetupRequest("acme/app", "production", PLACES, ephemeral_backend=BACKEND),
         lambda: SetupRequest("acme/app", "production", PLACES, ephemeral_backend="file:///x"),
         lambda: SetupRequest("acme/app", "e" * 250, PLACES),
+        lambda: SetupRequest("acme/app", "production", PULUMI_CLOUD),
     ],
 )
 def test_wanted_what_cannot_be_right_is_refused(wrong: Callable[[], SetupRequest]) -> None:
     with pytest.raises(UsageError):
         wrong().check()
+
+
+def test_wanted_preview_with_a_key_service_beside_pulumi_cloud_needs_no_reviewer() -> None:
+    SetupRequest("acme/app", "production", Backends("https://api.pulumi.com", KEY, REGISTRY)).check()
+
+
+def test_generic_preview_that_could_decrypt_is_refused_unless_its_role_cannot() -> None:
+    subjects = {"deploy": ["d"], "preview": ["p"]}
+    facts = StackFacts("prod", "", "", "", ())
+    with pytest.raises(UsageError, match="decrypts the stack's secrets") as caught:
+        GenericRequest.of("https://ci.example", subjects, facts, None, PULUMI_CLOUD)
+
+    made = GenericRequest.of("https://ci.example", subjects, facts, None, PULUMI_CLOUD, preview_cannot_decrypt=True)
+    assert "--preview-subject" in caught.value.repair
+    assert [role.name for role in made.roles] == ["deploy", "preview"]
 
 
 def test_consent_commands_only_for_what_is_not_granted() -> None:

@@ -17,7 +17,7 @@ from orgcal.ci.install import read_installation
 from orgcal.cli.doctor import as_lines, as_object
 from orgcal.engine.plugins import write_standin
 from orgcal.errors import EngineError
-from orgcal.operations.doctor import DoctorCheck, check_language_host, check_python, checked
+from orgcal.operations.doctor import DoctorCheck, check_language_host, check_our_plugin, check_python, checked
 from orgcal.operations.doctor_stack import check_backend, check_cloud, check_emulator, check_trust
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.passphrase import passphrase_fits
@@ -119,6 +119,19 @@ def test_check_python_without_a_lock_does_not_claim_one(project: Path) -> None:
 
 def test_check_language_host_without_engine_is_not_looked_at() -> None:
     assert not check_language_host(None, {}).ok
+
+
+def test_check_our_plugin_that_others_could_replace_is_told(project: Path) -> None:
+    program = project / ".venv" / "bin" / "pulumi-resource-orgcal"
+    program.write_text("#!/bin/sh\necho 50051\nsleep 60\n")
+    program.chmod(0o755)
+    assert check_our_plugin(project, {"PATH": os.defpath}).ok
+    program.parent.chmod(0o777)
+
+    found = check_our_plugin(project, {"PATH": os.defpath})
+
+    assert (found.ok, found.says) == (False, f"others could replace it: {program.parent} can be changed by everybody")
+    assert found.repair
 
 
 def test_checked_error_becomes_a_finding_with_its_repair() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orgcal import __version__
+from orgcal.engine.plugins import AzureadPlugin
 from orgcal.errors import EngineError, OrgcalError, UsageError
 from orgcal.stack.open_stack import OpenStack
 from orgcal.tenants.registry import FILE_NAME
@@ -83,6 +84,35 @@ def test_stack_reads_its_outputs_once_whoever_asks(tmp_path: Path, environ: dict
         assert "hush" not in repr(stack.outputs)
 
     assert commands(tmp_path) == ["--non-interactive stack output --json --show-secrets --stack prod"]
+
+
+def test_engine_of_a_stack_gets_its_needs_and_those_of_the_deployed_platform_alone(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orgcal.stack.open_stack.choose_azuread", lambda *_, **__: AzureadPlugin("real", None, ""))
+    moved = {"type": "orgcal:index:Connector", "custom": True, "id": "x", "inputs": {"platform": {"kind": "nango"}}}
+    environ = with_engine(tmp_path, environ, {"deployment": {"resources": [moved]}})
+    program = tmp_path / "bin" / "pulumi"
+    program.write_text(program.read_text().replace("\ncat ", f"\nenv > {tmp_path / 'env'}\ncat "))
+    hush = {name: f"hush {name}" for name in ("GH_TOKEN", "AWS_SECRET_ACCESS_KEY", "ORGCAL_REGISTRY_URL", "MINE")}
+    environ |= {**hush, "NANGO_API_KEY_FILE": "key-file", "LANG": "C"}
+
+    def engine_got() -> dict[str, str]:
+        return dict(line.partition("=")[::2] for line in (tmp_path / "env").read_text().splitlines())
+
+    with OpenStack("prod", environ, project=tmp_path) as stack:
+        stack.runner.state()
+        plain = engine_got()
+        with pytest.raises(OrgcalError):  # the fake engine's answer is no list of stacks
+            stack.runner.preview()
+        moving = engine_got()
+
+    for found in (plain, moving):
+        assert found["LANG"] == "C"
+        assert found["ORGCAL_PROJECT"] == str(tmp_path)
+        assert not [value for value in found.values() if value.startswith("hush")]
+    assert "NANGO_API_KEY_FILE" not in plain, "the settings name no such platform"
+    assert moving["NANGO_API_KEY_FILE"] == "key-file"
 
 
 def test_stack_that_was_not_deployed_says_so_from_the_thread_too(tmp_path: Path, environ: dict[str, str]) -> None:

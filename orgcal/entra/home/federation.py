@@ -42,23 +42,25 @@ def github_trusts(
 ) -> tuple[Trust, ...]:
     """What jobs of a repository's environments are trusted by.
 
+    Only one format is trusted, that of the repository's tokens: whoever takes a name that became free inherits the
+    classic subject with it.
+
     Args:
         repository: `owner/name`.
         environments: names as GitHub has them; a colon in one reaches the token as `%3A`.
-        owner_id: GitHub's number of the owner; with it and `repository_id` the immutable format is trusted too, which
-            repositories made since 2026-07-15 use and which nobody inherits with a name that became free.
-        repository_id: GitHub's number of the repository.
+        owner_id: GitHub's number of the owner, where the repository uses the immutable format; else empty.
+        repository_id: GitHub's number of the repository, likewise.
         slug: of the project's folder in the repository, for the credentials' names; empty at its root.
     """
     prefix = f"github-{slug}" if slug else "github"
     owner, name = repository.split("/")
     found = []
     for number, environment in enumerate(environments, start=1):
-        context = f"environment:{environment.replace(':', '%3A')}"
-        found.append(Trust(f"{prefix}-classic-{number}", GITHUB_ISSUER, f"repo:{repository}:{context}"))
+        form, place = "classic", f"repo:{repository}"
         if owner_id and repository_id:
-            subject = f"repo:{owner}@{owner_id}/{name}@{repository_id}:{context}"
-            found.append(Trust(f"{prefix}-immutable-{number}", GITHUB_ISSUER, subject))
+            form, place = "immutable", f"repo:{owner}@{owner_id}/{name}@{repository_id}"
+        subject = f"{place}:environment:{environment.replace(':', '%3A')}"
+        found.append(Trust(f"{prefix}-{form}-{number}", GITHUB_ISSUER, subject))
     return tuple(found)
 
 
