@@ -25,7 +25,7 @@ from orgcal.errors import EngineError, StackLocked
 from orgcal.stack import local_backend
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.errors import explain
-from orgcal.stack.outputs import StackOutputs, read_outputs
+from orgcal.stack.outputs import DEPLOYED_FIELDS, DEPLOYED_VARIABLE, OUTPUT_NAME, StackOutputs
 from orgcal.stack.state import StackState, UnfinishedOperation, exists_outside, name_in, without_creations
 
 OnStep = Callable[["EngineStep"], None]
@@ -137,6 +137,7 @@ class StackRunner:
             pulumi_command=ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None
+        self._deployed = ""
 
     def select(self) -> None:
         """Makes sure that the stack exists in its backend."""
@@ -144,10 +145,10 @@ class StackRunner:
             with _translated(self._stack_name, self._project):
                 self._stack = automation.Stack.create_or_select(self._stack_name, self._workspace)
 
-    def preview(self, *, on_step: OnStep | None = None) -> UpdateResult:
+    def preview(self, *, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
         """What `up` would do; nothing is written."""
         with self._operation(on_step) as (stack, collected):
-            stack.preview(**collected.options)
+            stack.preview(target=list(targets) or None, **collected.options)
         return UpdateResult(collected.changes)
 
     def up(self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
@@ -155,13 +156,29 @@ class StackRunner:
 
         Args:
             preview_first: preview before anything is written, as every protected stack needs.
-            targets: URNs of the only resources to bring up; all if empty.
+            targets: URNs of the only resources to bring up, or patterns with `*` and `**`; all if empty.
         """
         if preview_first:
-            self.preview()
+            self.preview(targets=targets)
         with self._operation(on_step) as (stack, collected):
             stack.up(target=list(targets) or None, show_secrets=False, **collected.options)
         return UpdateResult(collected.changes)
+
+    def up_credential(
+        self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()
+    ) -> UpdateResult:
+        """As `up`, for the connector's credential alone: whatever else the program changes waits for the next `up`.
+
+        The engine brings up the targets, and the program gets the settings that the rest was deployed with, as it
+        tells in the stack's outputs what is deployed.
+        """
+        state = self.state()
+        record = self.plain_outputs()[OUTPUT_NAME]
+        self._deployed = json.dumps({name: record[name] for name in DEPLOYED_FIELDS if name in record})
+        try:
+            return self.up(preview_first=preview_first, on_step=on_step, targets=targets or state.credential_urns)
+        finally:
+            self._deployed = ""
 
     def import_existing(
         self, resources: Sequence[Mapping[str, Any]], name_table: Mapping[str, str], *, protect: bool
@@ -213,9 +230,7 @@ class StackRunner:
 
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included; raises as `read_outputs` does."""
-        # `Stack.outputs` of the Automation API runs the engine twice.
-        values = self._json("stack", "output", "--json", "--show-secrets")
-        return read_outputs(values, where=f"stack {self._stack_name}")
+        return self.state(show_secrets=True).outputs(where=f"stack {self._stack_name}")
 
     def plain_outputs(self) -> dict[str, Any]:
         """The stack's outputs that are no secret, whatever program made them; secret ones are blanked."""
@@ -253,6 +268,8 @@ class StackRunner:
         if self._with_plugin is not None:
             self._workspace.env_vars = self._with_plugin().to_environ(self._environ)
             self._with_plugin = None
+        known = {name: value for name, value in self._workspace.env_vars.items() if name != DEPLOYED_VARIABLE}
+        self._workspace.env_vars = {**known, **({DEPLOYED_VARIABLE: self._deployed} if self._deployed else {})}
         self.select()
         assert self._stack is not None
         collected = _Events(on_step)

@@ -14,7 +14,7 @@ from orgcal.errors import EngineError, OrgcalError, UsageError
 from orgcal.stack.open_stack import OpenStack
 from orgcal.tenants.registry import FILE_NAME
 from tests.support.fake_programs import write_program
-from tests.support.stack_exports import record
+from tests.support.stack_exports import exported, secret
 
 STACK_FILE = "config:\n  orgcal:entra: {cloud: public, tenant_id: 00000000-1111-2222-3333-444444444444}\n"
 ENGINE = """#!/bin/sh
@@ -53,7 +53,9 @@ def commands(folder: Path) -> list[str]:
 
 
 def outputs() -> dict[str, object]:
-    return {"orgcal": {**record([3], 3), "client_secret": "hush"}}
+    said = exported([3], 3)
+    said["deployment"]["resources"][0]["outputs"]["orgcal"]["client_secret"] = secret("hush")
+    return said
 
 
 def test_stack_without_an_engine_tells_settings_environment_and_registry(
@@ -82,7 +84,7 @@ def test_stack_reads_its_outputs_once_whoever_asks(tmp_path: Path, environ: dict
         assert stack.outputs is stack.outputs
         assert "hush" not in repr(stack.outputs)
 
-    assert commands(tmp_path) == ["--non-interactive stack output --json --show-secrets --stack prod"]
+    assert commands(tmp_path) == ["--non-interactive stack export --show-secrets --stack prod"]
 
 
 def test_stack_that_was_not_deployed_says_so_from_the_thread_too(tmp_path: Path, environ: dict[str, str]) -> None:
