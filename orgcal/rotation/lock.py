@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -53,7 +53,8 @@ class UpdateLock:
             except Timeout:
                 raise self._given_up(holder) from None
         try:
-            named.write_text(str(os.getpid()), encoding="ascii")
+            with suppress(OSError):  # it serves a message only; the lock is the kernel's
+                named.write_text(str(os.getpid()), encoding="ascii")
             yield
         finally:
             lock.release()

@@ -141,6 +141,8 @@ class Rotation:
             case Action.RETIRE:
                 if not proofs.in_use(state):
                     return False
+                if number not in state.revoked:  # a clock that is far ahead would end the overlap
+                    proofs.check_clock(state)
                 self._move(_named(state, (active,), active), step)
             case Action.WITHDRAW:
                 if state.entries[number].superseded is not None and not proofs.in_use(state):

@@ -6,8 +6,8 @@ push, the removals, the outputs. The ledger's rules are the plugin's own. Proofs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from orgcal.errors import EngineError, OrgcalError
 from orgcal.provider._sdk import Call, InvalidInputs
 from orgcal.provider.connector.ledgers import CredentialLedger
 from orgcal.resource_types import CONNECTOR_CREDENTIALS, CREDENTIAL_LEDGER
-from orgcal.rotation import run
+from orgcal.rotation import checks, run
 from orgcal.rotation.record import Record
 from orgcal.rotation.run import Rotation
 from orgcal.rotation.status import RotationResult
@@ -234,10 +234,8 @@ class _PassingProofs:
     check_clock = before_use
 
 
-@contextmanager
-def _no_graph() -> Iterator[GraphClient]:
+def _no_graph() -> AbstractContextManager[GraphClient]:
     raise OrgcalError("nobody is logged in")
-    yield
 
 
 def simulate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,4 +248,4 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(run, "deploy", deploy)
     monkeypatch.setattr(run, "Proofs", _PassingProofs)
-    monkeypatch.setattr(run.checks, "check_kind", lambda *_: None)
+    monkeypatch.setattr(checks, "check_kind", lambda *_: None)
