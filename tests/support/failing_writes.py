@@ -20,7 +20,8 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-_CONTEXT = multiprocessing.get_context("forkserver")
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Processes that begin with what `preload` had imported."""
 _PRELOADED = (
     "alembic.command", "orgcal.ci.workflows", "orgcal.cli.ephemeral", "orgcal.cli.new", "orgcal.cli.tenants",
     "orgcal.engine.plugins", "orgcal.entra.session", "orgcal.operations.ephemeral", "orgcal.operations.new_project",
@@ -67,7 +68,7 @@ class Ended:
 
 def preload(*modules: str) -> None:
     """Have these modules, too, imported once for all runs, from where this process imports them."""
-    _CONTEXT.set_forkserver_preload([*_PRELOADED, "tests.support.failing_writes", *modules])
+    PROCESSES.set_forkserver_preload([*_PRELOADED, "tests.support.failing_writes", *modules])
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # before Python 3.13 the server forgets it
     try:
@@ -88,9 +89,9 @@ def run_failing(
         how: what becomes of the change number `at`, from 1.
         environ: the whole environment besides PATH and HOME, which is `folder`.
     """
-    text, text_end = _CONTEXT.Pipe(duplex=False)
-    seen, seen_end = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_child, args=(work, folder, how, at, dict(environ or {}), text_end, seen_end))
+    text, text_end = PROCESSES.Pipe(duplex=False)
+    seen, seen_end = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_child, args=(work, folder, how, at, dict(environ or {}), text_end, seen_end))
     process.start()
     for end in (text_end, seen_end):
         end.close()
