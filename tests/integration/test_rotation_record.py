@@ -446,7 +446,8 @@ def test_settings_file_of_an_emulated_stack_is_kept_beside_it_so_that_git_stays_
 
 def test_settings_file_that_cannot_be_changed_in_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.prod.yaml").write_text(
-        "config:\n  orgcal:entra.cloud: public\n  orgcal:credential: {generations: [3], active: 3}\n"
+        "config:\n  orgcal:entra.cloud: public\n  orgcal:kept: &kept {generations: [3], active: 3}\n"
+        "  orgcal:credential: *kept\n"
     )
     file = SettingsFile(tmp_path, "prod", emulated=False, overlay=False)
 
