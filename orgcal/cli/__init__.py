@@ -72,9 +72,12 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("ORGCAL_DEBUG"):
             raise
-        refused = isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK
-        sys.stderr.write(_disk_refused(error) if refused else _internal(error))
-        code = 1 if refused else 3
+        if isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK:
+            sys.stderr.write(disk_refused(error))
+            code = 1
+        else:
+            sys.stderr.write(_internal(error))
+            code = 3
     if code == 130:
         sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
     sys.exit(code if isinstance(code, int) else 0)
@@ -146,10 +149,10 @@ def _wrong_words(error: typer.TyperException) -> str:
     return f"orgcal: {what[:1].lower()}{what[1:]}\n  repair: {context.command_path if context else 'orgcal'} --help\n"
 
 
-def _disk_refused(error: BaseException) -> str:
-    place = getattr(error, "filename", None) or "a file"
+def disk_refused(error: OSError) -> str:
+    """The sentence about a file that could not be read or written, and its repair."""
     return (
-        f"orgcal: {place}: cannot be read or written ({getattr(error, 'strerror', '')})\n"
+        f"orgcal: {error.filename or 'a file'}: cannot be read or written ({error.strerror})\n"
         "  repair: see who owns it and how much room its disk has, then run the command again\n"
     )
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from orgcal.durations import in_words
-from orgcal.errors import StackLocked
+from orgcal.errors import PlatformError, StackLocked
+from orgcal.files.whole import write_whole
 from orgcal.patience import Clock, Patience
 from orgcal.stack.runner import StackRunner
 
@@ -53,8 +54,8 @@ class UpdateLock:
             except Timeout:
                 raise self._given_up(holder) from None
         try:
-            with suppress(OSError):  # it serves a message only; the lock is the kernel's
-                named.write_text(str(os.getpid()), encoding="ascii")
+            with suppress(PlatformError):  # it serves a message only; the lock is the kernel's
+                write_whole(named, str(os.getpid()))
             yield
         finally:
             lock.release()

@@ -10,16 +10,20 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from orgcal_emulator.state_directory import StateDirectory
 
 from orgcal.ci.workflows import WorkflowFile, write
+from orgcal.engine.cache import CACHE_VARIABLE, EngineCache
+from orgcal.engine.progress import Progress
 from orgcal.entra.credentials import ClientSecret
-from orgcal.errors import OrgcalError
+from orgcal.files.whole import write_whole
 from orgcal.operations.new_project import write_project
 from orgcal.platforms import PlatformCredential, open_platform
+from orgcal.rotation.lock import UpdateLock
 from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.passphrase import ensure_passphrase
@@ -106,11 +110,21 @@ def report(folder: Path) -> None:
 
 
 def emulator_keys(folder: Path) -> None:
-    try:
-        directory = StateDirectory(folder / "emulator")
-        directory.secrets(directory.keys())
-    except OSError as error:  # as the emulator's own main does
-        raise OrgcalError(str(error)) from None
+    directory = StateDirectory(folder / "emulator")
+    directory.secrets(directory.keys())
+
+
+def rotation_lock(folder: Path) -> None:
+    with UpdateLock("prod", timedelta(0), print).alone(folder):
+        (folder / "done").mkdir(exist_ok=True)
+
+
+def engine_cache(folder: Path) -> None:
+    cache = EngineCache({CACHE_VARIABLE: str(folder / "cache")})
+    with cache.locked(Progress()), cache.staging() as staging:
+        (staging / "bin").mkdir()
+        write_whole(staging / "bin" / "pulumi", "engine")
+        cache.publish(staging / "bin", source="build", recipe="recipe")
 
 
 @dataclass(frozen=True)
@@ -120,6 +134,7 @@ class Case:
     Attributes:
         work: what it does.
         once: it is refused where it has been done.
+        ways: in which it is made to fail.
         random: names of files whose content differs from run to run; `*` stands for all.
     """
 
@@ -127,6 +142,7 @@ class Case:
     random: frozenset[str] = field(default_factory=frozenset)
 
     once: bool = False
+    ways: tuple[Failure, ...] = (Failure.FULL, Failure.REFUSED, Failure.KILLED)
 
     def varies(self, name: str, content: bytes) -> bool:
         """Whether the file may have this content, as it differs from run to run; an empty database is a whole one."""
@@ -145,7 +161,9 @@ CASES = [
     Case(rotation_overlay),
     Case(push_to_file),
     Case(report),
-    Case(emulator_keys, frozenset({"*"})),
+    Case(emulator_keys, frozenset({"*"}), ways=(Failure.KILLED,)),
+    Case(rotation_lock, frozenset({"rotate.pid"})),
+    Case(engine_cache),
 ]
 
 
@@ -160,8 +178,10 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("how", [Failure.FULL, Failure.REFUSED, Failure.KILLED], ids=lambda how: how.value)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.work.__name__)
+@pytest.mark.parametrize(
+    ("case", "how"),
+    [pytest.param(case, how, id=f"{case.work.__name__}, {how.value}") for case in CASES for how in case.ways],
+)
 def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
     whole = prepared(tmp_path / "whole")
     before = files(whole)
@@ -184,6 +204,7 @@ def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
             assert "Traceback" not in failed.text, said
             assert failed.code == 0 or failed.text.startswith("orgcal: "), f"{said}: {failed.text}"
         found = files(folder)
+        assert before.keys() & after.keys() <= found.keys(), f"{said}: neither old nor new"
         for name, content in found.items():
             if name in before or name in after:
                 known = {before.get(name), after.get(name)}

@@ -140,6 +140,7 @@ def _child(
 
 def _ended(work: Callable[[Path], object], folder: Path) -> int:
     """Exit code of the work, with the one sentence of an error that is ours."""
+    from orgcal.cli import disk_refused
     from orgcal.errors import OrgcalError
 
     try:
@@ -149,6 +150,9 @@ def _ended(work: Callable[[Path], object], folder: Path) -> int:
     except OrgcalError as error:
         sys.stderr.write(f"orgcal: {error}\n")
         return error.exit_code
+    except OSError as error:
+        sys.stderr.write(disk_refused(error))  # as the command line does
+        return 1
     except Exception as error:  # noqa: BLE001  # what a test is to see
         sys.stderr.write(f"Traceback of {type(error).__name__}: {error}\n")
         return 3
