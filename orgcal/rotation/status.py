@@ -127,7 +127,7 @@ class RotationResult:
         """As a JSON object."""
         failed = self.failed
         return {
-            "ok": failed is None,
+            "ok": failed is None and not (self.status and self.status.revoking),
             "done": [step.as_json() for step in self.done],
             "proofs": [proof.as_json() for proof in self.proofs],
             "repair": failed.repair if failed else "",

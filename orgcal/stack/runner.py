@@ -169,8 +169,9 @@ class StackRunner:
     ) -> UpdateResult:
         """As `up`, for the connector's credential alone: whatever else the program changes waits for the next `up`.
 
-        The engine brings up the targets, and the program gets the settings that the rest was deployed with, as it
-        tells in the stack's outputs what is deployed.
+        The engine brings up the targets, which always include the stack itself and so its outputs; the program
+        therefore gets the settings that the rest was deployed with, to tell in the outputs what is deployed.
+        Source: `isImplicitlyTargetedResource` in pulumi/pulumi, pkg/resource/deploy/step_generator.go, v3.274.1.
         """
         state = self.state()
         record = self.plain_outputs()[OUTPUT_NAME]

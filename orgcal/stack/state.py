@@ -223,7 +223,11 @@ class StackState:
 
     @property
     def credential_urns(self) -> tuple[str, ...]:
-        """URNs of what a rotation changes: ledger, pushed credentials, and a pattern for those of each generation."""
+        """URNs of what a rotation changes: ledger, pushed credentials, and a pattern for those of each generation.
+
+        A pattern also fits what is not made yet, and is no error where it fits nothing.
+        Source: `UrnTargets` in pulumi/pulumi, pkg/resource/deploy/deployment.go, v3.274.1.
+        """
         known = (str(item["urn"]) for item in self.live(CREDENTIAL_LEDGER, CONNECTOR_CREDENTIALS))
         return (*known, f"**{CREDENTIALS_COMPONENT}$**")
 
