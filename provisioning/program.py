@@ -61,7 +61,7 @@ def as_deployed(settings: Settings, record: Mapping[str, Any]) -> Settings:
     callback = record["consent_redirect_uri"]
     connector = {
         "platform": record["platform"],
-        "also_push_to": record["also_pushed_to"],
+        "also_push_to": record.get("also_pushed_to", {}),
         "key": record["connector_key"],
         "name": record["connector_name"],
         "scopes": tuple(record["scopes"]),

@@ -87,6 +87,18 @@ def test_stack_reads_its_outputs_once_whoever_asks(tmp_path: Path, environ: dict
     assert commands(tmp_path) == ["--non-interactive stack export --show-secrets --stack prod"]
 
 
+@pytest.mark.parametrize(("named", "revoked"), [("[3]", (3,)), ("[2]", ()), ("[]", ())])
+def test_stack_tells_what_its_file_revokes_before_the_ledger_knows_it(
+    tmp_path: Path, environ: dict[str, str], named: str, revoked: tuple[int, ...]
+) -> None:
+    section = f"  orgcal:credential: {{generations: [2, 3], active: 3, revoked: {named}}}\n"
+    (tmp_path / "Pulumi.prod.yaml").write_text(STACK_FILE + section)
+
+    with OpenStack("prod", with_engine(tmp_path, environ, outputs()), project=tmp_path) as stack:
+        assert stack.outputs.revoked == revoked
+        assert bool(stack.outputs.revocation) == bool(revoked)
+
+
 def test_stack_that_was_not_deployed_says_so_from_the_thread_too(tmp_path: Path, environ: dict[str, str]) -> None:
     environ = with_engine(tmp_path, environ, {})
     with OpenStack("prod", environ, project=tmp_path) as stack:
