@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from orgcal.tenants import database
 from orgcal.tenants.schema import HEAD
-from tests.support.failing_writes import PROCESSES, preload
+from tests.support.failing_writes import PROCESSES, preload, start
 from tests.support.postgresql import PostgresqlServer, running_postgresql
 
 MOMENT = "2026-11-01 00:00:00+00:00"
@@ -90,8 +90,7 @@ def migrate(url: str, kill_at: int, told: Connection) -> None:
 def ended(url: str, kill_at: int = 0) -> int | None:
     """How many statements and commits a migration had; None if it was killed."""
     told, end = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=migrate, args=(url, kill_at, end))
-    process.start()
+    process = start(migrate, url, kill_at, end)
     end.close()
     process.join(60)
     if process.exitcode == -signal.SIGKILL:

@@ -16,8 +16,8 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -67,16 +67,22 @@ class Ended:
 
 
 def preload(*modules: str) -> None:
-    """Have these modules, too, imported once for all runs, from where this process imports them."""
+    """Have these modules, too, imported once for all processes; nothing is started yet, as they are imported there."""
     PROCESSES.set_forkserver_preload([*_PRELOADED, "tests.support.failing_writes", *modules])
+
+
+def start(target: Callable[..., object], *args: object) -> BaseProcess:
+    """A process that runs a function, with modules from where this process has them."""
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # before Python 3.13 the server forgets it
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # before Python 3.13 the server of processes forgets it
     try:
-        forkserver.ensure_running()
+        process = PROCESSES.Process(target=target, args=args)
+        process.start()
     finally:
         del os.environ["PYTHONPATH"]
         if before is not None:
             os.environ["PYTHONPATH"] = before
+    return process
 
 
 def run_failing(
@@ -91,8 +97,7 @@ def run_failing(
     """
     text, text_end = PROCESSES.Pipe(duplex=False)
     seen, seen_end = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=_child, args=(work, folder, how, at, dict(environ or {}), text_end, seen_end))
-    process.start()
+    process = start(_child, work, folder, how, at, dict(environ or {}), text_end, seen_end)
     for end in (text_end, seen_end):
         end.close()
     told = b""
