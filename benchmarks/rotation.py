@@ -140,10 +140,10 @@ def killed(checkout: Checkout, moment_s: float, moments: list[float], *, with_ch
 
 
 @contextmanager
-def rotating(checkout: Checkout) -> Iterator[subprocess.Popen[bytes]]:
-    """A rotation without an overlap, at work."""
+def rotating(checkout: Checkout, asked: str = "--now") -> Iterator[subprocess.Popen[bytes]]:
+    """A rotation without an overlap, at work; `asked` is the option that begins it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "orgcal.cli", *ROTATE, "--now"],
+        [sys.executable, "-m", "orgcal.cli", *ROTATE, asked],
         cwd=checkout.path,
         env=checkout.environ,
         stdin=subprocess.DEVNULL,

@@ -13,9 +13,12 @@ from orgcal import __version__
 from orgcal.errors import UsageError
 
 STATE_FORMAT = 1
-"""Of a stack's state: its outputs have it as `schema_version`, its ledger as `format`, which is left out for 1.
+"""Of the record in a stack's outputs, which has it as `schema_version`."""
+LEDGER_FORMAT = 2
+"""The newest of a stack's ledger, which has it as `format`; left out for 1.
 
-The ledger is asked before anything is written, so there an older orgcal refuses to deploy."""
+The ledger is asked before anything is written, so there an older orgcal refuses to deploy. A ledger is written in the
+lowest format that says what it knows: 2 once a generation was revoked, which an older orgcal would forget."""
 FORMAT_KEY = "format"
 USE_NEWER = "use the orgcal that wrote it, or a newer one, by the project's requirements.txt (docs/upgrade.md)"
 """The repair of data that a newer orgcal wrote. Never to remove them: they are of use."""
@@ -40,5 +43,5 @@ def newer_format(what: str, found: object, known: object, *, where: str) -> Usag
 def refuse_newer_state(ledger: Mapping[str, Any], *, where: str) -> None:
     """Raise `newer_format` if a newer orgcal wrote the state whose ledger has these inputs; empty without a ledger."""
     found = ledger.get(FORMAT_KEY, 1)
-    if not isinstance(found, int) or found > STATE_FORMAT:
-        raise newer_format("the stack's state", found, STATE_FORMAT, where=where)
+    if not isinstance(found, int) or found > LEDGER_FORMAT:
+        raise newer_format("the stack's state", found, LEDGER_FORMAT, where=where)

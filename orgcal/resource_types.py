@@ -19,6 +19,7 @@ ENTRA_APPLICATION: Final = "orgcal:index:EntraApplication"
 CONNECTOR: Final = "orgcal:index:Connector"
 CREDENTIAL_LEDGER: Final = "orgcal:index:CredentialLedger"
 CONNECTOR_CREDENTIALS: Final = "orgcal:index:ConnectorCredentials"
+CREDENTIALS_COMPONENT: Final = "orgcal:index:ApplicationCredentials"
 CERTIFICATE_KEY: Final = "orgcal:index:CertificateKey"
 
 SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"

@@ -58,6 +58,7 @@ def declare_ledger(name: str, settings: Settings, lifetime: str) -> CredentialLe
         lifetime=lifetime,
         world=settings.entra.cloud,
         rollback_to=settings.credential.rollback_to,
+        revoked=list(settings.credential.revoked) or None,
         opts=pulumi.ResourceOptions(protect=settings.protected),
     )
 

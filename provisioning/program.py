@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_azuread as azuread
@@ -17,7 +19,8 @@ from orgcal.errors import ConfigError, OrgcalError, UsageError
 from orgcal.platforms.model import PROJECT_VARIABLE
 from orgcal.settings import Settings, parse_settings
 from orgcal.settings.model import read_overlay
-from orgcal.settings.sections import EntraSettings
+from orgcal.settings.sections import ConsentSettings, EntraSettings
+from orgcal.stack.outputs import DEPLOYED_VARIABLE
 
 
 def run_program(story: Callable[[], None]) -> None:
@@ -48,7 +51,29 @@ def load_settings() -> Settings:
     """The settings of the stack that is being deployed; raises as `parse_settings` and `project_dir` do."""
     stack = pulumi.get_stack()
     overlay = read_overlay(project_dir(), stack)
-    return parse_settings(engine_config(), stack=stack, project=pulumi.get_project(), generations=overlay)
+    settings = parse_settings(engine_config(), stack=stack, project=pulumi.get_project(), generations=overlay)
+    deployed = os.environ.get(DEPLOYED_VARIABLE)
+    return as_deployed(settings, json.loads(deployed)) if deployed else settings
+
+
+def as_deployed(settings: Settings, record: Mapping[str, Any]) -> Settings:
+    """The settings, with the fields of the stack's record (`DEPLOYED_FIELDS`) in place of what the file says now."""
+    callback = record["consent_redirect_uri"]
+    connector = {
+        "platform": record["platform"],
+        "also_push_to": record.get("also_pushed_to", {}),
+        "key": record["connector_key"],
+        "name": record["connector_name"],
+        "scopes": tuple(record["scopes"]),
+    }
+    application = {"display_name": record["display_name"], "redirect_uris": tuple(record["redirect_uris"])}
+    return settings.model_copy(
+        update={
+            "connector": settings.connector.model_copy(update=connector),
+            "application": settings.application.model_copy(update=application),
+            "consent": ConsentSettings(public_url=callback) if callback else None,
+        }
+    )
 
 
 def engine_config() -> dict[str, str]:

@@ -42,6 +42,8 @@ def check_expiry(outputs: StackOutputs, now: datetime) -> CheckResult:
     until = f"{active.expires_at:%Y-%m-%d} UTC"
     if days <= 0:
         return result(Verdict.FAIL, f"the credential expired on {until}", "orgcal rotate")
+    if outputs.revocation:
+        return result(Verdict.FAIL, outputs.revocation, f"orgcal rotate --stack {outputs.stack}")
     sentence = f"the credential lasts until {until}, {int(days)} days from now"
     if days < WARN_DAYS:
         return result(Verdict.WARN, sentence, "orgcal rotate")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 
@@ -15,9 +14,12 @@ def make_private_directory(path: Path) -> Path:
 
 
 def write_private(path: Path, content: str | bytes) -> Path:
-    """Write `content` to `path` (0600): readers see the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Write `content` to `path` (0600): readers see the old content or the new, never a part.
+
+    One process at a time writes a file. What a killed one left has the same name, so it is overwritten.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -54,20 +54,23 @@ class Emulator:
         keys: Keys | None = None,
         names: bool = False,
     ) -> None:
-        other = state.running()
-        if other is not None:
-            raise CannotServeError(f"another emulator (process {other}) runs on the state in {state.path}.")
-        self.listener = listen(port)
+        if not state.take():
+            raise CannotServeError(f"another emulator ({state.holder}) runs on the state in {state.path}.")
+        try:
+            self.listener = listen(port)
+        except BaseException:
+            state.release()
+            raise
         try:
             own_keys = state.keys(keys)
             own = state.secrets(own_keys)
             source = seed_source(seed) if seed is not None else None
             self.cloud = EmulatedCloud(source, None if in_memory else state.database, own_keys.signing, own)
-        except StateError as error:
+        except BaseException as error:
             self.listener.close()
-            raise CannotServeError(f"{error}.") from error
-        except BaseException:
-            self.listener.close()
+            state.release()
+            if isinstance(error, StateError):
+                raise CannotServeError(f"{error}.") from error
             raise
         self.state = state
         self.port: int = self.listener.getsockname()[1]
@@ -143,6 +146,7 @@ class Emulator:
         """Let go of the state."""
         self.cloud.database.close()
         self.listener.close()
+        self.state.release()
 
 
 def own_hosts(names: Iterable[str], port: int) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -57,6 +58,7 @@ class StateDirectory:
         self.path = make_private_directory(path.absolute())
         self.database = self.path / "state.sqlite"
         self.ready = self.path / READY_FILE
+        self._lock: int | None = None
 
     def secrets(self, keys: Keys) -> Secrets:
         """Secrets of the emulator's own clients, made once."""
@@ -107,11 +109,30 @@ class StateDirectory:
         write_private(path, key.to_pem())
         return key
 
-    def running(self) -> int | None:
-        """Process id in `ready.json` if that process is alive and not this one."""
+    def take(self) -> bool:
+        """Have the state for this emulator alone, until `release` or the end of the process; whether it was free.
+
+        The kernel's lock on a file tells, and no process id, which another process may have by now.
+        """
+        descriptor = os.open(self.path / "emulator.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            pid = int(json.loads(self.ready.read_text(encoding="utf-8"))["pid"])
-            os.kill(pid, 0)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._lock = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let another emulator have the state."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def holder(self) -> str:
+        """Who has the state, such as `process 7`, by the record of the emulator that is ready to serve."""
+        try:
+            return f"process {int(json.loads(self.ready.read_text(encoding='utf-8'))['pid'])}"
         except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return pid if pid != os.getpid() else None
+            return "not ready yet"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import stat
@@ -131,6 +132,14 @@ def test_second_emulator_on_the_same_state_is_refused_in_one_sentence(start: Sta
     assert code == 2
     assert said.count("\n") == 1
     assert "another emulator" in said
+
+
+def test_process_id_that_is_used_again_keeps_no_emulator_from_its_state(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "ready.json").write_text(json.dumps({"pid": os.getppid()}))
+
+    emulator = start("--state", str(tmp_path))
+
+    assert emulator.ready["pid"] == json.loads((tmp_path / "ready.json").read_text())["pid"] != os.getppid()
 
 
 def test_taken_port_is_refused_in_one_sentence(start: Start) -> None:

@@ -5,6 +5,7 @@ The module of a command is imported when it is called, not before.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -19,6 +20,9 @@ from orgcal import __version__
 from orgcal.errors import OrgcalError
 from orgcal.masking import masking
 
+_REFUSED_BY_DISK = frozenset(
+    {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
+)
 PROJECT_OPTION = ("-C", "--project")
 # name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
 COMMANDS = {
@@ -68,9 +72,12 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("ORGCAL_DEBUG"):
             raise
-        sys.stderr.write(f"orgcal: internal error, {type(error).__name__} at {_place_of(error)}\n")
-        sys.stderr.write("  repair: please report it; ORGCAL_DEBUG=1 shows the whole trace, which may hold secrets\n")
-        code = 3
+        if isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK:
+            sys.stderr.write(disk_refused(error))
+            code = 1
+        else:
+            sys.stderr.write(_internal(error))
+            code = 3
     if code == 130:
         sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
     sys.exit(code if isinstance(code, int) else 0)
@@ -140,6 +147,21 @@ def _wrong_words(error: typer.TyperException) -> str:
         return f"{message}\n"
     what = message.replace("Value error, ", "").rstrip(".")
     return f"orgcal: {what[:1].lower()}{what[1:]}\n  repair: {context.command_path if context else 'orgcal'} --help\n"
+
+
+def disk_refused(error: OSError) -> str:
+    """The sentence about a file that could not be read or written, and its repair."""
+    return (
+        f"orgcal: {error.filename or 'a file'}: cannot be read or written ({error.strerror})\n"
+        "  repair: see who owns it and how much room its disk has, then run the command again\n"
+    )
+
+
+def _internal(error: BaseException) -> str:
+    return (
+        f"orgcal: internal error, {type(error).__name__} at {_place_of(error)}\n"
+        "  repair: please report it; ORGCAL_DEBUG=1 shows the whole trace, which may hold secrets\n"
+    )
 
 
 def _place_of(error: BaseException) -> str:

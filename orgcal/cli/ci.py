@@ -270,6 +270,7 @@ def preview(
     from dataclasses import asdict
 
     from orgcal.ci.preview import as_markdown
+    from orgcal.files.whole import write_whole
     from orgcal.stack.preview_redacted import preview_without_secrets
 
     opened = open_stack(stack)
@@ -279,7 +280,7 @@ def preview(
     git = _git_folder(opened.project_dir)
     text = as_markdown(stack, result, git.path if git else "")
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text, private=False)
     typer.echo(json.dumps(asdict(result)) if as_json else text)
     _summarise(text)
 

@@ -28,6 +28,10 @@ def rotate(
     ] = "7d",
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the old one, while it lives.")] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="A secret leaked: replace it, without an overlap.")] = False,
+    deploy_all: Annotated[
+        bool,
+        typer.Option("--deploy-all", help="While one is revoked, also deploy what else the checkout changes."),
+    ] = False,
     record: Annotated[
         Literal["file", "commit", "pull-request"] | None,
         typer.Option(help="Keep the stack's file so; commit where CI=true, else file."),
@@ -58,6 +62,7 @@ def rotate(
         revoke=revoke,
         rollback=rollback,
         overlap=parse_duration(overlap, "--overlap"),
+        deploy_all=deploy_all,
     )
     waiting, patient = parse_duration(wait, "--wait"), parse_duration(patience, "--patience")
     tell = progress_lines(as_json)
@@ -66,7 +71,7 @@ def rotate(
         file = SettingsFile(opened.project_dir, stack, emulated=opened.cloud == "emulator", overlay=mode == "file")
         if status:
             current = read_status(opened, file, request, datetime.now(UTC))
-            print_result(current.as_json(), current.lines(), as_json=as_json)
+            print_result(current.as_json(), current.lines(), as_json=as_json, ok=not current.revoking)
             return
         opened.choose_plugin()
         kept = open_record(mode, file, stack, opened.shell_environ, tell)
@@ -79,7 +84,7 @@ def rotate(
     print_result(result.as_json(), _lines(result), as_json=as_json)
     if problem is not None:
         raise problem
-    if result.failed:
+    if result.failed or (result.status and result.status.revoking):
         raise typer.Exit(1)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def status(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
-    """Show permissions, credentials and drift of a stack; exit 1 on drift, or if a credential ends within 30 days."""
+    """Show permissions, credentials and drift of a stack; exit 1 on drift, or if one is revoked or ends soon."""
     from orgcal.operations.status import read_status
 
     with open_stack(stack) as opened:
@@ -36,6 +36,8 @@ def as_lines(report: Status) -> Iterator[str]:
             yield from _permissions(report, tenant)
         if tenant.note:
             yield f"    {tenant.note}"
+    if report.revocation:
+        yield f"  REVOKED  {report.revocation}; repair: orgcal rotate --stack {report.stack}"
     yield from (f"  DRIFT  {line}" for line in report.drift)
     yield from (f"  unknown  {line}" for line in report.unknown)
     yield "all is well" if report.ok else "something is to be done"

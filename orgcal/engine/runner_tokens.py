@@ -69,7 +69,7 @@ def renew_tokens(environ: Mapping[str, str]) -> None:
             age_s = time.time() - path.stat().st_mtime
         except OSError:
             continue
-        if age_s > RENEWED_AFTER_S:
+        if not 0 <= age_s <= RENEWED_AFTER_S:  # a clock that was set back tells nothing
             _ask(cloud, Path(folder), environ)
 
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from orgcal.tenants.model import Tenant
 
 
-def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
+def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell, credential_only: bool = False) -> UpdateResult:
     """Brings a stack up; `stack.outputs` are the new ones then, and `tell` is told in one line what else was needed.
+
+    With `credential_only`, whatever else the checkout changes is not deployed (`StackRunner.up_credential`).
 
     Raises:
         UsageError: the stack lives on an emulator that does not run.
@@ -44,7 +46,9 @@ def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
         pushed |= step.type == CONNECTOR_CREDENTIALS and step.done and step.operation != "same"
         on_step(step)
 
-    result = _interrupted_runs(stack, tell).up(state, preview_first=stack.core.protected, on_step=watch)
+    result = _interrupted_runs(stack, tell).up(
+        state, preview_first=stack.core.protected, on_step=watch, credential_only=credential_only
+    )
     stack.outputs = runner.outputs()
     if result.changed:
         _tell_registry(stack, good_hashes(stack.outputs, *before), pushed=pushed, tell=tell)

@@ -121,7 +121,7 @@ def _copied(file: StackFile, sections: Mapping[str, Any], stack: str, notes: str
     application, connector = sections["application"], dict(sections["connector"])
     connector.pop("also_push_to", None)  # those places are the origin's own
     credential = dict(sections.get("credential") or {})
-    for name in ("rollback_to", "certificates"):
+    for name in ("rollback_to", "revoked", "certificates"):
         credential.pop(name, None)
     trusts = credential.get("trusts")
     if isinstance(trusts, Mapping):

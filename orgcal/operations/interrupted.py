@@ -62,17 +62,28 @@ class InterruptedRuns:
         self._graph = graph
         self._tell = tell
 
-    def up(self, state: StackState, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
-        """`StackRunner.up`, after what an interrupted run left, and again after each failure that could be settled."""
+    def up(
+        self,
+        state: StackState,
+        *,
+        preview_first: bool,
+        on_step: OnStep | None = None,
+        credential_only: bool = False,
+    ) -> UpdateResult:
+        """`StackRunner.up`, after what an interrupted run left, and again after each failure that could be settled.
+
+        With `credential_only`, `StackRunner.up_credential` instead.
+        """
+        bring_up = self._runner.up_credential if credential_only else self._runner.up
         self._settle_pending(state)
         for _ in range(_MOST_TRIES):
             began = datetime.now(UTC)
             try:
-                return self._runner.up(preview_first=preview_first, on_step=on_step)
+                return bring_up(preview_first=preview_first, on_step=on_step)
             except UpdateFailed as error:
                 if not self._settle(error.unfinished, began):
                     raise
-        return self._runner.up(preview_first=preview_first, on_step=on_step)
+        return bring_up(preview_first=preview_first, on_step=on_step)
 
     def destroy(self, state: StackState, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
         """`StackRunner.destroy`, likewise; what is gone already is no reason to fail."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -103,8 +102,10 @@ def write_template(folder: Path, pins: Iterable[Pin]) -> None:
     kept.touch()
 
 
-def refuse_used_folder(folder: Path) -> None:
+def refuse_used_folder(folder: Path, texts: Mapping[str, str] | None = None) -> None:
     """Refuse a folder that holds anything but a repository's own folder; one that does not exist is well.
+
+    What a killed run has written is no hindrance: files of a project beside its staging folder, if they have `texts`.
 
     Raises:
         UsageError: it is not empty, is no folder, or cannot be read.
@@ -113,6 +114,10 @@ def refuse_used_folder(folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError("this is a file", where=str(folder), repair="orgcal new with the name of a new folder")
         found = {path.name for path in folder.iterdir()} - _VERSION_CONTROL if folder.exists() else set()
+        staging = _staging(folder, folder)
+        if staging.name in found:
+            ours = (name for name in FILES if texts is None or _holds(folder / name, texts.get(name)))
+            found -= {staging.name, *ours}
     if found:
         raise UsageError(
             f"the folder is not empty: {', '.join(sorted(found)[:3])}{', …' if len(found) > 3 else ''}",
@@ -127,21 +132,32 @@ def write_project(folder: Path, texts: Mapping[str, str]) -> None:
     Raises:
         UsageError: the folder is used already, or cannot be written.
     """
-    refuse_used_folder(folder)
+    refuse_used_folder(folder, texts)
     with _explained(folder):
         if folder.exists():
-            with _staged(folder, Path(), texts) as staging:
+            with _staged(_staging(folder, folder), Path(), texts) as staging:
                 _move_all(staging, folder, texts)
             return
         missing = [path for path in (folder, *folder.parents) if not path.exists()][-1]
-        with _staged(missing.parent, folder.relative_to(missing.parent), texts) as staging:
+        with _staged(_staging(missing.parent, missing), folder.relative_to(missing.parent), texts) as staging:
             (staging / missing.name).rename(missing)
 
 
+def _staging(parent: Path, target: Path) -> Path:
+    """The folder in `parent` from which `target` is written; always the same, so that a killed run's is found again."""
+    return parent / f".orgcal-new-{target.name}"
+
+
+def _holds(path: Path, text: str | None) -> bool:
+    """Whether the file has this text."""
+    return text is not None and path.is_file() and path.read_bytes() == text.encode()
+
+
 @contextlib.contextmanager
-def _staged(parent: Path, place: Path, texts: Mapping[str, str]) -> Iterator[Path]:
-    """A folder in `parent` that has the files at `place` in it, and is removed at the end."""
-    staging = parent / f".orgcal-new-{secrets.token_hex(4)}"
+def _staged(staging: Path, place: Path, texts: Mapping[str, str]) -> Iterator[Path]:
+    """The folder `staging` with the files at `place` in it; it is made anew, and removed at the end."""
+    if staging.exists():
+        shutil.rmtree(staging)
     try:
         (staging / place).mkdir(parents=True)
         for name, text in texts.items():

@@ -80,6 +80,7 @@ class Status:
         publisher: name of the verified publisher; None where it cannot be read.
         drift: one sentence each; empty if connector, application and grants agree with the stack.
         unknown: what could not be compared.
+        revocation: which revoked credentials still exist, in a sentence; empty if none.
     """
 
     stack: str
@@ -90,11 +91,12 @@ class Status:
     tenants: tuple[TenantStatus, ...]
     drift: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    revocation: str = ""
 
     @property
     def ok(self) -> bool:
-        """No drift, and no credential that ends within 30 days."""
-        return not self.drift and not any(item.short for item in self.credentials)
+        """No drift, no revoked credential that still exists, and none that ends within 30 days."""
+        return not self.drift and not self.revocation and not any(item.short for item in self.credentials)
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -155,6 +157,7 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
         tenants=organisations,
         drift=(*differences, *grants),
         unknown=tuple(unknown),
+        revocation=outputs.revocation,
     )
 
 

@@ -37,7 +37,11 @@ def check_request(state: CredentialState, section: CredentialSettings, request: 
         raise UsageError(
             f"generation {live[0]} has expired, so nothing can go back to it", where=where, repair="orgcal rotate --now"
         )
-    if (request.now or request.revoke) and has_nothing_to_rotate(state, section):
+    if request.rollback and live[0] in state.revoked:
+        raise UsageError(
+            f"generation {live[0]} is revoked, so nothing goes back to it", where=where, repair="orgcal rotate"
+        )
+    if (request.now or request.revoke or section.revoked) and has_nothing_to_rotate(state, section):
         raise UsageError(
             NO_SECRET, where=where, repair="to trust others: orgcal:credential.trusts, docs/credentials.md"
         )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from orgcal.durations import in_words
-from orgcal.errors import StackLocked
+from orgcal.errors import PlatformError, StackLocked
+from orgcal.files.whole import write_whole
 from orgcal.patience import Clock, Patience
 from orgcal.stack.runner import StackRunner
 
@@ -53,7 +54,8 @@ class UpdateLock:
             except Timeout:
                 raise self._given_up(holder) from None
         try:
-            named.write_text(str(os.getpid()), encoding="ascii")
+            with suppress(PlatformError):  # it serves a message only; the lock is the kernel's
+                write_whole(named, str(os.getpid()))
             yield
         finally:
             lock.release()

@@ -99,7 +99,7 @@ class ClockSkew:
         minutes = round(abs(self.offset_s) / 60)
         side = "behind" if self.offset_s > 0 else "ahead of"
         raise UsageError(
-            f"this machine's clock is {minutes} minutes {side} Entra ID's, and a new credential would be dated by it; "
+            f"this machine's clock is {minutes} minutes {side} Entra ID's, which dates and retires credentials; "
             "nothing was changed",
             where="clock",
             repair="set the clock (timedatectl set-ntp true), then run the same command again",

@@ -66,6 +66,7 @@ class Rotation:
         self._result = RotationResult()
         self._called_at = now()
         self._deployed = False
+        self._credential_only = False
 
     def run(self) -> RotationResult:
         """Do what is due.
@@ -106,6 +107,7 @@ class Rotation:
         while len(self._result.done) < _MOST_STEPS:
             decided_by = rotation_state(state, self._file.read(), may_begin=self._may_begin(state))
             step = next_step(decided_by, self._request, self._now())
+            self._credential_only = bool(decided_by.revoked) and not self._request.deploy_all
             try:
                 if not self._take(step, state, proofs):
                     return self._settled_state() if self._result.done else state
@@ -116,11 +118,7 @@ class Rotation:
 
     def _take(self, step: RotationStep, state: CredentialState, proofs: Proofs) -> bool:
         """Carry out one step; whether there may be another one."""
-        if step.do is Action.ADD:
-            checks.check_new_generation(step.generation, state, self._file.read(), self._stack.environ)
-            proofs.check_clock(state)
-        if step.do not in (Action.WAIT, Action.REST):
-            self._tell(f"{step.words()}: {step.why}")
+        self._announce(step, state, proofs)
         number, live, active = step.generation, state.ledger.generations, state.ledger.active
         match step.do:
             case Action.REST:
@@ -128,25 +126,53 @@ class Rotation:
             case Action.WAIT:
                 proofs.in_use(state)
                 return False
+            case Action.REVOKE:
+                self._revoke(step, state)
             case Action.FINISH:
                 return self._finish(step, state, proofs)
             case Action.ADD:
                 with self._taken_back_if_refused({number}):
-                    self._move(GenerationSet((*live, number), active), step)
+                    self._move(_named(state, (*live, number), active), step)
             case Action.ACTIVATE | Action.ROLL_BACK:
                 if not proofs.before_use(number, state):
                     return False
-                self._move(GenerationSet(live, number, number if step.do is Action.ROLL_BACK else None), step)
+                self._move(_named(state, live, number, number if step.do is Action.ROLL_BACK else None), step)
                 return proofs.in_use(self._read())
             case Action.RETIRE:
                 if not proofs.in_use(state):
                     return False
-                self._move(GenerationSet((active,), active), step)
+                if number not in state.revoked:  # a clock that is far ahead would end the overlap
+                    proofs.check_clock(state)
+                self._move(_named(state, (active,), active), step)
             case Action.WITHDRAW:
                 if state.entries[number].superseded is not None and not proofs.in_use(state):
                     return False
                 self._withdraw(step, state)
         return True
+
+    def _announce(self, step: RotationStep, state: CredentialState, proofs: Proofs) -> None:
+        """Tell of a step; before it, refuse a new generation that could not take over."""
+        if step.do is Action.ADD:
+            checks.check_new_generation(step.generation, state, self._file.read(), self._stack.environ)
+            proofs.check_clock(state)
+        if step.do not in (Action.WAIT, Action.REST):
+            self._tell(f"{step.words()}: {step.why}")
+
+    def _revoke(self, step: RotationStep, state: CredentialState) -> None:
+        """Write down that a generation is revoked: first in the record, then in the ledger; nothing takes it back.
+
+        Whatever becomes of this run then, the next one replaces and deletes the generation.
+        """
+        named = _named(state, state.ledger.generations, state.ledger.active)
+        self._file.write(replace(named, revoked=tuple(sorted({*named.revoked, step.generation}))))
+        try:
+            self._record.publish(f"{self._stack.where}: {step.words()}")
+        finally:  # a record that cannot be kept does not keep a leaked secret alive
+            self._stack.runner.up_credential(
+                preview_first=self._stack.core.protected, on_step=self._on_step, targets=[state.ledger_urn]
+            )
+        self._result.done.append(step)
+        self._log.step(step)
 
     def _finish(self, step: RotationStep, state: CredentialState, proofs: Proofs) -> bool:
         """Bring the stack to what its ledger says; what the connector does not have yet is proved before that."""
@@ -155,7 +181,11 @@ class Rotation:
         if unproved and not proofs.before_use(ledger.active, state):
             return False
         with self._taken_back_if_refused({*ledger.generations} - {*state.credentials, ledger.active}):
-            self._move(ledger, step, afterwards=GenerationSet(ledger.generations, ledger.active))
+            self._move(ledger, step, afterwards=_named(state, ledger.generations, ledger.active))
+        if self._credential_only and not self._read().complete:
+            self._tell("the interrupted update changed more than the credential: finishing the rest too")
+            self._credential_only = False
+            self._up()
         if not self._read().complete:
             raise OrgcalError(
                 "the interrupted update could not be brought to its end",
@@ -167,7 +197,7 @@ class Rotation:
     def _withdraw(self, step: RotationStep, state: CredentialState) -> None:
         active = state.ledger.active
         left = tuple(number for number in state.ledger.generations if number != step.generation)
-        self._move(GenerationSet(left, active, active), step, afterwards=GenerationSet(left, active))
+        self._move(_named(state, left, active, active), step, afterwards=_named(state, left, active))
 
     @contextmanager
     def _taken_back_if_refused(self, made: Set[int]) -> Iterator[None]:
@@ -209,11 +239,13 @@ class Rotation:
             return True
 
     def _up(self) -> None:
-        if self._deployed:
-            self._stack.runner.up(preview_first=self._stack.core.protected, on_step=self._on_step)
-        else:
-            deploy(self._stack, on_step=self._on_step, tell=self._tell)
+        if not self._deployed:
+            deploy(self._stack, on_step=self._on_step, tell=self._tell, credential_only=self._credential_only)
             self._deployed = True
+            return
+        runner = self._stack.runner
+        bring_up = runner.up_credential if self._credential_only else runner.up
+        bring_up(preview_first=self._stack.core.protected, on_step=self._on_step)
 
     def _follow(self, state: CredentialState) -> None:
         """Write the file where the state is ahead of it; record what an interrupted run wrote and did not record."""
@@ -222,10 +254,15 @@ class Rotation:
         ledger, named = state.ledger, self._file.read().generation_set
         if max(named.generations) > max(state.entries):
             return  # the file begins a rotation
-        if named.rollback_to == named.active != ledger.active and named.active in ledger.generations:
+        if (
+            named.rollback_to == named.active != ledger.active
+            and named.active in {*ledger.generations} - state.revoked
+            and not self._request.revoke
+        ):
             self._request = replace(self._request, rollback=True)
             return  # an interrupted roll-back goes on
-        wanted = GenerationSet(ledger.generations, ledger.active)
+        revoked = {*ledger.revoked, *named.revoked} & {*ledger.generations}
+        wanted = GenerationSet(ledger.generations, ledger.active, revoked=tuple(sorted(revoked)))
         if named != wanted:
             self._file.write(wanted)
             self._tell(f"the state is ahead of the stack's file: {self._file.place.name} is written")
@@ -237,7 +274,7 @@ class Rotation:
         if self._lock.waited and newest.created >= self._called_at.replace(microsecond=0):
             return False
         done = {step.do for step in self._result.done}
-        return not done or (done == {Action.FINISH} and not self._request.now and not self._request.revoke)
+        return not done or (done == {Action.FINISH} and not self._request.now)
 
     def _end(self, state: CredentialState) -> None:
         """Remove what killed runs left, and say where the stack stands."""
@@ -280,3 +317,11 @@ class Rotation:
 
     def _read(self) -> CredentialState:
         return self._stack.runner.state(show_secrets=True).credential_state(where=self._stack.where)
+
+
+def _named(
+    state: CredentialState, generations: tuple[int, ...], active: int, rollback_to: int | None = None
+) -> GenerationSet:
+    """These generations; those among them that are revoked stay so."""
+    revoked = tuple(number for number in state.ledger.revoked if number in generations)
+    return GenerationSet(generations, active, rollback_to, revoked)

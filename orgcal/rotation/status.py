@@ -31,6 +31,11 @@ class RotationStatus:
     agrees: bool
     now: datetime
 
+    @property
+    def revoking(self) -> bool:
+        """Whether a revoked credential still exists, by the state or by the stack's file."""
+        return bool(self.state.revoked) or self.step.do is Action.REVOKE
+
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
         return {
@@ -40,6 +45,7 @@ class RotationStatus:
             "generations": [self._generation(number, entry) for number, entry in sorted(self.state.entries.items())],
             "complete": self.state.complete,
             "file_agrees": self.agrees,
+            "revoked": sorted(self.state.revoked),
             "next": {**self.step.as_json(), "due_at": _iso(self.step.due_at)},
         }
 
@@ -52,8 +58,11 @@ class RotationStatus:
             left = "does not end" if days is None else f"{days} days left"
             until = f"until {entry.expires:%Y-%m-%d}, {left}"
             since = f", superseded {entry.superseded:%Y-%m-%d %H:%M} UTC" if entry.superseded else ""
+            since += f", REVOKED {entry.revoked:%Y-%m-%d %H:%M} UTC" if entry.revoked else ""
             made = f"{live.kind} {live.key_id}" if live else "not made yet"
             yield f"  generation {number}  {self._role(number, entry)}  {made}  {until}{since}"
+        if revocation := self.state.outputs.revocation:
+            yield f"  REVOKED  {revocation}; repair: orgcal rotate"
         if not self.agrees:
             yield "  the stack's file names other generations than the state; orgcal rotate writes it"
         match self.step.do:
@@ -76,6 +85,7 @@ class RotationStatus:
             "days_left": days_left(entry.expires, self.now),
             "superseded_at": _iso(entry.superseded),
             "retired_at": _iso(entry.retired),
+            "revoked_at": _iso(entry.revoked),
         }
 
     def _role(self, number: int, entry: GenerationRecord) -> str:
@@ -117,7 +127,7 @@ class RotationResult:
         """As a JSON object."""
         failed = self.failed
         return {
-            "ok": failed is None,
+            "ok": failed is None and not (self.status and self.status.revoking),
             "done": [step.as_json() for step in self.done],
             "proofs": [proof.as_json() for proof in self.proofs],
             "repair": failed.repair if failed else "",
@@ -153,5 +163,7 @@ def rotation_state(state: CredentialState, section: CredentialSettings, *, may_b
         made=frozenset(state.credentials),
         may_begin=may_begin,
         begun=newest if newest > max(state.entries) else None,
+        revoked=state.revoked,
+        ordered=frozenset(section.revoked) & set(state.ledger.generations) - state.revoked,
         idle=checks.NO_SECRET if checks.has_nothing_to_rotate(state, section) else "",
     )

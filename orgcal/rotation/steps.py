@@ -18,6 +18,8 @@ OVERLAP = timedelta(days=7)
 class Action(enum.StrEnum):
     """The steps; `REST` and `WAIT` are none."""
 
+    REVOKE = "revoke"
+    """Write down, in record and ledger, that a generation is to be replaced and deleted at once."""
     FINISH = "finish"
     """An update was interrupted: bring the stack to what its ledger says."""
     ADD = "add"
@@ -39,9 +41,10 @@ class RotationRequest:
     Attributes:
         within: begin where the active generation ends within this; None for never.
         now: begin whatever the dates say.
-        revoke: a secret leaked: begin, and retire without an overlap.
+        revoke: a secret leaked: write down which generation it is; what is written down is replaced by every run.
         rollback: go back to the old generation.
         overlap: how long a superseded generation lives on.
+        deploy_all: deploy whatever else the checkout changes also while a revocation is under way.
     """
 
     within: timedelta | None = None
@@ -49,6 +52,7 @@ class RotationRequest:
     revoke: bool = False
     rollback: bool = False
     overlap: timedelta = OVERLAP
+    deploy_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class RotationState:
         made: generations whose credential exists.
         may_begin: whether a new rotation may begin: this run has not done one already.
         begun: the number of a generation that the stack's file names and the ledger does not know yet.
+        revoked: generations that the ledger has as revoked and whose credential still exists.
+        ordered: live generations that the stack's file has as revoked and the ledger does not.
         idle: why nothing is ever rotated here; empty if it is.
     """
 
@@ -73,7 +79,15 @@ class RotationState:
     made: frozenset[int] = frozenset()
     may_begin: bool = True
     begun: int | None = None
+    revoked: frozenset[int] = frozenset()
+    ordered: frozenset[int] = frozenset()
     idle: str = ""
+
+    @property
+    def leaked(self) -> int:
+        """The generation that an order to revoke means: the one that was superseded, else the one in use."""
+        used = [number for number in self.live if number != self.active and self.entries[number].superseded is not None]
+        return used[0] if used else self.active
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +112,27 @@ class RotationStep:
 
 def next_step(state: RotationState, request: RotationRequest, now: datetime) -> RotationStep:
     """The step that is next at the time `now`, UTC."""
+    revoked = _to_revoke(state, request)
+    if revoked is not None:
+        return RotationStep(Action.REVOKE, revoked, "it leaked, so this run or the next replaces and deletes it")
     if len(state.live) > 1:
         old, new = state.live[0], state.live[-1]
-        if request.rollback and state.active == new and old in state.made:
+        if request.rollback and state.active == new and old in state.made and old not in state.revoked:
             return RotationStep(Action.ROLL_BACK, old, f"generation {old} is made active again, as asked for")
         if state.complete:
             return _between_two(state, old, new, request, now)
     if not state.complete:
         return RotationStep(Action.FINISH, state.active, "the last update was interrupted")
     return _alone(state, request, now)
+
+
+def _to_revoke(state: RotationState, request: RotationRequest) -> int | None:
+    """The generation whose revocation is to be written down; none while an earlier revocation is under way."""
+    if state.ordered:
+        return min(state.ordered)
+    if not request.revoke or state.revoked or (len(state.live) == 1 and (state.idle or not state.may_begin)):
+        return None
+    return state.leaked
 
 
 def _alone(state: RotationState, request: RotationRequest, now: datetime) -> RotationStep:
@@ -116,11 +142,11 @@ def _alone(state: RotationState, request: RotationRequest, now: datetime) -> Rot
     active, ends = state.active, state.entries[state.active].expires
     number = max(max(state.entries) + 1, state.begun or 0)
     begin = RotationStep(Action.ADD, number, "")
+    if active in state.revoked:
+        return replace(begin, why=f"generation {active} is revoked")
     if state.may_begin:
         if state.begun is not None:
             return replace(begin, why=f"the stack's file names generation {state.begun}")
-        if request.revoke:
-            return replace(begin, why=f"generation {active} is to be revoked")
         if request.now:
             return replace(begin, why="asked for")
         if request.within is not None and ends - now <= request.within:
@@ -138,7 +164,9 @@ def _between_two(state: RotationState, old: int, new: int, request: RotationRequ
     if state.active == old:
         if entries[new].superseded is not None:
             return RotationStep(Action.WITHDRAW, new, f"the connector was rolled back to generation {old}")
-        if request.rollback:
+        if new in state.revoked:
+            return RotationStep(Action.WITHDRAW, new, "it is revoked")
+        if request.rollback and old not in state.revoked:
             return RotationStep(Action.WITHDRAW, new, f"generation {old} stays, as asked for")
         if entries[new].expires <= now:
             return RotationStep(Action.WITHDRAW, new, "it has expired")
@@ -146,8 +174,10 @@ def _between_two(state: RotationState, old: int, new: int, request: RotationRequ
     superseded = entries[old].superseded
     if superseded is None:
         return RotationStep(Action.RETIRE, old, "it was never in use")
-    if request.revoke:
+    if old in state.revoked:
         return RotationStep(Action.RETIRE, old, "it is revoked")
+    if new in state.revoked:
+        return RotationStep(Action.RETIRE, old, f"generation {new} is revoked, and the next one needs its place")
     if entries[old].expires <= now:
         return RotationStep(Action.RETIRE, old, "it has expired")
     due = superseded + request.overlap

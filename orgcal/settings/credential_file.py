@@ -1,4 +1,4 @@
-"""The record of a rotation: `generations`, `active` and `rollback_to` in the stack's file.
+"""The record of a rotation: `generations`, `active`, `rollback_to` and `revoked` in the stack's file.
 
 On stacks on the emulator a run by hand keeps them in `.local/<stack>/credential.json` instead, where the
 program reads them too, so that git stays clean.
@@ -62,7 +62,7 @@ class SettingsFile:
 
     def edited(self, text: str, named: GenerationSet) -> str:
         """The file's text with other generations in it; `kinds` goes when it names none of them any more."""
-        removed = [] if named.rollback_to is not None else ["rollback_to"]
+        removed = [name for name in ("rollback_to", "revoked") if name not in named.as_settings()]
         kinds = self.read().kinds
         if kinds and max(kinds) < min(named.generations):
             removed.append("kinds")

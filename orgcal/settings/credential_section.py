@@ -24,20 +24,24 @@ class GenerationSet:
         generations: the live ones, ascending.
         active: the one that the connector uses.
         rollback_to: the one number that the active generation may fall to.
+        revoked: those of them that are to be replaced and deleted at once.
     """
 
     generations: tuple[int, ...]
     active: int
     rollback_to: int | None = None
+    revoked: tuple[int, ...] = ()
 
     def as_settings(self) -> dict[str, Any]:
-        """What the section says of them; `rollback_to` only where it is given."""
+        """What the section says of them; `rollback_to` and `revoked` only where they say something."""
         rollback_to = {} if self.rollback_to is None else {"rollback_to": self.rollback_to}
-        return {"generations": list(self.generations), "active": self.active, **rollback_to}
+        revoked = {"revoked": list(self.revoked)} if self.revoked else {}
+        return {"generations": list(self.generations), "active": self.active, **rollback_to, **revoked}
 
     def same_as(self, other: GenerationSet) -> bool:
         """Whether both name the same generations; the permission to go back changes nothing by itself."""
-        return (self.generations, self.active) == (other.generations, other.active)
+        mine, others = ((each.generations, each.active, each.revoked) for each in (self, other))
+        return mine == others
 
 
 class CertificateFiles(Section):
@@ -124,6 +128,13 @@ class CredentialSettings(Section):
         about="Allows the active generation to fall to this one number.",
         ge=1,
     )
+    revoked: tuple[int, ...] = setting(
+        (),
+        expected="some of the generations, ascending, or absent",
+        example="[1]",
+        about="Generations that leaked: the next orgcal rotate replaces and deletes them before anything else.",
+        max_length=2,
+    )
     certificates: Mapping[int, CertificateFiles] = setting(
         {},
         expected="generation -> certificate_file and private_key_file, of generations of kind certificate",
@@ -144,6 +155,8 @@ class CredentialSettings(Section):
             raise ValueError("generations")
         if self.active not in self.generations:
             raise ValueError("active")
+        if list(self.revoked) != sorted(set(self.revoked) & set(self.generations)):
+            raise ValueError("revoked")
         for number in self.generations:
             if number in self.certificates and self.kind_of(number) != "certificate":
                 raise ValueError("certificates")
@@ -158,7 +171,7 @@ class CredentialSettings(Section):
     @property
     def generation_set(self) -> GenerationSet:
         """The live generations."""
-        return GenerationSet(self.generations, self.active, self.rollback_to)
+        return GenerationSet(self.generations, self.active, self.rollback_to, self.revoked)
 
     @property
     def newest_kind(self) -> CredentialKind:

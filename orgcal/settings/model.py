@@ -180,7 +180,7 @@ def parse_settings(
 
     Args:
         config: full keys (`orgcal:entra`) to values; a text that is a JSON mapping or list counts as that.
-        generations: replaces `generations`, `active` and `rollback_to` on stacks on the emulator.
+        generations: replaces `generations`, `active`, `rollback_to` and `revoked` on stacks on the emulator.
 
     Raises:
         ConfigError: with every problem at once.
@@ -195,7 +195,7 @@ def overlay_file(project_dir: Path, stack: str) -> Path:
 
 
 def read_overlay(project_dir: Path, stack: str) -> dict[str, Any]:
-    """`generations`, `active` and `rollback_to` as rotation keeps them beside the file; empty where it does not.
+    """The generations, as `GenerationSet.as_settings`, that rotation keeps beside the file; empty where it does not.
 
     Raises:
         UsageError: the file is not as rotation writes it.
@@ -250,7 +250,9 @@ def _of_file(model: type[_S], file: StackFile) -> _S:
 def _parsed(model: type[_S], file: StackFile, generations: Mapping[str, Any]) -> _S:
     sections, problems = sections_of(file.config)
     if generations and _mapping(sections.get("entra")).get("cloud") == "emulator":
-        sections["credential"] = {**_mapping(sections.get("credential")), **generations}
+        section = _mapping(sections.get("credential"))
+        kept = {name: value for name, value in section.items() if name not in ("rollback_to", "revoked")}
+        sections["credential"] = {**kept, **generations}
     if model is Settings:
         problems += [
             f"{key}: found a setting of the azuread plugin; expected none, as the stack's cloud decides them; "

@@ -19,8 +19,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from orgcal.child_environ import passed_on
-from orgcal.errors import UsageError
-from orgcal.files.whole import private_dir
+from orgcal.errors import PlatformError, UsageError
+from orgcal.files.whole import private_dir, write_whole
 from orgcal.formats import USE_NEWER
 from orgcal.patience import Patience
 from orgcal.stack.files import DEV_STACK, START_OVER
@@ -163,12 +163,17 @@ class EmulatorOfStack:
         finally:
             os.close(log)
         self._child = child
-        self._pid_file.write_text(str(child.pid), encoding="ascii")
+        try:
+            write_whole(self._pid_file, str(child.pid))
+        except PlatformError:  # nobody would find it
+            child.kill()
+            child.wait()
+            raise
         patience = Patience(START_TIMEOUT_S, first_s=0.02, longest_s=0.02)
         while patience.wait():
             running = self.running()
             if running is not None and running.pid == child.pid:
-                self._port_file.write_text(str(running.ready["port"]), encoding="ascii")
+                write_whole(self._port_file, str(running.ready["port"]))
                 return running
             if child.poll() is not None:
                 raise self._failure(child.returncode, port)

@@ -19,7 +19,15 @@ from orgcal.engine.find import Engine, find_engine, look_for_engine
 from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import EngineError, OrgcalError, UsageError
-from orgcal.settings import CoreSettings, Settings, load_stack_file, read_core_settings, read_settings, stack_file
+from orgcal.settings import (
+    CoreSettings,
+    Settings,
+    load_stack_file,
+    read_core_settings,
+    read_credential,
+    read_settings,
+    stack_file,
+)
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
 from orgcal.stack.local_backend import remove_empty_sidecars
 from orgcal.stack.passphrase import ensure_passphrase
@@ -268,13 +276,23 @@ class OpenStack:
 
         Only where the engine refuses, the API says why, or makes the stack.
         """
-        from orgcal.stack.outputs import read_outputs
+        from orgcal.stack.state import StackState
 
-        words = ["stack", "output", "--json", "--show-secrets", "--stack", self.name]
+        # The whole state, as the ledger's word counts for what was revoked.
+        words = ["stack", "export", "--show-secrets", "--stack", self.name]
         ended = run_engine(engine.pulumi, words, cwd=self.project_dir, environ=environ)
         if ended.code:
-            return self.runner.outputs()
-        return read_outputs(json.loads(ended.out), where=self.where)
+            return self._with_orders(self.runner.outputs())
+        return self._with_orders(StackState(json.loads(ended.out)).outputs(where=self.where))
+
+    def _with_orders(self, outputs: StackOutputs) -> StackOutputs:
+        """The outputs, with what the stack's file names as revoked and the ledger does not know yet."""
+        try:
+            ordered = set(read_credential(self.project_dir, self.name).revoked)
+        except OrgcalError:  # told by whatever needs the settings
+            return outputs
+        alive = {item.generation for item in outputs.credentials}
+        return outputs.model_copy(update={"revoked": tuple(sorted({*outputs.revoked, *(ordered & alive)}))})
 
     def deployed_application_id(self) -> str:
         """Object id of the application in the stack's state; empty where none is known.

@@ -19,6 +19,19 @@ from orgcal.errors import UsageError
 from orgcal.formats import STATE_FORMAT, newer_format
 
 OUTPUT_NAME = "orgcal"
+DEPLOYED_VARIABLE = "ORGCAL_DEPLOYED"
+"""Set for the program where only the credential is to be deployed: fields of the record, as JSON, that replace the
+settings they were made of. So a checkout that changes something else neither deploys it nor tells it as deployed."""
+DEPLOYED_FIELDS = (
+    "platform",
+    "also_pushed_to",
+    "connector_key",
+    "connector_name",
+    "scopes",
+    "display_name",
+    "redirect_uris",
+    "consent_redirect_uri",
+)
 
 
 class _Record(BaseModel):
@@ -63,6 +76,8 @@ class StackOutputs(_Record):
         credential_kind: of the active generation.
         active_generation: the generation that the connector uses.
         client_secret: the active secret; None if the credential is of another kind or was not read.
+        revoked: generations that were revoked and whose credential still exists; not part of the record, but filled in
+            by who reads the ledger.
     """
 
     schema_version: int
@@ -91,6 +106,14 @@ class StackOutputs(_Record):
     active_generation: int
     credentials: tuple[CredentialGeneration, ...]
     client_secret: SecretStr | None = None
+    revoked: tuple[int, ...] = ()
+
+    @property
+    def revocation(self) -> str:
+        """What is to be said of revoked credentials that still exist; empty if there is none."""
+        numbers = " and ".join(map(str, self.revoked))
+        was = "generations {} were" if len(self.revoked) > 1 else "generation {} was"
+        return f"{was.format(numbers)} revoked, and the credential may still work" if numbers else ""
 
 
 def read_outputs(values: Mapping[str, Any], *, where: str) -> StackOutputs:

@@ -26,7 +26,7 @@ from orgcal.stack import local_backend
 from orgcal.stack.engine_variables import platform_variables
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.errors import explain
-from orgcal.stack.outputs import StackOutputs, read_outputs
+from orgcal.stack.outputs import DEPLOYED_FIELDS, DEPLOYED_VARIABLE, OUTPUT_NAME, StackOutputs
 from orgcal.stack.state import StackState, UnfinishedOperation, exists_outside, name_in, without_creations
 
 OnStep = Callable[["EngineStep"], None]
@@ -132,7 +132,7 @@ class StackRunner:
         self._environment = environment
         self._environ = environ
         self._with_plugin = with_plugin
-        self._deployed: tuple[str, ...] = ()
+        self._platform_variables: tuple[str, ...] = ()
         self._workspace = automation.LocalWorkspace(
             work_dir=str(environment.project_dir),
             env_vars=environment.to_engine_environ(environ),
@@ -140,6 +140,7 @@ class StackRunner:
             pulumi_command=ExactEnvironment(engine),
         )
         self._stack: automation.Stack | None = None
+        self._deployed = ""
 
     def select(self) -> None:
         """Makes sure that the stack exists in its backend."""
@@ -147,10 +148,10 @@ class StackRunner:
             with _translated(self._stack_name, self._project):
                 self._stack = automation.Stack.create_or_select(self._stack_name, self._workspace)
 
-    def preview(self, *, on_step: OnStep | None = None) -> UpdateResult:
+    def preview(self, *, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
         """What `up` would do; nothing is written."""
         with self._operation(on_step) as (stack, collected):
-            stack.preview(**collected.options)
+            stack.preview(target=list(targets) or None, **collected.options)
         return UpdateResult(collected.changes)
 
     def up(self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
@@ -158,13 +159,30 @@ class StackRunner:
 
         Args:
             preview_first: preview before anything is written, as every protected stack needs.
-            targets: URNs of the only resources to bring up; all if empty.
+            targets: URNs of the only resources to bring up, or patterns with `*` and `**`; all if empty.
         """
         if preview_first:
-            self.preview()
+            self.preview(targets=targets)
         with self._operation(on_step) as (stack, collected):
             stack.up(target=list(targets) or None, show_secrets=False, **collected.options)
         return UpdateResult(collected.changes)
+
+    def up_credential(
+        self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()
+    ) -> UpdateResult:
+        """As `up`, for the connector's credential alone: whatever else the program changes waits for the next `up`.
+
+        The engine brings up the targets, which always include the stack itself and so its outputs; the program
+        therefore gets the settings that the rest was deployed with, to tell in the outputs what is deployed.
+        Source: `isImplicitlyTargetedResource` in pulumi/pulumi, pkg/resource/deploy/step_generator.go, v3.274.1.
+        """
+        state = self.state()
+        record = self.plain_outputs()[OUTPUT_NAME]
+        self._deployed = json.dumps({name: record[name] for name in DEPLOYED_FIELDS if name in record})
+        try:
+            return self.up(preview_first=preview_first, on_step=on_step, targets=targets or state.credential_urns)
+        finally:
+            self._deployed = ""
 
     def import_existing(
         self, resources: Sequence[Mapping[str, Any]], name_table: Mapping[str, str], *, protect: bool
@@ -216,9 +234,7 @@ class StackRunner:
 
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included; raises as `read_outputs` does."""
-        # `Stack.outputs` of the Automation API runs the engine twice.
-        values = self._json("stack", "output", "--json", "--show-secrets")
-        return read_outputs(values, where=f"stack {self._stack_name}")
+        return self.state(show_secrets=True).outputs(where=f"stack {self._stack_name}")
 
     def plain_outputs(self) -> dict[str, Any]:
         """The stack's outputs that are no secret, whatever program made them; secret ones are blanked."""
@@ -229,7 +245,7 @@ class StackRunner:
         # `Stack.export_stack` of the Automation API always shows secrets.
         state = StackState(self._json("stack", "export", *(["--show-secrets"] if show_secrets else [])))
         # A platform that the settings name no longer has to be cleared with its own login.
-        self._deployed = platform_variables(state.platforms)
+        self._platform_variables = platform_variables(state.platforms)
         return state
 
     def forget_creations(self, types: Set[str] | None = None) -> None:
@@ -259,7 +275,8 @@ class StackRunner:
         if self._with_plugin is not None:
             self._environment = self._with_plugin()
             self._with_plugin = None
-        self._workspace.env_vars = self._environment.to_engine_environ(self._environ, self._deployed)
+        known = self._environment.to_engine_environ(self._environ, self._platform_variables)
+        self._workspace.env_vars = {**known, **({DEPLOYED_VARIABLE: self._deployed} if self._deployed else {})}
         self.select()
         assert self._stack is not None
         collected = _Events(on_step)

@@ -21,6 +21,7 @@ from orgcal.resource_types import (
     CONNECTOR,
     CONNECTOR_CREDENTIALS,
     CREDENTIAL_LEDGER,
+    CREDENTIALS_COMPONENT,
     FEDERATED_CREDENTIAL,
     PASSWORD,
     SECRET_SIGNATURE,
@@ -89,6 +90,7 @@ class GenerationRecord:
     expires: datetime
     superseded: datetime | None = None
     retired: datetime | None = None
+    revoked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class CredentialState:
         pushed: generations that the connector got, in the platform and in further ones; none of a trust.
         under_way: an update was interrupted, or is running.
         interrupted_creation: the engine lists a credential whose creation was interrupted, and warns of it.
+        ledger_urn: the ledger's URN.
     """
 
     outputs: StackOutputs
@@ -129,6 +132,12 @@ class CredentialState:
     pushed: frozenset[int]
     under_way: bool
     interrupted_creation: bool
+    ledger_urn: str
+
+    @property
+    def revoked(self) -> frozenset[int]:
+        """Generations that were revoked and whose credential may still exist."""
+        return frozenset(self.outputs.revoked)
 
     @property
     def complete(self) -> bool:
@@ -212,6 +221,31 @@ class StackState:
         permissions = record.get("permissions") or ()
         return str(record.get("permission_hash") or ""), frozenset(str(item.get("name")) for item in permissions)
 
+    @property
+    def revoked(self) -> tuple[int, ...]:
+        """Generations that were revoked and whose credential may still exist, ascending."""
+        ledger = _reveal(self._one(CREDENTIAL_LEDGER).get("inputs") or {})
+        names = (name_in(item.get("urn")) for item in self.resources if item.get("type") in _CREDENTIALS)
+        made = {int(number) for name in names if (number := name.rpartition("-")[2]).isdigit()}
+        alive = made | set(map(int, ledger.get("generations") or ()))
+        entries = (ledger.get("entries") or {}).items()
+        return tuple(sorted(alive & {int(number) for number, entry in entries if "revoked" in entry}))
+
+    def outputs(self, *, where: str) -> StackOutputs:
+        """The stack's record; needs secrets shown. A `UsageError` with `where` if the stack has not been deployed."""
+        record = read_outputs(_reveal(self._one(STACK).get("outputs") or {}), where=where)
+        return record.model_copy(update={"revoked": self.revoked})
+
+    @property
+    def credential_urns(self) -> tuple[str, ...]:
+        """URNs of what a rotation changes: ledger, pushed credentials, and a pattern for those of each generation.
+
+        A pattern also fits what is not made yet, and is no error where it fits nothing.
+        Source: `UrnTargets` in pulumi/pulumi, pkg/resource/deploy/deployment.go, v3.274.1.
+        """
+        known = (str(item["urn"]) for item in self.live(CREDENTIAL_LEDGER, CONNECTOR_CREDENTIALS))
+        return (*known, f"**{CREDENTIALS_COMPONENT}$**")
+
     def unfinished(self) -> tuple[list[UnfinishedOperation], datetime]:
         """Operations that interrupted runs began with resources of plugins, and when the state was written."""
         operations = [
@@ -236,7 +270,7 @@ class StackState:
 
     def credential_state(self, *, where: str) -> CredentialState:
         """The credential's part of the state; a `UsageError` with `where` if the stack has not been deployed."""
-        outputs = read_outputs(_reveal(self._one(STACK).get("outputs") or {}), where=where)
+        outputs = self.outputs(where=where)
         ledger = _reveal(self._one(CREDENTIAL_LEDGER).get("inputs") or {})
         if not ledger:
             raise UsageError("the stack's state holds no ledger of its credentials", where=where, repair="orgcal up")
@@ -253,6 +287,7 @@ class StackState:
                 tuple(sorted(map(int, ledger["generations"]))),
                 int(ledger["active"]),
                 None if back is None else int(back),
+                tuple(number for number in self.revoked if number in ledger["generations"]),
             ),
             entries=entries,
             credentials=credentials,
@@ -263,6 +298,7 @@ class StackState:
                 item.get("type") == "creating" and (item.get("resource") or {}).get("type") in CREDENTIAL_TYPES
                 for item in self._pending
             ),
+            ledger_urn=str(self._one(CREDENTIAL_LEDGER).get("urn") or ""),
         )
 
     def _credentials(self) -> Iterator[LiveCredential]:

@@ -73,7 +73,7 @@ def deployed_by_newer(deployed_before: Checkout) -> Iterator[Checkout]:
     before, newer = export(deployed_before), deployed_before.path / "newer.json"
     state = json.loads(json.dumps(before))
     (ledger,) = (item for item in state["deployment"]["resources"] if item["type"] == CREDENTIAL_LEDGER)
-    ledger["inputs"]["format"] = ledger["outputs"]["format"] = 2
+    ledger["inputs"]["format"] = ledger["outputs"]["format"] = 3
     newer.write_text(json.dumps(state))
     assert deployed_before.shell("pulumi stack import --stack dev --file newer.json").code == 0
     yield deployed_before
@@ -92,6 +92,6 @@ def test_stack_of_a_newer_orgcal_is_refused_and_not_changed(deployed_by_newer: C
     refused = deployed_by_newer.orgcal(*words[1:]) if words[0] == "orgcal" else deployed_by_newer.shell(command)
 
     assert refused.code != 0
-    assert "the stack's state has format 2, and orgcal" in refused.text
+    assert "the stack's state has format 3, and orgcal" in refused.text
     assert "use the orgcal that wrote it" in refused.text
     assert managed(deployed_by_newer) == held

@@ -147,6 +147,34 @@ def test_rotation_killed_while_its_secret_is_made_leaves_nothing_that_nobody_hol
     assert not exported["deployment"].get("pending_operations")
 
 
+def test_killed_revocation_is_red_until_the_daily_run_has_finished_it_and_deploys_nothing_else(
+    settled: Checkout, outside: Outside
+) -> None:
+    leaked = held(outside)["client_secret"]
+    (before,) = outside.applications()
+    (key_id,) = (item["keyId"] for item in before["passwordCredentials"])
+    settings = (settled.path / "Pulumi.dev.yaml").read_text()
+    settled.configure(application={"notes": "a change that waits"}, connector={"scopes": ["Calendars.ReadWrite"]})
+
+    with rotating(settled, "--revoke") as process:
+        assert process.stdout is not None
+        assert any(b"updated  CredentialLedger" in line for line in process.stdout)
+        end_group(process.pid)
+    status, verified = settled.orgcal("status"), settled.orgcal("verify")
+    daily = rotate(settled, "--if-expiring-within", "30d")
+    (settled.path / "Pulumi.dev.yaml").write_text(settings)
+
+    assert (status.code, verified.code) == (1, 5), "there is no organisation to verify"
+    assert "REVOKED  generation" in status.out
+    assert "was revoked, and the credential may still work" in verified.out
+    assert steps(daily)[-3:] == ["add", "activate", "retire"]
+    (after,) = outside.applications()
+    assert key_id not in {item["keyId"] for item in after["passwordCredentials"]}
+    assert held(outside)["client_secret"] != leaked
+    assert {**after, "passwordCredentials": []} == {**before, "passwordCredentials": []}
+    assert settled.orgcal("status").code == 0, "neither scopes nor notes of the checkout are told as deployed"
+
+
 def test_two_rotations_at_once_become_one(settled: Checkout, outside: Outside) -> None:
     before = rotate(settled, "--status")["generations"]
 
@@ -239,7 +267,12 @@ def test_certificate_rotates_with_a_commit_for_each_step_that_lost_ones_are_made
 
     assert revoked.code == 0, revoked.text
     said = json.loads(revoked.out)
-    assert [(step["step"], step["generation"]) for step in said["done"]] == [("add", 3), ("activate", 3), ("retire", 2)]
+    assert [(step["step"], step["generation"]) for step in said["done"]] == [
+        ("revoke", 2),
+        ("add", 3),
+        ("activate", 3),
+        ("retire", 2),
+    ]
     assert all(proof["passed"] for proof in said["proofs"])
     (application,) = outside.applications()
     assert application["keyCredentials"] == []

@@ -248,7 +248,7 @@ def test_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 def test_write_into_a_folder_that_somebody_has_filled_meanwhile_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_project, "refuse_used_folder", lambda _: (tmp_path / "x" / "mine").mkdir(parents=True))
+    monkeypatch.setattr(new_project, "refuse_used_folder", lambda *_: (tmp_path / "x" / "mine").mkdir(parents=True))
     monkeypatch.setattr(Path, "exists", lambda path: path != tmp_path / "x")
 
     with pytest.raises(UsageError, match="cannot be written"):

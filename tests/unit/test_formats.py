@@ -9,7 +9,6 @@ import pytest
 from orgcal import __version__
 from orgcal.errors import UsageError
 from orgcal.provider._sdk import Call, Diff, InvalidInputs, Properties, State
-from orgcal.provider.connector import ledgers
 from orgcal.provider.connector.ledgers import CredentialLedger
 from orgcal.stack.outputs import read_outputs
 from orgcal.stack.state import StackState
@@ -17,12 +16,12 @@ from tests.support.stack_exports import exported, record
 
 NEWS: Properties = {"generations": [1], "active": 1, "lifetime": "180d"}
 CALL = Call("outlook-calendar", lambda severity, text: None)
-REFUSAL = f"has format 2, and orgcal {__version__} reads formats up to 1; nothing was changed"
+REFUSAL = "has format {}, and orgcal " + __version__ + " reads formats up to {}; nothing was changed"
 REPAIR = "use the orgcal that wrote it"
 
 
 def of_newer(inputs: dict[str, Any]) -> dict[str, Any]:
-    return {**inputs, "format": 2}
+    return {**inputs, "format": 3}
 
 
 def test_state_of_a_newer_orgcal_is_refused() -> None:
@@ -33,7 +32,7 @@ def test_state_of_a_newer_orgcal_is_refused() -> None:
     with pytest.raises(UsageError) as refused:
         StackState(state)
 
-    assert str(refused.value).startswith(f"stack prod: the stack's state {REFUSAL}\n  repair: ")
+    assert str(refused.value).startswith(f"stack prod: the stack's state {REFUSAL.format(3, 2)}\n  repair: ")
     assert REPAIR in refused.value.repair
 
 
@@ -41,11 +40,11 @@ def test_outputs_of_a_newer_orgcal_are_refused() -> None:
     with pytest.raises(UsageError) as refused:
         read_outputs({"orgcal": {**record([1], 1), "schema_version": 2}}, where="stack prod")
 
-    assert REFUSAL in refused.value.what
+    assert REFUSAL.format(2, 1) in refused.value.what
     assert REPAIR in refused.value.repair
 
 
-@pytest.mark.parametrize("found", [2, "2", None])
+@pytest.mark.parametrize("found", [3, "2", None])
 def test_ledger_of_a_newer_orgcal_is_refused_before_anything_is_written(found: object) -> None:
     with pytest.raises(InvalidInputs) as refused:
         CredentialLedger().check(CALL, NEWS, {**NEWS, "format": found})
@@ -56,7 +55,7 @@ def test_ledger_of_a_newer_orgcal_is_refused_before_anything_is_written(found: o
 
 
 def test_refresh_refuses_the_ledger_of_a_newer_orgcal() -> None:
-    with pytest.raises(UsageError, match=REFUSAL):
+    with pytest.raises(UsageError, match=REFUSAL.format(3, 2)):
         CredentialLedger().read(CALL, "ledger-1", State(of_newer(NEWS)))
 
 
@@ -64,13 +63,14 @@ def test_first_format_leaves_no_mark_in_the_ledger() -> None:
     assert "format" not in CredentialLedger().check(CALL, NEWS, {})
 
 
-def test_raised_format_marks_the_ledger_of_an_older_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revocation_marks_the_ledger_for_good_as_an_older_orgcal_would_forget_it() -> None:
     ledger = CredentialLedger()
     before = ledger.check(CALL, NEWS, {})
-    monkeypatch.setattr(ledgers, "STATE_FORMAT", 2)
 
-    after = ledger.check(CALL, NEWS, before)
-    diff = ledger.diff(CALL, "ledger-1", State(before), after)
+    revoked = ledger.check(CALL, {**NEWS, "revoked": [1]}, before)
+    diff = ledger.diff(CALL, "ledger-1", State(before), revoked)
+    later = ledger.check(CALL, NEWS, revoked)
 
-    assert after["format"] == 2
-    assert diff == Diff(changed=frozenset({"format"}))
+    assert revoked["format"] == later["format"] == 2
+    assert "revoked" in later["entries"]["1"]
+    assert diff == Diff(changed=frozenset({"revoked", "entries", "format"}))

@@ -16,9 +16,13 @@ START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
 def wanted(
-    *generations: int, active: int | None = None, lifetime: str = "180d", rollback: int | None = None
+    *generations: int,
+    active: int | None = None,
+    lifetime: str = "180d",
+    rollback: int | None = None,
+    revoked: tuple[int, ...] = (),
 ) -> DesiredGenerations:
-    return DesiredGenerations(generations, generations[0] if active is None else active, lifetime, rollback)
+    return DesiredGenerations(generations, generations[0] if active is None else active, lifetime, rollback, revoked)
 
 
 def history(*steps: DesiredGenerations) -> tuple[Ledger, DesiredGenerations]:
@@ -139,6 +143,21 @@ def test_record_new_generation_below_a_recorded_one_is_refused() -> None:
     assert "use 4" in refusal(wanted(1, 2, 3, active=1), wanted(1), wanted(1, 3, active=1))[1]
 
 
+def test_record_revoked_generation_stays_revoked_whatever_a_config_says_later() -> None:
+    ledger, _ = history(wanted(1), wanted(1, revoked=(1,)), wanted(1), wanted(1, 2, active=2, revoked=(1,)), wanted(2))
+    assert ledger[1].revoked == "2026-11-24T12:00:00Z"
+    assert ledger[1].retired == "2026-11-27T12:00:00Z"
+    assert ledger[2].revoked is None
+
+
+@pytest.mark.parametrize("revoked", [(), (1,)], ids=["recorded", "recorded now"])
+def test_record_rollback_to_a_revoked_generation_is_refused(revoked: tuple[int, ...]) -> None:
+    steps = (wanted(1), wanted(1, 2, active=2), wanted(1, 2, active=2, revoked=() if revoked else (1,)))
+    setting, reason = refusal(wanted(1, 2, active=1, rollback=1, revoked=revoked), *steps)
+    assert setting == "rollbackTo"
+    assert "generation 1 was revoked" in reason
+
+
 @pytest.mark.parametrize(
     ("step", "setting"),
     [
@@ -150,6 +169,7 @@ def test_record_new_generation_below_a_recorded_one_is_refused() -> None:
         (DesiredGenerations((1,), 1, "0d"), "lifetime"),
         (DesiredGenerations((1,), 1, "3651d"), "lifetime"),
         (DesiredGenerations((1, 2), 1, "180d", rollback_to=2), "rollbackTo"),
+        (DesiredGenerations((1, 2), 1, "180d", revoked=(3,)), "revoked"),
     ],
 )
 def test_record_nonsense_is_refused_by_setting(step: DesiredGenerations, setting: str) -> None:
@@ -174,7 +194,8 @@ def configs(draw: st.DrawFn) -> DesiredGenerations:
     """Configs of up to three live generations, right and wrong ones."""
     live = sorted(draw(st.sets(st.integers(1, 5), min_size=1, max_size=3)))
     active = draw(st.sampled_from(live))
-    return DesiredGenerations(tuple(live), active, "180d", draw(st.sampled_from([None, active])))
+    revoked = draw(st.sampled_from([(), (active,), (live[0],)]))
+    return DesiredGenerations(tuple(live), active, "180d", draw(st.sampled_from([None, active])), revoked)
 
 
 @given(st.lists(configs(), min_size=1, max_size=8))
@@ -194,5 +215,7 @@ def test_record_whatever_is_tried_retired_generations_stay_retired_and_dates_fro
             if entry.retired is not None:
                 assert after[generation].retired == entry.retired
                 assert generation not in config.generations
+            if entry.revoked is not None:
+                assert after[generation].revoked == entry.revoked
         assert min(config.generations) >= (min(before.generations) if before else 0)
         ledger, before = after, config

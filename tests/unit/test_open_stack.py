@@ -15,7 +15,7 @@ from orgcal.errors import EngineError, OrgcalError, UsageError
 from orgcal.stack.open_stack import OpenStack
 from orgcal.tenants.registry import FILE_NAME
 from tests.support.fake_programs import write_program
-from tests.support.stack_exports import record
+from tests.support.stack_exports import exported, secret
 
 STACK_FILE = "config:\n  orgcal:entra: {cloud: public, tenant_id: 00000000-1111-2222-3333-444444444444}\n"
 ENGINE = """#!/bin/sh
@@ -54,7 +54,9 @@ def commands(folder: Path) -> list[str]:
 
 
 def outputs() -> dict[str, object]:
-    return {"orgcal": {**record([3], 3), "client_secret": "hush"}}
+    said = exported([3], 3)
+    said["deployment"]["resources"][0]["outputs"]["orgcal"]["client_secret"] = secret("hush")
+    return said
 
 
 def test_stack_without_an_engine_tells_settings_environment_and_registry(
@@ -83,7 +85,19 @@ def test_stack_reads_its_outputs_once_whoever_asks(tmp_path: Path, environ: dict
         assert stack.outputs is stack.outputs
         assert "hush" not in repr(stack.outputs)
 
-    assert commands(tmp_path) == ["--non-interactive stack output --json --show-secrets --stack prod"]
+    assert commands(tmp_path) == ["--non-interactive stack export --show-secrets --stack prod"]
+
+
+@pytest.mark.parametrize(("named", "revoked"), [("[3]", (3,)), ("[2]", ()), ("[]", ())])
+def test_stack_tells_what_its_file_revokes_before_the_ledger_knows_it(
+    tmp_path: Path, environ: dict[str, str], named: str, revoked: tuple[int, ...]
+) -> None:
+    section = f"  orgcal:credential: {{generations: [2, 3], active: 3, revoked: {named}}}\n"
+    (tmp_path / "Pulumi.prod.yaml").write_text(STACK_FILE + section)
+
+    with OpenStack("prod", with_engine(tmp_path, environ, outputs()), project=tmp_path) as stack:
+        assert stack.outputs.revoked == revoked
+        assert bool(stack.outputs.revocation) == bool(revoked)
 
 
 def test_engine_of_a_stack_gets_its_needs_and_those_of_the_deployed_platform_alone(

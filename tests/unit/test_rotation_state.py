@@ -13,6 +13,8 @@ from orgcal.errors import UsageError
 from orgcal.settings import GenerationSet
 from orgcal.stack.state import CredentialState, StackState
 from tests.support.stack_exports import CERTIFICATE, PASSWORD, TRUST, URN, exported, password, record, resource, secret
+from verify.agreement import check_expiry
+from verify.models import Verdict
 
 
 def read(said: dict[str, Any]) -> CredentialState:
@@ -105,6 +107,39 @@ def test_state_tells_what_every_platform_has() -> None:
     assert split.pushed == {3, 4}
     assert same.pushed == {4}
     assert same.complete
+
+
+def revoked(export: dict[str, Any], *numbers: int) -> dict[str, Any]:
+    """The same with generations that the ledger has as revoked."""
+    (ledger,) = (item for item in export["deployment"]["resources"] if item["type"] == "orgcal:index:CredentialLedger")
+    for number in numbers:
+        known = {"created": "2026-11-01T00:00:00Z", "expires": "2027-05-01T00:00:00Z"}
+        ledger["inputs"]["entries"].setdefault(str(number), known)["revoked"] = "2026-11-20T00:00:00Z"
+    return export
+
+
+def test_state_tells_a_revoked_generation_until_its_credential_is_gone() -> None:
+    live = read(revoked(exported([3, 4], 4, password(3), password(4), pushed=4), 3))
+    not_deleted = read(revoked(exported([4], 4, password(3), password(4), pushed=4), 3))
+    being_deleted = read(revoked(exported([4], 4, password(3, delete=True), password(4), pushed=4), 3))
+    gone = read(revoked(exported([4], 4, password(4), pushed=4), 3))
+
+    assert live.ledger.revoked == (3,)
+    assert live.revoked == not_deleted.revoked == being_deleted.revoked == {3}
+    assert not_deleted.ledger.revoked == gone.ledger.revoked == ()
+    assert gone.revoked == frozenset()
+    assert "generation 3 was revoked" in not_deleted.outputs.revocation
+    assert gone.outputs.revocation == ""
+
+
+def test_expiry_of_a_connector_fails_while_a_revoked_credential_exists() -> None:
+    state = read(revoked(exported([3, 4], 4, password(3), password(4), pushed=4), 3))
+
+    result = check_expiry(state.outputs, datetime(2026, 11, 25, tzinfo=UTC))
+
+    assert result.verdict is Verdict.FAIL
+    assert result.sentence == "generation 3 was revoked, and the credential may still work"
+    assert result.repair == "orgcal rotate --stack prod"
 
 
 def test_state_whose_outputs_are_of_an_earlier_update_is_not_complete() -> None:

@@ -56,7 +56,26 @@ CASES: list[tuple[str, RotationState, RotationRequest, Action, int]] = [
     ("has expired", alone(-DAY), ask(within=30 * DAY), Action.ADD, 4),
     ("has expired, nothing asked for", alone(-DAY), ask(), Action.REST, 3),
     ("now", alone(), ask(now=True), Action.ADD, 4),
-    ("revoke", alone(), ask(revoke=True), Action.ADD, 4),
+    ("revoke", alone(), ask(revoke=True), Action.REVOKE, 3),
+    ("revoke, interrupted", alone(complete=False), ask(revoke=True), Action.REVOKE, 3),
+    ("revoke, others rotated meanwhile", alone(may_begin=False), ask(revoke=True), Action.REST, 3),
+    ("revoke, nothing to rotate", alone(idle="it trusts tokens"), ask(revoke=True), Action.REST, 3),
+    ("file revokes", alone(ordered=frozenset({3})), ask(), Action.REVOKE, 3),
+    ("file revokes, roll back", activated(ordered=frozenset({3})), ask(rollback=True), Action.REVOKE, 3),
+    ("revoked", alone(revoked=frozenset({3})), ask(), Action.ADD, 4),
+    ("revoked, revoke", alone(revoked=frozenset({3})), ask(revoke=True), Action.ADD, 4),
+    ("revoked, this run did much already", alone(revoked=frozenset({3}), may_begin=False), ask(), Action.ADD, 4),
+    ("revoked, not deleted yet", alone(revoked=frozenset({2}), complete=False), ask(), Action.FINISH, 3),
+    ("revoked, not deleted yet, revoke", alone(revoked=frozenset({2}), complete=False), ask(revoke=True),
+     Action.FINISH, 3),
+    ("revoked, added", added(revoked=frozenset({3})), ask(), Action.ACTIVATE, 4),
+    ("revoked, added, roll back", added(revoked=frozenset({3})), ask(rollback=True), Action.ACTIVATE, 4),
+    ("revoked, activated", activated(revoked=frozenset({3})), ask(), Action.RETIRE, 3),
+    ("revoked, activated, revoke", activated(revoked=frozenset({3})), ask(revoke=True), Action.RETIRE, 3),
+    ("revoked, activated, roll back", activated(revoked=frozenset({3})), ask(rollback=True), Action.RETIRE, 3),
+    ("revoked, rolled back", replace(rolled_back(), revoked=frozenset({4})), ask(), Action.WITHDRAW, 4),
+    ("the new one is revoked", activated(revoked=frozenset({4})), ask(), Action.RETIRE, 3),
+    ("the added one is revoked", added(revoked=frozenset({4})), ask(), Action.WITHDRAW, 4),
     ("roll back without an old one", alone(), ask(rollback=True), Action.REST, 3),
     ("file names another", alone(begun=4), ask(), Action.ADD, 4),
     ("file skips numbers", alone(begun=7), ask(), Action.ADD, 7),
@@ -66,7 +85,7 @@ CASES: list[tuple[str, RotationState, RotationRequest, Action, int]] = [
     ("interrupted", alone(complete=False), ask(now=True), Action.FINISH, 3),
     ("added", added(), ask(), Action.ACTIVATE, 4),
     ("added, now", added(), ask(now=True), Action.ACTIVATE, 4),
-    ("added, revoke", added(), ask(revoke=True), Action.ACTIVATE, 4),
+    ("added, revoke", added(), ask(revoke=True), Action.REVOKE, 3),
     ("added, roll back", added(), ask(rollback=True), Action.WITHDRAW, 4),
     ("added and expired", added(entries={3: entry(), 4: entry(-DAY)}), ask(), Action.WITHDRAW, 4),
     ("adding was interrupted", added(complete=False, made=frozenset({3})), ask(), Action.FINISH, 3),
@@ -75,7 +94,7 @@ CASES: list[tuple[str, RotationState, RotationRequest, Action, int]] = [
     ("activated, longer overlap", activated(7 * DAY), ask(overlap=8 * DAY), Action.WAIT, 3),
     ("activated, no overlap", activated(timedelta(0)), ask(overlap=timedelta(0)), Action.RETIRE, 3),
     ("activated, now starts no third", activated(), ask(now=True), Action.WAIT, 3),
-    ("activated, revoke", activated(), ask(revoke=True), Action.RETIRE, 3),
+    ("activated, revoke", activated(), ask(revoke=True), Action.REVOKE, 3),
     ("activated, roll back", activated(), ask(rollback=True), Action.ROLL_BACK, 3),
     ("activated, the old was never in use", activated(None), ask(), Action.RETIRE, 3),
     ("activated, the old has expired", activated(entries={3: entry(-DAY, superseded=DAY), 4: entry()}), ask(),
@@ -85,7 +104,7 @@ CASES: list[tuple[str, RotationState, RotationRequest, Action, int]] = [
     ("old is gone, roll back", activated(complete=False, made=frozenset({4})), ask(rollback=True), Action.FINISH, 4),
     ("rolled back", rolled_back(), ask(), Action.WITHDRAW, 4),
     ("rolled back, now", rolled_back(), ask(now=True), Action.WITHDRAW, 4),
-    ("rolled back, revoke", rolled_back(), ask(revoke=True), Action.WITHDRAW, 4),
+    ("rolled back, revoke", rolled_back(), ask(revoke=True), Action.REVOKE, 4),
     ("rolled back, roll back", rolled_back(), ask(rollback=True), Action.WITHDRAW, 4),
 ]  # fmt: skip
 
@@ -120,12 +139,15 @@ EVERY_ASKED = [
     )
 ]
 EVERY_POSITION = [
-    replace(position, complete=complete, may_begin=may_begin, begun=begun)
-    for position, complete, may_begin, begun in itertools.product(
+    replace(
+        position, complete=complete, may_begin=may_begin, begun=begun, revoked=frozenset(revoked) & {*position.live}
+    )
+    for position, complete, may_begin, begun, revoked in itertools.product(
         (alone(), alone(DAY), alone(-DAY), added(), activated(), activated(8 * DAY), activated(None), rolled_back()),
         (True, False),
         (True, False),
         (None, 5),
+        ((), (3,), (4,), (3, 4)),
     )
 ]
 
@@ -145,15 +167,19 @@ def test_next_step_anywhere_keeps_what_customers_use_and_never_a_third(asked: Ro
             assert step.generation in position.live
             assert step.generation != position.active
         if not position.complete:
-            assert step.do in (Action.FINISH, Action.ROLL_BACK)
+            assert step.do in (Action.FINISH, Action.ROLL_BACK, Action.REVOKE)
+        if step.do is Action.ROLL_BACK:
+            assert step.generation not in position.revoked, "what leaked is never made active again"
 
 
 def carried_out(position: RotationState, step: RotationStep) -> RotationState:
     """What the ledger would say after a step."""
     entries, number = dict(position.entries), step.generation
     match step.do:
+        case Action.REVOKE:
+            return replace(position, revoked=position.revoked | {number})
         case Action.FINISH:
-            return replace(position, complete=True, made=frozenset(position.live))
+            return replace(position, complete=True, made=frozenset(position.live), revoked=_alive(position))
         case Action.ADD:
             entries[number] = entry()
             live = (*position.live, number)
@@ -165,14 +191,19 @@ def carried_out(position: RotationState, step: RotationStep) -> RotationState:
         case _:
             entries[number] = replace(entries[number], retired=NOW)
             live = tuple(other for other in position.live if other != number)
-            return replace(position, live=live, entries=entries, made=frozenset(live), may_begin=False)
+            left = replace(position, live=live, entries=entries, made=frozenset(live), may_begin=False)
+            return replace(left, revoked=_alive(left))
+
+
+def _alive(position: RotationState) -> frozenset[int]:
+    return position.revoked & set(position.live)
 
 
 @pytest.mark.parametrize("asked", EVERY_ASKED, ids=str)
 def test_steps_from_any_position_come_to_an_end(asked: RotationRequest) -> None:
     for start in EVERY_POSITION:
         position, seen = start, []
-        for _ in range(8):
+        for _ in range(12):
             step = next_step(position, asked, NOW)
             seen.append(step.do)
             if step.do in (Action.WAIT, Action.REST):
@@ -181,4 +212,6 @@ def test_steps_from_any_position_come_to_an_end(asked: RotationRequest) -> None:
 
         assert seen[-1] in (Action.WAIT, Action.REST), (start, seen)
         assert position.active in position.live
-        assert seen.count(Action.ADD) <= 1
+        assert seen.count(Action.ADD) <= (2 if start.revoked else 1)
+        assert seen.count(Action.REVOKE) <= 1
+        assert not position.revoked, "nothing that was revoked is left"

@@ -101,7 +101,7 @@ def test_compressed_state_is_read(machine: Machine) -> None:
         (lambda path: path.write_text("[]"), "its state cannot be read"),
         (lambda path: path.write_bytes(b"\x1f\x8b"), "its state cannot be read"),
         (lambda path: path.write_bytes(gzip.compress(b"{}")[:10] + b"x" * 20), "its state cannot be read"),
-        (lambda path: path.write_text(json.dumps(of_newer())), "has format 2"),
+        (lambda path: path.write_text(json.dumps(of_newer())), "has format 3"),
         (lambda path: path.write_text(json.dumps(interrupted())), "an interrupted run may have left something"),
     ],
 )
@@ -118,7 +118,7 @@ def test_state_that_nobody_can_judge_is_kept(machine: Machine, spoil: Callable[[
 
 def of_newer() -> dict[str, Any]:
     deployment = held()["deployment"]
-    deployment["resources"][1]["inputs"]["format"] = 2
+    deployment["resources"][1]["inputs"]["format"] = 3
     return {"checkpoint": {"latest": deployment}}
 
 

@@ -32,12 +32,14 @@ class LedgerEntry:
         expires: its end date, frozen then.
         superseded: when another generation became the active one, None while it is active or was never.
         retired: when it left the live ones; its credential is gone and never comes back.
+        revoked: when it was ordered to be replaced and deleted at once; never taken back.
     """
 
     created: str
     expires: str
     superseded: str | None = None
     retired: str | None = None
+    revoked: str | None = None
 
     def to_wire(self) -> dict[str, str]:
         """As an object of the engine; events that did not happen are left out, since the engine drops nulls."""
@@ -46,7 +48,8 @@ class LedgerEntry:
     @classmethod
     def from_wire(cls, entry: Mapping[str, str]) -> LedgerEntry:
         """The entry that `to_wire` gave."""
-        return cls(entry["created"], entry["expires"], entry.get("superseded"), entry.get("retired"))
+        events = (entry.get(name) for name in ("superseded", "retired", "revoked"))
+        return cls(entry["created"], entry["expires"], *events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,14 @@ class DesiredGenerations:
         active: the one that the connector uses.
         lifetime: of generations that are new: `180d` or `never`.
         rollback_to: the one number that the active and the highest live generation may fall to.
+        revoked: live ones that are to be replaced and deleted at once.
     """
 
     generations: tuple[int, ...]
     active: int
     lifetime: str
     rollback_to: int | None = None
+    revoked: tuple[int, ...] = ()
 
 
 def record(wanted: DesiredGenerations, known: Ledger, before: DesiredGenerations | None, now: datetime) -> Ledger:
@@ -93,6 +98,8 @@ def record(wanted: DesiredGenerations, known: Ledger, before: DesiredGenerations
             entry = replace(entry, superseded=None)  # noqa: PLW2901
         elif before is not None and generation == before.active:
             entry = replace(entry, superseded=entry.superseded or stamp)  # noqa: PLW2901
+        if generation in wanted.revoked:
+            entry = replace(entry, revoked=entry.revoked or stamp)  # noqa: PLW2901
         ledger[generation] = entry
     return dict(sorted(ledger.items()))
 
@@ -121,6 +128,8 @@ def _refuse_nonsense(wanted: DesiredGenerations) -> None:
     if wanted.rollback_to is not None and wanted.rollback_to != wanted.active:
         wrong = f"rollback_to is {wanted.rollback_to} while generation {wanted.active} is active"
         raise InvalidInputs({"rollbackTo": f"{wrong}; repair: remove it, or make that generation active"})
+    if unknown := set(wanted.revoked) - set(live):
+        raise InvalidInputs({"revoked": f"found {sorted(unknown)}, expected some of the live ones {list(live)}"})
     end_date(wanted.lifetime, datetime.now(UTC))
 
 
@@ -133,10 +142,12 @@ def _refuse_backwards(wanted: DesiredGenerations, known: Ledger, before: Desired
     for setting, what, old, new in falls:
         if new >= old:
             continue
-        retired = known[new].retired if new in known else None
-        if retired is not None:
-            raise InvalidInputs({setting: _retired(new, retired, what, old)})
+        entry = known.get(new)
+        if entry is not None and entry.retired is not None:
+            raise InvalidInputs({setting: _retired(new, entry.retired, what, old)})
         if what != "lowest live" and wanted.rollback_to == new:
+            if what == "active" and (new in wanted.revoked or (entry is not None and entry.revoked is not None)):
+                raise InvalidInputs({"rollbackTo": f"generation {new} was revoked; repair: orgcal rotate replaces it"})
             continue
         back = "" if what == "lowest live" else f", or, if you mean to go back, set rollback_to: {new}"
         fall = f"the {what} generation would fall from {old} to {new}, as happens with an old checkout"

@@ -16,7 +16,7 @@ from typing import ClassVar
 from orgcal import resource_types
 from orgcal.durations import NEVER
 from orgcal.errors import UsageError
-from orgcal.formats import FORMAT_KEY, STATE_FORMAT, refuse_newer_state
+from orgcal.formats import FORMAT_KEY, LEDGER_FORMAT, refuse_newer_state
 from orgcal.provider._sdk import (
     Call,
     Created,
@@ -42,8 +42,11 @@ class CredentialLedger(Resource):
         "lifetime": Prop(required=True, description="Of new generations: `180d`, or `never` (2299-12-31)."),
         "world": Prop(description="Cloud that the stack lives in; never changes."),
         "rollbackTo": Prop("integer", description="The one number that the active generation may fall to."),
+        "revoked": Prop("array", description="Live generations that are to be replaced and deleted at once."),
         FORMAT_KEY: Prop("integer", filled=True, description="Format of the stack's state; 1 is left out."),
-        "entries": Prop("object", filled=True, description="Generation -> created, expires, superseded, retired."),
+        "entries": Prop(
+            "object", filled=True, description="Generation -> created, expires, superseded, retired, revoked."
+        ),
     }
     outputs: ClassVar[Mapping[str, Prop]] = {
         "endDates": Prop("object", description="Live generation -> absolute end date, RFC 3339 in UTC.")
@@ -53,8 +56,10 @@ class CredentialLedger(Resource):
         _refuse_newer(olds)
         if has_unknown(news):
             raise InvalidInputs({"generations": "must be known before anything is made; take it from config"})
-        if any(isinstance(number, bool) or not isinstance(number, int) for number in news["generations"]):
-            raise InvalidInputs({"generations": f"found {news['generations']!r}, expected whole numbers"})
+        for name in ("generations", "revoked"):
+            numbers = news.get(name) or []
+            if any(isinstance(number, bool) or not isinstance(number, int) for number in numbers):
+                raise InvalidInputs({name: f"found {numbers!r}, expected whole numbers"})
         if olds.get("world") and olds["world"] != news.get("world"):
             moved = f"the stack was made in cloud {olds['world']!r} and cannot move to {news.get('world')!r}"
             repair = "give the other cloud a stack of its own, with a Pulumi.NAME.yaml of its own"
@@ -63,7 +68,7 @@ class CredentialLedger(Resource):
         ledger = record(_wanted(news), known, _wanted(olds) if olds else None, datetime.now(UTC))
         if any(entry.expires == NEVER for number, entry in ledger.items() if number not in known):
             call.tell("warning", "this credential never expires; Microsoft advises less than 12 months")
-        marked = {FORMAT_KEY: STATE_FORMAT} if STATE_FORMAT > 1 else {}
+        marked = {FORMAT_KEY: LEDGER_FORMAT} if any(entry.revoked for entry in ledger.values()) else {}
         return {**news, **marked, "entries": {str(number): entry.to_wire() for number, entry in ledger.items()}}
 
     def diff(self, call: Call, resource_id: str, old: State, news: Properties) -> Diff:  # noqa: ARG002
@@ -111,6 +116,7 @@ def _wanted(inputs: Properties) -> DesiredGenerations:
         active=inputs["active"],
         lifetime=inputs["lifetime"],
         rollback_to=inputs.get("rollbackTo"),
+        revoked=tuple(inputs.get("revoked") or ()),
     )
 
 

@@ -1,0 +1,131 @@
+"""A migration of the registry that is killed at any of its statements loses no row, and the next command ends it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, inspect, text
+
+from orgcal.tenants import database
+from orgcal.tenants.schema import HEAD
+from tests.support.failing_writes import PROCESSES, preload, start
+from tests.support.postgresql import PostgresqlServer, running_postgresql
+
+MOMENT = "2026-11-01 00:00:00+00:00"
+ROWS = {
+    "tenants": {
+        "connector": "orgcal/prod", "tenant_id": "2222", "name": "Contoso", "domain": "contoso.com",
+        "state": "verified", "reason": "", "permission_hash": "hash", "added_at": MOMENT, "changed_at": MOMENT,
+        "invited_by": "ada", "verdict": "pass",
+    },
+    "consent_links": {
+        "state_hash": "state", "connector": "orgcal/prod", "client_id": "client", "tenant_id": "2222",
+        "redirect_uri": "https://app", "permission_hash": "hash", "created_at": MOMENT, "expires_at": MOMENT,
+        "result_hash": "", "outcome": "", "detail": "",
+    },
+    "log": {
+        "at": MOMENT, "connector": "orgcal/prod", "operator": "ada", "action": "add", "subject": "2222",
+        "result": "added", "detail": "{}",
+    },
+}  # fmt: skip
+"""By table, as the first version has its columns."""
+preload(__name__)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/tenants.sqlite"
+    server: PostgresqlServer = request.getfixturevalue("server")
+    return server.new_database(f"killed-{secrets.token_hex(6)}")
+
+
+def first_version(url: str) -> None:
+    """The registry as its first version makes it, with a row in each table."""
+    engine = create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for table, row in ROWS.items():
+            places = ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"), row)
+    engine.dispose()
+
+
+def migrate(url: str, kill_at: int, told: Connection) -> None:
+    """Migrate, and die before statement or commit number `kill_at`; tell how many there were, if it lives."""
+    seen = 0
+
+    def count(*_: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    event.listen(Engine, "commit", count)
+    engine = database.open_database(url)
+    database.migrate(engine)
+    engine.dispose()
+    told.send(seen)
+
+
+def ended(url: str, kill_at: int = 0) -> int | None:
+    """How many statements and commits a migration had; None if it was killed."""
+    told, end = PROCESSES.Pipe(duplex=False)
+    process = start(migrate, url, kill_at, end)
+    end.close()
+    process.join(60)
+    if process.exitcode == -signal.SIGKILL:
+        return None
+    assert process.exitcode == 0
+    count: int = told.recv()
+    return count
+
+
+def rows(url: str) -> dict[str, int]:
+    """Number of rows of each table that there is."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        made = set(inspect(connection).get_table_names())
+        found = {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar() for name in made & {*ROWS}}
+    engine.dispose()
+    return {name: count or 0 for name, count in found.items()}
+
+
+@pytest.mark.parametrize("filled", [True, False], ids=["first version", "empty"])
+def test_migration_killed_at_any_statement_is_ended_by_the_next(url: str, filled: bool) -> None:
+    if filled:
+        first_version(url)
+    whole = dict.fromkeys(ROWS, int(filled))
+    before = rows(url)
+    kills = 0
+
+    while ended(url, kills + 1) is None:
+        kills += 1
+        found = rows(url)
+        assert found in (before, whole), f"killed before statement {kills}"
+
+    assert kills >= 2
+    assert rows(url) == whole
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD
+    engine.dispose()
