@@ -9,7 +9,8 @@
     ├── EntraError                  Entra ID said no to a token request                 exit 4
     ├── GraphError                  Microsoft Graph answered with an error              exit 1
     ├── PlatformError               the integration platform answered with an error     exit 1
-    └── Unreachable                 a server gave no (usable) answer                    exit 1
+    ├── Unreachable                 a server gave no (usable) answer                    exit 1
+    └── Unforeseen                  a defect of orgcal, such as a wrong reading of an answer   exit 1
 
 Rules: the message is one sentence for a person, without secrets; `where` names the file, key or
 address; `repair` is a command or an action. Lower-layer exceptions are translated once, where the
@@ -18,6 +19,7 @@ lower layer is called, with `raise ... from error`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 
@@ -156,3 +158,29 @@ class Unreachable(OrgcalError):
     def __init__(self, what: str, *, where: str = "", repair: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(what, where=where, repair=repair)
         self.retry_after_s = retry_after_s
+
+
+class Unforeseen(OrgcalError):
+    """Something broke that nobody foresaw, in one organisation or one check; the others go on.
+
+    Args:
+        error: what broke; only its type is told, as its text may quote an answer.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            f"internal error, {type(error).__name__}", repair="set ORGCAL_DEBUG=1 for a traceback, and report it"
+        )
+
+
+def explained(error: Exception) -> OrgcalError:
+    """Return `error` if it can be explained, otherwise one that says that nobody foresaw it.
+
+    Raises:
+        Exception: `error` itself, where `ORGCAL_DEBUG` asks for tracebacks.
+    """
+    if isinstance(error, OrgcalError):
+        return error
+    if os.environ.get("ORGCAL_DEBUG"):
+        raise error
+    return Unforeseen(error)

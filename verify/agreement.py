@@ -12,7 +12,7 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import operator_tokens
 from orgcal.entra.permissions import GRAPH_APP_ID
-from orgcal.errors import EntraError, GraphError, OrgcalError
+from orgcal.errors import EntraError, GraphError, explained
 from orgcal.platforms.model import ConnectorSettings, StoredCredential
 from orgcal.stack.outputs import StackOutputs
 from verify.context import RunContext
@@ -61,8 +61,10 @@ def check_agreement(outputs: StackOutputs, context: RunContext) -> CheckResult:
             compared.append(name)
         except (EntraError, GraphError) as error:
             unknown.append(f"{name} could not be read ({error.what})")
-        except OrgcalError as error:
-            return CheckResult("agreement", Verdict.ERROR, f"the {name} could not be read: {error.what}", error.repair)
+        except Exception as error:  # noqa: BLE001  # whatever an answer breaks is this check's error, not the run's end
+            refused = explained(error)
+            sentence = f"the {name} could not be read: {refused.what}"
+            return CheckResult("agreement", Verdict.ERROR, sentence, refused.repair)
     evidence = {"compared": compared, "differences": differences, "unknown": unknown}
     result = partial(CheckResult, "agreement", evidence=evidence)
     if differences:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from orgcal.entra.auth import Tokens
-from orgcal.errors import OrgcalError
+from orgcal.errors import explained
 from verify.access import Access, gain_access
 from verify.baseline import baseline_verdict
 from verify.classification import ReadingStats
@@ -89,8 +89,8 @@ def _read(target: Target, context: RunContext, tokens: Tokens) -> ReadingStats:
 
 def unforeseen(target: Target, error: Exception) -> CheckResult:
     """The result for an organisation whose checks broke in a way that nobody foresaw; the others go on."""
-    sentence = error.what if isinstance(error, OrgcalError) else f"{type(error).__name__} inside the verification"
-    return _of(target, CheckResult("calendars", Verdict.ERROR, sentence, "report this with the version of orgcal"))
+    known = explained(error)
+    return _of(target, CheckResult("calendars", Verdict.ERROR, known.what, known.repair))
 
 
 def interrupted(target: Target) -> CheckResult:

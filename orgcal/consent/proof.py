@@ -16,7 +16,7 @@ from orgcal.entra.credentials import Credential
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import READS_USERS
 from orgcal.entra.probe import TenantAccess, probe_tenant
-from orgcal.errors import OrgcalError
+from orgcal.errors import OrgcalError, explained
 
 if TYPE_CHECKING:
     import requests
@@ -45,17 +45,20 @@ class ConsentProber:
     def probe(
         self, tenant_id: str, declared: frozenset[str] | None = None, *, list_users: bool = False
     ) -> TenantAccess:
-        """The access to a tenant as it is now; never raises for what a server answers.
+        """The access to a tenant as it is now; never raises, whatever a server answers.
 
         Args:
             declared: names of the permissions that it must have; those that the application declares unless given.
             list_users: also list one user, if a permission for that is there.
         """
         try:
-            credential = self.credential()
-        except OrgcalError as error:
-            return TenantAccess("unknown", error.what, error.repair, error=error)
-        declared = self.declared if declared is None else declared
+            return self._probe(tenant_id, self.declared if declared is None else declared, list_users)
+        except Exception as error:  # noqa: BLE001  # whatever an answer breaks is this organisation's, not the run's end
+            known = explained(error)
+            return TenantAccess("unknown", known.what, known.repair, error=known)
+
+    def _probe(self, tenant_id: str, declared: frozenset[str], list_users: bool) -> TenantAccess:
+        credential = self.credential()
         tokens = TokenSource(self.endpoints, tenant_id, self.client_id, credential, self.session)
         access = probe_tenant(self.endpoints, tokens, self.session, self.client_id, declared)
         if access.access == "granted" and list_users and (access.effective or frozenset()) & READS_USERS:

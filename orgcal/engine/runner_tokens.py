@@ -80,13 +80,12 @@ def _token_file(cloud: Cloud, folder: Path) -> Path:
 def _ask(cloud: Cloud, folder: Path, environ: Mapping[str, str]) -> Path:
     """Write a new token; its file."""
     from orgcal.entra.clouds import load_endpoints
-    from orgcal.entra.operator import AUDIENCE, request_token
-    from orgcal.entra.session import new_session
+    from orgcal.entra.operator import AUDIENCE, issuer_session, request_token
 
     audience = {"azure": AUDIENCE, "aws": "sts.amazonaws.com"}.get(cloud) or (
         f"https://iam.googleapis.com/{_google_provider(environ)}"
     )
-    with new_session(load_endpoints("public", environ), environ=environ) as session:
+    with issuer_session(load_endpoints("public", environ), environ) as session:
         token = request_token(environ, session, audience)
     path = _token_file(cloud, folder)
     write_whole(path, token)

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 RETRIED_STATUSES = frozenset({429, 503, 504})
 """Answers that Microsoft asks clients to repeat after a wait."""
 
+MAX_DEPTH = 64
+"""Of objects and lists in an answer; Graph's have fewer than ten."""
+
+MAX_DIGITS = 20
+"""Of a whole number in an answer: those of 64 bits, with their sign."""
+
 MAX_TEXT = 300
 """Characters of a server's own words that are kept in a message."""
 
@@ -30,6 +36,50 @@ def shorten(text: str, limit: int = MAX_TEXT) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def parse_json(content: str | bytes) -> Any:
+    """The value of a JSON text that a server sent.
+
+    Raises:
+        ValueError: it is no JSON, is nested deeper than `MAX_DEPTH`, or holds a number beyond what servers count with.
+    """
+    try:
+        text = content if isinstance(content, str) else content.decode(json.detect_encoding(content))
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            part
+            for whole in level
+            if isinstance(whole, dict | list)
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+        ]
+        if not level:
+            return value
+    raise ValueError("nested too deeply")
+
+
+def _bounded_int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("a number that is too large")
+    return int(text)
+
+
+def _bounded_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number that is too large")
+    return number
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_int=_bounded_int, parse_float=_bounded_float, parse_constant=_no_number)
+
+
 def parse_object(text: str | bytes, *, where: str, content_type: str = "") -> dict[str, Any]:
     """The JSON object in `text`.
 
@@ -37,8 +87,8 @@ def parse_object(text: str | bytes, *, where: str, content_type: str = "") -> di
         Unreachable: it is something else; of a web page the sentence says so, as proxies are the usual cause.
     """
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
+        parsed = parse_json(text)
+    except ValueError:
         if "html" in content_type or text[:200].lstrip()[:1] in ("<", b"<"):
             raise Unreachable(
                 "the answer is a web page where JSON was expected; something between here and the server answered",
@@ -65,14 +115,15 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     try:
         seconds = float(raw)
     except ValueError:
-        until = _moment(raw)
+        until = moment_in(raw)
         if until is None:
             return None
-        seconds = (until - (_moment(lowered.get("date", "")) or now or datetime.now(UTC))).total_seconds()
+        seconds = (until - (moment_in(lowered.get("date", "")) or now or datetime.now(UTC))).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _moment(text: str) -> datetime | None:
+def moment_in(text: str) -> datetime | None:
+    """The time in a header such as `Date`; None where it holds none."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):

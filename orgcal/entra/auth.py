@@ -13,6 +13,7 @@ waiting for a consent with the same object would see the old answer; eight threa
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
 import time
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 MAX_SPOKEN = 600
 """Characters of Entra ID's own words; the longest are about 400, and end with what has to be compared."""
+
+LONGEST_LIFETIME_S = 86400.0
+"""Of an access token; Entra ID's own last 28 hours at most, and a shorter belief only asks once more.
+
+Source: https://learn.microsoft.com/en-us/entra/identity-platform/access-tokens#token-lifetime
+"""
 
 RENEW_BEFORE_S = 300.0
 """A token with less left is renewed, as MSAL does itself."""
@@ -118,7 +125,7 @@ class TokenSource:
         except msal.exceptions.MsalServiceError as error:
             what = f"Entra ID cannot answer now ({shorten(str(error))})"
             raise Unreachable(what, where=where, retry_after_s=http_client.retry_after_s) from error
-        except (AttributeError, KeyError, TypeError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, RuntimeError, OverflowError) as error:
             # MSAL reads the answer without checks: JSON that is no object, or lacks a key, ends in one of these.
             raise Unreachable(
                 f"Entra ID's answer cannot be understood ({type(error).__name__})", where=where, repair="try again"
@@ -132,8 +139,24 @@ class TokenSource:
                     retry_after_s=http_client.retry_after_s,
                 )
             raise _refused_token(answer, where)
-        self._token = str(answer["access_token"] or "")
-        self._renew_at = time.monotonic() + float(answer.get("expires_in") or 0) - RENEW_BEFORE_S
+        self._token = _usable_token(answer["access_token"], where)
+        self._renew_at = time.monotonic() + _lifetime_s(answer.get("expires_in")) - RENEW_BEFORE_S
+
+
+def _usable_token(token: Any, where: str) -> str:
+    """A token that a header can hold; raises Unreachable for anything else."""
+    if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
+        raise Unreachable("Entra ID's answer holds a token that cannot be used", where=where, repair="try again")
+    return token
+
+
+def _lifetime_s(named: Any) -> float:
+    """Seconds that a token lasts, at most `LONGEST_LIFETIME_S`; 0 where the answer names none."""
+    try:
+        seconds = float(named)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_LIFETIME_S) if math.isfinite(seconds) else 0.0
 
 
 class _ObservedSession:

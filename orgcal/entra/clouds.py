@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from orgcal.errors import CloudMismatch, UsageError
 
@@ -83,6 +84,17 @@ _PUBLISHED: dict[str, CloudEndpoints] = {
         "china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", "china"
     ),
 }
+
+
+def origin_of(url: str) -> str:
+    """The server of an address as scheme, host and port, in one spelling; empty where it names none."""
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
+    except ValueError:
+        return ""
+    default = {"https": 443, "http": 80}.get(scheme)
+    return f"{scheme}://{host}:{port or default}" if host and default else ""
 
 
 def is_loopback(host: str | None) -> bool:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from orgcal.entra.answers import RETRIED_STATUSES, parse_object, refusal_of
 from orgcal.entra.auth import Tokens
-from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.clouds import CloudEndpoints, origin_of
 from orgcal.errors import GraphError, Unreachable
 from orgcal.patience import Clock, Patience
 
@@ -195,16 +195,16 @@ def checked_next_link(endpoints: CloudEndpoints, link: str, *, where: str) -> st
     Raises:
         Unreachable: it leads to another scheme, host or port; following it would hand our token to a stranger.
     """
-    here = urlsplit(endpoints.graph_url)
     try:
         link.encode()  # an address with half a character in it cannot be sent
-        there = urlsplit(link)
+        urlsplit(link)
     except ValueError:
         raise Unreachable("Microsoft Graph's next page has no usable address", where=where) from None
-    if (there.scheme, there.netloc.lower()) != (here.scheme, here.netloc.lower()):
+    here, there = origin_of(endpoints.graph_url), origin_of(link)
+    if there != here:
         raise Unreachable(
-            f"Microsoft Graph's next page leads to {there.scheme or 'no scheme'}://{there.hostname or 'no host'}, "
-            f"not to {here.hostname}; it was not followed, as the token would have gone there",
+            f"Microsoft Graph's next page leads to {there or 'no server'}, "
+            f"not to {here}; it was not followed, as the token would have gone there",
             where=where,
             repair="something between here and Microsoft Graph changes its answers; find out what",
         )

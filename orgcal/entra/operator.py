@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from orgcal.entra.answers import parse_json
 from orgcal.entra.auth import Tokens, TokenSource, refusal_in
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
@@ -152,10 +153,23 @@ def _credential(endpoints: CloudEndpoints, login: Login, tenant_id: str, session
         return identity.ClientAssertionCredential(
             tenant_id,
             login.client_id,
-            lambda: login.token() or request_token(login.environ, session, AUDIENCE),  # such tokens live for minutes
+            lambda: login.token() or _token_of_issuer(endpoints, login.environ),  # such tokens live for minutes
             **options,
         )
     return identity.ClientSecretCredential(tenant_id, login.client_id, login.secret(), **options)
+
+
+def _token_of_issuer(endpoints: CloudEndpoints, environ: Mapping[str, str]) -> str:
+    with issuer_session(endpoints, environ) as session:
+        return request_token(environ, session, AUDIENCE)
+
+
+def issuer_session(endpoints: CloudEndpoints, environ: Mapping[str, str]) -> requests.Session:
+    """A session for the runner's own issuer, which alone gets the job's key to it; with the trust of `endpoints`."""
+    from orgcal.entra.session import new_session
+
+    issuer = variable(environ, _ISSUER[0])
+    return new_session(endpoints, servers=[issuer] if issuer else (), environ=environ)
 
 
 def request_token(environ: Mapping[str, str], session: requests.Session, audience: str) -> str:
@@ -163,6 +177,7 @@ def request_token(environ: Mapping[str, str], session: requests.Session, audienc
 
     Args:
         environ: names the issuer's address and the job's key to it.
+        session: of `issuer_session`.
         audience: whom the token is for.
 
     Raises:
@@ -182,8 +197,12 @@ def request_token(environ: Mapping[str, str], session: requests.Session, audienc
             # Source: sdk/auth/ado_pipeline_oidc_authorizer.go of hashicorp/go-azure-sdk
             asked = {"api-version": "7.1", "serviceConnectionId": connection, "audience": audience}
             answer = session.post(url, params=asked, headers={**headers, "Content-Type": "application/json"})
-            return str(answer.json()["oidcToken"])
-        return str(session.get(url, params={"audience": audience}, headers=headers).json()["value"])
-    except (OSError, ValueError, KeyError, TypeError) as error:  # requests' errors are OSErrors
+        else:
+            answer = session.get(url, params={"audience": audience}, headers=headers)
+        token = parse_json(answer.content)["oidcToken" if connection else "value"]
+        if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
+            raise ValueError("no token")
+    except (OSError, ValueError, LookupError, TypeError) as error:  # requests' errors are OSErrors
         what = f"the issuer gave no token ({type(error).__name__})"
         raise OrgcalError(what, where="ARM_OIDC_REQUEST_URL") from None  # error's text may quote the request's key
+    return token

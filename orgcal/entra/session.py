@@ -7,6 +7,9 @@ Traps that this module takes away:
   saves time, and what a user may rightly set (proxies, a company's authority) is read once, here.
 - requests waits for ever unless each call names a timeout; the adapter adds it.
 - A redirect of a token request would carry a client secret to wherever the answer points: redirects are not followed.
+- MSAL posts the secret to whatever `token_endpoint` the tenant's metadata names (`msal/authority.py`, 1.39.0): a
+  session speaks to the servers that it was made for, and a request to any other is refused before it leaves.
+- An answer of some kilobytes may unpack to gigabytes: no more than `MAX_ANSWER_BYTES` of one is ever held.
 - A refusal may quote what was sent. Its secrets are taken out before anybody reads it (`orgcal.redaction`).
 """
 
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +27,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 
 from orgcal import __version__
-from orgcal.entra.clouds import CloudEndpoints, is_loopback
-from orgcal.entra.wire import Wire
+from orgcal.entra.clouds import CloudEndpoints, is_loopback, origin_of
+from orgcal.entra.wire import MAX_ANSWER_BYTES, Wire
+from orgcal.errors import Unreachable
 from orgcal.redaction import redactor_of
 
 CONNECT_TIMEOUT_S = 10.0
@@ -40,7 +44,7 @@ MAX_REFUSAL_BYTES = 64 * 1024
 
 
 class RedactingAdapter(HTTPAdapter):
-    """Adds timeouts, and takes what a request kept secret out of its refusal."""
+    """Adds timeouts, bounds answers, and takes what a request kept secret out of its refusal."""
 
     def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
         self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
@@ -54,7 +58,28 @@ class RedactingAdapter(HTTPAdapter):
                 response.headers[name] = redactor.text(value)
             content = _start_of(response)
             response._content, response._content_consumed = content and redactor.body(content), True  # type: ignore[attr-defined]
+        else:
+            response._content, response._content_consumed = _whole(response), True  # type: ignore[attr-defined]
         return response
+
+
+def _whole(response: requests.Response) -> bytes:
+    """Read and unpack an answer, a part at a time.
+
+    Raises:
+        Unreachable: it is longer than `MAX_ANSWER_BYTES`.
+    """
+    content = bytearray()
+    for part in response.iter_content(64 * 1024):
+        content += part
+        if len(content) > MAX_ANSWER_BYTES:
+            response.close()
+            raise Unreachable(
+                f"the answer has more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB",
+                where=response.url.partition("?")[0],
+                repair="check the server's address, and what stands between here and it",
+            )
+    return bytes(content)
 
 
 def _start_of(response: requests.Response) -> bytes:
@@ -69,9 +94,17 @@ def _start_of(response: requests.Response) -> bytes:
 
 
 class _Adapter(RedactingAdapter):
-    """Adds proxies by host: loopback addresses are never sent through one."""
+    """Sends to known servers only, and adds proxies by host: loopback addresses are never sent through one.
 
-    def __init__(self, pool_size: int) -> None:
+    Args:
+        pool_size: connections kept open to one host.
+        servers: origins that requests may go to.
+        whose: of which cloud or connection they are, for the refusal.
+    """
+
+    def __init__(self, pool_size: int, servers: frozenset[str], whose: str) -> None:
+        self._servers = servers
+        self._whose = whose
         self._proxies_by_host: dict[str, dict[str, str]] = {}
         self._trust: ssl.SSLContext | None = None
         super().__init__(pool_connections=8, pool_maxsize=pool_size)
@@ -79,8 +112,23 @@ class _Adapter(RedactingAdapter):
     def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
         self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
     ) -> requests.Response:
+        self.check(request.url or "")
         options["proxies"] = self.proxies_to(request.url or "")
         return super().send(request, stream=stream, timeout=timeout, **options)
+
+    def check(self, url: str) -> None:
+        """Refuse an address of a server that the session was not made for.
+
+        Raises:
+            Unreachable: it is one; nothing was sent.
+        """
+        server = origin_of(url)
+        if server not in self._servers:
+            raise Unreachable(
+                f"an answer leads to {server or 'no server'}, which is not {self._whose}; nothing was sent there",
+                where=" or ".join(sorted(self._servers)),
+                repair="something between here and that server changes its answers, or it belongs to another cloud",
+            )
 
     def trust(self, verify: bool | str | None) -> ssl.SSLContext:
         """The authorities of a session, read once: reading them for each connection costs more than its handshake."""
@@ -105,6 +153,7 @@ def wire(session: requests.Session, url: str, headers: Mapping[str, str]) -> Wir
     prepared = session.prepare_request(requests.Request("POST", url))
     adapter = session.get_adapter(url)
     assert isinstance(adapter, _Adapter)
+    adapter.check(url)
     pool = adapter.get_connection_with_tls_context(prepared, session.verify, proxies=adapter.proxies_to(url))
     all_headers = {"User-Agent": USER_AGENT, **headers}
     trust = adapter.trust(session.verify) if url.startswith("https:") else None
@@ -112,18 +161,24 @@ def wire(session: requests.Session, url: str, headers: Mapping[str, str]) -> Wir
 
 
 def new_session(
-    endpoints: CloudEndpoints, *, pool_size: int = 10, environ: Mapping[str, str] | None = None
+    endpoints: CloudEndpoints,
+    *,
+    servers: Collection[str] = (),
+    pool_size: int = 10,
+    environ: Mapping[str, str] | None = None,
 ) -> requests.Session:
     """A session for the servers of `endpoints`; it may be shared by threads that leave its headers alone.
 
     Args:
         endpoints: its certificate authority, if it has one of its own, is the only one trusted.
+        servers: addresses whose servers alone get requests; Entra ID and Microsoft Graph of `endpoints` unless given.
         pool_size: connections kept open to one host; requests beyond it open connections that are then thrown away.
         environ: the process environment unless given. In real clouds `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`
             (a company's inspecting proxy) adds its authority as requests users expect.
 
     Returns:
-        A session with `trust_env` off, without redirects, with timeouts of 10 s to connect and 60 s of silence.
+        A session with `trust_env` off, without redirects, with timeouts of 10 s to connect and 60 s of silence. Its
+        requests raise Unreachable for other servers, and for answers longer than `MAX_ANSWER_BYTES`.
     """
     environ = os.environ if environ is None else environ
     session = requests.Session()
@@ -132,7 +187,9 @@ def new_session(
     session.headers["User-Agent"] = USER_AGENT
     company = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
     session.verify = company if endpoints.ca_file is None else str(endpoints.ca_file)
-    adapter = _Adapter(pool_size)
+    known = servers or (endpoints.login_url, endpoints.graph_url)
+    whose = "the server that this request is for" if servers else f"a server of the {endpoints.cloud} cloud"
+    adapter = _Adapter(pool_size, frozenset(map(origin_of, known)) - {""}, whose)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
 
-MOST_BYTES = 64 * 1024 * 1024
-"""Of an answer; those to twenty reads are a thousandth of it."""
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""Of an unpacked answer; a page of 999 users has less than a hundredth of it."""
 
 _LONGEST_LINE = 65536
 _MOST_HEADERS = 200
@@ -113,7 +113,7 @@ def _read(reader: BinaryIO) -> tuple[WireAnswer, bool]:
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding == "gzip":
         unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        content = unpacking.decompress(content, MOST_BYTES)
+        content = unpacking.decompress(content, MAX_ANSWER_BYTES)
         if not unpacking.eof:
             raise http.client.HTTPException("an answer that is too long, or cut off")
     elif encoding != "identity":
@@ -169,14 +169,14 @@ def _rest(reader: BinaryIO) -> bytes:
     content = bytearray()
     while part := reader.read(65536):
         content += part
-        if len(content) > MOST_BYTES:
+        if len(content) > MAX_ANSWER_BYTES:
             raise http.client.HTTPException("an answer that is too long")
     return bytes(content)
 
 
 def _some(reader: BinaryIO, size: int, *, so_far: int = 0) -> bytes:
     """The next `size` bytes of an answer of which `so_far` came before."""
-    if so_far + size > MOST_BYTES:
+    if so_far + size > MAX_ANSWER_BYTES:
         raise http.client.HTTPException("an answer that is too long")
     content = reader.read(size)
     if len(content) < size:

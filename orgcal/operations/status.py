@@ -18,7 +18,7 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
 from orgcal.entra.probe import granted_roles, probe_tenant
 from orgcal.entra.role_relation import compare
-from orgcal.errors import OrgcalError
+from orgcal.errors import OrgcalError, explained
 from orgcal.platforms import open_platform
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
@@ -129,8 +129,8 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
             differences += [
                 f"also_push_to.{name}: {item}; {repair}" for item in credential_differences(outputs, stored)
             ]
-        except OrgcalError as error:
-            unknown.append(f"also_push_to.{name}: {error}")
+        except Exception as error:  # noqa: BLE001  # as an answer that cannot be read
+            unknown.append(f"also_push_to.{name}: {explained(error)}")
     if agreement.verdict is Verdict.ERROR:
         unknown.append(agreement.sentence)
     grants = [
@@ -185,7 +185,10 @@ def _organisations(outputs: StackOutputs, tenants: Iterable[Tenant], context: Ru
         if tenant.state not in ACTIVE or credential is None:
             yield TenantStatus(tenant.tenant_id, tenant.label, tenant.state.value, note=problem or tenant.reason)
             continue
-        yield _organisation(outputs, tenant, credential, declared, context)
+        try:
+            yield _organisation(outputs, tenant, credential, declared, context)
+        except Exception as error:  # noqa: BLE001  # whatever an answer breaks is this organisation's, not the command's
+            yield TenantStatus(tenant.tenant_id, tenant.label, tenant.state.value, note=explained(error).what)
 
 
 def _organisation(

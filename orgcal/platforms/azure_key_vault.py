@@ -29,7 +29,6 @@ from orgcal.platforms.secret_store import (
     SecretStore,
     SecretStoreSettings,
     StoredVersion,
-    bounded,
     load_sdk,
     name_setting,
     unanswered,
@@ -117,7 +116,9 @@ class KeyVault(SecretStore):
 
         host = urlsplit(self._settings.store_address).hostname or ""
         endpoints = load_endpoints(SUFFIXES[host.partition(".")[2]], self._environ)
-        session = bounded(new_session(endpoints, environ=self._environ))
+        session = new_session(
+            endpoints, servers=[endpoints.login_url, self._settings.store_address], environ=self._environ
+        )
         return self._sdk.SecretClient(
             self._settings.vault_url,
             operator_credential(endpoints, self._environ, self._tenant_id, session),

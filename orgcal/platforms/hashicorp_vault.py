@@ -29,7 +29,6 @@ from orgcal.platforms.secret_store import (
     SecretStore,
     SecretStoreSettings,
     StoredVersion,
-    bounded,
     load_sdk,
     name_setting,
     unanswered,
@@ -154,7 +153,7 @@ class Vault(SecretStore):
     def _client(self) -> Any:
         authority = self._environ.get("VAULT_CACERT")  # as Vault's own programs name it
         trusting = {"REQUESTS_CA_BUNDLE": authority} if authority else {}
-        session = bounded(session_for(self._settings.address, {**self._environ, **trusting}))
+        session = session_for(self._settings.address, {**self._environ, **trusting})
         session.hooks["response"].append(self._note)
         return self._hvac.Client(
             self._settings.address,

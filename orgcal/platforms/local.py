@@ -59,7 +59,7 @@ class LocalSettings(PlatformSettings):
             error.repair = "orgcal emulator stop && orgcal emulator start"
             raise
         client = RestClient(
-            new_session(endpoints),
+            new_session(endpoints, servers=[endpoints.emulated.platform_url]),
             endpoints.emulated.platform_url,
             {"Authorization": f"Bearer {api_key}"},
             name="the platform",

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from orgcal.entra.answers import retry_after_s, shorten
-from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints
+from orgcal.entra.answers import parse_json, retry_after_s, shorten
+from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE, load_endpoints, origin_of
 from orgcal.entra.secret_text import SecretSource, bare, readable_by_others
 from orgcal.entra.session import new_session
 from orgcal.errors import PlatformError, Unreachable, UsageError
@@ -25,9 +25,6 @@ _Part = TypeVar("_Part")
 
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_PAUSE_S = 10.0
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
-"""Far more than any description of a connector, far less than what hurts this machine."""
-
 _NOTHING_DONE = frozenset({429, 503})
 """Answers that say that nothing was done, so that even a POST may be repeated; so does 403 with `Retry-After`.
 
@@ -89,7 +86,7 @@ class RestClient:
 
         Raises:
             PlatformError: the platform answered with another error status.
-            Unreachable: no answer, an untrusted one, one beyond `MAX_ANSWER_BYTES`, or something that is not JSON.
+            Unreachable: no answer, an untrusted one, one that is too long, or something that is not JSON.
         """
         with hiding(*self.secrets):
             sent, kind = _encoded(body, form)
@@ -101,8 +98,8 @@ class RestClient:
             if not content.strip():
                 return {}
             try:
-                answer = json.loads(content)
-            except (ValueError, RecursionError):
+                answer = parse_json(content)
+            except ValueError:
                 raise Unreachable(
                     f"{self.name} answered with something that is not JSON", where=self._where(method, path)
                 ) from None
@@ -145,9 +142,7 @@ class RestClient:
                     headers=headers,
                     allow_redirects=False,
                     timeout=(CONNECT_TIMEOUT_S, self.silence_s),
-                    stream=True,
                 )
-                content = self._read(method, path, response)
             except requests.exceptions.TooManyRedirects as error:  # the session follows none, as the key would go along
                 if error.response is None:
                     raise self._unreachable(method, path, error) from None
@@ -162,21 +157,7 @@ class RestClient:
             repeated = limited or (status in _REPEATED_WHEN_SAFE and method in _SAFE_METHODS)
             if repeated and patience.wait(retry_after_s(response.headers)):
                 continue
-            return status, content, response.headers
-
-    def _read(self, method: str, path: str, response: requests.Response) -> bytes:
-        """Return the body, which may be compressed, without ever holding much more of it than is allowed."""
-        content = bytearray()
-        for part in response.iter_content(64 * 1024):
-            content += part
-            if len(content) > MAX_ANSWER_BYTES:
-                response.close()
-                raise Unreachable(
-                    f"{self.name} answered with more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB",
-                    where=self._where(method, path),
-                    repair="check the platform's address",
-                )
-        return bytes(content)
+            return status, response.content, response.headers
 
     def _refused(
         self, method: str, path: str, status: int, content: bytes, headers: Mapping[str, str]
@@ -229,12 +210,12 @@ def _encoded(body: Any, form: Mapping[str, str] | None) -> tuple[bytes | None, s
 
 
 def session_for(base_url: str, environ: Mapping[str, str]) -> requests.Session:
-    """Return a session that trusts the emulator's authority for the emulator's addresses, and public ones elsewhere."""
+    """Return a session for the server of `base_url`, which trusts the emulator's authority where it is the emulator."""
     if environ.get(EMULATOR_FILE_VARIABLE):
         emulator = load_endpoints("emulator", environ)
-        if urlsplit(base_url).netloc == urlsplit(emulator.login_url).netloc:
-            return new_session(emulator, environ=environ)
-    return new_session(load_endpoints("public", environ), environ=environ)
+        if origin_of(base_url) == origin_of(emulator.login_url):
+            return new_session(emulator, servers=[base_url], environ=environ)
+    return new_session(load_endpoints("public", environ), servers=[base_url], environ=environ)
 
 
 def read_key_file(environ: Mapping[str, str], variable: str) -> str:
@@ -263,8 +244,8 @@ def segment(text: str) -> str:
 def _message(content: bytes) -> str:
     """Return the platform's own words about an error, shortened; never the page of some proxy."""
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
+        body = parse_json(content)
+    except ValueError:
         return ""
     error = body.get("error", body) if isinstance(body, dict) else {}
     if isinstance(error, str):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, WithJsonSchema
 
@@ -31,12 +30,12 @@ from orgcal.platforms.model import (
     StoredCredential,
     kinds_kept_in,
 )
-from orgcal.platforms.rest import MAX_ANSWER_BYTES, no_answer
+from orgcal.platforms.rest import no_answer
 from orgcal.platforms.settings import CONFIGURED_CALLBACK, PlatformSettings, callback_setting
 from orgcal.redaction import hiding
 
 if TYPE_CHECKING:
-    import requests
+    pass
 
 CONNECT_TIMEOUT_S = 10.0
 SILENCE_S = 30.0
@@ -340,34 +339,12 @@ def load_sdk(module: str, *, package: str, extra: str) -> Any:
         ) from None
 
 
-def bounded(session: requests.Session) -> requests.Session:
-    """Return a session of ours for an SDK, which reads whole answers: made to give up one that is far too long."""
-    session.hooks["response"].append(_read_bounded)
-    return session
-
-
 def unanswered(called: str, error: BaseException | None) -> Refusal:
     """Return what an exception of requests means, with which an SDK got no answer."""
     from requests.exceptions import SSLError
 
     words, repair = no_answer(called, error)
     return Refusal(words, repair=repair, again=not isinstance(error, SSLError))
-
-
-def _read_bounded(response: requests.Response, *_: Any, **__: Any) -> None:
-    if response._content_consumed:  # type: ignore[attr-defined] # a refusal, which the session's adapter has read
-        return
-    content = bytearray()
-    for part in response.iter_content(64 * 1024):
-        content += part
-        if len(content) > MAX_ANSWER_BYTES:
-            response.close()
-            raise Unreachable(
-                f"the secret store answered with more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB",
-                where=urlsplit(response.url).netloc,
-                repair="check the store's address",
-            )
-    response._content = bytes(content)
 
 
 def _same(held: StoredCredential | None, wanted: PlatformCredential) -> bool:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from orgcal.entra.answers import moment_in
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import Credential
@@ -86,11 +86,9 @@ class ClockSkew:
 
     def __call__(self, answer: requests.Response, *_: Any, **__: Any) -> None:
         """A response hook of a session."""
-        try:
-            date = parsedate_to_datetime(answer.headers["Date"])
-        except (KeyError, TypeError, ValueError):
-            return
-        self.offset_s = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - self._now()).total_seconds()
+        date = moment_in(answer.headers.get("Date", ""))
+        if date is not None:
+            self.offset_s = (date - self._now()).total_seconds()
 
     def check(self) -> None:
         """Refuse, with UsageError, where this machine's clock is off by minutes: the ledger dates credentials by it."""

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+import requests
 import trustme
 
 from orgcal.entra.batch import BatchSender
@@ -148,7 +149,11 @@ def test_kind_with_a_client_of_its_own_shows_no_secret(kind: str, error: type[Ex
     assert "cannot store" in str(caught.value)
 
 
-@pytest.mark.parametrize("make", [lambda: new_session(load_endpoints("public", {}), environ={}), guarded_session])
+def session_for_server(url: str) -> requests.Session:
+    return new_session(load_endpoints("public", {}), servers=[url], environ={})
+
+
+@pytest.mark.parametrize("make", [session_for_server, lambda _: guarded_session()])
 def test_session_of_graph_entra_and_the_stand_in_hides_what_it_sent(make: Any) -> None:
     """The form of a token request, the body of Microsoft Graph, and the token itself."""
 
@@ -157,7 +162,7 @@ def test_session_of_graph_entra_and_the_stand_in_hides_what_it_sent(make: Any) -
             400, {"error": "invalid_request", "error_description": json.dumps([request.body, request.headers])}
         )
 
-    with StrictServer(echo).running() as server, make() as session:
+    with StrictServer(echo).running() as server, make(server.base_url) as session:
         graph = session.post(
             f"{server.base_url}/applications",
             json={"displayName": "Calendar", "passwordCredentials": [{"secretText": SECRET}]},
@@ -177,7 +182,7 @@ def test_refusal_inside_a_batch_of_status_200_hides_the_token() -> None:
         entry = {"id": "0", "status": 403, "headers": {"request-id": "7", "X-Echo": token[5:]}, "body": error}
         return Reply(200, {"responses": [entry, {"id": "1", "status": 200, "body": {"value": []}}]})
 
-    with StrictServer(quoting).running() as server, new_session(load_endpoints("public", {}), environ={}) as session:
+    with StrictServer(quoting).running() as server, session_for_server(server.base_url) as session:
         answer = BatchSender(session, server.base_url, {}).send(token, ["/users/1", "/users/2"])
     refused, read = answer.entries
     assert refused is not None

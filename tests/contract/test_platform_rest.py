@@ -30,7 +30,7 @@ def server() -> Iterator[StrictServer]:
 
 
 def client_of(server: StrictServer, **options: Any) -> RestClient:
-    session = new_session(load_endpoints("public", {}), environ={})
+    session = new_session(load_endpoints("public", {}), servers=[server.base_url], environ={})
     headers = {"Authorization": f"Bearer {API_KEY}"}
     return RestClient(session, server.base_url, headers, name="the platform", key_hint="KEY_FILE", **options)
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from orgcal.entra.batch import BatchSender
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.session import new_session, wire
-from orgcal.entra.wire import MOST_BYTES, UNREADABLE, Wire, WireAnswer
+from orgcal.entra.wire import MAX_ANSWER_BYTES, UNREADABLE, Wire, WireAnswer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 GZIP = gzip.compress(b"{}")
-BOMB = gzip.compress(bytes(MOST_BYTES + 1))
+BOMB = gzip.compress(bytes(MAX_ANSWER_BYTES + 1))
 Serving = Callable[..., "Server"]
 
 
