@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0
+_PROMPT_TRIES = 3
+"""So often a server is asked again as soon as it says."""
 _LEAST_S = 1e-3
 """With less left the budget counts as used up, so that rounding causes no further try."""
 
@@ -64,10 +66,11 @@ class Patience:
         """Wait before the next try; False, without waiting, where that would use up the budget.
 
         Args:
-            asked_s: what the server asked for (`Retry-After`), kept to exactly; a growing pause unless given.
+            asked_s: what the server asked for (`Retry-After`), kept to exactly; a growing pause unless given, and also
+                where a server asks again and again for hardly any, which would be a storm of requests.
         """
         left_s = self._deadline - self._clock.monotonic()
-        if asked_s is None:
+        if asked_s is None or (asked_s < self._first_s and self.tries > _PROMPT_TRIES):
             pause_s = min(left_s, backoff_s(self.tries, first_s=self._first_s, longest_s=self._longest_s))
         else:
             pause_s = asked_s

@@ -12,6 +12,7 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import operator_tokens
 from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.entra.shapes import APPLICATION, fitting
 from orgcal.errors import EntraError, GraphError, explained
 from orgcal.platforms.model import ConnectorSettings, StoredCredential
 from orgcal.stack.outputs import StackOutputs
@@ -118,7 +119,8 @@ def _application(outputs: StackOutputs, context: RunContext) -> list[str]:
     tokens = operator_tokens(context.endpoints, environ, outputs.tenant_id, context.session)
     graph = GraphClient(context.endpoints, tokens, context.session, budget_s=30.0)
     select = "id,appId,signInAudience,web,requiredResourceAccess,passwordCredentials,keyCredentials"
-    application = graph.get(f"/applications/{outputs.application_object_id}", {"$select": select})
+    path = f"/applications/{outputs.application_object_id}"
+    application = fitting(graph.get(path, {"$select": select}), APPLICATION, where=f"GET {path}")
     differences: list[str] = []
     if application.get("appId") != outputs.client_id:
         differences.append(f"application: client id {application.get('appId')} instead of {outputs.client_id}")

@@ -12,7 +12,7 @@ waiting for a consent with the same object would see the old answer; eight threa
 
 from __future__ import annotations
 
-import json
+import logging
 import math
 import re
 import threading
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orgcal.entra.aadsts import meaning_of, number_in
-from orgcal.entra.answers import RETRIED_STATUSES, entra_unreachable, retry_after_s, shorten
+from orgcal.entra.answers import RETRIED_STATUSES, entra_unreachable, parse_object, retry_after_s, shorten
 from orgcal.entra.certificates import usable
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientCertificate, Credential, msal_credential
@@ -103,6 +103,7 @@ class TokenSource:
         import requests
 
         self._token = ""
+        _quiet("msal")
         credential = self.credential
         if isinstance(credential, ClientCertificate):
             credential = usable(credential)  # MSAL's own words about a key would be Python's
@@ -143,6 +144,13 @@ class TokenSource:
         self._renew_at = time.monotonic() + _lifetime_s(answer.get("expires_in")) - RENEW_BEFORE_S
 
 
+def _quiet(library: str) -> None:
+    """Keep a library's warnings off the terminal: they repeat what our errors say, with pieces of answers."""
+    logger = logging.getLogger(library)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+
+
 def _usable_token(token: Any, where: str) -> str:
     """A token that a header can hold; raises Unreachable for anything else."""
     if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
@@ -177,8 +185,16 @@ class _ObservedSession:
         """Nothing: the session belongs to whoever made it."""
 
     def _observed(self, response: requests.Response) -> requests.Response:
+        """Check the answer before MSAL reads it, which would log the whole of one that is not JSON, with a traceback.
+
+        Raises:
+            Unreachable: it is not a JSON object, though its status says that it should be.
+        """
         self.status = response.status_code
         self.retry_after_s = retry_after_s(response.headers)
+        if response.status_code < 500 and response.status_code not in RETRIED_STATUSES:
+            content_type = response.headers.get("Content-Type", "")
+            parse_object(response.content, where=response.url.partition("?")[0], content_type=content_type)
         return response
 
 
@@ -248,12 +264,6 @@ def _refused_token(answer: dict[str, Any], where: str) -> EntraError | Unreachab
 def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachable:
     """The refusal of a tenant that MSAL meets before it asks for a token; the answer hangs on the error's context."""
     text = str(error.__context__ or error)
-    if isinstance(error, json.JSONDecodeError) or isinstance(error.__context__, json.JSONDecodeError):
-        return Unreachable(
-            "Entra ID's answer is not JSON; something between here and the server answered",
-            where=where,
-            repair="check HTTPS_PROXY and NO_PROXY",
-        )
     status = re.search(r"HTTP status: (\d{3})", text)
     number = number_in(text)
     if status and number and int(status[1]) < 500:

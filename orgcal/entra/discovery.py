@@ -60,7 +60,10 @@ def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Sessi
         raise Unreachable(f"Entra ID answered {response.status_code}", where=url, repair="try again")
     configuration = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))
     # The issuer's path begins with the tenant id, whatever name the tenant was asked for by.
-    tenant_id = urlsplit(str(configuration.get("issuer") or "")).path.strip("/").split("/")[0].lower()
+    try:
+        tenant_id = urlsplit(str(configuration.get("issuer") or "")).path.strip("/").split("/")[0].lower()
+    except ValueError:  # no address
+        tenant_id = ""
     if not is_guid(tenant_id):
         raise Unreachable("Entra ID's description of the tenant names no tenant id", where=url)
     return tenant_id

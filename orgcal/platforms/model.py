@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 from orgcal.errors import PlatformError
+from orgcal.platforms.checked import check_answers
 
 CatalogField = Literal["display_name", "description", "scopes", "published"]
 CATALOG: tuple[CatalogField, ...] = get_args(CatalogField)
@@ -178,6 +179,8 @@ class StoredCredential:
 class Platform(Protocol):
     """One integration platform. Every method may raise `PlatformError` and `Unreachable`.
 
+    What a method raises or returns for an answer that it cannot read becomes a PlatformError (`checked.py`).
+
     A platform that knows nothing of the organisations that are connected inherits the last three methods.
 
     Attributes:
@@ -188,6 +191,10 @@ class Platform(Protocol):
     capabilities: Capabilities
     place: str
     called: str
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_answers(cls)
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
         """The entry, or None if there is none."""

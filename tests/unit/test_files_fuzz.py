@@ -21,6 +21,7 @@ from orgcal.errors import PlatformError
 from orgcal.files import dotenv, toml_edit, yaml_edit, yaml_parts
 from orgcal.files.json_edit import JSON, JSONC
 from orgcal.files.text_format import TextFormat
+from tests.support.fuzzing import examples
 
 TRAIL = ["connectors", "outlook"]
 OURS = ["client_id", "client_secret", "scopes", "published"]
@@ -76,7 +77,7 @@ def yaml_texts(draw: st.DrawFn) -> str:
     return draw(MARKS) + with_ends(draw, [*lines, *draw(st.sampled_from([[], ["last: 1", "# end"]]))], NEWLINES)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(yaml_texts(), VALUES, st.booleans())
 def test_yaml_keeps_every_line_that_is_foreign(text: str, values: dict[str, Any], long: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -102,7 +103,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(
     st.dictionaries(st.sampled_from(["a", "é", "x y"]), JSON_VALUES),
     st.dictionaries(st.sampled_from(OURS), JSON_VALUES),
@@ -147,7 +148,7 @@ COMMENTED = """\
 """
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(VALUES, st.lists(st.sampled_from([*OURS, "color"]), unique=True), NEWLINES)
 def test_jsonc_keeps_comments_and_trailing_commas(values: dict[str, Any], removed: list[str], newline: str) -> None:
     text = COMMENTED.replace("0x", "1.50").replace("\n", newline)
@@ -174,7 +175,7 @@ def toml_texts(draw: st.DrawFn) -> str:
     return draw(MARKS) + draw(NEWLINES).join([*lines, draw(st.sampled_from(["", "# end"]))])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(toml_texts(), VALUES, st.booleans())
 def test_toml_keeps_every_line_that_is_foreign(text: str, values: dict[str, Any], long: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -218,7 +219,7 @@ def dotenv_texts(draw: st.DrawFn) -> str:
     return draw(MARKS) + with_ends(draw, draw(st.permutations(lines)), st.sampled_from(["\n", "\r\n", "\r"]))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(dotenv_texts(), st.dictionaries(st.sampled_from(NAMES), TEXTS, min_size=1))
 def test_dotenv_keeps_what_is_foreign_and_python_dotenv_reads_the_values(text: str, values: dict[str, str]) -> None:
     if any(read_differently(value) for value in values.values()):
@@ -244,7 +245,7 @@ def as_docker_reads(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and line[0] != "#" and "=" in line)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(
     st.text(st.sampled_from("abcXYZ019_.~-+/=:%@,^"), min_size=34, max_size=40)
     | st.from_regex(r"[A-Za-z0-9]{3}8Q~[A-Za-z0-9_.~-]{34}", fullmatch=True)
@@ -281,7 +282,7 @@ ANY_NAMES = st.text(
     ],
     ids=["yaml", "json", "toml", "dotenv"],
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(ANY_NAMES, min_size=3, max_size=3, unique=True), st.booleans())
 def test_any_name_is_found_again_replaced_and_removed(
     form: TextFormat, text: str, names: list[str], long: bool

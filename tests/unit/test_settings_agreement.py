@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from orgcal.errors import ConfigError
 from orgcal.settings import Settings, parse_settings, read_core_settings, read_settings
 from tests.support.engine_config import SCALARS, Scalar
+from tests.support.fuzzing import examples
 
 WORDS = (
     *("public", "emulator", "usgov", "mars", "secret", "certificate", "federated", "180d", "never", "local", "file"),
@@ -153,7 +154,7 @@ def outcome(read: Any) -> Settings | list[str]:
     return found
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=files())
 def test_program_and_commands_read_the_same_settings_or_problems(tmp_path: Path, made: dict[str, Any]) -> None:
     config = {f"orgcal:{name}": value for name, value in made.items()}

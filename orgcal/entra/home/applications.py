@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orgcal.entra.graph import GraphClient, unless_refused
+from orgcal.entra.shapes import APPLICATION, OBJECT, PRINCIPAL, fitting
 from orgcal.errors import UsageError
 
 _SELECT = (
@@ -98,7 +99,8 @@ def deleted_tagged(graph: GraphClient, tag: str) -> list[FoundApplication]:
 def deleted_principals_of(graph: GraphClient, client_id: str) -> list[str]:
     """Object ids of an application's service principals in the recycle bin; raises as `tagged`."""
     params = {"$filter": f"appId eq {quoted(client_id)}", "$count": "true"}
-    return [str(item["id"]) for item in graph.pages(f"{_BIN}/microsoft.graph.servicePrincipal", params, _COUNTED)]
+    path = f"{_BIN}/microsoft.graph.servicePrincipal"
+    return [fitting(item, OBJECT, where=f"GET {path}")["id"] for item in graph.pages(path, params, _COUNTED)]
 
 
 def purge(graph: GraphClient, object_id: str) -> bool:
@@ -148,12 +150,14 @@ def restore(graph: GraphClient, application_object_id: str) -> None:
 def service_principal_of(graph: GraphClient, client_id: str) -> dict[str, Any] | None:
     """The service principal of an application in the home tenant, or None."""
     params = {"$filter": f"appId eq {quoted(client_id)}", "$select": "id,appId,displayName,tags"}
-    return next(iter(graph.pages("/servicePrincipals", params)), None)
+    found = next(iter(graph.pages("/servicePrincipals", params)), None)
+    return None if found is None else fitting(found, PRINCIPAL, where="GET /servicePrincipals")
 
 
 def owners_of(graph: GraphClient, application_object_id: str) -> list[str]:
     """Object ids of the application's owners."""
-    return [str(item["id"]) for item in graph.pages(f"/applications/{application_object_id}/owners")]
+    path = f"/applications/{application_object_id}/owners"
+    return [fitting(item, OBJECT, where=f"GET {path}")["id"] for item in graph.pages(path)]
 
 
 def quoted(text: str) -> str:
@@ -171,6 +175,7 @@ def _deleted(graph: GraphClient, condition: str) -> list[FoundApplication]:
 
 
 def _found(item: Mapping[str, Any], *, deleted: bool = False) -> FoundApplication:
+    item = fitting(item, APPLICATION, where="GET /applications")
     return FoundApplication(
         application_object_id=str(item["id"]),
         client_id=str(item.get("appId") or ""),

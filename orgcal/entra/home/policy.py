@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from orgcal.durations import parse_moment
 from orgcal.entra.graph import GraphClient, unless_refused
 from orgcal.entra.home import applications
+from orgcal.entra.shapes import POLICY, fitting
 
 POLICY_PATH = "/policies/defaultAppManagementPolicy"
 _MULTITENANT = "AzureADMultipleOrgs"
@@ -70,6 +71,7 @@ def read_policy(graph: GraphClient, application_object_id: str = "") -> Credenti
         path = f"/applications/{application['id']}/appManagementPolicies"
         own = next(iter(_allowed(lambda: list(graph.pages(path))) or ()), None)
         if own is not None:
+            own = fitting(own, POLICY, where=f"GET {path}")
             name = f"the app management policy {own.get('displayName')!r} of this application"
             restrictions = own.get("restrictions") or {}  # the tenant's policy calls them otherwise
             as_the_tenants = {"isEnabled": own.get("isEnabled"), "applicationRestrictions": restrictions}
@@ -87,6 +89,7 @@ def read_policy(graph: GraphClient, application_object_id: str = "") -> Credenti
 
 def parse_policy(policy_body: Mapping[str, Any], created: datetime) -> CredentialPolicy:
     """The tenant's policy in Graph's words, as it applies to an application that was or will be created then."""
+    policy_body = fitting(policy_body, POLICY, where=f"GET {POLICY_PATH}")
     if not policy_body.get("isEnabled"):
         return CredentialPolicy()
     restrictions = policy_body.get("applicationRestrictions") or {}
@@ -117,12 +120,15 @@ def parse_duration(text: str) -> timedelta | None:
     if match is None or not any(match.groups()):
         return None
     years, months, weeks, days, hours, minutes = (int(part or 0) for part in match.groups()[:6])
-    return timedelta(
-        days=years * _SHORTEST_YEAR_DAYS + months * _SHORTEST_MONTH_DAYS + weeks * 7 + days,
-        hours=hours,
-        minutes=minutes,
-        seconds=float(match[7] or 0),
-    )
+    try:
+        return timedelta(
+            days=years * _SHORTEST_YEAR_DAYS + months * _SHORTEST_MONTH_DAYS + weeks * 7 + days,
+            hours=hours,
+            minutes=minutes,
+            seconds=float(match[7] or 0),
+        )
+    except OverflowError:  # longer than any credential lasts, so it limits nothing
+        return None
 
 
 def _applying(restrictions: Any, created: datetime) -> Iterator[Mapping[str, Any]]:

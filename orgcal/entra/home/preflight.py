@@ -18,7 +18,7 @@ from orgcal.entra.home.published import read_published
 from orgcal.entra.home.rights import GRANT, LOOK_UP, MANAGE, Operator, read_operator
 from orgcal.entra.permissions import application_permissions
 from orgcal.entra.scope_advice import Purpose, scope_advice
-from orgcal.errors import ConfigError, GraphError, OrgcalError
+from orgcal.errors import ConfigError, GraphError, explained
 
 MAX_FEDERATED = 20
 """https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation-considerations"""
@@ -246,7 +246,8 @@ def _looked(name: str, look: Callable[[], list[PreflightCheck]]) -> list[Preflig
     """What `look` finds, or that it could not look."""
     try:
         return look()
-    except OrgcalError as error:
-        denied = isinstance(error, GraphError) and error.status == 403
-        says = "the operator may not look" if denied else error.what
-        return [PreflightCheck(name, "unknown", f"this could not be checked: {says}", error.repair)]
+    except Exception as error:  # noqa: BLE001  # whatever an answer breaks is this check's, not the command's
+        known = explained(error)
+        denied = isinstance(known, GraphError) and known.status == 403
+        says = "the operator may not look" if denied else known.what
+        return [PreflightCheck(name, "unknown", f"this could not be checked: {says}", known.repair)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import GRAPH_APP_ID, AppRole, published_roles
+from orgcal.entra.shapes import PRINCIPAL, fitting
 from orgcal.errors import OrgcalError
 
 
@@ -27,4 +28,5 @@ def read_published(graph: GraphClient) -> dict[str, AppRole]:
             where=f"application {GRAPH_APP_ID}",
             repair=f"az ad sp create --id {GRAPH_APP_ID}",
         )
+    principal = fitting(principal, PRINCIPAL, where="GET /servicePrincipals")
     return published_roles(principal.get("appRoles") or [])
