@@ -7,7 +7,7 @@ AZUREAD_PLUGIN ?=
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up verify down clean witnesses test live e2e check dist lock compare-azuread \
+.PHONY: help setup demo up verify down clean witnesses test fuzz live e2e check dist lock compare-azuread \
 	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation bench-files
 
 help: ## Say what each target does
@@ -40,6 +40,9 @@ witnesses: setup ## Add to .venv the unmodified clients that witness the emulato
 
 test: witnesses ## Unit, contract and integration tests
 	@$(PY) -m pytest
+
+fuzz: setup ## Generated answers, documents and settings at length (minutes), and what they broke, as JSON
+	@$(PY) -m tests.fuzz
 
 live: witnesses ## Witness tests against a real tenant of your own; docs/parity.md says how to name it
 	@$(PY) -m pytest --live tests/contract

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from orgcal.entra.answers import parse_json
 from orgcal.entra.auth import Tokens, TokenSource, refusal_in
-from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.clouds import CloudEndpoints, is_loopback, origin_of
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.login import Login, no_login, read_login, variable
 from orgcal.entra.secret_text import SecretSource
@@ -181,7 +182,7 @@ def request_token(environ: Mapping[str, str], session: requests.Session, audienc
         audience: whom the token is for.
 
     Raises:
-        UsageError: the environment names no issuer.
+        UsageError: the environment names no issuer, or one whose address is not https.
         OrgcalError: it gave no token.
     """
     url, key, connection = (variable(environ, name) for name in _ISSUER)
@@ -190,6 +191,13 @@ def request_token(environ: Mapping[str, str], session: requests.Session, audienc
             "a token of another issuer is to be used, and none is named",
             where="ARM_USE_OIDC",
             repair="set ARM_OIDC_TOKEN_FILE_PATH; in a GitHub workflow: permissions: id-token: write",
+        )
+    server = origin_of(url)
+    if not server or not (server.startswith("https:") or is_loopback(urlsplit(url).hostname)):
+        raise UsageError(
+            "the issuer's address is not an https address, so that anybody on the way could read the job's key",
+            where="ARM_OIDC_REQUEST_URL",
+            repair="set the address that the runner names",
         )
     headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
     try:

@@ -39,7 +39,7 @@ WRONG_ANSWERS = {
     "a page": Reply(200, b"<html>log in first</html>"),
     "a page of a proxy": Reply(502, b"<html>bad gateway</html>"),
     "a cut answer": Reply(200, b'{"data": {"unique'),
-    "10 MiB": Reply(200, b'{"data": "' + b"x" * 10 * 1024 * 1024 + b'"}'),
+    "17 MiB": Reply(200, b'{"data": "' + b"x" * 17 * 1024 * 1024 + b'"}'),
     "a refusal of 10 MiB": Reply(400, b'{"error": "' + b"x" * 10 * 1024 * 1024 + b'"}'),
     "a gzip bomb": Reply(200, gzip.compress(bytes(64 * 1024 * 1024), 1), _GZIP),
     "a gzip bomb in a gzip bomb": Reply(

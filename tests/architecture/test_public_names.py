@@ -12,7 +12,14 @@ import pytest
 ENTRA = {
     "aadsts": {"Kind", "Meaning", "meaning_of", "number_in"},
     "auth": {"TokenSource", "Tokens", "claims_of", "names_principal", "refusal_in", "roles_of"},
-    "clouds": {"CloudEndpoints", "EmulatorEndpoints", "is_loopback", "load_endpoints", "read_emulator_file"},
+    "clouds": {
+        "CloudEndpoints",
+        "EmulatorEndpoints",
+        "is_loopback",
+        "load_endpoints",
+        "origin_of",
+        "read_emulator_file",
+    },
     "credentials": {
         "ClientCertificate",
         "ClientSecret",
