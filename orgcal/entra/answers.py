@@ -47,16 +47,18 @@ def parse_json(content: str | bytes) -> Any:
         value = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    level = [value]
+    level = [value] if type(value) in _HOLDERS else []
     for _ in range(MAX_DEPTH):
+        if not level:
+            return value
         level = [
             part
             for whole in level
-            if isinstance(whole, dict | list)
-            for part in (whole.values() if isinstance(whole, dict) else whole)
+            for part in (whole.values() if type(whole) is dict else whole)
+            if type(part) in _HOLDERS
         ]
-        if not level:
-            return value
+    if not level:
+        return value
     raise ValueError("nested too deeply")
 
 
@@ -77,6 +79,7 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
+_HOLDERS = frozenset({dict, list})
 _DECODER = json.JSONDecoder(parse_int=_bounded_int, parse_float=_bounded_float, parse_constant=_no_number)
 
 

@@ -166,10 +166,10 @@ def platform_that(read: Callable[[], Any]) -> Platform:
     "read",
     [
         lambda: dict[str, str]()["x"],
-        lambda: "x" + 1,
-        lambda: ConnectorEntry("k", 5),
-        lambda: ConnectorEntry("k", "c", scopes=(1,)),
-    ],  # type: ignore[arg-type, operator]
+        lambda: int("x"),
+        lambda: ConnectorEntry("k", 5),  # type: ignore[arg-type]
+        lambda: ConnectorEntry("k", "c", scopes=(1,)),  # type: ignore[arg-type]
+    ],
 )
 def test_platform_that_cannot_read_its_answer_is_refused(read: Callable[[], Any]) -> None:
     with pytest.raises(PlatformError, match="the odd one answered with something that is not its own"):
