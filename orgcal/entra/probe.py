@@ -15,7 +15,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import names_of
 from orgcal.entra.role_relation import compare
-from orgcal.errors import EntraError, OrgcalError, Unreachable
+from orgcal.errors import EntraError, OrgcalError, Unreachable, explained
 
 if TYPE_CHECKING:
     import requests
@@ -83,7 +83,8 @@ def token_refusal(tokens: Tokens, declared: frozenset[str] = frozenset()) -> Ten
     """
     try:
         tokens.token()
-    except OrgcalError as error:
+    except Exception as raised:  # noqa: BLE001  # whatever an answer breaks is this organisation's, not the run's end
+        error = explained(raised)
         access = _ACCESS_BY_KIND.get(_kind(error), "unknown") if isinstance(error, EntraError) else "unknown"
         missing = tuple(sorted(declared)) if access == "none" else ()
         return TenantAccess(access, error.what, error.repair, missing, error=error)

@@ -84,7 +84,7 @@ def _trouble_with(session: requests.Session, address: str) -> str:
 
     host = urlsplit(address).netloc
     try:
-        session.get(address, timeout=10.0, stream=True).close()
+        session.get(address, timeout=10.0)
     except requests.exceptions.SSLError:
         return f"the certificate of {host} is not trusted"
     except requests.exceptions.RequestException as error:
