@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Lowest first: each part may import itself and those before it.
 ORDER = [
     "orgcal.errors",
+    "orgcal.printable",
+    "orgcal.output",
     "orgcal.redaction",
     "orgcal.masking",
     "orgcal.child_environ",
