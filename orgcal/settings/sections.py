@@ -16,7 +16,7 @@ from orgcal.fields import NameText, Section, setting
 
 GUID = f"^{discovery.GUID}$"
 
-REDIRECT_URI = r"^(https://[^/?#*@\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
+REDIRECT_URI = r"^(https://[^/?#*@\s]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^?#*!$'(),;\s]*)?$"
 """Entra's rule: https, or http on this machine, no wildcard, fragment or unsupported character; no user, no password.
 
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url

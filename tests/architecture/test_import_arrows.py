@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
     "orgcal.errors",
     "orgcal.printable",
+    "orgcal.numbers",
     "orgcal.output",
     "orgcal.redaction",
     "orgcal.masking",
