@@ -41,4 +41,4 @@ def _lines(stack: str, preview: Preview, folder: str) -> Iterator[str]:
         yield "```"
     for warning in preview.warnings:
         yield ""
-        yield f"- {' '.join(warning.split()).replace('`', chr(39))}"
+        yield f"- {printable(' '.join(warning.split())).replace('`', chr(39))}"

@@ -45,4 +45,4 @@ class StepPrinter:
             return
         done = _PAST.get(step.operation)
         if done:
-            self._console.print(f"  [green]{done:<8}[/] {kind} [dim]{plain_markup(step.name)}[/]")
+            self._console.print(f"  [green]{done:<8}[/] {plain_markup(kind)} [dim]{plain_markup(step.name)}[/]")
