@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from orgcal.printable import beginning_of_command, printable_lines, without_commands
+from orgcal.printable import beginning_of_command, printable_lines
 
 
 class GuardedStream:
@@ -21,19 +21,19 @@ class GuardedStream:
 
     Args:
         stream: where it writes. Its binary buffer cannot be reached through this.
-        styles: colours and movements of the cursor pass; for what cleans the texts of others itself.
+        styles: colours and movements of the cursor pass; for what cleans the texts of others of them.
     """
 
     def __init__(self, stream: TextIO, *, styles: bool = False) -> None:
         self.unguarded = stream
-        self._clean = without_commands if styles else printable_lines
+        self._kept = "\n\t\r\x1b" if styles else "\n\t"
         self._line = ""
         self._lock = threading.RLock()
 
     def write(self, text: str) -> int:
         """Write `text`; lines may come in parts."""
         with self._lock:
-            shown = self._clean(self._line + text)[len(self._line) :]
+            shown = printable_lines(self._line + text, kept=self._kept)[len(self._line) :]
             self.unguarded.write(shown)
             self._line = beginning_of_command((self._line + shown).rpartition("\n")[2])
         return len(text)

@@ -44,17 +44,16 @@ def hidden_in(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return `text` as a part of one line of output: nothing in it is hidden, ends the line or gives a command."""
-    return without_commands("".join(_escaped(char) if is_hidden(char) else char for char in text))
+    return _without_commands("".join(_escaped(char) if is_hidden(char) else char for char in text))
 
 
-def printable_lines(text: str) -> str:
-    """Return `text` of several lines as `printable` shows each of them; tabs stay too."""
-    shown = (_escaped(char) if is_hidden(char) and char not in "\n\t" else char for char in text)
-    return without_commands("".join(shown))
+def printable_lines(text: str, *, kept: str = "\n\t") -> str:
+    """Return `text` of several lines as `printable` shows each of them, but for the characters that are `kept`."""
+    return _without_commands("".join(_escaped(char) if is_hidden(char) and char not in kept else char for char in text))
 
 
-def without_commands(text: str) -> str:
-    """Return `text` so that no line of it is a command to the runner of a job of GitHub Actions."""
+def _without_commands(text: str) -> str:
+    """The text so that no line of it is a command to the runner of a job of GitHub Actions."""
     return _COMMAND.sub(_broken, text)
 
 

@@ -48,6 +48,15 @@ def check_text(text: str, what: str, *, longest: int) -> None:
             where=f"{printable(text[:40])}…",
             repair="give a shorter one",
         )
+    refuse_hidden(text, what)
+
+
+def refuse_hidden(text: str, what: str) -> None:
+    """Refuse a text that would do something to the line that it stands in.
+
+    Raises:
+        UsageError: it holds control characters, line breaks, marks of direction or broken characters.
+    """
     if hidden := hidden_in(text):
         raise UsageError(
             f"{what} holds {hidden}, which cannot be shown",

@@ -58,9 +58,18 @@ def test_command_shows_a_hostile_name_and_does_nothing_of_it(checkout: Checkout,
         assert json.dumps(HOSTILE) in json.dumps([json.loads(line) for line in ended.out.splitlines()])
 
 
+def test_operator_whose_name_cannot_be_shown_is_refused(checkout: Checkout) -> None:
+    ended = checkout.orgcal("tenants", "add", "contoso.example", environ={"ORGCAL_OPERATOR": "ada\u202e"})
+
+    assert ended.code == 2
+    assert "ada\\u202e: the operator's name holds U+202E, which cannot be shown" in ended.err
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("tenants", "add", "contoso.example", "--name", "bad\udcff"),
+        ("tenants", "show", "fab\udcff"),
         ("tenants", "add", "contoso.example", "--name", HOSTILE),
         ("tenants", "add", HOSTILE),
         ("tenants", "show", HOSTILE),
@@ -71,7 +80,7 @@ def test_command_shows_a_hostile_name_and_does_nothing_of_it(checkout: Checkout,
         ("verify", "--probe", HOSTILE),
         ("ci", "token", HOSTILE),
     ],
-    ids=lambda words: " ".join(word for word in words if word != HOSTILE),
+    ids=lambda words: " ".join(word for word in words if word.isascii() and word != HOSTILE),
 )
 def test_word_that_is_refused_is_quoted_and_does_nothing(checkout: Checkout, words: tuple[str, ...]) -> None:
     ended = checkout.orgcal(*words, environ=IN_A_JOB)

@@ -84,6 +84,7 @@ def test_stream_gives_no_command_however_its_lines_are_cut(parts: Sequence[str])
 
     assert commands_in(plain.getvalue()) == []
     assert commands_in(drawn.getvalue().replace("\r", "")) == []
+    assert not any(is_hidden(char) for char in drawn.getvalue() if char not in "\n\t\r\x1b")
 
 
 @given(st.integers(min_value=1, max_value=60), st.integers(min_value=1, max_value=9))
