@@ -27,7 +27,8 @@ _IGNORABLE = r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u3164\uf
 """What a comparison looks over and `is_hidden` lets pass.
 
 Source: https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt (Default_Ignorable_Code_Point)"""
-_COMMAND = re.compile(rf"(?m)^((?:[^\S\n]|{_IGNORABLE})*:{_IGNORABLE}*):|(#{_IGNORABLE}*#{_IGNORABLE}*)\[")
+_AT_THE_BEGINNING = re.compile(rf"(?m)^((?:[^\S\n]|{_IGNORABLE})*:{_IGNORABLE}*):")
+_ANYWHERE = re.compile(rf"(#{_IGNORABLE}*#{_IGNORABLE}*)\[")
 _BEGUN = re.compile(rf"(?:\s|{_IGNORABLE})*(:?){_IGNORABLE}*")
 _ENDING = re.compile(rf"(#?){_IGNORABLE}*(#){_IGNORABLE}*$")
 
@@ -44,17 +45,19 @@ def hidden_in(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return `text` as a part of one line of output: nothing in it is hidden, ends the line or gives a command."""
-    return _without_commands("".join(_escaped(char) if is_hidden(char) else char for char in text))
+    return printable_lines(text, kept="")
 
 
 def printable_lines(text: str, *, kept: str = "\n\t") -> str:
     """Return `text` of several lines as `printable` shows each of them, but for the characters that are `kept`."""
-    return _without_commands("".join(_escaped(char) if is_hidden(char) and char not in kept else char for char in text))
+    hidden = {ord(char): _escaped(char) for char in set(text) if is_hidden(char) and char not in kept}
+    return _without_commands(text.translate(hidden) if hidden else text)
 
 
 def _without_commands(text: str) -> str:
     """The text so that no line of it is a command to the runner of a job of GitHub Actions."""
-    return _COMMAND.sub(_broken, text)
+    begun = _AT_THE_BEGINNING.sub(lambda match: f"{match[1]}{_escaped(':')}", text)
+    return _ANYWHERE.sub(lambda match: f"{match[1]}{_escaped('[')}", begun)
 
 
 def beginning_of_command(line: str) -> str:
@@ -62,14 +65,8 @@ def beginning_of_command(line: str) -> str:
     begun = _BEGUN.fullmatch(line)
     if begun is not None:
         return begun[1]
-    ending = _ENDING.search(line[-64:])
+    ending = _ENDING.search(line)
     return f"x{ending[1]}{ending[2]}" if ending is not None else "x"
-
-
-def _broken(match: re.Match[str]) -> str:
-    if match[1] is not None:
-        return f"{match[1]}{_escaped(':')}"
-    return f"{match[2]}{_escaped('[')}"
 
 
 def _escaped(char: str) -> str:

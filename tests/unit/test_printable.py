@@ -89,7 +89,7 @@ def test_stream_gives_no_command_however_its_lines_are_cut(parts: Sequence[str])
 
 @given(st.integers(min_value=1, max_value=60), st.integers(min_value=1, max_value=9))
 def test_long_beginnings_and_endings_are_cut_anywhere_without_a_command(width: int, step: int) -> None:
-    text = f"{' ' * width}:{IGNORED * 9}:error::x\nx{'#' * width}#{IGNORED * 9}[error]y\n"
+    text = f"{' ' * width}:{IGNORED * 9}:error::x\nx{'#' * width}#{IGNORED * 30}[error]y\n"
     written = io.StringIO()
     GuardedStream(written).writelines([text[at : at + step] for at in range(0, len(text), step)])
 
