@@ -16,6 +16,14 @@ from typing import Any, TextIO, cast
 from orgcal.printable import beginning_of_command, printable_lines
 
 
+class _Line:
+    """The line that a stream is in, which guards of the same stream share."""
+
+    def __init__(self) -> None:
+        self.begun = ""  # as `beginning_of_command` gives it
+        self.lock = threading.RLock()  # a handler of signals may write in the middle of a write
+
+
 class GuardedStream:
     """A text stream that shows what is written to it, and lets none of it act.
 
@@ -25,18 +33,26 @@ class GuardedStream:
     """
 
     def __init__(self, stream: TextIO, *, styles: bool = False) -> None:
-        self.unguarded = stream
+        guard = stream if isinstance(stream, GuardedStream) else None
+        self.unguarded: TextIO = guard.unguarded if guard is not None else stream
+        self._line: _Line = guard._line if guard is not None else _Line()
         self._kept = "\n\t\r\x1b" if styles else "\n\t"
-        self._line = ""
-        self._lock = threading.RLock()
 
     def write(self, text: str) -> int:
         """Write `text`; lines may come in parts."""
-        with self._lock:
-            shown = printable_lines(self._line + text, kept=self._kept)[len(self._line) :]
+        line = self._line
+        with line.lock:
+            shown = printable_lines(line.begun + text, kept=self._kept)[len(line.begun) :]
             self.unguarded.write(shown)
-            self._line = beginning_of_command((self._line + shown).rpartition("\n")[2])
+            line.begun = beginning_of_command((line.begun + shown).rpartition("\n")[2])
         return len(text)
+
+    def write_command(self, command: str) -> None:
+        """Write a command to a runner, in a line of its own even where another line was begun."""
+        with self._line.lock:
+            self.unguarded.write(f"\n{command}\n" if self._line.begun else f"{command}\n")
+            self.unguarded.flush()
+            self._line.begun = ""
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write each of `lines`."""
@@ -53,8 +69,7 @@ class GuardedStream:
 def guarded_output() -> Iterator[None]:
     """Guard `sys.stdout` and `sys.stderr` while the block runs."""
     before = sys.stdout, sys.stderr
-    if not any(isinstance(stream, GuardedStream) for stream in before):
-        sys.stdout, sys.stderr = (cast("TextIO", GuardedStream(stream)) for stream in before)
+    sys.stdout, sys.stderr = (cast("TextIO", GuardedStream(stream)) for stream in before)
     try:
         yield
     finally:
@@ -66,7 +81,7 @@ def styled(stream: TextIO) -> TextIO:
 
     Texts of others that are drawn have to be `plain_markup` or `printable_lines` first.
     """
-    return cast("TextIO", GuardedStream(unguarded(stream), styles=True))
+    return cast("TextIO", GuardedStream(stream, styles=True))
 
 
 def plain_markup(text: str) -> str:
@@ -74,11 +89,6 @@ def plain_markup(text: str) -> str:
     from rich.markup import escape
 
     return escape(printable_lines(text))
-
-
-def unguarded(stream: TextIO) -> TextIO:
-    """The stream below a guard."""
-    return stream.unguarded if isinstance(stream, GuardedStream) else stream
 
 
 def give_command(stream: TextIO, name: str, data: str, **properties: str) -> None:
@@ -91,9 +101,8 @@ def give_command(stream: TextIO, name: str, data: str, **properties: str) -> Non
     Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
     told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    target = unguarded(stream)
-    target.write(f"::{name}{' ' if told else ''}{told}::{_data(data)}\n")
-    target.flush()
+    guard = stream if isinstance(stream, GuardedStream) else GuardedStream(stream)
+    guard.write_command(f"::{name}{' ' if told else ''}{told}::{_data(data)}")
 
 
 def _data(text: str) -> str:

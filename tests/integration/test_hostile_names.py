@@ -58,6 +58,22 @@ def test_command_shows_a_hostile_name_and_does_nothing_of_it(checkout: Checkout,
         assert json.dumps(HOSTILE) in json.dumps([json.loads(line) for line in ended.out.splitlines()])
 
 
+def test_settings_of_a_pull_request_are_judged_and_do_nothing(checkout: Checkout) -> None:
+    summary = checkout.home / "summary.md"
+    settings = {f"orgcal:{name}": HOSTILE for name in ("entra", "connector", HOSTILE)}
+    (checkout.path / "Pulumi.hostile.yaml").write_text(json.dumps({"config": settings}))
+
+    ended = checkout.orgcal(
+        "ci", "lint", "--stack", "hostile", environ={**IN_A_JOB, "GITHUB_STEP_SUMMARY": str(summary)}
+    )
+
+    assert ended.code == 1, ended.text
+    for text in (ended.text, summary.read_text(encoding="utf-8")):
+        assert "orgcal:connector" in text
+        assert commands_in(text) == []
+        assert hidden_in_lines(text) == ""
+
+
 def test_operator_whose_name_cannot_be_shown_is_refused(checkout: Checkout) -> None:
     ended = checkout.orgcal("tenants", "add", "contoso.example", environ={"ORGCAL_OPERATOR": "ada\u202e"})
 

@@ -138,6 +138,17 @@ def test_text_that_a_console_folds_begins_no_command() -> None:
     assert commands_in(written.getvalue()) == []
 
 
+def test_command_begins_a_line_of_its_own_where_another_was_begun() -> None:
+    log = io.StringIO()
+    guard = GuardedStream(log)
+    guard.write("half a line")
+    give_command(cast("io.TextIOWrapper", guard), "add-mask", "hush")
+    guard.write(":")
+    styled(cast("io.TextIOWrapper", guard)).write(":error::x\n")
+
+    assert log.getvalue() == "half a line\n::add-mask::hush\n:\\u003aerror::x\n"
+
+
 def test_guard_has_no_way_around_it_to_the_binary_stream() -> None:
     stream = cast("io.TextIOWrapper", GuardedStream(sys.__stdout__ or sys.stdout))
     with pytest.raises(AttributeError):
