@@ -11,13 +11,30 @@ import json
 import re
 import typing
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
+
+from orgcal.printable import hidden_in
 
 ENCRYPTED = "[encrypted]"
 """Stands for a value that Pulumi encrypted, which only the program gets to see."""
+
+
+def shown_as_it_is(text: str) -> str:
+    """Return a name that stands in lines of output; validates a field.
+
+    Raises:
+        ValueError: it holds a control character, a line break or a mark of direction.
+    """
+    if hidden := hidden_in(text):
+        raise ValueError(f"it holds {hidden}, which cannot be shown; leave out control characters and line breaks")
+    return text
+
+
+NameText = Annotated[str, AfterValidator(shown_as_it_is)]
+"""A name, as people read it in output, reports and logs."""
 
 
 class Section(BaseModel):

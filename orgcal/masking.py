@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
 from typing import TextIO
 
+from orgcal.output import give_command
+
 SOCKET_VARIABLE = "ORGCAL_MASK_SOCKET"
 """Names the socket for the processes that a command starts."""
 
@@ -30,13 +32,13 @@ _END = b"\n"
 def mask(texts: Iterable[str]) -> None:
     """Mask `texts` in the log of the job that runs this, and return once the runner was told; elsewhere do nothing."""
     address = os.environ.get(SOCKET_VARIABLE, "")
-    lines = [_command(text) for text in texts if text.strip()]
+    lines = [text.strip().encode().hex() for text in texts if text.strip()]
     if not address or not lines:
         return
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:  # the command may be gone already
         connection.settimeout(_ANSWER_S)
         connection.connect(address)
-        connection.sendall("".join(lines).encode())
+        connection.sendall("\n".join(lines).encode())
         connection.shutdown(socket.SHUT_WR)
         connection.recv(1)
 
@@ -77,17 +79,12 @@ def _serve(listening: socket.socket, log: TextIO) -> None:
             connection, _ = listening.accept()
         except OSError:
             return
-        with contextlib.suppress(OSError), connection:
+        with contextlib.suppress(OSError, ValueError), connection:
             connection.settimeout(_ANSWER_S)
             with connection.makefile("rb") as lines:
-                log.write(lines.read().decode())
-                log.flush()
+                for line in lines:
+                    give_command(log, "add-mask", bytes.fromhex(line.decode()).decode())
             connection.sendall(_END)
-
-
-def _command(text: str) -> str:
-    escaped = text.strip().replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::add-mask::{escaped}\n"
 
 
 def _is_file(log: TextIO) -> bool:

@@ -30,4 +30,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from orgcal.output import guarded_output
+
+    with guarded_output():
+        main()

@@ -16,6 +16,7 @@ from orgcal.entra.pinned_roles import DELEGATED_ONLY
 from orgcal.entra.role_relation import canonical
 from orgcal.entra.secret_text import SecretSource, bare
 from orgcal.errors import ConfigError, UsageError
+from orgcal.fields import NameText
 from orgcal.stack.outputs import StackOutputs
 from verify.models import Connector, SecretReference, Target
 
@@ -31,7 +32,7 @@ class ConnectorTarget(_Model):
     """An organisation in a connector config file."""
 
     tenant_id: str
-    name: str = ""
+    name: NameText = ""
 
 
 class ConnectorFile(_Model):
@@ -48,7 +49,7 @@ class ConnectorFile(_Model):
     client_id: str
     scopes: tuple[str, ...]
     lookup: Literal["directory", "pinned"] = "pinned"
-    name: str = ""
+    name: NameText = ""
     client_secret_file: str = ""
     client_secret_variable: str = ""
     platform: Mapping[str, Any] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orgcal.printable import printable
 from orgcal.stack.preview_redacted import Preview
 
 MAX_COMMENT = 60_000
@@ -36,8 +37,8 @@ def _lines(stack: str, preview: Preview, folder: str) -> Iterator[str]:
             kind = change.type.rpartition(":")[2]
             which = f": {', '.join(change.properties)}" if change.properties else ""
             sign = _SIGNS.get(change.operation, "!")
-            yield f"{sign} {kind} {change.name}  {change.operation}{which}".replace("`", "'")
+            yield printable(f"{sign} {kind} {change.name}  {change.operation}{which}").replace("`", "'")
         yield "```"
     for warning in preview.warnings:
         yield ""
-        yield f"- {' '.join(warning.split()).replace('`', chr(39))}"
+        yield f"- {printable(' '.join(warning.split())).replace('`', chr(39))}"

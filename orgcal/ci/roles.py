@@ -116,7 +116,7 @@ def check_environment(environment: str) -> None:
 
 def check_number(value: str, option: str) -> None:
     """Refuse what is no id of GitHub's; raises `UsageError`."""
-    if value and not re.fullmatch(r"[1-9]\d{0,18}", value):
+    if value and not re.fullmatch(r"[1-9][0-9]{0,18}", value):
         raise UsageError(f"found {value!r}, expected GitHub's number", where=option, repair="gh api repos/OWNER/NAME")
 
 

@@ -19,6 +19,7 @@ import typer
 from orgcal import __version__
 from orgcal.errors import OrgcalError
 from orgcal.masking import masking
+from orgcal.output import guarded_output
 
 _REFUSED_BY_DISK = frozenset(
     {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
@@ -50,7 +51,13 @@ COMMANDS = {
 
 def main() -> None:
     """Run a command; turn what we can explain into one sentence on standard error, and into an exit code."""
-    arguments = sys.argv[1:]
+    with guarded_output():
+        code = _run(sys.argv[1:])
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; the exit code."""
     try:
         command = typer.main.get_command(build_app(arguments))
         with masking(os.environ):
@@ -69,9 +76,9 @@ def main() -> None:
         # The reader went away (`orgcal … | head`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # told in one sentence, and as a trace where that is asked for
         if os.environ.get("ORGCAL_DEBUG"):
-            raise
+            traceback.print_exc()
         if isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK:
             sys.stderr.write(disk_refused(error))
             code = 1
@@ -80,7 +87,7 @@ def main() -> None:
             code = 3
     if code == 130:
         sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:

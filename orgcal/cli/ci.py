@@ -12,6 +12,7 @@ import typer
 
 from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lines
 from orgcal.errors import UsageError
+from orgcal.printable import printable_lines
 
 if TYPE_CHECKING:
     from orgcal.ci.backends import Backends
@@ -280,7 +281,7 @@ def preview(
     git = _git_folder(opened.project_dir)
     text = as_markdown(stack, result, git.path if git else "")
     if output is not None:
-        write_whole(output, text, private=False)
+        write_whole(output, printable_lines(text), private=False)
     typer.echo(json.dumps(asdict(result)) if as_json else text)
     _summarise(text)
 
@@ -332,4 +333,4 @@ def _summarise(text: str) -> None:
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+            file.write(printable_lines(text) + "\n")

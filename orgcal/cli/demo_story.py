@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from orgcal.output import plain_markup, styled
 from orgcal.stack.emulator import EmulatorProcess
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State, Tenant
@@ -37,20 +37,20 @@ class Story:
 
     def __init__(self) -> None:
         terminal = sys.stdout.isatty()
-        self._console = Console(highlight=False, width=None if terminal else _PLAIN_WIDTH)
+        self._console = Console(file=styled(sys.stdout), highlight=False, width=None if terminal else _PLAIN_WIDTH)
         self._started = time.monotonic()
         self._console.rule("[bold]orgcal demo[/]: deploys an Outlook Calendar (Admin) connector and verifies it")
 
     def line(self, text: str) -> None:
         """One line of progress."""
-        self._console.print(f"  {escape(text)}", soft_wrap=True)
+        self._console.print(f"  {plain_markup(text)}", soft_wrap=True)
 
     @contextmanager
     def working(self, text: str) -> Iterator[None]:
         """Shows that something goes on."""
         if not self._console.is_terminal:
             self.line(text)
-        with self._console.status(escape(text)) if self._console.is_terminal else nullcontext():
+        with self._console.status(plain_markup(text)) if self._console.is_terminal else nullcontext():
             yield
 
     def steps(self, outputs: StackOutputs, entry: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ class Story:
             ("connector saved", "published" if entry["published"] else "not published"),
         ]
         for number, (step, made) in enumerate(rows, start=1):
-            table.add_row(str(number), step, escape(made))
+            table.add_row(str(number), step, plain_markup(made))
         self._console.print()
         self._console.print(table)
 
@@ -94,7 +94,7 @@ class Story:
         for tenant in tenants[:_MOST_ROWS]:
             read = summary.organisations.get(tenant.tenant_id)
             numbers = [str(read.users), str(read.calendars), _skipped_text(read)] if read and read.read else []
-            table.add_row(escape(tenant.label), _consent_text(tenant), *(numbers or ["-"] * 3))
+            table.add_row(plain_markup(tenant.label), _consent_text(tenant), *(numbers or ["-"] * 3))
         self._console.print()
         self._console.print(table)
         if len(tenants) > _MOST_ROWS:
@@ -110,7 +110,7 @@ class Story:
             text = f"{name} has declined. To ask its administrator again, send this link"
         else:
             text = f"{name} has not consented yet. Send its administrator this link"
-        self._console.print(f"\n{escape(text)}, good for 7 days:")
+        self._console.print(f"\n{plain_markup(text)}, good for 7 days:")
         # A link must come out whole, however wide the terminal is, so that it can be copied.
         self._console.print(invited.link, soft_wrap=True, style="blue", markup=False)
         if stopping:
@@ -126,14 +126,14 @@ class Story:
         if result.others:
             self._console.print("\nOrganisations of your own that could not be read; the demo does not depend on them:")
             for line in result.others:
-                self._console.print(f"  [yellow]{escape(line)}[/]", soft_wrap=True)
+                self._console.print(f"  [yellow]{plain_markup(line)}[/]", soft_wrap=True)
         seconds = time.monotonic() - self._started
         if result.ok:
-            self._console.print(f"\n[bold green]proven[/]: {escape(result.text)} ({seconds:.0f} s)")
+            self._console.print(f"\n[bold green]proven[/]: {plain_markup(result.text)} ({seconds:.0f} s)")
             return
-        self._console.print(f"\n[bold red]{escape(result.text)}[/] ({seconds:.0f} s):")
+        self._console.print(f"\n[bold red]{plain_markup(result.text)}[/] ({seconds:.0f} s):")
         for line in result.reasons:
-            self._console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
+            self._console.print(f"[red]{plain_markup(line)}[/]", soft_wrap=True)
 
     def where_to_look(self, process: EmulatorProcess, outputs: StackOutputs, *, report: Path, link: str) -> None:
         """With `--keep`: pages, files and commands to try next; `link` is a consent page that nobody has answered."""
@@ -143,7 +143,7 @@ class Story:
             *((("a consent page", link),) if link else ()),
             ("the report", str(report)),
         ):
-            self._console.print(f"  {what:<21}{escape(where)}", soft_wrap=True)
+            self._console.print(f"  {what:<21}{plain_markup(where)}", soft_wrap=True)
         self._console.print("(a browser asks about the emulator's own certificate once) and try")
         serve = ("orgcal consent serve", "then open the consent page, and accept or cancel")
         self._commands(
@@ -157,7 +157,7 @@ class Story:
     def _commands(self, *commands: tuple[str, str]) -> None:
         """Commands to type, each with what it is for."""
         for command, why in commands:
-            self._console.print(f"  [bold]{escape(command):<32}[/]{why}", soft_wrap=True)
+            self._console.print(f"  [bold]{plain_markup(command):<32}[/]{why}", soft_wrap=True)
 
 
 def _consent_text(tenant: Tenant) -> str:

@@ -6,9 +6,9 @@ import sys
 from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 
+from orgcal.output import plain_markup, styled
 from orgcal.stack.runner import EngineStep
 
 _PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "refresh": "read"}
@@ -21,7 +21,7 @@ class StepPrinter:
     """
 
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
-        self._console = Console(file=stream or sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self._console = Console(file=styled(stream or sys.stderr), quiet=quiet, highlight=False, soft_wrap=True)
         self._status: Status | None = None
 
     def __enter__(self) -> StepPrinter:
@@ -36,13 +36,13 @@ class StepPrinter:
 
     def __call__(self, step: EngineStep) -> None:
         if step.operation == "warning":
-            self._console.print(f"  [yellow]warning[/] {escape(step.name)}")
+            self._console.print(f"  [yellow]warning[/] {plain_markup(step.name)}")
             return
         kind = step.type.rsplit(":", 1)[-1]
         if not step.done:
             if self._status is not None:
-                self._status.update(escape(f"{kind} {step.name}"))
+                self._status.update(plain_markup(f"{kind} {step.name}"))
             return
         done = _PAST.get(step.operation)
         if done:
-            self._console.print(f"  [green]{done:<8}[/] {kind} [dim]{escape(step.name)}[/]")
+            self._console.print(f"  [green]{done:<8}[/] {plain_markup(kind)} [dim]{plain_markup(step.name)}[/]")

@@ -11,7 +11,7 @@ import typer
 
 from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
 from orgcal.errors import UsageError
-from orgcal.tenants.names import printable
+from orgcal.printable import printable
 
 if TYPE_CHECKING:
     from orgcal.tenants.model import LogEntry

@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
@@ -26,6 +27,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orgcal.consent.connections import BoundedConnection
 from orgcal.consent.links import with_port
 from orgcal.consent.outcomes import SHOWS_CODE, ConsentOutcome, read_answer
 from orgcal.consent.pages import PAGES, Renderer
@@ -70,6 +72,30 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class QuietErrors:
+    """Answers what breaks with a page, and logs where it broke; not what was said, which may hold a state."""
+
+    def __init__(self, app: ASGIApp, page: Response) -> None:
+        self._app = app
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception as error:  # noqa: BLE001  # whatever it is, its message must not be logged
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _LOG.error("callback: %s broke it\n%s", type(error).__name__, frames)  # tells the message
+            if not begun:
+                await self._page(scope, receive, send)
 
 
 def make_app(service: ConsentService) -> Starlette:
@@ -123,20 +149,17 @@ def make_app(service: ConsentService) -> Starlette:
         _LOG.info("callback: %s", ConsentOutcome.NOT_OURS.value)  # too many fields
         return shown(ConsentOutcome.NOT_OURS, "style.css")
 
-    async def show_broken(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        # Outside of the middleware, so with the headers by itself; what broke is logged by the server.
-        page = shown(ConsentOutcome.UNAVAILABLE, "style.css")
-        page.headers.update(HEADERS)
-        return page
-
     app = Starlette(
         routes=[
             Route(callback, receive_answer, methods=["GET"]),
             Route(f"{beside}/result/{{handle}}", show_result, methods=["GET"]),
             Route(f"{beside}/style.css", show_style, methods=["GET"]),
         ],
-        middleware=[Middleware(SecurityHeaders, https=split.scheme == "https")],
-        exception_handlers={ValueError: show_bad_request, Exception: show_broken},
+        middleware=[
+            Middleware(SecurityHeaders, https=split.scheme == "https"),
+            Middleware(QuietErrors, page=shown(ConsentOutcome.UNAVAILABLE, "style.css")),
+        ],
+        exception_handlers={ValueError: show_bad_request},
     )
     app.router.redirect_slashes = False  # a redirect would send the state on, to a host that the request names
     return app
@@ -217,6 +240,8 @@ def config_of(service: ConsentService, *, trusted_proxies: tuple[str, ...] = ())
     """How the callback is served. Forwarded headers count only from `trusted_proxies`."""
     return uvicorn.Config(
         make_app(service),
+        http=BoundedConnection,
+        ws="none",
         log_level="warning",
         access_log=False,  # addresses hold states
         server_header=False,

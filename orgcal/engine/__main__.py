@@ -10,6 +10,7 @@ import sys
 
 from orgcal.engine.find import find_engine
 from orgcal.errors import OrgcalError
+from orgcal.output import guarded_output
 
 
 def main(arguments: list[str]) -> int:
@@ -30,4 +31,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with guarded_output():
+        sys.exit(main(sys.argv[1:]))

@@ -36,7 +36,7 @@ from orgcal.files.trust import who_else_may_change
 CACHE_VARIABLE = "ORGCAL_CACHE_DIR"
 _MANIFEST = "manifest.json"
 _WAIT_FOR_OTHER_S = 3600.0
-_OURS = re.compile(r"(\.making-)?\d+\.\d+\.\d+-(linux|darwin)-(amd64|arm64)(\.lock|-\w+)?$")
+_OURS = re.compile(r"(\.making-)?[0-9]+\.[0-9]+\.[0-9]+-(linux|darwin)-(amd64|arm64)(\.lock|-\w+)?$")
 
 
 @dataclass(frozen=True, slots=True)

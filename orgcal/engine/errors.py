@@ -22,16 +22,16 @@ _CHECKSUM = re.compile(r"checksum mismatch|security error|do not match the hashe
 _NO_PIP = re.compile(r"no module named pip", re.IGNORECASE)
 MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 """The engine's own markup and colours."""
-_TOKEN_ANSWER = re.compile(r"(?:clientCredentialsToken: )?received HTTP status \d+ with response: (\{.*\})")
+_TOKEN_ANSWER = re.compile(r"(?:clientCredentialsToken: )?received HTTP status [0-9]+ with response: (\{.*\})")
 _IMPORT = re.compile(r": To be managed via Terraform, this resource needs to be imported.*", re.DOTALL)
 _LOST = re.compile(r"expected non-nil error with nil state during Create of urn:\S+:(\w+)::(\S+)")
 _NOISE = (
-    (re.compile(r"\S+\.go:\d+: (?:sdk\.\w+: )?"), ""),
-    (re.compile(r": provider=\w+@[\d.]+(?: \w+=\S+)*\s*$", re.MULTILINE), ""),
-    (re.compile(r"\d+ errors? occurred:\s*\n\s*\* "), ""),
+    (re.compile(r"\S+\.go:[0-9]+: (?:sdk\.\w+: )?"), ""),
+    (re.compile(r": provider=\w+@[0-9.]+(?: \w+=\S+)*\s*$", re.MULTILINE), ""),
+    (re.compile(r"[0-9]+ errors? occurred:\s*\n\s*\* "), ""),
     (re.compile(r"^\s*\* ", re.MULTILINE), ""),
     (re.compile(r"invocation of \S+ returned an error: "), ""),
-    (re.compile(r"unexpected status (\d+) \(\1[^)]*\) with (?:OData )?error: "), r"Microsoft Graph answered \1 "),
+    (re.compile(r"unexpected status ([0-9]+) \(\1[^)]*\) with (?:OData )?error: "), r"Microsoft Graph answered \1 "),
     (_TOKEN_ANSWER, lambda match: _refusal(match[1])),
     (_IMPORT, ", and the state does not hold it"),
     (_LOST, r"the azuread plugin could not follow what it made (\1 \2)"),

@@ -18,6 +18,7 @@ from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.login import engine_login
 from orgcal.errors import OrgcalError
+from orgcal.numbers import whole_number
 
 LIMIT_S = 60.0
 _REPAIR = "log in as docs/create.md says: az login, or ARM_ variables"
@@ -43,8 +44,9 @@ def login_trouble(
     }
 
     def ask_at_port(line: str) -> None:
-        if line.strip().isdigit():
-            raise _Answered(_ask(int(line), arguments))
+        port = whole_number(line.strip())
+        if port is not None:
+            raise _Answered(_ask(port, arguments))
 
     command = [str(engine.pulumi), "plugin", "run", "--kind", "resource", f"azuread@{AZUREAD_PLUGIN_VERSION}"]
     try:

@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from orgcal.output import styled
+from orgcal.printable import printable, printable_lines
+
 PULSE_TERMINAL_S = 0.2
 PULSE_LOG_S = 15.0
 
@@ -31,14 +34,14 @@ class Progress:
         *,
         beside: Progress | None = None,
     ) -> None:
-        self._line: _Line = beside._line if beside else _Line(sys.stderr if stream is None else stream, clock)
+        self._line: _Line = beside._line if beside else _Line(styled(sys.stderr if stream is None else stream), clock)
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
         line = self._line
         with line.lock:
             self._forget()
-            line.write(f"{text}\n")
+            line.write(f"{printable_lines(text)}\n")
             line.last_pulse = line.clock()
 
     def pulse(self, text: str) -> None:
@@ -50,7 +53,7 @@ class Progress:
             if now - line.last_pulse < (PULSE_TERMINAL_S if line.terminal else PULSE_LOG_S):
                 return
             line.last_pulse = now
-            shown = "; ".join(line.doing.values())
+            shown = printable("; ".join(line.doing.values()))
             if line.terminal:
                 line.erase()
             line.write(shown[:110] if line.terminal else f"{shown}\n")

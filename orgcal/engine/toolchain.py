@@ -93,5 +93,5 @@ def _version_of(go: Path, environ: Mapping[str, str]) -> str | None:
     """The version that `go` gives, such as `1.26.8`; None where it gives none."""
     # GOTOOLCHAIN=local: the version of this very program, not of one it would download.
     said = output_of([str(go), "version"], {**environ, "GOTOOLCHAIN": "local"})
-    found = re.search(r"\bgo(\d+\.\d+(?:\.\d+)?)\b", said)
+    found = re.search(r"\bgo([0-9]+\.[0-9]+(?:\.[0-9]+)?)\b", said)
     return found[1] if found else None

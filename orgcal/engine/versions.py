@@ -49,7 +49,7 @@ def parse_version(text: str) -> tuple[int, int, int] | None:
 
     A pre-release (`3.274.1-alpha.1`) is not the release it precedes and counts as None.
     """
-    found = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(\+\S*)?", text.strip())
+    found = re.fullmatch(r"v?([0-9]+)\.([0-9]+)\.([0-9]+)(\+\S*)?", text.strip())
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 

@@ -311,5 +311,5 @@ def meaning_of(number: int, error: str = "") -> Meaning:
 
 def number_in(text: str) -> int:
     """The number of the first AADSTS code in `text`; 0 where there is none."""
-    match = re.search(r"AADSTS(\d{3,9})", text)
+    match = re.search(r"AADSTS([0-9]{3,9})", text)
     return int(match[1]) if match else 0

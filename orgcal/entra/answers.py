@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from orgcal.errors import GraphError, Unreachable
+from orgcal.printable import printable
 
 if TYPE_CHECKING:
     import requests
@@ -31,8 +32,8 @@ MAX_TEXT = 300
 
 
 def shorten(text: str, limit: int = MAX_TEXT) -> str:
-    """One line of at most `limit` printable characters."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: limit * 4]).split())
+    """One line of at most `limit` characters, none of which does anything where it is printed."""
+    line = printable(" ".join(text[: limit * 4].split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

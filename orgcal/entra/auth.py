@@ -248,7 +248,7 @@ def refusal_in(text: str, where: str, *, home_tenant: str = "") -> EntraError:
 
 def _spoken_part(text: str) -> str:
     """Entra ID's own sentences in an `error_description`: without the number before and the ids behind them."""
-    spoken = re.sub(r"^.*?AADSTS\d{3,9}:\s*", "", text, count=1, flags=re.DOTALL)
+    spoken = re.sub(r"^.*?AADSTS[0-9]{3,9}:\s*", "", text, count=1, flags=re.DOTALL)
     return shorten(re.split(r"\s*Trace ID:", spoken)[0], MAX_SPOKEN)
 
 
@@ -264,7 +264,13 @@ def _refused_token(answer: dict[str, Any], where: str) -> EntraError | Unreachab
 def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachable:
     """The refusal of a tenant that MSAL meets before it asks for a token; the answer hangs on the error's context."""
     text = str(error.__context__ or error)
-    status = re.search(r"HTTP status: (\d{3})", text)
+    if isinstance(error, json.JSONDecodeError) or isinstance(error.__context__, json.JSONDecodeError):
+        return Unreachable(
+            "Entra ID's answer is not JSON; something between here and the server answered",
+            where=where,
+            repair="check HTTPS_PROXY and NO_PROXY",
+        )
+    status = re.search(r"HTTP status: ([0-9]{3})", text)
     number = number_in(text)
     if status and number and int(status[1]) < 500:
         return _entra_error("invalid_request", number, "", "", where, int(status[1]))

@@ -110,7 +110,7 @@ def _parsed(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError itself for a number that is too long
-        line = re.search(r"at line (\d+)", str(error))
+        line = re.search(r"at line ([0-9]+)", str(error))
         raise PlatformError(
             f"this file is not TOML{f' (line {line[1]})' if line else ''}",
             where=where,

@@ -21,6 +21,7 @@ from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
 from orgcal.entra.cloud_guard import azuread_on_path
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.files.trust import who_else_may_change
+from orgcal.numbers import whole_number
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.project import install_command, lock_file
 
@@ -202,7 +203,7 @@ def serving_trouble(command: list[str], environ: Mapping[str, str], limit_s: flo
     """
 
     def stop_at_port(line: str) -> None:
-        if line.strip().isdigit():
+        if whole_number(line.strip()) is not None:
             raise _Serving
 
     try:

@@ -123,7 +123,7 @@ def _parts(graph: GraphClient, application: FoundApplication, tag: str, state: S
 def _is_ours(name: str, tag: str) -> bool:
     """Whether a credential's name is one that the stack with this tag gives."""
     plain = name.removeprefix("CN=")
-    match = re.search(r" generation (\d+)$", plain)
+    match = re.search(r" generation ([0-9]+)$", plain)
     if match is None:
         return False
     number = int(match[1])

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from orgcal.entra.answers import retry_after_s
 from orgcal.errors import PlatformError
 from orgcal.fields import setting
+from orgcal.numbers import whole_number
 from orgcal.platforms.secret_store import (
     CONNECT_TIMEOUT_S,
     SILENCE_S,
@@ -50,7 +51,7 @@ class AwsSettings(SecretStoreSettings):
         expected="a region",
         example="eu-central-1",
         about="The region of the secret.",
-        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+        pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$",
     )
     name: str = name_setting(
         "orgcal/{key}",
@@ -69,7 +70,7 @@ class AwsSettings(SecretStoreSettings):
         expected="the ARN of a role",
         example="arn:aws:iam::123456789012:role/orgcal",
         about="Role that is assumed with that login, such as one of another account.",
-        pattern=r"^arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+$",
+        pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+$",
     )
     endpoint_url: Address | None = address_setting(
         None, example="https://vpce-1.secretsmanager.eu-central-1.vpce.amazonaws.com"
@@ -193,7 +194,9 @@ class AwsSecretsManager(SecretStore):
         elif code in _LOGIN:
             repair = "check the login: aws sts get-caller-identity"
         return Refusal(
-            "" if code.isdigit() else f"{code}: {about.get('Message', '')}",  # else it is some proxy's page
+            ""
+            if whole_number(code) is not None
+            else f"{code}: {about.get('Message', '')}",  # else it is some proxy's page
             int(meta.get("HTTPStatusCode", 0)) or 500,
             repair,
             code in _AGAIN,

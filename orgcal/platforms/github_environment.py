@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from orgcal.entra.credentials import FIELDS, fields_of
 from orgcal.errors import PlatformError
 from orgcal.fields import setting
+from orgcal.numbers import whole_number
 from orgcal.patience import Clock
 from orgcal.platforms.github_values import API_VERSION, EnvironmentValues
 from orgcal.platforms.model import (
@@ -139,8 +140,7 @@ class GithubEnvironment(Platform):
         updated_at = self._updated_at()
         if not updated_at:
             return None
-        generation = self._values.variable("CREDENTIAL_GENERATION") or ""
-        number = int(generation) if generation.isdigit() else 0
+        number = whole_number(self._values.variable("CREDENTIAL_GENERATION") or "") or 0
         return StoredCredential(self._values.variable("CLIENT_ID") or "", number, updated_at)
 
     def remove_credentials(self, key: str) -> None:  # noqa: ARG002 - one a prefix

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from orgcal.entra.credentials import FIELDS
 from orgcal.errors import PlatformError
 from orgcal.fields import setting
+from orgcal.numbers import whole_number
 from orgcal.patience import Clock
 from orgcal.platforms import templates
 from orgcal.platforms.http_requests import CredentialTemplate, EntryTemplate, RequestTemplate
@@ -218,7 +219,7 @@ class HttpPlatform(Platform):
             return None
         fields = {str(field): templates.at(answer, path) for field, path in requests.fields.items()}
         client_id = str(fields["client_id"]) if fields.get("client_id") else None
-        generation = int(fields["generation"]) if str(fields.get("generation") or "").isdigit() else None
+        generation = whole_number(str(fields.get("generation") or ""))
         updated_at = str(fields["updated_at"]) if fields.get("updated_at") else None
         if self.capabilities.reads_back == "timestamp" and updated_at is None:
             return None  # the entry is there, and nothing was ever stored in it

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 from orgcal.entra.credentials import FIELDS, StorableCredential, fields_of, from_fields
 from orgcal.errors import PlatformError
+from orgcal.numbers import whole_number
 from orgcal.platforms.checked import check_answers
 
 CatalogField = Literal["display_name", "description", "scopes", "published"]
@@ -129,10 +130,9 @@ class PlatformCredential:
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> PlatformCredential:
         """The credential that a platform shows as flat fields, named as `fields` does; what is missing is empty."""
-        generation = str(fields.get("generation") or "")
         return cls(
             client_id=str(fields.get("client_id") or ""),
-            generation=int(generation) if generation.isdigit() else 0,
+            generation=whole_number(str(fields.get("generation") or "")) or 0,
             credential=from_fields(fields),
         )
 

@@ -15,7 +15,7 @@ from orgcal.patience import Clock
 from orgcal.platforms.model import Capabilities, Platform
 from orgcal.platforms.rest import RestClient, read_key_file, session_for
 
-ADDRESS = r"^(https://[^/?#@\s]+|http://(localhost|127(\.\d+){3}|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
+ADDRESS = r"^(https://[^/?#@\s]+|http://(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?)(/[^?#\s]*)?$"
 """An address without a password: https, or http on this machine."""
 
 Address = Annotated[str, AfterValidator(lambda address: address.rstrip("/"))]

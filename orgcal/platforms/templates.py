@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from orgcal.numbers import whole_number
+
 NAME = r"^[a-z_]+$"
 """What a placeholder may be called."""
 
@@ -70,8 +72,9 @@ def at(data: Any, path: str) -> Any:
     pointer = path.startswith("/")
     steps = path[1:].split("/") if pointer else path.split(".")
     for step in (step.replace("~1", "/").replace("~0", "~") if pointer else step for step in steps):
-        if isinstance(data, list) and step.isdigit() and int(step) < len(data):
-            data = data[int(step)]
+        if isinstance(data, list):
+            place = whole_number(step)
+            data = data[place] if place is not None and place < len(data) else None
         else:
             data = data.get(step) if isinstance(data, Mapping) else None
     return data

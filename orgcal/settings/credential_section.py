@@ -12,7 +12,7 @@ from pydantic import model_validator
 from orgcal.entra.credentials import CredentialKind
 from orgcal.fields import Section, setting
 
-LIFETIME = r"^(never|[1-9]\d{0,2}d|[12]\d{3}d|3[0-5]\d{2}d|36[0-4]\dd|3650d)$"
+LIFETIME = r"^(never|[1-9][0-9]{0,2}d|[12][0-9]{3}d|3[0-5][0-9]{2}d|36[0-4][0-9]d|3650d)$"
 """1 to 3650 days, or `never`."""
 
 

@@ -313,7 +313,7 @@ def with_place(problem: str, stack: str, lines: Mapping[str, int]) -> str:
     found = _KEY.match(problem)
     key = found.group() if found else ""
     while key and key not in lines:  # a missing setting has the line of its section
-        key = re.sub(r"(\[\d+\]|\.[^.\[]*|^[^.\[]*)$", "", key)
+        key = re.sub(r"(\[[0-9]+\]|\.[^.\[]*|^[^.\[]*)$", "", key)
     return f"line {lines[key]}: {problem}" if key else problem
 
 

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, Field
 from orgcal.entra import discovery
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.permissions import CalendarsFrom
-from orgcal.fields import Section, setting
+from orgcal.fields import NameText, Section, setting
 
 GUID = f"^{discovery.GUID}$"
 
-REDIRECT_URI = r"^(https://[^/?#*@\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^?#*!$'(),;\s]*)?$"
+REDIRECT_URI = r"^(https://[^/?#*@\s]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^?#*!$'(),;\s]*)?$"
 """Entra's rule: https, or http on this machine, no wildcard, fragment or unsupported character; no user, no password.
 
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
@@ -81,7 +81,7 @@ class Links(Section):
 class ApplicationSettings(Section):
     """The app registration (steps 2 and 7)."""
 
-    display_name: str = setting(
+    display_name: NameText = setting(
         expected="1 to 120 characters",
         example='"Contoso Calendar Sync"',
         about="Name that administrators see on the consent page.",
@@ -153,7 +153,7 @@ class ConnectorSettings(Section):
         about="The connector's key in the platform.",
         pattern=r"^[a-z0-9][a-z0-9-]{0,63}$",
     )
-    name: str = setting(
+    name: NameText = setting(
         expected="1 to 120 characters",
         example='"Outlook Calendar Admin"',
         about="Name in the catalog.",
@@ -204,7 +204,7 @@ class ConsentSettings(Section):
         example="https://app.example.com/consent/callback",
         about="Address of our consent callback, registered as a redirect URI.",
     )
-    publisher: str = setting(
+    publisher: NameText = setting(
         "",
         expected="at most 120 characters in one line",
         example='"Acme Inc."',

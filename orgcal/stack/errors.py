@@ -146,7 +146,7 @@ def _last_line(transcript: str) -> str:
 
 def _unlabelled(line: str) -> str:
     """A line without the label that the Automation API puts before exit code and standard output, or the engine's."""
-    return re.sub(r"^(code: \d+|stdout:|error:)", "", line.strip()).strip()
+    return re.sub(r"^(code: [0-9]+|stdout:|error:)", "", line.strip()).strip()
 
 
 def hint(text: str, stack: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, Credential, CredentialKind
 from orgcal.errors import UsageError
 from orgcal.formats import refuse_newer_state
+from orgcal.numbers import whole_number
 from orgcal.resource_types import (
     APPLICATION,
     CERTIFICATE,
@@ -226,7 +227,7 @@ class StackState:
         """Generations that were revoked and whose credential may still exist, ascending."""
         ledger = _reveal(self._one(CREDENTIAL_LEDGER).get("inputs") or {})
         names = (name_in(item.get("urn")) for item in self.resources if item.get("type") in _CREDENTIALS)
-        made = {int(number) for name in names if (number := name.rpartition("-")[2]).isdigit()}
+        made = {number for name in names if (number := whole_number(name.rpartition("-")[2])) is not None}
         alive = made | set(map(int, ledger.get("generations") or ()))
         entries = (ledger.get("entries") or {}).items()
         return tuple(sorted(alive & {int(number) for number, entry in entries if "revoked" in entry}))
@@ -306,8 +307,8 @@ class StackState:
         for item in self.live(*_CREDENTIALS):
             kind, id_name = _CREDENTIALS[item["type"]]
             name, outputs = name_in(item.get("urn")), _reveal(item.get("outputs") or {})
-            number = name.rpartition("-")[2]
-            if not number.isdigit():
+            number = whole_number(name.rpartition("-")[2])
+            if number is None:
                 continue
             credential: Credential | None = None
             if kind == "secret" and outputs.get("value"):
@@ -315,7 +316,7 @@ class StackState:
             elif kind == "certificate" and (pair := keys.get(name)):
                 credential = ClientCertificate(str(pair["privateKeyPem"]), str(pair["certificatePem"]))
             ends = datetime.fromisoformat(str(outputs["endDate"])) if outputs.get("endDate") else None
-            yield LiveCredential(int(number), kind, str(outputs.get(id_name) or ""), credential, ends)
+            yield LiveCredential(number, kind, str(outputs.get(id_name) or ""), credential, ends)
 
     def _ids(self, kind: str, name: str) -> Iterator[str]:
         """One output of each resource of a type, those included that an update still has to delete."""

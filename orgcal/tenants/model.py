@@ -9,7 +9,8 @@ from typing import Any
 
 from orgcal.entra.discovery import is_domain, is_guid
 from orgcal.errors import UsageError
-from orgcal.tenants.names import check_text, printable
+from orgcal.printable import printable
+from orgcal.tenants.names import check_text
 
 LINK_PROVING, LINK_WITHDRAWN = "proving", "withdrawn"
 """Outcomes of a used link that the registry itself gives: while its proof runs, and where the organisation was removed

@@ -1,7 +1,6 @@
 """Names of organisations: how they are compared, what they may hold, and how they are shown.
 
-Names often come from a sign-up form, so from anybody. Shown as they are they could move the cursor, write the
-clipboard, turn the direction of a line, or give commands to the runner of a job.
+Names often come from a sign-up form, so from anybody; `orgcal.printable` shows them.
 """
 
 from __future__ import annotations
@@ -13,13 +12,7 @@ from collections.abc import Sequence
 
 from orgcal.entra.discovery import is_domain, is_guid
 from orgcal.errors import UsageError
-
-_JOINERS = "\u200c\u200d"
-"""Zero width non-joiner and joiner: format characters that words of several scripts, and emoji, need."""
-_NEVER_SHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Control, format, surrogate, line and paragraph separator.
-
-Source: https://www.unicode.org/reports/tr44/#General_Category_Values"""
+from orgcal.printable import hidden_in, printable
 
 
 def name_key(name: str) -> str:
@@ -55,27 +48,21 @@ def check_text(text: str, what: str, *, longest: int) -> None:
             where=f"{printable(text[:40])}…",
             repair="give a shorter one",
         )
-    for char in text:
-        if _hidden(char):
-            raise UsageError(
-                f"{what} holds U+{ord(char):04X}, which cannot be shown",
-                where=printable(text[:40]),
-                repair="leave out control characters, line breaks and marks of direction",
-            )
+    refuse_hidden(text, what)
 
 
-def printable(text: str) -> str:
-    r"""Return `text` for a line of output: what must not be shown as it is stands there as `\x1b`.
+def refuse_hidden(text: str, what: str) -> None:
+    """Refuse a text that would do something to the line that it stands in.
 
-    Also what a runner of GitHub Actions takes for a command: `::` where a line begins, and `##[` anywhere.
-    Source: actions/runner, `src/Runner.Common/ActionCommand.cs` (`TryParseV2` trims the line's beginning, `TryParse`
-    looks anywhere).
+    Raises:
+        UsageError: it holds control characters, line breaks, marks of direction or broken characters.
     """
-    shown = "".join(_escaped(char) if _hidden(char) else char for char in text)
-    start = len(shown) - len(shown.lstrip())
-    if shown.startswith("::", start):
-        shown = f"{shown[:start]}{_escaped(':')}{shown[start + 1 :]}"
-    return shown.replace("##[", f"#{_escaped('#')}[")
+    if hidden := hidden_in(text):
+        raise UsageError(
+            f"{what} holds {hidden}, which cannot be shown",
+            where=printable(text[:40]),
+            repair="leave out control characters, line breaks and marks of direction",
+        )
 
 
 def meant_by(wanted: str, known: Sequence[str], connector: str) -> str:
@@ -88,12 +75,3 @@ def command_to_add(name: str, connector: str) -> str:
     """The command that takes an organisation in; its domain is to be filled in where `name` is only a name."""
     named = name if is_guid(name) or is_domain(name) else f"DOMAIN --name {shlex.quote(printable(name))}"
     return f"orgcal tenants add {named} --stack {connector.partition('/')[2]}"
-
-
-def _hidden(char: str) -> bool:
-    return unicodedata.category(char) in _NEVER_SHOWN and char not in _JOINERS
-
-
-def _escaped(char: str) -> str:
-    number = ord(char)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from orgcal.errors import UsageError
 from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, migrate, open_database
 from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, LogEntry, State, Tenant
-from orgcal.tenants.names import can_be_kept, check_text, command_to_add, meant_by, name_key
+from orgcal.tenants.names import can_be_kept, check_text, command_to_add, meant_by, name_key, refuse_hidden
 from orgcal.tenants.schema import LinkRow, LogRow, TenantRow
 from orgcal.tenants.states import Cause, Move, may_move
 
@@ -57,6 +57,7 @@ def operator_of(environ: Mapping[str, str]) -> str:
     """Who is acting, for the log: `ORGCAL_OPERATOR`, the person who started a CI job, or the user of this machine."""
     named = environ.get("ORGCAL_OPERATOR") or environ.get("GITHUB_ACTOR")
     if named:
+        refuse_hidden(named, "the operator's name")
         return named
     try:
         return getpass.getuser()

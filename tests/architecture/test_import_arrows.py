@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # Lowest first: each part may import itself and those before it.
 ORDER = [
     "orgcal.errors",
+    "orgcal.printable",
+    "orgcal.numbers",
+    "orgcal.output",
     "orgcal.redaction",
     "orgcal.masking",
     "orgcal.child_environ",

@@ -22,6 +22,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from orgcal.consent import ConsentOutcome, ConsentService
+from orgcal.consent.connections import BoundedConnection
+from orgcal.consent.outcomes import CallbackAnswer
 from orgcal.consent.server import HEADERS, config_of, make_app, serve_here, serving
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
@@ -172,6 +174,40 @@ def test_ten_thousand_made_up_callbacks_change_nothing_and_log_a_line_each(
     assert page.status == 303
 
 
+def test_server_bounds_its_connections(service: ConsentService) -> None:
+    assert config_of(service).http is BoundedConnection
+
+
+def test_no_log_holds_a_state_whatever_a_request_is_and_whatever_breaks(
+    service: ConsentService, registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    query = agreed(service, registry).decode()
+    state = state_in(f"?{query}")
+
+    def broken(said: CallbackAnswer) -> None:
+        raise RuntimeError(f"it broke on {said.state}")
+
+    with serving(service, 0), monkeypatch.context() as patched:
+        patched.setattr(service, "answered", broken)
+        address = urlsplit(service.redirect_uri)
+        for line in (
+            f"GET {address.path}?{query} HTTP/1.1",
+            f"GET {address.path}/?{query} HTTP/1.1",
+            f"POST {address.path}?{query} HTTP/1.1",
+            f"GET {address.path}?{query} HTTP/9",
+            f"GET {address.path}?{query}{'x' * 20_000} HTTP/1.1",
+            f"GET {address.path}?{query}&tenant=%E2%80%AE HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade",
+        ):
+            with socket.create_connection(("127.0.0.1", address.port or 0), timeout=10) as connection:
+                connection.sendall(f"{line}\r\nHost: localhost\r\nReferer: https://x/?{query}\r\n\r\n".encode())
+                assert connection.recv(4096).startswith(b"HTTP/1.1 ")
+
+    told = [record for record in caplog.records if record.name == "orgcal.consent"]
+    assert any("RuntimeError broke it" in record.getMessage() for record in told)
+    assert state not in caplog.text
+
+
 def test_callback_asked_for_by_head_uses_no_link_up(service: ConsentService, registry: Registry) -> None:
     query = agreed(service, registry)
 
@@ -195,22 +231,12 @@ def test_every_answer_has_the_security_headers(
         raise RuntimeError("a secret detail")
 
     monkeypatch.setattr(service, "answered", break_down)
-    sent: list[Answered] = []
 
-    async def ask() -> None:
-        async def catch(scope: Any, receive: Any, send: Any) -> None:
-            try:
-                await app(scope, receive, send)
-            except RuntimeError:
-                sent.append(Answered(0, {}, ""))  # raised for the server's log, after the page was sent
+    page = asyncio.run(call(app, CALLBACK))
 
-        page = await call(catch, CALLBACK)
-        assert (page.status, title(page)) == (503, "Please try again in a minute")
-        assert wanted.items() <= page.headers.items()
-        assert "secret" not in page.text
-
-    asyncio.run(ask())
-    assert sent
+    assert (page.status, title(page)) == (503, "Please try again in a minute")
+    assert wanted.items() <= page.headers.items()
+    assert "secret" not in page.text
 
 
 def test_pages_of_a_real_cloud_ask_for_https_for_ever(

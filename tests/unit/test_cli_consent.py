@@ -82,7 +82,7 @@ def test_check_that_nobody_can_decide_is_red() -> None:
 def test_check_shows_a_name_that_gives_commands_without_giving_them() -> None:
     ended = checked(CheckedTenant(organisation(name="::stop-commands::x\x1b[2K"), State.VERIFIED, GRANTED))
 
-    assert ended.output == "\\x3a:stop-commands::x\\x1b[2K: verified\n"
+    assert ended.output == ":\\u003astop-commands::x\\u001b[2K: verified\n"
 
 
 @pytest.mark.parametrize(

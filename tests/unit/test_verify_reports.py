@@ -19,7 +19,7 @@ from verify.models import CheckResult, Mailbox, MailboxClass, Target, Verdict
 from verify.report import Reports
 from verify.report.base import FileReport
 from verify.report.console import ConsoleReport
-from verify.report.github import MAX_SUMMARY_BYTES, annotation_lines, github_report, step_summary
+from verify.report.github import MAX_SUMMARY_BYTES, github_report, step_summary, worst_annotations
 from verify.report.html import html
 from verify.report.junit import junit
 from verify.report.machine import JsonLinesReport
@@ -138,17 +138,17 @@ def test_junit_with_any_text_is_well_formed(text: str) -> None:
     ElementTree.fromstring(junit(summary, NOW).encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
 
 
-def test_annotations_are_at_most_ten_worst_first_and_escaped() -> None:
+def test_annotations_are_at_most_ten_worst_first_and_a_line_each() -> None:
     summary = Summary()
     for number in range(30):
         verdict = WARN if number < 20 else FAIL
         summary.add(CheckResult("token", verdict, "50 %\nof: it", "", f"t{number}", f"A, {number}"))
 
-    lines = annotation_lines(summary)
+    lines = worst_annotations(summary)
 
     assert len(lines) == 10
-    assert lines[0] == "::error title=A%2C 20%3A token::50 %25%0Aof: it"
-    assert all(line.startswith("::error") for line in lines)
+    assert lines[0] == ("error", "A, 20: token", "50 %\\u000aof: it")
+    assert {kind for kind, _, _ in lines} == {"error"}
 
 
 def test_step_summary_never_exceeds_what_github_takes() -> None:

@@ -12,10 +12,10 @@ import time
 from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from orgcal.output import plain_markup, styled
 from verify.models import CheckResult, MailboxClass, Target, Verdict
 from verify.report.base import Report
 from verify.run_description import RunDescription
@@ -47,7 +47,7 @@ class ConsoleReport(Report):
 
     def __init__(self, *, quiet: bool = False, out: TextIO | None = None, progress: TextIO | None = None) -> None:
         self._quiet = quiet
-        self._out = Console(file=out or sys.stdout, highlight=False, soft_wrap=True)
+        self._out = Console(file=styled(out or sys.stdout), highlight=False, soft_wrap=True)
         if not self._out.is_terminal:
             self._out.width = PLAIN_WIDTH
         stream = progress or sys.stderr
@@ -62,7 +62,7 @@ class ConsoleReport(Report):
                 MofNCompleteColumn(),
                 TextColumn("users"),
                 TimeElapsedColumn(),
-                console=Console(file=stream, highlight=False),
+                console=Console(file=styled(stream), highlight=False),
                 refresh_per_second=10,
                 transient=True,
             )
@@ -77,7 +77,7 @@ class ConsoleReport(Report):
             task = self._tasks.get(target.tenant_id)
             if task is None:
                 self._tasks[target.tenant_id] = self._progress.add_task(
-                    escape(target.organisation or target.tenant_id), total=total
+                    plain_markup(target.organisation or target.tenant_id), total=total
                 )
             else:
                 self._progress.update(task, total=total)
@@ -106,16 +106,16 @@ class ConsoleReport(Report):
     def begin(self, run: RunDescription) -> None:
         if not self._quiet:
             known = (f"{label} {text}" for label, text in run.labelled().items())
-            self._print(f"[dim]{escape(', '.join(known))}[/]")
+            self._print(f"[dim]{plain_markup(', '.join(known))}[/]")
 
     def result(self, result: CheckResult) -> None:
         if self._quiet and result.verdict in (Verdict.PASS, Verdict.SKIP):
             return
         subject = result.organisation or "connector"
         verdict = f"[{STYLES[result.verdict]}]{result.verdict.value:<5}[/]"
-        self._print(f"{verdict} {escape(subject)}  {result.check}: {escape(result.sentence)}")
+        self._print(f"{verdict} {plain_markup(subject)}  {result.check}: {plain_markup(result.sentence)}")
         if result.repair and result.verdict is not Verdict.PASS:
-            self._print(f"      [dim]→[/] {escape(result.repair)}")
+            self._print(f"      [dim]→[/] {plain_markup(result.repair)}")
 
     def end(self, summary: Summary) -> None:
         self.close()
@@ -124,7 +124,7 @@ class ConsoleReport(Report):
             self._out.print(organisations_table(summary))
         if not self._quiet and summary.run is not None:
             self._out.print(f"[dim]verified in {summary.duration_s:,.1f} s[/]")
-        self._out.print(f"[{STYLES[conclusion_verdict(summary)]}]{escape(conclusion(summary))}[/]")
+        self._out.print(f"[{STYLES[conclusion_verdict(summary)]}]{plain_markup(conclusion(summary))}[/]")
 
     def close(self) -> None:
         if self._progress is not None:
@@ -153,7 +153,7 @@ def organisations_table(summary: Summary) -> Table:
     for organisation in summary.organisations.values():
         verdict = organisation.verdict
         table.add_row(
-            escape(organisation.organisation),
+            plain_markup(organisation.organisation),
             f"[{STYLES[verdict]}]{verdict.value}[/]",
             *("-" if number is None else f"{number:,}" for number in organisation.numbers(*classes)),
         )

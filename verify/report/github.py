@@ -10,7 +10,10 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
+from orgcal.output import give_command
+from orgcal.printable import printable
 from verify.models import CheckResult, MailboxClass, Verdict
 from verify.report.base import Report
 from verify.summary import PROOFS, WORST_FIRST, OrganisationSummary, Summary, conclusion
@@ -47,21 +50,23 @@ class GithubReport(Report):
         self._path = path
 
     def end(self, summary: Summary) -> None:
-        for line in annotation_lines(summary):
-            sys.stderr.write(line + "\n")  # so that `--json` stays JSON
+        for kind, title, text in worst_annotations(summary):
+            give_command(sys.stderr, kind, text, title=title)  # not on standard output, so that `--json` stays JSON
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(step_summary(summary))
 
 
-def annotation_lines(summary: Summary) -> list[str]:
-    """Workflow commands for the worst results."""
-    lines = []
-    for result in _not_well(summary)[:MAX_ANNOTATIONS]:
-        kind = "warning" if result.verdict is Verdict.WARN else "error"
-        title = _property(f"{result.organisation or 'connector'}: {result.check}")
-        lines.append(f"::{kind} title={title}::{_data(' → '.join(filter(None, [result.sentence, result.repair])))}")
-    return lines
+def worst_annotations(summary: Summary) -> list[tuple[Literal["warning", "error"], str, str]]:
+    """Kind, title and text of an annotation for each of the worst results."""
+    return [
+        (
+            "warning" if result.verdict is Verdict.WARN else "error",
+            printable(f"{result.organisation or 'connector'}: {result.check}"),
+            printable(" → ".join(filter(None, [result.sentence, result.repair]))),
+        )
+        for result in _not_well(summary)[:MAX_ANNOTATIONS]
+    ]
 
 
 def step_summary(summary: Summary) -> str:
@@ -120,15 +125,7 @@ def _not_well(summary: Summary) -> list[CheckResult]:
     return sorted(bad, key=lambda result: WORST_FIRST.index(result.verdict))
 
 
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
 def _cell(text: str) -> str:
     """Text that cannot leave its cell or become markup."""
-    escaped = "".join(f"\\{char}" if char in "\\`*_{}[]()#+!|~" else char for char in " ".join(text.split()))
+    escaped = "".join(f"\\{char}" if char in "\\`*_{}[]()#+!|~" else char for char in printable(" ".join(text.split())))
     return escaped.replace("<", "&lt;").replace(">", "&gt;")

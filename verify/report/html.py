@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
+from orgcal.printable import printable
 from verify.answers import TABLE, Place
 from verify.models import BUCKET_RATIO, MAILBOX_WORDS, Verdict
 from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, conclusion_verdict
@@ -43,6 +45,7 @@ def html(summary: Summary, began: datetime) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     organisations = sorted(summary.organisations.values(), key=_worst_first)
     return environment.get_template("report.html.j2").render(
@@ -128,6 +131,11 @@ def refusals(organisation: OrganisationSummary) -> list[dict[str, Any]]:
         for name, count in counts.items()
         if name in rules
     ]
+
+
+def _shown(value: Any) -> Any:
+    """A value of the template as the page shows it; what the template itself made stays as it is."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _worst_first(organisation: OrganisationSummary) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from xml.etree import ElementTree
 
+from orgcal.printable import printable_lines
 from verify.models import CheckResult, Verdict
 from verify.summary import Summary
 
@@ -86,5 +87,5 @@ def _case(
 
 
 def legal(text: str) -> str:
-    """`text` without the characters that XML forbids."""
-    return _ILLEGAL.sub("\ufffd", text)
+    """`text` as it may be printed, without the characters that XML forbids besides."""
+    return _ILLEGAL.sub("\ufffd", printable_lines(text))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orgcal.errors import UsageError
+from orgcal.printable import printable_lines
 from verify.models import CheckResult, Mailbox, Target
 from verify.report.base import Report
 from verify.summary import Summary, exit_code
@@ -19,7 +20,7 @@ class JsonReport(Report):
     """One JSON object on standard output, at the end."""
 
     def end(self, summary: Summary) -> None:
-        sys.stdout.write(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(printable_lines(json.dumps(summary.as_json(), indent=2, ensure_ascii=False)) + "\n")
         sys.stdout.flush()
 
 
@@ -69,6 +70,6 @@ class JsonLinesReport(Report):
         self._file.close()
 
     def _write(self, line: dict[str, Any]) -> None:
-        text = json.dumps(line, ensure_ascii=False) + "\n"
+        text = printable_lines(json.dumps(line, ensure_ascii=False)) + "\n"
         with self._lock:
             self._file.write(text)

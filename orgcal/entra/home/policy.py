@@ -25,7 +25,7 @@ _MULTITENANT = "AzureADMultipleOrgs"
 
 _T = TypeVar("_T")
 _DURATION = re.compile(
-    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
+    r"P(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?)?"
 )
 _SHORTEST_MONTH_DAYS, _SHORTEST_YEAR_DAYS = 28, 365
 """A duration in months or years is no fixed time; the shortest it can be is never refused."""

@@ -19,7 +19,10 @@ def date_rule(value: object) -> str | None:
 
 def parsed(text: str) -> datetime | None:
     """The moment in RFC 3339, or None if `text` is none."""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", text):
+    if not re.fullmatch(
+        r"[0-9]{4}-[0-9][0-9]-[0-9][0-9][Tt][0-9][0-9]:[0-9][0-9]:[0-9][0-9](\.[0-9]+)?([Zz]|[+-][0-9][0-9]:[0-9][0-9])",
+        text,
+    ):
         return None
     try:
         return datetime.fromisoformat(text.upper())
@@ -36,7 +39,7 @@ def duration_rule(value: object) -> str | None:
 
 def seconds_of(text: str) -> float | None:
     """Seconds of a duration as Go writes it (`2400h30m`), or None if it is none."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)", text)
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(h|ms|us|µs|ns|m|s)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -112,7 +112,7 @@ def end_date(lifetime: str, now: datetime) -> str:
     """
     if lifetime == "never":
         return NEVER
-    match = re.fullmatch(r"([1-9]\d{0,3})d", lifetime)
+    match = re.fullmatch(r"([1-9][0-9]{0,3})d", lifetime)
     days = int(match[1]) if match else 0
     if not 1 <= days <= MAX_LIFETIME_DAYS:
         raise InvalidInputs({"lifetime": f"found {lifetime!r}, expected 1d to {MAX_LIFETIME_DAYS}d, or never"})
