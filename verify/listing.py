@@ -29,6 +29,7 @@ from orgcal.entra.batch import LIMIT_REACHED, limit_share
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.graph import checked_next_link
 from orgcal.errors import GraphError, OrgcalError, Unreachable
+from orgcal.numbers import whole_number
 from orgcal.patience import backoff_s
 from verify.answers import Again, Place, rule_of
 from verify.batching import PAGE_SIZE, User
@@ -209,7 +210,7 @@ class UserPages:
             url = f"{self.endpoints.graph_url}/v1.0/users/$count"
             text = self._get(url, {"ConsistencyLevel": "eventual"}, COUNT_ATTEMPTS).content
             number = text.decode("utf-8-sig").strip()
-            return int(number) if number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS else None
+            return whole_number(number) if len(number) <= MAX_DIGITS else None
         except (OrgcalError, Stopped, _Expired, ValueError):
             return None
 

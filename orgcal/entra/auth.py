@@ -264,12 +264,6 @@ def _refused_token(answer: dict[str, Any], where: str) -> EntraError | Unreachab
 def _refused_discovery(error: ValueError, where: str) -> EntraError | Unreachable:
     """The refusal of a tenant that MSAL meets before it asks for a token; the answer hangs on the error's context."""
     text = str(error.__context__ or error)
-    if isinstance(error, json.JSONDecodeError) or isinstance(error.__context__, json.JSONDecodeError):
-        return Unreachable(
-            "Entra ID's answer is not JSON; something between here and the server answered",
-            where=where,
-            repair="check HTTPS_PROXY and NO_PROXY",
-        )
     status = re.search(r"HTTP status: ([0-9]{3})", text)
     number = number_in(text)
     if status and number and int(status[1]) < 500:
