@@ -84,9 +84,11 @@ class JsonFormat:
         pure, data = self._parsed(text, where)
         if not pure.strip():
             return _made_anew(text, trail, values)
-        new = spliced(text, _Edit(text, pure, where).splices(trail, values, removed))
+        edit = _Edit(text, pure, where)
+        splices = edit.splices(trail, values, removed)
+        new = spliced(text, splices)
         change(data, trail, values, removed)
-        if not self._means(new, data):
+        if not _means(_pure_again(new, pure, splices, edit.root) if self.comments else new.removeprefix(BOM), data):
             raise PlatformError(
                 f"{'.'.join(trail)} cannot be changed without touching the rest of the file", where=where
             )
@@ -109,14 +111,6 @@ class JsonFormat:
         if not isinstance(data, dict):
             raise PlatformError("this file holds no JSON object", where=where, repair="name another file")
         return pure, data
-
-    def _means(self, text: str, data: dict[str, Any]) -> bool:
-        """Whether a text that was edited holds exactly `data`."""
-        pure = text.removeprefix(BOM)
-        try:
-            return bool(_PLAIN.decode(_without_comments(pure) if self.comments else pure) == data)
-        except ValueError:
-            return False
 
     def _no_json(self, error: ValueError, pure: str, where: str) -> PlatformError:
         line = line_of(pure, error.pos) if isinstance(error, json.JSONDecodeError) else 1
@@ -162,6 +156,7 @@ class _Edit:
         self._text = text
         self._pure = pure
         self._where = where
+        self.root: list[_Member] = []
         indent = _INDENT.search(pure)
         self._unit = indent[1] if indent else "  "
 
@@ -169,6 +164,7 @@ class _Edit:
         start, path = _past(_SPACE, self._pure, 0), []
         for depth, key in enumerate(trail):
             members = list(self._members(start))
+            self.root = self.root or members
             found = next((member for member in members if member.key == key), None)
             value = found and self._pure[found.value : found.end]
             if found is None or value == "null":
@@ -282,6 +278,35 @@ class _Edit:
 def _past(pattern: re.Pattern[str], text: str, position: int) -> int:
     match = pattern.match(text, position)
     return match.end() if match else position
+
+
+def _means(pure: str, data: dict[str, Any]) -> bool:
+    """Whether JSON holds exactly `data`."""
+    try:
+        return bool(_PLAIN.decode(pure) == data)
+    except ValueError:
+        return False
+
+
+def _pure_again(new: str, pure: str, splices: Sequence[Splice], root: Sequence[_Member]) -> str:
+    """Return an edited text as JSON; only the members of the root that were edited are read anew.
+
+    Args:
+        pure: the text before as JSON, each character at its place.
+        root: the members of its outermost object. Each begins outside of comments and strings, so what stands before
+            the one that was edited first, and from the one behind the last, is as it was.
+    """
+    if not splices:
+        return pure
+    first, last = min(splice.start for splice in splices), max(splice.end for splice in splices)
+    begin = max((member.start for member in root if member.start <= first), default=0)
+    end = min((member.start for member in root if member.start > last), default=len(pure))
+    part = new[begin : len(new) - (len(pure) - end)].replace(BOM, " ", 1 if begin == 0 else 0)
+    if end == len(pure):
+        return pure[:begin] + _without_comments(part)
+    # The quote stands for that of the next member: where a comment has swallowed it, the text has changed its meaning.
+    stripped = _without_comments(part + '"')
+    return pure[:begin] + stripped.removesuffix('"') + pure[end:] if stripped.endswith('"') else ""
 
 
 def _without_comments(text: str) -> str:
