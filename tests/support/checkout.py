@@ -21,6 +21,11 @@ from tests.support.azuread_plugin import limit_s, plugin_variables
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def environ_of_a_person(*prefixes: str) -> dict[str, str]:
+    """This process's environment without variables of these prefixes, and without what says that CI runs it."""
+    return {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(prefixes)}
+
+
 @dataclass
 class Ran:
     """A finished command."""
@@ -48,13 +53,8 @@ class Checkout:
 
     @property
     def environ(self) -> dict[str, str]:
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_", "XDG_"))
-        }
         return {
-            **inherited,
+            **environ_of_a_person("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_", "XDG_"),
             "HOME": str(self.home),
             CACHE_VARIABLE: str(cache_dir(os.environ)),
             "PYTHONPATH": f"{self.path}{os.pathsep}{self.path / 'emulator'}",

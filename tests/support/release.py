@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orgcal.engine.cache import CACHE_VARIABLE, EngineCache, cache_dir
 from tests.support.azuread_plugin import plugin_variables
-from tests.support.checkout import ROOT, Checkout, Ran, copy_sources
+from tests.support.checkout import ROOT, Checkout, Ran, copy_sources, environ_of_a_person
 
 _OF_THE_CHECKOUT = ("ARM_", "AZURE_", "PULUMI_", "ORGCAL_", "AZUREAD_", "XDG_", "PYTHON", "VIRTUAL_ENV")
 
@@ -58,7 +58,7 @@ class Release:
     @cached_property
     def environ(self) -> dict[str, str]:
         """A shell's environment there."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_CHECKOUT)}
+        inherited = environ_of_a_person(*_OF_THE_CHECKOUT)
         path = [part for part in inherited.get("PATH", os.defpath).split(os.pathsep) if ROOT not in Path(part).parents]
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
