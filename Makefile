@@ -5,6 +5,8 @@ ORGCAL := .venv/bin/orgcal
 KEEP ?=
 AZUREAD_PLUGIN ?=
 PYTHON ?= python3
+# Modules of tests that run at a time; a module's tests share what they need, such as a deployed checkout.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test fuzz live e2e check dist lock compare-azuread \
@@ -39,7 +41,7 @@ witnesses: setup ## Add to .venv the unmodified clients that witness the emulato
 	@$(PYTHON) scripts/setup_venv.py --witnesses
 
 test: witnesses ## Unit, contract and integration tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 fuzz: setup ## Generated answers, documents and settings at length (minutes), and what they broke, as JSON
 	@$(PY) -m tests.fuzz
@@ -48,7 +50,7 @@ live: witnesses ## Witness tests against a real tenant of your own; docs/parity.
 	@$(PY) -m pytest --live tests/contract
 
 e2e: setup ## Tests with the real engine and a real browser; AZUREAD_PLUGIN=real: with the real azuread plugin
-	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest tests/engine tests/browser
+	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile tests/engine tests/browser
 
 check: setup ## Style, types, import arrows, claims of the docs, workflows
 	@.venv/bin/ruff format --check .
