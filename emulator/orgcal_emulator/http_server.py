@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orgcal_emulator.errors import CannotServeError
+
+LARGEST_HEAD = 64 * 1024
 
 
 class JoiningTransport:
@@ -51,29 +52,49 @@ class JoiningTransport:
         return getattr(self.inner, name)
 
 
-class JoiningProtocol(H11Protocol):
-    """HTTP/1.1 over a `JoiningTransport`."""
+class JoiningProtocol(HttpToolsProtocol):
+    """HTTP/1.1 over a `JoiningTransport`, with heads of at most `LARGEST_HEAD` bytes."""
+
+    _head = 0
+    """Bytes received since the last whole head, those of a body or of a next request in the same packet aside."""
+    _in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(JoiningTransport(transport, self.loop))  # type: ignore[arg-type]
 
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request."""
+        super().data_received(data)
+        self._head = self._head + len(data) if self._in_head else 0
+        if self._head > LARGEST_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        """Its head is whole: an absolute address stays what it is, so that the application can judge it.
+
+        Raises:
+            ValueError: it does not name its host once (RFC 9112, 3.2); uvicorn then sends a 400.
+        """
+        self._in_head = False
+        if self.parser.get_http_version() == "1.1" and sum(name == b"host" for name, _ in self.headers) != 1:
+            raise ValueError("Host")
+        super().on_headers_complete()
+        if not self.url.startswith(b"/"):
+            self.scope["raw_path"] = self.url.partition(b"?")[0]
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in Graph's shape; uvicorn would send plain text."""
-        body = json.dumps({"error": {"code": "BadRequest", "message": msg}}).encode()
-        headers = [
-            (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]  # fmt: skip
-        # Not if an answer has begun: this connection is past repair.
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            for event in (
-                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-                h11.Data(data=body),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            body = json.dumps({"error": {"code": "BadRequest", "message": msg}}).encode()
+            head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        self.transport.close()  # where an answer has begun, this connection is past repair
 
 
 def listen(port: int) -> socket.socket:

@@ -83,7 +83,7 @@ class Emulator:
         self.app.serve_as(frozenset(hosts))
         config = uvicorn.Config(
             self.app, http=JoiningProtocol, log_config=None, access_log=False, lifespan="off", server_header=False,
-            loop="asyncio", ws="none", timeout_keep_alive=75, h11_max_incomplete_event_size=64 * 1024,
+            loop="asyncio", ws="none", timeout_keep_alive=75,
         )  # fmt: skip
         config.load()
         # Given directly: uvicorn itself would read certificate and key from files.

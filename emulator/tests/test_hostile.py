@@ -152,8 +152,11 @@ def test_absolute_address_of_another_host_is_not_taken(emulator: RunningEmulator
     [
         b"no HTTP at all\r\n\r\n",
         b"GET /v1.0/users HTTP/1.1\r\n\r\n",
+        b"GET /v1.0/users HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        b"GET /v1.0/users HTTP/1.1\r\nHost: localhost\r\nHost : localhost\r\n\r\n",
+        b"GET /v1.0/users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST /v1.0/applications HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
-        # Without an end, as h11 lets a longer head pass that comes whole in one read.
+        # Without an end, as a longer head that comes whole in one read is let pass.
         b"GET /v1.0/users HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 66_000,
     ],
 )

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import uvicorn
 from orgcal_emulator.http_server import JoiningProtocol, StoppableServer
-from uvicorn.protocols.http import h11_impl
+from uvicorn.protocols.http import httptools_impl
 from uvicorn.server import ServerState
 
 OVERRIDDEN = [
     *((StoppableServer, name) for name in ("capture_signals", "startup", "main_loop", "shutdown")),
-    *((JoiningProtocol, name) for name in ("connection_made", "send_400_response")),
+    *((JoiningProtocol, name) for name in ("connection_made", "data_received", "send_400_response")),
+    *((JoiningProtocol, name) for name in ("on_message_begin", "on_headers_complete")),
 ]
 
 
@@ -48,7 +49,7 @@ def test_every_method_of_ours_that_uvicorn_has_too_is_listed() -> None:
         (uvicorn.Server._serve, "self.startup("),
         (uvicorn.Server._serve, "self.main_loop("),
         (uvicorn.Server._serve, "self.shutdown("),
-        (h11_impl.H11Protocol.handle_events, "self.send_400_response("),
+        (httptools_impl.HttpToolsProtocol.data_received, "self.send_400_response("),
         (uvicorn.Server.main_loop, "self.on_tick("),
     ],
 )
@@ -61,10 +62,15 @@ def test_uvicorn_calls_what_is_overridden(caller: Callable[..., Any], called: st
     [
         (uvicorn.Server.__init__, "self.server_state ="),
         (uvicorn.Server.startup, "self.servers ="),
-        (h11_impl.H11Protocol.__init__, "self.conn = h11.Connection("),
-        (h11_impl.H11Protocol.__init__, "self.loop ="),
-        (h11_impl.H11Protocol.connection_made, "self.transport ="),
-        (h11_impl.RequestResponseCycle.__init__, "self.transport ="),
+        (httptools_impl.HttpToolsProtocol.__init__, "self.loop ="),
+        (httptools_impl.HttpToolsProtocol.__init__, "self.parser = httptools.HttpRequestParser(self)"),
+        (httptools_impl.HttpToolsProtocol.connection_made, "self.transport ="),
+        (httptools_impl.HttpToolsProtocol.on_message_begin, "self.url ="),
+        (httptools_impl.HttpToolsProtocol.on_headers_complete, 'self.scope["raw_path"] ='),
+        (httptools_impl.HttpToolsProtocol.on_headers_complete, "self._start_asgi_task("),
+        (httptools_impl.RequestResponseCycle.__init__, "self.transport ="),
+        (httptools_impl.RequestResponseCycle.__init__, "self.response_started ="),
+        (httptools_impl.RequestResponseCycle.__init__, "self.response_complete ="),
     ],
 )
 def test_attribute_that_the_emulator_reads_is_set(function: Callable[..., Any], attribute: str) -> None:

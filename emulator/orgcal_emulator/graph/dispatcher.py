@@ -36,9 +36,10 @@ class Dispatcher:
         headers: dict[str, str] = {}
         try:
             route, request.keys = self.table.find(request)
-            headers = self.limits.take(self._use(request, route))
+            use = self._use(request, route)
+            headers = self.limits.take(use)
             if stay.latency or stay.extra_s:
-                self._enter(request, route, stay)
+                self._enter(use, stay)
             request.owned_only = route.needs.check(request.caller)
             bare = wants_no_metadata(request)
             response = route.handler(request)
@@ -50,14 +51,12 @@ class Dispatcher:
             response.headers = {**headers, **response.headers}
         return response
 
-    def _enter(self, request: GraphRequest, route: Route, stay: Stay) -> None:
+    def _enter(self, use: Use, stay: Stay) -> None:
         """The answer takes time: its mailbox is busy meanwhile. One batch never loads a mailbox beyond its limit."""
-        stay.add(route.group)
-        if route.group == "outlook":
-            mailbox = mailbox_of(request)
-            if mailbox not in stay.mailboxes:
-                self.limits.enter(request.caller.client_id, mailbox)
-                stay.mailboxes.append(mailbox)
+        stay.add(use.group)
+        if use.mailbox and use.mailbox not in stay.mailboxes:
+            self.limits.enter(use.client_id, use.mailbox)
+            stay.mailboxes.append(use.mailbox)
 
     def refusal(self, failure: GraphFailure, request_id: str, client_request_id: str) -> GraphResponse:
         """An error as an answer."""
