@@ -29,8 +29,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add an organisation; its domain is resolved to the tenant id now."""
-    from orgcal.entra.discovery import is_guid, resolve_tenant
+    from orgcal.entra.discovery import resolve_tenant
     from orgcal.entra.session import new_session
+    from orgcal.entra.tenant_ids import is_guid
 
     tenant = tenant.strip()
     with open_stack(stack) as opened:

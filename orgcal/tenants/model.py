@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from orgcal.entra.discovery import is_domain, is_guid
+from orgcal.entra.tenant_ids import is_domain, is_guid
 from orgcal.errors import UsageError
 from orgcal.printable import printable
 from orgcal.tenants.names import check_text
