@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.passphrase import ensure_passphrase
 from tests.support.failing_writes import Failure, cli, preload, run_failing
+from tests.support.scripted_engine import ScriptedRunner, command, install_plugin
 from verify.report.base import FileReport
 from verify.summary import Summary
 
@@ -47,7 +48,16 @@ config:
     generations: [1]  # live
     active: 1
 """
-ENVIRON = {"ORGCAL_DATA_DIR": "data", "ORGCAL_CACHE_DIR": "cache"}
+SECRETS = (SECRET.encode(), b"secret-1", b"secret-2", b"told-by-the-outputs")
+"""Of the push to a file, and of the scripted engine."""
+ADDED = STACK.replace("[1]", "[1, 2]")
+ENVIRON = {"ORGCAL_DATA_DIR": "data", "ORGCAL_CACHE_DIR": "cache", "PULUMI_HOME": "pulumi-home"}
+REVOKED = [
+    STACK.replace("active: 1", "active: 1\n    revoked: [1]"),
+    ADDED.replace("active: 1", "active: 1\n    revoked: [1]"),
+    ADDED.replace("active: 1", "active: 2\n    revoked: [1]"),
+]
+REGISTRY = frozenset({"tenants.sqlite", "tenants.sqlite-journal"})
 TENANT = {
     "tenant_id": "22222222-2222-2222-2222-222222222222",
     "name": "Contoso",
@@ -65,6 +75,7 @@ def project(folder: Path) -> None:
     (folder / "tenants.jsonl").write_text(json.dumps(TENANT) + "\n")
     (folder / "repository" / ".git").mkdir(parents=True)
     (folder / "settings.yaml").write_text("# ours\nport: 8080\n")
+    install_plugin(folder)
 
 
 def new(folder: Path) -> None:
@@ -127,6 +138,18 @@ def engine_cache(folder: Path) -> None:
         cache.publish(staging / "bin", source="build", recipe="recipe")
 
 
+def up(folder: Path) -> None:
+    command(folder, "up", "--json", "--stack", "prod")
+
+
+def rotate(folder: Path) -> None:
+    command(folder, "rotate", "--json", "--if-expiring-within", "30d", "--record", "file", "--stack", "prod")
+
+
+def revoke(folder: Path) -> None:
+    command(folder, "rotate", "--json", "--revoke", "--record", "file", "--stack", "prod")
+
+
 @dataclass(frozen=True)
 class Case:
     """Something that writes.
@@ -136,23 +159,28 @@ class Case:
         once: it is refused where it has been done.
         ways: in which it is made to fail.
         random: names of files whose content differs from run to run; `*` stands for all.
+        between: names of files to further contents that they have in the middle of it.
+        after: what was done before, undisturbed.
     """
 
     work: Callable[[Path], object]
     random: frozenset[str] = field(default_factory=frozenset)
-
+    between: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    after: Callable[[Path], object] | None = None
     once: bool = False
     ways: tuple[Failure, ...] = (Failure.FULL, Failure.REFUSED, Failure.KILLED)
 
     def varies(self, name: str, content: bytes) -> bool:
         """Whether the file may have this content, as it differs from run to run; an empty database is a whole one."""
+        if content.decode(errors="replace") in self.between.get(name, ()):
+            return True
         known = not self.random.isdisjoint({Path(name).name, "*"})
         return known and (bool(content) or name.endswith(".sqlite"))
 
 
 CASES = [
     Case(new, once=True),
-    Case(tenants_import, frozenset({"tenants.sqlite", "tenants.sqlite-journal"})),
+    Case(tenants_import, REGISTRY),
     Case(new_in_a_folder, once=True),
     Case(workflows),
     Case(ephemeral),
@@ -164,6 +192,9 @@ CASES = [
     Case(emulator_keys, frozenset({"*"}), ways=(Failure.KILLED,)),
     Case(rotation_lock, frozenset({"rotate.pid"})),
     Case(engine_cache),
+    Case(up, REGISTRY | {"passphrase"}),
+    Case(rotate, REGISTRY | {"rotate.pid"}, {"Pulumi.prod.yaml": [ADDED]}, after=up),
+    Case(revoke, REGISTRY | {"rotate.pid"}, {"Pulumi.prod.yaml": REVOKED}, after=up, ways=(Failure.KILLED,)),
 ]
 
 
@@ -172,9 +203,18 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def prepared(folder: Path) -> Path:
-    folder.mkdir()
-    project(folder)
+def prepared(folder: Path, case: Case) -> Path:
+    """A project as it is before the work, made once."""
+    made, engine = folder.with_name("made"), ScriptedRunner.file
+    if not made.exists():
+        made.mkdir()
+        project(made)
+        if case.after is not None:
+            ended = run_failing(case.after, made, Failure.NONE, environ=ENVIRON)
+            assert ended.code == 0, ended.text
+    shutil.copytree(made, folder)
+    if engine(made).exists():
+        shutil.copy(engine(made), engine(folder))
     return folder
 
 
@@ -183,7 +223,7 @@ def prepared(folder: Path) -> Path:
     [pytest.param(case, how, id=f"{case.work.__name__}, {how.value}") for case in CASES for how in case.ways],
 )
 def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
-    whole = prepared(tmp_path / "whole")
+    whole = prepared(tmp_path / "whole", case)
     before = files(whole)
     undisturbed = run_failing(case.work, whole, Failure.NONE, environ=ENVIRON)
     after = files(whole)
@@ -192,7 +232,7 @@ def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
     assert after != before
 
     for at in range(1, len(undisturbed.changes) + 1):
-        folder = prepared(tmp_path / str(at))
+        folder = prepared(tmp_path / str(at), case)
         said = f"{how.value} at {at}: {undisturbed.changes[at - 1]}"
 
         failed = run_failing(case.work, folder, how, at, environ=ENVIRON)
@@ -211,7 +251,7 @@ def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
                 assert content in known or case.varies(name, content), f"{said}: half of {name}"
             else:
                 assert how is Failure.KILLED or Path(name).name == ".gitignore", f"{said}: {name} is left"
-            if SECRET.encode() in content and SECRET.encode() not in after.get(name, b""):
+            if any(each in content and each not in after.get(name, b"") for each in SECRETS):
                 ignored = folder / Path(name).parent / ".gitignore"
                 assert ignored.read_text() == "*\n", f"{said}: {name} holds the secret"
 
