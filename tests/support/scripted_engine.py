@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from orgcal.engine import plugins
 from orgcal.engine.find import Engine
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
 from orgcal.errors import EngineError, OrgcalError
@@ -28,7 +29,6 @@ from tests.support.simulated_stack import LEDGER, PassingProofs, SimulatedStack,
 from tests.support.stack_exports import password, record
 
 _KEPT = ("inputs", "credentials", "pushed", "record")
-_PLUGIN = f'[{{"kind": "resource", "name": "azuread", "version": "{AZUREAD_PLUGIN_VERSION}"}}]'
 
 
 class ScriptedRunner(SimulatedStack):
@@ -61,12 +61,10 @@ class ScriptedRunner(SimulatedStack):
     def forget_creations(self, types: object = None) -> None:
         """There are none."""
 
-    def up(self, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
+    def up(self, *, preview_first: bool, on_step: Any = None) -> UpdateResult:
         return self._kept(ledger_only=False, on_step=on_step)
 
-    def up_credential(
-        self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()
-    ) -> UpdateResult:
+    def up_credential(self, *, preview_first: bool, on_step: Any = None, targets: Sequence[str] = ()) -> UpdateResult:
         return self._kept(ledger_only=bool(targets), on_step=on_step)
 
     def _kept(self, *, ledger_only: bool, on_step: OnStep | None) -> UpdateResult:
@@ -94,10 +92,8 @@ def command(folder: Path, *words: str) -> None:
     """Run a command of orgcal in this process, on the project in `folder`; proofs pass, and nobody is logged in."""
     from orgcal.cli import main
 
-    pulumi = folder.with_name(f"{folder.name}-pulumi")
-    if not pulumi.exists():
-        write_program(pulumi, f"#!/bin/sh\necho '{_PLUGIN}'\n")
-    engine = Engine(pulumi.parent, pulumi, pulumi, PULUMI_VERSION, "path", "it is scripted")
+    program = folder / "pulumi"
+    engine = Engine(folder, program, program, PULUMI_VERSION, "path", "it is scripted")
 
     def nobody(_: object) -> None:
         raise OrgcalError("nobody is logged in")
@@ -106,6 +102,7 @@ def command(folder: Path, *words: str) -> None:
         (runner, "StackRunner", ScriptedRunner),
         (open_stack, "find_engine", lambda _: engine),
         (open_stack, "refuse_other_version", lambda _: None),
+        (plugins, "installed_azuread", lambda *_: True),
         (open_stack.OpenStack, "home_graph", nobody),
         (run, "Proofs", PassingProofs),
         (checks, "check_kind", lambda *_: None),
