@@ -44,6 +44,17 @@ GIT = (
     "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "KRB5*",
 )
 """What git, its credential helpers and gh need to push; questions that stay on this machine need none of it."""
+
+GO = (
+    "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GOAUTH", "GOVCS", "GOENV", "GODEBUG", "GOMAXPROCS", "NETRC",
+    "GIT_*", "SSH_*",
+)
+"""What Go's commands need to download modules, from a mirror or repositories of the user's too; what changes how they
+are checked or compiled is not in it. Source: https://pkg.go.dev/cmd/go#hdr-Environment_variables"""
+
+PIP = ("PIP_*", "NETRC")
+"""What pip needs to download a package, from an index of the user's too.
+Source: https://pip.pypa.io/en/stable/topics/configuration/#environment-variables"""
 # fmt: on
 
 

@@ -201,7 +201,7 @@ class _Source:
             return Target(
                 known.tenant_id, known.label, named=True, baseline=baseline_of(self.registry, known.tenant_id)
             )
-        from orgcal.entra.discovery import is_domain, is_guid
+        from orgcal.entra.tenant_ids import is_domain, is_guid
 
         if not is_guid(name) and not is_domain(name):
             known_names = [target.organisation or target.tenant_id for target in self._all()]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.credentials import ClientSecret, Credential
@@ -15,13 +15,23 @@ from orgcal.entra.permissions import AppRole, application_permissions
 from orgcal.entra.pinned_roles import DELEGATED_ONLY
 from orgcal.entra.role_relation import canonical
 from orgcal.entra.secret_text import SecretSource, bare
+from orgcal.entra.tenant_ids import checked_tenant, is_domain, is_guid
 from orgcal.errors import ConfigError, UsageError
 from orgcal.fields import NameText
 from orgcal.stack.outputs import StackOutputs
 from verify.models import Connector, SecretReference, Target
 
-CLIENT_ID, SCOPES, LOOKUP = "ORGCAL_CLIENT_ID", "ORGCAL_SCOPES", "ORGCAL_LOOKUP"
+CLIENT_ID, SCOPES, LOOKUP, TENANTS = "ORGCAL_CLIENT_ID", "ORGCAL_SCOPES", "ORGCAL_LOOKUP", "ORGCAL_TENANTS"
 SECRET_FILE, SECRET = "ORGCAL_CLIENT_SECRET_FILE", "ORGCAL_CLIENT_SECRET"
+
+
+def _tenant(name: str) -> str:
+    """`name` as it is, if it names a tenant; ValueError, for pydantic, where it does not."""
+    try:
+        checked_tenant(name, where="tenants")
+    except UsageError as error:
+        raise ValueError(error.what) from None
+    return name.strip()
 
 
 class _Model(BaseModel):
@@ -31,7 +41,7 @@ class _Model(BaseModel):
 class ConnectorTarget(_Model):
     """An organisation in a connector config file."""
 
-    tenant_id: str
+    tenant_id: Annotated[str, AfterValidator(_tenant)]
     name: NameText = ""
 
 
@@ -116,6 +126,12 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
     lookup = environ.get(LOOKUP) or "pinned"
     if lookup not in ("directory", "pinned"):
         problems.append(f"{LOOKUP}: found {lookup!r}; expected directory or pinned")
+    tenants = _words(environ.get(TENANTS, ""))
+    problems += [
+        f"{TENANTS}: found {name[:60]!r}; expected ids or domains of tenants"
+        for name in tenants
+        if not is_guid(name) and not is_domain(name)
+    ]
     if problems:
         raise ConfigError(problems, where="environment")
     file = environ.get(SECRET_FILE, "")
@@ -125,7 +141,7 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
         permissions=_permissions(_words(environ[SCOPES]), lookup, f"{LOOKUP}=directory"),
         credential=SecretReference("file", file) if file else SecretReference("environment", SECRET),
     )
-    return connector, [Target(tenant) for tenant in _words(environ.get("ORGCAL_TENANTS", ""))]
+    return connector, [Target(tenant) for tenant in tenants]
 
 
 def _place_of_secret(described: ConnectorFile, path: Path) -> SecretReference:

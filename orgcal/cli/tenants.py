@@ -29,8 +29,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add an organisation; its domain is resolved to the tenant id now."""
-    from orgcal.entra.discovery import is_guid, resolve_tenant
+    from orgcal.entra.discovery import resolve_tenant
     from orgcal.entra.session import new_session
+    from orgcal.entra.tenant_ids import is_guid
 
     tenant = tenant.strip()
     with open_stack(stack) as opened:
@@ -144,7 +145,8 @@ def import_tenants(
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UsageError(f"the file cannot be read: {reason}", where=str(file)) from error
     tenants = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not `splitlines`: JSON's texts may hold other characters that end a line.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
             tenants.append(Tenant.from_json(json.loads(line)))
         except (json.JSONDecodeError, RecursionError):

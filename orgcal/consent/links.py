@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import UsageError
 from orgcal.stack.outputs import StackOutputs
 
@@ -17,7 +18,12 @@ LIFETIME = timedelta(days=7)
 
 
 def consent_url(endpoints: CloudEndpoints, *, tenant_id: str, client_id: str, redirect_uri: str, state: str) -> str:
-    """The v2 admin consent address of one tenant; `/.default` asks for everything that the application declares."""
+    """The v2 admin consent address of one tenant; `/.default` asks for everything that the application declares.
+
+    Raises:
+        UsageError: `tenant_id` is not a tenant id: with `common`, whoever opens the address would consent.
+    """
+    tenant_id = checked_tenant(tenant_id, where="consent link", domains=False)
     query = urlencode(
         {"client_id": client_id, "scope": endpoints.graph_scope, "redirect_uri": redirect_uri, "state": state}
     )

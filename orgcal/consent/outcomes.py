@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orgcal.entra.aadsts import Kind, meaning_of, number_in
-from orgcal.entra.discovery import is_guid
+from orgcal.entra.tenant_ids import is_guid
 from orgcal.tenants.links import Refusal
 from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, Link
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from orgcal.child_environ import GO, passed_on
 from orgcal.engine.cache import EngineCache, digest_files
 from orgcal.engine.checksums import built_checksums
 from orgcal.engine.child import ProcessResult, run_child
@@ -234,14 +235,12 @@ class _Workshop:
 
 
 def go_environment(environ: Mapping[str, str], staging: Path, toolchain: Toolchain) -> dict[str, str]:
-    """The environment of Go's commands: the user's, with everything written kept inside `staging`.
+    """The environment of Go's commands: what of the user's they need, with everything written kept inside `staging`.
 
     The user's GOPROXY stays. What would weaken the check of downloads, build for another machine or
-    pull in other sources does not.
+    pull in other sources does not, and no login but to what modules are downloaded from.
     """
-    dropped = {"GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOEXPERIMENT", "GOFIPS140", "GOFLAGS", "GOBIN", "GOROOT"}
-    unchecked = {"GONOSUMDB", "GONOSUMCHECK", "GOINSECURE"}
-    env = {name: value for name, value in environ.items() if name not in dropped | unchecked}
+    env = passed_on(environ, GO)
     if env.get("GOSUMDB", "").startswith("off"):
         del env["GOSUMDB"]
     machine_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

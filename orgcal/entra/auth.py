@@ -25,6 +25,7 @@ from orgcal.entra.answers import RETRIED_STATUSES, entra_unreachable, parse_obje
 from orgcal.entra.certificates import usable
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientCertificate, Credential, msal_credential
+from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import EntraError, Unreachable
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class TokenSource:
         Raises:
             EntraError: Entra ID refused.
             Unreachable: Entra ID gave no usable answer.
-            UsageError: the certificate is none that Entra ID takes.
+            UsageError: the certificate is none that Entra ID takes, or `tenant_id` names no single tenant.
         """
         with self._lock:
             if not self._token or time.monotonic() >= self._renew_at:
@@ -108,12 +109,13 @@ class TokenSource:
         if isinstance(credential, ClientCertificate):
             credential = usable(credential)  # MSAL's own words about a key would be Python's
         http_client = _ObservedSession(self.session)
-        where = f"token for client {self.client_id} in tenant {self.tenant_id}"
+        tenant = checked_tenant(self.tenant_id, where="tenant of a token")
+        where = f"token for client {self.client_id} in tenant {tenant}"
         try:
             application = msal.ConfidentialClientApplication(
                 self.client_id,
                 client_credential=msal_credential(credential),
-                authority=f"{self.endpoints.login_url}/{self.tenant_id}",
+                authority=f"{self.endpoints.login_url}/{tenant}",
                 instance_discovery=False,  # clouds are pinned; the check would ask the public cloud about every other
                 http_client=http_client,
                 http_cache={},

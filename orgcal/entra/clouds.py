@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import CloudMismatch, UsageError
 
 Cloud = Literal["emulator", "public", "usgov", "china"]
@@ -151,7 +152,7 @@ def read_emulator_file(path: Path) -> CloudEndpoints:
             emulated=EmulatorEndpoints(
                 directory_id=ready["directory_id"],
                 ca_file=Path(ready["ca_file"]),
-                operator_tenant_id=operator["tenant_id"],
+                operator_tenant_id=checked_tenant(operator["tenant_id"], where=str(path), domains=False),
                 operator_client_id=operator["client_id"],
                 operator_client_secret_file=Path(operator["client_secret_file"]),
                 operator_client_certificate_file=Path(operator["client_certificate_file"]),
@@ -164,7 +165,7 @@ def read_emulator_file(path: Path) -> CloudEndpoints:
     except FileNotFoundError:
         start = "orgcal emulator start"
         raise UsageError("the emulator is not running", where=str(path), repair=start) from None
-    except (KeyError, ValueError, TypeError) as error:
+    except (AttributeError, KeyError, ValueError, TypeError) as error:
         what = f"this is not the file of a running emulator ({type(error).__name__}: {error})"
         if isinstance(error, KeyError):
             what = f"the emulator that runs is of another version than this orgcal (its file lacks {error})"

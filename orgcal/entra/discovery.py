@@ -5,30 +5,16 @@ Source: https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-o
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from orgcal.entra.answers import entra_unreachable, parse_object
 from orgcal.entra.clouds import CloudEndpoints
+from orgcal.entra.tenant_ids import checked_tenant, is_guid
 from orgcal.errors import Unreachable, UsageError
 
 if TYPE_CHECKING:
     import requests
-
-GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-"""A GUID as Entra ID writes them, as a regular expression."""
-_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
-
-
-def is_guid(text: str) -> bool:
-    """Whether `text` is a GUID as Entra ID writes them, in any case."""
-    return re.fullmatch(GUID, text) is not None
-
-
-def is_domain(text: str) -> bool:
-    """Whether `text` could be a tenant's domain."""
-    return bool(_DOMAIN.fullmatch(text.lower()))
 
 
 def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Session) -> str:
@@ -44,10 +30,7 @@ def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Sessi
     """
     import requests
 
-    lowered = name.strip().lower()
-    if not is_guid(lowered) and not is_domain(lowered):
-        what = f"{name!r} is neither a tenant id nor a domain"
-        raise UsageError(what, where="TENANT", repair="name one, such as contoso.com")
+    lowered = checked_tenant(name, where="TENANT")
     url = f"{endpoints.login_url}/{quote(lowered)}/v2.0/.well-known/openid-configuration"
     try:
         response = session.get(url)

@@ -17,6 +17,7 @@ from orgcal.entra.clouds import CloudEndpoints, is_loopback, origin_of
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.login import Login, no_login, read_login, variable
 from orgcal.entra.secret_text import SecretSource
+from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import OrgcalError, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def operator_credential(
     Arguments and errors are those of `operator_tokens`.
     """
     login = read_login(environ)
+    if tenant_id:
+        tenant_id = checked_tenant(tenant_id, where="the operator's tenant")
     return OperatorTokens(endpoints, tenant_id, _credential(endpoints, login, tenant_id, session), login)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
+from orgcal.child_environ import PIP, passed_on
 from orgcal.engine.child import run_child
 from orgcal.engine.errors import trouble_in
 from orgcal.errors import OrgcalError
@@ -132,7 +133,7 @@ def _found_by_pip(asked: list[str], environ: Mapping[str, str]) -> dict[str, Pin
                 *options,
                 *asked,
             ],
-            env={name: value for name, value in environ.items() if name not in _MISLEADING},
+            env={name: value for name, value in passed_on(environ, PIP).items() if name not in _MISLEADING},
             cwd=Path.cwd(),
             limit_s=PIP_LIMIT_S,
         )

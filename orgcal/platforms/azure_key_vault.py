@@ -19,6 +19,7 @@ from orgcal.entra.answers import retry_after_s
 from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.operator import operator_credential
 from orgcal.entra.session import new_session
+from orgcal.entra.tenant_ids import GUID
 from orgcal.errors import PlatformError, UsageError
 from orgcal.fields import setting
 from orgcal.platforms.model import PREFIX
@@ -63,10 +64,10 @@ class KeyVaultSettings(SecretStoreSettings):
     )
     tenant_id: str | None = setting(
         None,
-        expected="the id of a tenant",
+        expected="the id of a tenant, a GUID",
         example="aaaaaaaa-0000-4000-8000-000000000001",
         about="The tenant of the vault's subscription; absent: ARM_TENANT_ID.",
-        pattern=r"^[0-9a-fA-F-]{36}$",
+        pattern=f"^{GUID}$",
     )
 
     @property

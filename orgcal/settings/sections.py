@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from orgcal.entra import discovery
+from orgcal.entra import tenant_ids
 from orgcal.entra.clouds import Cloud
 from orgcal.entra.permissions import CalendarsFrom
 from orgcal.fields import NameText, Section, setting
 
-GUID = f"^{discovery.GUID}$"
+GUID = f"^{tenant_ids.GUID}$"
 
 REDIRECT_URI = r"^(https://[^/?#*@\s]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^?#*!$'(),;\s]*)?$"
 """Entra's rule: https, or http on this machine, no wildcard, fragment or unsupported character; no user, no password.

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import enum
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from orgcal.entra.discovery import is_domain, is_guid
+from orgcal.entra.tenant_ids import is_domain, is_guid
 from orgcal.errors import UsageError
 from orgcal.printable import printable
-from orgcal.tenants.names import check_text
+from orgcal.tenants.names import can_be_kept, check_text
 
 LINK_PROVING, LINK_WITHDRAWN = "proving", "withdrawn"
 """Outcomes of a used link that the registry itself gives: while its proof runs, and where the organisation was removed
 meanwhile."""
 
 NAME_LENGTH = 200
-"""Characters of a name that are kept."""
+"""Characters of a name that are kept, an operator's too."""
+HASH_LENGTH, VERDICT_LENGTH = 64, 10
+_LONGEST = {"permission_hash": HASH_LENGTH, "invited_by": NAME_LENGTH, "verdict": VERDICT_LENGTH}
 _TIMES = ("added_at", "changed_at", "consented_at", "verified_at", "checked_at")
 _TEXTS = ("tenant_id", "name", "domain", "reason", "permission_hash", "invited_by", "verdict")
 
@@ -117,6 +119,11 @@ class Tenant(JsonRecord):
         texts = [getattr(self, name) for name in _TEXTS]
         if not all(isinstance(text, str) for text in (*texts, *self.permissions)):
             raise ValueError(f"{', '.join(_TEXTS)} and permissions are texts")
+        if not all(map(can_be_kept, (*texts, *self.permissions))):
+            raise ValueError("a text holds characters that no database keeps")
+        for name, longest in _LONGEST.items():
+            if (length := len(getattr(self, name))) > longest:
+                raise ValueError(f"{name} has {length} characters, and {longest} are kept")
         if not is_guid(self.tenant_id):
             raise ValueError(f"{printable(self.tenant_id[:40])!r} is not a tenant id")
         if self.domain and not is_domain(self.domain):
@@ -172,4 +179,8 @@ def _moment(text: object) -> datetime:
     moment = datetime.fromisoformat(str(text))
     if moment.tzinfo is None:
         raise ValueError(f"{text}: a time without a zone")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text}: a time outside the calendar") from None
     return moment

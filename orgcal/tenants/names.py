@@ -10,7 +10,7 @@ import shlex
 import unicodedata
 from collections.abc import Sequence
 
-from orgcal.entra.discovery import is_domain, is_guid
+from orgcal.entra.tenant_ids import is_domain, is_guid
 from orgcal.errors import UsageError
 from orgcal.printable import hidden_in, printable
 

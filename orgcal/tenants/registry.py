@@ -22,6 +22,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import UsageError
 from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, migrate, open_database
 from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, LogEntry, State, Tenant
@@ -120,19 +121,18 @@ class Registry:
         One that was removed begins anew: nothing that was known of its consent counts.
 
         Raises:
-            UsageError: a name or domain cannot be kept or shown.
+            UsageError: `tenant_id` is not a GUID, `domain` not a domain, or the name cannot be kept or shown.
             RegistryUnavailable: the database cannot be asked now.
         """
-        name, domain = name.strip(), domain.strip().lower()
+        tenant_id = checked_tenant(tenant_id, where="tenants", domains=False)
+        name, domain = name.strip(), checked_tenant(domain, where="tenants") if domain.strip() else ""
         check_text(name, "the name", longest=NAME_LENGTH)
-        if domain:
-            check_text(domain, "the domain", longest=TenantRow.domain.type.length)
         now = self.now()
         with self.transaction() as session:
-            row = session.get(TenantRow, (self.connector, tenant_id.lower()))
+            row = session.get(TenantRow, (self.connector, tenant_id))
             known = row is not None and row.state != State.REMOVED
             if row is None:
-                row = TenantRow(connector=self.connector, tenant_id=tenant_id.lower(), added_at=now)
+                row = TenantRow(connector=self.connector, tenant_id=tenant_id, added_at=now)
                 session.add(row)
             row.name, row.name_key, row.domain, row.changed_at = name, name_key(name), domain, now
             if not known:

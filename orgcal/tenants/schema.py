@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Index, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from orgcal.tenants.model import NAME_LENGTH
+from orgcal.tenants.model import HASH_LENGTH, NAME_LENGTH, VERDICT_LENGTH
 
 HEAD = "0002"
 """Revision that this code needs; the newest in `migrations/versions`."""
@@ -54,15 +54,15 @@ class TenantRow(Base):
     domain: Mapped[str] = mapped_column(String(253), default="")
     state: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(Text, default="")
-    permission_hash: Mapped[str] = mapped_column(String(64), default="")
+    permission_hash: Mapped[str] = mapped_column(String(HASH_LENGTH), default="")
     permissions: Mapped[list[str]] = mapped_column(default=list)
     added_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     consented_at: Mapped[datetime | None]
-    invited_by: Mapped[str] = mapped_column(String(200), default="")
+    invited_by: Mapped[str] = mapped_column(String(NAME_LENGTH), default="")
     verified_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
-    verdict: Mapped[str] = mapped_column(String(10), default="")
+    verdict: Mapped[str] = mapped_column(String(VERDICT_LENGTH), default="")
 
 
 class LinkRow(Base):

@@ -28,11 +28,12 @@ ENTRA = {
         "from_fields",
         "msal_credential",
     },
-    "discovery": {"is_domain", "is_guid", "resolve_tenant"},
+    "discovery": {"resolve_tenant"},
     "graph": {"GraphClient", "checked_next_link", "unless_refused"},
     "permissions": {"AppRole", "application_permissions", "lookup", "names_of", "permission_hash", "published_roles"},
     "probe": {"TenantAccess", "granted_roles", "probe_tenant", "token_refusal"},
     "session": {"RedactingAdapter", "new_session", "wire"},
+    "tenant_ids": {"checked_tenant", "is_domain", "is_guid"},
 }
 VERIFY = {
     "CheckResult", "Connector", "Listener", "Mailbox", "MailboxClass", "Options", "Pace", "Proof", "SecretReference",

@@ -419,6 +419,27 @@ def test_token_is_renewed_before_each_start_of_the_engine_as_it_lives_for_minute
     renew_tokens({})  # by hand there is no job
 
 
+def test_token_of_a_clock_that_was_set_back_is_renewed(tmp_path: Path) -> None:
+    issuer = OidcIssuer("https://token.actions.githubusercontent.com", "s")
+    with StrictServer(issuer).running() as server:
+        environ = {
+            "RUNNER_TEMP": str(tmp_path),
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{server.base_url}/token",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": issuer.key,
+        }
+        path = write_token("azure", environ)[1]
+        for ahead_s in (3600, 600, 90):  # the file was written before the clock was set back by so much
+            os.utime(path, (time.time() + ahead_s,) * 2)
+            issuer.subject = f"renewed-{ahead_s}"
+            renew_tokens(environ)
+
+            token = jwt.decode(path.read_text(), options={"verify_signature": False})
+            assert token["sub"] == f"renewed-{ahead_s}"
+            assert path.stat().st_mtime <= time.time()
+
+    assert len(issuer.asked) == 4
+
+
 @pytest.mark.parametrize(
     ("cloud", "missing"),
     [

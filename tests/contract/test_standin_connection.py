@@ -222,7 +222,7 @@ def metadata_at(
     with _serving(Handler, context) as port:
         environ = {
             "SSL_CERT_FILE": str(folder / "ca.pem"),
-            "ARM_TENANT_ID": "t",
+            "ARM_TENANT_ID": "00000000-1111-2222-3333-444444444444",
             "ARM_CLIENT_ID": "c",
             "ARM_CLIENT_SECRET": "s",
         }

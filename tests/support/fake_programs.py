@@ -58,6 +58,7 @@ def build_environ(tmp_path: Path, **more: str) -> dict[str, str]:
         "FAKE_LOG": str(tmp_path / "go.log"),
         "FAKE_SDK": str(sdk),
         "FAKE_GO_BUILD": "",
+        "ORGCAL_PASS_VARIABLES": "FAKE_*",  # the fake `go` reads them
         **more,
     }
 

@@ -148,7 +148,7 @@ def write_emulator_file(folder: Path, server: StrictServer, ca: Any) -> Path:
         "directory_id": "00000000-0000-0000-0000-000000000001",
         "ca_file": str(bundle_of(ca, folder)),
         "operator": {
-            "tenant_id": "t",
+            "tenant_id": "00000000-1111-2222-3333-444444444444",
             "client_id": "c",
             "client_secret_file": str(key_file),
             "client_certificate_file": str(key_file),

@@ -215,13 +215,15 @@ class _CountedRecord(Record):
             self._stack.writes(lambda: setattr(self._stack, "published", text))
 
 
-class _PassingProofs:
+class PassingProofs:
+    """Stands for `Proofs`."""
+
     made: tuple[()] = ()
 
     def __init__(self, *_: object, **__: object) -> None:
         """Whatever is to be proved passes."""
 
-    def __enter__(self) -> _PassingProofs:
+    def __enter__(self) -> PassingProofs:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -247,5 +249,5 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> None:
         return done
 
     monkeypatch.setattr(run, "deploy", deploy)
-    monkeypatch.setattr(run, "Proofs", _PassingProofs)
+    monkeypatch.setattr(run, "Proofs", PassingProofs)
     monkeypatch.setattr(checks, "check_kind", lambda *_: None)

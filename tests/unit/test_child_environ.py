@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orgcal.child_environ import ENGINE, GIT, passed_on
+from orgcal.child_environ import ENGINE, GIT, GO, PIP, passed_on
 from orgcal.entra.clouds import EMULATOR_FILE_VARIABLE
 from orgcal.entra.login import LOGIN_FORMS, LOGIN_VARIABLES
 from orgcal.masking import SOCKET_VARIABLE
@@ -70,6 +70,16 @@ def test_git_gets_what_a_push_needs_and_no_login_of_a_cloud() -> None:
     environ = {**SECRETS, "GIT_SSH_COMMAND": "ssh -i key", "SSH_AUTH_SOCK": "/run/agent"}
 
     assert passed_on(environ, GIT).keys() == {"GH_TOKEN", "GITHUB_TOKEN", "GIT_SSH_COMMAND", "SSH_AUTH_SOCK"}
+
+
+def test_go_and_pip_get_their_mirrors_and_no_login_of_others() -> None:
+    go = {"GOPROXY": "https://mirror.example", "GOPRIVATE": "x", "GOAUTH": "netrc", "NETRC": "/n", "GOSUMDB": "x"}
+    pip = {"PIP_INDEX_URL": "https://mirror.example", "PIP_CERT": "/roots.pem", "PIP_CONFIG_FILE": "/pip.conf"}
+    changing = {"GOFLAGS": "-mod=mod", "GOINSECURE": "*", "GONOSUMDB": "*", "GOOS": "plan9", "GOCACHEPROG": "x"}
+    environ = {**SECRETS, **go, **pip, **changing, **NEEDED}
+
+    assert passed_on(environ, GO) == {**go, **NEEDED}
+    assert passed_on(environ, PIP) == {**pip, "NETRC": "/n", **NEEDED}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,16 @@ def test_lock_of_a_process_that_was_killed_and_not_reaped_is_removed(tmp_path: P
         assert not lock.exists()
 
 
+def test_lock_whose_process_id_another_program_has_now_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as other:
+        lock = locked(tmp_path, hostname=os.uname().nodename, pid=other.pid)
+
+        assert lock_holder(tmp_path.as_uri(), "prod") == ""
+        assert release_dead_lock(tmp_path.as_uri(), "prod")
+        assert not lock.exists()
+        other.kill()
+
+
 def test_lock_of_another_machine_is_kept(tmp_path: Path) -> None:
     lock = locked(tmp_path, hostname="elsewhere", pid=1)
 

@@ -47,9 +47,9 @@ def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> N
 
 def test_log_samples_the_organisations_that_have_consented(tmp_path: Path) -> None:
     registry = open_stack_registry(tmp_path, "orgcal", "prod", {})
-    for name, state in (("Contoso", State.VERIFIED), ("Fabrikam", State.INVITED)):
-        registry.add(name.lower(), name)
-        registry.set_state(name.lower(), state)
+    for number, name, state in ((2, "Contoso", State.VERIFIED), (3, "Fabrikam", State.INVITED)):
+        tenant = registry.add(f"00000000-0000-0000-0000-{number:012d}", name)
+        registry.set_state(tenant.tenant_id, state)
     registry.close()
 
     with open_stack(tmp_path) as stack:

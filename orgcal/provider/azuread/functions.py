@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from orgcal.entra.discovery import is_guid
+from orgcal.entra.tenant_ids import is_guid
 from orgcal.errors import GraphError, OrgcalError, UsageError
 from orgcal.provider._sdk import Function, Prop, Properties
 from orgcal.provider.azuread import ids

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from orgcal.entra.discovery import GUID, is_guid
+from orgcal.entra.tenant_ids import GUID, is_guid
 from orgcal.errors import UsageError
 
 _EXAMPLE = "00000000-0000-0000-0000-000000000000"
