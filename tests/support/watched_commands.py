@@ -19,7 +19,7 @@ import pytest
 from tests.support.leak_scan import LeakScan
 
 _BETWEEN_ROUNDS_S = 0.05
-_ROUNDS_SHARE = 40
+_ROUNDS_SHARE = 60
 """A round is followed by a pause of so many times its length, so that looking costs little of one processor."""
 
 
