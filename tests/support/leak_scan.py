@@ -27,11 +27,12 @@ PATTERNS = {
 }
 """Secrets that their form gives away: client secrets as Entra ID makes them, JSON web tokens, PEM."""
 
-SECRET_FILES = (
-    ".local/*/passphrase",
-    *(f".local/*/emulator/{name}" for name in ("operator-secret", "platform-api-key", "control-token")),
-)
-"""Files of a project whose contents are secrets without such a form."""
+SECRET_FILES = ("passphrase", "operator-secret", "platform-api-key", "control-token")
+"""Files of stacks and their emulators whose contents are secrets without such a form."""
+
+_STACKS = (".local/*", "stacks/*", "projects/*/stacks/*")
+_MASKED = re.compile(rb"^::add-mask::.*$", re.MULTILINE)
+"""Takes a text out of the log of a job: the runner reads this line, and shows it to nobody."""
 
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSPHRASE)_FILE$")
 _PUBLIC = DEV_PASSPHRASE_FILE.read_bytes().strip()
@@ -75,9 +76,15 @@ class LeakScan:
     leaks: list[str] = field(default_factory=list)
 
     def learn(self, folder: Path, environ: Mapping[str, str] = {}) -> None:
-        """Take in the secrets of the project in `folder`, and those in files that the variables of a command name."""
-        files = [path for pattern in SECRET_FILES for path in folder.glob(pattern)]
-        files += [Path(value) for name, value in environ.items() if _SECRET_VARIABLE.search(name)]
+        """Take in the secrets of the project in `folder`, and those in places that the variables of a command name."""
+        own = dict(environ.items() - _ENVIRON)
+        folders = [folder, Path(own.get("HOME", folder)) / ".local/share/orgcal"]
+        folders += [Path(own[name]) for name in ("ORGCAL_DATA_DIR",) if name in own]
+        folders += [Path(own[name]).parent for name in ("ORGCAL_EMULATOR_FILE",) if name in own]
+        stacks = [stack for place in folders for pattern in _STACKS for stack in place.glob(pattern)]
+        places = [*folders, *stacks, *(stack / "emulator" for stack in stacks)]
+        files = [place / name for place in places for name in SECRET_FILES]
+        files += [Path(value) for name, value in own.items() if _SECRET_VARIABLE.search(name)]
         for path in files:
             with suppress(OSError):
                 value = path.read_bytes().strip()
@@ -92,7 +99,8 @@ class LeakScan:
     def hear_output(self, command: str, text: str | bytes) -> None:
         """Keep what a command printed, unless it does so in a block of `shown_on_purpose`."""
         if not _purposes:
-            self.hear(f"the output of `{command}`", text)
+            printed = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+            self.hear(f"the output of `{command}`", _MASKED.sub(b"", printed))
 
     def hear_arguments(self, command: str) -> None:
         """Keep the argument list of a command."""

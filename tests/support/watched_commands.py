@@ -71,7 +71,7 @@ class WatchedCommands:
     def __init__(self, scan: LeakScan) -> None:
         self.scan = scan
         self.folders_of_tests: set[Path] = set()
-        self._folders: set[Path] = set()
+        self._commands: dict[Path, Mapping[str, str]] = {}
         self._discarded: list[_DiscardedOutput] = []
         self._seen: set[tuple[int, float, str]] = set()
         self._over = threading.Event()
@@ -93,7 +93,7 @@ class WatchedCommands:
                 both = super().communicate(*arguments, **options)
                 for text in filter(None, both):
                     watched.scan.hear_output(self._name, text)
-                watched.learn()
+                watched.learn()  # now: a later command may remove what they are in
                 return both
 
             def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
@@ -117,9 +117,7 @@ class WatchedCommands:
         words = [args] if isinstance(args, str | bytes | os.PathLike) else list(args)
         name = shlex.join(os.fsdecode(word) for word in words)
         environ: Mapping[str, str] = options.get("env") or os.environ
-        folder = Path(os.fsdecode(options.get("cwd") or "."))
-        self._folders.add(folder.absolute())
-        self.scan.learn(folder, environ)
+        self._commands[Path(os.fsdecode(options.get("cwd") or ".")).absolute()] = environ
         self.scan.hear_arguments(name)
         self.scan.hear_environ(name, environ)
         for stream in ("stdout", "stderr"):
@@ -130,15 +128,15 @@ class WatchedCommands:
 
     def learn(self) -> None:
         """Learn the secrets of the projects that commands ran in; one may have made them."""
-        for folder in self._folders:
-            self.scan.learn(folder)
+        for folder, environ in self._commands.items():
+            self.scan.learn(folder, environ)
 
     def check(self, *roots: Path) -> None:
         """Judge what was heard since the last call, and the files below `roots`; see `LeakScan.check`."""
         self.learn()
         for root in roots:
             self.scan.read_files(root)
-        self._folders.clear()
+        self._commands.clear()
         for output in self._discarded:
             output.end(self.scan)
         self._discarded.clear()
@@ -180,10 +178,11 @@ def no_secret_leaks_from_module(
     tmp_path_factory: pytest.TempPathFactory, watched_commands: WatchedCommands
 ) -> Iterator[None]:
     """Fails where a fixture of a module, or a folder that its tests share, leaks a secret."""
-    folders = tmp_path_factory.getbasetemp()
-    before = set(folders.iterdir())
+    before = set(tmp_path_factory.getbasetemp().iterdir())
     yield
-    watched_commands.check(*(set(folders.iterdir()) - before - watched_commands.folders_of_tests))
+    made = {path for path in tmp_path_factory.getbasetemp().iterdir() if not path.is_symlink()} - before
+    watched_commands.check(*(made - watched_commands.folders_of_tests))
+    watched_commands.scan.known.clear()  # the next module has projects of its own; looking for all would take longer
 
 
 @pytest.fixture(autouse=True)

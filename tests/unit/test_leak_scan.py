@@ -96,6 +96,24 @@ def test_secret_in_a_file_that_a_variable_names_is_learned(tmp_path: Path) -> No
     assert leaks(scan) == ["the content of nango.key is in the output of `pulumi up`"]
 
 
+def test_line_that_masks_a_secret_is_no_leak_and_one_beside_it_is() -> None:
+    scan = LeakScan()
+    scan.hear_output("orgcal up", f"::add-mask::{SECRET}\nis up\n")
+    assert leaks(scan) == []
+    scan.hear_output("orgcal up", f"::add-mask::{SECRET}\nis up with {SECRET}\n")
+    assert leaks(scan) == ["a client secret is in the output of `orgcal up`"]
+
+
+def test_secret_of_a_users_own_stack_is_learned_from_the_data_directory(tmp_path: Path) -> None:
+    scan = LeakScan()
+    write(
+        tmp_path / "data" / "projects" / "calendars" / "stacks" / "prod" / "passphrase", "correct-horse-battery", 0o600
+    )
+    write(tmp_path / "home/.local/share/orgcal/stacks/prod/emulator/control-token", "of-the-other-emulator", 0o600)
+    scan.learn(tmp_path / "project", {"ORGCAL_DATA_DIR": str(tmp_path / "data"), "HOME": str(tmp_path / "home")})
+    assert sorted(scan.known) == [b"correct-horse-battery", b"of-the-other-emulator"]
+
+
 def test_output_shown_on_purpose_is_no_leak_and_arguments_are() -> None:
     scan = LeakScan()
     with shown_on_purpose("the test reads the secret"):
