@@ -21,11 +21,13 @@ from pathlib import Path
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
 
 PATTERNS = {
-    "a client secret": re.compile(rb"8Q~[A-Za-z0-9_.~-]{34}"),
+    "a client secret": re.compile(rb"8Q~(?![A-Za-z0-9_.~-]*EXAMPLE)[A-Za-z0-9_.~-]{34}"),
     "a token": re.compile(rb"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
     "a private key": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\+[nr]|\s)+[A-Za-z0-9+/=]{32}"),
 }
-"""Secrets that their form gives away: client secrets as Entra ID makes them, JSON web tokens, PEM."""
+"""Secrets that their form gives away: client secrets as Entra ID makes them, JSON web tokens, PEM.
+
+A login that a test gives in a variable, as users may, says EXAMPLE: it is no secret of anybody's."""
 
 SECRET_FILES = ("passphrase", "operator-secret", "platform-api-key", "control-token")
 """Files of stacks and their emulators whose contents are secrets without such a form."""

@@ -64,6 +64,12 @@ def test_secret_is_known_by_its_form_and_not_repeated(text: str, kind: str) -> N
     assert leaks(scan) == [], "each leak fails one test"
 
 
+def test_login_that_says_example_is_no_secret() -> None:
+    scan = LeakScan()
+    scan.hear_environ("pulumi up", {"ARM_CLIENT_SECRET": "abc8Q~" + "x" * 34 + "EXAMPLE"})
+    assert leaks(scan) == []
+
+
 def test_argument_list_is_told_without_its_secret() -> None:
     scan = LeakScan()
     scan.hear_arguments(f"curl -u client:{SECRET}")
