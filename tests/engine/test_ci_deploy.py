@@ -123,6 +123,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         server = stack.enter_context(StrictServer(api).running())
         asked = stack.enter_context(StrictServer(issuer).running())
         assert copy.run("git", "init", "-q", "-b", "main", "..").code == 0
+        (copy.path.parent / ".git/info/exclude").write_text("/home\n/runner\n")  # elsewhere on a real machine
         stack.callback(copy.orgcal, "emulator", "stop", "--stack", "try")
         assert copy.orgcal("emulator", "start", "--stack", "try").code == 0
         made = Place(copy, api, server, issuer, asked.base_url)

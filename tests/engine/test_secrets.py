@@ -4,44 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
-import psutil
-
-from tests.support.azuread_plugin import limit_s
 from tests.support.checkout import Checkout
 from tests.support.outside import Outside
-
-
-class ArgumentLists(threading.Thread):
-    """Collects the argument lists of a process and all its children while it runs."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.seen: set[str] = set()
-        self._root = psutil.Process(pid)
-        self._over = threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        while not self._over.wait(0.01):
-            try:
-                family = [self._root, *self._root.children(recursive=True)]
-            except psutil.Error:
-                return
-            for member in family:
-                try:
-                    self.seen.add("\0".join(member.cmdline()))
-                except psutil.Error:
-                    continue
-
-    def stop(self) -> set[str]:
-        self._over.set()
-        self.join()
-        return self.seen
+from tests.support.watched_commands import WatchedCommands
 
 
 def secrets_of(checkout: Checkout) -> list[str]:
@@ -55,26 +22,18 @@ def secrets_of(checkout: Checkout) -> list[str]:
     return found
 
 
-def test_up_shows_no_secret_in_output_and_argument_lists(checkout: Checkout) -> None:
+def test_up_shows_no_secret_in_output_and_argument_lists(checkout: Checkout, watched_commands: WatchedCommands) -> None:
     checkout.orgcal("emulator", "start")
+    up = checkout.orgcal("up")
+    assert up.code == 0, up.text
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "orgcal.cli", "up"],
-        cwd=checkout.path,
-        env=checkout.environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    watcher = ArgumentLists(process.pid)
-    said, _ = process.communicate(timeout=limit_s(120))
-    lists = watcher.stop()
-
-    assert process.returncode == 0, said
-    assert any("pulumi-resource-orgcal" in words or "orgcal.provider.connector" in words for words in lists)
+    heard = dict(watched_commands.scan.heard)
+    assert any(place.startswith("the output of `") and "orgcal.cli up" in place for place in heard)
+    plugins = ("pulumi-resource-orgcal", "orgcal.provider.connector")
+    assert any(place.startswith("the arguments of `") and name in place for place in heard for name in plugins)
+    assert any(place.startswith("variable PULUMI_CONFIG_PASSPHRASE_FILE of") for place in heard)
     for secret in secrets_of(checkout):
-        assert secret not in said
-        assert not any(secret in words for words in lists)
+        assert not [place for place, text in watched_commands.scan.heard if secret.encode() in text]
 
 
 def test_state_and_readable_files_hold_no_secret(deployed: Checkout) -> None:

@@ -17,6 +17,7 @@ from benchmarks.azuread_directory import SeenDirectory, disagreements
 from benchmarks.azuread_plan import Plan
 from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rights
 from orgcal.provider.azuread.plugin import TYPES
+from tests.support.leak_scan import shown_on_purpose
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -251,7 +252,8 @@ def test_standin_import_of_what_cannot_be_is_one_sentence(
 
 def test_standin_secrets_stay_secret(deployed: Deployed) -> None:
     project = deployed.project
-    shown = json.loads(project.pulumi("stack", "output", "--json", "--show-secrets"))
+    with shown_on_purpose("the secret that must be nowhere else"):
+        shown = json.loads(project.pulumi("stack", "output", "--json", "--show-secrets"))
     value = shown["secret-1"]
     assert len(value) > 20
     exported = project.pulumi("stack", "export")

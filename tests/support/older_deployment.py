@@ -11,6 +11,7 @@ from typing import Any
 
 from orgcal.resource_types import PASSWORD
 from tests.support.checkout import ROOT, Checkout
+from tests.support.leak_scan import shown_on_purpose
 
 BEFORE = ROOT / "tests" / "engine" / "deployed_357bda2"
 
@@ -46,7 +47,8 @@ def export(checkout: Checkout, *options: str) -> dict[str, Any]:
 
 def secret_of(checkout: Checkout, generation: int) -> str:
     """A client secret in the imported state; the emulator's platform has to hold the active one."""
-    resources = export(checkout, "--show-secrets")["deployment"]["resources"]
+    with shown_on_purpose("the emulator's platform needs what the state encrypts"):
+        resources = export(checkout, "--show-secrets")["deployment"]["resources"]
     (password,) = (it for it in resources if it["type"] == PASSWORD and it["urn"].endswith(f"-{generation}"))
     return str(json.loads(password["outputs"]["value"]["plaintext"]))
 
