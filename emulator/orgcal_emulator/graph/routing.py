@@ -58,7 +58,6 @@ class Route:
         handler: answers it.
         needs: permissions; checked before the handler runs.
         group: service whose limits the route falls under: `identity` or `outlook`.
-        lists: it answers a collection, which costs more.
     """
 
     method: str
@@ -66,11 +65,6 @@ class Route:
     handler: Handler
     needs: Needs
     group: str = "identity"
-
-    @property
-    def lists(self) -> bool:
-        """Whether it answers a whole collection."""
-        return self.method == "GET" and not self.path.endswith(("{}", "$count"))
 
 
 _NO_KEYS = frozenset({"delta"})
