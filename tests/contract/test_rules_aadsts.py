@@ -13,6 +13,8 @@ from orgcal.consent.outcomes import ConsentOutcome, read_answer
 from orgcal.entra.aadsts import MEANINGS, Kind, meaning_of
 from tests.contract.rules.aadsts import BODY, NUMBERS, REACT_TO, Follows, Number
 
+pytestmark = pytest.mark.judged("tests/contract/rules/aadsts.py")
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES = {rule.number: rule for rule in NUMBERS}
 ISV = "11111111-1111-1111-1111-111111111111"

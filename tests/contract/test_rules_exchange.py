@@ -17,6 +17,8 @@ from verify.classification import ReadingStats
 from verify.models import MailboxClass, Pace, Target, Verdict
 from verify.reading import Reading
 
+pytestmark = pytest.mark.judged("tests/contract/rules/exchange.py")
+
 CONTOSO = "22222222-2222-2222-2222-222222222222"
 CLASSES: Mapping[Tells, MailboxClass] = {
     "no mailbox": MailboxClass.NO_MAILBOX,

@@ -33,6 +33,8 @@ from tests.contract.rules.permissions import (
     Route,
 )
 
+pytestmark = pytest.mark.judged("tests/contract/rules/permissions.py")
+
 BY_ROUTE = {(route.method, route.path): route for route in ROUTES}
 
 

@@ -39,6 +39,8 @@ from verify.concurrency import NEARLY_THROTTLED
 from verify.models import Pace, Target
 from verify.reading import Reading
 
+pytestmark = pytest.mark.judged("tests/contract/rules/throttling.py")
+
 # The product ---------------------------------------------------------------------------------------------------------
 
 
