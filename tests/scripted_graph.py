@@ -33,7 +33,7 @@ class Reply:
 
 @dataclass
 class Seen:
-    """One request: when it came, what it asked, with which token and headers."""
+    """One request: when it came, what it asked, with which token; names of headers are in lower case."""
 
     at: float
     method: str
@@ -134,9 +134,8 @@ def serving(graph: ScriptedGraph) -> Iterator[ScriptedGraph]:
         def do_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            reply = graph.handle(
-                Seen(time.monotonic(), self.command, self.path, token, headers=dict(self.headers)), body
-            )
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = graph.handle(Seen(time.monotonic(), self.command, self.path, token, headers=headers), body)
             data = reply.encoded()
             self.send_response(reply.status)
             for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():

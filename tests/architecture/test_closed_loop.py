@@ -33,7 +33,8 @@ def test_fewer_tests_than_allowed_are_closed_loops(share: Share) -> None:
 
 
 def test_module_that_starts_an_emulator_by_itself_says_what_its_tests_are() -> None:
-    for path in sorted((ROOT / "tests").glob("[uci]*/test_*.py")):
+    folders = ("unit", "contract", "integration")
+    for path in sorted(path for folder in folders for path in (ROOT / "tests" / folder).rglob("test_*.py")):
         source = path.read_text()
         if STARTS_ONE.search(source) and path.name not in ("test_release.py",):
             known = "pytest.mark.closed_loop" in source or "pytest.mark.judged" in source
@@ -53,3 +54,17 @@ def _imported(path: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(path.read_text())))
     plain = {alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return plain | {str(node.module).partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_readme_names_every_table_of_rules_and_the_tests_that_it_judges() -> None:
+    page = (ROOT / "tests/README.md").read_text()
+    for path in RULES.glob("[!_]*.py"):
+        assert path.name in page, path
+    for path in (ROOT / "tests/contract").glob("test_rules_*.py"):
+        assert path.name in page, path
+
+
+def test_places_that_the_readme_names_exist() -> None:
+    named = re.findall(r"`((?:tests|emulator|orgcal|docs)/[\w/.-]+)`", (ROOT / "tests/README.md").read_text())
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -66,6 +66,17 @@ def test_product_waits_as_long_as_it_is_told_and_asks_again(graph: ScriptedGraph
     assert (found, clock.waits) == ({"id": "x"}, [float(seconds)] * 2)
 
 
+def test_product_backs_off_by_itself_where_it_is_told_no_time(graph: ScriptedGraph) -> None:
+    clock, refused = FakeTime(), [Reply(STATUS, {})] * 4
+    graph.intercept = lambda seen: refused.pop() if refused else Reply(200, {"id": "x"})
+    with new_session(graph.endpoints) as session:
+        GraphClient(graph.endpoints, GivenTokens(), session, clock=clock.clock(), budget_s=900.0).get("/me")
+
+    assert len(clock.waits) == 4
+    assert clock.waits[0] > 0
+    assert sum(clock.waits[2:]) > 2 * sum(clock.waits[:2]), "the waits grow exponentially"
+
+
 @pytest.mark.parametrize(("asked", "waits_s"), WAITS)
 def test_product_waits_the_longest_wait_of_a_batch(
     graph: ScriptedGraph, asked: tuple[str, ...], waits_s: float | None
