@@ -27,6 +27,7 @@ def share() -> Share:
     return Share(int(found[1]), int(found[2]))
 
 
+@pytest.mark.timeout(400)  # everything is imported
 def test_fewer_tests_than_allowed_are_closed_loops(share: Share) -> None:
     assert share.every > 1500, share
     assert 0 < share.percent < MOST, share
