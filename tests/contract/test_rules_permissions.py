@@ -22,12 +22,11 @@ from orgcal.entra.permissions import READS_CALENDARS, READS_EVENTS, READS_USERS
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.role_relation import canonical, included_in
 from tests.contract.rules.permission_ids import IDS
+from tests.contract.rules.permission_relation import CHAINS, NOT_INCLUDED
 from tests.contract.rules.permissions import (
     ALIASES,
-    CHAINS,
     DISPUTED,
     EVENT_WITH_BODY,
-    NOT_INCLUDED,
     ROUTES,
     WITHOUT_A_PAGE,
     Route,
