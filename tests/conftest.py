@@ -8,12 +8,14 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from emulator_testing.fixtures import emulator, emulator_keys, log_in_to, operator, start_emulator
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
+from tests.support.closed_loop import FEWEST, Share, mark_closed_loops, share_of
 
 __all__ = ["emulator", "emulator_keys", "log_in_to", "operator", "start_emulator"]
 
@@ -23,11 +25,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="run the witness tests, and only them, on a real tenant")
 
 
+_SHARE = pytest.StashKey[Share]()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--live`, leave only tests that are made for a real tenant."""
+    """Mark closed loops; with `--live`, leave only tests that are made for a real tenant."""
+    mark_closed_loops(items)
     if config.getoption("--live"):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("live") is None])
         items[:] = [item for item in items if item.get_closest_marker("live") is not None]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the share of closed loops for the end; a worker of pytest-xdist sends it to whoever prints it."""
+    session.config.stash[_SHARE] = share = share_of(session.items)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["closed_loop"] = tuple(share)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended: each of them collects every test."""
+    if "closed_loop" in getattr(node, "workeroutput", {}):
+        node.config.stash[_SHARE] = Share(*node.workeroutput["closed_loop"])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell how many tests show only that our own two sides agree."""
+    share = config.stash.get(_SHARE, None)
+    if share is not None and share.every >= FEWEST:
+        terminalreporter.write_line(str(share))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

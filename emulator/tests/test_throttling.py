@@ -206,7 +206,7 @@ def test_fault_hits_as_many_matching_requests_as_told(reader: Any, control: Cont
     fault = {"path": "^/v1.0/users", "times": 2, "status": 503, "headers": {"Retry-After": "3"}}
     assert control.post("/faults", fault).status_code == 200
     reader.token()
-    assert reader.get("organization").status_code == 403
+    assert reader.get("applications").status_code == 403
     first = reader.get("users")
     assert (first.status_code, first.headers["Retry-After"]) == (503, "3")
     assert first.json()["error"]["code"] == "serviceNotAvailable"

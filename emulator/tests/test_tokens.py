@@ -87,40 +87,6 @@ def test_basic_authentication_and_the_older_endpoint_work(operator: Any, emulato
     assert isinstance(older.json()["expires_in"], str)
 
 
-@pytest.mark.parametrize(
-    ("tenant", "change", "status", "error", "number"),
-    [
-        ("00000000-0000-4000-8000-000000000000", {}, 400, "invalid_request", 90002),
-        ("unknown.example", {}, 400, "invalid_request", 90002),
-        ("nonsense", {}, 400, "invalid_request", 900023),
-        ("common", {}, 400, "invalid_request", 50059),
-        (ISV, {"client_id": "00000000-0000-4000-8000-000000000000"}, 400, "unauthorized_client", 700016),
-        ("contoso.example", {}, 400, "unauthorized_client", 700016),
-        (ISV, {"client_secret": "wrong"}, 401, "invalid_client", 7000215),
-        (ISV, {"client_secret": ""}, 401, "invalid_client", 7000218),
-        (ISV, {"scope": "https://graph.microsoft.com/User.Read.All"}, 400, "invalid_scope", 1002012),
-        (ISV, {"scope": "User.Read"}, 400, "invalid_scope", 1002012),
-        (ISV, {"scope": "https://nothing.example/.default"}, 400, "invalid_resource", 500011),
-        (ISV, {"scope": ""}, 400, "invalid_request", 900144),
-        (ISV, {"grant_type": "magic"}, 400, "unsupported_grant_type", 70003),
-        (ISV, {"grant_type": ""}, 400, "invalid_request", 900144),
-        (ISV, {"client_secret": "", "client_assertion": "x", "client_assertion_type": ASSERTION}, 401,
-         "invalid_client", 50027),
-    ],
-)  # fmt: skip
-def test_refusal_has_entras_shape_and_number(
-    operator: Any, tenant: str, change: dict[str, str], status: int, error: str, number: int
-) -> None:
-    operator.tenant_id = tenant
-    answer = operator.log_in(**change)
-    body = answer.json()
-    assert (answer.status_code, body["error"], body["error_codes"]) == (status, error, [number])
-    assert body["error_description"].startswith(f"AADSTS{number}: ")
-    assert set(body) == {
-        "error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id", "error_uri",
-    }  # fmt: skip
-
-
 def test_expired_secret_is_told_apart_from_a_wrong_one(operator: Any, emulator: RunningEmulator) -> None:
     made = operator.post("applications", {"displayName": "x"}).json()
     operator.post("servicePrincipals", {"appId": made["appId"]})

@@ -219,6 +219,6 @@ def redirect_problem(uri: str) -> str:
     """Why Entra would refuse this redirect URI; empty if it would not."""
     if len(uri) > REDIRECT_URI_LENGTH:
         return f"it has {len(uri)} characters, and {REDIRECT_URI_LENGTH} are allowed"
-    if not re.match(REDIRECT_URI, uri):
+    if not re.fullmatch(REDIRECT_URI, uri):
         return "it must begin with https:// (or http://localhost) and have no user, query, fragment or any of *!$'(),;"
     return ""

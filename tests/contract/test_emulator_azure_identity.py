@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import pytest
 import trustme
 from azure.identity import CertificateCredential, ClientAssertionCredential, ClientSecretCredential
 from cryptography.hazmat.primitives.asymmetric import rsa
 from orgcal_emulator.server import RunningEmulator
+
+pytestmark = pytest.mark.judged("azure-identity")
 
 SCOPE = "https://graph.microsoft.com/.default"
 

@@ -22,6 +22,8 @@ from orgcal_emulator.server import RunningEmulator
 
 from tests.support.graph_models import problems_of_answer
 
+pytestmark = pytest.mark.judged("msgraph-sdk's models")
+
 ROLE = APPLICATION_PERMISSIONS_BY_NAME["Calendars.Read"].permission_id
 SCOPE_ID = "00000000-0000-4000-8000-00000000000a"
 FULL_APPLICATION: dict[str, Any] = {

@@ -14,6 +14,8 @@ import requests
 from emulator_testing.credentials import ISV, CertificateClient, FederatedClient
 from orgcal_emulator.server import RunningEmulator
 
+pytestmark = pytest.mark.judged("MSAL")
+
 SCOPE = "https://graph.microsoft.com/.default"
 
 

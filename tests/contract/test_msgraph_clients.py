@@ -20,8 +20,6 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientCertificate, ClientSecret, FederatedToken
 from orgcal.entra.discovery import resolve_tenant
 from orgcal.entra.graph import GraphClient
-from orgcal.entra.permissions import GRAPH_APP_ID, published_roles
-from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import EntraError, GraphError, Unreachable, UsageError
 from orgcal.platforms.testing_server import FakeTime, StrictServer
@@ -189,15 +187,6 @@ def test_roles_of_tokens_are_read_or_unknown(operator: TokenSource) -> None:
 def test_credentials_never_show_their_values() -> None:
     for credential in (ClientSecret("s3cret"), ClientCertificate("s3cret", "s3cret"), FederatedToken(lambda: "s3cret")):
         assert "s3cret" not in repr(credential) + str([credential])
-
-
-def test_pinned_ids_are_those_the_directory_publishes(endpoints: CloudEndpoints, operator: TokenSource) -> None:
-    with new_session(endpoints) as session:
-        graph = GraphClient(endpoints, operator, session)
-        found = graph.get("/servicePrincipals", {"$filter": f"appId eq '{GRAPH_APP_ID}'"})["value"][0]
-    published = published_roles(found["appRoles"])
-    assert {name: role.role_id for name, role in published.items() if name in APP_ROLE_IDS} == APP_ROLE_IDS
-    assert set(published) == set(APP_ROLE_IDS), "the emulator's directory publishes what orgcal's own table has"
 
 
 @pytest.mark.parametrize("name", ["contoso.example", CONTOSO, CONTOSO.upper()])

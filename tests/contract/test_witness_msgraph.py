@@ -27,7 +27,11 @@ from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 from tests.support.witness_tenant import WitnessTenant
 
 # Of its own classes, while they are imported.
-pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [
+    pytest.mark.judged("msgraph-sdk"),
+    pytest.mark.live,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 T = TypeVar("T")
 _MOST_TRIES = 30

@@ -16,6 +16,8 @@ from orgcal_emulator.server import RunningEmulator
 
 from tests.support.witness_tenant import WitnessTenant, emulated_tenant
 
+pytestmark = pytest.mark.judged("Office365-REST-Python-Client")
+
 SEED = """
 tenants:
   - tenant_id: 22222222-2222-2222-2222-222222222222

@@ -19,7 +19,7 @@ from benchmarks.azuread_stack import ROOT, Project, arm_variables, seed_with_rig
 from benchmarks.azuread_wire import differences, normalised
 from benchmarks.compare_azuread import scenarios
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.judged("requests of the real plugin"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from orgcal.formats import USE_NEWER
 from orgcal.stack.emulator import EmulatorOfStack
 from orgcal.stack.files import START_OVER
 
+pytestmark = pytest.mark.closed_loop
+
 
 @pytest.fixture
 def emulator_of_stack(tmp_path: Path) -> Iterator[EmulatorOfStack]:

@@ -13,6 +13,8 @@ from tests.support.deployed_connector import CONTOSO
 from tests.unit.test_hostile_reports import hidden_in_lines
 from tests.unit.test_printable import HOSTILE, commands_in
 
+pytestmark = pytest.mark.closed_loop
+
 IN_A_JOB = {"GITHUB_ACTIONS": "true"}
 
 

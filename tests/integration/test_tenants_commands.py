@@ -18,6 +18,8 @@ from tests.support.checkout import Checkout, make_checkout
 from tests.support.deployed_connector import CONTOSO
 from tests.support.postgresql import PostgresqlServer, running_postgresql
 
+pytestmark = pytest.mark.closed_loop
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:

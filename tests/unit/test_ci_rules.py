@@ -22,31 +22,6 @@ PLACES = Backends(BACKEND, KEY, REGISTRY)
 PULUMI_CLOUD = Backends("https://api.pulumi.com", "default", REGISTRY)
 
 
-def test_github_trusts_are_in_the_classic_format_or_with_numbers_in_the_immutable_one() -> None:
-    (classic,) = github_trusts("acme/app", ["production"])
-    (immutable,) = github_trusts("acme/app", ["production"], owner_id="12", repository_id="34")
-
-    assert classic.subject == "repo:acme/app:environment:production"
-    assert immutable.subject == "repo:acme@12/app@34:environment:production"
-    assert immutable.issuer == "https://token.actions.githubusercontent.com"
-
-
-def test_github_trusts_of_an_environment_with_a_colon_hold_it_as_github_writes_it() -> None:
-    # https://docs.github.com/en/actions/reference/security/oidc#filtering-for-metadata-containing-
-    (trust,) = github_trusts("octo-org/octo-repo", ["Production:V1"])
-
-    assert trust.subject == "repo:octo-org/octo-repo:environment:Production%3AV1"
-
-
-def test_refuse_unfit_takes_600_characters_and_not_601() -> None:
-    def subject(length: int) -> Trust:
-        return Trust("t", GITHUB_ISSUER, "x" * length)
-
-    refuse_unfit([subject(600)])
-    with pytest.raises(UsageError, match="601 characters, and Entra ID takes 600"):
-        refuse_unfit([subject(601)])
-
-
 @pytest.mark.parametrize("subject", ["repo:acme/app:pull_request", "repo:acme@1/app@2:pull_request", "a*b", " "])
 def test_refuse_unfit_subject_that_nobody_should_trust_is_refused(subject: str) -> None:
     with pytest.raises(UsageError):

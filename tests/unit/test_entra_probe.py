@@ -22,74 +22,6 @@ from verify.models import Target, Verdict
 DECLARED = frozenset({"Calendars.Read", "Directory.Read.All"})
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
-# Number, name on Microsoft's page (or its text, where the page gives no name), what follows.
-# Source: https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
-MICROSOFT = [
-    (90002, "InvalidTenantName", Kind.NO_TENANT),
-    (90038, "NationalCloudTenantRedirection", Kind.NO_TENANT),
-    (700016, "UnauthorizedClient_DoesNotMatchRequest", Kind.NOT_CONSENTED),
-    (7000229, "The client application is missing service principal in the tenant", Kind.NOT_CONSENTED),
-    (650052, "a service that your organization hasn't subscribed to or enabled", Kind.NOT_CONSENTED),
-    (7000215, "Invalid client secret is provided", Kind.CREDENTIAL),
-    (7000222, "InvalidClientSecretExpiredKeysProvided", Kind.CREDENTIAL),
-    (700027, "Client assertion failed signature validation", Kind.CREDENTIAL),
-    (700024, "Client assertion is not within its valid time range", Kind.CREDENTIAL),
-    (70021, "No matching federated identity record found", Kind.CREDENTIAL),
-    (700211, "No matching federated identity record found for presented assertion issuer", Kind.CREDENTIAL),
-    (700213, "No matching federated identity record found for presented assertion subject", Kind.CREDENTIAL),
-    (53003, "BlockedByConditionalAccess", Kind.BLOCKED),
-    (7000112, "UnauthorizedClientApplicationDisabled", Kind.BLOCKED),
-    (50196, "LoopDetected", Kind.BUSY),
-    (90055, "TenantThrottlingError", Kind.BUSY),
-    (65004, "UserDeclinedConsent", Kind.DECLINED),
-    (65001, "DelegationDoesNotExist", Kind.NOT_ADMINISTRATOR),
-    (90093, "GraphUserUnauthorized", Kind.NOT_ADMINISTRATOR),
-    (90094, "AdminConsentRequired", Kind.NOT_ADMINISTRATOR),
-    (90095, "AdminConsentRequiredRequestAccess", Kind.NOT_ADMINISTRATOR),
-    (900941, "Administrator consent is required", Kind.NOT_ADMINISTRATOR),
-    (50105, "EntitlementGrantsNotFound", Kind.NOT_ADMINISTRATOR),
-    (50020, "UserUnauthorized", Kind.WRONG_ORGANISATION),
-    (50177, "ExternalChallengeNotSupportedForPassthroughUsers", Kind.WRONG_ORGANISATION),
-    (90072, "PassThroughUserMfaError", Kind.WRONG_ORGANISATION),
-    (500212, "NotAllowedByOutboundPolicyTenant", Kind.WRONG_ORGANISATION),
-    (500213, "NotAllowedByInboundPolicyTenant", Kind.WRONG_ORGANISATION),
-    (900382, "Confidential Client isn't supported in Cross Cloud request", Kind.NO_TENANT),
-    (50059, "MissingTenantRealmAndNoUserInformationProvided", Kind.NO_TENANT),
-    (50128, "Invalid domain name", Kind.NO_TENANT),
-    (90019, "MissingTenantRealm", Kind.NO_TENANT),
-    (700011, "UnauthorizedClientAppNotFoundInOrgIdTenant", Kind.NOT_CONSENTED),
-    (90099, "The application has not been authorized in the tenant", Kind.NOT_CONSENTED),
-    (70002, "InvalidClient", Kind.CREDENTIAL),
-    (7000218, "The request body must contain 'client_assertion' or 'client_secret'", Kind.CREDENTIAL),
-    (700025, "InvalidClientPublicClientWithCredential", Kind.CREDENTIAL),
-    (700030, "Invalid certificate - subject name in certificate isn't authorized", Kind.CREDENTIAL),
-    (50012, "AuthenticationFailed", Kind.CREDENTIAL),
-    (50013, "InvalidAssertion", Kind.CREDENTIAL),
-    (500133, "Assertion isn't within its valid time range", Kind.CREDENTIAL),
-    (50027, "InvalidJwtToken", Kind.CREDENTIAL),
-    (700229, "ForbiddenTokenType", Kind.CREDENTIAL),
-    (700212, "No matching federated identity record found for presented assertion audience", Kind.CREDENTIAL),
-    (7002138, "matches with case-insensitive comparison, but not with case-sensitive", Kind.CREDENTIAL),
-    (530032, "BlockedByConditionalAccessOnSecurityPolicy", Kind.BLOCKED),
-    (530035, "BlockedBySecurityDefaults", Kind.BLOCKED),
-    (70001, "UnauthorizedClient - The application is disabled", Kind.BLOCKED),
-    (1000031, "Application can't be accessed at this time", Kind.BLOCKED),
-    (500011, "InvalidResourceServicePrincipalNotFound", Kind.BLOCKED),
-    (500021, "the tenant restriction feature is configured", Kind.BLOCKED),
-    (50076, "UserStrongAuthClientAuthNRequired", Kind.BLOCKED),
-    (90033, "MsodsServiceUnavailable", Kind.BUSY),
-    (90024, "RequestBudgetExceededError", Kind.BUSY),
-    (16000, "InteractionRequired - User account doesn't exist in tenant", Kind.WRONG_ORGANISATION),
-    (50034, "UserAccountNotFound", Kind.WRONG_ORGANISATION),
-    (51004, "UserAccountNotInDirectory", Kind.WRONG_ORGANISATION),
-    (650057, "Invalid resource", Kind.UNKNOWN),
-    (650059, "The application is not configured for use in the tenant", Kind.UNKNOWN),
-    (50011, "InvalidReplyTo", Kind.UNKNOWN),
-    (65005, "MisconfiguredApplication", Kind.UNKNOWN),
-    (650054, "a resource that has been removed or is no longer available", Kind.UNKNOWN),
-    (650056, "Misconfigured application", Kind.UNKNOWN),
-]
-
 
 class GivenTokens:
     """Tokens that are given, or refused."""
@@ -115,13 +47,6 @@ def judged(error: OrgcalError) -> TenantAccess:
     refusal = token_refusal(GivenTokens(error), DECLARED)
     assert refusal is not None
     return refusal
-
-
-@pytest.mark.parametrize(("number", "name", "kind"), MICROSOFT, ids=[str(row[0]) for row in MICROSOFT])
-def test_number_means_what_microsofts_page_says(number: int, name: str, kind: Kind) -> None:
-    meaning = meaning_of(number, "access_denied")
-
-    assert meaning.kind is kind, name
 
 
 @pytest.mark.parametrize(

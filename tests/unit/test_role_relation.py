@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orgcal.entra.permissions import READS_CALENDARS, READS_EVENTS, READS_USERS
+from orgcal.entra.permissions import READS_CALENDARS
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.role_relation import INCLUDES, RoleComparison, canonical, compare, included_in, including
 
 PAIRS = [(larger, smaller) for larger in INCLUDES for smaller in sorted(included_in([larger]) - {larger})]
-
-# Of Directory.Read.All its description speaks: "data in your organization's directory, such as users, groups and apps".
-# Source: https://learn.microsoft.com/en-us/graph/permissions-reference#directoryreadall
-ACROSS_RESOURCES = {"Directory.Read.All", "Directory.ReadWrite.All"}
-OF_ONE_FAMILY = {("Bookings", "BookingsAppointment"), ("Group", "GroupMember")}
-
-
-def test_relation_names_known_permissions_only() -> None:
-    assert {name for pair in PAIRS for name in pair} <= APP_ROLE_IDS.keys()
-
-
-@pytest.mark.parametrize(("larger", "smaller"), PAIRS)
-def test_larger_permission_is_about_the_same_thing_as_the_smaller_one(larger: str, smaller: str) -> None:
-    resources = larger.partition(".")[0], smaller.partition(".")[0]
-
-    assert larger in ACROSS_RESOURCES or resources[0] == resources[1] or resources in OF_ONE_FAMILY
-    assert "Read" in larger or "Manage" in larger or "FullControl" in larger
 
 
 @pytest.mark.parametrize(("larger", "smaller"), PAIRS)
@@ -70,9 +53,3 @@ def test_permission_that_nobody_knows_includes_itself_only() -> None:
     assert found.missing == {"New.Read.All"}
     assert found.surplus == {"New.ReadWrite.All"}
     assert including("New.Read.All") == {"New.Read.All"}
-
-
-def test_what_opens_users_calendars_and_events_follows_from_the_relation() -> None:
-    assert {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"} == READS_USERS
-    assert {"Calendars.Read", "Calendars.ReadWrite"} == READS_EVENTS
-    assert {*READS_EVENTS, "Calendars.ReadBasic.All", "Calendars.ReadBasic"} == READS_CALENDARS

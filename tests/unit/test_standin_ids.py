@@ -11,18 +11,6 @@ GUID = "00000000-0000-0000-0000-00000000000a"
 OTHER = "11111111-1111-1111-1111-11111111111b"
 
 
-def test_credential_id_parse_gives_back_what_was_written() -> None:
-    written = str(ids.CredentialId(GUID, "password", OTHER))
-    assert written == f"{GUID}/password/{OTHER}"
-    assert ids.CredentialId.parse(written, "password", "ApplicationPassword").key_id == OTHER
-
-
-def test_assignment_id_parse_gives_back_what_was_written() -> None:
-    written = str(ids.AssignmentId(GUID, "aaBBcc_-1"))
-    assert written == f"/servicePrincipals/{GUID}/appRoleAssignedTo/aaBBcc_-1"
-    assert ids.AssignmentId.parse(written) == ids.AssignmentId(GUID, "aaBBcc_-1")
-
-
 @pytest.mark.parametrize("wrong", ["", GUID, f"/applications/{GUID}/", f"/Applications/{GUID}", "/applications/x"])
 def test_application_object_id_of_something_else_is_refused_with_an_example(wrong: str) -> None:
     with pytest.raises(UsageError, match="not the id of an Application") as caught:

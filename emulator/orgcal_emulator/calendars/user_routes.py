@@ -22,7 +22,7 @@ FILTERABLE = ("accountEnabled", "companyName", "department", "displayName", "giv
               "mailNickname", "surname", "userPrincipalName", "userType")  # fmt: skip
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
-_ANYBODY = Needs(frozenset(), frozenset(), only_with_a_user)
+_ANYBODY = Needs(frozenset(), refusal=only_with_a_user)
 _BY_NAME = re.compile(r"\s*(?:id|userPrincipalName)\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
 
 

@@ -26,11 +26,22 @@ LIST_APPLICATIONS = Needs(READ_APPLICATIONS.any_of)
 """Searching all of them: owning some is not enough."""
 
 WRITE_APPLICATIONS = needs("Application.ReadWrite.All", owned=("Application.ReadWrite.OwnedBy",))
-"""Creating and changing applications and service principals."""
+"""Creating and changing applications."""
 
-READ_GRANTS = needs("AppRoleAssignment.ReadWrite.All", *sorted(READ_APPLICATIONS.any_of))
-WRITE_GRANTS = needs("AppRoleAssignment.ReadWrite.All")
+WRITE_PRINCIPALS = needs(
+    "Application.ReadWrite.All", "Directory.ReadWrite.All", owned=("Application.ReadWrite.OwnedBy",)
+)
+"""Creating and changing service principals, and passwords of either."""
+
+READ_FEDERATED = needs("Application.Read.All", "Application.ReadWrite.All", owned=("Application.ReadWrite.OwnedBy",))
+"""https://learn.microsoft.com/en-us/graph/api/application-list-federatedidentitycredentials"""
+
+READ_GRANTS = READ_APPLICATIONS
+WRITE_GRANTS = needs("AppRoleAssignment.ReadWrite.All", besides=READ_APPLICATIONS.any_of)
 """https://learn.microsoft.com/en-us/graph/api/serviceprincipal-post-approleassignedto"""
+
+DELETE_GRANTS = needs("AppRoleAssignment.ReadWrite.All")
+"""https://learn.microsoft.com/en-us/graph/api/serviceprincipal-delete-approleassignedto"""
 
 
 def find_application(directory: Directory, request: GraphRequest, *, writing: bool = False) -> Application:

@@ -6,7 +6,7 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-from orgcal_emulator.directory.access import READ_APPLICATIONS, WRITE_APPLICATIONS, find_application
+from orgcal_emulator.directory.access import READ_APPLICATIONS, READ_FEDERATED, WRITE_APPLICATIONS, find_application
 from orgcal_emulator.directory.federated import changed_federated, new_federated
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Application
@@ -32,9 +32,9 @@ class ApplicationPartRoutes:
     def routes(self) -> list[Route]:
         """Every route."""
         return [
-            Route("GET", _PATH, self.index, READ_APPLICATIONS),
+            Route("GET", _PATH, self.index, READ_FEDERATED),
             Route("POST", _PATH, self.create, WRITE_APPLICATIONS),
-            Route("GET", _PATH + "/{}", self.get, READ_APPLICATIONS),
+            Route("GET", _PATH + "/{}", self.get, WRITE_APPLICATIONS),
             Route("PATCH", _PATH + "/{}", self.update, WRITE_APPLICATIONS),
             Route("DELETE", _PATH + "/{}", self.delete, WRITE_APPLICATIONS),
             Route("GET", "applications/{}/logo", self.get_logo, READ_APPLICATIONS),

@@ -12,6 +12,7 @@ from orgcal_emulator.directory.access import (
     LIST_APPLICATIONS,
     READ_APPLICATIONS,
     WRITE_APPLICATIONS,
+    WRITE_PRINCIPALS,
     UserTest,
     bound_id,
     check_owners,
@@ -61,8 +62,8 @@ class ApplicationRoutes:
             Route("GET", "applications/{}", self.get, read),
             Route("PATCH", "applications/{}", self.update, write),
             Route("DELETE", "applications/{}", self.delete, write),
-            Route("POST", "applications/{}/addPassword", self.add_password, write),
-            Route("POST", "applications/{}/removePassword", self.remove_password, write),
+            Route("POST", "applications/{}/addPassword", self.add_password, WRITE_PRINCIPALS),
+            Route("POST", "applications/{}/removePassword", self.remove_password, WRITE_PRINCIPALS),
         ]
 
     def index(self, request: GraphRequest) -> GraphResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orgcal_emulator.directory.access import READ_GRANTS, WRITE_GRANTS, find_principal
+from orgcal_emulator.directory.access import DELETE_GRANTS, READ_GRANTS, WRITE_GRANTS, find_principal
 from orgcal_emulator.directory.models import Directory, in_view
 from orgcal_emulator.directory.objects import AppRoleAssignment, ServicePrincipal, is_guid
 from orgcal_emulator.directory.serializers import assignment_shape, principal_shape
@@ -38,7 +38,7 @@ class GrantRoutes:
                 Route("GET", path, self.index, READ_GRANTS),
                 Route("POST", path, self.create, WRITE_GRANTS),
                 Route("GET", path + "/{}", self.get, READ_GRANTS),
-                Route("DELETE", path + "/{}", self.delete, WRITE_GRANTS),
+                Route("DELETE", path + "/{}", self.delete, DELETE_GRANTS),
             ]
         return table
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from orgcal_emulator.directory.access import find_application, reference_id
+from orgcal_emulator.directory.access import READ_APPLICATIONS, find_application, reference_id
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Tenant, new_guid
 from orgcal_emulator.directory.policy_schema import AUDIENCES, CREDENTIALS, check_lifetimes
@@ -18,10 +18,10 @@ from orgcal_emulator.graph.errors import bad_request, not_emulated, not_found
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
 from orgcal_emulator.graph.routing import Route, needs
 
-READ_POLICY = needs(
-    "Policy.Read.All", "Policy.Read.ApplicationConfiguration", "Policy.ReadWrite.ApplicationConfiguration"
-)
+READ_POLICY = needs("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")
 WRITE_POLICY = needs("Policy.ReadWrite.ApplicationConfiguration")
+_ASSIGN_POLICY = needs("Policy.ReadWrite.ApplicationConfiguration", besides=READ_APPLICATIONS.any_of)
+"""https://learn.microsoft.com/en-us/graph/api/appmanagementpolicy-post-appliesto"""
 
 _PATH = "policies/appManagementPolicies"
 _ASSIGNED = "applications/{}/appManagementPolicies"
@@ -53,7 +53,7 @@ class AppManagementPolicyRoutes:
             Route("PATCH", _PATH + "/{}", self.update, WRITE_POLICY),
             Route("DELETE", _PATH + "/{}", self.delete, WRITE_POLICY),
             Route("GET", _ASSIGNED, self.assigned, READ_POLICY),
-            Route("POST", _ASSIGNED + "/$ref", self.assign, WRITE_POLICY),
+            Route("POST", _ASSIGNED + "/$ref", self.assign, _ASSIGN_POLICY),
             Route("DELETE", _ASSIGNED + "/{}/$ref", self.take_away, WRITE_POLICY),
         ]
 

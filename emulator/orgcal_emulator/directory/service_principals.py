@@ -10,7 +10,7 @@ from orgcal_emulator.directory import credentials
 from orgcal_emulator.directory.access import (
     LIST_APPLICATIONS,
     READ_APPLICATIONS,
-    WRITE_APPLICATIONS,
+    WRITE_PRINCIPALS,
     UserTest,
     bound_id,
     check_owners,
@@ -53,7 +53,7 @@ class ServicePrincipalRoutes:
 
     def routes(self) -> list[Route]:
         """Every route."""
-        read, write = READ_APPLICATIONS, WRITE_APPLICATIONS
+        read, write = READ_APPLICATIONS, WRITE_PRINCIPALS
         return [
             Route("GET", "servicePrincipals", self.index, LIST_APPLICATIONS),
             Route("GET", "servicePrincipals/$count", self.count, LIST_APPLICATIONS),

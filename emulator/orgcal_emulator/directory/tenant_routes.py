@@ -19,7 +19,11 @@ from orgcal_emulator.graph.routing import Route, needs
 _RESOURCE = "tenantAppManagementPolicy"
 POLICY_ID = "00000000-0000-0000-0000-000000000000"
 
-_READ_ORGANIZATION = needs("Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
+_READ_ORGANIZATION = needs(
+    "Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All",
+    "User.Read.All",
+)  # fmt: skip
+"""https://learn.microsoft.com/en-us/graph/api/organization-list"""
 
 _NO_RESTRICTIONS: dict[str, Any] = {"passwordCredentials": [], "keyCredentials": []}
 _RESTRICTIONS = {

@@ -16,7 +16,7 @@ from orgcal_emulator.clock import Clock
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.entra.audiences import OwnAddresses
 from orgcal_emulator.entra.consent_models import ConsentRequest, ConsentService
-from orgcal_emulator.entra.errors import EntraFailure
+from orgcal_emulator.entra.errors import EntraFailure, missing_parameter
 from orgcal_emulator.entra.redirects import answer_address
 from orgcal_emulator.entra.routes import base_url
 from orgcal_emulator.pages import PAGE_HEADERS, render
@@ -155,4 +155,4 @@ async def _posted(request: Request) -> dict[str, str]:
         text = (await request.body()).decode("utf-8")
         return {"": "", **dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))}
     except ValueError:
-        raise EntraFailure("invalid_request", 900144, "The request body is no form.") from None
+        raise missing_parameter("decision") from None

@@ -204,7 +204,8 @@ def _header_safe(text: str) -> str:
 
 async def _send(response: GraphResponse, request_id: str, client_request_id: str, send: Send) -> None:
     body = response.body
-    kind = response.headers.get("Content-Type", _JSON)
+    refused = response.status >= 400
+    kind = response.headers.get("Content-Type", "application/json" if refused else _JSON)
     if body is None:
         raw = b""
     elif isinstance(body, bytes):
@@ -215,9 +216,10 @@ async def _send(response: GraphResponse, request_id: str, client_request_id: str
         (b"content-length", str(len(raw)).encode()),
         (b"request-id", request_id.encode()),
         (b"client-request-id", client_request_id.encode()),
-        (b"odata-version", b"4.0"),
-        (b"cache-control", b"no-store"),
+        (b"cache-control", b"no-cache"),
     ]
+    if raw and not refused:
+        headers.append((b"odata-version", b"4.0"))
     if raw:
         headers.append((b"content-type", kind.encode("latin-1")))
     for name, value in response.headers.items():

@@ -82,10 +82,17 @@ def mailbox_of(request: GraphRequest) -> str:
     return f"{request.caller.tenant_id}/{request.segments[1][:_LONGEST_NAME].lower()}"
 
 
+_BASE_UNITS = {
+    ("GET", "applications"): 2,
+    ("GET", "servicePrincipals/{}/appRoleAssignments"): 2,
+    ("GET", "users"): 2,
+    ("POST", "directoryObjects/getByIds"): 3,
+}
+"""Base costs; every other request costs one unit."""
+
+
 def _units(request: GraphRequest, route: Route) -> int:
     """Cost in resource units: https://learn.microsoft.com/en-us/graph/throttling-limits (identity and access)."""
-    if not route.lists:
-        return 1
     top = request.options.get("top", "")
     small = top.isascii() and top.isdigit() and int(top[:9]) < 20
-    return max(1, 2 - ("select" in request.options) - small)
+    return max(1, _BASE_UNITS.get((route.method, route.path), 1) - ("select" in request.options) - small)

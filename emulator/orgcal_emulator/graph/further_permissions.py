@@ -2,7 +2,7 @@
 
 The directory publishes and grants them like the others. Ids:
 https://learn.microsoft.com/en-us/graph/permissions-reference; `orgcal/entra/pinned_roles.py` says where each was
-compared, and `tests/contract/test_msgraph_clients.py` compares the two tables.
+compared, and `tests/contract/test_rules_permissions.py` compares both tables with Microsoft's.
 """
 
 from __future__ import annotations

@@ -19,11 +19,13 @@ class Needs:
     Attributes:
         any_of: application permissions that open the route for every object.
         owned: permissions that open it for objects the caller owns.
+        besides: permissions of which one is needed too; empty where none is.
         refusal: makes the error for callers without any of them.
     """
 
     any_of: frozenset[str]
     owned: frozenset[str] = frozenset()
+    besides: frozenset[str] = frozenset()
     refusal: Callable[[], GraphFailure] = denied
 
     def check(self, caller: Caller) -> bool:
@@ -32,6 +34,8 @@ class Needs:
         Raises:
             GraphFailure: 403, the token has none of the permissions.
         """
+        if self.besides and caller.roles.isdisjoint(self.besides):
+            raise self.refusal()
         if not caller.roles.isdisjoint(self.any_of):
             return False
         if not caller.roles.isdisjoint(self.owned):
@@ -39,9 +43,9 @@ class Needs:
         raise self.refusal()
 
 
-def needs(*any_of: str, owned: tuple[str, ...] = ()) -> Needs:
+def needs(*any_of: str, owned: Iterable[str] = (), besides: Iterable[str] = ()) -> Needs:
     """Permissions of a directory route."""
-    return Needs(frozenset(any_of), frozenset(owned))
+    return Needs(frozenset(any_of), frozenset(owned), frozenset(besides))
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,6 @@ class Route:
         handler: answers it.
         needs: permissions; checked before the handler runs.
         group: service whose limits the route falls under: `identity` or `outlook`.
-        lists: it answers a collection, which costs more.
     """
 
     method: str
@@ -62,11 +65,6 @@ class Route:
     handler: Handler
     needs: Needs
     group: str = "identity"
-
-    @property
-    def lists(self) -> bool:
-        """Whether it answers a whole collection."""
-        return self.method == "GET" and not self.path.endswith(("{}", "$count"))
 
 
 _NO_KEYS = frozenset({"delta"})

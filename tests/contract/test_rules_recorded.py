@@ -1,0 +1,86 @@
+"""Answers of the real Microsoft Graph: what the product reads from them, and whether the emulator's look the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import requests
+
+from orgcal.entra.answers import graph_error, parse_object
+from orgcal.entra.shapes import APPLICATION as READ_AS
+from orgcal.entra.shapes import fitting
+from tests.contract.rules.recorded import (
+    APPLICATION,
+    APPLICATION_OWN,
+    EMPTY,
+    FEDERATED,
+    PASSWORD,
+    PRINCIPAL,
+    REFUSAL,
+    SUCCESS,
+)
+
+pytestmark = pytest.mark.judged("tests/contract/rules/recorded.py")
+
+# The product ---------------------------------------------------------------------------------------------------------
+
+
+def test_product_reads_a_recorded_application_as_it_is() -> None:
+    own = {"id": "8c582081-fcfe-4094-b17b-cbf9598c8152", "appId": "0610a4a7-3535-4eb5-89ef-7935b1818f2d"}
+    recorded = {**APPLICATION, **own, "displayName": "x", "createdDateTime": "2025-04-08T09:40:20.2882444Z"}
+
+    assert fitting(recorded, READ_AS, where="POST /applications") == recorded
+
+
+@pytest.mark.parametrize("headers", [SUCCESS, REFUSAL], ids=["success", "refusal"])
+def test_product_reads_a_body_of_each_recorded_type(headers: Mapping[str, str]) -> None:
+    error = {"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}
+    body = parse_object(json.dumps({"error": error}).encode(), where="x", content_type=headers["content-type"])
+
+    refused = graph_error(403, body, headers=headers, where="GET /users")
+    assert (refused.status, refused.code) == (403, error["code"])
+
+
+# The emulator --------------------------------------------------------------------------------------------------------
+
+LACKS = {"createdDateTime": "Microsoft's models of a service principal do not have it, and clients read by them"}
+"""Recorded fields of a service principal that the emulator leaves out, with the reason."""
+
+
+def headers_of(answer: requests.Response, recorded: Mapping[str, str]) -> dict[str, str]:
+    """Those of the answer that the recordings speak of; `odata-version` and the type always, if they are there."""
+    names = {*recorded, "odata-version", "content-type"}
+    return {name: answer.headers[name] for name in names if name in answer.headers}
+
+
+def test_emulator_makes_an_application_with_the_recorded_defaults(operator: Any) -> None:
+    made = operator.post("applications", {"displayName": "x"}).json()
+
+    assert made.keys() == APPLICATION.keys() | APPLICATION_OWN
+    assert {name: made[name] for name in APPLICATION} == APPLICATION
+
+
+def test_emulator_makes_principals_passwords_and_federated_credentials_with_the_recorded_fields(operator: Any) -> None:
+    made = operator.post("applications", {"displayName": "x"}).json()
+    path = f"applications/{made['id']}"
+    body = {"name": "one", "issuer": "https://ci.example", "subject": "s", "audiences": ["api://AzureADTokenExchange"]}
+
+    assert operator.post("servicePrincipals", {"appId": made["appId"]}).json().keys() == PRINCIPAL - LACKS.keys()
+    assert tuple(operator.post(f"{path}/addPassword").json()) == PASSWORD
+    federated = operator.post(f"{path}/federatedIdentityCredentials", body).json()
+    assert federated.keys() - {"@odata.context"} == set(FEDERATED)
+
+
+def test_emulator_answers_with_the_recorded_headers(operator: Any, log_in_to: Callable[..., Any]) -> None:
+    made = operator.post("applications", {"displayName": "x"})
+    read = operator.get(f"applications/{made.json()['id']}")
+    refused = log_in_to("contoso.example").get("users")
+    deleted = operator.delete(f"applications/{made.json()['id']}")
+
+    assert headers_of(made, SUCCESS) == headers_of(read, SUCCESS) == SUCCESS
+    assert (refused.status_code, headers_of(refused, REFUSAL)) == (403, REFUSAL)
+    assert (deleted.status_code, headers_of(deleted, EMPTY)) == (204, EMPTY)
+    assert all("request-id" in answer.headers for answer in (made, read, refused, deleted))
