@@ -1,0 +1,58 @@
+"""A pytest plugin for `make mutants`: records what each test calls, or runs chosen tests in a given order."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.mutants_trace import RECORD, Trace, areas, write_down
+
+CHOSEN = "ORGCAL_MUTANTS_CHOSEN"
+"""Variable: a JSON list of the tests to run, in their order; the others of the collected files are left out."""
+
+
+class Recorder:
+    """Writes down, for each test that passes, the seconds it took and the functions that it called."""
+
+    def __init__(self) -> None:
+        self._trace, self._areas, self._passed = Trace(), areas(), True
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Around the test and its fixtures; those of a module count for its first test."""
+        self._trace.take(self._areas)
+        self._trace.start()
+        before, self._passed = time.perf_counter(), True
+        yield
+        seconds, ran = round(time.perf_counter() - before, 3), self._trace.take(self._areas)
+        if self._passed:
+            write_down("test", {"test": item.nodeid, "seconds": seconds, "ran": ran})
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Notes a test that failed or was skipped: such a one notices nothing."""
+        self._passed = self._passed and report.passed
+
+
+class Chooser:
+    """Runs the chosen tests alone."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keeps what was chosen, in its order."""
+        chosen = json.loads(Path(os.environ[CHOSEN]).read_text(encoding="utf-8"))
+        places = {test: place for place, test in enumerate(chosen)}
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in places])
+        items[:] = sorted((item for item in items if item.nodeid in places), key=lambda item: places[item.nodeid])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Adds what the variables ask for; with pytest-xdist, its workers record."""
+    if RECORD in os.environ and (hasattr(config, "workerinput") or not config.getoption("numprocesses", None)):
+        config.pluginmanager.register(Recorder(), "mutants-recorder")
+    if CHOSEN in os.environ:
+        config.pluginmanager.register(Chooser(), "mutants-chooser")

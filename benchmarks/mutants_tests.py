@@ -1,0 +1,127 @@
+"""Which tests can notice a mutant: what every fast test calls, recorded once, and the best of them for a place.
+
+The record is kept in `.local/mutants/record.json`. A later run records only the test modules whose text has changed
+since; with `--anew` it records all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.mutants_trace import RECORD
+
+SUITES = ("tests/unit", "tests/contract", "tests/integration")
+"""What `make test` runs, without the emulator's own tests, which import nothing of ours."""
+NOT_FAST = ("tests/integration/test_engine_", "tests/integration/test_dist", "tests/integration/test_new_project")
+"""Tests that build or install: none of the mutated code is theirs."""
+BUDGET_S = 40.0
+"""Seconds of tests, as they were recorded, that one mutant may cost."""
+MOST_FILES = 12
+"""Test modules that one mutant may cost: each has to be imported."""
+_SITE = "import os\nif {variable!r} in os.environ and 'PYTEST_CURRENT_TEST' in os.environ:\n    {call}\n"
+
+
+@dataclass(frozen=True)
+class RecordedTest:
+    """A test that passed: its node id, its seconds with its fixtures, and `path:function` of what it called."""
+
+    name: str
+    seconds: float
+    ran: frozenset[str]
+
+    @property
+    def file(self) -> str:
+        """The module that it stands in."""
+        return self.name.partition("::")[0]
+
+
+def tests_for(path: str, function: str, tests: Iterable[RecordedTest]) -> list[RecordedTest]:
+    """The tests that can notice a change in a function of a module, the closest first.
+
+    Those are closest whose calls are for the largest part calls into this module. Where nobody is known to call the
+    function, and for what a module does at its import, they are the tests that call anything in the module. No more are
+    returned than `BUDGET_S` and `MOST_FILES` allow, and those of one file stand together.
+    """
+    inside = {test: sum(name.startswith(f"{path}:") for name in test.ran) for test in tests}
+    callers = [test for test in inside if function and f"{path}:{function}" in test.ran]
+    near = callers or [test for test, calls in inside.items() if calls]
+    near.sort(key=lambda test: (-inside[test] / len(test.ran), test.seconds, test.name))
+    by_file: dict[str, list[RecordedTest]] = defaultdict(list)
+    left_s = BUDGET_S
+    for test in near:
+        if test.seconds <= left_s and (test.file in by_file or len(by_file) < MOST_FILES):
+            by_file[test.file].append(test)
+            left_s -= test.seconds
+    return [test for chosen in by_file.values() for test in chosen]
+
+
+def test_files(root: Path) -> list[str]:
+    """The modules of the fast tests."""
+    found = (path.relative_to(root).as_posix() for suite in SUITES for path in (root / suite).rglob("test_*.py"))
+    return sorted(file for file in found if not file.startswith(NOT_FAST))
+
+
+def recorded(copy: Path, kept: Path, areas: Iterable[str], environ: dict[str, str], *, jobs: int) -> list[RecordedTest]:
+    """What the tests of a copy of the checkout call: from the record that is kept, and for changed modules recorded."""
+    record: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    sums = {file: hashlib.sha256((copy / file).read_bytes()).hexdigest() for file in test_files(copy)}
+    changed = [file for file, digest in sums.items() if record.get(file, {}).get("sha256") != digest]
+    if changed:
+        print(f"recording what the tests of {len(changed)} modules call", file=sys.stderr, flush=True)
+        found = _record(copy, changed, list(areas), environ, jobs=jobs)
+        record = {file: record[file] for file in sums if file in record and file not in changed}
+        record |= {file: {"sha256": sums[file], "tests": found.get(file, [])} for file in changed}
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(record), encoding="utf-8")
+    tests = (test for module in record.values() for test in module["tests"])
+    return [RecordedTest(test["test"], test["seconds"], frozenset(test["ran"])) for test in tests]
+
+
+def _record(
+    copy: Path, files: list[str], areas: list[str], environ: dict[str, str], *, jobs: int
+) -> dict[str, list[dict[str, Any]]]:
+    with tempfile.TemporaryDirectory(prefix="orgcal-record-") as name:
+        folder, site = Path(name) / "record", Path(name) / "site"
+        folder.mkdir()
+        site.mkdir()
+        (folder / "areas.json").write_text(json.dumps(areas), encoding="utf-8")
+        call = "from benchmarks.mutants_trace import record_child; record_child()"
+        (site / "sitecustomize.py").write_text(_SITE.format(variable=RECORD, call=call), encoding="utf-8")
+        path = f"{environ['PYTHONPATH']}{os.pathsep}{site}"
+        beside = ["--numprocesses", str(jobs), "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "benchmarks.mutants_plugin", "-q", *beside, *files],
+            cwd=copy,
+            env={**environ, "PYTHONPATH": path, RECORD: str(folder)},
+            stdout=sys.stderr,
+            check=False,  # a test that fails is not recorded, and notices nothing
+        )
+        return _by_file(list(_lines(folder, "test")), list(_lines(folder, "child")))
+
+
+def _lines(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
+    for file in folder.glob(f"{kind}-*.jsonl"):
+        yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+
+
+def _by_file(tests: list[dict[str, Any]], children: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The tests of each module, with what their children called."""
+    of_children: dict[str, set[str]] = defaultdict(set)
+    for child in children:
+        of_children[child["test"]] |= set(child["ran"])
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for test in tests:
+        ran = sorted({*test["ran"], *of_children[test["test"]]})
+        found[test["test"].partition("::")[0]].append({**test, "ran": ran})
+    return found
