@@ -29,7 +29,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ from queue import SimpleQueue
 import yaml
 
 from benchmarks.mutants_copy import ROOT, Copy
-from benchmarks.mutants_tests import RecordedTest, recorded, tests_for
+from benchmarks.mutants_tests import RecordedTest, closest_tests, fast_modules, importers_of, recorded
 from benchmarks.mutations import Mutation, is_sound, mutations_of
 
 AREAS = (
@@ -120,11 +120,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="orgcal-mutants-", ignore_cleanup_errors=True) as folder:
         copies = [Copy.of_checkout(Path(folder) / "0")]
         tests = recorded(copies[0].path, RECORD, AREAS, copies[0].environ, jobs=given.jobs)
+        importers = importers_of(ROOT, [*sources_of(ROOT), *fast_modules(ROOT)])
+
+        def choose(mutation: Mutation) -> list[RecordedTest]:
+            return closest_tests(mutation.path, mutation.function, tests, importers)
+
         copies += [copies[0].copied(Path(folder) / str(number)) for number in range(1, given.jobs)]
-        if left and not copies[0].passes(tests_for(left[0].path, left[0].function, tests)):
+        if left and not copies[0].passes(choose(left[0])):
             print(f"{copies[0].output}\nmutants: these tests fail without any change", file=sys.stderr)
             return 2
-        try_all(left, tests, copies, figures, deadline)
+        try_all(left, choose, copies, figures, deadline)
     whole = given.whole and figures.as_json()["mutants"] == len(sample)
     write_results(figures, given.seed, whole=whole)
     print(json.dumps(figures.as_json()))
@@ -167,9 +172,7 @@ def declared_equivalent(text: str, sources: dict[str, str]) -> list[Equivalent]:
         try:
             each = Equivalent(**entry)
         except TypeError as error:
-            raise ValueError(
-                f"{EQUIVALENT.name}, entry {number}: has path, code, change and reason, no more"
-            ) from error
+            raise ValueError(f"{EQUIVALENT.name}, entry {number}: give path, code, change and reason") from error
         if not str(each.reason).strip():
             raise ValueError(f"{EQUIVALENT.name}, entry {number}: say in reason why nobody could see the change")
         if not any(each.is_of(found) for found in mutations_of(each.path, sources.get(each.path, ""))):
@@ -180,7 +183,7 @@ def declared_equivalent(text: str, sources: dict[str, str]) -> list[Equivalent]:
 
 def try_all(
     mutations: Iterable[Mutation],
-    tests: list[RecordedTest],
+    choose: Callable[[Mutation], list[RecordedTest]],
     copies: list[Copy],
     figures: Figures,
     deadline: float,
@@ -194,7 +197,7 @@ def try_all(
         copy = free.get()
         try:
             if time.monotonic() < deadline:
-                chosen = tests_for(mutation.path, mutation.function, tests)
+                chosen = choose(mutation)
                 figures.note(mutation, len(chosen), noticed=copy.notices(mutation, chosen))
         finally:
             free.put(copy)

@@ -56,8 +56,9 @@ class Copy:
     @property
     def environ(self) -> dict[str, str]:
         """Variables with which tests, and what they start, import this copy's code."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         first = [str(self.path), str(self.path / "emulator"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(first)}
+        return {**kept, "PYTHONPATH": os.pathsep.join(first)}
 
     def notices(self, mutation: Mutation, tests: Sequence[RecordedTest]) -> bool:
         """Whether one of these tests fails, or hangs, with this change."""

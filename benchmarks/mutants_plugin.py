@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from benchmarks.mutants_trace import RECORD, Trace, areas, write_down
 
-CHOSEN = "ORGCAL_MUTANTS_CHOSEN"
+MEMORY_LIMIT = 8 * 1024**3
+"""Bytes of address space of a process that tests a mutant: a change may make a loop endless."""
+CHOSEN = "MUTANTS_CHOSEN"
 """Variable: a JSON list of the tests to run, in their order; the others of the collected files are left out."""
 
 
@@ -55,4 +59,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if RECORD in os.environ and (hasattr(config, "workerinput") or not config.getoption("numprocesses", None)):
         config.pluginmanager.register(Recorder(), "mutants-recorder")
     if CHOSEN in os.environ:
+        with suppress(ValueError, OSError):  # not every system has this limit
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
         config.pluginmanager.register(Chooser(), "mutants-chooser")

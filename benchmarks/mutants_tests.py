@@ -6,16 +6,17 @@ since; with `--anew` it records all.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,25 @@ from benchmarks.mutants_trace import RECORD
 
 SUITES = ("tests/unit", "tests/contract", "tests/integration")
 """What `make test` runs, without the emulator's own tests, which import nothing of ours."""
-NOT_FAST = ("tests/integration/test_engine_", "tests/integration/test_dist", "tests/integration/test_new_project")
-"""Tests that build or install: none of the mutated code is theirs."""
+LEFT_OUT = (
+    "tests/contract/test_emulator_",
+    "tests/contract/test_witness_",
+    "tests/integration/test_dist",
+    "tests/integration/test_engine_",
+    "tests/integration/test_new_project",
+)
+"""Tests of the emulator alone, and those that build or install: none of the changed code is theirs."""
 BUDGET_S = 40.0
 """Seconds of tests, as they were recorded, that one mutant may cost."""
 MOST_FILES = 12
 """Test modules that one mutant may cost: each has to be imported."""
-_SITE = "import os\nif {variable!r} in os.environ and 'PYTEST_CURRENT_TEST' in os.environ:\n    {call}\n"
+_SITE = f"""\
+import os
+if {RECORD!r} in os.environ and "PYTEST_CURRENT_TEST" in os.environ:
+    from benchmarks.mutants_trace import record_child
+    record_child()
+"""
+"""Python runs it in each child that imports the copy's code."""
 
 
 @dataclass(frozen=True)
@@ -45,37 +58,68 @@ class RecordedTest:
         """The module that it stands in."""
         return self.name.partition("::")[0]
 
+    @cached_property
+    def calls(self) -> Counter[str]:
+        """How many functions of each file it called."""
+        return Counter(name.partition(":")[0] for name in self.ran)
 
-def tests_for(path: str, function: str, tests: Iterable[RecordedTest]) -> list[RecordedTest]:
+
+def closest_tests(
+    path: str, function: str, tests: Iterable[RecordedTest], importers: Mapping[str, Set[str]]
+) -> list[RecordedTest]:
     """The tests that can notice a change in a function of a module, the closest first.
 
     Those are closest whose calls are for the largest part calls into this module. Where nobody is known to call the
-    function, and for what a module does at its import, they are the tests that call anything in the module. No more are
-    returned than `BUDGET_S` and `MOST_FILES` allow, and those of one file stand together.
+    function, and for what a module does at its import, they are the tests that call anything in the module or in those
+    that import it, and those in test modules that do (`importers`, by path). No more are returned than `BUDGET_S` and
+    `MOST_FILES` allow, and those of one file stand together.
     """
-    inside = {test: sum(name.startswith(f"{path}:") for name in test.ran) for test in tests}
-    callers = [test for test in inside if function and f"{path}:{function}" in test.ran]
-    near = callers or [test for test, calls in inside.items() if calls]
-    near.sort(key=lambda test: (-inside[test] / len(test.ran), test.seconds, test.name))
+    near = [test for test in tests if function and f"{path}:{function}" in test.ran]
+    places = {path}
+    if not near:
+        places |= importers.get(path, set())
+        near = [test for test in tests if test.file in places or places & test.calls.keys()]
+
+    def share(test: RecordedTest) -> float:
+        return sum(test.calls[place] for place in places) / max(1, len(test.ran))
+
     by_file: dict[str, list[RecordedTest]] = defaultdict(list)
     left_s = BUDGET_S
-    for test in near:
+    for test in sorted(near, key=lambda test: (-share(test), test.seconds, test.name)):
         if test.seconds <= left_s and (test.file in by_file or len(by_file) < MOST_FILES):
             by_file[test.file].append(test)
             left_s -= test.seconds
     return [test for chosen in by_file.values() for test in chosen]
 
 
-def test_files(root: Path) -> list[str]:
+def importers_of(root: Path, paths: Iterable[str]) -> dict[str, set[str]]:
+    """For each file that one of these files imports, by path: which do."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        for node in ast.walk(ast.parse((root / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            else:
+                continue
+            for module in modules:
+                place = module.replace(".", "/")
+                found[f"{place}.py"].add(path)
+                found[f"{place}/__init__.py"].add(path)
+    return dict(found)
+
+
+def fast_modules(root: Path) -> list[str]:
     """The modules of the fast tests."""
     found = (path.relative_to(root).as_posix() for suite in SUITES for path in (root / suite).rglob("test_*.py"))
-    return sorted(file for file in found if not file.startswith(NOT_FAST))
+    return sorted(file for file in found if not file.startswith(LEFT_OUT))
 
 
 def recorded(copy: Path, kept: Path, areas: Iterable[str], environ: dict[str, str], *, jobs: int) -> list[RecordedTest]:
     """What the tests of a copy of the checkout call: from the record that is kept, and for changed modules recorded."""
     record: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    sums = {file: hashlib.sha256((copy / file).read_bytes()).hexdigest() for file in test_files(copy)}
+    sums = {file: hashlib.sha256((copy / file).read_bytes()).hexdigest() for file in fast_modules(copy)}
     changed = [file for file, digest in sums.items() if record.get(file, {}).get("sha256") != digest]
     if changed:
         print(f"recording what the tests of {len(changed)} modules call", file=sys.stderr, flush=True)
@@ -91,22 +135,20 @@ def recorded(copy: Path, kept: Path, areas: Iterable[str], environ: dict[str, st
 def _record(
     copy: Path, files: list[str], areas: list[str], environ: dict[str, str], *, jobs: int
 ) -> dict[str, list[dict[str, Any]]]:
+    site = copy / "sitecustomize.py"
     with tempfile.TemporaryDirectory(prefix="orgcal-record-") as name:
-        folder, site = Path(name) / "record", Path(name) / "site"
-        folder.mkdir()
-        site.mkdir()
+        folder = Path(name)
         (folder / "areas.json").write_text(json.dumps(areas), encoding="utf-8")
-        call = "from benchmarks.mutants_trace import record_child; record_child()"
-        (site / "sitecustomize.py").write_text(_SITE.format(variable=RECORD, call=call), encoding="utf-8")
-        path = f"{environ['PYTHONPATH']}{os.pathsep}{site}"
+        site.write_text(_SITE, encoding="utf-8")
         beside = ["--numprocesses", str(jobs), "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
         subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "benchmarks.mutants_plugin", "-q", *beside, *files],
             cwd=copy,
-            env={**environ, "PYTHONPATH": path, RECORD: str(folder)},
+            env={**environ, RECORD: str(folder)},
             stdout=sys.stderr,
             check=False,  # a test that fails is not recorded, and notices nothing
         )
+        site.unlink()
         return _by_file(list(_lines(folder, "test")), list(_lines(folder, "child")))
 
 

@@ -7,6 +7,7 @@ So nothing is imported here that a child would have to pay for.
 from __future__ import annotations
 
 import atexit
+import inspect
 import json
 import os
 import sys
@@ -16,8 +17,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-RECORD = "ORGCAL_MUTANTS_RECORD"
-"""Variable: the folder into which every process of a recording writes."""
+RECORD = "MUTANTS_RECORD"
+"""Variable: the folder into which every process of a recording writes. Tests keep ORGCAL_* from their children."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -38,7 +39,8 @@ class Trace:
         names = set()
         for code in called:
             path = code.co_filename.removeprefix(f"{ROOT}{os.sep}").replace(os.sep, "/")
-            if path.startswith(tuple(f"{area}/" for area in areas)):
+            # Bodies of modules and classes run once, in whichever test comes first.
+            if code.co_flags & inspect.CO_OPTIMIZED and path.startswith(tuple(f"{area}/" for area in areas)):
                 names.add(f"{path}:{code.co_qualname}")
         return sorted(names)
 
