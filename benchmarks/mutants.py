@@ -24,11 +24,12 @@ test, and its filters know no sample either.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -158,9 +159,18 @@ def sources_of(root: Path, only: str = "") -> dict[str, str]:
 
 
 def sampled(sources: dict[str, str], count: int, seed: int) -> Iterator[Mutation]:
-    """So many changes of these files, drawn at random, each different; the same for the same files and seed."""
-    drawn = [mutation for path, source in sources.items() for mutation in mutations_of(path, source)]
-    random.Random(seed).shuffle(drawn)
+    """So many changes of these files, drawn at random, each different.
+
+    For a seed they are the same as long as the changed lines are: other lines may come and go.
+    """
+    seen: Counter[tuple[str, ...]] = Counter()
+
+    def lot(mutation: Mutation) -> bytes:
+        place = (mutation.path, mutation.function, mutation.code, mutation.change)
+        seen[place] += 1  # the same change may be made twice in a line
+        return hashlib.sha256(repr((seed, place, seen[place])).encode()).digest()
+
+    drawn = sorted((found for path, source in sources.items() for found in mutations_of(path, source)), key=lot)
     sound = (mutation for mutation in drawn if is_sound(mutation, sources[mutation.path]))
     yield from (mutation for mutation, _ in zip(sound, range(count), strict=False))
 

@@ -36,6 +36,17 @@ def test_sample_is_the_same_for_a_seed_and_another_for_another() -> None:
     assert {mutation.path for mutation in first} == {"a.py", "b.py"}
 
 
+def test_sample_stays_where_other_code_is_added() -> None:
+    lines = "".join(f"x{number} = a == b\n" for number in range(30))
+
+    before = [found.code for found in sampled({"m.py": lines}, 10, 1)]
+    after = [found.code for found in sampled({"m.py": f"new = c < d\n{lines}"}, 10, 1)]
+
+    kept = [code for code in after if code != "new = c < d"]
+    assert len(kept) >= 9
+    assert kept == before[: len(kept)]
+
+
 def test_sample_of_more_than_there_is_is_everything() -> None:
     assert len(list(sampled(SOURCES, 1000, 1))) == 60
 
