@@ -59,6 +59,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.yaml")
 RESULTS = Path(__file__).with_name("results")
 RECORD = ROOT / ".local" / "mutants" / "record.json"
 MUTANTS, SEED, MINUTES = 200, 21, 25.0
+RECORDING = 0.6
+"""Share of the minutes that recording may take."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def main() -> int:
         RECORD.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="orgcal-mutants-", ignore_cleanup_errors=True) as folder:
         copies = [Copy.of_checkout(Path(folder) / "0")]
-        tests = recorded(copies[0].path, RECORD, AREAS, copies[0].environ, jobs=given.jobs)
+        limit_s = given.minutes * 60 * RECORDING
+        tests, unrecorded = recorded(copies[0].path, RECORD, AREAS, copies[0].environ, jobs=given.jobs, limit_s=limit_s)
         importers = importers_of(ROOT, [*sources_of(ROOT), *fast_modules(ROOT)])
 
         def choose(mutation: Mutation) -> list[RecordedTest]:
@@ -131,7 +134,7 @@ def main() -> int:
             print(f"{copies[0].output}\nmutants: these tests fail without any change", file=sys.stderr)
             return 2
         try_all(left, choose, copies, figures, deadline)
-    whole = given.whole and figures.as_json()["mutants"] == len(sample)
+    whole = given.whole and not unrecorded and figures.as_json()["mutants"] == len(sample)
     write_results(figures, given.seed, whole=whole)
     print(json.dumps(figures.as_json()))
     return 0

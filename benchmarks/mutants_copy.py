@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.mutants_plugin import CHOSEN
-from benchmarks.mutants_tests import RecordedTest
+from benchmarks.mutants_tests import RecordedTest, end_session
 from benchmarks.mutations import Mutation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,8 +96,7 @@ class Copy:
         """Ends what runs in this copy, and lets nothing begin."""
         self._stopped = True
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            end_session(self._process)
 
     def _exit_code(self, command: list[str], environ: dict[str, str], limit_s: float) -> int:
         """Of a command; that of one which took too long is negative."""
@@ -120,9 +117,7 @@ class Copy:
             except subprocess.TimeoutExpired:
                 return -1
             finally:
-                with suppress(ProcessLookupError):  # what tests started and a change left running
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                end_session(self._process)  # with what tests started and a change left running
 
     @staticmethod
     def _rewritten(file: Path, content: bytes) -> None:

@@ -27,8 +27,8 @@ class Recorder:
         self._trace, self._areas, self._passed = Trace(), areas(), True
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Around the test and its fixtures; those of a module count for its first test."""
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        """Around the test and its fixtures; those of a module count for its first test. Says which modules are done."""
         self._trace.take(self._areas)
         self._trace.start()
         before, self._passed = time.perf_counter(), True
@@ -36,6 +36,8 @@ class Recorder:
         seconds, ran = round(time.perf_counter() - before, 3), self._trace.take(self._areas)
         if self._passed:
             write_down("test", {"test": item.nodeid, "seconds": seconds, "ran": ran})
+        if nextitem is None or nextitem.path != item.path:
+            write_down("file", {"file": item.nodeid.partition("::")[0]})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Notes a test that failed or was skipped: such a one notices nothing."""

@@ -10,11 +10,14 @@ import ast
 import hashlib
 import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,45 +119,71 @@ def fast_modules(root: Path) -> list[str]:
     return sorted(file for file in found if not file.startswith(LEFT_OUT))
 
 
-def recorded(copy: Path, kept: Path, areas: Iterable[str], environ: dict[str, str], *, jobs: int) -> list[RecordedTest]:
-    """What the tests of a copy of the checkout call: from the record that is kept, and for changed modules recorded."""
+def recorded(
+    copy: Path, kept: Path, areas: Iterable[str], environ: dict[str, str], *, jobs: int, limit_s: float
+) -> tuple[list[RecordedTest], int]:
+    """What the tests of a copy of the checkout call: from the record that is kept, and for changed modules recorded.
+
+    Recording ends after `limit_s`; the number of modules that are left for the next run comes second.
+    """
     record: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     sums = {file: hashlib.sha256((copy / file).read_bytes()).hexdigest() for file in fast_modules(copy)}
-    changed = [file for file, digest in sums.items() if record.get(file, {}).get("sha256") != digest]
-    if changed:
+    record = {file: record[file] for file in sums if record.get(file, {}).get("sha256") == sums[file]}
+    if record.keys() != sums.keys():
+        changed = sorted(sums.keys() - record.keys())
         print(f"recording what the tests of {len(changed)} modules call", file=sys.stderr, flush=True)
-        found = _record(copy, changed, list(areas), environ, jobs=jobs)
-        record = {file: record[file] for file in sums if file in record and file not in changed}
-        record |= {file: {"sha256": sums[file], "tests": found.get(file, [])} for file in changed}
+        found = _record(copy, changed, list(areas), environ, jobs=jobs, limit_s=limit_s)
+        record |= {file: {"sha256": sums[file], "tests": tests} for file, tests in found.items()}
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(record), encoding="utf-8")
     tests = (test for module in record.values() for test in module["tests"])
-    return [RecordedTest(test["test"], test["seconds"], frozenset(test["ran"])) for test in tests]
+    return [RecordedTest(test["test"], test["seconds"], frozenset(test["ran"])) for test in tests], len(sums) - len(
+        record
+    )
 
 
 def _record(
-    copy: Path, files: list[str], areas: list[str], environ: dict[str, str], *, jobs: int
+    copy: Path, files: list[str], areas: list[str], environ: dict[str, str], *, jobs: int, limit_s: float
 ) -> dict[str, list[dict[str, Any]]]:
+    """The tests that passed of each module whose tests have all run."""
     site = copy / "sitecustomize.py"
-    with tempfile.TemporaryDirectory(prefix="orgcal-record-") as name:
+    beside = ["--numprocesses", str(jobs), "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
+    with tempfile.TemporaryDirectory(prefix="orgcal-record-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "areas.json").write_text(json.dumps(areas), encoding="utf-8")
         site.write_text(_SITE, encoding="utf-8")
-        beside = ["--numprocesses", str(jobs), "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
-        subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "benchmarks.mutants_plugin", "-q", *beside, *files],
             cwd=copy,
             env={**environ, RECORD: str(folder)},
             stdout=sys.stderr,
-            check=False,  # a test that fails is not recorded, and notices nothing
+            start_new_session=True,
         )
-        site.unlink()
-        return _by_file(list(_lines(folder, "test")), list(_lines(folder, "child")))
+        done = set(files)
+        try:
+            process.wait(limit_s)  # a test that fails is not recorded, and notices nothing
+        except subprocess.TimeoutExpired:
+            done = {line["file"] for line in _lines(folder, "file")}
+            print("the next run goes on with the recording", file=sys.stderr)
+        finally:
+            end_session(process)
+            site.unlink()
+        tests = [line for line in _lines(folder, "test") if line["test"].partition("::")[0] in done]
+        return {file: [] for file in done} | _by_file(tests, list(_lines(folder, "child")))
+
+
+def end_session(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that began a session of its own, and whatever it started there."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _lines(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
     for file in folder.glob(f"{kind}-*.jsonl"):
-        yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+        for line in file.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError):  # whoever wrote it was ended
+                yield json.loads(line)
 
 
 def _by_file(tests: list[dict[str, Any]], children: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

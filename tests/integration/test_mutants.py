@@ -70,7 +70,7 @@ def kept(copy: Copy) -> Path:
 
 @pytest.fixture(scope="module")
 def record(copy: Copy, kept: Path) -> list[RecordedTest]:
-    return recorded(copy.path, kept, ["product"], copy.environ, jobs=1)
+    return recorded(copy.path, kept, ["product"], copy.environ, jobs=1, limit_s=100)[0]
 
 
 def test_record_holds_what_passing_tests_and_their_children_call(record: list[RecordedTest]) -> None:
@@ -87,12 +87,22 @@ def test_record_of_modules_that_did_not_change_is_kept(copy: Copy, kept: Path, r
     module.write_text("from product.rules import doubled\n\n\ndef test_more():\n    assert doubled(1) == 2\n")
     (copy.path / "product/rules.py").write_text("")  # what is recorded now, fails; what is kept, does not
 
-    found = recorded(copy.path, own, ["product"], copy.environ, jobs=1)
+    found, left = recorded(copy.path, own, ["product"], copy.environ, jobs=1, limit_s=100)
 
     module.unlink()
     (copy.path / "product/rules.py").write_text(PRODUCT)
-    assert set(found) == set(record)
+    assert (set(found), left) == (set(record), 0)
     assert json.loads(own.read_text()).keys() == {MODULE, "tests/unit/test_more.py"}
+
+
+def test_record_that_takes_too_long_leaves_modules_for_the_next_run(copy: Copy, tmp_path: Path) -> None:
+    kept = tmp_path / "record.json"
+
+    found = recorded(copy.path, kept, ["product"], copy.environ, jobs=1, limit_s=0.01)
+
+    assert found == ([], 1)
+    assert json.loads(kept.read_text()) == {}
+    assert not (copy.path / "sitecustomize.py").exists()
 
 
 def test_change_is_noticed_by_a_test_or_not_and_taken_back(copy: Copy, record: list[RecordedTest]) -> None:
