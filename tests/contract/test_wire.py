@@ -20,8 +20,9 @@ from orgcal.entra.session import new_session, wire
 from orgcal.entra.wire import MAX_ANSWER_BYTES, UNREADABLE, Wire, WireAnswer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-GZIP = gzip.compress(b"{}")
-BOMB = gzip.compress(bytes(MAX_ANSWER_BYTES + 1))
+# Without a time, or names of tests would differ between the workers that collect them.
+GZIP = gzip.compress(b"{}", mtime=0)
+BOMB = gzip.compress(bytes(MAX_ANSWER_BYTES + 1), mtime=0)
 Serving = Callable[..., "Server"]
 
 
