@@ -124,6 +124,9 @@ def main() -> int:
         copies = [Copy.of_checkout(Path(folder) / "0")]
         limit_s = given.minutes * 60 * RECORDING
         tests, unrecorded = recorded(copies[0].path, RECORD, AREAS, copies[0].environ, jobs=given.jobs, limit_s=limit_s)
+        if not tests:
+            print("mutants: not one test could be recorded; see above", file=sys.stderr)
+            return 2
         importers = importers_of(ROOT, [*sources_of(ROOT), *fast_modules(ROOT)])
 
         def choose(mutation: Mutation) -> list[RecordedTest]:
@@ -134,6 +137,8 @@ def main() -> int:
             print(f"{copies[0].output}\nmutants: these tests fail without any change", file=sys.stderr)
             return 2
         try_all(left, choose, copies, figures, deadline)
+    if unrecorded:
+        print(f"{unrecorded} modules of tests were not recorded; the next run goes on with them", file=sys.stderr)
     whole = given.whole and not unrecorded and figures.as_json()["mutants"] == len(sample)
     write_results(figures, given.seed, whole=whole)
     print(json.dumps(figures.as_json()))

@@ -39,6 +39,11 @@ class Recorder:
         if nextitem is None or nextitem.path != item.path:
             write_down("file", {"file": item.nodeid.partition("::")[0]})
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Says which modules are skipped as a whole."""
+        if report.skipped:
+            write_down("file", {"file": report.nodeid})
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Notes a test that failed or was skipped: such a one notices nothing."""
         self._passed = self._passed and report.passed
@@ -57,8 +62,8 @@ class Chooser:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Adds what the variables ask for; with pytest-xdist, its workers record."""
-    if RECORD in os.environ and (hasattr(config, "workerinput") or not config.getoption("numprocesses", None)):
+    """Adds what the variables ask for."""
+    if RECORD in os.environ:
         config.pluginmanager.register(Recorder(), "mutants-recorder")
     if CHOSEN in os.environ:
         with suppress(ValueError, OSError):  # not every system has this limit

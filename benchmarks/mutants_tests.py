@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -124,7 +124,8 @@ def recorded(
 ) -> tuple[list[RecordedTest], int]:
     """What the tests of a copy of the checkout call: from the record that is kept, and for changed modules recorded.
 
-    Recording ends after `limit_s`; the number of modules that are left for the next run comes second.
+    A test that fails is not recorded, and so notices nothing. Recording ends after `limit_s`; the number of modules
+    that are left for the next run comes second.
     """
     record: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     sums = {file: hashlib.sha256((copy / file).read_bytes()).hexdigest() for file in fast_modules(copy)}
@@ -137,9 +138,8 @@ def recorded(
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(record), encoding="utf-8")
     tests = (test for module in record.values() for test in module["tests"])
-    return [RecordedTest(test["test"], test["seconds"], frozenset(test["ran"])) for test in tests], len(sums) - len(
-        record
-    )
+    left = len(sums) - len(record)
+    return [RecordedTest(test["test"], test["seconds"], frozenset(test["ran"])) for test in tests], left
 
 
 def _record(
@@ -147,27 +147,29 @@ def _record(
 ) -> dict[str, list[dict[str, Any]]]:
     """The tests that passed of each module whose tests have all run."""
     site = copy / "sitecustomize.py"
-    beside = ["--numprocesses", str(jobs), "--dist", "loadfile"] if importlib.util.find_spec("xdist") else []
-    with tempfile.TemporaryDirectory(prefix="orgcal-record-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    options = ["-p", "benchmarks.mutants_plugin", "--quiet", "--continue-on-collection-errors"]
+    with tempfile.TemporaryDirectory(prefix="orgcal-record-", ignore_cleanup_errors=True) as name, ExitStack() as ends:
+        folder, deadline = Path(name), time.monotonic() + limit_s
         (folder / "areas.json").write_text(json.dumps(areas), encoding="utf-8")
         site.write_text(_SITE, encoding="utf-8")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "benchmarks.mutants_plugin", "-q", *beside, *files],
-            cwd=copy,
-            env={**environ, RECORD: str(folder)},
-            stdout=sys.stderr,
-            start_new_session=True,
-        )
-        done = set(files)
-        try:
-            process.wait(limit_s)  # a test that fails is not recorded, and notices nothing
-        except subprocess.TimeoutExpired:
-            done = {line["file"] for line in _lines(folder, "file")}
-            print("the next run goes on with the recording", file=sys.stderr)
-        finally:
-            end_session(process)
-            site.unlink()
+        ends.callback(site.unlink)
+        processes = []
+        for number in range(min(jobs, len(files))):
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "pytest", *options, *files[number::jobs]],
+                    cwd=copy,
+                    env={**environ, RECORD: str(folder)},
+                    stdout=sys.stderr,
+                    start_new_session=True,
+                )
+            )
+            ends.callback(end_session, processes[-1])
+        with suppress(subprocess.TimeoutExpired):
+            for process in processes:
+                process.wait(max(0, deadline - time.monotonic()))
+        done = {line["file"] for line in _lines(folder, "file")}
+        ends.close()
         tests = [line for line in _lines(folder, "test") if line["test"].partition("::")[0] in done]
         return {file: [] for file in done} | _by_file(tests, list(_lines(folder, "child")))
 

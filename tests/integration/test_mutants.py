@@ -85,7 +85,7 @@ def test_record_of_modules_that_did_not_change_is_kept(copy: Copy, kept: Path, r
     module, own = copy.path / "tests/unit/test_more.py", kept.with_name("own.json")
     shutil.copy(kept, own)
     module.write_text("from product.rules import doubled\n\n\ndef test_more():\n    assert doubled(1) == 2\n")
-    (copy.path / "product/rules.py").write_text("")  # what is recorded now, fails; what is kept, does not
+    (copy.path / "product/rules.py").write_text(PRODUCT.replace("number +", "7 +"))  # what is recorded now, fails
 
     found, left = recorded(copy.path, own, ["product"], copy.environ, jobs=1, limit_s=100)
 
