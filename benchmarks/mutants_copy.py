@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.mutants_plugin import CHOSEN
+from benchmarks.mutants_plugin import CHOSEN, FAILED
 from benchmarks.mutants_tests import RecordedTest, end_session
 from benchmarks.mutations import Mutation
 
@@ -58,27 +58,28 @@ class Copy:
         first = [str(self.path), str(self.path / "emulator"), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {**kept, "PYTHONPATH": os.pathsep.join(first)}
 
-    def notices(self, mutation: Mutation, tests: Sequence[RecordedTest]) -> bool:
-        """Whether one of these tests fails, or hangs, with this change."""
+    def notices(self, mutation: Mutation, tests: Sequence[RecordedTest]) -> tuple[bool, frozenset[str]]:
+        """Whether one of these tests fails, or hangs, with this change; and which fail."""
         file = self.path / mutation.path
         before = file.read_bytes()
         try:
             self._rewritten(file, mutation.applied_to(before.decode()).encode())
-            return not self.passes(tests)
+            return not self.passes(tests), self.failed
         finally:
             self._rewritten(file, before)
 
-    def passes(self, tests: Sequence[RecordedTest]) -> bool:
-        """Whether these tests pass, in this order."""
-        if not tests:
-            return True
+    def passes(self, tests: Sequence[RecordedTest], *, all_of_them: bool = False) -> bool:
+        """Whether these tests pass, in this order, until the first that fails or to the end."""
         chosen = self.path / ".local" / "chosen.json"
         chosen.parent.mkdir(exist_ok=True)
+        chosen.with_name(FAILED).write_text("")
+        if not tests:
+            return True
         chosen.write_text(json.dumps([test.name for test in tests]), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-p", "benchmarks.mutants_plugin", "-p", "no:cacheprovider"]
         options = [
-            "--exitfirst",
             "--quiet",
+            *([] if all_of_them else ["--exitfirst"]),
             f"--randomly-seed={RANDOMLY_SEED}",
             "--randomly-dont-reorganize",
             f"--timeout={TEST_TIMEOUT_S}",
@@ -86,6 +87,12 @@ class Copy:
         files = list(dict.fromkeys(test.file for test in tests))
         limit_s = TEST_TIMEOUT_S + 3 * sum(test.seconds for test in tests)
         return self._exit_code([*command, *options, *files], {**self.environ, CHOSEN: str(chosen)}, limit_s) in (0, 5)
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """The tests that failed in the last run; a change that breaks an import fails none."""
+        lines = (self.path / ".local" / FAILED).read_text(encoding="utf-8").splitlines()
+        return frozenset(map(json.loads, lines))
 
     @property
     def output(self) -> str:

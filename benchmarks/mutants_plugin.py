@@ -14,6 +14,8 @@ import pytest
 
 from benchmarks.mutants_trace import RECORD, Trace, areas, write_down
 
+FAILED = "failed.jsonl"
+"""Name of the file beside that list with the tests that failed."""
 MEMORY_LIMIT = 8 * 1024**3
 """Bytes of address space of a process that tests a mutant: a change may make a loop endless."""
 CHOSEN = "MUTANTS_CHOSEN"
@@ -59,6 +61,12 @@ class Chooser:
         places = {test: place for place, test in enumerate(chosen)}
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in places])
         items[:] = sorted((item for item in items if item.nodeid in places), key=lambda item: places[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Writes down which fail, a line each, beside the list of those that were chosen."""
+        if report.failed:
+            with Path(os.environ[CHOSEN]).with_name(FAILED).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(report.nodeid) + "\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -109,9 +109,14 @@ def test_change_is_noticed_by_a_test_or_not_and_taken_back(copy: Copy, record: l
     noticed = {}
     for mutation in mutations_of("product/rules.py", PRODUCT):
         tests = closest_tests(mutation.path, mutation.function, record, {})
-        noticed[f"{mutation.function}: {mutation.change}"] = copy.notices(mutation, tests)
+        was_noticed, failed = copy.notices(mutation, tests)
+        noticed[f"{mutation.function}: {mutation.change}"] = (was_noticed, sorted(failed))
 
-    assert noticed == {"doubled: + -> -": True, "is_below: < -> <=": False, "seen_by_a_child: not dropped": True}
+    assert noticed == {
+        "doubled: + -> -": (True, [f"{MODULE}::test_doubled"]),
+        "is_below: < -> <=": (False, []),
+        "seen_by_a_child: not dropped": (True, [f"{MODULE}::test_child"]),
+    }
     assert (copy.path / "product/rules.py").read_text() == PRODUCT
 
 
@@ -123,3 +128,6 @@ def test_chosen_tests_run_alone_and_in_their_order(copy: Copy) -> None:
     assert not copy.passes([broken, below])
     assert "1 failed" in copy.output
     assert "passed" not in copy.output
+    assert not copy.passes([broken, below], all_of_them=True)
+    assert copy.failed == {broken.name}
+    assert "1 failed, 1 passed" in copy.output

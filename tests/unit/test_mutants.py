@@ -145,8 +145,8 @@ def test_equivalent_mutant_without_reason_or_place_is_refused(entry: dict[str, s
 class ToldCopy(Copy):
     """A copy in which every second line's change is noticed."""
 
-    def notices(self, mutation: Mutation, tests: Sequence[RecordedTest]) -> bool:
-        return mutation.line % 2 == 0
+    def notices(self, mutation: Mutation, tests: Sequence[RecordedTest]) -> tuple[bool, frozenset[str]]:
+        return mutation.line % 2 == 0, frozenset()
 
     @property
     def is_stopped(self) -> bool:
@@ -160,6 +160,17 @@ def test_share_is_of_the_mutants_that_are_not_equivalent(tmp_path: Path) -> None
     try_all(found[6:], lambda _: [], [ToldCopy(tmp_path), ToldCopy(tmp_path)], figures, time.monotonic() + 60)
 
     assert figures.as_json() == {"mutants": 30, "equivalent": 6, "noticed": 12, "share": 0.5}
+
+
+def test_mutant_that_only_a_broken_test_noticed_is_taken_back() -> None:
+    first, second, third = mutations_of("a.py", SOURCES["a.py"])[:3]
+    by_broken, by_both, by_import = frozenset({"t::a"}), frozenset({"t::a", "t::b"}), frozenset[str]()
+    figures = Figures(noticed=[(first, by_broken), (second, by_both), (third, by_import)])
+
+    figures.distrust(frozenset({"t::a"}))
+
+    assert figures.noticed == [(second, by_both), (third, by_import)]
+    assert [mutation for mutation, _ in figures.unnoticed] == [first]
 
 
 def test_mutants_beyond_the_time_are_not_counted(tmp_path: Path) -> None:
@@ -188,7 +199,7 @@ def test_results_name_every_mutant_that_was_not_noticed(
     monkeypatch.setattr(mutants, "RESULTS", tmp_path)
     first, second = mutations_of("a.py", SOURCES["a.py"])[:2]
 
-    write_results(Figures(noticed=[first], unnoticed=[(second, 7)]), 21, whole=whole)
+    write_results(Figures(noticed=[(first, frozenset())], unnoticed=[(second, 7)]), 21, whole=whole)
 
     [file] = tmp_path.glob(pattern)
     content: dict[str, Any] = json.loads(file.read_text())
