@@ -9,7 +9,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up verify down clean witnesses test fuzz live e2e check dist lock compare-azuread \
+.PHONY: help setup demo up verify down clean witnesses test fuzz mutants live e2e check dist lock compare-azuread \
 	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation bench-files
 
 help: ## Say what each target does
@@ -45,6 +45,9 @@ test: witnesses ## Unit, contract and integration tests
 
 fuzz: setup ## Generated answers, documents and settings at length (minutes), and what they broke, as JSON
 	@$(PY) -m tests.fuzz
+
+mutants: witnesses ## Share of small changes to the code that the fast tests notice (25 minutes), as JSON
+	@$(PY) -m benchmarks.mutants
 
 live: witnesses ## Witness tests against a real tenant of your own; docs/parity.md says how to name it
 	@$(PY) -m pytest --live tests/contract
