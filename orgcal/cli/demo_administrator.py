@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.session import new_session
@@ -47,12 +47,14 @@ class Form(HTMLParser):
 def accept_consent(endpoints: CloudEndpoints, url: str, *, administrator: str) -> str:
     """Opens a consent link and accepts as `administrator`; the address that the browser ends at.
 
-    `administrator` is a user principal name of the page. Only the emulator's own pages and loopback are visited.
+    `administrator` is a user principal name of the page. Only the emulator's pages and the link's redirect URI are
+    visited.
 
     Raises:
         OrgcalError: the page does not ask for consent.
     """
-    session = new_session(endpoints)
+    callback = dict(parse_qsl(urlsplit(url).query)).get("redirect_uri", "")
+    session = new_session(endpoints, servers=[endpoints.login_url, callback])
     session.max_redirects = 3  # to our callback, and on to its result page
     page = session.get(url, timeout=TIMEOUT_S)
     form = read_form(page.text)
