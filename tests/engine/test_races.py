@@ -1,0 +1,145 @@
+"""Real processes at the same moment, over and over: a registry, the record of a rotation and its lock lose nothing."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orgcal.tenants.links import make_link
+from orgcal.tenants.registry import Registry
+from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.racing import (
+    CLIENT,
+    CONNECTOR,
+    PROCESSES,
+    ROUNDS,
+    Adds,
+    Edits,
+    Locks,
+    Moves,
+    OpensFirst,
+    Records,
+    Spends,
+    TakesIn,
+    git,
+    race,
+    tenant_id,
+)
+
+RECORD_ROUNDS = 30
+"""A push is some twenty programs of git."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/tenants.sqlite"
+    server: PostgresqlServer = request.getfixturevalue("server")
+    return server.new_database(f"races-{secrets.token_hex(6)}")
+
+
+@pytest.fixture
+def registry(url: str) -> Iterator[Registry]:
+    with closing(Registry(url, connector=CONNECTOR, operator="ada")) as registry:
+        yield registry
+
+
+def test_new_registry_file_is_opened_by_several_processes_at_once(tmp_path: Path) -> None:
+    results = race(OpensFirst(tmp_path))
+
+    assert results == [[None] * PROCESSES] * ROUNDS
+    for turn in range(ROUNDS):
+        with closing(sqlite3.connect(tmp_path / f"{turn}.sqlite")) as made:
+            assert made.execute("SELECT count(*) FROM log").fetchone() == (PROCESSES,)
+
+
+def test_organisation_added_by_several_at_once_is_added_once_and_has_the_name_that_each_was_told(
+    registry: Registry, url: str
+) -> None:
+    results = race(Adds(url))
+
+    names = {tenant.tenant_id: tenant.name for tenant in registry.tenants()}
+    assert results == [[names[tenant_id(turn)]] * PROCESSES for turn in range(ROUNDS)]
+    added = [entry.subject for entry in registry.log() if entry.result == "added"]
+    assert sorted(added) == [tenant_id(turn) for turn in range(ROUNDS)]
+
+
+def test_organisation_imported_by_several_at_once_is_new_to_one_of_them(registry: Registry, url: str) -> None:
+    registry.add("11111111-1111-1111-1111-111111111111", "template")
+
+    results = race(TakesIn(url))
+
+    assert [sorted(told) for told in results] == [[False] * (PROCESSES - 1) + [True]] * ROUNDS
+
+
+def test_link_used_by_several_at_once_works_for_one_of_them(registry: Registry, url: str) -> None:
+    registry.add(tenant_id(0), "Contoso")
+    given = {"client_id": CLIENT, "redirect_uri": "https://a.example/", "permission_hash": "h"}
+    states = [make_link(registry, tenant_id(0), lifetime=timedelta(days=7), **given).state for _ in range(ROUNDS)]
+
+    results = race(Spends(url, states))
+
+    assert [sorted(map(str, told)) for told in results] == [["True", *["used"] * (PROCESSES - 1)]] * ROUNDS
+
+
+def test_moves_of_several_at_once_follow_from_each_other_in_the_log(registry: Registry, url: str) -> None:
+    registry.add(tenant_id(0), "Contoso")
+
+    results = race(Moves(url))
+
+    moves = [entry for entry in registry.log(tenant_id(0)) if entry.action == "set"]
+    assert sorted(entry.detail["reason"] for entry in moves) == sorted(reason for told in results for reason in told)
+    states = ["invited", *(entry.result for entry in moves)]
+    assert [entry.detail["before"] for entry in moves] == states[:-1]
+
+
+def test_lock_of_a_rotation_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
+    results = race(Locks(tmp_path))
+
+    assert all(True in told and set(told) <= {True, None} for told in results), results
+
+
+def test_file_edited_by_several_at_once_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.prod.yaml"
+
+    results = race(Edits(path))
+
+    assert results == [[None] * PROCESSES] * ROUNDS
+    written = sorted(path.read_text().splitlines())
+    assert written == sorted(f"{number} {turn}" for number in range(PROCESSES) for turn in range(ROUNDS))
+
+
+def test_records_pushed_by_several_at_once_are_all_kept(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "remote.git")
+    first = tmp_path / "copy-0"
+    git(tmp_path, "clone", "-q", "remote.git", "copy-0")
+    for number in range(2):
+        text = "config:\n  orgcal:entra: {cloud: public}\n  orgcal:credential:\n    generations: [1]\n    active: 1\n"
+        (first / f"Pulumi.s{number}.yaml").write_text(text)
+    git(first, "add", "-A")
+    git(first, "commit", "-q", "-m", "as cloned")
+    git(first, "push", "-q", "--set-upstream", "origin", "main")
+    git(tmp_path, "clone", "-q", "remote.git", "copy-1")
+
+    results = race(Records(tmp_path), rounds=RECORD_ROUNDS, processes=2)
+
+    assert results == [[None, None]] * RECORD_ROUNDS
+    subjects = git(tmp_path / "remote.git", "log", "--format=%s", "main").splitlines()
+    steps = [f"stack s{number}: step {turn}" for number in range(2) for turn in range(RECORD_ROUNDS)]
+    assert sorted(subjects) == sorted(["as cloned", *steps])
+    for number in range(2):
+        kept = git(tmp_path / "remote.git", "show", f"main:Pulumi.s{number}.yaml")
+        assert f"active: {RECORD_ROUNDS + 1}" in kept
