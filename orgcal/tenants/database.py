@@ -148,8 +148,8 @@ def insert_tenant(session: Session, values: Mapping[str, Any]) -> bool:
         Whether it was new.
     """
     kind = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    inserted = session.execute(kind.insert(TenantRow).values(**values).on_conflict_do_nothing())
-    return inserted.rowcount == 1  # type: ignore[attr-defined, no-any-return]  # of an INSERT
+    statement = kind.insert(TenantRow).values(**values).on_conflict_do_nothing()
+    return session.scalars(statement.returning(TenantRow.tenant_id)).first() is not None
 
 
 def migrate(engine: Engine) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
 from orgcal.errors import StackLocked
 from orgcal.files.whole import edit_whole, read_text
 from orgcal.rotation.lock import UpdateLock
-from orgcal.rotation.record import open_record
+from orgcal.rotation.record import Record, open_record
 from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
 from orgcal.tenants.links import Spent, spend
-from orgcal.tenants.model import State
+from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.states import Cause, Move
 
@@ -34,32 +36,44 @@ Racer = Callable[[int, int], Any]
 """Takes the number of its process and of the round; what it returns, or its exception in words, is its result."""
 
 
-def race(racer: Racer, *, rounds: int = ROUNDS, processes: int = PROCESSES) -> list[list[Any]]:
-    """The results of each round, by process; processes are started once, so a round costs little more than its work.
+class RacingProcesses:
+    """Processes that are started once, so that a round costs little more than its work; a context manager."""
 
-    Args:
-        racer: can be pickled; each process has its own copy.
-    """
-    context = get_context("spawn")
-    barrier, said = context.Barrier(processes), context.SimpleQueue()
-    runners = [context.Process(target=_run, args=(racer, n, rounds, barrier, said)) for n in range(processes)]
-    for runner in runners:
-        runner.start()
-    told = dict(said.get() for _ in runners)
-    for runner in runners:
-        runner.join()
-    return [list(results) for results in zip(*(told[number] for number in range(processes)), strict=True)]
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self._barrier = context.Barrier(PROCESSES)  # its semaphores live as long as it does
+        self._ends, ends = zip(*(context.Pipe() for _ in range(PROCESSES)), strict=True)
+        self._processes = [context.Process(target=_run, args=(n, end, self._barrier)) for n, end in enumerate(ends)]
+        for process in self._processes:
+            process.start()
+
+    def __enter__(self) -> RacingProcesses:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end, process in zip(self._ends, self._processes, strict=True):
+            end.send(None)
+            process.join()
+
+    def race(self, racer: Racer, rounds: int = ROUNDS) -> list[list[Any]]:
+        """The results of each round, by process; each process has its own copy of `racer`."""
+        for end in self._ends:
+            end.send((racer, rounds))
+        return [list(results) for results in zip(*(end.recv() for end in self._ends), strict=True)]
 
 
-def _run(racer: Racer, number: int, rounds: int, barrier: Any, said: Any) -> None:
-    results: list[Any] = []
-    for turn in range(rounds):
-        try:
-            barrier.wait(_TOGETHER_S)
-            results.append(racer(number, turn))
-        except Exception as error:  # noqa: BLE001  # a result like any other, which the test judges
-            results.append(f"{type(error).__name__}: {error}")
-    said.put((number, results))
+def _run(number: int, end: Connection, barrier: Barrier) -> None:
+    while (task := end.recv()) is not None:
+        racer, rounds = task
+        end.send([_result(racer, number, turn, barrier) for turn in range(rounds)])
+
+
+def _result(racer: Racer, number: int, turn: int, barrier: Barrier) -> Any:
+    try:
+        barrier.wait(_TOGETHER_S)
+        return racer(number, turn)
+    except Exception as error:  # noqa: BLE001  # a result like any other, which the test judges
+        return f"{type(error).__name__}: {error}"
 
 
 def tenant_id(turn: int) -> str:
@@ -94,19 +108,20 @@ class UsesRegistry:
 class Adds(UsesRegistry):
     """Adds the round's organisation by a name of its own; returns the name that it has then."""
 
+    began: datetime
+
     def __call__(self, number: int, turn: int) -> str:
-        began = self.__dict__.setdefault("began", self.registry.now())
-        return self.registry.add(tenant_id(turn), f"F{number}", domain="fabrikam.example", since=began).name
+        return self.registry.add(tenant_id(turn), f"F{number}", since=self.began).name
 
 
 @dataclass
 class TakesIn(UsesRegistry):
     """Imports the round's organisation."""
 
+    exported: Tenant
+
     def __call__(self, number: int, turn: int) -> bool:
-        template = self.registry.wanted("template")
-        object.__setattr__(template, "tenant_id", tenant_id(turn))
-        return self.registry.take_in(template)
+        return self.registry.take_in(replace(self.exported, tenant_id=tenant_id(turn)))
 
 
 @dataclass
@@ -160,16 +175,20 @@ class Edits:
 
 @dataclass
 class Records:
-    """Adds a generation to the settings of a stack of its own, and pushes that to the branch of all."""
+    """Writes a generation into the settings of a stack of its own, and pushes that to the branch of all."""
 
     folder: Path
 
     def __call__(self, number: int, turn: int) -> None:
-        copy = self.folder / f"copy-{number}"
-        file = SettingsFile(copy, f"s{number}", emulated=False, overlay=False)
-        record = open_record("commit", file, f"s{number}", {**os.environ, "HOME": str(self.folder)}, lambda _: None)
+        file, record = self.__dict__.get("opened") or self.__dict__.setdefault("opened", self._opened(number))
         file.write(GenerationSet((turn + 2,), turn + 2))
         record.publish(f"stack s{number}: step {turn}")
+
+    def _opened(self, number: int) -> tuple[SettingsFile, Record]:
+        """The settings and the record, which one run of a rotation keeps."""
+        stack = f"s{number}"
+        file = SettingsFile(self.folder / f"copy-{number}", stack, emulated=False, overlay=False)
+        return file, open_record("commit", file, stack, {**os.environ, "HOME": str(self.folder)}, lambda _: None)
 
 
 def git(folder: Path, *words: str) -> str:
