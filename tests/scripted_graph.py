@@ -33,13 +33,14 @@ class Reply:
 
 @dataclass
 class Seen:
-    """One request: when it came, what it asked, with which token."""
+    """One request: when it came, what it asked, with which token; names of headers are in lower case."""
 
     at: float
     method: str
     path: str
     token: str
     entries: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def graph_error(status: int, code: str, message: str = "no") -> dict[str, Any]:
@@ -133,7 +134,8 @@ def serving(graph: ScriptedGraph) -> Iterator[ScriptedGraph]:
         def do_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            reply = graph.handle(Seen(time.monotonic(), self.command, self.path, token), body)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = graph.handle(Seen(time.monotonic(), self.command, self.path, token, headers=headers), body)
             data = reply.encoded()
             self.send_response(reply.status)
             for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():
