@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from orgcal.consent import ConsentOutcome, ConsentService
+from orgcal.consent import ConsentOutcome, ConsentService, proofs
 from orgcal.consent.check import check_tenants
 from orgcal.consent.links import consent_url
 from orgcal.consent.recording import Declared, record
@@ -368,6 +368,25 @@ def test_proof_that_breaks_does_not_leave_the_page_working_for_ever(
         raise RuntimeError("unforeseen")
 
     monkeypatch.setattr(service.prober, "probe", break_down)
+
+    ended = service.wait_for(agreed(service), 20)
+
+    assert (ended.outcome, ended.detail) == (ConsentOutcome.FAILED, "internal")
+
+
+def test_consent_whose_record_breaks_does_not_leave_the_page_working_for_ever(
+    start: Start,
+    registry: Registry,
+    endpoints: CloudEndpoints,
+    outputs: StackOutputs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def break_down(*named: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(proofs, "register", break_down)
+    consent(endpoints, outputs)
+    service = start()
 
     ended = service.wait_for(agreed(service), 20)
 
