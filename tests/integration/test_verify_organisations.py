@@ -502,12 +502,15 @@ def test_command_with_a_wrong_file_says_what_and_where(
 
 
 def test_command_with_a_report_that_cannot_be_written_says_so_before_the_run(
-    connector_file: Path, emulator_environ: Mapping[str, str]
+    connector_file: Path, emulator_environ: Mapping[str, str], emulator: RunningEmulator
 ) -> None:
+    before = len(emulator.journal())
+
     ended = verify(emulator_environ, f"--connector-config={connector_file}", "--html=/no/such/place/report.html")
 
     assert ended.returncode == 2
     assert "--html" in ended.stderr
+    assert emulator.journal()[before:] == [], "nobody was asked anything"
 
 
 def test_command_in_github_actions_writes_a_summary_and_annotations(
