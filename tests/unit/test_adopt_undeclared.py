@@ -30,7 +30,7 @@ def test_property_that_adoption_would_empty_is_named(raw: dict[str, Any], line: 
 
 
 def test_application_with_nothing_of_the_kind_loses_nothing() -> None:
-    empty = {
+    empty: dict[str, Any] = {
         "identifierUris": [],
         "api": None,
         "web": {"logoutUrl": None},

@@ -26,7 +26,7 @@ def settings(lookup: str = "pinned", *scopes: str) -> Any:
             "platform": PLATFORM,
             "key": "outlook",
             "name": "O",
-            "scopes": list(scopes or ["Calendars.Read"]),
+            "scopes": named,
         },
     }
     return parse_settings({f"orgcal:{name}": section for name, section in sections.items()}, stack="prod")

@@ -14,7 +14,7 @@ from orgcal.provider.azuread.arguments import problems
 @pytest.mark.parametrize("kind", ["web", "singlePageApplication", "publicClient"])
 @pytest.mark.parametrize(("count", "allowed"), [(256, True), (257, False)])
 def test_application_has_256_redirect_uris_of_a_kind_at_most(kind: str, count: int, allowed: bool) -> None:
-    """Source: hashicorp/terraform-provider-azuread, internal/services/applications/application_resource.go at f0169e0e."""
+    """Source: application_resource.go in internal/services/applications of terraform-provider-azuread at f0169e0e."""
     uris = [f"https://a.example/{number}" for number in range(count)]
 
     wrong = problems(APPLICATION, {"displayName": "x", kind: {"redirectUris": uris}})
