@@ -28,7 +28,8 @@ def outcome(*classes: MailboxClass, undecided: bool = False, **fields: Any) -> R
     found = ReadingStats(**{"listed": len(classes), "listing_complete": True, "complete": True, **fields})
     for number, mailbox_class in enumerate(classes):
         calendars = 1 if mailbox_class is OK else 0
-        found.tally.add(Mailbox(f"u{number}", mailbox_class, calendars, "reason", f"r{number}", undecided=undecided))
+        unknown = undecided and mailbox_class is FAILED
+        found.tally.add(Mailbox(f"u{number}", mailbox_class, calendars, "reason", f"r{number}", undecided=unknown))
     return found
 
 
@@ -102,6 +103,7 @@ def test_calendars_verdict_where_everybody_is_denied_fails_and_tells_role_from_p
         (outcome(OK, RESTRICTED), Verdict.PASS),
         (outcome(OK, FAILED), Verdict.FAIL),
         (outcome(OK, FAILED, undecided=True), Verdict.ERROR),
+        (outcome(FAILED, FAILED, undecided=True), Verdict.ERROR),
         (outcome(MailboxClass.NO_MAILBOX), Verdict.ERROR),
         (outcome(OK, MailboxClass.NOT_READ, complete=False), Verdict.ERROR),
         (outcome(OK, reading_error=Unreachable("no answer")), Verdict.ERROR),
