@@ -26,7 +26,7 @@ from orgcal.tenants.registry import Registry
 from orgcal.tenants.states import Cause, Move
 
 ROUNDS = 300
-PROCESSES = 4
+PROCESSES = 3
 CONNECTOR = "orgcal/prod"
 CLIENT = "cccccccc-0000-4000-8000-000000000001"
 _TOGETHER_S = 60.0
