@@ -133,36 +133,6 @@ def test_file_that_git_tracks_is_refused_even_if_it_is_ignored(repository: Path)
     assert path.read_text() == "a: 1\n"
 
 
-def test_file_is_judged_by_the_repository_that_it_lies_in_whatever_the_environment_names(
-    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in a hook of git, which sets GIT_DIR and GIT_WORK_TREE."""
-    other = tmp_path_factory.mktemp("other")
-    git(other, "init", "-q")
-    (other / ".git" / "info").mkdir(exist_ok=True)
-    (other / ".git" / "info" / "exclude").write_text("*\n")
-    path = repository / "settings.yaml"
-    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(repository))
-
-    with pytest.raises(PlatformError, match="git would track this file"):
-        open_platform(settings_of(path), {}).push_credentials("outlook", CREDENTIAL)
-
-    assert not path.exists()
-
-
-def test_file_two_missing_folders_deep_is_judged_by_the_repository_above(repository: Path) -> None:
-    (repository / ".gitignore").write_text("private/\n")
-    kept, refused = (repository / name / "deep" / "settings.yaml" for name in ("private", "public"))
-
-    open_platform(settings_of(kept), {}).push_credentials("outlook", CREDENTIAL)
-    with pytest.raises(PlatformError, match="git would track this file"):
-        open_platform(settings_of(refused), {}).push_credentials("outlook", CREDENTIAL)
-
-    assert "hush-1" in kept.read_text()
-    assert not (repository / "public").exists()
-
-
 def test_file_in_a_repository_where_git_refuses_to_answer_is_refused_with_its_sentence(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
