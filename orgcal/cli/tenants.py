@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,19 +35,20 @@ def add(
     from orgcal.entra.session import new_session
     from orgcal.entra.tenant_ids import is_guid
 
-    tenant = tenant.strip()
+    began = datetime.now(UTC)
+    tenant, name = tenant.strip(), name.strip() or name
+    domain = "" if is_guid(tenant) else tenant.lower()
     with open_stack(stack) as opened:
         endpoints = opened.endpoints
         with new_session(endpoints) as session:
             tenant_id = resolve_tenant(endpoints, tenant, session)
-        known = opened.registry.get(tenant_id)
-        kept_name, kept_domain = (known.name, known.domain) if known else ("", "")
-        domain = kept_domain if is_guid(tenant) else tenant.lower()
-        added = opened.registry.add(tenant_id, name or kept_name or domain or tenant_id, domain=domain)
-    lines = [
-        f"{added.label} ({added.tenant_id}) is {added.state.value}",
-        f"  next: orgcal consent link {domain or added.tenant_id} --stack {stack}",
-    ]
+        added = opened.registry.add(tenant_id, name or None, domain=domain, since=began)
+    named = added.domain or added.tenant_id
+    lines = [f"{added.label} ({added.tenant_id}) is {added.state.value}"]
+    if name and added.name != name:
+        rename = f"orgcal tenants add {named} --name {shlex.quote(printable(name))} --stack {stack}"
+        lines.append(f"  somebody else gave it that name meanwhile, which stays; to change it: {rename}")
+    lines.append(f"  next: orgcal consent link {named} --stack {stack}")
     print_result(added.as_json(), lines, as_json=as_json)
 
 

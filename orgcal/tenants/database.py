@@ -6,21 +6,25 @@ Nothing here waits for ever: a consent page must be able to say "try again" whil
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+from sqlalchemy.orm import Session
 
 from orgcal.entra.secret_text import bare
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.formats import newer_format
-from orgcal.tenants.schema import HEAD
+from orgcal.patience import Patience
+from orgcal.tenants.schema import HEAD, TenantRow
 
 URL_VARIABLE = "ORGCAL_REGISTRY_URL"
 
@@ -95,7 +99,25 @@ def _open_file(url: URL) -> Engine:
 def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # SQLAlchemy's signature
     """Several processes may write: wait for each other, and do not block readers."""
     connection.execute(f"PRAGMA busy_timeout = {STATEMENT_TIMEOUT_S * 1000}").close()
-    connection.execute("PRAGMA journal_mode = WAL").close()
+    _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Have readers and a writer not wait for each other; the file keeps this, so its first opening decides.
+
+    SQLite does not wait here as `busy_timeout` says: the switch begins as a reader, and a reader that wants to write is
+    refused at once, so that two of them do not wait for each other. So it is tried again.
+
+    Source: the comment above `btreeBeginTrans` in src/btree.c of github.com/sqlite/sqlite at 925d2e136a59
+    """
+    patience = Patience(STATEMENT_TIMEOUT_S, first_s=0.01, longest_s=0.1)
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not patience.wait():
+                raise
 
 
 @contextmanager
@@ -116,6 +138,20 @@ def available() -> Iterator[None]:
         raise RegistryUnavailable(f"the registry refused ({type(error).__name__})", where="registry") from None
 
 
+def insert_tenant(session: Session, values: Mapping[str, Any]) -> bool:
+    """Insert an organisation unless there is one with its key, also one that another process is inserting now.
+
+    Args:
+        values: of columns of `TenantRow`.
+
+    Returns:
+        Whether it was new.
+    """
+    kind = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = kind.insert(TenantRow).values(**values).on_conflict_do_nothing()
+    return session.scalars(statement.returning(TenantRow.tenant_id)).first() is not None
+
+
 def migrate(engine: Engine) -> None:
     """Run the migrations that the database lacks; quick where it lacks none, as Alembic is then not even imported.
 
@@ -123,22 +159,32 @@ def migrate(engine: Engine) -> None:
         UsageError: the database was made by a newer orgcal.
     """
     with engine.connect() as connection:
-        made = inspect(connection).has_table("alembic_version")
-        found = (connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if made else "") or ""
+        found = _revision(connection)
     if found == HEAD:
         return
     if found > HEAD:
         raise newer_format("the registry", found, HEAD, where=engine.url.render_as_string(hide_password=True))
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     with _ALEMBIC, engine.begin() as connection:
         # Two processes that start at once take turns; the second finds nothing to do.
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7215091)"))
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if _revision(connection) != HEAD:
+            _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str:
+    """The revision of the schema that the database has; empty without any."""
+    made = inspect(connection).has_table("alembic_version")
+    return (connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if made else "") or ""
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

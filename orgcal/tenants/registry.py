@@ -13,9 +13,8 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,15 @@ from sqlalchemy.orm import Session
 
 from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import UsageError
-from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, available, migrate, open_database
-from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, LogEntry, State, Tenant
+from orgcal.tenants.database import (
+    URL_VARIABLE,
+    RegistryUnavailable,
+    insert_tenant,
+)
+from orgcal.tenants.log import IMPORT, LoggedDatabase
+from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, State, Tenant
 from orgcal.tenants.names import can_be_kept, check_text, command_to_add, meant_by, name_key, refuse_hidden
-from orgcal.tenants.schema import LinkRow, LogRow, TenantRow
+from orgcal.tenants.schema import LinkRow, TenantRow
 from orgcal.tenants.states import Cause, Move, may_move
 
 __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
@@ -35,7 +39,7 @@ __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_regist
 FILE_NAME = "tenants.sqlite"
 _AT_ONCE = 500
 """Values in one statement; SQLite takes 999 in every version."""
-_BLANK = {
+_BLANK: Mapping[str, Any] = {
     "state": State.INVITED.value,
     "reason": "",
     "permission_hash": "",
@@ -71,7 +75,7 @@ def open_stack_registry(stack_dir: Path, project: str, stack: str, environ: Mapp
     return Registry(registry_url(stack_dir, environ), connector=f"{project}/{stack}", operator=operator_of(environ))
 
 
-class Registry:
+class Registry(LoggedDatabase):
     """Organisations of one connector; safe to share between threads.
 
     Args:
@@ -85,60 +89,43 @@ class Registry:
         RegistryUnavailable: the database cannot be reached.
     """
 
-    def __init__(
-        self, url: str, *, connector: str, operator: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self.connector = connector
-        self.operator = operator
-        self.now = now
-        self._engine = open_database(url)
-        try:
-            with available():
-                migrate(self._engine)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session whose changes are all made, or none.
-
-        Raises:
-            RegistryUnavailable: the database cannot be asked now.
-        """
-        with available(), Session(self._engine) as session, session.begin():
-            yield session
-
     # --- organisations ---
 
-    def add(self, tenant_id: str, name: str, *, domain: str = "") -> Tenant:
+    def add(
+        self, tenant_id: str, name: str | None = None, *, domain: str = "", since: datetime | None = None
+    ) -> Tenant:
         """Take an organisation in as `invited`; one that is known keeps its state and gets the new name.
 
         One that was removed begins anew: nothing that was known of its consent counts.
+
+        Args:
+            name: the known one, the domain or the tenant id unless given.
+            domain: the known one unless given.
+            since: when the caller began; a name that somebody else gave it after that stays.
 
         Raises:
             UsageError: `tenant_id` is not a GUID, `domain` not a domain, or the name cannot be kept or shown.
             RegistryUnavailable: the database cannot be asked now.
         """
         tenant_id = checked_tenant(tenant_id, where="tenants", domains=False)
-        name, domain = name.strip(), checked_tenant(domain, where="tenants") if domain.strip() else ""
-        check_text(name, "the name", longest=NAME_LENGTH)
+        domain = checked_tenant(domain, where="tenants") if domain.strip() else ""
+        if name is not None:
+            name = name.strip()
+            check_text(name, "the name", longest=NAME_LENGTH)
         now = self.now()
+        blank = {"connector": self.connector, "tenant_id": tenant_id, "name": "", **_BLANK}
         with self.transaction() as session:
-            row = session.get(TenantRow, (self.connector, tenant_id))
-            known = row is not None and row.state != State.REMOVED
-            if row is None:
-                row = TenantRow(connector=self.connector, tenant_id=tenant_id, added_at=now)
-                session.add(row)
-            row.name, row.name_key, row.domain, row.changed_at = name, name_key(name), domain, now
+            new = insert_tenant(session, {**blank, "added_at": now, "changed_at": now})
+            row = session.get_one(TenantRow, (self.connector, tenant_id), with_for_update=True)
+            known = not new and row.state != State.REMOVED
             if not known:
                 _fill(row, _BLANK)
-            session.flush()  # fills in what is empty at first
-            self.write_log(session, Cause.ADD, row.tenant_id, "known" if known else "added", name=name, domain=domain)
+            row.domain = domain or row.domain
+            if not (known and since and row.name != self.name_at(session, tenant_id, since)):
+                row.name = name or row.name or row.domain or tenant_id
+            row.name_key, row.changed_at = name_key(row.name), now
+            result = "known" if known else "added"
+            self.write_log(session, Cause.ADD, tenant_id, result, name=row.name, domain=row.domain)
             return _tenant(row)
 
     def get(self, wanted: str) -> Tenant | None:
@@ -318,76 +305,19 @@ class Registry:
 
         A known one stays as it is, and so does one that was removed here: `add` alone brings it back.
         """
+        values = {item.name: getattr(tenant, item.name) for item in fields(Tenant)}
+        values |= {"connector": self.connector, "tenant_id": tenant.tenant_id.lower(), "state": tenant.state.value}
+        values |= {"domain": tenant.domain.lower(), "name_key": name_key(tenant.name)}
         with self.transaction() as session:
-            if session.get(TenantRow, (self.connector, tenant.tenant_id.lower())) is not None:
-                return False
-            row = TenantRow(connector=self.connector)
-            values = {item.name: getattr(tenant, item.name) for item in fields(Tenant)}
-            _fill(row, {**values, "state": tenant.state.value, "tenant_id": tenant.tenant_id.lower()})
-            row.domain, row.name_key = tenant.domain.lower(), name_key(tenant.name)
-            session.add(row)
-            self.write_log(session, "import", row.tenant_id, tenant.state.value, name=tenant.name)
-            return True
-
-    # --- the log ---
-
-    def write_log(self, session: Session, action: str, subject: str, result: str, **detail: Any) -> None:
-        """Add a row to the log within a transaction; empty details are left out."""
-        session.add(
-            LogRow(
-                at=self.now(),
-                connector=self.connector,
-                operator=self.operator[:200],
-                action=action,
-                subject=subject,
-                result=result,
-                detail={name: value for name, value in detail.items() if value not in ("", None)},
-            )
-        )
-
-    def note(self, action: str, subject: str, result: str, **detail: Any) -> None:
-        """Add a row to the log about something that changes no organisation, such as a push or a step of a rotation.
-
-            registry.note("push", outputs.client_id, "pushed", generation=4)
-
-        Args:
-            action: what was done, in a word: `push`, `rotate`.
-            subject: what it was done to, such as the application's client id.
-            result: how it ended, in a word or two, at most 40 characters.
-            detail: what else a reader needs; no secret, as rows stay for ever.
-
-        Raises:
-            RegistryUnavailable: the database cannot be asked now.
-        """
-        with self.transaction() as session:
-            self.write_log(session, action, subject, result, **detail)
-
-    def last(self, action: str, subject: str) -> LogEntry | None:
-        """The last row of the log about `action` on `subject`; None without any."""
-        query = select(LogRow).where(
-            LogRow.connector == self.connector, LogRow.action == action, LogRow.subject == subject
-        )
-        with self.transaction() as session:
-            row = session.scalars(query.order_by(LogRow.entry.desc()).limit(1)).first()
-            return None if row is None else _entry(row)
-
-    def log(self, subject: str = "") -> Iterator[LogEntry]:
-        """What was done, oldest first; of one subject, or of all."""
-        query = select(LogRow).where(LogRow.connector == self.connector).order_by(LogRow.entry)
-        if subject:
-            query = query.where(LogRow.subject == subject)
-        with self.transaction() as session:
-            for row in session.scalars(query.execution_options(yield_per=500)):
-                yield _entry(row)
+            new = insert_tenant(session, {**values, "permissions": list(tenant.permissions)})
+            if new:
+                self.write_log(session, IMPORT, values["tenant_id"], tenant.state.value, name=tenant.name)
+            return new
 
 
 def _fill(row: TenantRow, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         setattr(row, name, list(value) if isinstance(value, tuple) else value)
-
-
-def _entry(row: LogRow) -> LogEntry:
-    return LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)
 
 
 def _tenant(row: TenantRow) -> Tenant:

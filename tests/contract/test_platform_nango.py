@@ -217,6 +217,16 @@ def test_connections_are_told_by_tenant_with_a_fresh_token(nango: Nango) -> None
         nango.platform.access_token("outlook", TENANT.replace("2", "3"))
 
 
+def test_connection_is_found_whatever_case_its_tenant_id_is_in(nango: Nango) -> None:
+    lower = "abcdef00-1111-4222-8333-abcdefabcdef"
+    create(nango)
+    connect(nango, lower.upper(), "token-1")
+
+    assert nango.platform.connections("outlook") == [lower]
+    for tenant_id in (lower, lower.upper()):
+        assert nango.platform.access_token("outlook", tenant_id) == "token-1"
+
+
 def test_delete_is_refused_while_connections_use_it(nango: Nango) -> None:
     create(nango)
     connect(nango, TENANT, "token-1")

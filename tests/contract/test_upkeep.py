@@ -37,6 +37,7 @@ from orgcal.settings import parse_settings
 from orgcal.stack.outputs import GraphPermission, StackOutputs
 from orgcal.tenants.model import State, Tenant
 from tests.support.administrator import answer
+from tests.support.certificates import rsa_pair
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, HOME, declared, deploy
 from tests.support.open_stacks import open_stack
 from tests.support.stack_exports import state_with
@@ -142,6 +143,19 @@ def test_status_fails_thirty_days_before_a_credential_ends(
     assert any("<- orgcal rotate" in line for line in as_lines(found)) is not ok
 
 
+def test_status_of_a_stack_whose_credential_cannot_be_read_says_so_of_each_organisation(
+    outputs: StackOutputs, emulator_environ: Mapping[str, str]
+) -> None:
+    open_platform(outputs.platform, emulator_environ).remove_credentials(outputs.connector_key)
+    told_by_nobody = outputs.model_copy(update={"client_secret": None})
+
+    found = look(told_by_nobody, [tenant(CONTOSO, "Contoso")], emulator_environ)
+
+    assert not found.ok
+    assert (found.tenants[0].effective, found.tenants[0].note) == (None, "the connector has no credential")
+    assert found.publisher is not None, "what needs no credential is told all the same"
+
+
 def test_status_compares_the_credential_in_each_further_platform(
     outputs: StackOutputs, emulator_environ: Mapping[str, str], tmp_path: Path
 ) -> None:
@@ -219,6 +233,32 @@ def test_sweep_finds_and_removes_what_no_state_holds(graph: GraphClient) -> None
     kept = applications.whole(graph, held["id"])
     assert {item["keyId"] for item in kept.credentials()} == {known, by_hand}
     assert applications.whole(graph, others["id"]).client_id == others["appId"]
+
+
+def test_sweep_removes_the_orphaned_certificate_and_leaves_the_others(graph: GraphClient) -> None:
+    """Microsoft Graph has no call that removes one: all that are to stay are sent."""
+    held = made(graph)
+    path = f"/applications/{held['id']}"
+    names = [applications.certificate_subject(TAG, 1), applications.certificate_subject(TAG, 2), "somebody's own"]
+    body = [
+        {
+            "displayName": f"CN={name}",
+            "type": "AsymmetricX509Cert",
+            "usage": "Verify",
+            "key": "".join(rsa_pair(f"sweep {number}").certificate.splitlines()[1:-1]),
+        }
+        for number, name in enumerate(names)
+    ]
+    graph.patch(path, {"keyCredentials": body})
+    keys = {item["displayName"]: item["keyId"] for item in graph.get(path)["keyCredentials"]}
+    known, orphaned, foreign = (keys[f"CN={name}"] for name in names)
+    state = state_with(application=held["id"], key=known)
+
+    (orphan,) = find_orphans(graph, TAG, state, held["appId"])
+    remove_orphan(graph, orphan)
+
+    assert (orphan.kind, orphan.object_id) == ("certificate", orphaned)
+    assert {item["keyId"] for item in graph.get(path)["keyCredentials"]} == {known, foreign}
 
 
 def test_sweep_never_offers_the_application_that_the_connector_uses(graph: GraphClient) -> None:

@@ -307,6 +307,7 @@ def test_one_percent_of_bad_gateways_costs_three_percent_of_requests_at_most(gra
     ("headers", "inner", "request_id"),
     [
         ({"request-id": "of the entry"}, {"request-id": "inner"}, "of the entry"),
+        ({"Request-Id": "of the entry"}, {"innerError": {"request-id": "inner"}}, "of the entry"),
         ({}, {"innerError": {"request-id": "inner"}}, "inner"),
         ({}, {"innerError": {"oAuthEventOperationId": "x", "requestId": "of oauth"}}, "of oauth"),
         ({}, {}, "of the batch"),

@@ -8,7 +8,7 @@ import pytest
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.consent import ConsentService
-from orgcal.consent.check import REMEMBERED_S, CheckedTenant, RememberedCredential, check_tenants
+from orgcal.consent.check import REMEMBERED_S, CheckedTenant, RememberedCredential, check_tenants, write_down
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
@@ -143,6 +143,35 @@ def test_credential_of_a_long_check_is_read_again_after_a_while() -> None:
         given.append(credential())
 
     assert given == [ClientSecret("first"), ClientSecret("first"), ClientSecret("second")]
+
+
+def test_check_that_ends_after_a_removal_brings_nobody_back(
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints, outputs: StackOutputs
+) -> None:
+    accept(endpoints, outputs)
+    before = registry.wanted(CONTOSO)
+    probe = service.prober.probe(CONTOSO)
+    registry.remove(CONTOSO, reason="over")
+    rows = list(registry.log())
+
+    after = write_down(service, before, probe)
+
+    assert (probe.access, after.tenant.state) == ("granted", State.REMOVED)
+    assert registry.wanted(CONTOSO).state is State.REMOVED
+    assert list(registry.log()) == rows
+
+
+def test_check_keeps_when_an_organisation_consented(
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints, outputs: StackOutputs
+) -> None:
+    accept(endpoints, outputs)
+    first = checked(service).consented_at
+    registry.set_state(CONTOSO, State.RECONSENT_NEEDED, reason="as if a permission had been away")
+
+    again = checked(service)
+
+    assert first is not None
+    assert (again.state, again.consented_at) == (State.CONSENTED, first)
 
 
 def test_check_of_all_takes_a_fresh_token_of_each(

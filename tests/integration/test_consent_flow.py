@@ -163,6 +163,30 @@ def test_callback_that_is_not_ours_changes_nothing(
     assert len(list(registry.log())) == before
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"tenant": CONTOSO},
+        {"admin_consent": "False", "tenant": CONTOSO},
+        {"admin_consent": "True", "tenant": "junk"},
+        {},
+    ],
+    ids=["no consent", "not agreed", "tenant is none", "nothing"],
+)
+def test_callback_of_a_real_link_that_cannot_be_understood_does_not_use_it_up(
+    service: ConsentService, registry: Registry, endpoints: CloudEndpoints, rest: dict[str, str]
+) -> None:
+    link = service.link(registry.wanted("Contoso"))
+    state = state_in(link.url)
+    before = list(registry.log())
+
+    page = requests.get(service.redirect_uri, {"state": state, **rest}, timeout=10)
+
+    assert (page.status_code, heading(page)) == (400, "This did not start with us")
+    assert list(registry.log()) == before
+    assert heading(answer(endpoints, link.url, "admin@contoso.example")) == "Done", "the link is still good"
+
+
 def test_callback_while_the_database_is_away_asks_to_try_again(
     service: ConsentService,
     registry: Registry,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.consent import ConsentOutcome, ConsentService
+from orgcal.consent import ConsentOutcome, ConsentService, proofs
 from orgcal.consent.recording import Declared, record
 from orgcal.consent.server import make_app
 from orgcal.entra.clouds import CloudEndpoints
@@ -190,6 +190,21 @@ def test_proof_that_breaks_does_not_leave_the_page_working_for_ever(
         raise RuntimeError("unforeseen")
 
     monkeypatch.setattr(service.prober, "probe", break_down)
+
+    ended = service.wait_for(agreed(service), 20)
+
+    assert (ended.outcome, ended.detail) == (ConsentOutcome.FAILED, "internal")
+
+
+def test_consent_whose_record_breaks_does_not_leave_the_page_working_for_ever(
+    start_service: StartService, endpoints: CloudEndpoints, outputs: StackOutputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*named: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(proofs, "register", break_down)
+    accept(endpoints, outputs)
+    service = start_service()
 
     ended = service.wait_for(agreed(service), 20)
 

@@ -156,7 +156,21 @@ def test_command_interrupted_writes_partial_reports_and_exits_130(
     assert "interrupted" in (tmp_path / "report.html").read_text()
 
 
-def test_run_that_nobody_reads_on_ends_early_whoever_closes_it(options: Options, control: Callable[..., Any]) -> None:
+def batches(emulator: RunningEmulator) -> int:
+    return sum(entry["path"].endswith("/$batch") for entry in emulator.journal())
+
+
+def ended(prefixes: tuple[str, ...]) -> None:
+    """Return once every thread of a run is over."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(prefixes):
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def test_run_that_nobody_reads_on_ends_early_whoever_closes_it(
+    options: Options, control: Callable[..., Any], emulator: RunningEmulator
+) -> None:
     control("POST", "/latency", {"outlook_s": 0.02})
     broken: list[BaseException] = []
     results = run([Target(CONTOSO, "Contoso")], replace(options, listener=Breaking(broken)))
@@ -164,7 +178,9 @@ def test_run_that_nobody_reads_on_ends_early_whoever_closes_it(options: Options,
     assert [result.verdict for result in results] == [Verdict.ERROR], "that organisation's result, not the run's end"
     assert broken
 
-    again = run([Target(CONTOSO, "Contoso"), Target(CONTOSO, "Contoso")], replace(options, organisations_at_once=2))
+    targets = [Target(HOME, "ISV"), Target(CONTOSO, "Contoso")]
+    again = run(targets, replace(options, organisations_at_once=2, pace=replace(options.pace, fixed=1)))
+    before = batches(emulator)
     assert next(again).check == "tenant"
     closer = threading.Thread(target=again.close)
     closer.start()
@@ -172,6 +188,8 @@ def test_run_that_nobody_reads_on_ends_early_whoever_closes_it(options: Options,
     assert not closer.is_alive()
     with pytest.raises(StopIteration):
         next(again)
+    ended(("organisation", "verify", "users"))
+    assert batches(emulator) - before < 3000 / 20 / 2, "most of Contoso was not read"
 
 
 def test_command_whose_reader_went_away_ends(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -10,20 +12,26 @@ from orgcal.stack.errors import explain
 
 HERE = Path(__file__).parent
 
+LOCKS = """\
+Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.
+  file:///state/.pulumi/locks/organization/orgcal/prod/5a.json: created by ada@host (pid 7) at 2026-11-28T12:00:00Z"""
+"""As `checkForLock` of the engine writes it (pulumi/pulumi, pkg/backend/diy/lock.go at 99dd438853b4); the words of a
+full disk are those of the system, in lower case as Go has them. tests/engine/test_engine_says.py has them from the
+engine itself."""
 UNHANDLED = "an unhandled error occurred: program exited with non-zero exit code: 1"
 
 
 @pytest.mark.parametrize(
     ("transcript", "sentence", "repair"),
     [
-        ("stderr: error: getting secrets manager: passphrase must be set: incorrect passphrase", "passphrase", "_FILE"),
-        ("error: the stack is currently locked by 1 lock(s).", "another update", "pulumi cancel --stack prod"),
+        ("error: getting secrets manager: incorrect passphrase", "passphrase", "_FILE"),
+        (f"error: the stack is currently locked by 2 lock(s). {LOCKS}", "another update", "pulumi cancel --stack prod"),
         (
             "error: \n====\nLegacy DIY state is deprecated, please upgrade",
             "without their project",
             "state upgrade, once",
         ),
-        ("error: write /x/state.json: no space left on device", "the disk is full", "free some space"),
+        (f"error: write /x/state.json: {os.strerror(errno.ENOSPC).lower()}", "the disk is full", "free some space"),
     ],
 )
 def test_explain_known_trouble_of_the_backend_names_the_repair(transcript: str, sentence: str, repair: str) -> None:

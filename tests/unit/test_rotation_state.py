@@ -10,11 +10,16 @@ import pytest
 from orgcal.durations import in_words, parse_duration
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import UsageError
+from orgcal.rotation.status import RotationStatus
+from orgcal.rotation.steps import Action, RotationStep
 from orgcal.settings import GenerationSet
 from orgcal.stack.state import CredentialState, StackState
 from tests.support.stack_exports import CERTIFICATE, PASSWORD, TRUST, URN, exported, password, record, resource, secret
 from verify.agreement import check_expiry
 from verify.models import Verdict
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+LEDGER = "orgcal:index:CredentialLedger"
 
 
 def read(said: dict[str, Any]) -> CredentialState:
@@ -62,6 +67,27 @@ def test_state_takes_the_end_date_that_entra_tells() -> None:
 
     assert state.entries[3].expires == datetime(2026, 12, 31, tzinfo=UTC)
     assert state.entries[4].expires == datetime(2027, 5, 1, tzinfo=UTC)
+
+
+def test_state_tells_when_a_generation_was_superseded_and_retired() -> None:
+    export = exported([2, 3, 4], 4, password(3), password(4), pushed=4)
+    ledger = next(item for item in export["deployment"]["resources"] if item["type"] == LEDGER)
+    part = ledger["outputs"] if ledger["outputs"].get("entries") else ledger["inputs"]
+    part["generations"] = [3, 4]
+    part["entries"]["2"] |= {"superseded": "2026-11-02T00:00:00Z", "retired": "2026-11-09T00:00:00Z"}
+    part["entries"]["3"] |= {"superseded": "2026-11-20T00:00:00Z"}
+
+    state = read(export)
+    status = RotationStatus("prod", state, RotationStep(Action.REST, 4, "nothing is due"), True, NOW)
+
+    assert state.entries[2].retired == datetime(2026, 11, 9, tzinfo=UTC)
+    told = {each["generation"]: each for each in status.as_json()["generations"]}
+    assert {number: each["role"] for number, each in told.items()} == {2: "retired", 3: "superseded", 4: "active"}
+    assert (told[2]["superseded_at"], told[2]["retired_at"]) == (
+        "2026-11-02T00:00:00+00:00",
+        "2026-11-09T00:00:00+00:00",
+    )
+    assert (told[3]["retired_at"], told[4]["superseded_at"]) == (None, None)
 
 
 def pending(kind: str, of: str) -> dict[str, Any]:

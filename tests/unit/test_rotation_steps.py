@@ -118,7 +118,43 @@ def test_next_step_of_a_position_is_the_documented_one(
     step = next_step(position, asked, NOW)
 
     assert (step.do, step.generation) == (do, generation)
-    assert step.why
+
+
+REASONS = {
+    "ends just within": "generation 3 ends on 2026-12-25, within 30 days",
+    "now": "asked for",
+    "revoke": "it leaked, so this run or the next replaces and deletes it",
+    "file revokes": "it leaked, so this run or the next replaces and deletes it",
+    "revoked": "generation 3 is revoked",
+    "file names another": "the stack's file names generation 4",
+    "nothing to rotate": "it trusts tokens",
+    "interrupted": "the last update was interrupted",
+    "added": "generation 4 is to replace generation 3",
+    "added, roll back": "generation 3 stays, as asked for",
+    "added and expired": "it has expired",
+    "the added one is revoked": "it is revoked",
+    "activated, in its overlap": "generation 3 lives on until 2026-11-26 12:00 UTC",
+    "activated, overlap over": "its overlap of 7 days is over",
+    "activated, no overlap": "no overlap was asked for",
+    "activated, roll back": "generation 3 is made active again, as asked for",
+    "activated, the old was never in use": "it was never in use",
+    "activated, the old has expired": "it has expired",
+    "revoked, activated": "it is revoked",
+    "the new one is revoked": "generation 4 is revoked, and the next one needs its place",
+    "rolled back": "the connector was rolled back to generation 3",
+    "nothing asked for": "generation 3 is good until 2027-05-24; a rotation begins with --now, or "
+    "--if-expiring-within 30d",
+    "ends later than asked": "generation 3 is good until 2026-12-26; a rotation begins from 2026-11-26",
+    "has expired, nothing asked for": "generation 3 expired on 2026-11-24; a rotation begins with --now, or "
+    "--if-expiring-within 30d",
+}
+
+
+@pytest.mark.parametrize(("name", "why"), REASONS.items(), ids=REASONS)
+def test_next_step_says_what_it_follows_from(name: str, why: str) -> None:
+    position, asked = next(case[1:3] for case in CASES if case[0] == name)
+
+    assert next_step(position, asked, NOW).why == why
 
 
 def test_next_step_that_waits_says_until_when() -> None:

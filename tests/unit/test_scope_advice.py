@@ -15,6 +15,14 @@ from orgcal.entra.scope_advice import ENOUGH_FOR, Purpose, scope_advice
         (["Calendars.Read"], None, []),
         (["Calendars.Read"], "read", []),
         (["Calendars.ReadBasic"], "availability", []),
+        (
+            ["Calendars.Read"],
+            "availability",
+            [
+                "scope Calendars.Read is more than a connector needs that sees when people are busy; "
+                "Calendars.ReadBasic.All suffices"
+            ],
+        ),
         (["Calendars.Read", "Calendars.ReadWrite"], None, ["scope Calendars.Read adds nothing: Calendars.ReadWrite"]),
         (["Calendars.Read", "User.Read.All"], None, ["scope User.Read.All adds nothing: Directory.Read.All, which"]),
         (["Calendars.ReadWrite"], "read", ["scope Calendars.ReadWrite is more than"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -33,8 +33,14 @@ class Graph:
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         return self.answer("GET", path)
 
+    def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        return iter(())
+
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self.answer("POST", path)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> None:
+        self.answer("PATCH", path)
 
     def delete(self, path: str) -> None:
         self.answer("DELETE", path)
@@ -123,6 +129,25 @@ def test_update_of_what_is_gone_says_to_refresh() -> None:
     with pytest.raises(OrgcalError, match="it is gone") as caught:
         kind.update(CALL, f"{APP}/password/{KEY}", State({}, {"value": "v"}), {})
     assert caught.value.repair == "pulumi refresh"
+
+
+@pytest.mark.parametrize(("stale", "shown"), [(0, "y"), (3, "y"), (10**6, "x")])
+def test_update_waits_until_reads_show_what_was_written(stale: int, shown: str) -> None:
+    """A replica that lags would leave what was there before in the state; after a while its word is taken."""
+    reads: list[str] = []
+
+    def answer(method: str, path: str) -> dict[str, Any]:
+        if method == "GET" and reads.append(path) is None and len(reads) > stale:  # type: ignore[func-returns-value]
+            return {"id": APP, "appId": KEY, "displayName": "y", "signInAudience": "AzureADMyOrg"}
+        return {"id": APP, "appId": KEY, "displayName": "x", "signInAudience": "AzureADMyOrg"}
+
+    kind = Application(Fixed(answer))
+    before, news = (kind.check(CALL, {"displayName": name}, {}) for name in ("x", "y"))
+
+    outputs = kind.update(CALL, f"/applications/{APP}", State(before, {"displayName": "x", "objectId": APP}), news)
+
+    assert outputs["displayName"] == shown
+    assert len(reads) > min(stale, 3)
 
 
 def test_secret_input_makes_the_output_of_that_name_secret() -> None:

@@ -28,7 +28,8 @@ def outcome(*classes: MailboxClass, undecided: bool = False, **fields: Any) -> R
     found = ReadingStats(**{"listed": len(classes), "listing_complete": True, "complete": True, **fields})
     for number, mailbox_class in enumerate(classes):
         calendars = 1 if mailbox_class is OK else 0
-        found.tally.add(Mailbox(f"u{number}", mailbox_class, calendars, "reason", f"r{number}", undecided=undecided))
+        unknown = undecided and mailbox_class is FAILED
+        found.tally.add(Mailbox(f"u{number}", mailbox_class, calendars, "reason", f"r{number}", undecided=unknown))
     return found
 
 
@@ -102,10 +103,14 @@ def test_calendars_verdict_where_everybody_is_denied_fails_and_tells_role_from_p
         (outcome(OK, RESTRICTED), Verdict.PASS),
         (outcome(OK, FAILED), Verdict.FAIL),
         (outcome(OK, FAILED, undecided=True), Verdict.ERROR),
+        (outcome(FAILED, FAILED, undecided=True), Verdict.ERROR),
         (outcome(MailboxClass.NO_MAILBOX), Verdict.ERROR),
         (outcome(OK, MailboxClass.NOT_READ, complete=False), Verdict.ERROR),
         (outcome(OK, reading_error=Unreachable("no answer")), Verdict.ERROR),
         (outcome(OK, reading_error=EntraError("not accepted")), Verdict.FAIL),
+        (outcome(listing_error=DENIED, listing_complete=False, complete=False), Verdict.SKIP),
+        (outcome(OK, listing_error=DENIED, listing_complete=False, complete=False), Verdict.ERROR),
+        (outcome(), Verdict.ERROR),
     ],
 )
 def test_calendars_verdict_fails_for_the_organisation_and_errs_where_nobody_can_tell(
@@ -119,6 +124,10 @@ def test_calendars_verdict_fails_for_the_organisation_and_errs_where_nobody_can_
     [
         (outcome(OK, expected=1), Verdict.PASS, "1 user listed"),
         (outcome(*[OK] * 100, expected=500), Verdict.WARN, "Microsoft Graph counts 500"),
+        (outcome(OK, listed=100, expected=90), Verdict.PASS, "100 users listed"),
+        (outcome(OK, listed=100, expected=89), Verdict.WARN, "Microsoft Graph counts 89"),
+        (outcome(OK, listed=5000, expected=5050), Verdict.PASS, "5,000 users listed"),
+        (outcome(OK, listed=5000, expected=5051), Verdict.WARN, "Microsoft Graph counts 5051"),
         (outcome(), Verdict.ERROR, "nothing is proved"),
         (outcome(OK, listing_complete=False), Verdict.ERROR, "the run ended when 1 user"),
         (outcome(OK, complete=False), Verdict.PASS, "1 user listed"),

@@ -141,6 +141,10 @@ def test_connectors_in_one_database_do_not_see_each_other(url: str, registry: Re
     other = Registry(url, connector="orgcal/other", operator="bob")
     assert list(other.tenants()) == []
     made = new_link(registry)
+    registry.note("push", CLIENT, "pushed")
+    assert list(other.log()) == list(other.log(CONTOSO)) == []
+    assert other.last("push", CLIENT) is None
+    assert registry.last("push", CLIENT) is not None
     assert spend(other, made.state, client_id=CLIENT) == "unknown"
     assert links.look_up(other, made.link.state_hash) is None
     assert isinstance(spend(registry, made.state, client_id=CLIENT), Spent)

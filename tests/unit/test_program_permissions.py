@@ -1,0 +1,73 @@
+"""What the program says about scopes: advice in previews, and why the directory could not be asked."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pulumi
+import pulumi_azuread as azuread
+import pytest
+
+from orgcal.errors import OrgcalError
+from orgcal.settings import parse_settings
+from provisioning.permissions import declare
+
+PLATFORM = {"kind": "file", "path": "calendar.yaml", "callback_url": "https://platform.example/callback"}
+HOME = "00000000-1111-2222-3333-444444444444"
+NO_PROVIDER = cast(Any, None)
+
+
+def settings(lookup: str = "pinned", *scopes: str) -> Any:
+    named = list(scopes or ["Calendars.Read"])
+    sections = {
+        "entra": {"cloud": "public", "tenant_id": HOME, "lookup": lookup},
+        "application": {"display_name": "Calendar Sync"},
+        "connector": {
+            "platform": PLATFORM,
+            "key": "outlook",
+            "name": "O",
+            "scopes": named,
+        },
+    }
+    return parse_settings({f"orgcal:{name}": section for name, section in sections.items()}, stack="prod")
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_scopes_that_could_go_are_warned_of_in_previews(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    monkeypatch.setattr(pulumi.log, "warn", warned.append)
+
+    declared = declare(settings("pinned", "Calendars.Read", "User.Read.All"), provider=NO_PROVIDER)
+
+    assert {role.name for role in declared.roles} == {"Calendars.Read", "Directory.Read.All", "User.Read.All"}
+    advice = ["scope User.Read.All adds nothing: Directory.Read.All, which every connector has, includes it; "
+              "remove it from orgcal:connector.scopes"]  # fmt: skip
+    assert warned == (advice if preview else [])
+
+
+@pytest.mark.parametrize(
+    ("told", "says", "repair"),
+    [
+        (
+            "invoke of azuread:index/getServicePrincipal failed: Microsoft Graph answered 403",
+            "Microsoft Graph answered 403",
+            "orgcal preflight --stack prod names what the operator lacks",
+        ),
+        ("failed: AADSTS7000215: the secret is wrong\n  repair: log in", "AADSTS7000215: the secret is wrong", ""),
+    ],
+)
+def test_lookup_that_is_refused_says_what_graph_said_and_what_is_lacking(
+    monkeypatch: pytest.MonkeyPatch, told: str, says: str, repair: str
+) -> None:
+    def refuse(**_: object) -> None:
+        raise RuntimeError(told)
+
+    monkeypatch.setattr(azuread, "get_service_principal", refuse)
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
+
+    with pytest.raises(OrgcalError) as refused:
+        declare(settings("directory"), provider=NO_PROVIDER)
+
+    said = "the permissions of Microsoft Graph cannot be looked up in the home tenant"
+    assert (refused.value.what, refused.value.repair) == (f"{said}: {says}", repair)
