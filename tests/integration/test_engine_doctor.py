@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from orgcal.engine.cache import CACHE_VARIABLE
 from orgcal.engine.find import Engine
+from orgcal.engine.plugin_trust import installed_program
 from orgcal.entra.clouds import CloudEndpoints, load_endpoints
 from orgcal.operations.doctor import DoctorCheck, check_azuread, check_language_host, serving_trouble
 from orgcal.operations.doctor_stack import check_trust
@@ -50,7 +52,10 @@ def azuread(
     pulumi = write_program(tmp_path / "pulumi", f"#!/bin/sh\n{script}\n")
     engine = Engine(tmp_path, pulumi, pulumi, "3.274.1", "build", "")
     stack = StackEnvironment(ROOT, "prod", cloud, tmp_path, "", endpoints)
-    environ = {**ENVIRON, "ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET": "s", **more}
+    home = {"PULUMI_HOME": str(tmp_path / "home"), CACHE_VARIABLE: str(tmp_path / "cache")}
+    environ = {**ENVIRON, **home, "ARM_CLIENT_ID": "c", "ARM_CLIENT_SECRET": "s", **more}
+    installed_program(environ).parent.mkdir(parents=True, exist_ok=True)
+    write_program(installed_program(environ), "#!/bin/sh\n")
     return check_azuread(engine, stack, environ, "" if endpoints and endpoints.emulated else "t")
 
 
