@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from orgcal.stack.outputs import StackOutputs
 from tests.support.administrator import answer
 from tests.support.certificates import bundle, ec_pair, rsa_pair
 from tests.support.deployed_connector import CONSENT_URI, CONTOSO, deploy, operator_graph
+from tests.support.verification import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 ATTRIBUTES = "Bag Attributes\n    localKeyID: 01\nKey Attributes: <No Attributes>\n"
@@ -58,14 +57,6 @@ def run(outputs: StackOutputs, emulator_environ: Mapping[str, str], tmp_path: Pa
         return verify(emulator_environ, f"--connector-config={tmp_path / 'connector.yaml'}", "--sample=3")
 
     return run
-
-
-def verify(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ORGCAL_"))}
-    command = [sys.executable, "-m", "verify", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env={**kept, **environ}, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @pytest.mark.parametrize("form", ["attributes", "bundle", "escaped"])

@@ -1,0 +1,43 @@
+"""Fixtures of the integration tests: a connector that is deployed on the emulator, and what is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from orgcal.consent.links import consent_url
+from orgcal.entra.clouds import CloudEndpoints
+from orgcal.stack.outputs import StackOutputs
+from tests.support.administrator import answer
+from tests.support.deployed_connector import CONSENT_URI, deploy
+from verify import Options
+from verify.sources import from_outputs
+
+
+@pytest.fixture
+def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
+    """A connector that is deployed on the emulator, without an engine."""
+    return deploy(endpoints, emulator_environ)
+
+
+@pytest.fixture
+def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> Callable[[str, str], None]:
+    """Lets an administrator of a tenant consent."""
+
+    def consent(tenant_id: str, account: str) -> None:
+        url = consent_url(
+            endpoints, tenant_id=tenant_id, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="not ours"
+        )
+        answered = answer(endpoints, url, account, follow=False)
+        assert "admin_consent=True" in answered.headers["Location"]
+        assert "error=" not in answered.headers["Location"]
+
+    return consent
+
+
+@pytest.fixture
+def options(outputs: StackOutputs, emulator_environ: Mapping[str, str]) -> Options:
+    """A verification of that connector, with the credential of its stack."""
+    connector, given = from_outputs(outputs)
+    return Options(connector, environ=emulator_environ, given_credential=given)
