@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.stack.outputs import StackOutputs
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, deploy
+from tests.support.stack_repository import SETTINGS, StackRepository
 from verify import Options
 from verify.sources import from_outputs
 
@@ -41,3 +43,21 @@ def options(outputs: StackOutputs, emulator_environ: Mapping[str, str]) -> Optio
     """A verification of that connector, with the credential of its stack."""
     connector, given = from_outputs(outputs)
     return Options(connector, environ=emulator_environ, given_credential=given)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> StackRepository:
+    """A stack's file in a working copy of its own."""
+    return StackRepository(tmp_path)
+
+
+@pytest.fixture
+def larger_repository(tmp_path: Path) -> StackRepository:
+    """The project is a folder of a larger repository, and another project lies beside it."""
+    made = StackRepository(tmp_path, "infra/orgcal")
+    other = made.copy / "infra-orgcal" / "Pulumi.prod.yaml"
+    other.parent.mkdir()
+    other.write_text(SETTINGS)
+    made.commit("another project")
+    made.git("push", "-q")
+    return made

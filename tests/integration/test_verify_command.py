@@ -108,7 +108,7 @@ def test_command_with_a_wrong_file_says_what_and_where(
     assert "Traceback" not in ended.stderr
 
 
-def test_command_with_a_report_that_cannot_be_written_says_so_before_the_run(
+def test_command_refuses_a_report_that_cannot_be_written(
     connector_file: Path, emulator_environ: Mapping[str, str]
 ) -> None:
     ended = verify(emulator_environ, f"--connector-config={connector_file}", "--html=/no/such/place/report.html")
@@ -117,7 +117,7 @@ def test_command_with_a_report_that_cannot_be_written_says_so_before_the_run(
     assert "--html" in ended.stderr
 
 
-def test_command_in_github_actions_writes_a_summary_and_annotations(
+def test_command_in_github_actions_writes_a_summary(
     connector_file: Path, emulator_environ: Mapping[str, str], tmp_path: Path
 ) -> None:
     summary = tmp_path / "summary.md"
@@ -130,7 +130,7 @@ def test_command_in_github_actions_writes_a_summary_and_annotations(
     assert "| organisation |" in summary.read_text()
 
 
-def test_import_of_verify_loads_neither_command_line_nor_reports_nor_registry() -> None:
+def test_import_of_verify_loads_no_command_and_no_registry() -> None:
     script = (
         "import sys, verify; "
         "heavy = ('typer', 'rich', 'sqlalchemy', 'jinja2', 'pulumi', 'msal'); "
@@ -154,7 +154,7 @@ def test_import_of_verify_loads_neither_command_line_nor_reports_nor_registry() 
         (["--sample=-1"], "--sample"),
     ],
 )
-def test_command_with_a_wrong_argument_says_so_before_anything_is_read(
+def test_command_with_a_wrong_argument_reads_nothing(
     connector_file: Path, emulator_environ: Mapping[str, str], arguments: list[str], says: str, tmp_path: Path
 ) -> None:
     ended = verify(

@@ -87,7 +87,7 @@ def test_run_without_organisations_checks_nothing(options: Options) -> None:
 
 
 @pytest.mark.parametrize("how", ["strict", "named"])
-def test_run_of_an_invited_organisation_that_was_asked_for_fails_with_the_link(options: Options, how: str) -> None:
+def test_run_of_an_invited_organisation_by_name_fails_with_the_link(options: Options, how: str) -> None:
     target = replace(TARGETS[1], named=how == "named", consent_link="https://login.example/link")
 
     summary = summarised([target], replace(options, strict=how == "strict"))
@@ -107,7 +107,7 @@ def test_run_of_a_tenant_that_does_not_exist_says_so(options: Options) -> None:
     assert exit_code(summary) == 4
 
 
-def test_run_with_a_wrong_secret_in_the_connector_fails_though_the_stack_has_the_right_one(
+def test_run_with_a_wrong_secret_in_the_connector_fails(
     options: Options,
     outputs: StackOutputs,
     consent: Callable[[str, str], None],
@@ -155,7 +155,7 @@ def test_run_through_the_platform_uses_the_token_it_hands_out(
     assert exit_code(summary) == 0
 
 
-def test_run_where_the_platform_shows_nothing_says_that_only_the_stacks_copy_is_proved(
+def test_run_says_where_only_the_stacks_credential_is_proved(
     options: Options, consent: Callable[[str, str], None], emulator_environ: Mapping[str, str], tmp_path: Path
 ) -> None:
     consent(CONTOSO, "admin@contoso.example")
@@ -190,7 +190,7 @@ def test_run_where_the_platform_shows_nothing_says_that_only_the_stacks_copy_is_
     assert "not through the platform" in checks(through, CONTOSO)["token"].sentence
 
 
-def test_run_of_a_federated_connector_goes_through_the_platform_which_alone_has_its_proof(
+def test_run_of_a_federated_connector_goes_through_the_platform(
     options: Options, outputs: StackOutputs, consent: Callable[[str, str], None], emulator_environ: Mapping[str, str]
 ) -> None:
     consent(CONTOSO, "admin@contoso.example")
@@ -204,7 +204,7 @@ def test_run_of_a_federated_connector_goes_through_the_platform_which_alone_has_
 
 @pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.PASS), (50, Verdict.ERROR)])
 @pytest.mark.parametrize("status", [429, 503])
-def test_run_while_entra_is_busy_asks_again_and_never_takes_that_for_a_refusal(
+def test_run_while_entra_is_busy_is_no_refusal(
     options: Options,
     consent: Callable[[str, str], None],
     endpoints: CloudEndpoints,

@@ -49,7 +49,7 @@ def test_probe_of_events_holds_the_scopes_to_their_promise(
     assert (events.verdict, events.sentence) == (Verdict.PASS, sentence)
 
 
-def test_probe_of_events_with_basic_scopes_expects_that_bodies_are_kept_back(
+def test_probe_of_events_with_basic_scopes_expects_no_bodies(
     endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> None:
     outputs = deploy(endpoints, emulator_environ, ("Calendars.ReadBasic",))
@@ -64,9 +64,7 @@ def test_probe_of_events_with_basic_scopes_expects_that_bodies_are_kept_back(
     assert found["events"].verdict is Verdict.PASS
 
 
-def test_probe_of_events_after_fewer_scopes_are_declared_warns_of_what_is_still_granted(
-    options: Options, consent: Callable[[str, str], None]
-) -> None:
+def test_probe_of_events_after_scopes_were_dropped_warns(options: Options, consent: Callable[[str, str], None]) -> None:
     consent(CONTOSO, "admin@contoso.example")
     narrowed = replace(options.connector, permissions=("Calendars.ReadBasic.All", "Directory.Read.All"))
 
