@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from orgcal.entra.clouds import CloudEndpoints
 from orgcal.stack.outputs import StackOutputs
 from tests.support.administrator import answer
 from tests.support.deployed_connector import CONSENT_URI, deploy
+from tests.support.postgresql import PostgresqlServer, running_postgresql
 from tests.support.stack_repository import SETTINGS, StackRepository
 from verify import Options
 from verify.sources import from_outputs
@@ -61,3 +63,19 @@ def larger_repository(tmp_path: Path) -> StackRepository:
     made.commit("another project")
     made.git("push", "-q")
     return made
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL of the module's own."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/tenants.sqlite"
+    server: PostgresqlServer = request.getfixturevalue("server")
+    return server.new_database(f"registry-{secrets.token_hex(6)}")

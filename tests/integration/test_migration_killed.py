@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from orgcal.tenants import database
 from orgcal.tenants.schema import HEAD
 from tests.support.failing_writes import PROCESSES, preload, start
-from tests.support.postgresql import PostgresqlServer, running_postgresql
 
 MOMENT = "2026-11-01 00:00:00+00:00"
 ROWS = {
@@ -38,21 +35,6 @@ ROWS = {
 }  # fmt: skip
 """By table, as the first version has its columns."""
 preload(__name__)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlServer]:
-    with running_postgresql() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/tenants.sqlite"
-    server: PostgresqlServer = request.getfixturevalue("server")
-    return server.new_database(f"killed-{secrets.token_hex(6)}")
 
 
 def first_version(url: str) -> None:

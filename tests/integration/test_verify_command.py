@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from orgcal_emulator.server import RunningEmulator
 
 from orgcal.stack.outputs import StackOutputs
 from tests.support.deployed_connector import CONTOSO, FABRIKAM
@@ -108,13 +109,16 @@ def test_command_with_a_wrong_file_says_what_and_where(
     assert "Traceback" not in ended.stderr
 
 
-def test_command_refuses_a_report_that_cannot_be_written(
-    connector_file: Path, emulator_environ: Mapping[str, str]
+def test_command_whose_report_cannot_be_written_sends_nothing(
+    connector_file: Path, emulator_environ: Mapping[str, str], emulator: RunningEmulator
 ) -> None:
+    before = len(emulator.journal())
+
     ended = verify(emulator_environ, f"--connector-config={connector_file}", "--html=/no/such/place/report.html")
 
     assert ended.returncode == 2
     assert "--html" in ended.stderr
+    assert emulator.journal()[before:] == []
 
 
 def test_command_in_github_actions_writes_a_summary(

@@ -18,7 +18,7 @@ from verify import Options, SecretReference, Summary, exit_code, run_on
 from verify.runner import for_workers
 
 
-def test_run_on_other_processes_carries_no_secret(options: Options, consent: Callable[[str, str], None]) -> None:
+def test_run_on_other_processes_gives_the_same_results(options: Options, consent: Callable[[str, str], None]) -> None:
     consent(CONTOSO, "admin@contoso.example")
     assert isinstance(options.connector.credential, SecretReference)
 

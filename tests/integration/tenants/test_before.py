@@ -15,7 +15,7 @@ from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.schema import HEAD
 
-WRITTEN = Path(__file__).parents[1] / "engine/deployed_357bda2/registry.sql"
+WRITTEN = Path(__file__).parents[2] / "engine/deployed_357bda2/registry.sql"
 CONTOSO, FABRIKAM = "22222222-2222-2222-2222-222222222222", "33333333-3333-3333-3333-333333333333"
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import threading
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -16,54 +13,19 @@ from sqlalchemy import create_engine, text
 from orgcal.entra.probe import TenantAccess
 from orgcal.errors import UsageError
 from orgcal.tenants import links
-from orgcal.tenants.links import NewLink, Refusal, Spent, make_link, spend
+from orgcal.tenants.links import Refusal, Spent, spend
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 from orgcal.tenants.states import Cause, Move, after_consent, after_failed_verification, after_probe
 from tests.support.lost_commit import lossy_connections
-from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.postgresql import PostgresqlServer
+from tests.support.registry import CLIENT, CONTOSO, new_link
 
-CLIENT = "cccccccc-0000-4000-8000-000000000001"
-CONTOSO = "22222222-2222-2222-2222-222222222222"
 BEST_FIRST = [State.VERIFIED, State.CONSENTED, State.RECONSENT_NEEDED, State.REVOKED]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlServer]:
-    with running_postgresql() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/tenants.sqlite"
-    server: PostgresqlServer = request.getfixturevalue("server")
-    return server.new_database(f"moves-{secrets.token_hex(6)}")
-
-
-@pytest.fixture
-def registry(url: str) -> Iterator[Registry]:
-    registry = Registry(url, connector="orgcal/prod", operator="ada")
-    registry.add(CONTOSO, "Contoso", domain="contoso.com")
-    yield registry
-    registry.close()
-
-
-def link(registry: Registry) -> NewLink:
-    return make_link(
-        registry,
-        CONTOSO,
-        client_id=CLIENT,
-        redirect_uri="https://a.example/consent/callback",
-        permission_hash="h",
-        permissions=["Calendars.Read"],
-        lifetime=timedelta(days=7),
-    )
-
-
 def used(registry: Registry) -> Spent:
-    spent = spend(registry, link(registry).state, client_id=CLIENT)
+    spent = spend(registry, new_link(registry).state, client_id=CLIENT)
     assert isinstance(spent, Spent)
     return spent
 
@@ -91,7 +53,7 @@ def test_move_is_decided_again_where_somebody_else_wrote_meanwhile(url: str, reg
     ]
 
 
-def test_moves_of_many_at_once_are_all_in_the_log_one_after_the_other(registry: Registry) -> None:
+def test_moves_of_many_at_once_are_all_in_the_log(registry: Registry) -> None:
     start = threading.Barrier(8)
 
     def move(number: int) -> None:
@@ -153,7 +115,7 @@ def test_removal_that_was_decided_by_another_state_is_not_done(registry: Registr
 
 
 def test_removal_ends_unused_links_and_running_proofs(registry: Registry) -> None:
-    unused, running = link(registry), used(registry)
+    unused, running = new_link(registry), used(registry)
 
     registry.remove(CONTOSO, reason="over")
 
@@ -164,7 +126,7 @@ def test_removal_ends_unused_links_and_running_proofs(registry: Registry) -> Non
     assert (ended.outcome, ended.finished_at is not None) == ("withdrawn", True)
     assert not links.finish(registry, running.link, "done"), "it has ended"
     with pytest.raises(UsageError, match="was removed"):
-        link(registry)
+        new_link(registry)
 
 
 def test_import_leaves_a_removed_organisation_removed(registry: Registry) -> None:
@@ -176,7 +138,7 @@ def test_import_leaves_a_removed_organisation_removed(registry: Registry) -> Non
     assert registry.wanted(CONTOSO).state is State.REMOVED
 
 
-def test_look_that_changed_nothing_is_noted_without_a_row_of_the_log(registry: Registry) -> None:
+def test_check_that_changed_nothing_adds_no_row_to_the_log(registry: Registry) -> None:
     before, rows = registry.wanted(CONTOSO), len(list(registry.log()))
 
     registry.checked([CONTOSO.upper()])
@@ -187,6 +149,8 @@ def test_look_that_changed_nothing_is_noted_without_a_row_of_the_log(registry: R
 
 
 GRANTED = TenantAccess("granted", "every declared permission is effective", users_readable=True)
+
+
 FOUND = [
     GRANTED,
     TenantAccess("granted", "every declared permission is effective"),
@@ -219,7 +183,7 @@ def wander(registry: Registry, generator: random.Random) -> Cause:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_states_of_a_long_life_follow_from_each_other_and_are_all_in_the_log(registry: Registry, seed: int) -> None:
+def test_states_of_a_long_life_are_all_in_the_log(registry: Registry, seed: int) -> None:
     generator = random.Random(seed)
     for _ in range(60):
         before = registry.wanted(CONTOSO).state
@@ -253,7 +217,7 @@ def test_organisation_is_found_by_its_name_in_any_case_and_form(registry: Regist
     assert registry.wanted(wanted).name == name
 
 
-def test_name_that_is_somebody_elses_domain_makes_that_domain_not_ambiguous(registry: Registry) -> None:
+def test_name_that_is_a_domain_does_not_hide_that_domain(registry: Registry) -> None:
     registry.add(CONTOSO.replace("2", "3"), "contoso.com", domain="other.example")
 
     assert registry.wanted("Contoso.com").tenant_id == CONTOSO
@@ -276,7 +240,7 @@ def test_registry_of_the_first_revision_on_postgresql_is_brought_up(server: Post
     url = server.new_database(f"old-{secrets.token_hex(6)}")
     with closing(Registry(url, connector="orgcal/prod", operator="ada")) as registry:
         registry.add(CONTOSO, "École", domain="contoso.com")
-        link(registry)
+        new_link(registry)
     engine = create_engine(url)
     with engine.begin() as connection:  # as revision 0001 had it
         for column in ("name_key", "permissions", "checked_at"):
@@ -290,14 +254,14 @@ def test_registry_of_the_first_revision_on_postgresql_is_brought_up(server: Post
         found = registry.wanted("éCOLE")
         assert (found.tenant_id, found.permissions, found.verified_at) == (CONTOSO, (), None)
         assert found.checked_at is not None
-        assert isinstance(spend(registry, link(registry).state, client_id=CLIENT), Spent)
+        assert isinstance(spend(registry, new_link(registry).state, client_id=CLIENT), Spent)
 
 
 # --- answers ---
 
 
 def test_refusal_is_written_with_the_answer_and_changes_nothing_else(registry: Registry) -> None:
-    made, before = link(registry), registry.wanted(CONTOSO)
+    made, before = new_link(registry), registry.wanted(CONTOSO)
 
     spent = spend(registry, made.state, client_id=CLIENT, refused=lambda _: Refusal("declined", "AADSTS65004"))
 
@@ -321,7 +285,7 @@ def test_error_that_nobody_chose_fails_an_organisation_without_access(
 ) -> None:
     registry.set_state(CONTOSO, before)
 
-    spend(registry, link(registry).state, client_id=CLIENT, refused=lambda _: Refusal("failed", "X", "broken (X)"))
+    spend(registry, new_link(registry).state, client_id=CLIENT, refused=lambda _: Refusal("failed", "X", "broken (X)"))
 
     found = registry.wanted(CONTOSO)
     assert (found.state, found.reason) == (after, "broken (X)" if after is State.FAILED else "")
@@ -334,7 +298,7 @@ def test_answer_whose_commit_was_lost_is_found_to_be_recorded(server: Postgresql
         closing(Registry(connections.url(url), connector="orgcal/prod", operator="ada")) as registry,
     ):
         registry.add(CONTOSO, "Contoso")
-        made = link(registry)
+        made = new_link(registry)
         connections.lose_next = True
 
         spent = spend(registry, made.state, client_id=CLIENT)
@@ -345,14 +309,14 @@ def test_answer_whose_commit_was_lost_is_found_to_be_recorded(server: Postgresql
         assert [entry.action for entry in registry.log(CONTOSO)] == ["add", "link", "callback"]
 
 
-def test_answer_whose_commit_was_lost_while_the_server_is_away_is_taken_up_later(server: PostgresqlServer) -> None:
+def test_answer_lost_while_the_server_is_away_is_taken_up_later(server: PostgresqlServer) -> None:
     url = server.new_database(f"away-{secrets.token_hex(6)}")
     with (
         lossy_connections(server) as connections,
         closing(Registry(connections.url(url), connector="orgcal/prod", operator="ada")) as registry,
     ):
         registry.add(CONTOSO, "Contoso")
-        made, result = link(registry), links.new_result()
+        made, result = new_link(registry), links.new_result()
         connections.lose_next = connections.refuse = True
 
         with pytest.raises(RegistryUnavailable):
