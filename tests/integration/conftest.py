@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from orgcal.consent import ConsentService
 from orgcal.consent.links import consent_url
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.stack.outputs import StackOutputs
+from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer
-from tests.support.deployed_connector import CONSENT_URI, deploy
+from tests.support.consent_steps import StartService
+from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, deploy
 from tests.support.postgresql import PostgresqlServer, running_postgresql
 from tests.support.stack_repository import SETTINGS, StackRepository
 from verify import Options
@@ -79,3 +82,29 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/tenants.sqlite"
     server: PostgresqlServer = request.getfixturevalue("server")
     return server.new_database(f"registry-{secrets.token_hex(6)}")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A registry that knows the emulator's two customer organisations."""
+    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
+    registry.add(CONTOSO, "Contoso", domain="contoso.example")
+    registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def start_service(
+    registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
+) -> Iterator[StartService]:
+    """Starts a consent service without a server; what is given replaces outputs, registry or a time."""
+    services: list[ConsentService] = []
+
+    def start(*, used: Registry = registry, told: StackOutputs = outputs, **more: float) -> ConsentService:
+        services.append(ConsentService(used, told, endpoints, emulator_environ, **more))
+        return services[-1]
+
+    yield start
+    for service in services:
+        service.close()

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.consent import ConsentService
 from orgcal.consent.check import REMEMBERED_S, CheckedTenant, RememberedCredential, check_tenants
-from orgcal.consent.links import consent_url
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
-from orgcal.entra.permissions import application_permissions, permission_hash
+from orgcal.entra.permissions import application_permissions
 from orgcal.entra.session import new_session
 from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.platforms.testing_server import FakeTime
-from orgcal.stack.outputs import GraphPermission, StackOutputs
+from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
-from tests.support.administrator import answer
-from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, declared, deploy, operator_graph
-
-
-@pytest.fixture
-def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    return deploy(endpoints, emulator_environ)
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
-    registry.add(CONTOSO, "Contoso")
-    registry.add(FABRIKAM, "Fabrikam")
-    yield registry
-    registry.close()
+from tests.support.consent_steps import StartService, accept, wider
+from tests.support.deployed_connector import CONTOSO, FABRIKAM
 
 
 @pytest.fixture
@@ -47,11 +31,6 @@ def service(
     service = ConsentService(registry, outputs, endpoints, emulator_environ)
     yield service
     service.close()
-
-
-def consent(endpoints: CloudEndpoints, outputs: StackOutputs) -> None:
-    url = consent_url(endpoints, tenant_id=CONTOSO, client_id=outputs.client_id, redirect_uri=CONSENT_URI, state="s")
-    answer(endpoints, url, "admin@contoso.example", follow=False)
 
 
 @pytest.fixture
@@ -76,7 +55,7 @@ def test_check_finds_consent_that_was_given_without_us(
     service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs
 ) -> None:
     assert checked(service).state is State.INVITED
-    consent(endpoints, outputs)
+    accept(endpoints, outputs)
 
     found = checked(service)
 
@@ -87,7 +66,7 @@ def test_check_finds_consent_that_was_given_without_us(
 def test_check_after_the_service_principal_is_deleted_finds_it_revoked(
     service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs, customer: GraphClient
 ) -> None:
-    consent(endpoints, outputs)
+    accept(endpoints, outputs)
     checked(service)
     principal = customer.get(f"/servicePrincipals(appId='{outputs.client_id}')")
     customer.delete(f"/servicePrincipals/{principal['id']}")
@@ -101,7 +80,7 @@ def test_check_after_the_service_principal_is_deleted_finds_it_revoked(
 def test_check_after_a_grant_is_removed_asks_for_a_new_consent(
     service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs, customer: GraphClient
 ) -> None:
-    consent(endpoints, outputs)
+    accept(endpoints, outputs)
     checked(service)
     principal = customer.get(f"/servicePrincipals(appId='{outputs.client_id}')")
     grants = list(customer.pages(f"/servicePrincipals/{principal['id']}/appRoleAssignments"))
@@ -125,27 +104,17 @@ def test_check_after_more_scopes_are_declared_asks_for_a_new_consent(
     outputs: StackOutputs,
     emulator_environ: Mapping[str, str],
 ) -> None:
-    consent(endpoints, outputs)
+    accept(endpoints, outputs)
     checked(service)
-    roles = application_permissions(["Calendars.ReadWrite"])
-    with new_session(endpoints) as session:
-        operator_graph(endpoints, emulator_environ, session).patch(
-            f"/applications/{outputs.application_object_id}", {"requiredResourceAccess": [declared(roles)]}
-        )
-    wider = outputs.model_copy(
-        update={
-            "permissions": tuple(GraphPermission(name=role.name, role_id=role.role_id) for role in roles),
-            "permission_hash": permission_hash(roles),
-        }
-    )
-    after = ConsentService(service.registry, wider, endpoints, emulator_environ)
+    widened = wider(outputs, endpoints, emulator_environ, ("Calendars.ReadWrite",))
+    after = ConsentService(service.registry, widened, endpoints, emulator_environ)
 
     found = checked(after)
 
     assert (found.state, found.reason) == (State.RECONSENT_NEEDED, "not effective: Calendars.ReadWrite")
-    consent(endpoints, wider)
+    accept(endpoints, widened)
     again = checked(after)
-    assert (again.state, again.permission_hash) == (State.CONSENTED, wider.permission_hash)
+    assert (again.state, again.permission_hash) == (State.CONSENTED, widened.permission_hash)
     assert again.reason == "every declared permission is effective; more than declared: Calendars.Read"
     after.close()
 
@@ -153,7 +122,7 @@ def test_check_after_more_scopes_are_declared_asks_for_a_new_consent(
 def test_check_with_a_wrong_credential_of_our_own_changes_no_state(
     service: ConsentService, endpoints: CloudEndpoints, outputs: StackOutputs, emulator_environ: Mapping[str, str]
 ) -> None:
-    consent(endpoints, outputs)
+    accept(endpoints, outputs)
     checked(service)
     platform = open_platform(outputs.platform, emulator_environ)
     platform.push_credentials(outputs.connector_key, PlatformCredential(outputs.client_id, 1, ClientSecret("wrong")))
@@ -183,7 +152,7 @@ def test_check_of_all_takes_a_fresh_token_of_each(
     outputs: StackOutputs,
     emulator: RunningEmulator,
 ) -> None:
-    consent(endpoints, outputs)
+    accept(endpoints, outputs)
     before = len(emulator.journal())
 
     states = {found.tenant.name: found.tenant.state for found in check_tenants(service, registry.tenants())}
@@ -191,3 +160,36 @@ def test_check_of_all_takes_a_fresh_token_of_each(
     assert states == {"Contoso": State.CONSENTED, "Fabrikam": State.INVITED}
     tokens = [entry for entry in emulator.journal()[before:] if entry["path"].endswith("/oauth2/v2.0/token")]
     assert len(tokens) == 2
+
+
+def test_check_names_only_what_an_organisation_has_lost(
+    start_service: StartService,
+    registry: Registry,
+    endpoints: CloudEndpoints,
+    outputs: StackOutputs,
+    emulator_environ: Mapping[str, str],
+) -> None:
+    service = start_service()
+    accept(endpoints, outputs)
+
+    def lost(by: ConsentService) -> tuple[str, ...]:
+        return next(check_tenants(by, [registry.wanted("Contoso")])).lost
+
+    assert lost(service) == ()
+    newer = start_service(told=wider(outputs, endpoints, emulator_environ, ("Calendars.Read", "MailboxSettings.Read")))
+    assert lost(newer) == ()
+    assert registry.wanted("Contoso").state is State.RECONSENT_NEEDED
+    other = outputs.model_copy(update={"client_id": "99999999-9999-4999-8999-999999999999"})
+    assert next(check_tenants(start_service(told=other), [registry.wanted("Contoso")])).probe.access == "none"
+    assert lost(start_service(told=other)) == ("Calendars.Read", "Directory.Read.All"), "also on the next day"
+    assert next(check_tenants(service, [registry.wanted("Fabrikam")])).lost == (), "it never had any"
+
+
+def test_check_notes_when_it_looked_at_whom(start_service: StartService, registry: Registry) -> None:
+    assert registry.wanted("Fabrikam").checked_at is None
+
+    list(check_tenants(start_service(), registry.tenants()))
+
+    fabrikam = registry.wanted("Fabrikam")
+    assert (fabrikam.state, fabrikam.checked_at is not None) == (State.INVITED, True)
+    assert [entry.action for entry in registry.log(FABRIKAM)] == ["add"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -19,21 +19,8 @@ from orgcal.tenants import links
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer, heading
-from tests.support.deployed_connector import CONTOSO, FABRIKAM, deploy
-
-
-@pytest.fixture
-def outputs(endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]) -> StackOutputs:
-    return deploy(endpoints, emulator_environ)
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
-    registry.add(CONTOSO, "Contoso", domain="contoso.example")
-    registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
-    yield registry
-    registry.close()
+from tests.support.consent_steps import state_in
+from tests.support.deployed_connector import CONTOSO, FABRIKAM
 
 
 @pytest.fixture
@@ -83,7 +70,7 @@ def test_result_page_reloaded_shows_the_same_and_names_nothing_secret(
 ) -> None:
     link = service.link(registry.wanted("Contoso"))
     page = answer(endpoints, link.url, "admin@contoso.example")
-    state = parse_qs(urlsplit(link.url).query)["state"][0]
+    state = state_in(link.url)
 
     again = requests.get(page.url, timeout=10)
 
@@ -128,7 +115,7 @@ def test_consent_without_an_answer_of_entra_stays_open(service: ConsentService, 
 
 def test_callback_that_names_another_tenant_is_not_believed(service: ConsentService, registry: Registry) -> None:
     link = service.link(registry.wanted("Contoso"))
-    state = parse_qs(urlsplit(link.url).query)["state"][0]
+    state = state_in(link.url)
 
     page = requests.get(service.redirect_uri, {"admin_consent": "True", "tenant": FABRIKAM, "state": state}, timeout=10)
 
@@ -143,7 +130,7 @@ def test_callback_forged_without_consent_is_never_proved(
     service = ConsentService(registry, outputs, endpoints, emulator_environ, patience_s=0.0)
     with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
-        state = parse_qs(urlsplit(link.url).query)["state"][0]
+        state = state_in(link.url)
         requests.get(service.redirect_uri, {"admin_consent": "True", "tenant": CONTOSO, "state": state}, timeout=10)
         ended = service.wait_for(link.handle, 10)
     service.close()
@@ -204,7 +191,7 @@ def test_proof_that_a_server_did_not_end_is_ended_by_the_next(
     first = ConsentService(registry, outputs, endpoints, emulator_environ)
     link = first.link(registry.wanted("Contoso"))
     answer(endpoints, link.url, "admin@contoso.example", follow=False)
-    state = parse_qs(urlsplit(link.url).query)["state"][0]
+    state = state_in(link.url)
     links.spend(registry, state, client_id=outputs.client_id)  # and then the server was killed
     first.close()
 
