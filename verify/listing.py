@@ -23,7 +23,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orgcal.entra.answers import MAX_DIGITS, parse_object, refusal_of, shorten
+from orgcal.entra.answers import parse_object, refusal_of, shorten
 from orgcal.entra.auth import Tokens
 from orgcal.entra.batch import LIMIT_REACHED, limit_share
 from orgcal.entra.clouds import CloudEndpoints
@@ -209,8 +209,7 @@ class UserPages:
         try:
             url = f"{self.endpoints.graph_url}/v1.0/users/$count"
             text = self._get(url, {"ConsistencyLevel": "eventual"}, COUNT_ATTEMPTS).content
-            number = text.decode("utf-8-sig").strip()
-            return whole_number(number) if len(number) <= MAX_DIGITS else None
+            return whole_number(text.decode("utf-8-sig").strip())
         except (OrgcalError, Stopped, _Expired, ValueError):
             return None
 
