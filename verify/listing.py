@@ -21,9 +21,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orgcal.entra.answers import MAX_DIGITS, parse_object, refusal_of, shorten
+from orgcal.entra.answers import parse_object, refusal_of, shorten
 from orgcal.entra.auth import Tokens
 from orgcal.entra.batch import LIMIT_REACHED, limit_share
 from orgcal.entra.clouds import CloudEndpoints
@@ -143,55 +143,67 @@ class UserPages:
         """
         seen = _Seen()
         link = links[-1]
-        ahead: Future[Response] | None = None
-        while True:
-            answer, ahead, ahead_link = self._page(link, ahead, helper)
-            users = self._users_of(answer, seen)
-            link = str(answer.get("@odata.nextLink") or "")
-            self.complete = not link
-            yield users  # before the link is judged: what was listed is read whatever follows
-            if not link:
-                return
-            link = checked_next_link(self.endpoints, link, where="GET /users")
-            if seen.circle():
-                raise Unreachable("the pages of users lead in a circle", where="GET /users")
-            if link != ahead_link:
-                ahead = None
-            links[:] = [links[-1], link]
+        ahead = _Ahead()
+        try:
+            while True:
+                answer, ahead = self._page(link, ahead, helper)
+                users = self._users_of(answer, seen)
+                link = str(answer.get("@odata.nextLink") or "")
+                self.complete = not link
+                yield users  # before the link is judged: what was listed is read whatever follows
+                if not link:
+                    return
+                link = checked_next_link(self.endpoints, link, where="GET /users")
+                if seen.circle():
+                    raise Unreachable("the pages of users lead in a circle", where="GET /users")
+                if link != ahead.link:
+                    ahead.leave()
+                    ahead = _Ahead()
+                links[:] = [links[-1], link]
+        finally:
+            ahead.leave()
 
-    def _page(
-        self, link: str, ahead: Future[Response] | None, helper: ThreadPoolExecutor
-    ) -> tuple[dict[str, Any], Future[Response] | None, str]:
+    def _page(self, link: str, ahead: _Ahead, helper: ThreadPoolExecutor) -> tuple[dict[str, Any], _Ahead]:
         """One page, and the request for the one after it, which has left already; one that is unusable comes again."""
         attempt = 0
         while True:
             attempt += 1
-            response = self._get(link, {}, self.pace.attempts) if ahead is None else ahead.result()
-            ahead, ahead_link = self._ask_ahead(response.content, link, helper)
+            found = ahead.asked or helper.submit(self._fetch, link, ahead, helper)
+            response, ahead.link, ahead.asked = found.result()
+            ahead.room.release()
             try:
                 answer = parse_object(
                     response.content, where="GET /users", content_type=response.headers.get("Content-Type", "")
                 )
                 _check_users(answer)
-                return answer, ahead, ahead_link
+                return answer, ahead
             except Unreachable:
+                ahead.leave()
                 if attempt >= self.pace.attempts:
                     raise
-                ahead = None
+                ahead = _Ahead()
                 self.gate.hold(backoff_s(attempt, first_s=self.pace.first_pause_s), UNANSWERED)
 
-    def _ask_ahead(self, content: bytes, link: str, helper: ThreadPoolExecutor) -> tuple[Future[Response] | None, str]:
-        """Ask for the page that an answer names, before the answer is parsed."""
+    def _fetch(self, link: str, ahead: _Ahead, helper: ThreadPoolExecutor) -> _Fetched:
+        """One answer, the page that it names, and the request for that: it leaves before the answer is parsed."""
+        ahead.room.acquire()
+        if ahead.left:
+            raise Stopped
+        response = self._get(link, {}, self.pace.attempts)
+        following = self._link_in(response.content, link)
+        asked = helper.submit(self._fetch, following, ahead, helper) if following else None
+        return _Fetched(response, following, asked)
+
+    def _link_in(self, content: bytes, link: str) -> str:
+        """The page that an answer names, found without parsing it; empty where it names none that can be asked for."""
         found = _NEXT_LINK.search(content)
         if found is None or not content.rstrip().endswith(b"}"):
-            return None, ""
+            return ""
         try:
             following = checked_next_link(self.endpoints, str(json.loads(found[1])), where="GET /users")
         except (Unreachable, ValueError):
-            return None, ""
-        if following == link:
-            return None, ""
-        return helper.submit(self._get, following, {}, self.pace.attempts), following
+            return ""
+        return "" if following == link else following
 
     def _users_of(self, answer: dict[str, Any], seen: _Seen) -> list[User]:
         """The users of a page that were not listed before."""
@@ -209,8 +221,7 @@ class UserPages:
         try:
             url = f"{self.endpoints.graph_url}/v1.0/users/$count"
             text = self._get(url, {"ConsistencyLevel": "eventual"}, COUNT_ATTEMPTS).content
-            number = text.decode("utf-8-sig").strip()
-            return whole_number(number) if len(number) <= MAX_DIGITS else None
+            return whole_number(text.decode("utf-8-sig").strip())
         except (OrgcalError, Stopped, _Expired, ValueError):
             return None
 
@@ -272,6 +283,29 @@ def _check_users(answer: dict[str, Any]) -> None:
         usable = False
     if not usable:
         raise Unreachable("the list of users holds one without an id", where="GET /users")
+
+
+class _Fetched(NamedTuple):
+    """An answer, the page that it names (empty for none), and the request for that."""
+
+    response: Response
+    following: str
+    asked: Future[_Fetched] | None
+
+
+class _Ahead:
+    """Pages that are asked for one after the other, without waiting for who reads them; at most two are unread."""
+
+    def __init__(self) -> None:
+        self.room = threading.Semaphore(2)
+        self.left = False
+        self.link = ""
+        self.asked: Future[_Fetched] | None = None
+
+    def leave(self) -> None:
+        """Ask for no further page."""
+        self.left = True
+        self.room.release(2)
 
 
 class _Seen:

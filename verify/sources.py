@@ -15,7 +15,7 @@ from orgcal.entra.permissions import AppRole, application_permissions
 from orgcal.entra.pinned_roles import DELEGATED_ONLY
 from orgcal.entra.role_relation import canonical
 from orgcal.entra.secret_text import SecretSource, bare
-from orgcal.entra.tenant_ids import checked_tenant, is_domain, is_guid
+from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import ConfigError, UsageError
 from orgcal.fields import NameText
 from orgcal.stack.outputs import StackOutputs
@@ -127,11 +127,11 @@ def from_variables(environ: Mapping[str, str]) -> tuple[Connector, list[Target]]
     if lookup not in ("directory", "pinned"):
         problems.append(f"{LOOKUP}: found {lookup!r}; expected directory or pinned")
     tenants = _words(environ.get(TENANTS, ""))
-    problems += [
-        f"{TENANTS}: found {name[:60]!r}; expected ids or domains of tenants"
-        for name in tenants
-        if not is_guid(name) and not is_domain(name)
-    ]
+    for name in tenants:
+        try:
+            _tenant(name)
+        except ValueError as error:
+            problems.append(f"{TENANTS}: {error}")
     if problems:
         raise ConfigError(problems, where="environment")
     file = environ.get(SECRET_FILE, "")

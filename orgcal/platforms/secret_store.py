@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import AfterValidator, WithJsonSchema
 
@@ -33,9 +33,6 @@ from orgcal.platforms.model import (
 from orgcal.platforms.rest import no_answer
 from orgcal.platforms.settings import CONFIGURED_CALLBACK, PlatformSettings, callback_setting
 from orgcal.redaction import hiding
-
-if TYPE_CHECKING:
-    pass
 
 CONNECT_TIMEOUT_S = 10.0
 SILENCE_S = 30.0

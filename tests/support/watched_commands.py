@@ -21,6 +21,8 @@ from tests.support.leak_scan import LeakScan
 _BETWEEN_ROUNDS_S = 0.05
 _ROUNDS_SHARE = 60
 """A round is followed by a pause of so many times its length, so that looking costs little of one processor."""
+_LONGEST_PAUSE_S = 1.0
+"""But not by a longer one: where a machine has many processes a round takes long, and an engine's plugin ends soon."""
 
 
 class _HeardStream:
@@ -147,7 +149,25 @@ class WatchedCommands:
         while not self._over.wait(pause):
             begun = time.monotonic()
             self.look()
-            pause = max(_BETWEEN_ROUNDS_S, (time.monotonic() - begun) * _ROUNDS_SHARE)
+            pause = (time.monotonic() - begun) * _ROUNDS_SHARE
+            pause = min(max(_BETWEEN_ROUNDS_S, pause), _LONGEST_PAUSE_S)
+
+    @contextmanager
+    def without_pause(self) -> Iterator[None]:
+        """Look all the time in the block, for a test that needs each process to be seen."""
+        over = threading.Event()
+
+        def keep_looking() -> None:
+            while not over.wait(_BETWEEN_ROUNDS_S):
+                self.look()
+
+        looking = threading.Thread(target=keep_looking, daemon=True)
+        looking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            looking.join()
 
     def look(self) -> None:
         """Hear the arguments and variables of each process below this one that was not seen before."""

@@ -101,6 +101,7 @@ class GraphFront:
                 wait_s = stay.seconds(in_order=True)
         except GraphFailure as failure:
             response = self._dispatcher.refusal(failure, request_id, client_request_id)
+        raw = _content(response)
         self._flush()
         if wait_s > 0 and caller is not None:
             try:  # what we needed for it ourselves is part of the time that Graph would take
@@ -117,7 +118,7 @@ class GraphFront:
             code=response.code,
             opens_batch=batch,
         )
-        await _send(response, request_id, client_request_id, send)
+        await _send(response, raw, request_id, client_request_id, send)
 
     async def _turn(self) -> None:
         """Let one batch be worked on in each round of the event loop, so that none delays the latency of the others."""
@@ -202,16 +203,16 @@ def _header_safe(text: str) -> str:
     return text if text.isascii() and text.isprintable() and len(text) <= 128 else ""
 
 
-async def _send(response: GraphResponse, request_id: str, client_request_id: str, send: Send) -> None:
+def _content(response: GraphResponse) -> bytes:
     body = response.body
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    return _encode(body).encode("ascii")
+
+
+async def _send(response: GraphResponse, raw: bytes, request_id: str, client_request_id: str, send: Send) -> None:
     refused = response.status >= 400
     kind = response.headers.get("Content-Type", "application/json" if refused else _JSON)
-    if body is None:
-        raw = b""
-    elif isinstance(body, bytes):
-        raw = body
-    else:
-        raw = _encode(body).encode("ascii")
     headers = [
         (b"content-length", str(len(raw)).encode()),
         (b"request-id", request_id.encode()),
