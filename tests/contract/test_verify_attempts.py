@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.session import new_session
 from tests.scripted_graph import GivenTokens, ScriptedGraph, calendars, graph_error, serving
+from tests.support import reading
+from tests.support.reading import number
 from verify import classification
 from verify.answers import Place, rule_of
 from verify.classification import ReadingStats
-from verify.models import MailboxClass, Pace, Target
-from verify.reading import Reading
+from verify.models import MailboxClass, Pace
 from verify.report.base import Report
 
 PACE = Pace(budget_s=20.0, attempts=3, first_pause_s=0.002)
@@ -27,13 +27,8 @@ def graph() -> Iterator[ScriptedGraph]:
         yield graph
 
 
-def read(graph: ScriptedGraph, pace: Pace = PACE, **options: Any) -> ReadingStats:
-    with new_session(graph.endpoints, pool_size=70) as session:
-        return Reading(Target("contoso"), graph.endpoints, GivenTokens(), session, pace=pace, **options).run()
-
-
-def number(path: str) -> int:
-    return int(path.split("/")[2][-12:])
+def read(graph: ScriptedGraph, tokens: GivenTokens | None = None, pace: Pace = PACE, **options: Any) -> ReadingStats:
+    return reading.read(graph, tokens, pace=pace, **options)
 
 
 def test_page_of_calendars_has_as_many_attempts_as_the_page_before(graph: ScriptedGraph) -> None:
@@ -83,7 +78,7 @@ def test_failures_with_an_answer_between_them_never_end_a_run(
     graph.users = ScriptedGraph(60).users
     graph.entry = lambda path, before: graph_error(502, "UnknownError", "") if number(path) % 3 == 1 else between
 
-    outcome = read(graph, replace(PACE, attempts=1, fixed=1), listener=listener)
+    outcome = read(graph, pace=replace(PACE, attempts=1, fixed=1), listener=listener)
 
     assert outcome.reading_error is None
     assert outcome.tally.counts[FAILED] == 20

@@ -10,8 +10,8 @@ import pytest
 
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
-from tests.contract.test_verify_answers import POLICY
 from tests.scripted_graph import GivenTokens, ScriptedGraph, calendars, graph_error, serving
+from tests.support.verified import POLICY
 from verify import CheckResult, Connector, Options, Pace, SecretReference, Summary, Target, Verdict
 from verify.access import Access
 from verify.baseline import baseline_of, remember

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from orgcal.entra.session import new_session
 from orgcal.errors import GraphError, Unreachable
 from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, calendars, graph_error, serving
+from tests.support import reading
+from tests.support.reading import number
 from verify.answers import Fault, Place, error_rule
 from verify.classification import ReadingStats
 from verify.models import Mailbox, MailboxClass, Pace, Target
-from verify.reading import Reading
 from verify.report.base import Report
 
 OK, NO_MAILBOX, RESTRICTED = MailboxClass.OK, MailboxClass.NO_MAILBOX, MailboxClass.RESTRICTED
@@ -30,20 +30,11 @@ def graph() -> Iterator[ScriptedGraph]:
 
 
 def read(graph: ScriptedGraph, tokens: GivenTokens | None = None, pace: Pace = PACE, **options: Any) -> ReadingStats:
-    with new_session(graph.endpoints, pool_size=70) as session:
-        outcome = Reading(
-            Target("contoso"), graph.endpoints, tokens or GivenTokens(), session, pace=pace, **options
-        ).run()
-    assert outcome.tally.total == outcome.listed, "the classes add up to the users listed, whatever happened"
-    return outcome
+    return reading.read(graph, tokens, pace=pace, **options)
 
 
 def users(count: int) -> list[str]:
     return ScriptedGraph(count).users
-
-
-def number(path: str) -> int:
-    return int(path.split("/")[2][-12:])
 
 
 def test_reading_of_many_pages_keeps_to_the_request_goal(graph: ScriptedGraph) -> None:
@@ -328,148 +319,6 @@ def test_reading_whose_renewed_token_is_refused_too_ends(graph: ScriptedGraph) -
     assert isinstance(outcome.reading_error, GraphError)
     assert error_rule(Place.BATCH, outcome.reading_error).fault is Fault.CONNECTOR
     assert outcome.tally.counts[NOT_READ] == 100
-
-
-def test_listing_that_is_refused_is_told_with_its_status(graph: ScriptedGraph) -> None:
-    graph.intercept = lambda seen: Reply(
-        403, {"error": {"code": "Authorization_RequestDenied", "message": "no"}}, {"request-id": "r1"}
-    )
-
-    outcome = read(graph)
-
-    assert isinstance(outcome.listing_error, GraphError)
-    assert (outcome.listing_error.status, outcome.listing_error.request_id) == (403, "r1")
-
-
-def page(graph: ScriptedGraph, ids: list[str], link: str = "") -> Reply:
-    return Reply(body={"value": [{"id": user} for user in ids], **({"@odata.nextLink": link} if link else {})})
-
-
-def test_listing_whose_link_leads_to_another_host_never_sends_the_token_there(graph: ScriptedGraph) -> None:
-    with serving(ScriptedGraph()) as stranger:
-        graph.intercept = lambda seen: (
-            page(graph, users(5), f"{stranger.url}/v1.0/users?$skiptoken=2") if "/users?" in seen.path else None
-        )
-        outcome = read(graph)
-
-        assert stranger.seen == []
-    assert isinstance(outcome.listing_error, Unreachable)
-    assert outcome.tally.counts[OK] == 5
-
-
-def test_listing_that_loops_ends(graph: ScriptedGraph) -> None:
-    graph.intercept = lambda seen: (
-        page(graph, users(5), f"{graph.url}/v1.0/users?$skiptoken=again") if "/users?" in seen.path else None
-    )
-
-    outcome = read(graph)
-
-    assert isinstance(outcome.listing_error, Unreachable)
-    assert "circle" in outcome.listing_error.what
-    assert (outcome.listed, outcome.repeated) == (5, 5)
-
-
-@pytest.mark.parametrize("pages_of_the_circle", [2, 3, 7, 20])
-def test_listing_that_loops_under_links_that_are_new_each_time_ends(
-    graph: ScriptedGraph, pages_of_the_circle: int
-) -> None:
-    graph.users = users(5 + 4 * pages_of_the_circle)
-    asked: list[int] = []
-
-    def intercept(seen: Seen) -> Reply | None:
-        if "/users?" not in seen.path:
-            return None
-        asked.append(1)
-        number = len(asked) - 2
-        first = 0 if number < 0 else 5 + 4 * (number % pages_of_the_circle)
-        ids = graph.users[first : 5 if number < 0 else first + 4]
-        return page(graph, ids, f"{graph.url}/v1.0/users?$skiptoken={len(asked)}")
-
-    graph.intercept = intercept
-    outcome = read(graph)
-
-    assert isinstance(outcome.listing_error, Unreachable)
-    assert "circle" in outcome.listing_error.what
-    assert len(asked) <= 4 * pages_of_the_circle + 8
-
-
-def test_listing_of_empty_pages_without_end_ends(graph: ScriptedGraph) -> None:
-    asked: list[int] = []
-
-    def intercept(seen: Seen) -> Reply | None:
-        if "/users?" not in seen.path:
-            return None
-        asked.append(1)
-        ids = users(30)[len(asked) - 1 : len(asked)] if len(asked) <= 30 and len(asked) % 10 == 1 else []
-        return page(graph, ids, f"{graph.url}/v1.0/users?$skiptoken={len(asked)}")
-
-    graph.intercept = intercept
-    outcome = read(graph)
-
-    assert isinstance(outcome.listing_error, Unreachable)
-    assert outcome.tally.counts[OK] == 3, "empty pages between full ones are no reason to end"
-    assert len(asked) == 21 + 50 + 1, "the page after the last has been asked for ahead"
-
-
-@pytest.mark.parametrize(
-    ("status", "headers"), [(200, {"x-ms-throttle-limit-percentage": "0.93"}), (429, {"Retry-After": "0"})]
-)
-def test_listing_that_meets_a_limit_halves_the_batches_in_flight(
-    graph: ScriptedGraph, status: int, headers: dict[str, str]
-) -> None:
-    graph.users = users(2000)
-    plain = graph._page
-    sent: list[int] = []
-
-    def intercept(seen: Seen) -> Reply | None:
-        if "/users?" not in seen.path or sent:
-            return None
-        sent.append(1)
-        return replace(plain(0), headers=headers) if status == 200 else Reply(status, {"error": {}}, headers)
-
-    graph.intercept = intercept
-    outcome = read(graph)
-
-    assert outcome.tally.counts[OK] == 2000
-    assert outcome.throttles == 1
-    assert outcome.concurrency < 64, "after a throttle the window grows by one and does not double"
-
-
-def test_listing_that_repeats_users_reads_them_once(graph: ScriptedGraph) -> None:
-    graph.users = users(30)
-    graph.page_size = 10
-    plain = graph._page
-
-    def _page(start: int) -> Reply:
-        reply = plain(max(0, start - 2))
-        reply.body.pop("@odata.nextLink", None)
-        if start + 10 < 32:
-            reply.body["@odata.nextLink"] = f"{graph.url}/v1.0/users?$skiptoken={start + 10}"
-        return reply
-
-    graph._page = _page  # type: ignore[method-assign]
-    outcome = read(graph)
-
-    assert outcome.listed == outcome.tally.counts[OK] == 30
-    assert outcome.repeated == 2
-
-
-def test_listing_that_is_throttled_waits(graph: ScriptedGraph) -> None:
-    graph.users = users(10)
-    sent: list[float] = []
-
-    def intercept(seen: Seen) -> Reply | None:
-        if "/users?" in seen.path:
-            sent.append(seen.at)
-            if len(sent) == 1:
-                return Reply(503, {"error": {"code": "UnknownError"}}, {"Retry-After": "1"})
-        return None
-
-    graph.intercept = intercept
-    outcome = read(graph)
-
-    assert outcome.tally.counts[OK] == 10
-    assert sent[1] - sent[0] >= 1.0
 
 
 def test_reading_of_nobody_is_complete_and_empty(graph: ScriptedGraph) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,24 +15,9 @@ from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.deployed_connector import FABRIKAM
-from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.postgresql import PostgresqlServer
 
 HEX = "abcdef00-1111-4222-8333-abcdefabcdef"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlServer]:
-    with running_postgresql() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/tenants.sqlite"
-    server: PostgresqlServer = request.getfixturevalue("server")
-    return server.new_database(f"at-once-{secrets.token_hex(6)}")
 
 
 class Time:
@@ -64,6 +47,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     checkout.orgcal("emulator", "stop")
 
 
+@pytest.mark.closed_loop
 def test_commands_that_add_one_organisation_at_once_confirm_the_name_that_is_kept(
     checkout: Checkout, server: PostgresqlServer
 ) -> None:
