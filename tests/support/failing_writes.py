@@ -28,6 +28,7 @@ _PRELOADED = (
     "orgcal.stack.open_stack", "orgcal.tenants.registry", "typer", "yaml",
 )  # fmt: skip
 """So that a run takes a tenth of a second."""
+_preloaded = {"tests.support.failing_writes": None, **dict.fromkeys(_PRELOADED)}
 _CHANGES = frozenset(
     {
         "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.setxattr",
@@ -68,7 +69,8 @@ class Ended:
 
 def preload(*modules: str) -> None:
     """Have these modules, too, imported once for all processes; nothing is started yet, as they are imported there."""
-    PROCESSES.set_forkserver_preload([*_PRELOADED, "tests.support.failing_writes", *modules])
+    _preloaded.update(dict.fromkeys(modules))  # each module that is collected names itself, and all are needed
+    PROCESSES.set_forkserver_preload(list(_preloaded))
 
 
 def start(target: Callable[..., object], *args: object) -> BaseProcess:

@@ -67,7 +67,7 @@ def test_token_is_asked_for_anew_five_minutes_before_it_ends(
     monkeypatch.setattr(auth, "time", SimpleNamespace(monotonic=lambda: now[0]))
     endpoints = load_endpoints("public", {})
     with new_session(endpoints) as session:
-        source = TokenSource(endpoints, "tenant", "client", ClientSecret("s"), session)
+        source = TokenSource(endpoints, "00000000-1111-2222-3333-444444444444", "client", ClientSecret("s"), session)
         first = source.token()
         now[0] += max(0.0, good_s - 1)
         again = source.token()
