@@ -117,7 +117,7 @@ def _application(outputs: StackOutputs, context: RunContext) -> list[str]:
     """Where the application in the directory differs from the outputs."""
     environ = context.options.environ or os.environ
     tokens = operator_tokens(context.endpoints, environ, outputs.tenant_id, context.session)
-    graph = GraphClient(context.endpoints, tokens, context.session, budget_s=30.0)
+    graph = GraphClient(context.endpoints, tokens, context.session, budget_s=context.options.pace.single_budget_s)
     select = "id,appId,signInAudience,web,requiredResourceAccess,passwordCredentials,keyCredentials"
     path = f"/applications/{outputs.application_object_id}"
     application = fitting(graph.get(path, {"$select": select}), APPLICATION, where=f"GET {path}")

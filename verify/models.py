@@ -319,6 +319,10 @@ class Listener(Protocol):
         """`target` is done."""
 
 
+SINGLE_BUDGET_S = 30.0
+"""Seconds of waiting that a single request is worth: a probe, or a look at the application."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast one organisation is read.
@@ -338,6 +342,11 @@ class Pace:
     budget_s: float = 900.0
     attempts: int = 6
     first_pause_s: float = FIRST_PAUSE_S
+
+    @property
+    def single_budget_s(self) -> float:
+        """Seconds that waiting for one request beside the reading of calendars may take."""
+        return min(SINGLE_BUDGET_S, self.budget_s)
 
 
 def never() -> bool:

@@ -30,7 +30,9 @@ def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> Ch
     if not stats.tally.readable or access.tokens is None:
         return CheckResult("events", Verdict.SKIP, "there is no readable mailbox to probe")
     promised = bool(declared & READS_EVENTS)
-    graph = GraphClient(context.endpoints, access.tokens, context.session, budget_s=30.0)
+    graph = GraphClient(
+        context.endpoints, access.tokens, context.session, budget_s=context.options.pace.single_budget_s
+    )
     evidence: dict[str, Any] = {"mailboxes": len(stats.tally.readable), "events": 0}
     result = partial(CheckResult, "events", evidence=evidence)
     for user_id in stats.tally.readable:

@@ -13,7 +13,7 @@ from tests.scripted_graph import GivenTokens, Reply, ScriptedGraph, Seen, servin
 from verify.access import Access
 from verify.classification import ReadingStats
 from verify.context import RunContext
-from verify.models import CheckResult, Connector, Options, SecretReference, Verdict
+from verify.models import CheckResult, Connector, Options, Pace, SecretReference, Verdict
 from verify.probes import probe_events
 
 PROMISED, BASIC = "Calendars.Read", "Calendars.ReadBasic.All"
@@ -37,7 +37,8 @@ def probe(graph: ScriptedGraph, permission: str, reply: Reply) -> CheckResult:
         return reply if "/events" in seen.path else None
 
     graph.intercept = intercept
-    options = Options(Connector("public", "client", (permission,), SecretReference("file", "unused")))
+    connector = Connector("public", "client", (permission,), SecretReference("file", "unused"))
+    options = Options(connector, pace=Pace(budget_s=0.5))
     outcome = ReadingStats()
     outcome.tally.add_read("u1", 1)
     with new_session(graph.endpoints) as session:
