@@ -41,7 +41,7 @@ def test_witness_counts_requests_within_a_wait_and_no_others(where: str) -> None
             session.get(f"{graph.url}/refused", timeout=10)
             heard = time.monotonic()
             assert (witness.waits, witness.early) == (1, 0)
-            while time.monotonic() < heard + 2 * HEARD_S:
+            while not witness.early or time.monotonic() < heard + 2 * HEARD_S:
                 session.get(f"{graph.url}/early", timeout=10)
         session.get(f"{graph.url}/unwatched", timeout=10)
 
@@ -57,7 +57,7 @@ def test_witness_sees_batches_too() -> None:
         sender = BatchSender(session, f"{graph.url}/v1.0", {})
         sender.send("t", ["/users/1/calendars"])
         heard = time.monotonic()
-        while time.monotonic() < heard + 2 * HEARD_S:
+        while not witness.early or time.monotonic() < heard + 2 * HEARD_S:
             sender.send("t", ["/users/1/calendars"])
 
     assert witness.waits == len(graph.seen)
