@@ -122,6 +122,7 @@ def serving(graph: ScriptedGraph) -> Iterator[ScriptedGraph]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # an answer in two packets would wait 40 ms for an acknowledgement
 
         def setup(self) -> None:
             with graph.lock:
