@@ -10,12 +10,13 @@ from pathlib import Path
 from tests.support.witness_tenant import VARIABLES
 
 ROOT = Path(__file__).parents[2]
+WITNESSES = "tests/contract/test_witness_msgraph.py"
 
 
 def test_live_without_a_named_tenant_refuses_before_any_test(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--live", "tests/contract/test_witness_msgraph.py", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "--live", WITNESSES, "-q", "-p", "no:cacheprovider"],
         cwd=ROOT, env=environ, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == 2
