@@ -32,6 +32,7 @@ LEFT_OUT = (
     "tests/contract/test_witness_",
     "tests/integration/test_dist",
     "tests/integration/test_engine_",
+    "tests/integration/test_mutants",  # its tests record tests of their own
     "tests/integration/test_new_project",
 )
 """Tests of the emulator alone, and those that build or install: none of the changed code is theirs."""
