@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,10 +45,12 @@ def test_gallery_of_templates_is_empty(operator: Any) -> None:
     assert operator.get("applicationTemplates/00000000-0000-4000-8000-000000000000").status_code == 404
 
 
-def test_lists_that_azuread_asks_for_are_empty(operator: Any) -> None:
-    own = operator.get(f"servicePrincipals(appId='{operator.client_id}')").json()["id"]
+def test_lists_that_azuread_asks_for_are_empty(log_in_to: Callable[..., Any]) -> None:
+    client = log_in_to("isv.example", "Application.ReadWrite.OwnedBy", "Policy.Read.All")
+    made = client.post("applications", {"displayName": "x"}).json()
+    own = client.post("servicePrincipals", {"appId": made["appId"]}).json()["id"]
     for part in ("claimsMappingPolicies", "synchronization/jobs"):
-        assert operator.get(f"servicePrincipals/{own}/{part}").json()["value"] == []
+        assert client.get(f"servicePrincipals/{own}/{part}").json()["value"] == []
 
 
 @pytest.mark.parametrize(

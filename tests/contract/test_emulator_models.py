@@ -93,6 +93,7 @@ class Judged:
 @pytest.fixture
 def judged(log_in_to: Callable[..., Any]) -> Judged:
     rights = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All", "Calendars.Read",
+              "Application.Read.All", "Application.ReadWrite.OwnedBy",
               "Policy.ReadWrite.ApplicationConfiguration")  # fmt: skip
     return Judged(log_in_to("isv.example", *rights))
 

@@ -32,6 +32,9 @@ _READ_ALL = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
 READ_CALENDARS = Needs(_READ_ALL | {"Calendars.ReadBasic.All"}, refusal=access_denied)
 """https://learn.microsoft.com/en-us/graph/api/user-list-calendars"""
 
+READ_ONE_CALENDAR = Needs(_READ_ALL, refusal=access_denied)
+"""https://learn.microsoft.com/en-us/graph/api/calendar-get names no `Calendars.ReadBasic`"""
+
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
 _FILTERABLE_EVENTS = ("subject", "importance", "isAllDay", "isCancelled", "sensitivity", "showAs", "type",
@@ -66,7 +69,11 @@ class CalendarRoutes:
             "users/{}/calendar/calendarView": self.view,
             "users/{}/calendars/{}/calendarView": self.view,
         }
-        return [Route("GET", path, handler, READ_CALENDARS, "outlook") for path, handler in handlers.items()]
+        one = ("users/{}/calendar", "users/{}/calendars/{}")
+        return [
+            Route("GET", path, handler, READ_ONE_CALENDAR if path in one else READ_CALENDARS, "outlook")
+            for path, handler in handlers.items()
+        ]
 
     def calendars(self, request: GraphRequest) -> GraphResponse:
         """A user's calendars by pages."""

@@ -7,8 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from orgcal_emulator.directory.access import (
+    ADD_OWNERS,
     READ_APPLICATIONS,
+    READ_OBJECTS,
     WRITE_APPLICATIONS,
+    WRITE_PRINCIPALS,
     UserTest,
     check_owners,
     find_application,
@@ -47,19 +50,19 @@ class OwnerRoutes:
 
     def routes(self) -> list[Route]:
         """Every route."""
-        read, write = READ_APPLICATIONS, WRITE_APPLICATIONS
+        read = READ_APPLICATIONS
         table = [
             Route("GET", "servicePrincipals/{}/ownedObjects", self.owned, read),
-            Route("GET", "directoryObjects/{}", self.object, read),
-            Route("POST", "directoryObjects/getByIds", self.by_ids, read),
+            Route("GET", "directoryObjects/{}", self.object, READ_OBJECTS),
+            Route("POST", "directoryObjects/getByIds", self.by_ids, READ_OBJECTS),
         ]
-        for kind in ("applications", "servicePrincipals"):
+        for kind, remove in (("applications", WRITE_APPLICATIONS), ("servicePrincipals", WRITE_PRINCIPALS)):
             path = f"{kind}/{{}}/owners"
             table += [
                 Route("GET", path, self.index, read),
                 Route("GET", path + "/$ref", self.references, read),
-                Route("POST", path + "/$ref", self.add, write),
-                Route("DELETE", path + "/{}/$ref", self.remove, write),
+                Route("POST", path + "/$ref", self.add, ADD_OWNERS),
+                Route("DELETE", path + "/{}/$ref", self.remove, remove),
             ]
         return table
 
@@ -122,7 +125,7 @@ class OwnerRoutes:
 
     def object(self, request: GraphRequest) -> GraphResponse:
         """A directory object of any type."""
-        shape = self._visible(request, request.keys[0].lower())
+        shape = self._shape(request.caller.tenant_id, request.keys[0].lower())
         if shape is None:
             raise not_found(request.keys[0])
         return odata.entity(request, "directoryObjects", shape)
@@ -137,16 +140,9 @@ class OwnerRoutes:
         if not isinstance(ids, list) or len(ids) > 1000 or not all(isinstance(each, str) for each in ids):
             raise invalid_value("ids", "directoryObject")
         types = _types(body.get("types"))
-        shapes = [self._visible(request, each.lower()) for each in ids]
+        shapes = [self._shape(request.caller.tenant_id, each.lower()) for each in ids]
         objects = [each for each in shapes if each is not None and (not types or _type_of(each) in types)]
         return odata.collection(request, "directoryObjects", objects)
-
-    def _visible(self, request: GraphRequest, key: str) -> dict[str, Any] | None:
-        if request.owned_only:
-            item = self._directory.applications.seen(key) or self._directory.service_principals.seen(key)
-            if key != request.caller.principal_id and (item is None or request.caller.principal_id not in item.owners):
-                return None
-        return self._shape(request.caller.tenant_id, key)
 
     def _shape(self, tenant_id: str, key: str) -> dict[str, Any] | None:
         application = self._directory.applications.seen(key)

@@ -10,6 +10,8 @@ from orgcal_emulator.directory import credentials
 from orgcal_emulator.directory.access import (
     LIST_APPLICATIONS,
     READ_APPLICATIONS,
+    READ_POLICIES_OF_PRINCIPALS,
+    READ_SYNCHRONIZATION,
     WRITE_PRINCIPALS,
     UserTest,
     bound_id,
@@ -63,8 +65,8 @@ class ServicePrincipalRoutes:
             Route("DELETE", "servicePrincipals/{}", self.delete, write),
             Route("POST", "servicePrincipals/{}/addPassword", self.add_password, write),
             Route("POST", "servicePrincipals/{}/removePassword", self.remove_password, write),
-            Route("GET", "servicePrincipals/{}/claimsMappingPolicies", self.nothing, read),
-            Route("GET", "servicePrincipals/{}/synchronization/jobs", self.nothing, read),
+            Route("GET", "servicePrincipals/{}/claimsMappingPolicies", self.nothing, READ_POLICIES_OF_PRINCIPALS),
+            Route("GET", "servicePrincipals/{}/synchronization/jobs", self.nothing, READ_SYNCHRONIZATION),
         ]
 
     def index(self, request: GraphRequest) -> GraphResponse:

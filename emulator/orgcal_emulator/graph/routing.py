@@ -20,12 +20,14 @@ class Needs:
         any_of: application permissions that open the route for every object.
         owned: permissions that open it for objects the caller owns.
         besides: permissions of which one is needed too; empty where none is.
+        alone: permissions that open it without any of `besides`.
         refusal: makes the error for callers without any of them.
     """
 
     any_of: frozenset[str]
     owned: frozenset[str] = frozenset()
     besides: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset()
     refusal: Callable[[], GraphFailure] = denied
 
     def check(self, caller: Caller) -> bool:
@@ -34,6 +36,8 @@ class Needs:
         Raises:
             GraphFailure: 403, the token has none of the permissions.
         """
+        if not caller.roles.isdisjoint(self.alone):
+            return False
         if self.besides and caller.roles.isdisjoint(self.besides):
             raise self.refusal()
         if not caller.roles.isdisjoint(self.any_of):
@@ -43,9 +47,9 @@ class Needs:
         raise self.refusal()
 
 
-def needs(*any_of: str, owned: Iterable[str] = (), besides: Iterable[str] = ()) -> Needs:
-    """Permissions of a directory route."""
-    return Needs(frozenset(any_of), frozenset(owned), frozenset(besides))
+def needs(*any_of: str, owned: Iterable[str] = (), besides: Iterable[str] = (), alone: Iterable[str] = ()) -> Needs:
+    """Permissions of a directory route; the arguments are the attributes of `Needs`."""
+    return Needs(frozenset(any_of), frozenset(owned), frozenset(besides), frozenset(alone))
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ class Route(NamedTuple):
         """Every permission that opens the route, with those of `besides` where there are any."""
         return frozenset((*self.least.split(), *self.more.split()))
 
+    @property
+    def alone(self) -> frozenset[str]:
+        """Every permission that opens the route by itself."""
+        return frozenset(self.more.split()) if self.besides else self.documented
+
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -238,8 +243,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "servicePrincipals/{}/claimsMappingPolicies",
-        "Application.ReadWrite.OwnedBy",
-        "Application.ReadWrite.All",
+        "Application.ReadWrite.OwnedBy Application.ReadWrite.All",
+        "",
         besides="Policy.Read.All Policy.ReadWrite.ApplicationConfiguration",
     ),
     Route("GET", "servicePrincipals/{}/synchronization/jobs", "Application.ReadWrite.OwnedBy", ""),
@@ -273,10 +278,23 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "applications/{}/owners/$ref",
-        "Application.ReadWrite.OwnedBy",
-        "Application.ReadWrite.All",
+        "Application.ReadWrite.OwnedBy Application.ReadWrite.All",
+        "Directory.ReadWrite.All",
         besides="Directory.Read.All",
         page=_PAGES + "includes/permissions/application-post-owners-permissions.md@09455a6",
+    ),
+    Route(
+        "POST",
+        "servicePrincipals/{}/owners/$ref",
+        "Application.ReadWrite.OwnedBy Application.ReadWrite.All",
+        "Directory.ReadWrite.All",
+        besides="Directory.Read.All",
+    ),
+    Route(
+        "DELETE",
+        "servicePrincipals/{}/owners/{}/$ref",
+        "Application.ReadWrite.OwnedBy",
+        "Application.ReadWrite.All Directory.ReadWrite.All",
     ),
     Route(
         "DELETE",
@@ -348,7 +366,6 @@ WITHOUT_A_PAGE = frozenset({
     "GET applicationTemplates", "GET applicationTemplates/{}",
     "GET applications/{}/logo",
     "GET applications/{}/owners/$ref", "GET servicePrincipals/{}/owners/$ref",
-    "POST servicePrincipals/{}/owners/$ref", "DELETE servicePrincipals/{}/owners/{}/$ref",
     "GET applications/{}/appManagementPolicies", "DELETE applications/{}/appManagementPolicies/{}/$ref",
     "GET directory/deletedItems/{}", "DELETE directory/deletedItems/{}",
     "GET me", "GET me/calendars",
