@@ -67,7 +67,7 @@ class EmulatorApp:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope["headers"])
         host = headers.get("host", "").lower()
         if scope["raw_path"][:1] != b"/":
             _take_absolute_address(scope, host)
@@ -162,6 +162,14 @@ class EmulatorApp:
         self.cloud.journal.write(
             scope["method"], loggable(path, ""), status, at=self.cloud.clock.now(), principal=principal, code=code
         )
+
+
+def _headers(received: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name in lower case; preferences may come in several headers, and are joined (RFC 9110, 5.3)."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in received}
+    if len(headers) != len(received) and "prefer" in headers:
+        headers["prefer"] = ", ".join(value.decode("latin-1") for name, value in received if name == b"prefer")
+    return headers
 
 
 def _target(raw_path: str, query: str) -> str:

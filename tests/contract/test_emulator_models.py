@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import trustme
 from emulator_testing.azuread_replay import RECORDED, Replay, seed_with_rights
-from orgcal_emulator.calendars.routes import CalendarRoutes
+from orgcal_emulator.calendars.event_routes import EventRoutes
+from orgcal_emulator.calendars.routes import READ_CALENDARS, CalendarRoutes
 from orgcal_emulator.calendars.user_routes import UserRoutes
 from orgcal_emulator.calendars.users import PROPERTIES as USER_PROPERTIES
 from orgcal_emulator.directory.applications import READABLE as APPLICATION_PROPERTIES
@@ -161,7 +162,11 @@ def test_users_calendars_and_events_are_known_to_the_models(judged: Judged, log_
     calendar = judged.get(f"users/{admin}/calendars")["value"][0]["id"]
     event = judged.get(f"users/{admin}/events")["value"][0]["id"]
     span = "startDateTime=2020-01-01T00:00:00Z&endDateTime=2040-01-01T00:00:00Z"
-    for route in [*UserRoutes.__new__(UserRoutes).routes(), *CalendarRoutes.__new__(CalendarRoutes).routes()]:
+    routes = [
+        *UserRoutes.__new__(UserRoutes).routes(), *CalendarRoutes.__new__(CalendarRoutes).routes(),
+        *EventRoutes.__new__(EventRoutes).routes(READ_CALENDARS),
+    ]  # fmt: skip
+    for route in routes:
         if route.path.startswith("users/{}"):
             path = route.path.replace("events/{}", f"events/{event}").replace("{}", admin, 1).replace("{}", calendar)
             judged.get(f"{path}?{span}" if path.endswith("calendarView") else path)

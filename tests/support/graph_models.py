@@ -66,7 +66,7 @@ BETA_ONLY = {
 """What `/beta` documents beyond the models, which are of `/v1.0`:
 https://learn.microsoft.com/en-us/graph/api/resources/serviceprincipal?view=graph-rest-beta"""
 
-_ANNOTATIONS = re.compile(r"([A-Za-z]+)?@odata\.(context|nextLink|count|type|id)")
+_ANNOTATIONS = re.compile(r"([A-Za-z]+)?@odata\.(context|nextLink|deltaLink|count|type|id|etag)")
 
 
 def problems_of_answer(version: str, path: str, body: dict[str, Any]) -> list[str]:
