@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
@@ -110,8 +111,9 @@ class EmulatorApp:
             self._note(scope, 0)
             await reset_connection(receive)
             return
-        body = self._error(scope, fault.failure())
-        await self._send_json(scope, send, fault.status, body, fault.headers)
+        request_id = str(uuid.uuid4())
+        body = self._error(scope, fault.failure(), request_id)
+        await self._send_json(scope, send, fault.status, body, {**_ids(scope, request_id), **fault.headers})
 
     async def _answer_rest(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
         status = 0
@@ -134,14 +136,15 @@ class EmulatorApp:
         await self._rest(scope, receive_again, commit_and_send)
 
     async def _refuse(self, scope: MutableMapping[str, Any], send: Send, status: int, code: str, message: str) -> None:
-        body = self._error(scope, GraphFailure(status, code, message))
-        await self._send_json(scope, send, status, body, {"connection": "close"})
+        request_id = str(uuid.uuid4())
+        body = self._error(scope, GraphFailure(status, code, message), request_id)
+        await self._send_json(scope, send, status, body, {**_ids(scope, request_id), "connection": "close"})
 
-    def _error(self, scope: MutableMapping[str, Any], failure: GraphFailure) -> dict[str, Any] | None:
+    def _error(self, scope: MutableMapping[str, Any], failure: GraphFailure, request_id: str) -> dict[str, Any] | None:
         """An error's body in the shape that clients of the path read; None for none."""
         if failure.code and _is_oauth(scope["path"]):
             return _oauth_error(failure.code, failure.message)
-        return failure.body(self.cloud.clock.now(), "", "")
+        return failure.body(self.cloud.clock.now(), request_id, request_id)
 
     async def _send_json(
         self, scope: MutableMapping[str, Any], send: Send, status: int, body: Any, more: dict[str, str]
@@ -170,6 +173,13 @@ def _headers(received: list[tuple[bytes, bytes]]) -> dict[str, str]:
     if len(headers) != len(received) and "prefer" in headers:
         headers["prefer"] = ", ".join(value.decode("latin-1") for name, value in received if name == b"prefer")
     return headers
+
+
+def _ids(scope: MutableMapping[str, Any], request_id: str) -> dict[str, str]:
+    """Headers that name the request, as every answer of Graph has them."""
+    if not scope["path"].startswith(("/v1.0/", "/beta/")):
+        return {}
+    return {"request-id": request_id, "client-request-id": request_id}
 
 
 def _target(raw_path: str, query: str) -> str:

@@ -164,6 +164,8 @@ def test_emulator_answers_for_a_mailbox_as_exchange_does(log_in_to: Callable[...
     body = answer.json()["error"]
     assert (answer.status_code, body["code"]) == (refusal.status, refusal.code)
     assert matches(body["message"], refusal), body["message"]
+    assert set(body.get("innerError", ())) == refusal.inner
+    assert "request-id" in answer.headers
 
 
 def test_emulator_answers_for_a_tenant_without_exchange_as_exchange_does(
@@ -177,6 +179,7 @@ def test_emulator_answers_for_a_tenant_without_exchange_as_exchange_does(
     row = next(row for row in REFUSALS if row.tells == "no Exchange Online")
     assert (answer.status_code, answer.json()["error"]["code"]) == (row.status, row.code)
     assert matches(answer.json()["error"]["message"], row)
+    assert set(answer.json()["error"]["innerError"]) == row.inner
 
 
 def test_emulator_refuses_without_a_permission_as_the_directory_and_exchange_do(log_in_to: Callable[..., Any]) -> None:

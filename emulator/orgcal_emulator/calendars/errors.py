@@ -5,13 +5,18 @@ Sources: https://learn.microsoft.com/en-us/graph/errors and reports of the bodie
 
 from __future__ import annotations
 
+from typing import Any
+
 from orgcal_emulator.directory.objects import new_guid
 from orgcal_emulator.graph.errors import GraphFailure
+
+_PLAIN: dict[str, Any] = {"inner": {}}
+"""Exchange's own errors have no `innerError`, as they are reported; who asked is told in the headers."""
 
 
 def access_denied() -> GraphFailure:
     """403: the token lacks the permission, or the tenant's Exchange policy keeps the application off this mailbox."""
-    return GraphFailure(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+    return GraphFailure(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.", **_PLAIN)
 
 
 def kept_off() -> GraphFailure:
@@ -24,6 +29,7 @@ def kept_off() -> GraphFailure:
         403,
         "ErrorAccessDenied",
         "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings.",
+        **_PLAIN,
     )
 
 
@@ -47,17 +53,18 @@ def no_mailbox() -> GraphFailure:
         404,
         "MailboxNotEnabledForRESTAPI",
         "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+        **_PLAIN,
     )
 
 
 def invalid_user(name: str) -> GraphFailure:
     """404: Exchange does not know this user (a guest, or nobody at all)."""
-    return GraphFailure(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
+    return GraphFailure(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.", **_PLAIN)
 
 
 def no_item() -> GraphFailure:
     """404: no calendar or event has this id."""
-    return GraphFailure(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+    return GraphFailure(404, "ErrorItemNotFound", "The specified object was not found in the store.", **_PLAIN)
 
 
 def only_with_a_user() -> GraphFailure:

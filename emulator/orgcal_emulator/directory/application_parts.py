@@ -10,6 +10,7 @@ from orgcal_emulator.directory.access import READ_APPLICATIONS, READ_FEDERATED, 
 from orgcal_emulator.directory.federated import changed_federated, new_federated
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Application
+from orgcal_emulator.directory.serializers import directory_address
 from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import GraphFailure, invalid_value, not_emulated, not_found
 from orgcal_emulator.graph.filters import directory_filter
@@ -62,7 +63,8 @@ class ApplicationPartRoutes:
         application = find_application(self._directory, request, writing=True)
         credential = new_federated(application, body)
         self._directory.put_application(replace(application, federated=[*application.federated, credential]))
-        return odata.entity(request, self._context(application), credential, status=201)
+        location = directory_address(request, f"federatedIdentityCredentials/{credential['id']}")
+        return odata.entity(request, self._context(application), credential, status=201, location=location)
 
     def get(self, request: GraphRequest) -> GraphResponse:
         """One federated credential, by id or name."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from orgcal_emulator.clock import rfc3339
+from orgcal_emulator.clock import rfc3339, rfc3339_precise
 from orgcal_emulator.directory import credentials
 from orgcal_emulator.directory.access import (
     LIST_APPLICATIONS,
@@ -30,7 +30,7 @@ from orgcal_emulator.directory.properties import (
     BETA_ONLY,
 )
 from orgcal_emulator.directory.rules import check_application
-from orgcal_emulator.directory.serializers import application_shape
+from orgcal_emulator.directory.serializers import application_shape, directory_address
 from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import GraphFailure, bad_request, invalid_value, not_emulated, not_found
 from orgcal_emulator.graph.filters import directory_filter
@@ -128,7 +128,9 @@ class ApplicationRoutes:
         application = self._directory.put_application(
             Application(tenant.tenant_id, object_id, client_id, properties, owners)
         )
-        return odata.entity(request, "applications", self._plain(application_shape(application)), status=201)
+        shape = {**self._plain(application_shape(application)), "createdDateTime": rfc3339_precise(now)}
+        location = directory_address(request, f"directoryObjects/{object_id}/Microsoft.DirectoryServices.Application")
+        return odata.entity(request, "applications", shape, status=201, location=location)
 
     def get(self, request: GraphRequest) -> GraphResponse:
         """One application."""
@@ -194,7 +196,7 @@ class ApplicationRoutes:
         changed, credential = credentials.add_password(application, request.json_object(), now, policy)
         self._directory.put_application(changed)
         context = {"@odata.context": f"{request.root}/$metadata#microsoft.graph.passwordCredential"}
-        return GraphResponse(200, {**context, **credential})
+        return GraphResponse(200, {**context, **credential}, {"Location": request.base_url})
 
     def remove_password(self, request: GraphRequest) -> GraphResponse:
         """Remove a password."""

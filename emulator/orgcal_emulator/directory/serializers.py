@@ -14,6 +14,7 @@ from orgcal_emulator.directory.objects import (
     ServicePrincipal,
     Tenant,
 )
+from orgcal_emulator.graph.messages import GraphRequest
 from orgcal_emulator.graph.permissions import (
     APPLICATION_PERMISSIONS,
     DELEGATED_PERMISSIONS,
@@ -21,6 +22,14 @@ from orgcal_emulator.graph.permissions import (
 )
 
 GRAPH_ADDRESSES = [GRAPH_CLIENT_ID, "https://graph.microsoft.com", "https://graph.microsoft.com/"]
+
+
+def directory_address(request: GraphRequest, part: str) -> str:
+    """Where the directory itself keeps a created object, as the header `Location` tells.
+
+    Source: recordings of Azure/azure-cli, named in `tests/contract/rules/recorded.py`.
+    """
+    return f"{request.base_url}/v2/{request.caller.tenant_id}/{part}"
 
 
 def application_shape(application: Application, *, with_keys: bool = False) -> dict[str, Any]:
@@ -42,6 +51,7 @@ def principal_shape(directory: Directory, principal: ServicePrincipal, *, with_k
         "id": principal.object_id,
         "deletedDateTime": _moment(principal.deleted_at),
         "appId": principal.client_id,
+        "createdDateTime": None,
         **properties,
         **_of_application(directory, principal),
         "keyCredentials": shown_keys(properties["keyCredentials"], with_key=with_keys),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from orgcal_emulator.clock import rfc3339
 from orgcal_emulator.directory import credentials
 from orgcal_emulator.directory.access import (
     LIST_APPLICATIONS,
@@ -27,7 +28,7 @@ from orgcal_emulator.directory.properties import (
     PRINCIPAL_READ_ONLY,
     PRINCIPAL_WRITABLE,
 )
-from orgcal_emulator.directory.serializers import principal_shape
+from orgcal_emulator.directory.serializers import directory_address, principal_shape
 from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import GraphFailure, bad_request, conflict, invalid_value, not_emulated
 from orgcal_emulator.graph.filters import directory_filter
@@ -108,14 +109,16 @@ class ServicePrincipalRoutes:
                 f"{application.client_id} is already in use."
             )
         owners = check_owners(self._directory, tenant_id, owners, self._is_user)
-        principal = new_principal(tenant_id, application.client_id)
+        principal = new_principal(tenant_id, application.client_id, self._directory.clock.now())
         principal.properties.update(given)
         principal.properties["keyCredentials"] = credentials.merge_keys(
             None, given.get("keyCredentials", []), self._directory.clock.now(), _NO_POLICY
         )
         principal.owners.extend(dict.fromkeys([*owners, request.caller.principal_id]))
         self._directory.put_principal(principal)
-        return odata.entity(request, "servicePrincipals", self._shape(principal), status=201)
+        kind = "Microsoft.DirectoryServices.ServicePrincipal"
+        location = directory_address(request, f"directoryObjects/{principal.object_id}/{kind}")
+        return odata.entity(request, "servicePrincipals", self._shape(principal), status=201, location=location)
 
     def _backing(self, request: GraphRequest, client_id: str) -> Application:
         application = self._directory.application_by_client(client_id, "arrived")
@@ -189,7 +192,7 @@ class ServicePrincipalRoutes:
         )
         self._directory.put_principal(changed)
         context = {"@odata.context": f"{request.root}/$metadata#microsoft.graph.passwordCredential"}
-        return GraphResponse(200, {**context, **credential})
+        return GraphResponse(200, {**context, **credential}, {"Location": request.base_url})
 
     def remove_password(self, request: GraphRequest) -> GraphResponse:
         """Remove a password."""
@@ -232,7 +235,12 @@ class ServicePrincipalRoutes:
         return odata.selected(request, "servicePrincipal", known)
 
 
-def new_principal(tenant_id: str, client_id: str) -> ServicePrincipal:
-    """A service principal with every default, not yet written."""
-    properties = {**PRINCIPAL_DEFAULTS, "displayName": None, "appRoles": []}
+def new_principal(tenant_id: str, client_id: str, now: float | None = None) -> ServicePrincipal:
+    """A service principal with every default, not yet written.
+
+    Args:
+        now: when it is created, in seconds since the epoch; None for Microsoft's own, which do not tell.
+    """
+    created = None if now is None else rfc3339(now)
+    properties = {**PRINCIPAL_DEFAULTS, "createdDateTime": created, "displayName": None, "appRoles": []}
     return ServicePrincipal(tenant_id, new_guid(), client_id, properties, [])

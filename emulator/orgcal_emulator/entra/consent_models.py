@@ -221,7 +221,8 @@ class ConsentService:
             wanted.append((resource, each.permission_id))
         principal = self._directory.principal_by_client(tenant.tenant_id, application.client_id)
         if principal is None:
-            principal = new_principal(tenant.tenant_id, application.client_id)
+            now = self._directory.clock.now()
+            principal = new_principal(tenant.tenant_id, application.client_id, now)
             self._directory.put_principal(principal)
         for resource, role_id in wanted:
             self._directory.grant(principal, resource, role_id)

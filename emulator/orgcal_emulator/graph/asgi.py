@@ -24,6 +24,16 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[str, str]
 
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+_ALWAYS = (
+    (b"cache-control", b"no-cache"),
+    # Microsoft says a year. A browser would then refuse every other page of localhost that has no TLS.
+    (b"strict-transport-security", b"max-age=0"),
+    (
+        b"x-ms-ags-diagnostic",
+        b'{"ServerInfo":{"DataCenter":"Emulator","Slice":"E","Ring":"5","ScaleUnit":"000","RoleInstance":"EMULATOR"}}',
+    ),
+)
+"""Headers of every answer, as recorded."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -217,12 +227,12 @@ async def _send(response: GraphResponse, raw: bytes, request_id: str, client_req
         (b"content-length", str(len(raw)).encode()),
         (b"request-id", request_id.encode()),
         (b"client-request-id", client_request_id.encode()),
-        (b"cache-control", b"no-cache"),
+        *_ALWAYS,
     ]
     if raw and not refused:
         headers.append((b"odata-version", b"4.0"))
     if raw:
-        headers.append((b"content-type", kind.encode("latin-1")))
+        headers += [(b"content-type", kind.encode("latin-1")), (b"vary", b"Accept-Encoding")]
     for name, value in response.headers.items():
         if name != "Content-Type":
             headers.append((name.lower().encode("latin-1"), value.encode("latin-1", "replace")))

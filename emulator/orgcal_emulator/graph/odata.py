@@ -102,17 +102,23 @@ def pick(item: Mapping[str, Any], names: Sequence[str] | None) -> dict[str, Any]
 
 
 def entity(
-    request: GraphRequest, context: str, item: Mapping[str, Any], names: Sequence[str] | None = None, status: int = 200
+    request: GraphRequest,
+    context: str,
+    item: Mapping[str, Any],
+    names: Sequence[str] | None = None,
+    status: int = 200,
+    location: str = "",
 ) -> GraphResponse:
     """An answer with one object.
 
     Args:
         context: what the object is, for `@odata.context`: `applications`.
         names: selected properties, None for those of `item`.
+        location: address of a created object; empty for the one below `context`.
     """
     chosen = f"({','.join(names)})" if names else ""
     body = {"@odata.context": f"{request.root}/$metadata#{context}{chosen}/$entity", **pick(item, names)}
-    headers = {"Location": f"{request.root}/{context}/{item['id']}"} if status == 201 and "id" in item else {}
+    headers = {"Location": location or f"{request.root}/{context}/{item['id']}"} if status == 201 else {}
     return GraphResponse(status, body, headers)
 
 
