@@ -161,7 +161,7 @@ class EmulatorApp:
         """Write the journal's line; queries outside of Graph may hold secrets and are left out."""
         path = unquote(scope["raw_path"].decode("latin-1"))
         principal = scope.get("state", {}).get("principal", "")
-        code = scope.get("state", {}).get("not_emulated", "NotEmulated.route") if status == 501 else ""
+        code = scope.get("state", {}).get("not_emulated", "NotEmulated.route" if status == 501 else "")
         self.cloud.journal.write(
             scope["method"], loggable(path, ""), status, at=self.cloud.clock.now(), principal=principal, code=code
         )
@@ -208,8 +208,10 @@ def _oauth_error(code: str, message: str) -> dict[str, Any]:
     return {"error": code, "error_description": message, "error_codes": []}
 
 
-async def _unknown_route(request: Request, _error: Exception) -> Response:
-    """A path or method that is not modelled: 501, never a quiet 404."""
+async def _unknown_route(request: Request, error: Exception) -> Response:
+    """A path or method that is not modelled: 501, never a quiet 404; and `OPTIONS` of one that is."""
+    if request.method == "OPTIONS" and isinstance(error, HTTPException) and error.status_code == 405:
+        return Response(status_code=200, headers={"Allow": (error.headers or {}).get("Allow", "") + ", OPTIONS"})
     named = f"{request.method} {request.url.path}"[:200]
     code = f"NotEmulated.route.{named}"
     message = f"The emulator does not model the route '{named}'. It refuses what it does not know."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jwt
 import pytest
 
 
@@ -19,6 +20,31 @@ def test_metadata_names_this_emulator_for_login_and_graph(operator: Any) -> None
     assert found["microsoftGraphResourceId"] == operator.base_url
     older = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2015-01-01")
     assert older.status_code == 501
+
+
+def test_older_metadata_is_a_list_whose_first_cloud_is_this_emulator(operator: Any) -> None:
+    """Azure CLI takes the first cloud of it, and replaces the login address of one that is named `AzureCloud`."""
+    (found,) = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2019-05-01").json()
+    assert found["name"] != "AzureCloud"
+    assert found["authentication"]["loginEndpoint"] == found["resourceManager"] == operator.base_url
+    assert found["suffixes"]["keyVaultDns"] == "vault.azure.net"
+    assert "microsoftGraphResourceId" not in found
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ["https://management.core.windows.net/", "https://management.azure.com", "https://management.azure.com/"],
+)
+def test_resource_manager_has_tokens_that_open_nothing_of_graph(operator: Any, audience: str) -> None:
+    named = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2022-09-01").json()
+    assert f"{audience.rstrip('/')}/" in named["authentication"]["audiences"]
+    answer = operator.log_in(scope=f"{audience}/.default")
+    assert answer.status_code == 200, answer.text
+    claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+    assert (claims["aud"], claims["ver"], "roles" in claims) == (audience, "1.0", False)
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    refused = operator.session.get(f"{operator.base_url}/v1.0/applications", headers=headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
 
 
 def test_instance_discovery_names_this_host_only(operator: Any) -> None:

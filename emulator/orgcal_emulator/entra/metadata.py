@@ -57,6 +57,24 @@ def endpoints(base_url: str) -> dict[str, Any]:
     }
 
 
+_NEWER = frozenset({
+    "appInsightsResourceId", "appInsightsTelemetryChannelResourceId", "attestationResourceId",
+    "logAnalyticsResourceId", "microsoftGraphResourceId", "ossrDbmsResourceId", "synapseAnalyticsResourceId",
+})  # fmt: skip
+"""What version 2022-09-01 adds."""
+
+
+def older_endpoints(base_url: str) -> dict[str, Any]:
+    """The only cloud in the list that `/metadata/endpoints?api-version=2019-05-01` answers.
+
+    Azure CLI reads it where `ARM_CLOUD_METADATA_URL` names it, and takes the first cloud; it logs in to a cloud of the
+    name `AzureCloud` at Microsoft's own address, so this one has another name. Source: azure/cli/core/cloud.py of
+    azure-cli 2.91.0.
+    """
+    known = endpoints(base_url)
+    return {**{name: value for name, value in known.items() if name not in _NEWER}, "name": "OrgcalEmulator"}
+
+
 def openid_configuration(base_url: str, tenant: str, *, version: int) -> dict[str, Any]:
     """OIDC discovery of a tenant.
 

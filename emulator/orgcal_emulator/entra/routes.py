@@ -51,13 +51,15 @@ class EntraRoutes:
     async def endpoints(self, request: Request) -> Response:
         """Addresses of this cloud."""
         version = request.query_params.get("api-version", "")
-        if version != "2022-09-01":
-            return JSONResponse(
-                {"error": {"code": "NotEmulated.option.api-version",
-                           "message": "Only api-version=2022-09-01 of /metadata/endpoints is modelled."}},
-                501,
-            )  # fmt: skip
-        return JSONResponse(metadata.endpoints(base_url(request)))
+        if version == "2022-09-01":
+            return JSONResponse(metadata.endpoints(base_url(request)))
+        if version == "2019-05-01":
+            return JSONResponse([metadata.older_endpoints(base_url(request))])
+        return JSONResponse(
+            {"error": {"code": "NotEmulated.option.api-version",
+                       "message": "Only api-version=2022-09-01 and 2019-05-01 of /metadata/endpoints are modelled."}},
+            501,
+        )  # fmt: skip
 
     async def instance(self, request: Request) -> Response:
         """Which hosts are one cloud, and where the tenant that the client has in mind is described."""
@@ -131,7 +133,7 @@ class EntraRoutes:
         except EntraFailure as failure:
             return self._refusal(failure, request)
         except NotEmulatedError as missing:
-            return self._not_emulated(str(missing), request)
+            return self._not_emulated(missing, request)
         if version == 1:
             now = int(self._clock.now())
             answer |= {
@@ -147,15 +149,15 @@ class EntraRoutes:
         body = failure.body(self._clock.now(), _correlation_id(request) or str(uuid.uuid4()), base_url(request))
         return JSONResponse(body, failure.status, headers=_headers(request, body["trace_id"]))
 
-    def _not_emulated(self, what: str, request: Request) -> Response:
-        """501 in Entra's shape, with a code that names what is missing."""
-        request.state.not_emulated = f"NotEmulated.{what}"
+    def _not_emulated(self, missing: NotEmulatedError, request: Request) -> Response:
+        """400 as OAuth has it, with a text that names what is missing: MSAL does not read the body of a 501."""
+        code = request.state.not_emulated = f"NotEmulated.{missing}"
         body = {
-            "error": f"NotEmulated.{what}",
-            "error_description": f"The emulator does not model {what}. It refuses what it does not know.",
+            "error": missing.oauth_error,
+            "error_description": f"{code}: the emulator does not model {missing}. It refuses what it does not know.",
             "error_codes": [],
         }
-        return JSONResponse(body, 501, headers=_headers(request, str(uuid.uuid4())))
+        return JSONResponse(body, 400, headers=_headers(request, str(uuid.uuid4())))
 
 
 def _correlation_id(request: Request) -> str:

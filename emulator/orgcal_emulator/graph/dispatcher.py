@@ -27,6 +27,14 @@ class Dispatcher:
         self._clock = clock
         self._count_users = count_users
 
+    def methods(self, segments: list[str]) -> str:
+        """The methods of a path, as the header `Allow` lists them.
+
+        Raises:
+            GraphFailure: 501 for a path that is not modelled.
+        """
+        return "POST, OPTIONS" if segments == ["$batch"] else ", ".join(self.table.methods(segments))
+
     def answer(self, request: GraphRequest, request_id: str, client_request_id: str, stay: Stay) -> GraphResponse:
         """The answer to `request`; errors are answers too.
 

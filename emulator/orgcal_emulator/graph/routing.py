@@ -109,9 +109,17 @@ class RouteTable:
         Raises:
             GraphFailure: 501 for a path or method that is not modelled.
         """
-        node: _Node | None = self._root
         keys: list[str] = []
-        for segment in request.segments:
+        node = self._node(request.segments, keys)
+        route = node.routes.get(request.method) if node is not None else None
+        if route is None:
+            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+        return route, tuple(keys)
+
+    def _node(self, segments: list[str], keys: list[str]) -> _Node | None:
+        """The place of a path in the tree, or None; its keys are added to `keys`."""
+        node: _Node | None = self._root
+        for segment in segments:
             assert node is not None
             lower = segment.lower()
             if lower.startswith("graph."):  # short for it, and what Microsoft's SDKs write
@@ -119,18 +127,24 @@ class RouteTable:
             child = node.children.get(lower)
             if child is None:
                 if _is_no_key(lower):
-                    raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+                    return None
                 child = node.key
                 keys.append(segment)
             node = child
             if node is None:
-                break
+                return None
+        return node
+
+    def methods(self, segments: list[str]) -> list[str]:
+        """Methods of the path's route, for `OPTIONS`.
+
+        Raises:
+            GraphFailure: 501 for a path that is not modelled.
+        """
+        node = self._node(segments, [])
         if node is None or not node.routes:
-            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
-        route = node.routes.get(request.method)
-        if route is None:
-            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
-        return route, tuple(keys)
+            raise not_emulated("route", f"OPTIONS /{'/'.join(segments)}")
+        return sorted({*node.routes, "OPTIONS", *(("HEAD",) if "GET" in node.routes else ())})
 
 
 def _is_no_key(segment: str) -> bool:
@@ -141,12 +155,14 @@ def _is_no_key(segment: str) -> bool:
 
 
 def split_segments(path: list[str]) -> list[str]:
-    """Path segments with OData keys in parentheses made segments of their own.
+    """Path segments with OData keys in parentheses made segments of their own, without the alias of the tenant.
 
     `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`, and `["users('x')"]`,
     whose key has no name, or the name `id`, `["users", "x"]`.
     """
     segments: list[str] = []
+    if path[0].lower() == "myorganization":  # the caller's own tenant, which is the only one that a token opens
+        path = path[1:]
     for segment in path:
         opening = segment.find("(")
         if opening > 0 and segment.endswith(")"):
