@@ -281,8 +281,8 @@ def test_read_only_property_answers_400(operator: Any, name: str) -> None:
         ("GET", "applications?$filter=unheardOf eq 'x'", None, "application.unheardOf"),
         ("GET", "applications?$filter=displayName ge 'x'", None, "displayName ge"),
         ("GET", "applications?$select=unheardOf", None, "application.unheardOf"),
-        ("GET", "applications?$orderby=displayName", None, "$orderby"),
-        ("GET", "groups", None, "GET /groups"),
+        ("GET", "applications?$search=displayName", None, "$search"),
+        ("GET", "devices", None, "GET /devices"),
         ("PUT", "applications", {}, "PUT /applications"),
     ],
 )

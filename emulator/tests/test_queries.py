@@ -96,7 +96,7 @@ def test_one_event_is_found_by_its_id(log_in_to: Callable[..., Any], path: str) 
 @pytest.mark.parametrize(
     "path",
     [
-        "users/delta", "applications/delta", "applications/delta()", "servicePrincipals/microsoft.graph.delta()",
+        "groups/delta", "applications/delta", "applications/delta()", "servicePrincipals/microsoft.graph.delta()",
         "users/$metadata", "users(userPrincipalName='admin@contoso.example')",
         "directory/deletedItems/microsoft.graph.user", "users/admin@contoso.example/calendars/$count",
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from orgcal_emulator.calendars.groups import TenantGroups
 from orgcal_emulator.calendars.users import TenantUsers, User, user_shape
 from orgcal_emulator.directory.models import Directory
 
@@ -49,10 +50,18 @@ class Users:
         """Whether the tenant has this user."""
         return self.of(tenant_id).find(object_id) is not None
 
+    def groups_of(self, tenant_id: str) -> TenantGroups:
+        """The groups of a tenant that exists."""
+        return TenantGroups(tenant_id, self.of(tenant_id))
+
     def shape(self, tenant_id: str, object_id: str) -> dict[str, Any] | None:
-        """The user as on the wire, or None."""
+        """The user or group with this id as on the wire, with its type, or None."""
         user = self.of(tenant_id).find(object_id)
-        return user_shape(user) if user is not None else None
+        if user is not None:
+            return {"@odata.type": "#microsoft.graph.user", **user_shape(user)}
+        groups = self.groups_of(tenant_id)
+        group = groups.find(object_id)
+        return {"@odata.type": "#microsoft.graph.group", **groups.shape(group)} if group is not None else None
 
     def clear(self) -> None:
         """Forget what was computed (after a reset)."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from orgcal_emulator.calendars.delta_routes import DeltaRoutes
 from orgcal_emulator.calendars.errors import access_denied
 from orgcal_emulator.calendars.event_routes import CAN_READ_EVENTS, EventRoutes
+from orgcal_emulator.calendars.group_routes import GroupRoutes
 from orgcal_emulator.calendars.mailboxes import Mailboxes, calendar_named, item_page, shown
 from orgcal_emulator.calendars.models import Users, calendar_id, calendar_names, calendar_shape
 from orgcal_emulator.calendars.preferences import outlook_preferences
@@ -29,10 +31,12 @@ CALENDAR_PROPERTIES = tuple(calendar_shape(User(0, "", "", "", "", None, "mailbo
 
 
 def calendar_routes(users: Users, clock: Clock) -> list[Route]:
-    """Routes of users, calendars and events."""
+    """Routes of users, groups, calendars and events."""
     mailboxes = Mailboxes(users)
     return [
         *UserRoutes(users).routes(),
+        *DeltaRoutes(users, clock).routes(),
+        *GroupRoutes(users).routes(),
         *CalendarRoutes(mailboxes).routes(),
         *EventRoutes(mailboxes, clock).routes(READ_CALENDARS),
     ]

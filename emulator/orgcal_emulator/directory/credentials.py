@@ -101,6 +101,27 @@ def add_password(
     return replace(owner, properties=properties, secret_hashes=hashes), {**credential, "secretText": secret}
 
 
+def with_passwords(owner: Owner, wanted: Any, now: float, policy: dict[str, Any]) -> tuple[Owner, list[dict[str, Any]]]:
+    """A new owner with the passwords that its creation asks for, and these with their secrets.
+
+    Args:
+        wanted: `passwordCredentials` of the request.
+
+    Raises:
+        GraphFailure: 400.
+    Source: example 2 of https://learn.microsoft.com/en-us/graph/api/application-post-applications
+    """
+    if wanted is not None and not isinstance(wanted, list):
+        raise invalid_value("passwordCredentials", type(owner).__name__)
+    secrets_shown = []
+    for each in wanted or ():
+        if not isinstance(each, dict):
+            raise invalid_value("passwordCredentials", type(owner).__name__)
+        owner, credential = add_password(owner, {"passwordCredential": each}, now, policy)
+        secrets_shown.append(credential)
+    return owner, secrets_shown
+
+
 def remove_password(owner: Owner, body: dict[str, Any], table: Table[Owner]) -> Owner:
     """The owner without the password `keyId`.
 

@@ -26,8 +26,8 @@ from orgcal_emulator.graph.errors import bad_request, invalid_value, not_emulate
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
 from orgcal_emulator.graph.routing import Route
 
-UserShape = Callable[[str, str], dict[str, Any] | None]
-"""A tenant's (first) user with this object id (second) as on the wire, if there is one."""
+MemberShape = Callable[[str, str], dict[str, Any] | None]
+"""A tenant's (first) user or group with this object id (second) as on the wire, with its type, if there is one."""
 
 MOST_OWNERS = 100
 """https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions"""
@@ -43,10 +43,10 @@ _TYPES = frozenset({
 class OwnerRoutes:
     """`owners`, `ownedObjects` and `/directoryObjects`."""
 
-    def __init__(self, directory: Directory, is_user: UserTest, user_shape: UserShape) -> None:
+    def __init__(self, directory: Directory, is_user: UserTest, member_shape: MemberShape) -> None:
         self._directory = directory
         self._is_user = is_user
-        self._user_shape = user_shape
+        self._member_shape = member_shape
 
     def routes(self) -> list[Route]:
         """Every route."""
@@ -151,8 +151,7 @@ class OwnerRoutes:
         principal = self._directory.service_principals.seen(key)
         if principal is not None and principal.tenant_id == tenant_id and principal.deleted_at is None:
             return {"@odata.type": "#microsoft.graph.servicePrincipal", **principal_shape(self._directory, principal)}
-        user = self._user_shape(tenant_id, key)
-        return {"@odata.type": "#microsoft.graph.user", **user} if user is not None else None
+        return self._member_shape(tenant_id, key)
 
     def _find(self, request: GraphRequest, *, writing: bool = False) -> Application | ServicePrincipal:
         if request.segments[0].lower() == "applications":

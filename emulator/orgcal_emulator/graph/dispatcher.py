@@ -93,6 +93,8 @@ def mailbox_of(request: GraphRequest) -> str:
 _BASE_UNITS = {
     ("GET", "applications"): 2,
     ("GET", "servicePrincipals/{}/appRoleAssignments"): 2,
+    ("GET", "groups/{}/members"): 3,
+    ("GET", "groups/{}/transitiveMembers"): 5,
     ("GET", "users"): 2,
     ("POST", "directoryObjects/getByIds"): 3,
 }
@@ -103,4 +105,6 @@ def _units(request: GraphRequest, route: Route) -> int:
     """Cost in resource units: https://learn.microsoft.com/en-us/graph/throttling-limits (identity and access)."""
     top = request.options.get("top", "")
     small = top.isascii() and top.isdigit() and int(top[:9]) < 20
-    return max(1, _BASE_UNITS.get((route.method, route.path), 1) - ("select" in request.options) - small)
+    options = request.options
+    base = _BASE_UNITS.get((route.method, route.path), 1) + ("expand" in options)
+    return max(1, base - ("select" in options) - small)

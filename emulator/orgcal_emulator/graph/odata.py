@@ -142,6 +142,15 @@ def collection(
     return GraphResponse(200, body)
 
 
+def property_values(request: GraphRequest, context: str, values: Sequence[Any]) -> GraphResponse:
+    """An answer with one property of an object that is a list, asked for by its path.
+
+    Args:
+        context: object and property, for `@odata.context`: `applications('…')/appRoles`.
+    """
+    return GraphResponse(200, {"@odata.context": f"{request.root}/$metadata#{context}", "value": list(values)})
+
+
 def page_size(request: GraphRequest, default: int, largest: int) -> int:
     """The `$top` of the request.
 

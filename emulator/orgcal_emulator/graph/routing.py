@@ -71,6 +71,9 @@ class Route:
     group: str = "identity"
 
 
+_SHORT = {"microsoft.graph.delta": "delta"}
+"""Whole names of functions, and what a route calls them."""
+
 _NO_KEYS = frozenset({"delta"})
 """Functions that stand where a key could."""
 
@@ -124,6 +127,7 @@ class RouteTable:
             lower = segment.lower()
             if lower.startswith("graph."):  # short for it, and what Microsoft's SDKs write
                 lower = f"microsoft.{lower}"
+            lower = _SHORT.get(lower, lower)
             child = node.children.get(lower)
             if child is None:
                 if _is_no_key(lower):
@@ -165,7 +169,9 @@ def split_segments(path: list[str]) -> list[str]:
         path = path[1:]
     for segment in path:
         opening = segment.find("(")
-        if opening > 0 and segment.endswith(")"):
+        if opening > 0 and segment[opening:] == "()":  # a function without arguments
+            segments.append(segment[:opening])
+        elif opening > 0 and segment.endswith(")"):
             key = segment[opening:]
             if _NAMED_KEY.match(key) is None:
                 key = _unquoted(key[1:-1])

@@ -62,6 +62,41 @@ ROUTES: tuple[Route, ...] = (
         "User.ReadBasic.All User.ReadWrite.All",
         "Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.CrossCloud",
     ),
+    Route("GET", "users/delta", "User.Read.All", "Directory.Read.All Directory.ReadWrite.All User.ReadWrite.All"),
+    Route(
+        "GET",
+        "users/{}/manager",
+        "User.Read.All User.ReadWrite.All",
+        "Directory.Read.All Directory.ReadWrite.All",
+    ),
+    Route(
+        "GET",
+        "groups",
+        "Group-NestingSupport.ReadWrite.All Group.ReadBasic.All",
+        "Directory.Read.All Directory.ReadWrite.All Group.ManageProtection.All Group.Read.All Group.ReadWrite.All "
+        "GroupMember.Read.All",
+    ),
+    Route(
+        "GET",
+        "groups/{}",
+        "Group-NestingSupport.ReadWrite.All",
+        "Directory.Read.All Directory.ReadWrite.All Group.ManageProtection.All Group.Read.All Group.ReadBasic.All "
+        "Group.ReadWrite.All GroupMember.Read.All",
+    ),
+    Route(
+        "GET",
+        "groups/{}/members",
+        "GroupMember.ReadBasic.All",
+        "Directory.Read.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All GroupMember.Read.All "
+        "GroupMember.ReadWrite.All",
+    ),
+    Route(
+        "GET",
+        "groups/{}/transitiveMembers",
+        "GroupMember.ReadBasic.All",
+        "Directory.Read.All Group.Read.All Group.ReadBasic.All Group.ReadWrite.All GroupMember.Read.All "
+        "GroupMember.ReadWrite.All",
+    ),
     Route("GET", "users/{}/calendars", "Calendars.ReadBasic Calendars.ReadWrite", "Calendars.Read"),
     Route("GET", "users/{}/events", "Calendars.ReadBasic Calendars.ReadWrite", "Calendars.Read"),
     Route("GET", "users/{}/calendar/events", "Calendars.ReadBasic Calendars.ReadWrite", "Calendars.Read"),
@@ -263,6 +298,27 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "policies/appManagementPolicies/{}", "Policy.Read.All Policy.ReadWrite.ApplicationConfiguration", ""),
     Route("PATCH", "policies/appManagementPolicies/{}", "Policy.ReadWrite.ApplicationConfiguration", ""),
     Route("DELETE", "policies/appManagementPolicies/{}", "Policy.ReadWrite.ApplicationConfiguration", ""),
+    Route(
+        "GET",
+        "oauth2PermissionGrants",
+        "Directory.Read.All",
+        "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All",
+    ),
+    Route("POST", "oauth2PermissionGrants", "", "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"),
+    Route(
+        "GET",
+        "oauth2PermissionGrants/{}",
+        "Directory.Read.All",
+        "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All",
+    ),
+    Route("PATCH", "oauth2PermissionGrants/{}", "", "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"),
+    Route("DELETE", "oauth2PermissionGrants/{}", "", "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"),
+    Route(
+        "GET",
+        "servicePrincipals/{}/oauth2PermissionGrants",
+        "Directory.Read.All",
+        "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All",
+    ),
     Route("GET", "directoryObjects/{}", "Directory.Read.All", ""),
     Route("POST", "directoryObjects/getByIds", "Directory.Read.All", ""),
     Route(
@@ -365,10 +421,12 @@ ROUTES: tuple[Route, ...] = (
 WITHOUT_A_PAGE = frozenset({
     "GET applicationTemplates", "GET applicationTemplates/{}",
     "GET applications/{}/logo",
+    "GET applications/{}/appRoles", "GET servicePrincipals/{}/appRoles",
+    "GET servicePrincipals/{}/oauth2PermissionScopes",
     "GET applications/{}/owners/$ref", "GET servicePrincipals/{}/owners/$ref",
     "GET applications/{}/appManagementPolicies", "DELETE applications/{}/appManagementPolicies/{}/$ref",
     "GET directory/deletedItems/{}", "DELETE directory/deletedItems/{}",
-    "GET me", "GET me/calendars",
+    "GET me", "GET me/calendars", "GET groups/$count",
 })  # fmt: skip
 """Routes of which neither of the two repositories has a table for applications."""
 
