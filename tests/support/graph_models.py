@@ -57,7 +57,7 @@ _MODELS: tuple[tuple[str, Any], ...] = (
     (rf"/users{_ID}/(calendar/|calendars{_ID}/)?(events{_ID}?|calendarView)", Event),
     (rf"/users{_ID}?", User),
     (rf"/users{_ID}/manager", DirectoryObject),
-    (rf"/(applications|servicePrincipals){_ID}/appRoles", AppRole),
+    (rf"/(applications|servicePrincipals){_ID}/appRoles", AppRole),  # each with a GUID for an id
     (rf"/servicePrincipals{_ID}/oauth2PermissionScopes", PermissionScope),
     (rf"/groups{_ID}/(transitiveMembers|members)", DirectoryObject),
     (rf"/groups{_ID}?", Group),
