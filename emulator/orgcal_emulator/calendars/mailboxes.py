@@ -95,10 +95,9 @@ def item_page(
         link = f"{request.root}/{path}?{query}"
     wants_count = request.options.get("count", "false").lower() == "true"
     chosen = f"({','.join(names)})" if names else ""
-    kept = shown(names, *annotations)
     return odata.collection(
-        request, context + chosen, [odata.pick(each, kept) for each in shapes[start : start + size]],
-        next_link=link, count=len(shapes) if wants_count else None,
+        request, context, shapes[start : start + size], shown(names, *annotations),
+        next_link=link, count=len(shapes) if wants_count else None, chosen=chosen,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from orgcal_emulator.calendars.event_routes import CAN_READ_EVENTS, EventRoutes
 from orgcal_emulator.calendars.group_routes import GroupRoutes
 from orgcal_emulator.calendars.mailboxes import Mailboxes, calendar_named, item_page, shown
 from orgcal_emulator.calendars.models import Users, calendar_id, calendar_names, calendar_shape
-from orgcal_emulator.calendars.preferences import outlook_preferences
+from orgcal_emulator.calendars.preferences import NO_PREFERENCES, outlook_preferences
 from orgcal_emulator.calendars.user_routes import UserRoutes
 from orgcal_emulator.calendars.users import User
 from orgcal_emulator.clock import Clock
@@ -60,7 +60,7 @@ class CalendarRoutes:
         """A user's calendars by pages."""
         odata.check_options(request, "select", "filter", "top", "skip", "count")
         names = odata.selected(request, "calendar", CALENDAR_PROPERTIES)
-        preferred = outlook_preferences(request)
+        preferred = outlook_preferences(request) if "prefer" in request.headers else NO_PREFERENCES
         user = self._mailboxes.find(request)
         calendars = enumerate(calendar_names(user))
         shapes: Sequence[Mapping[str, Any]]
@@ -72,7 +72,8 @@ class CalendarRoutes:
             test = compile_filter(request.options["filter"], "calendar", ("name", "isDefaultCalendar", "canEdit"))
             shapes = [each for each in shapes if test(each)]
         response = item_page(request, f"users('{quote(request.keys[0])}')/calendars", shapes, preferred, names)
-        response.headers = preferred.applied(of_list=True)
+        if preferred is not NO_PREFERENCES:
+            response.headers = preferred.applied(of_list=True)
         return response
 
     def calendar(self, request: GraphRequest) -> GraphResponse:

@@ -130,9 +130,17 @@ def collection(
     *,
     next_link: str = "",
     count: int | None = None,
+    chosen: str | None = None,
 ) -> GraphResponse:
-    """An answer with a list of objects."""
-    chosen = f"({','.join(names)})" if names else ""
+    """An answer with a list of objects.
+
+    Args:
+        context: what the objects are, for `@odata.context`.
+        names: properties of each; None for all.
+        chosen: what `@odata.context` says of them, where that is not `names`.
+    """
+    if chosen is None:
+        chosen = f"({','.join(names)})" if names else ""
     body: dict[str, Any] = {"@odata.context": f"{request.root}/$metadata#{context}{chosen}"}
     if count is not None:
         body["@odata.count"] = count

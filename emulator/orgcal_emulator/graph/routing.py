@@ -36,10 +36,11 @@ class Needs:
         Raises:
             GraphFailure: 403, the token has none of the permissions.
         """
-        if not caller.roles.isdisjoint(self.alone):
-            return False
-        if self.besides and caller.roles.isdisjoint(self.besides):
-            raise self.refusal()
+        if self.besides:
+            if not caller.roles.isdisjoint(self.alone):
+                return False
+            if caller.roles.isdisjoint(self.besides):
+                raise self.refusal()
         if not caller.roles.isdisjoint(self.any_of):
             return False
         if not caller.roles.isdisjoint(self.owned):
@@ -73,6 +74,9 @@ class Route:
 
 _SHORT = {"microsoft.graph.delta": "delta"}
 """Whole names of functions, and what a route calls them."""
+
+_OWN_TENANT = "myorganization"
+"""An alias of the caller's tenant, which is the only one that a token opens."""
 
 _NO_KEYS = frozenset({"delta"})
 """Functions that stand where a key could."""
@@ -125,10 +129,12 @@ class RouteTable:
         for segment in segments:
             assert node is not None
             lower = segment.lower()
-            if lower.startswith("graph."):  # short for it, and what Microsoft's SDKs write
-                lower = f"microsoft.{lower}"
-            lower = _SHORT.get(lower, lower)
             child = node.children.get(lower)
+            if child is None and lower.startswith(("graph.", "microsoft.")):
+                # `graph.` is short for `microsoft.graph.`, and what Microsoft's SDKs write.
+                lower = f"microsoft.{lower}" if lower[0] == "g" else lower
+                lower = _SHORT.get(lower, lower)
+                child = node.children.get(lower)
             if child is None:
                 if _is_no_key(lower):
                     return None
@@ -165,7 +171,7 @@ def split_segments(path: list[str]) -> list[str]:
     whose key has no name, or the name `id`, `["users", "x"]`.
     """
     segments: list[str] = []
-    if path[0].lower() == "myorganization":  # the caller's own tenant, which is the only one that a token opens
+    if len(path[0]) == len(_OWN_TENANT) and path[0].lower() == _OWN_TENANT:
         path = path[1:]
     for segment in path:
         opening = segment.find("(")
