@@ -12,7 +12,7 @@ from orgcal_emulator.server import Keys, RunningEmulator
 
 
 def unsigned(token: str) -> str:
-    return jwt.encode(jwt.decode(token, options={"verify_signature": False}), key=None, algorithm="none")
+    return jwt.encode(jwt.decode(token, options={"verify_signature": False}), key="", algorithm="none")
 
 
 def signed_by_another_key(token: str) -> str:
