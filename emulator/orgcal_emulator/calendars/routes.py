@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orgcal_emulator.calendars.delta_routes import DeltaRoutes
-from orgcal_emulator.calendars.errors import access_denied
+from orgcal_emulator.calendars.errors import not_permitted
 from orgcal_emulator.calendars.event_routes import CAN_READ_EVENTS, EventRoutes
 from orgcal_emulator.calendars.group_routes import GroupRoutes
 from orgcal_emulator.calendars.mailboxes import Mailboxes, calendar_named, item_page, shown
@@ -21,10 +21,10 @@ from orgcal_emulator.graph.filters import compile_filter
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
 from orgcal_emulator.graph.routing import Needs, Route
 
-READ_ONE_CALENDAR = Needs(CAN_READ_EVENTS, refusal=access_denied)
+READ_ONE_CALENDAR = Needs(CAN_READ_EVENTS, refusal=not_permitted)
 """https://learn.microsoft.com/en-us/graph/api/calendar-get names no `Calendars.ReadBasic`"""
 
-READ_CALENDARS = Needs(CAN_READ_EVENTS | {"Calendars.ReadBasic.All"}, refusal=access_denied)
+READ_CALENDARS = Needs(CAN_READ_EVENTS | {"Calendars.ReadBasic.All"}, refusal=not_permitted)
 """https://learn.microsoft.com/en-us/graph/api/user-list-calendars"""
 
 CALENDAR_PROPERTIES = tuple(calendar_shape(User(0, "", "", "", "", None, "mailbox"), 0, ""))

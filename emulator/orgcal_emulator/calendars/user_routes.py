@@ -36,7 +36,7 @@ MOST_SORTED = 100_000
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 999
-_ANYBODY = Needs(frozenset(), refusal=only_with_a_user)
+_ANYBODY = Needs(frozenset(), refusal=lambda _: only_with_a_user())
 _BY_NAME = re.compile(r"\s*(?:id|userPrincipalName)\s+eq\s+'([^']+)'\s*", re.IGNORECASE)
 
 

@@ -28,7 +28,7 @@ class Needs:
     owned: frozenset[str] = frozenset()
     besides: frozenset[str] = frozenset()
     alone: frozenset[str] = frozenset()
-    refusal: Callable[[], GraphFailure] = denied
+    refusal: Callable[[Caller], GraphFailure] = lambda _: denied()
 
     def check(self, caller: Caller) -> bool:
         """Whether the caller is held to what it owns.
@@ -40,12 +40,12 @@ class Needs:
             if not caller.roles.isdisjoint(self.alone):
                 return False
             if caller.roles.isdisjoint(self.besides):
-                raise self.refusal()
+                raise self.refusal(caller)
         if not caller.roles.isdisjoint(self.any_of):
             return False
         if not caller.roles.isdisjoint(self.owned):
             return True
-        raise self.refusal()
+        raise self.refusal(caller)
 
 
 def needs(*any_of: str, owned: Iterable[str] = (), besides: Iterable[str] = (), alone: Iterable[str] = ()) -> Needs:

@@ -31,7 +31,7 @@ the permission is missing."""
 OF_THE_DIRECTORY = frozenset({"date", "request-id", "client-request-id"})
 """Members of the directory's `innerError`: https://learn.microsoft.com/en-us/graph/errors."""
 
-OF_THE_TOKEN = frozenset({"oAuthEventOperationId", "errorUrl", "requestId", "date"})
+OF_THE_TOKEN = frozenset({"oAuthEventOperationId", "oAuthEventcV", "errorUrl", "requestId", "date"})
 """Members of the one that Exchange adds to a 401 about the token; reported in a body of 2024-06-01."""
 
 
@@ -106,6 +106,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "The tenant for tenant guid '{}' does not exist.",
         "no Exchange Online",
         "https://github.com/MicrosoftDocs/azure-docs/issues/32957",
+        inner=OF_THE_TOKEN,
+    ),
+    Refusal(
+        401,
+        "NoPermissionsInAccessToken",
+        "The token contains no permissions, or permissions can not be understood.",
+        "token refused",
+        "https://github.com/O365/python-o365/issues/763",
         inner=OF_THE_TOKEN,
     ),
     Refusal(401, "InvalidAuthenticationToken", "Access token has expired.", "token refused", ERRORS),
