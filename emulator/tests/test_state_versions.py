@@ -47,7 +47,7 @@ def test_state_of_version_1_is_migrated_and_keeps_its_objects(
     for tenant in emulator.cloud.directory.tenants.newest():
         graph = emulator.cloud.directory.principal_by_client(tenant.tenant_id, GRAPH_CLIENT_ID)
         assert graph is not None
-        assert "createdDateTime" not in graph.properties
+        assert graph.properties["createdDateTime"] is None
     assert emulator.cloud.directory.application_by_client(client_id) is not None
 
 
@@ -104,7 +104,7 @@ def test_export_of_version_1_is_imported_in_the_form_of_today(emulator: RunningE
         document["properties"]["createdDateTime"] = "2026-01-01T00:00:00Z"
     emulator.cloud.import_state(exported)
     for principal in emulator.cloud.directory.service_principals.newest():
-        assert "createdDateTime" not in principal.properties
+        assert principal.properties["createdDateTime"] is None
 
 
 @pytest.mark.parametrize("version", [0, VERSION + 1, "1", True, None])

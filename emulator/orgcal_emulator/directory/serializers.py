@@ -51,7 +51,6 @@ def principal_shape(directory: Directory, principal: ServicePrincipal, *, with_k
         "id": principal.object_id,
         "deletedDateTime": _moment(principal.deleted_at),
         "appId": principal.client_id,
-        "createdDateTime": None,
         **properties,
         **_of_application(directory, principal),
         "keyCredentials": shown_keys(properties["keyCredentials"], with_key=with_keys),
