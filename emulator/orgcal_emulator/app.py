@@ -19,6 +19,7 @@ from starlette.routing import Router
 from orgcal_emulator.connections import cut_in_half, reset_connection
 from orgcal_emulator.control import PREFIX as CONTROL_PREFIX
 from orgcal_emulator.control import ControlRoutes
+from orgcal_emulator.entra.audiences import RESOURCE_MANAGER
 from orgcal_emulator.entra.consent import ConsentRoutes
 from orgcal_emulator.entra.routes import EntraRoutes
 from orgcal_emulator.graph.errors import GraphFailure
@@ -63,7 +64,9 @@ class EmulatorApp:
     def serve_as(self, hosts: frozenset[str]) -> None:
         """Answer to these hosts only (`localhost:1234`); a web page elsewhere cannot reach us under its own name."""
         self._hosts = hosts
-        self.cloud.addresses.urls = frozenset(f"https://{host}" for host in hosts)
+        self.cloud.addresses.urls = frozenset(
+            f"https://{host}" for host in hosts if not f"https://{host}".startswith(RESOURCE_MANAGER)
+        )
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from emulator_testing.fixtures import EmulatorClient
+from orgcal_emulator.server import RunningEmulator
 
 
 def test_resource_manager_has_no_subscriptions_and_no_tenants(operator: Any) -> None:
@@ -45,6 +48,31 @@ def test_resource_manager_has_tokens_that_open_nothing_of_graph(operator: Any, a
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
     refused = operator.session.get(f"{operator.base_url}/v1.0/applications", headers=headers)
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
+
+
+def test_under_microsofts_names_graph_and_the_resource_manager_stay_apart(
+    start_emulator: Callable[..., RunningEmulator],
+) -> None:
+    emulator = start_emulator(names=True)
+    given, port = emulator.ready["operator"], emulator.ready["port"]
+    secret = Path(given["client_secret_file"]).read_text()
+    client = EmulatorClient(emulator.ready, given["tenant_id"], given["client_id"], secret)
+
+    def get(host: str, path: str, **headers: str) -> Any:
+        return client.session.get(f"{client.base_url}/{path}", headers={"Host": f"{host}:{port}", **headers}).json()
+
+    for name in ("login.microsoftonline.com", "login.windows.net"):
+        found = get(name, "contoso.example/v2.0/.well-known/openid-configuration")
+        assert found["token_endpoint"].startswith(f"https://{name}:{port}/")
+    named = get("management.azure.com", "metadata/endpoints?api-version=2022-09-01")
+    assert named["authentication"]["loginEndpoint"] == f"https://login.microsoftonline.com:{port}"
+    assert named["microsoftGraphResourceId"] == f"https://graph.microsoft.com:{port}"
+    assert named["resourceManager"] == f"https://management.azure.com:{port}"
+    for audience, opened in (("https://management.azure.com/", False), ("https://graph.microsoft.com", True)):
+        token = client.log_in(scope=f"{audience}/.default").json()["access_token"]
+        answer = get("graph.microsoft.com", "v1.0/applications", Authorization=f"Bearer {token}")
+        assert ("value" in answer) is opened, audience
+    client.session.close()
 
 
 def test_instance_discovery_names_this_host_only(operator: Any) -> None:

@@ -15,8 +15,9 @@ RESOURCE_MANAGER_CLIENT_ID = "797f4846-ba00-4fd7-ba43-dac1f8f63013"
 Source: https://learn.microsoft.com/en-us/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in
 """
 
+RESOURCE_MANAGER = "https://management.azure.com"
 RESOURCE_MANAGER_ADDRESSES = frozenset({
-    "https://management.azure.com", "https://management.core.windows.net", RESOURCE_MANAGER_CLIENT_ID,
+    RESOURCE_MANAGER, "https://management.core.windows.net", RESOURCE_MANAGER_CLIENT_ID,
 })  # fmt: skip
 """Its audiences, as `/metadata/endpoints` names them."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orgcal_emulator.entra.audiences import RESOURCE_MANAGER
 from orgcal_emulator.entra.keys import SigningKey
 
 GRAPH = "https://graph.microsoft.com"
@@ -13,18 +14,23 @@ def endpoints(base_url: str) -> dict[str, Any]:
     """The answer of `/metadata/endpoints?api-version=2022-09-01`, with every address here.
 
     Its form: https://management.azure.com/metadata/endpoints?api-version=2022-09-01
+
+    Args:
+        base_url: the address that the client used; Microsoft's own one leads to Microsoft's other ones.
     """
+    login = base_url.replace(RESOURCE_MANAGER, "https://login.microsoftonline.com")
+    graph = base_url.replace(RESOURCE_MANAGER, GRAPH)
     return {
         "portal": base_url,
         "authentication": {
-            "loginEndpoint": base_url,
+            "loginEndpoint": login,
             "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
             "tenant": "common",
             "identityProvider": "AAD",
         },
         "media": "https://rest.media.azure.net",
-        "graphAudience": base_url,
-        "graph": base_url,
+        "graphAudience": graph,
+        "graph": graph,
         "name": "AzureCloud",
         "suffixes": {
             "azureDataLakeStoreFileSystem": "azuredatalakestore.net",
@@ -47,7 +53,7 @@ def endpoints(base_url: str) -> dict[str, Any]:
         "vmImageAliasDoc": "",
         "activeDirectoryDataLake": "https://datalake.azure.net/",
         "sqlManagement": "https://management.core.windows.net:8443/",
-        "microsoftGraphResourceId": base_url,
+        "microsoftGraphResourceId": graph,
         "appInsightsResourceId": "https://api.applicationinsights.io",
         "appInsightsTelemetryChannelResourceId": "https://dc.applicationinsights.azure.com/v2/track",
         "attestationResourceId": "https://attest.azure.net",
