@@ -25,6 +25,7 @@ from tests.contract.rules.recorded import (
     MOMENTS,
     PASSWORD,
     PRINCIPAL,
+    REDIRECTS,
     REFUSAL,
     SUCCESS,
 )
@@ -129,6 +130,16 @@ def filled(value: Any, known: Mapping[str, str]) -> Any:
     for name, identifier in known.items():
         value = value.replace(f"{{{name}}}", identifier)
     return value
+
+
+@pytest.mark.parametrize("web", REDIRECTS)
+def test_emulator_mirrors_redirect_addresses_as_published(operator: Any, web: Mapping[str, Any]) -> None:
+    made = operator.post("applications", {"displayName": "x", "web": {"redirectUris": web["redirectUris"]}}).json()
+    read = operator.get(f"applications/{made['id']}").json()
+
+    for shown in (made, read):
+        assert {name: shown["web"][name] for name in web} == web
+    assert operator.patch(f"applications/{made['id']}", {"web": read["web"]}).status_code == 204
 
 
 def test_emulator_shows_graphs_own_principal_as_recorded(operator: Any) -> None:

@@ -40,8 +40,16 @@ def application_shape(application: Application, *, with_keys: bool = False) -> d
         "deletedDateTime": _moment(application.deleted_at),
         "appId": application.client_id,
         **properties,
+        "web": _web(properties["web"]),
         "keyCredentials": shown_keys(properties["keyCredentials"], with_key=with_keys),
     }
+
+
+def _web(web: dict[str, Any]) -> dict[str, Any]:
+    """`web` with an entry in `redirectUriSettings` for each redirect URI, as manifests of 2024 to 2026 show it."""
+    indexed = {each["uri"]: each for each in web["redirectUriSettings"]}
+    settings = [indexed.get(uri, {"uri": uri, "index": None}) for uri in web["redirectUris"]]
+    return {**web, "redirectUriSettings": settings}
 
 
 def principal_shape(directory: Directory, principal: ServicePrincipal, *, with_keys: bool = False) -> dict[str, Any]:

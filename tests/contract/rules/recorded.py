@@ -164,6 +164,13 @@ MOMENTS: Mapping[str, str] = {
 }
 """How `createdDateTime` looks in the answer to a request (`RBAC`)."""
 
+REDIRECTS: tuple[Mapping[str, object], ...] = (
+    {"redirectUris": ["https://localhost/signin-oidc"],
+     "redirectUriSettings": [{"uri": "https://localhost/signin-oidc", "index": None}]},
+    {"redirectUris": [], "redirectUriSettings": []},
+)  # fmt: skip
+"""Parts of `web` in manifests of applications that their owners published from 2024-10 to 2026-06."""
+
 GRAPH_PRINCIPAL: Mapping[str, object] = {
     "accountEnabled": True,
     "appDisplayName": "Microsoft Graph",
