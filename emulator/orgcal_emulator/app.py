@@ -50,7 +50,7 @@ class EmulatorApp:
     def __init__(self, cloud: EmulatedCloud) -> None:
         self.cloud = cloud
         self._hosts: frozenset[str] = frozenset()
-        entra = EntraRoutes(cloud.tokens, cloud.key, cloud.clock)
+        entra = EntraRoutes(cloud.tokens, cloud.callers, cloud.key, cloud.clock)
         routes = [
             *ControlRoutes(cloud).routes(),
             *PlatformRoutes(cloud.platform, cloud.tokens, cloud.directory, cloud.own.platform_api_key).routes(),

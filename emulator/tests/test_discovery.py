@@ -13,8 +13,21 @@ from orgcal_emulator.server import RunningEmulator
 
 
 def test_resource_manager_has_no_subscriptions_and_no_tenants(operator: Any) -> None:
+    tokens = [
+        operator.log_in(scope=f"{audience}/.default").json()["access_token"]
+        for audience in ("https://management.core.windows.net/", "https://management.azure.com", operator.base_url)
+    ]
     for path in ("/subscriptions?api-version=2022-12-01", "/tenants?api-version=2022-12-01"):
-        assert operator.session.get(operator.base_url + path).json()["value"] == []
+        for token in tokens:
+            answer = operator.session.get(operator.base_url + path, headers={"Authorization": f"Bearer {token}"})
+            assert answer.json()["value"] == []
+
+
+def test_resource_manager_needs_a_token_of_its_own(operator: Any) -> None:
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {operator.token()}"}):
+        answer = operator.session.get(f"{operator.base_url}/subscriptions?api-version=2022-12-01", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AuthenticationFailed")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_metadata_names_this_emulator_for_login_and_graph(operator: Any) -> None:

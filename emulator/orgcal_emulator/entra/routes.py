@@ -16,6 +16,8 @@ from orgcal_emulator.entra import errors, metadata
 from orgcal_emulator.entra.errors import EntraFailure
 from orgcal_emulator.entra.keys import SigningKey
 from orgcal_emulator.entra.models import NotEmulatedError, TokenService
+from orgcal_emulator.entra.token_reader import TokenReader
+from orgcal_emulator.graph.errors import GraphFailure
 
 _NO_STORE = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 _MOST_FIELDS = 30
@@ -28,8 +30,9 @@ _MICROSOFT_HOSTS = frozenset(
 class EntraRoutes:
     """Everything of Entra but the consent pages."""
 
-    def __init__(self, tokens: TokenService, key: SigningKey, clock: Clock) -> None:
+    def __init__(self, tokens: TokenService, callers: TokenReader, key: SigningKey, clock: Clock) -> None:
         self._tokens = tokens
+        self._callers = callers
         self._key = key
         self._clock = clock
 
@@ -75,8 +78,13 @@ class EntraRoutes:
         version = 2 if "/v2.0/" in parts.path else 1
         return JSONResponse(metadata.instance_discovery(base_url(request), host, tenant, version))
 
-    async def nothing(self, _request: Request) -> Response:
+    async def nothing(self, request: Request) -> Response:
         """No subscriptions and no tenants: clients that log in to the resource manager ask for them."""
+        try:
+            self._callers.resource_manager_caller(request.headers.get("authorization", ""))
+        except GraphFailure as refused:
+            body = {"error": {"code": "AuthenticationFailed", "message": refused.message}}
+            return JSONResponse(body, refused.status, headers=refused.headers)
         return JSONResponse({"value": [], "count": {"type": "Total", "value": 0}})
 
     async def discovery(self, request: Request) -> Response:
