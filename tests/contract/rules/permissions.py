@@ -63,12 +63,7 @@ ROUTES: tuple[Route, ...] = (
         "Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.CrossCloud",
     ),
     Route("GET", "users/delta", "User.Read.All", "Directory.Read.All Directory.ReadWrite.All User.ReadWrite.All"),
-    Route(
-        "GET",
-        "users/{}/manager",
-        "User.Read.All User.ReadWrite.All",
-        "Directory.Read.All Directory.ReadWrite.All",
-    ),
+    Route("GET", "users/{}/manager", "User.Read.All User.ReadWrite.All", "Directory.Read.All Directory.ReadWrite.All"),
     Route(
         "GET",
         "groups",
