@@ -29,8 +29,8 @@ from tests.contract.rules.permissions import (
     EVENT_WITH_BODY,
     ROUTES,
     WITHOUT_A_PAGE,
-    Route,
 )
+from tests.contract.rules.permissions_of_users import Route
 
 pytestmark = pytest.mark.judged("tests/contract/rules/permissions.py")
 
