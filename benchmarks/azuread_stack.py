@@ -24,8 +24,8 @@ from orgcal.errors import EngineError, Unreachable
 
 ROOT = Path(__file__).resolve().parents[1]
 
-RIGHTS = ("Application.ReadWrite.All", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
-"""What the recorded program needs: it makes grants, and owns nothing afterwards."""
+RIGHTS = ("Application.ReadWrite.All", "Application.Read.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All")
+"""What the recorded program needs: it makes grants, changes owners, and owns nothing afterwards."""
 
 
 class RunFailed(AssertionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from starlette.routing import Router
 from orgcal_emulator.connections import cut_in_half, reset_connection
 from orgcal_emulator.control import PREFIX as CONTROL_PREFIX
 from orgcal_emulator.control import ControlRoutes
+from orgcal_emulator.entra.audiences import RESOURCE_MANAGER
 from orgcal_emulator.entra.consent import ConsentRoutes
 from orgcal_emulator.entra.routes import EntraRoutes
 from orgcal_emulator.graph.errors import GraphFailure
@@ -48,7 +50,7 @@ class EmulatorApp:
     def __init__(self, cloud: EmulatedCloud) -> None:
         self.cloud = cloud
         self._hosts: frozenset[str] = frozenset()
-        entra = EntraRoutes(cloud.tokens, cloud.key, cloud.clock)
+        entra = EntraRoutes(cloud.tokens, cloud.callers, cloud.key, cloud.clock)
         routes = [
             *ControlRoutes(cloud).routes(),
             *PlatformRoutes(cloud.platform, cloud.tokens, cloud.directory, cloud.own.platform_api_key).routes(),
@@ -62,12 +64,14 @@ class EmulatorApp:
     def serve_as(self, hosts: frozenset[str]) -> None:
         """Answer to these hosts only (`localhost:1234`); a web page elsewhere cannot reach us under its own name."""
         self._hosts = hosts
-        self.cloud.addresses.urls = frozenset(f"https://{host}" for host in hosts)
+        self.cloud.addresses.urls = frozenset(
+            f"https://{host}" for host in hosts if not f"https://{host}".startswith(RESOURCE_MANAGER)
+        )
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope["headers"])
         host = headers.get("host", "").lower()
         if scope["raw_path"][:1] != b"/":
             _take_absolute_address(scope, host)
@@ -110,8 +114,9 @@ class EmulatorApp:
             self._note(scope, 0)
             await reset_connection(receive)
             return
-        body = self._error(scope, fault.failure())
-        await self._send_json(scope, send, fault.status, body, fault.headers)
+        request_id = str(uuid.uuid4())
+        body = self._error(scope, fault.failure(), request_id)
+        await self._send_json(scope, send, fault.status, body, {**_ids(scope, request_id), **fault.headers})
 
     async def _answer_rest(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
         status = 0
@@ -134,14 +139,15 @@ class EmulatorApp:
         await self._rest(scope, receive_again, commit_and_send)
 
     async def _refuse(self, scope: MutableMapping[str, Any], send: Send, status: int, code: str, message: str) -> None:
-        body = self._error(scope, GraphFailure(status, code, message))
-        await self._send_json(scope, send, status, body, {"connection": "close"})
+        request_id = str(uuid.uuid4())
+        body = self._error(scope, GraphFailure(status, code, message), request_id)
+        await self._send_json(scope, send, status, body, {**_ids(scope, request_id), "connection": "close"})
 
-    def _error(self, scope: MutableMapping[str, Any], failure: GraphFailure) -> dict[str, Any] | None:
+    def _error(self, scope: MutableMapping[str, Any], failure: GraphFailure, request_id: str) -> dict[str, Any] | None:
         """An error's body in the shape that clients of the path read; None for none."""
         if failure.code and _is_oauth(scope["path"]):
             return _oauth_error(failure.code, failure.message)
-        return failure.body(self.cloud.clock.now(), "", "")
+        return failure.body(self.cloud.clock.now(), request_id, request_id)
 
     async def _send_json(
         self, scope: MutableMapping[str, Any], send: Send, status: int, body: Any, more: dict[str, str]
@@ -158,10 +164,25 @@ class EmulatorApp:
         """Write the journal's line; queries outside of Graph may hold secrets and are left out."""
         path = unquote(scope["raw_path"].decode("latin-1"))
         principal = scope.get("state", {}).get("principal", "")
-        code = scope.get("state", {}).get("not_emulated", "NotEmulated.route") if status == 501 else ""
+        code = scope.get("state", {}).get("not_emulated", "NotEmulated.route" if status == 501 else "")
         self.cloud.journal.write(
             scope["method"], loggable(path, ""), status, at=self.cloud.clock.now(), principal=principal, code=code
         )
+
+
+def _headers(received: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name in lower case; preferences may come in several headers, and are joined (RFC 9110, 5.3)."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in received}
+    if len(headers) != len(received) and "prefer" in headers:
+        headers["prefer"] = ", ".join(value.decode("latin-1") for name, value in received if name == b"prefer")
+    return headers
+
+
+def _ids(scope: MutableMapping[str, Any], request_id: str) -> dict[str, str]:
+    """Headers that name the request, as every answer of Graph has them."""
+    if not scope["path"].startswith(("/v1.0/", "/beta/")):
+        return {}
+    return {"request-id": request_id, "client-request-id": request_id}
 
 
 def _target(raw_path: str, query: str) -> str:
@@ -190,8 +211,10 @@ def _oauth_error(code: str, message: str) -> dict[str, Any]:
     return {"error": code, "error_description": message, "error_codes": []}
 
 
-async def _unknown_route(request: Request, _error: Exception) -> Response:
-    """A path or method that is not modelled: 501, never a quiet 404."""
+async def _unknown_route(request: Request, error: Exception) -> Response:
+    """A path or method that is not modelled: 501, never a quiet 404; and `OPTIONS` of one that is."""
+    if request.method == "OPTIONS" and isinstance(error, HTTPException) and error.status_code == 405:
+        return Response(status_code=200, headers={"Allow": (error.headers or {}).get("Allow", "") + ", OPTIONS"})
     named = f"{request.method} {request.url.path}"[:200]
     code = f"NotEmulated.route.{named}"
     message = f"The emulator does not model the route '{named}'. It refuses what it does not know."

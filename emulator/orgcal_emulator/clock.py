@@ -54,6 +54,11 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def rfc3339_precise(seconds: float) -> str:
+    """The same with seven decimals, as Graph answers at once to what creates: `2026-11-23T03:14:15.9265358Z`."""
+    return f"{rfc3339(int(seconds))[:-1]}.{int(seconds % 1 * 10_000_000):07d}Z"
+
+
 def parse_loosely(text: str) -> float:
     """Seconds since 1970 of a time in a query: without a zone it is UTC, and a day alone is its beginning.
 

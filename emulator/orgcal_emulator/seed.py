@@ -230,7 +230,7 @@ def load_application(
     directory.put_application(application)
     principal = ServicePrincipal(
         tenant.tenant_id, seed.principal_id, seed.client_id,
-        {**PRINCIPAL_DEFAULTS, "displayName": None, "appRoles": []}, [],
+        {**PRINCIPAL_DEFAULTS, "createdDateTime": rfc3339(now), "displayName": None, "appRoles": []}, [],
     )  # fmt: skip
     directory.put_principal(principal)
     graph = directory.principal_by_client(tenant.tenant_id, GRAPH_CLIENT_ID)

@@ -13,7 +13,7 @@ from typing import Any
 
 from orgcal_emulator.errors import StateError
 
-VERSION = 2
+VERSION = 3
 """Of the form of the documents in a state folder and in an export."""
 
 Objects = dict[str, dict[str, Any]]
@@ -62,7 +62,7 @@ def migrated(objects: Objects, version: int) -> Objects:
 
 
 def _principals_without_creation(objects: Objects) -> Objects:
-    """Version 1 gave service principals a `createdDateTime`, which Microsoft's do not have."""
+    """Version 1 gave service principals a `createdDateTime` that was not the time of their creation."""
     principals = {key: _without_creation(document) for key, document in objects.get("servicePrincipal", {}).items()}
     return {**objects, "servicePrincipal": principals}
 
@@ -72,5 +72,20 @@ def _without_creation(document: Any) -> Any:
     return {**document, "properties": properties}
 
 
-_STEPS: tuple[Callable[[Objects], Objects], ...] = (_principals_without_creation,)
+def _principals_that_may_tell_their_creation(objects: Objects) -> Objects:
+    """Version 2 did not keep when service principals were created; nor do Microsoft's own tell it.
+
+    Its federated credentials all have a subject, and it has no delegated grants: versions since know both.
+    """
+    principals = {
+        key: {**document, "properties": {**document["properties"], "createdDateTime": None}}
+        for key, document in objects.get("servicePrincipal", {}).items()
+    }
+    return {**objects, "servicePrincipal": principals}
+
+
+_STEPS: tuple[Callable[[Objects], Objects], ...] = (
+    _principals_without_creation,
+    _principals_that_may_tell_their_creation,
+)
 """From version 1 to 2, and so on."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOCAL_NAMES = ("localhost", "127.0.0.1")
 """Names of the server certificate."""
 
-MICROSOFT_NAMES = ("login.microsoftonline.com", "graph.microsoft.com", "management.azure.com")
+MICROSOFT_NAMES = ("login.microsoftonline.com", "login.windows.net", "graph.microsoft.com", "management.azure.com")
 """Microsoft's host names that `--names` answers for, by a second authority that is never written to disk."""
 
 _AUTHORITY_LIFETIME = timedelta(days=3650)

@@ -90,7 +90,7 @@ def check(direct: Direct, method: str, target: str, answer: Answer, before: dict
     assert b'File "' not in raw, shown
     if status >= 400:
         assert direct.state() == before, f"state changed: {shown}"
-        if not raw.startswith(b"<!doctype html>"):
+        if method != "HEAD" and not raw.startswith(b"<!doctype html>"):
             error = json.loads(raw)["error"]
             assert error["code"] if isinstance(error, dict) else error, shown
 
@@ -100,7 +100,9 @@ WORDS = st.sampled_from(
      "$count",
      "owners", "$ref", "calendars", "events", "calendarView", "appRoleAssignedTo", "appRoleAssignments", "addPassword",
      "removePassword", "federatedIdentityCredentials", "directoryObjects", "getByIds", "restore", "logo", "calendar",
-     "policies", "defaultAppManagementPolicy", "microsoft.graph.application", "applications(appId='x')",
+     "policies", "defaultAppManagementPolicy", "groups", "members", "transitiveMembers", "oauth2PermissionGrants",
+     "delta", "delta()", "microsoft.graph.delta()", "manager", "appRoles", "oauth2PermissionScopes", "myorganization",
+      "microsoft.graph.application", "applications(appId='x')",
      "applications(uniqueName='present')", "admin@contoso.example", "22222222-2222-2222-2222-222222222222", "..", ".",
      "", "%2e%2e", "%00", "%2f", "a%0d%0aX: y", "(", "()", "('')"]
 )  # fmt: skip
@@ -108,7 +110,7 @@ SEGMENTS = st.lists(st.one_of(WORDS, WORDS, WORDS, st.text(max_size=12)), min_si
 OPTIONS = st.lists(
     st.tuples(
         st.sampled_from(["$select", "$filter", "$top", "$skip", "$skiptoken", "$count", "$orderby", "$expand",
-        "$search",
+        "$search", "$deltatoken",
                          "startDateTime", "endDateTime", "x"]),
         st.one_of(
             st.text(max_size=20),
@@ -116,7 +118,9 @@ OPTIONS = st.lists(
                              "a eq", "id in ('x'", "tags/any(t:t eq 'x')", "999", "0", "true", "2026-01-01T00:00:00Z",
                              "0001-01-01T00:00:00+23:59", "9" * 30, "not (id eq 'x')", "and and", "*", ",", "not " * 40,
                              "createdDateTime ge 0001-01-01T00:00:00+23:59", "createdDateTime lt '9999-12-31'",
-                             "start/dateTime ge '2026-11-25'", "displayName ne null"]),
+                             "start/dateTime ge '2026-11-25'", "displayName ne null",
+                             "displayName desc", "displayName,", "appRoleAssignments", "latest",
+                             "id eq 'a' or id eq 'b'", "MDpwYWdlOjE", "MDphbGx8MHwxfHx8"]),
         ),
     ),
     max_size=4,
@@ -128,14 +132,16 @@ PROPERTIES = st.sampled_from(
      "tags", "api", "info", "appRoles", "uniqueName", "identifierUris", "signInAudience", "requests", "method", "url",
      "body", "headers", "dependsOn", "principalId", "resourceId", "appRoleId", "ids", "@odata.id", "@odata.type",
      "isEnabled", "applicationRestrictions", "passwordCredentials", "maxLifetime", "restrictionType", "name", "issuer",
-     "subject", "audiences", "description", "accountEnabled", "samlSingleSignOnSettings"]
+     "subject", "audiences", "description", "accountEnabled", "samlSingleSignOnSettings",
+     "claimsMatchingExpression", "value", "languageVersion", "clientId", "consentType", "scope"]
 )  # fmt: skip
 VALUES = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20),
         st.sampled_from(["GET", "/users", "1", "00000003-0000-0000-c000-000000000000", "https://a.example/cb",
                          "2030-01-01T00:00:00Z", "AsymmetricX509Cert", "Verify", "TUlJQg==", "P1D", "passwordLifetime",
-                         "https://x/v1.0/directoryObjects/1", "AzureADMultipleOrgs"]),
+                         "https://x/v1.0/directoryObjects/1", "AzureADMultipleOrgs", "AllPrincipals",
+                         "claims['sub'] eq 'x'", 1]),
     ),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(PROPERTIES, inner, max_size=5)),
     max_leaves=15,
@@ -149,7 +155,9 @@ JSON_BODIES = st.one_of(
 METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "get"])
 HEADERS = st.sampled_from(
     [{}, {"accept": "application/json;odata.metadata=none"}, {"accept": "application/json;odata.metadata=full"},
-     {"prefer": "create-if-missing"}, {"prefer": 'outlook.timezone="UTC"'}, {"consistencylevel": "eventual"}]
+     {"prefer": "create-if-missing"}, {"prefer": 'outlook.timezone="UTC"'}, {"consistencylevel": "eventual"},
+     {"prefer": 'outlook.timezone="Tokyo Standard Time", odata.maxpagesize=2; outlook.body-content-type=text'},
+     {"prefer": 'outlook.timezone="../etc", "=,;'}, {"prefer": "odata.maxpagesize=999999999999999999999"}]
 )  # fmt: skip
 TYPES = st.sampled_from(
     ["application/json", "application/json; charset=utf-8", "text/plain", "", "application/x-www-form-urlencoded"]
@@ -184,6 +192,10 @@ PRESENT = st.sampled_from(
      ("POST", "/v1.0/applications(uniqueName='present')/federatedIdentityCredentials"),
      ("POST", "/v1.0/applications(uniqueName='present')/owners/$ref"), ("POST", "/v1.0/servicePrincipals"),
      ("POST", "/v1.0/$batch"), ("PATCH", "/v1.0/policies/defaultAppManagementPolicy"),
+     ("POST", "/beta/applications(uniqueName='present')/federatedIdentityCredentials"),
+     ("POST", "/v1.0/oauth2PermissionGrants"), ("GET", "/v1.0/users/delta"), ("GET", "/v1.0/groups"),
+     ("GET", "/v1.0/users/admin@contoso.example/events"), ("GET", "/v1.0/users/admin@contoso.example/calendars"),
+     ("GET", "/v1.0/servicePrincipals"), ("HEAD", "/v1.0/users"), ("OPTIONS", "/v1.0/users"),
      ("POST", "/v1.0/directoryObjects/getByIds"), ("GET", "/v1.0/users"), ("GET", "/v1.0/applications")]
 )  # fmt: skip
 

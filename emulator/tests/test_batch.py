@@ -25,7 +25,7 @@ def get(number: int | str, url: str, **more: Any) -> dict[str, Any]:
 
 
 def test_batch_answers_each_request_as_if_it_came_alone(reader: Any, emulator: RunningEmulator) -> None:
-    answer = batch(reader, get(1, f"/users/{USER}/calendars"), get(2, "users?$top=1"), get(3, "/groups"))
+    answer = batch(reader, get(1, f"/users/{USER}/calendars"), get(2, "users?$top=1"), get(3, "/devices"))
     assert answer.status_code == 200
     by_id = {each["id"]: each for each in answer.json()["responses"]}
     assert [by_id[number]["status"] for number in "123"] == [200, 200, 501]
@@ -37,7 +37,7 @@ def test_batch_answers_each_request_as_if_it_came_alone(reader: Any, emulator: R
     assert [line["path"] for line in lines] == [
         f"/v1.0/users/{USER}/calendars",
         "/v1.0/users?$top=1",
-        "/v1.0/groups",
+        "/v1.0/devices",
     ]
 
 

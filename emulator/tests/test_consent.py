@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 import pytest
 import requests
+from orgcal_emulator.directory.service_principals import new_principal
 from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME as BY_NAME
 from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 from orgcal_emulator.server import RunningEmulator
@@ -272,14 +273,36 @@ def test_state_with_line_breaks_cannot_add_headers(browser: Browser, application
     assert answer.status_code == 302
 
 
+def test_role_of_graph_that_is_not_emulated_is_named_and_grants_nothing(
+    browser: Browser, application: dict[str, Any], operator: Any, emulator: RunningEmulator
+) -> None:
+    """`LearningContent.Read.All` of Microsoft's permissions-descriptions.json is no role that the emulator has."""
+    unknown = "8740813e-d8aa-4204-860e-2a0f8f84dbc8"
+    access = [{"resourceAppId": GRAPH_CLIENT_ID, "resourceAccess": [{"id": unknown, "type": "Role"}]}]
+    assert operator.patch(f"applications/{application['id']}", {"requiredResourceAccess": access}).status_code == 204
+
+    page = browser.open(CONTOSO, **query(application))
+
+    assert page.status_code == 501
+    assert f"NotEmulated.application role {unknown} of Microsoft Graph" in page.text
+    assert emulator.cloud.directory.principal_by_client(CONTOSO, application["appId"]) is None
+
+
 def test_permission_that_does_not_exist_grants_nothing_at_all(
     browser: Browser, application: dict[str, Any], operator: Any, emulator: RunningEmulator
 ) -> None:
-    access = [
-        {"id": BY_NAME["Calendars.Read"].permission_id, "type": "Role"},
-        {"id": "00000000-0000-4000-8000-000000000000", "type": "Role"},
-    ]
-    body = {"requiredResourceAccess": [{"resourceAppId": GRAPH_CLIENT_ID, "resourceAccess": access}]}
+    other = operator.post("applications", {"displayName": "api", "signInAudience": "AzureADMultipleOrgs"}).json()
+    emulator.cloud.directory.put_principal(new_principal(CONTOSO, other["appId"]))
+    access = {
+        GRAPH_CLIENT_ID: BY_NAME["Calendars.Read"].permission_id,
+        other["appId"]: "00000000-0000-4000-8000-000000000000",
+    }
+    body = {
+        "requiredResourceAccess": [
+            {"resourceAppId": client_id, "resourceAccess": [{"id": role, "type": "Role"}]}
+            for client_id, role in access.items()
+        ]
+    }
     assert operator.patch(f"applications/{application['id']}", body).status_code == 204
     answer = told(browser.answer(browser.open(CONTOSO, **query(application)), "accept", "admin@contoso.example"))
     assert answer["error_description"].startswith("AADSTS650056")

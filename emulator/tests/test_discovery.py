@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
+from emulator_testing.fixtures import EmulatorClient
+from orgcal_emulator.server import RunningEmulator
 
 
 def test_resource_manager_has_no_subscriptions_and_no_tenants(operator: Any) -> None:
+    tokens = [
+        operator.log_in(scope=f"{audience}/.default").json()["access_token"]
+        for audience in ("https://management.core.windows.net/", "https://management.azure.com", operator.base_url)
+    ]
     for path in ("/subscriptions?api-version=2022-12-01", "/tenants?api-version=2022-12-01"):
-        assert operator.session.get(operator.base_url + path).json()["value"] == []
+        for token in tokens:
+            answer = operator.session.get(operator.base_url + path, headers={"Authorization": f"Bearer {token}"})
+            assert answer.json()["value"] == []
+
+
+def test_resource_manager_needs_a_token_of_its_own(operator: Any) -> None:
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {operator.token()}"}):
+        answer = operator.session.get(f"{operator.base_url}/subscriptions?api-version=2022-12-01", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AuthenticationFailed")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_metadata_names_this_emulator_for_login_and_graph(operator: Any) -> None:
@@ -18,6 +36,56 @@ def test_metadata_names_this_emulator_for_login_and_graph(operator: Any) -> None
     assert found["microsoftGraphResourceId"] == operator.base_url
     older = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2015-01-01")
     assert older.status_code == 501
+
+
+def test_older_metadata_is_a_list_whose_first_cloud_is_this_emulator(operator: Any) -> None:
+    """Azure CLI takes the first cloud of it, and replaces the login address of one that is named `AzureCloud`."""
+    (found,) = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2019-05-01").json()
+    assert found["name"] != "AzureCloud"
+    assert found["authentication"]["loginEndpoint"] == found["resourceManager"] == operator.base_url
+    assert found["suffixes"]["keyVaultDns"] == "vault.azure.net"
+    assert "microsoftGraphResourceId" not in found
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ["https://management.core.windows.net/", "https://management.azure.com", "https://management.azure.com/"],
+)
+def test_resource_manager_has_tokens_that_open_nothing_of_graph(operator: Any, audience: str) -> None:
+    named = operator.session.get(f"{operator.base_url}/metadata/endpoints?api-version=2022-09-01").json()
+    assert f"{audience.rstrip('/')}/" in named["authentication"]["audiences"]
+    answer = operator.log_in(scope=f"{audience}/.default")
+    assert answer.status_code == 200, answer.text
+    claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+    assert (claims["aud"], claims["ver"], "roles" in claims) == (audience, "1.0", False)
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    refused = operator.session.get(f"{operator.base_url}/v1.0/applications", headers=headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
+
+
+def test_under_microsofts_names_graph_and_the_resource_manager_stay_apart(
+    start_emulator: Callable[..., RunningEmulator],
+) -> None:
+    emulator = start_emulator(names=True)
+    given, port = emulator.ready["operator"], emulator.ready["port"]
+    secret = Path(given["client_secret_file"]).read_text()
+    client = EmulatorClient(emulator.ready, given["tenant_id"], given["client_id"], secret)
+
+    def get(host: str, path: str, **headers: str) -> Any:
+        return client.session.get(f"{client.base_url}/{path}", headers={"Host": f"{host}:{port}", **headers}).json()
+
+    for name in ("login.microsoftonline.com", "login.windows.net"):
+        found = get(name, "contoso.example/v2.0/.well-known/openid-configuration")
+        assert found["token_endpoint"].startswith(f"https://{name}:{port}/")
+    named = get("management.azure.com", "metadata/endpoints?api-version=2022-09-01")
+    assert named["authentication"]["loginEndpoint"] == f"https://login.microsoftonline.com:{port}"
+    assert named["microsoftGraphResourceId"] == f"https://graph.microsoft.com:{port}"
+    assert named["resourceManager"] == f"https://management.azure.com:{port}"
+    for audience, opened in (("https://management.azure.com/", False), ("https://graph.microsoft.com", True)):
+        token = client.log_in(scope=f"{audience}/.default").json()["access_token"]
+        answer = get("graph.microsoft.com", "v1.0/applications", Authorization=f"Bearer {token}")
+        assert ("value" in answer) is opened, audience
+    client.session.close()
 
 
 def test_instance_discovery_names_this_host_only(operator: Any) -> None:
@@ -44,10 +112,12 @@ def test_gallery_of_templates_is_empty(operator: Any) -> None:
     assert operator.get("applicationTemplates/00000000-0000-4000-8000-000000000000").status_code == 404
 
 
-def test_lists_that_azuread_asks_for_are_empty(operator: Any) -> None:
-    own = operator.get(f"servicePrincipals(appId='{operator.client_id}')").json()["id"]
+def test_lists_that_azuread_asks_for_are_empty(log_in_to: Callable[..., Any]) -> None:
+    client = log_in_to("isv.example", "Application.ReadWrite.OwnedBy", "Policy.Read.All")
+    made = client.post("applications", {"displayName": "x"}).json()
+    own = client.post("servicePrincipals", {"appId": made["appId"]}).json()["id"]
     for part in ("claimsMappingPolicies", "synchronization/jobs"):
-        assert operator.get(f"servicePrincipals/{own}/{part}").json()["value"] == []
+        assert client.get(f"servicePrincipals/{own}/{part}").json()["value"] == []
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_tenant_without_exchange_lists_users_and_answers_calendars_with_401(read
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (401, "OrganizationFromTenantGuidNotFound")
     assert error["message"] == f"The tenant for tenant guid '{CONTOSO}' does not exist."
-    assert {"oAuthEventOperationId", "errorUrl", "requestId", "date"} == set(error["innerError"])
+    assert {"oAuthEventOperationId", "oAuthEventcV", "errorUrl", "requestId", "date"} == set(error["innerError"])
 
 
 def test_exchange_can_be_given_and_taken_away(reader: Any, control: Callable[..., Any]) -> None:

@@ -205,8 +205,9 @@ def test_query_that_is_not_modelled_is_named(operator: Any, query: str) -> None:
 
 
 def test_resource_of_microsofts_that_is_not_modelled_is_named(operator: Any) -> None:
-    answer = operator.log_in(scope="https://management.azure.com/.default")
-    assert (answer.status_code, answer.json()["error"]) == (501, "NotEmulated.resource https://management.azure.com")
+    answer = operator.log_in(scope="https://storage.azure.com/.default")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_resource")
+    assert answer.json()["error_description"].startswith("NotEmulated.resource https://storage.azure.com")
 
 
 @contextmanager

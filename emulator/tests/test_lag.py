@@ -22,8 +22,10 @@ REFERENCE = "https://graph.microsoft.com/v1.0/directoryObjects/"
 
 @pytest.fixture
 def admin(log_in_to: Callable[..., Any]) -> Any:
-    """A client of the home tenant that may grant app roles."""
-    return log_in_to("isv.example", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All")
+    """A client of the home tenant that may add owners and grant app roles."""
+    return log_in_to(
+        "isv.example", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All"
+    )
 
 
 def new_application(client: Any) -> dict[str, Any]:
@@ -111,14 +113,14 @@ def test_service_principal_created_as_the_azuread_plugin_does_fails_where_its_on
     ],
 )
 def test_parts_of_a_new_application_answer_404(
-    operator: Any, emulator: RunningEmulator, method: str, part: str, body: Any
+    admin: Any, emulator: RunningEmulator, method: str, part: str, body: Any
 ) -> None:
     emulator.set_lag(reads=1, kinds=["application"])
-    object_id = new_application(operator)["id"]
-    answer = getattr(operator, method)(f"applications/{object_id}/{part}", *([] if body is None else [body]))
+    object_id = new_application(admin)["id"]
+    answer = getattr(admin, method)(f"applications/{object_id}/{part}", *([] if body is None else [body]))
     assert answer.status_code == 404
     assert object_id in answer.json()["error"]["message"]
-    assert operator.get(f"applications/{object_id}").status_code == 200
+    assert admin.get(f"applications/{object_id}").status_code == 200
 
 
 def test_service_principal_of_a_new_application_is_refused_until_it_arrives(
@@ -156,14 +158,14 @@ def test_new_federated_credential_can_be_neither_changed_nor_removed(operator: A
     assert operator.delete(path).status_code == 204
 
 
-def test_new_owner_and_new_password_cannot_be_removed(operator: Any, emulator: RunningEmulator) -> None:
-    path = f"applications/{new_application(operator)['id']}"
-    owner = operator.post("servicePrincipals", {"appId": new_application(operator)["appId"]}).json()["id"]
+def test_new_owner_and_new_password_cannot_be_removed(admin: Any, emulator: RunningEmulator) -> None:
+    path = f"applications/{new_application(admin)['id']}"
+    owner = admin.post("servicePrincipals", {"appId": new_application(admin)["appId"]}).json()["id"]
     emulator.set_lag(reads=1, kinds=["application"])
-    assert operator.post(f"{path}/owners/$ref", {"@odata.id": REFERENCE + owner}).status_code == 204
-    assert [operator.delete(f"{path}/owners/{owner}/$ref").status_code for _ in range(2)] == [404, 204]
-    key_id = operator.post(f"{path}/addPassword", {}).json()["keyId"]
-    assert [operator.post(f"{path}/removePassword", {"keyId": key_id}).status_code for _ in range(2)] == [400, 204]
+    assert admin.post(f"{path}/owners/$ref", {"@odata.id": REFERENCE + owner}).status_code == 204
+    assert [admin.delete(f"{path}/owners/{owner}/$ref").status_code for _ in range(2)] == [404, 204]
+    key_id = admin.post(f"{path}/addPassword", {}).json()["keyId"]
+    assert [admin.post(f"{path}/removePassword", {"keyId": key_id}).status_code for _ in range(2)] == [400, 204]
 
 
 def test_new_grant_cannot_be_removed(admin: Any, emulator: RunningEmulator) -> None:

@@ -97,12 +97,13 @@ def test_service_principal_can_have_a_password_of_its_own(operator: Any) -> None
     assert operator.log_in(client_id=made["appId"], client_secret=secret).status_code == 200
 
 
-def test_objects_are_found_by_id_whatever_their_type(operator: Any) -> None:
+def test_objects_are_found_by_id_whatever_their_type(operator: Any, log_in_to: Callable[..., Any]) -> None:
     made = operator.post("applications", {"displayName": "x"}).json()
-    found = operator.get(f"directoryObjects/{made['id']}").json()
+    reader = log_in_to("isv.example", "Directory.Read.All")
+    found = reader.get(f"directoryObjects/{made['id']}").json()
     assert found["@odata.type"] == "#microsoft.graph.application"
     unknown = "00000000-0000-4000-8000-000000000000"
-    many = operator.post("directoryObjects/getByIds", {"ids": [made["id"], unknown]}).json()["value"]
+    many = reader.post("directoryObjects/getByIds", {"ids": [made["id"], unknown]}).json()["value"]
     assert [each["id"] for each in many] == [made["id"]]
 
 

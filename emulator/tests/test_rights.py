@@ -67,7 +67,10 @@ def test_granting_needs_app_role_assignment_read_write_all(operator: Any, log_in
     granted = granter.post(path, body)
     assert granted.status_code == 201
     assert granter.post(path, body).status_code == 400
-    assert granter.post(path, {**body, "appRoleId": made["id"]}).status_code == 400
+    unknown = granter.post(path, {**body, "appRoleId": made["id"]})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (
+        501, f"NotEmulated.application role.{made['id']} of Microsoft Graph",
+    )  # fmt: skip
     seen = operator.get(f"servicePrincipals/{principal['id']}/appRoleAssignments").json()["value"]
     assert [each["id"] for each in seen] == [granted.json()["id"]]
     operator.delete(f"applications/{made['id']}")
@@ -114,3 +117,12 @@ def test_token_of_one_tenant_opens_nothing_of_another(log_in_to: Callable[..., A
         assert fabrikam.get(path).status_code == 404
     assert contoso.get(f"applications/{made['id']}").status_code == 404
     assert contoso.patch(f"applications/{made['id']}", {"displayName": "stolen"}).status_code == 404
+
+
+def test_role_that_an_application_does_not_have_cannot_be_granted(operator: Any, log_in_to: Callable[..., Any]) -> None:
+    granter = log_in_to("isv.example", "AppRoleAssignment.ReadWrite.All", "Application.Read.All")
+    made = [operator.post("applications", {"displayName": name}).json() for name in ("client", "api")]
+    client, api = (operator.post("servicePrincipals", {"appId": each["appId"]}).json()["id"] for each in made)
+    body = {"principalId": client, "resourceId": api, "appRoleId": "00000000-0000-4000-8000-000000000000"}
+    answer = granter.post(f"servicePrincipals/{api}/appRoleAssignedTo", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_BadRequest")

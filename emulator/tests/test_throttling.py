@@ -210,6 +210,8 @@ def test_fault_hits_as_many_matching_requests_as_told(reader: Any, control: Cont
     first = reader.get("users")
     assert (first.status_code, first.headers["Retry-After"]) == (503, "3")
     assert first.json()["error"]["code"] == "serviceNotAvailable"
+    assert first.json()["error"]["innerError"]["request-id"] == first.headers["request-id"]
+    assert first.headers["client-request-id"] == first.headers["request-id"]
     assert [reader.get("users").status_code for _ in range(2)] == [503, 200]
     assert control.get("/faults") == {"faults": []}
 

@@ -280,7 +280,8 @@ def test_grant_of_a_user_is_refused_by_name_and_kept_in_the_journal(
     operator: Any, emulator: RunningEmulator, grant: str
 ) -> None:
     answer = operator.log_in(grant_type=grant)
-    assert (answer.status_code, answer.json()["error"]) == (501, f"NotEmulated.grant_type {grant}")
+    assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
+    assert answer.json()["error_description"].startswith(f"NotEmulated.grant_type {grant}: the emulator does not model")
     assert emulator.journal()[-1]["code"] == f"NotEmulated.grant_type {grant}"
 
 

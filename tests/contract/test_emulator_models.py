@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import trustme
 from emulator_testing.azuread_replay import RECORDED, Replay, seed_with_rights
-from orgcal_emulator.calendars.routes import CalendarRoutes
+from orgcal_emulator.calendars.event_routes import EventRoutes
+from orgcal_emulator.calendars.routes import READ_CALENDARS, CalendarRoutes
 from orgcal_emulator.calendars.user_routes import UserRoutes
 from orgcal_emulator.calendars.users import PROPERTIES as USER_PROPERTIES
 from orgcal_emulator.directory.applications import READABLE as APPLICATION_PROPERTIES
@@ -93,6 +94,7 @@ class Judged:
 @pytest.fixture
 def judged(log_in_to: Callable[..., Any]) -> Judged:
     rights = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All", "Calendars.Read",
+              "Application.Read.All", "Application.ReadWrite.OwnedBy",
               "Policy.ReadWrite.ApplicationConfiguration")  # fmt: skip
     return Judged(log_in_to("isv.example", *rights))
 
@@ -160,12 +162,32 @@ def test_users_calendars_and_events_are_known_to_the_models(judged: Judged, log_
     calendar = judged.get(f"users/{admin}/calendars")["value"][0]["id"]
     event = judged.get(f"users/{admin}/events")["value"][0]["id"]
     span = "startDateTime=2020-01-01T00:00:00Z&endDateTime=2040-01-01T00:00:00Z"
-    for route in [*UserRoutes.__new__(UserRoutes).routes(), *CalendarRoutes.__new__(CalendarRoutes).routes()]:
-        if route.path.startswith("users/{}"):
+    routes = [
+        *UserRoutes.__new__(UserRoutes).routes(), *CalendarRoutes.__new__(CalendarRoutes).routes(),
+        *EventRoutes.__new__(EventRoutes).routes(READ_CALENDARS),
+    ]  # fmt: skip
+    for route in routes:
+        if route.path.startswith("users/{}") and route.path != "users/{}/manager":  # nobody has one
             path = route.path.replace("events/{}", f"events/{event}").replace("{}", admin, 1).replace("{}", calendar)
             judged.get(f"{path}?{span}" if path.endswith("calendarView") else path)
+    assert judged.get("users/delta")["value"]
     assert judged.problems == []
     assert judged.judged > 12
+
+
+def test_groups_and_delegated_grants_are_known_to_the_models(judged: Judged, log_in_to: Callable[..., Any]) -> None:
+    judged.client = log_in_to("contoso.example", "Directory.ReadWrite.All", "Group.Read.All")
+    group = judged.get("groups")["value"][0]["id"]
+    for path in (f"groups/{group}", f"groups/{group}/members", f"groups/{group}/transitiveMembers?$top=5"):
+        judged.get(path)
+    client = judged.get(f"servicePrincipals(appId='{judged.client.client_id}')")["id"]
+    resource = judged.get(f"servicePrincipals(appId='{GRAPH_CLIENT_ID}')")["id"]
+    sides = {"clientId": client, "resourceId": resource}
+    judged.call("POST", "oauth2PermissionGrants", {**sides, "consentType": "AllPrincipals", "scope": "User.Read"})
+    for path in ("oauth2PermissionGrants", f"servicePrincipals/{client}/oauth2PermissionGrants"):
+        assert judged.get(path)["value"]
+    assert judged.problems == []
+    assert judged.judged > 8
 
 
 def test_replay_of_every_recorded_request_gives_only_what_the_models_know(
@@ -238,14 +260,15 @@ def test_judge_looks_into_lists_and_beside_them(application: dict[str, Any]) -> 
 
 
 def test_judge_has_a_model_for_every_route_that_answers_with_objects(emulator: RunningEmulator) -> None:
+    guid = "00000000-0000-4000-8000-000000000000"
     no_objects = re.compile(r".*(\$count|\$ref|/logo)|me(/.*)?|applicationTemplates/\{\}")
     paths = {route.path for route in emulator.cloud.dispatcher.table.routes if route.method == "GET"}
     asked = {path for path in paths if not no_objects.fullmatch(path)}
     assert len(asked) > 25
     for path in asked:
-        assert problems_of_answer("v1.0", "/" + path.replace("{}", "x"), {"id": "x"}) == [], path
+        assert problems_of_answer("v1.0", "/" + path.replace("{}", "x"), {"id": guid}) == [], path
 
 
 def test_judge_of_an_unknown_path_says_so() -> None:
-    with pytest.raises(LookupError, match="no model for /groups"):
-        problems_of_answer("v1.0", "/groups", {})
+    with pytest.raises(LookupError, match="no model for /devices"):
+        problems_of_answer("v1.0", "/devices", {})

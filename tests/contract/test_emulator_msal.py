@@ -47,6 +47,16 @@ def test_msal_logs_in_with_a_secret_and_graph_takes_the_token(
     assert session.get(f"{emulator.ready['base_url']}/v1.0/applications", headers=headers).status_code == 200
 
 
+def test_msal_shows_what_the_emulator_does_not_model(emulator: RunningEmulator, session: requests.Session) -> None:
+    """Of a 501 it would show the status alone."""
+    operator = emulator.ready["operator"]
+    secret = Path(operator["client_secret_file"]).read_text()
+    client = msal_client(emulator, session, operator["client_id"], secret)
+    answer = client.acquire_token_for_client(["https://storage.azure.com/.default"])
+    assert answer["error"] == "invalid_resource"
+    assert answer["error_description"].startswith("NotEmulated.resource https://storage.azure.com")
+
+
 def test_msal_logs_in_with_a_certificate(operator: Any, emulator: RunningEmulator, session: requests.Session) -> None:
     client = CertificateClient(operator)
     credential = {"private_key": client.key_pem, "public_certificate": client.certificate_pem}

@@ -97,7 +97,7 @@ def test_preflight_reads_the_policy_where_the_operator_may(graph_as: Callable[..
     assert found["policy"].repair.endswith("orgcal:credential.lifetime 90d")
 
 
-OF_POLICIES = ("Policy.ReadWrite.ApplicationConfiguration", "Application.ReadWrite.All")
+OF_POLICIES = ("Policy.ReadWrite.ApplicationConfiguration", "Application.ReadWrite.All", "Application.Read.All")
 
 
 def make_application(graph: GraphClient, days: int) -> Any:
@@ -183,7 +183,8 @@ def test_preflight_finds_a_taken_name_and_the_recycle_bin(graph: GraphClient) ->
     assert f"--client-id {gone['appId']} --restore" in found["recycle bin"].repair
 
 
-def test_preflight_wants_a_second_owner_before_and_after_the_deployment(graph: GraphClient) -> None:
+def test_preflight_wants_a_second_owner_before_and_after_the_deployment(graph_as: Callable[..., GraphClient]) -> None:
+    graph = graph_as("Application.ReadWrite.All", "Directory.Read.All")
     two = replace(INTENT, further_owners=1)
     assert by_name(preflight(graph, INTENT))["owners"].verdict == "warning"
     assert by_name(preflight(graph, two))["owners"].says == "the application has 2 owners"

@@ -164,6 +164,8 @@ def test_emulator_answers_for_a_mailbox_as_exchange_does(log_in_to: Callable[...
     body = answer.json()["error"]
     assert (answer.status_code, body["code"]) == (refusal.status, refusal.code)
     assert matches(body["message"], refusal), body["message"]
+    assert set(body.get("innerError", ())) == refusal.inner
+    assert "request-id" in answer.headers
 
 
 def test_emulator_answers_for_a_tenant_without_exchange_as_exchange_does(
@@ -177,14 +179,22 @@ def test_emulator_answers_for_a_tenant_without_exchange_as_exchange_does(
     row = next(row for row in REFUSALS if row.tells == "no Exchange Online")
     assert (answer.status_code, answer.json()["error"]["code"]) == (row.status, row.code)
     assert matches(answer.json()["error"]["message"], row)
+    assert set(answer.json()["error"]["innerError"]) == row.inner
 
 
 def test_emulator_refuses_without_a_permission_as_the_directory_and_exchange_do(log_in_to: Callable[..., Any]) -> None:
-    nobody = log_in_to("contoso.example")
-    users, mailbox = nobody.get("users"), nobody.get("users/admin@contoso.example/calendars")
+    nobody, other = log_in_to("contoso.example"), log_in_to("contoso.example", "Application.Read.All")
+    mailbox = "users/admin@contoso.example/calendars"
 
     denied = next(row for row in OF_USERS if row.tells == "not authorised")
     restricted = next(row for row in REFUSALS if row.mailbox == "restricted")
-    for answer, row in ((users, denied), (mailbox, restricted)):
+    without = next(row for row in REFUSALS if row.code == "NoPermissionsInAccessToken")
+    for answer, row in (
+        (nobody.get("users"), denied),
+        (other.get("users"), denied),
+        (other.get(mailbox), restricted),
+        (nobody.get(mailbox), without),
+    ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (row.status, row.code)
         assert matches(answer.json()["error"]["message"], row)
+    assert set(nobody.get(mailbox).json()["error"]["innerError"]) == without.inner

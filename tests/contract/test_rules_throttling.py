@@ -154,7 +154,8 @@ def reader(log_in_to: Callable[..., Any]) -> Any:
 def asked(reader: Any, cost: Cost, options: str = "") -> Any:
     """Send the request of a row, with an own id for its key."""
     own = reader.get(f"servicePrincipals(appId='{reader.client_id}')").json()["id"]
-    key = "admin@contoso.example" if cost.path.startswith("users") else own
+    group = reader.get("groups?$select=id").json()["value"][0]["id"]
+    key = {"users": "admin@contoso.example", "groups": group}.get(cost.path.split("/")[0], own)
     body = {"ids": [own]} if cost.method == "POST" else None
     return reader.call(cost.method, cost.path.replace("{}", key) + options, body)
 

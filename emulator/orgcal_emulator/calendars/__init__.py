@@ -1,1 +1,1 @@
-"""Users and their calendars: made by rule, so that a million of them need no memory."""
+"""Users, their groups and calendars: made by rule, so that a million of them need no memory."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
+from collections.abc import Collection, Sequence
 from math import gcd
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, get_args
 
 from orgcal_emulator.calendars.names import GIVEN_NAMES, JOB_TITLES, OFFICES, SURNAMES
@@ -82,6 +85,7 @@ class TenantUsers:
         self._prefix = f"{digest[:8]}-{digest[8:12]}-4{digest[12:15]}-8{digest[15:18]}-"
         self._generated = self.count - len(self._named)
         self._stride = next(stride for stride in _STRIDES if gcd(stride, max(self._generated, 1)) == 1)
+        self._orders: dict[str, array[int]] = {}
         self._limits: list[tuple[int, MailboxClass]] = []
         limit = 0
         for name, number in rule.get("mailboxes", {}).items():
@@ -109,6 +113,24 @@ class TenantUsers:
         name = f"{local}@{self.domain}"
         mail = None if mailbox == "without" else name
         return User(number, object_id, given, surname, name, mail, mailbox)
+
+    def sorted_by(self, name: str, *, descending: bool) -> Sequence[int]:
+        """Numbers of the users in the order of a property, without regard to case; kept, as sorting takes long.
+
+        Args:
+            name: `displayName` or `userPrincipalName`.
+        """
+        if name not in self._orders:
+            text = attrgetter("display_name" if name == "displayName" else "principal_name")
+            numbers = sorted(range(self.count), key=lambda number: str(text(self.at(number))).casefold())
+            self._orders[name] = array("L", numbers)
+        return self._orders[name][::-1] if descending else self._orders[name]
+
+    def may_have(self, mailbox: MailboxClass) -> bool:
+        """Whether a user can be of this class."""
+        return any(each.get("mailbox") == mailbox for each in self._named) or any(
+            name == mailbox for _, name in self._limits
+        )
 
     def _named_user(self, number: int, object_id: str) -> User:
         named = self._named[number]
@@ -187,8 +209,32 @@ def user_shape(user: User) -> dict[str, Any]:
     }
 
 
+def user_with(user: User, names: Collection[str]) -> dict[str, Any]:
+    """The properties `names` of a user."""
+    shape = user_shape(user)
+    if not FURTHER.isdisjoint(names):
+        shape |= further_shape(guest=user.mailbox == "guest")
+    return {name: shape[name] for name in names}
+
+
+def further_shape(*, guest: bool) -> dict[str, Any]:
+    """What few clients ask for: properties that no user here has, and how a guest came in."""
+    return {
+        "ageGroup": None, "city": None, "consentProvidedForMinor": None, "country": None,
+        "creationType": "Invitation" if guest else None, "employeeHireDate": None, "employeeId": None,
+        "employeeOrgData": None, "employeeType": None, "externalUserState": "Accepted" if guest else None,
+        "faxNumber": None, "imAddresses": [], "onPremisesDistinguishedName": None, "onPremisesDomainName": None,
+        "onPremisesImmutableId": None, "onPremisesSamAccountName": None, "onPremisesSecurityIdentifier": None,
+        "onPremisesSyncEnabled": None, "onPremisesUserPrincipalName": None, "postalCode": None,
+        "showInAddressList": None, "state": None, "streetAddress": None,
+    }  # fmt: skip
+
+
 DEFAULT_PROPERTIES = ("businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone",
                       "officeLocation", "preferredLanguage", "surname", "userPrincipalName", "id")  # fmt: skip
 """What Graph returns of a user without `$select`: https://learn.microsoft.com/en-us/graph/api/resources/user"""
 
-PROPERTIES = tuple(user_shape(User(0, "", "", "", "", None, "mailbox")))
+_NOBODY = User(0, "", "", "", "", None, "mailbox")
+FURTHER = frozenset(further_shape(guest=False))
+PROPERTIES = (*user_shape(_NOBODY), *further_shape(guest=False))
+"""Properties that can be selected, among them all that the azuread provider selects (user_data_source.go)."""

@@ -8,7 +8,7 @@ from orgcal_emulator.directory.models import Directory, ViewName, in_view
 from orgcal_emulator.directory.objects import Application, ServicePrincipal
 from orgcal_emulator.graph.errors import bad_request, denied, not_emulated, not_found
 from orgcal_emulator.graph.messages import GraphRequest
-from orgcal_emulator.graph.routing import Needs, needs, parsed_key
+from orgcal_emulator.graph.routing import needs, parsed_key
 
 UserTest = Callable[[str, str], bool]
 """Whether a tenant (first) has a user with this object id (second)."""
@@ -22,8 +22,30 @@ READ_APPLICATIONS = needs(
 )
 """Reading one application or service principal."""
 
-LIST_APPLICATIONS = Needs(READ_APPLICATIONS.any_of)
-"""Searching all of them: owning some is not enough."""
+LIST_APPLICATIONS = needs("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All")
+"""Searching all of them: owning some is not enough here, although Microsoft's table lists `OwnedBy`."""
+
+READ_DELETED = needs("Application.Read.All", "Application.ReadWrite.All")
+"""https://learn.microsoft.com/en-us/graph/api/directory-deleteditems-list"""
+
+READ_OBJECTS = needs("Directory.Read.All")
+"""https://learn.microsoft.com/en-us/graph/api/directoryobject-get and directoryobject-getbyids"""
+
+_OWNED_BY = ("Application.ReadWrite.OwnedBy",)
+READ_POLICIES_OF_PRINCIPALS = needs(
+    "Application.ReadWrite.All",
+    owned=_OWNED_BY,
+    besides=("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"),
+)
+"""https://learn.microsoft.com/en-us/graph/api/serviceprincipal-list-claimsmappingpolicies"""
+
+READ_SYNCHRONIZATION = needs(owned=_OWNED_BY)
+"""https://learn.microsoft.com/en-us/graph/api/synchronization-synchronization-list-jobs"""
+
+ADD_OWNERS = needs(
+    "Application.ReadWrite.All", owned=_OWNED_BY, besides=("Directory.Read.All",), alone=("Directory.ReadWrite.All",)
+)
+"""https://learn.microsoft.com/en-us/graph/api/application-post-owners"""
 
 WRITE_APPLICATIONS = needs("Application.ReadWrite.All", owned=("Application.ReadWrite.OwnedBy",))
 """Creating and changing applications."""
@@ -37,7 +59,10 @@ READ_FEDERATED = needs("Application.Read.All", "Application.ReadWrite.All", owne
 """https://learn.microsoft.com/en-us/graph/api/application-list-federatedidentitycredentials"""
 
 READ_GRANTS = READ_APPLICATIONS
-WRITE_GRANTS = needs("AppRoleAssignment.ReadWrite.All", besides=READ_APPLICATIONS.any_of)
+WRITE_GRANTS = needs(
+    "AppRoleAssignment.ReadWrite.All",
+    besides=("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"),
+)
 """https://learn.microsoft.com/en-us/graph/api/serviceprincipal-post-approleassignedto"""
 
 DELETE_GRANTS = needs("AppRoleAssignment.ReadWrite.All")

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from orgcal_emulator.directory.access import READ_APPLICATIONS, READ_FEDERATED, WRITE_APPLICATIONS, find_application
-from orgcal_emulator.directory.federated import changed_federated, new_federated
+from orgcal_emulator.directory.federated import changed_federated, federated_shape, new_federated
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Application
+from orgcal_emulator.directory.serializers import directory_address
 from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import GraphFailure, invalid_value, not_emulated, not_found
 from orgcal_emulator.graph.filters import directory_filter
@@ -47,7 +48,7 @@ class ApplicationPartRoutes:
         """The application's federated credentials."""
         odata.check_options(request, "select", "filter", "top", "skiptoken")
         application = find_application(self._directory, request)
-        credentials = application.federated
+        credentials = [federated_shape(each, request.version) for each in application.federated]
         if "filter" in request.options:
             test = directory_filter(request, "federatedIdentityCredential", _PROPERTIES[:4])
             credentials = [each for each in credentials if test(each)]
@@ -60,15 +61,18 @@ class ApplicationPartRoutes:
 
     def _create(self, request: GraphRequest, body: dict[str, Any]) -> GraphResponse:
         application = find_application(self._directory, request, writing=True)
-        credential = new_federated(application, body)
+        credential = new_federated(application, body, request.version)
         self._directory.put_application(replace(application, federated=[*application.federated, credential]))
-        return odata.entity(request, self._context(application), credential, status=201)
+        location = directory_address(request, f"federatedIdentityCredentials/{credential['id']}")
+        shape = federated_shape(credential, request.version)
+        return odata.entity(request, self._context(application), shape, status=201, location=location)
 
     def get(self, request: GraphRequest) -> GraphResponse:
         """One federated credential, by id or name."""
         application = find_application(self._directory, request)
         names = odata.selected(request, "federatedIdentityCredential", _PROPERTIES)
-        return odata.entity(request, self._context(application), self._find(application, request), names)
+        shape = federated_shape(self._find(application, request), request.version)
+        return odata.entity(request, self._context(application), shape, names)
 
     def update(self, request: GraphRequest) -> GraphResponse:
         """Change a federated credential, or create it where its name is free and the client asks for that.
@@ -85,7 +89,7 @@ class ApplicationPartRoutes:
                 raise
             return self._create(request, {**body, "name": value})
         self._require_arrived(application, old)
-        new = changed_federated(application, old, body)
+        new = changed_federated(application, old, body, request.version)
         federated = [new if each is old else each for each in application.federated]
         self._directory.put_application(replace(application, federated=federated))
         return GraphResponse(204)

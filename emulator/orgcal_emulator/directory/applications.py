@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from orgcal_emulator.clock import rfc3339
+from orgcal_emulator.clock import rfc3339, rfc3339_precise
 from orgcal_emulator.directory import credentials
 from orgcal_emulator.directory.access import (
     LIST_APPLICATIONS,
@@ -30,16 +30,18 @@ from orgcal_emulator.directory.properties import (
     BETA_ONLY,
 )
 from orgcal_emulator.directory.rules import check_application
-from orgcal_emulator.directory.serializers import application_shape
+from orgcal_emulator.directory.serializers import application_shape, directory_address
 from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import GraphFailure, bad_request, invalid_value, not_emulated, not_found
 from orgcal_emulator.graph.filters import directory_filter
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
+from orgcal_emulator.graph.ordering import order_of, ordered
 from orgcal_emulator.graph.preferences import wants_upsert
 from orgcal_emulator.graph.routing import Route, parsed_key
 
 FILTERABLE = ("appId", "createdDateTime", "displayName", "id", "identifierUris", "signInAudience", "tags", "uniqueName",
               "publisherDomain")  # fmt: skip
+ORDERABLE = ("displayName", "createdDateTime")
 READABLE = tuple(
     sorted({*APPLICATION_WRITABLE, *APPLICATION_DEFAULTS, *APPLICATION_READ_ONLY} - BETA_ONLY["application"])
 )
@@ -60,6 +62,7 @@ class ApplicationRoutes:
             Route("GET", "applications/$count", self.count, LIST_APPLICATIONS),
             Route("POST", "applications", self.create, write),
             Route("GET", "applications/{}", self.get, read),
+            Route("GET", "applications/{}/appRoles", self.app_roles, read),
             Route("PATCH", "applications/{}", self.update, write),
             Route("DELETE", "applications/{}", self.delete, write),
             Route("POST", "applications/{}/addPassword", self.add_password, WRITE_PRINCIPALS),
@@ -68,7 +71,8 @@ class ApplicationRoutes:
 
     def index(self, request: GraphRequest) -> GraphResponse:
         """Applications of the caller's tenant."""
-        odata.check_options(request, "select", "filter", "top", "skiptoken", "count")
+        odata.check_options(request, "select", "filter", "top", "skiptoken", "count", "orderby")
+        order = order_of(request, "application", ORDERABLE)
         names = self._selected(request)
         shapes: Sequence[dict[str, Any]] = [
             application_shape(each, with_keys="keyCredentials" in (names or ()))
@@ -78,10 +82,10 @@ class ApplicationRoutes:
         if "filter" in request.options:
             test = directory_filter(request, "application", FILTERABLE)
             shapes = [each for each in shapes if test(each)]
+        shapes = [self._plain(each, names) for each in shapes]
         return odata.page(
-            request, "applications", [self._plain(each, names) for each in shapes], names,
-            wants_count=odata.wants_count(request),
-        )  # fmt: skip
+            request, "applications", ordered(shapes, order), names, wants_count=odata.wants_count(request)
+        )
 
     def count(self, request: GraphRequest) -> GraphResponse:
         """The number of applications, as text."""
@@ -116,19 +120,21 @@ class ApplicationRoutes:
         properties["keyCredentials"] = credentials.merge_keys(
             None, given.get("keyCredentials", []), now, effective_policy(tenant, None, now)
         )
-        if given.get("passwordCredentials"):
-            raise bad_request("New password credentials must be generated with service actions.",
-                              "CannotCreatePasswordCredential")  # fmt: skip
         properties["passwordCredentials"] = []
         # A caller without a signed-in user owns what it creates: otherwise `OwnedBy` could never touch it again.
         owners = list(dict.fromkeys([*check_owners(self._directory, tenant.tenant_id, owners, self._is_user),
                                      request.caller.principal_id]))  # fmt: skip
         check_audience(effective_policy(tenant, None, now), properties["signInAudience"])
         check_application(properties, None, tenant, self._directory, client_id)
-        application = self._directory.put_application(
-            Application(tenant.tenant_id, object_id, client_id, properties, owners)
-        )
-        return odata.entity(request, "applications", self._plain(application_shape(application)), status=201)
+        application, secrets = credentials.with_passwords(
+            Application(tenant.tenant_id, object_id, client_id, properties, owners),
+            given.get("passwordCredentials"), now, effective_policy(tenant, None, now),
+        )  # fmt: skip
+        self._directory.put_application(application)
+        shape = {**self._plain(application_shape(application)), "createdDateTime": rfc3339_precise(now)}
+        shape["passwordCredentials"] = secrets
+        location = directory_address(request, f"directoryObjects/{object_id}/Microsoft.DirectoryServices.Application")
+        return odata.entity(request, "applications", shape, status=201, location=location)
 
     def get(self, request: GraphRequest) -> GraphResponse:
         """One application."""
@@ -137,6 +143,13 @@ class ApplicationRoutes:
         application = find_application(self._directory, request)
         shape = application_shape(application, with_keys="keyCredentials" in (names or ()))
         return odata.entity(request, "applications", self._plain(shape, names), names)
+
+    def app_roles(self, request: GraphRequest) -> GraphResponse:
+        """The roles that one application defines."""
+        odata.check_options(request)
+        application = find_application(self._directory, request)
+        context = f"applications('{application.object_id}')/appRoles"
+        return odata.property_values(request, context, application.properties["appRoles"])
 
     def update(self, request: GraphRequest) -> GraphResponse:
         """Change an application, or create it where the unique name is free and the client asks for that.
@@ -194,7 +207,7 @@ class ApplicationRoutes:
         changed, credential = credentials.add_password(application, request.json_object(), now, policy)
         self._directory.put_application(changed)
         context = {"@odata.context": f"{request.root}/$metadata#microsoft.graph.passwordCredential"}
-        return GraphResponse(200, {**context, **credential})
+        return GraphResponse(200, {**context, **credential}, {"Location": request.base_url})
 
     def remove_password(self, request: GraphRequest) -> GraphResponse:
         """Remove a password."""

@@ -29,6 +29,7 @@ Source: https://learn.microsoft.com/en-us/graph/api/application-addpassword
 
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+_FROM_BASE64URL = str.maketrans("-_", "+/")
 _LAST_YEAR_S = 253402300799
 
 _PASSWORD = Nested(
@@ -98,6 +99,27 @@ def add_password(
     properties = {**owner.properties, "passwordCredentials": [*owner.properties["passwordCredentials"], credential]}
     hashes = {**owner.secret_hashes, credential["keyId"]: hash_secret(secret)}
     return replace(owner, properties=properties, secret_hashes=hashes), {**credential, "secretText": secret}
+
+
+def with_passwords(owner: Owner, wanted: Any, now: float, policy: dict[str, Any]) -> tuple[Owner, list[dict[str, Any]]]:
+    """A new owner with the passwords that its creation asks for, and these with their secrets.
+
+    Args:
+        wanted: `passwordCredentials` of the request.
+
+    Raises:
+        GraphFailure: 400.
+    Source: example 2 of https://learn.microsoft.com/en-us/graph/api/application-post-applications
+    """
+    if wanted is not None and not isinstance(wanted, list):
+        raise invalid_value("passwordCredentials", type(owner).__name__)
+    secrets_shown = []
+    for each in wanted or ():
+        if not isinstance(each, dict):
+            raise invalid_value("passwordCredentials", type(owner).__name__)
+        owner, credential = add_password(owner, {"passwordCredential": each}, now, policy)
+        secrets_shown.append(credential)
+    return owner, secrets_shown
 
 
 def remove_password(owner: Owner, body: dict[str, Any], table: Table[Owner]) -> Owner:
@@ -209,12 +231,26 @@ def _new_key(given: dict[str, Any], now: float, policy: dict[str, Any]) -> dict[
 def _certificate(text: str | None) -> x509.Certificate:
     """The certificate in a `key`: base64 of DER, or of the PEM text, as the azuread plugin sends it."""
     try:
-        raw = base64.b64decode(text or "", validate=True)
+        raw = decoded_binary(text or "")
         if raw.startswith(b"-----BEGIN"):
             return x509.load_pem_x509_certificate(raw)
         return x509.load_der_x509_certificate(raw)
     except (ValueError, binascii.Error) as error:
         raise bad_request("Key credential is invalid: the key is no certificate.", "KeyCredentialsInvalid") from error
+
+
+def decoded_binary(text: str) -> bytes:
+    """The bytes of an `Edm.Binary`: base64url with or without padding as OData writes it, or base64, in lines or not.
+
+    Azure CLI sends the lines of a PEM file as they are. Source: 7.1 of
+    https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html and
+    src/azure-cli/azure/cli/command_modules/role/custom.py of Azure/azure-cli.
+
+    Raises:
+        ValueError: `text` is neither.
+    """
+    packed = "".join(text.split()).translate(_FROM_BASE64URL).rstrip("=")
+    return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
 
 
 def shown_keys(credentials: list[dict[str, Any]], *, with_key: bool) -> list[dict[str, Any]]:

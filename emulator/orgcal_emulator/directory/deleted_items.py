@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from orgcal_emulator.directory.access import LIST_APPLICATIONS, READ_APPLICATIONS, WRITE_APPLICATIONS
+from orgcal_emulator.directory.access import READ_APPLICATIONS, READ_DELETED, WRITE_APPLICATIONS
 from orgcal_emulator.directory.errors import already_exists
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Application, ServicePrincipal
@@ -33,8 +33,8 @@ class DeletedItemRoutes:
         """Every route."""
         return [
             # A type name and an object id stand at the same place in the address.
-            Route("GET", _PATH + "/microsoft.graph.application", self.index, LIST_APPLICATIONS),
-            Route("GET", _PATH + "/microsoft.graph.servicePrincipal", self.index, LIST_APPLICATIONS),
+            Route("GET", _PATH + "/microsoft.graph.application", self.index, READ_DELETED),
+            Route("GET", _PATH + "/microsoft.graph.servicePrincipal", self.index, READ_DELETED),
             Route("GET", _PATH + "/{}", self.get, READ_APPLICATIONS),
             Route("POST", _PATH + "/{}/restore", self.restore, WRITE_APPLICATIONS),
             Route("POST", _PATH + "/{}/microsoft.graph.restore", self.restore, WRITE_APPLICATIONS),

@@ -10,6 +10,7 @@ from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import bad_request, invalid_value, not_emulated, not_found
 from orgcal_emulator.graph.filters import directory_filter
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
+from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 from orgcal_emulator.graph.routing import Route
 
 MOST_GRANTS = 1_500
@@ -77,6 +78,8 @@ class GrantRoutes:
             if each["isEnabled"] and "Application" in each["allowedMemberTypes"]
         }
         if role_id not in roles and not (role_id == DEFAULT_ROLE and not roles):
+            if resource.client_id == GRAPH_CLIENT_ID:
+                raise not_emulated("application role", f"{role_id} of Microsoft Graph")
             raise bad_request("Permission being assigned was not found on application")
         present = directory.grants_of(principal.object_id)
         if any(row.resource_id == resource.object_id and row.app_role_id == role_id for row in present):

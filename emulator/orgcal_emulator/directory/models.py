@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from orgcal_emulator.clock import Clock
-from orgcal_emulator.directory.objects import Application, AppRoleAssignment, ServicePrincipal, Tenant
+from orgcal_emulator.directory.objects import Application, AppRoleAssignment, DelegatedGrant, ServicePrincipal, Tenant
 from orgcal_emulator.store import Database, Table
 
 SOFT_DELETED_FOR_S = 30 * 24 * 3600
@@ -31,13 +31,14 @@ class Directory:
         self.applications: Table[Application] = Table("application", Application, database, clock)
         self.service_principals: Table[ServicePrincipal] = Table("servicePrincipal", ServicePrincipal, database, clock)
         self.assignments: Table[AppRoleAssignment] = Table("appRoleAssignment", AppRoleAssignment, database, clock)
+        self.delegated_grants: Table[DelegatedGrant] = Table("oauth2PermissionGrant", DelegatedGrant, database, clock)
         self._applications_by_client: dict[str, str] = {}
         self._principals_by_client: dict[tuple[str, str], list[str]] = {}
         self.index()
 
     def tables(self) -> list[Table[Any]]:
         """Every table."""
-        return [self.tenants, self.applications, self.service_principals, self.assignments]
+        return [self.tenants, self.applications, self.service_principals, self.assignments, self.delegated_grants]
 
     def index(self) -> None:
         """Find every object by what it is asked for; needed after tables were filled from outside."""
@@ -165,6 +166,9 @@ class Directory:
             for row in self.assignments.newest():
                 if key in (row.principal_id, row.resource_id):
                     self.assignments.remove(row.assignment_id)
+            for grant in self.delegated_grants.newest():
+                if key in (grant.client_id, grant.resource_id):
+                    self.delegated_grants.remove(grant.grant_id)
 
     def purge_expired(self) -> None:
         """Remove what has been deleted for longer than it can be restored."""

@@ -85,6 +85,26 @@ class ServicePrincipal:
 
 
 @dataclass
+class DelegatedGrant:
+    """Delegated permissions that a client has on a resource, for everybody or for one user.
+
+    Attributes:
+        client_id: object id of the client's service principal.
+        principal_id: the user; None for everybody.
+        resource_id: object id of the resource's service principal.
+        scope: names by spaces.
+    """
+
+    tenant_id: str
+    grant_id: str
+    client_id: str
+    consent_type: str
+    principal_id: str | None
+    resource_id: str
+    scope: str
+
+
+@dataclass
 class AppRoleAssignment:
     """One permission, granted to a principal in a tenant."""
 

@@ -7,8 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from orgcal_emulator.directory.access import (
+    ADD_OWNERS,
     READ_APPLICATIONS,
+    READ_OBJECTS,
     WRITE_APPLICATIONS,
+    WRITE_PRINCIPALS,
     UserTest,
     check_owners,
     find_application,
@@ -23,8 +26,8 @@ from orgcal_emulator.graph.errors import bad_request, invalid_value, not_emulate
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
 from orgcal_emulator.graph.routing import Route
 
-UserShape = Callable[[str, str], dict[str, Any] | None]
-"""A tenant's (first) user with this object id (second) as on the wire, if there is one."""
+MemberShape = Callable[[str, str], dict[str, Any] | None]
+"""A tenant's (first) user or group with this object id (second) as on the wire, with its type, if there is one."""
 
 MOST_OWNERS = 100
 """https://learn.microsoft.com/en-us/entra/identity/users/directory-service-limits-restrictions"""
@@ -40,26 +43,26 @@ _TYPES = frozenset({
 class OwnerRoutes:
     """`owners`, `ownedObjects` and `/directoryObjects`."""
 
-    def __init__(self, directory: Directory, is_user: UserTest, user_shape: UserShape) -> None:
+    def __init__(self, directory: Directory, is_user: UserTest, member_shape: MemberShape) -> None:
         self._directory = directory
         self._is_user = is_user
-        self._user_shape = user_shape
+        self._member_shape = member_shape
 
     def routes(self) -> list[Route]:
         """Every route."""
-        read, write = READ_APPLICATIONS, WRITE_APPLICATIONS
+        read = READ_APPLICATIONS
         table = [
             Route("GET", "servicePrincipals/{}/ownedObjects", self.owned, read),
-            Route("GET", "directoryObjects/{}", self.object, read),
-            Route("POST", "directoryObjects/getByIds", self.by_ids, read),
+            Route("GET", "directoryObjects/{}", self.object, READ_OBJECTS),
+            Route("POST", "directoryObjects/getByIds", self.by_ids, READ_OBJECTS),
         ]
-        for kind in ("applications", "servicePrincipals"):
+        for kind, remove in (("applications", WRITE_APPLICATIONS), ("servicePrincipals", WRITE_PRINCIPALS)):
             path = f"{kind}/{{}}/owners"
             table += [
                 Route("GET", path, self.index, read),
                 Route("GET", path + "/$ref", self.references, read),
-                Route("POST", path + "/$ref", self.add, write),
-                Route("DELETE", path + "/{}/$ref", self.remove, write),
+                Route("POST", path + "/$ref", self.add, ADD_OWNERS),
+                Route("DELETE", path + "/{}/$ref", self.remove, remove),
             ]
         return table
 
@@ -122,7 +125,7 @@ class OwnerRoutes:
 
     def object(self, request: GraphRequest) -> GraphResponse:
         """A directory object of any type."""
-        shape = self._visible(request, request.keys[0].lower())
+        shape = self._shape(request.caller.tenant_id, request.keys[0].lower())
         if shape is None:
             raise not_found(request.keys[0])
         return odata.entity(request, "directoryObjects", shape)
@@ -137,16 +140,9 @@ class OwnerRoutes:
         if not isinstance(ids, list) or len(ids) > 1000 or not all(isinstance(each, str) for each in ids):
             raise invalid_value("ids", "directoryObject")
         types = _types(body.get("types"))
-        shapes = [self._visible(request, each.lower()) for each in ids]
+        shapes = [self._shape(request.caller.tenant_id, each.lower()) for each in ids]
         objects = [each for each in shapes if each is not None and (not types or _type_of(each) in types)]
         return odata.collection(request, "directoryObjects", objects)
-
-    def _visible(self, request: GraphRequest, key: str) -> dict[str, Any] | None:
-        if request.owned_only:
-            item = self._directory.applications.seen(key) or self._directory.service_principals.seen(key)
-            if key != request.caller.principal_id and (item is None or request.caller.principal_id not in item.owners):
-                return None
-        return self._shape(request.caller.tenant_id, key)
 
     def _shape(self, tenant_id: str, key: str) -> dict[str, Any] | None:
         application = self._directory.applications.seen(key)
@@ -155,8 +151,7 @@ class OwnerRoutes:
         principal = self._directory.service_principals.seen(key)
         if principal is not None and principal.tenant_id == tenant_id and principal.deleted_at is None:
             return {"@odata.type": "#microsoft.graph.servicePrincipal", **principal_shape(self._directory, principal)}
-        user = self._user_shape(tenant_id, key)
-        return {"@odata.type": "#microsoft.graph.user", **user} if user is not None else None
+        return self._member_shape(tenant_id, key)
 
     def _find(self, request: GraphRequest, *, writing: bool = False) -> Application | ServicePrincipal:
         if request.segments[0].lower() == "applications":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from orgcal_emulator.directory.access import READ_APPLICATIONS, find_application, reference_id
+from orgcal_emulator.directory.access import find_application, reference_id
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import Tenant, new_guid
 from orgcal_emulator.directory.policy_schema import AUDIENCES, CREDENTIALS, check_lifetimes
@@ -20,7 +20,7 @@ from orgcal_emulator.graph.routing import Route, needs
 
 READ_POLICY = needs("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")
 WRITE_POLICY = needs("Policy.ReadWrite.ApplicationConfiguration")
-_ASSIGN_POLICY = needs("Policy.ReadWrite.ApplicationConfiguration", besides=READ_APPLICATIONS.any_of)
+_ASSIGN_POLICY = needs("Policy.ReadWrite.ApplicationConfiguration", besides=("Application.Read.All",))
 """https://learn.microsoft.com/en-us/graph/api/appmanagementpolicy-post-appliesto"""
 
 _PATH = "policies/appManagementPolicies"

@@ -179,7 +179,7 @@ PRINCIPAL_DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 
 PRINCIPAL_READ_ONLY = frozenset(
-    {"id", "appDescription", "appDisplayName", "applicationTemplateId", "appOwnerOrganizationId",
+    {"id", "appDescription", "appDisplayName", "applicationTemplateId", "appOwnerOrganizationId", "createdDateTime",
      "deletedDateTime", "disabledByMicrosoftStatus", "homepage", "info", "logoutUrl", "oauth2PermissionScopes",
      "replyUrls", "resourceSpecificApplicationPermissions", "servicePrincipalNames", "signInAudience",
      "verifiedPublisher"}

@@ -14,6 +14,7 @@ from orgcal_emulator.directory.objects import (
     ServicePrincipal,
     Tenant,
 )
+from orgcal_emulator.graph.messages import GraphRequest
 from orgcal_emulator.graph.permissions import (
     APPLICATION_PERMISSIONS,
     DELEGATED_PERMISSIONS,
@@ -21,6 +22,14 @@ from orgcal_emulator.graph.permissions import (
 )
 
 GRAPH_ADDRESSES = [GRAPH_CLIENT_ID, "https://graph.microsoft.com", "https://graph.microsoft.com/"]
+
+
+def directory_address(request: GraphRequest, part: str) -> str:
+    """Where the directory itself keeps a created object, as the header `Location` tells.
+
+    Source: recordings of Azure/azure-cli, named in `tests/contract/rules/recorded.py`.
+    """
+    return f"{request.base_url}/v2/{request.caller.tenant_id}/{part}"
 
 
 def application_shape(application: Application, *, with_keys: bool = False) -> dict[str, Any]:
@@ -31,8 +40,16 @@ def application_shape(application: Application, *, with_keys: bool = False) -> d
         "deletedDateTime": _moment(application.deleted_at),
         "appId": application.client_id,
         **properties,
+        "web": _web(properties["web"]),
         "keyCredentials": shown_keys(properties["keyCredentials"], with_key=with_keys),
     }
+
+
+def _web(web: dict[str, Any]) -> dict[str, Any]:
+    """`web` with an entry in `redirectUriSettings` for each redirect URI, as manifests of 2024 to 2026 show it."""
+    indexed = {each["uri"]: each for each in web["redirectUriSettings"]}
+    settings = [indexed.get(uri, {"uri": uri, "index": None}) for uri in web["redirectUris"]]
+    return {**web, "redirectUriSettings": settings}
 
 
 def principal_shape(directory: Directory, principal: ServicePrincipal, *, with_keys: bool = False) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from orgcal_emulator.clock import rfc3339
 from orgcal_emulator.directory import credentials
 from orgcal_emulator.directory.access import (
     LIST_APPLICATIONS,
     READ_APPLICATIONS,
+    READ_POLICIES_OF_PRINCIPALS,
+    READ_SYNCHRONIZATION,
     WRITE_PRINCIPALS,
     UserTest,
     bound_id,
@@ -25,17 +28,21 @@ from orgcal_emulator.directory.properties import (
     PRINCIPAL_READ_ONLY,
     PRINCIPAL_WRITABLE,
 )
-from orgcal_emulator.directory.serializers import principal_shape
+from orgcal_emulator.directory.serializers import assignment_shape, directory_address, principal_shape
 from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import GraphFailure, bad_request, conflict, invalid_value, not_emulated
 from orgcal_emulator.graph.filters import directory_filter
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
+from orgcal_emulator.graph.ordering import order_of, ordered
 from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 from orgcal_emulator.graph.preferences import wants_upsert
 from orgcal_emulator.graph.routing import Route, parsed_key
 
 FILTERABLE = ("accountEnabled", "appDisplayName", "appId", "appOwnerOrganizationId", "displayName", "id",
               "servicePrincipalNames", "servicePrincipalType", "tags")  # fmt: skip
+ORDERABLE = ("displayName", "createdDateTime")
+MOST_EXPANDED = 20
+"""Objects of an expanded relation: https://learn.microsoft.com/en-us/graph/query-parameters#expand."""
 READABLE = tuple(sorted({*PRINCIPAL_WRITABLE, *PRINCIPAL_DEFAULTS, *PRINCIPAL_READ_ONLY, "appId", "appRoles",
                          "displayName"} - {"samlMetadataUrl"}))  # fmt: skip
 
@@ -58,20 +65,24 @@ class ServicePrincipalRoutes:
             Route("GET", "servicePrincipals", self.index, LIST_APPLICATIONS),
             Route("GET", "servicePrincipals/$count", self.count, LIST_APPLICATIONS),
             Route("POST", "servicePrincipals", self.create, write),
+            Route("GET", "servicePrincipals/{}/appRoles", self.part, read),
+            Route("GET", "servicePrincipals/{}/oauth2PermissionScopes", self.part, read),
             Route("GET", "servicePrincipals/{}", self.get, read),
             Route("PATCH", "servicePrincipals/{}", self.update, write),
             Route("DELETE", "servicePrincipals/{}", self.delete, write),
             Route("POST", "servicePrincipals/{}/addPassword", self.add_password, write),
             Route("POST", "servicePrincipals/{}/removePassword", self.remove_password, write),
-            Route("GET", "servicePrincipals/{}/claimsMappingPolicies", self.nothing, read),
-            Route("GET", "servicePrincipals/{}/synchronization/jobs", self.nothing, read),
+            Route("GET", "servicePrincipals/{}/claimsMappingPolicies", self.nothing, READ_POLICIES_OF_PRINCIPALS),
+            Route("GET", "servicePrincipals/{}/synchronization/jobs", self.nothing, READ_SYNCHRONIZATION),
         ]
 
     def index(self, request: GraphRequest) -> GraphResponse:
         """Service principals of the caller's tenant."""
-        odata.check_options(request, "select", "filter", "top", "skiptoken", "count")
+        odata.check_options(request, "select", "filter", "top", "skiptoken", "count", "orderby", "expand")
+        order = order_of(request, "servicePrincipal", ORDERABLE)
         names = self._selected(request)
-        shapes = [
+        expanded = _expanded(request)
+        shapes: Sequence[Mapping[str, Any]] = [
             self._shape(each, names)
             for each in self._directory.service_principals.all_seen()
             if each.tenant_id == request.caller.tenant_id and each.deleted_at is None
@@ -79,7 +90,11 @@ class ServicePrincipalRoutes:
         if "filter" in request.options:
             test = directory_filter(request, "servicePrincipal", FILTERABLE)
             shapes = [each for each in shapes if test(each)]
-        return odata.page(request, "servicePrincipals", shapes, names, wants_count=odata.wants_count(request))
+        context = "servicePrincipals" + _chosen(names, expanded)
+        return odata.page(
+            request, context, ordered(shapes, order), None, wants_count=odata.wants_count(request),
+            shown=lambda shape: self._shown(shape, names, expanded),
+        )  # fmt: skip
 
     def count(self, request: GraphRequest) -> GraphResponse:
         """The number of service principals, as text."""
@@ -106,14 +121,16 @@ class ServicePrincipalRoutes:
                 f"{application.client_id} is already in use."
             )
         owners = check_owners(self._directory, tenant_id, owners, self._is_user)
-        principal = new_principal(tenant_id, application.client_id)
+        principal = new_principal(tenant_id, application.client_id, self._directory.clock.now())
         principal.properties.update(given)
         principal.properties["keyCredentials"] = credentials.merge_keys(
             None, given.get("keyCredentials", []), self._directory.clock.now(), _NO_POLICY
         )
         principal.owners.extend(dict.fromkeys([*owners, request.caller.principal_id]))
         self._directory.put_principal(principal)
-        return odata.entity(request, "servicePrincipals", self._shape(principal), status=201)
+        kind = "Microsoft.DirectoryServices.ServicePrincipal"
+        location = directory_address(request, f"directoryObjects/{principal.object_id}/{kind}")
+        return odata.entity(request, "servicePrincipals", self._shape(principal), status=201, location=location)
 
     def _backing(self, request: GraphRequest, client_id: str) -> Application:
         application = self._directory.application_by_client(client_id, "arrived")
@@ -138,10 +155,28 @@ class ServicePrincipalRoutes:
 
     def get(self, request: GraphRequest) -> GraphResponse:
         """One service principal."""
-        odata.check_options(request, "select")
+        odata.check_options(request, "select", "expand")
         names = self._selected(request)
+        expanded = _expanded(request)
         principal = find_principal(self._directory, request)
-        return odata.entity(request, "servicePrincipals", self._shape(principal, names), names)
+        shape = self._shown(self._shape(principal, names), names, expanded)
+        return odata.entity(request, "servicePrincipals" + _chosen(names, expanded), shape)
+
+    def part(self, request: GraphRequest) -> GraphResponse:
+        """One property of a service principal that is a list."""
+        odata.check_options(request)
+        principal = find_principal(self._directory, request)
+        name = "appRoles" if request.segments[2].lower() == "approles" else "oauth2PermissionScopes"
+        context = f"servicePrincipals('{principal.object_id}')/{name}"
+        return odata.property_values(request, context, self._shape(principal).get(name) or [])
+
+    def _shown(self, shape: Mapping[str, Any], names: Sequence[str] | None, expanded: bool) -> dict[str, Any]:
+        """What is selected of a service principal, with its grants where the request expands them."""
+        shown = odata.pick(shape, names)
+        if expanded:
+            grants = self._directory.grants_of(shape["id"], "graph")[:MOST_EXPANDED]
+            shown["appRoleAssignments"] = [assignment_shape(self._directory, row) for row in grants]
+        return shown
 
     def update(self, request: GraphRequest) -> GraphResponse:
         """Change a service principal, or create it where its application has none and the client asks for that.
@@ -187,7 +222,7 @@ class ServicePrincipalRoutes:
         )
         self._directory.put_principal(changed)
         context = {"@odata.context": f"{request.root}/$metadata#microsoft.graph.passwordCredential"}
-        return GraphResponse(200, {**context, **credential})
+        return GraphResponse(200, {**context, **credential}, {"Location": request.base_url})
 
     def remove_password(self, request: GraphRequest) -> GraphResponse:
         """Remove a password."""
@@ -230,7 +265,32 @@ class ServicePrincipalRoutes:
         return odata.selected(request, "servicePrincipal", known)
 
 
-def new_principal(tenant_id: str, client_id: str) -> ServicePrincipal:
-    """A service principal with every default, not yet written."""
-    properties = {**PRINCIPAL_DEFAULTS, "displayName": None, "appRoles": []}
+def _expanded(request: GraphRequest) -> bool:
+    """Whether the request expands `appRoleAssignments`.
+
+    Raises:
+        GraphFailure: 501 naming another expansion.
+    """
+    text = request.options.get("expand")
+    if text is None:
+        return False
+    if text.strip().lower() != "approleassignments":
+        raise not_emulated("expand", f"servicePrincipal: {text}")
+    return True
+
+
+def _chosen(names: Sequence[str] | None, expanded: bool) -> str:
+    """What `@odata.context` says of selected and expanded properties."""
+    parts = [*(names or ()), *(("appRoleAssignments()",) if expanded else ())]
+    return f"({','.join(parts)})" if parts else ""
+
+
+def new_principal(tenant_id: str, client_id: str, now: float | None = None) -> ServicePrincipal:
+    """A service principal with every default, not yet written.
+
+    Args:
+        now: when it is created, in seconds since the epoch; None for Microsoft's own, which do not tell.
+    """
+    created = None if now is None else rfc3339(now)
+    properties = {**PRINCIPAL_DEFAULTS, "createdDateTime": created, "displayName": None, "appRoles": []}
     return ServicePrincipal(tenant_id, new_guid(), client_id, properties, [])

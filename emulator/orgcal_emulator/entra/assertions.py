@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from orgcal_emulator.clock import Clock, parse_rfc3339
+from orgcal_emulator.directory.federated import trusts
 from orgcal_emulator.directory.objects import Application, ServicePrincipal, Tenant
 from orgcal_emulator.entra.errors import EntraFailure, bad_assertion
 
@@ -123,8 +124,8 @@ class AssertionChecker:
         if not of_issuer:
             raise bad_assertion(700211, "No matching federated identity record found for presented assertion issuer "
                                 f"'{issuer[:600]}'.")  # fmt: skip
-        of_subject = [each for each in of_issuer if each["subject"] == subject]
-        if not of_subject and any(each["subject"].casefold() == subject.casefold() for each in of_issuer):
+        of_subject = [each for each in of_issuer if trusts(each, claims)]
+        if not of_subject and any((each["subject"] or "").casefold() == subject.casefold() for each in of_issuer):
             # Source: https://github.com/Azure/login/issues/517
             raise bad_assertion(7002138, "No matching federated identity record found for presented assertion subject "
                                 f"'{subject[:600]}'. The subject matches with case-insensitive comparison, but not "

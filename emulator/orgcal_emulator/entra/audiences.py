@@ -9,6 +9,18 @@ from orgcal_emulator.directory.objects import is_guid
 from orgcal_emulator.directory.serializers import GRAPH_ADDRESSES
 from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 
+RESOURCE_MANAGER_CLIENT_ID = "797f4846-ba00-4fd7-ba43-dac1f8f63013"
+"""Azure Resource Manager's appId ("Windows Azure Service Management API"), the same in every tenant.
+
+Source: https://learn.microsoft.com/en-us/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in
+"""
+
+RESOURCE_MANAGER = "https://management.azure.com"
+RESOURCE_MANAGER_ADDRESSES = frozenset({
+    RESOURCE_MANAGER, "https://management.core.windows.net", RESOURCE_MANAGER_CLIENT_ID,
+})  # fmt: skip
+"""Its audiences, as `/metadata/endpoints` names them."""
+
 
 @dataclass
 class OwnAddresses:

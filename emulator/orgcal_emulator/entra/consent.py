@@ -17,6 +17,7 @@ from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.entra.audiences import OwnAddresses
 from orgcal_emulator.entra.consent_models import ConsentRequest, ConsentService
 from orgcal_emulator.entra.errors import EntraFailure, missing_parameter
+from orgcal_emulator.entra.models import NotEmulatedError
 from orgcal_emulator.entra.redirects import answer_address
 from orgcal_emulator.entra.routes import base_url
 from orgcal_emulator.pages import PAGE_HEADERS, render
@@ -56,8 +57,13 @@ class ConsentRoutes:
             posted = await _posted(request) if request.method == "POST" else {}
             values = {**dict(request.query_params), **{name: posted[name] for name in _FIELDS if name in posted}}
             consent = self._consent.request(str(request.path_params["tenant"]), values, version)
+            self._consent.check_roles(consent)
         except EntraFailure as failure:
-            return self._refusal(failure)
+            return self._refusal(failure.code, failure.message, 400)
+        except NotEmulatedError as missing:
+            code = request.state.not_emulated = f"NotEmulated.{missing}"
+            message = f"The emulator does not model the {missing}. It refuses what it does not know."
+            return self._refusal(code, message, 501)
         try:
             self._consent.check_scopes(consent)
             return self._decide(consent, posted) if posted else self._ask(consent)
@@ -123,9 +129,9 @@ class ConsentRoutes:
             answer["state"] = consent.state
         return RedirectResponse(answer_address(consent.redirect_uri, answer), 302, {"Cache-Control": "no-store"})
 
-    def _refusal(self, failure: EntraFailure) -> Response:
-        page = render("refused.html", code=failure.code, message=failure.message)
-        return HTMLResponse(page, 400, PAGE_HEADERS)
+    @staticmethod
+    def _refusal(code: str, message: str, status: int) -> Response:
+        return HTMLResponse(render("refused.html", code=code, message=message), status, PAGE_HEADERS)
 
 
 def _hidden(consent: ConsentRequest) -> dict[str, str]:

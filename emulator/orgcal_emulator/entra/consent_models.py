@@ -17,7 +17,7 @@ from orgcal_emulator.directory.serializers import principal_shape
 from orgcal_emulator.directory.service_principals import new_principal
 from orgcal_emulator.entra.audiences import OwnAddresses, client_of
 from orgcal_emulator.entra.errors import EntraFailure, unknown_client, unknown_tenant
-from orgcal_emulator.entra.models import OPENID_SCOPES
+from orgcal_emulator.entra.models import OPENID_SCOPES, NotEmulatedError
 from orgcal_emulator.entra.redirects import is_registered, registered_redirects
 from orgcal_emulator.graph.permissions import GRAPH_CLIENT_ID
 
@@ -181,6 +181,16 @@ class ConsentService:
                     "Contact the app vendor.",
                 )  # fmt: skip
 
+    def check_roles(self, request: ConsentRequest) -> None:
+        """Refuse application roles of Microsoft Graph that this emulator does not have: Microsoft's may.
+
+        Raises:
+            NotEmulatedError: it names the first of them.
+        """
+        for each in self.asked(request.application) if request.grants else ():
+            if each.everyone and not each.name and each.resource.lower() == GRAPH_CLIENT_ID:
+                raise NotEmulatedError(f"application role {each.permission_id} of Microsoft Graph")
+
     def accept(self, request: ConsentRequest, tenant: Tenant) -> ServicePrincipal:
         """Make the application known in `tenant`, and grant there what it declares.
 
@@ -211,7 +221,8 @@ class ConsentService:
             wanted.append((resource, each.permission_id))
         principal = self._directory.principal_by_client(tenant.tenant_id, application.client_id)
         if principal is None:
-            principal = new_principal(tenant.tenant_id, application.client_id)
+            now = self._directory.clock.now()
+            principal = new_principal(tenant.tenant_id, application.client_id, now)
             self._directory.put_principal(principal)
         for resource, role_id in wanted:
             self._directory.grant(principal, resource, role_id)
@@ -226,6 +237,6 @@ def _in_words(access: dict[str, str], client_id: str, published: dict[str, Any] 
             title = row["displayName"] if everyone else row["adminConsentDisplayName"]
             description = row["description"] if everyone else row["adminConsentDescription"]
             return AskedPermission(title, description, row["value"], everyone, client_id, access["id"])
-    return AskedPermission(
-        "A permission that does not exist", f"{access['id']} of {client_id}", "", everyone, client_id, access["id"]
-    )
+    unknown = "A permission that this emulator does not know"
+    title = unknown if client_id.lower() == GRAPH_CLIENT_ID else "A permission that does not exist"
+    return AskedPermission(title, f"{access['id']} of {client_id}", "", everyone, client_id, access["id"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orgcal_emulator.entra.audiences import RESOURCE_MANAGER
 from orgcal_emulator.entra.keys import SigningKey
 
 GRAPH = "https://graph.microsoft.com"
@@ -13,18 +14,23 @@ def endpoints(base_url: str) -> dict[str, Any]:
     """The answer of `/metadata/endpoints?api-version=2022-09-01`, with every address here.
 
     Its form: https://management.azure.com/metadata/endpoints?api-version=2022-09-01
+
+    Args:
+        base_url: the address that the client used; Microsoft's own one leads to Microsoft's other ones.
     """
+    login = base_url.replace(RESOURCE_MANAGER, "https://login.microsoftonline.com")
+    graph = base_url.replace(RESOURCE_MANAGER, GRAPH)
     return {
         "portal": base_url,
         "authentication": {
-            "loginEndpoint": base_url,
+            "loginEndpoint": login,
             "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
             "tenant": "common",
             "identityProvider": "AAD",
         },
         "media": "https://rest.media.azure.net",
-        "graphAudience": base_url,
-        "graph": base_url,
+        "graphAudience": graph,
+        "graph": graph,
         "name": "AzureCloud",
         "suffixes": {
             "azureDataLakeStoreFileSystem": "azuredatalakestore.net",
@@ -47,7 +53,7 @@ def endpoints(base_url: str) -> dict[str, Any]:
         "vmImageAliasDoc": "",
         "activeDirectoryDataLake": "https://datalake.azure.net/",
         "sqlManagement": "https://management.core.windows.net:8443/",
-        "microsoftGraphResourceId": base_url,
+        "microsoftGraphResourceId": graph,
         "appInsightsResourceId": "https://api.applicationinsights.io",
         "appInsightsTelemetryChannelResourceId": "https://dc.applicationinsights.azure.com/v2/track",
         "attestationResourceId": "https://attest.azure.net",
@@ -55,6 +61,24 @@ def endpoints(base_url: str) -> dict[str, Any]:
         "logAnalyticsResourceId": "https://api.loganalytics.io",
         "ossrDbmsResourceId": "https://ossrdbms-aad.database.windows.net",
     }
+
+
+_NEWER = frozenset({
+    "appInsightsResourceId", "appInsightsTelemetryChannelResourceId", "attestationResourceId",
+    "logAnalyticsResourceId", "microsoftGraphResourceId", "ossrDbmsResourceId", "synapseAnalyticsResourceId",
+})  # fmt: skip
+"""What version 2022-09-01 adds."""
+
+
+def older_endpoints(base_url: str) -> dict[str, Any]:
+    """The only cloud in the list that `/metadata/endpoints?api-version=2019-05-01` answers.
+
+    Azure CLI reads it where `ARM_CLOUD_METADATA_URL` names it, and takes the first cloud; it logs in to a cloud of the
+    name `AzureCloud` at Microsoft's own address, so this one has another name. Source: azure/cli/core/cloud.py of
+    azure-cli 2.91.0.
+    """
+    known = endpoints(base_url)
+    return {**{name: value for name, value in known.items() if name not in _NEWER}, "name": "OrgcalEmulator"}
 
 
 def openid_configuration(base_url: str, tenant: str, *, version: int) -> dict[str, Any]:

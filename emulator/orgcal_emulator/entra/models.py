@@ -13,7 +13,12 @@ from orgcal_emulator.directory.objects import Application, ServicePrincipal, Ten
 from orgcal_emulator.directory.serializers import principal_shape
 from orgcal_emulator.entra import errors
 from orgcal_emulator.entra.assertions import AssertionChecker
-from orgcal_emulator.entra.audiences import OwnAddresses, client_of
+from orgcal_emulator.entra.audiences import (
+    RESOURCE_MANAGER_ADDRESSES,
+    RESOURCE_MANAGER_CLIENT_ID,
+    OwnAddresses,
+    client_of,
+)
 from orgcal_emulator.entra.keys import SigningKey
 
 TOKEN_LIFETIME_S = 3599
@@ -38,11 +43,20 @@ _MICROSOFTS = re.compile(
     r"https://(?:[\w-]+\.)*(?:microsoft|azure|office|office365|windows|sharepoint|powerbi|dynamics)\.(?:com|net|us)/?",
     re.IGNORECASE,
 )
-"""Resources of Microsoft's that every tenant can get tokens for, or might: Azure Resource Manager, Exchange."""
+"""Resources of Microsoft's that every tenant can get tokens for, or might: Exchange, Azure Storage."""
 
 
 class NotEmulatedError(Exception):
-    """A grant or resource that Entra knows and this emulator does not; the argument names it."""
+    """A grant or resource that Entra knows and this emulator does not.
+
+    Args:
+        what: names it.
+        oauth_error: OAuth's name for such a refusal.
+    """
+
+    def __init__(self, what: str, oauth_error: str = "invalid_request") -> None:
+        super().__init__(what)
+        self.oauth_error = oauth_error
 
 
 class TokenService:
@@ -108,7 +122,7 @@ class TokenService:
             if not form.get(name):
                 raise errors.missing_parameter(name)
         if form["grant_type"] in _INTERACTIVE_GRANTS:
-            raise NotEmulatedError(f"grant_type {form['grant_type']}")
+            raise NotEmulatedError(f"grant_type {form['grant_type']}", "unsupported_grant_type")
         if form["grant_type"] != "client_credentials":
             raise errors.unsupported_grant(form["grant_type"][:80])
         if not form.get("scope"):
@@ -170,13 +184,17 @@ class TokenService:
         if len(asked) != 1 or not asked[0].endswith("/.default"):
             raise errors.wrong_scope(scope[:200])
         audience = asked[0].removesuffix("/.default")
+        if audience.removesuffix("/") in RESOURCE_MANAGER_ADDRESSES:
+            return audience, ServicePrincipal(
+                tenant.tenant_id, "", RESOURCE_MANAGER_CLIENT_ID, {"keyCredentials": []}, []
+            )
         principal = self._directory.principal_by_client(
             tenant.tenant_id, client_of(self._directory, self._addresses, audience)
         )
         if principal is not None:
             return audience, principal
         if _MICROSOFTS.fullmatch(audience):
-            raise NotEmulatedError(f"resource {audience}"[:200])
+            raise NotEmulatedError(f"resource {audience}"[:200], "invalid_resource")
         raise errors.unknown_resource(audience[:200], tenant.display_name, tenant.tenant_id)
 
     def _mint(

@@ -16,6 +16,8 @@ from orgcal_emulator.entra import errors, metadata
 from orgcal_emulator.entra.errors import EntraFailure
 from orgcal_emulator.entra.keys import SigningKey
 from orgcal_emulator.entra.models import NotEmulatedError, TokenService
+from orgcal_emulator.entra.token_reader import TokenReader
+from orgcal_emulator.graph.errors import GraphFailure
 
 _NO_STORE = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
 _MOST_FIELDS = 30
@@ -28,8 +30,9 @@ _MICROSOFT_HOSTS = frozenset(
 class EntraRoutes:
     """Everything of Entra but the consent pages."""
 
-    def __init__(self, tokens: TokenService, key: SigningKey, clock: Clock) -> None:
+    def __init__(self, tokens: TokenService, callers: TokenReader, key: SigningKey, clock: Clock) -> None:
         self._tokens = tokens
+        self._callers = callers
         self._key = key
         self._clock = clock
 
@@ -51,13 +54,15 @@ class EntraRoutes:
     async def endpoints(self, request: Request) -> Response:
         """Addresses of this cloud."""
         version = request.query_params.get("api-version", "")
-        if version != "2022-09-01":
-            return JSONResponse(
-                {"error": {"code": "NotEmulated.option.api-version",
-                           "message": "Only api-version=2022-09-01 of /metadata/endpoints is modelled."}},
-                501,
-            )  # fmt: skip
-        return JSONResponse(metadata.endpoints(base_url(request)))
+        if version == "2022-09-01":
+            return JSONResponse(metadata.endpoints(base_url(request)))
+        if version == "2019-05-01":
+            return JSONResponse([metadata.older_endpoints(base_url(request))])
+        return JSONResponse(
+            {"error": {"code": "NotEmulated.option.api-version",
+                       "message": "Only api-version=2022-09-01 and 2019-05-01 of /metadata/endpoints are modelled."}},
+            501,
+        )  # fmt: skip
 
     async def instance(self, request: Request) -> Response:
         """Which hosts are one cloud, and where the tenant that the client has in mind is described."""
@@ -73,8 +78,13 @@ class EntraRoutes:
         version = 2 if "/v2.0/" in parts.path else 1
         return JSONResponse(metadata.instance_discovery(base_url(request), host, tenant, version))
 
-    async def nothing(self, _request: Request) -> Response:
+    async def nothing(self, request: Request) -> Response:
         """No subscriptions and no tenants: clients that log in to the resource manager ask for them."""
+        try:
+            self._callers.resource_manager_caller(request.headers.get("authorization", ""))
+        except GraphFailure as refused:
+            body = {"error": {"code": "AuthenticationFailed", "message": refused.message}}
+            return JSONResponse(body, refused.status, headers=refused.headers)
         return JSONResponse({"value": [], "count": {"type": "Total", "value": 0}})
 
     async def discovery(self, request: Request) -> Response:
@@ -131,7 +141,7 @@ class EntraRoutes:
         except EntraFailure as failure:
             return self._refusal(failure, request)
         except NotEmulatedError as missing:
-            return self._not_emulated(str(missing), request)
+            return self._not_emulated(missing, request)
         if version == 1:
             now = int(self._clock.now())
             answer |= {
@@ -147,15 +157,15 @@ class EntraRoutes:
         body = failure.body(self._clock.now(), _correlation_id(request) or str(uuid.uuid4()), base_url(request))
         return JSONResponse(body, failure.status, headers=_headers(request, body["trace_id"]))
 
-    def _not_emulated(self, what: str, request: Request) -> Response:
-        """501 in Entra's shape, with a code that names what is missing."""
-        request.state.not_emulated = f"NotEmulated.{what}"
+    def _not_emulated(self, missing: NotEmulatedError, request: Request) -> Response:
+        """400 as OAuth has it, with a text that names what is missing: MSAL does not read the body of a 501."""
+        code = request.state.not_emulated = f"NotEmulated.{missing}"
         body = {
-            "error": f"NotEmulated.{what}",
-            "error_description": f"The emulator does not model {what}. It refuses what it does not know.",
+            "error": missing.oauth_error,
+            "error_description": f"{code}: the emulator does not model {missing}. It refuses what it does not know.",
             "error_codes": [],
         }
-        return JSONResponse(body, 501, headers=_headers(request, str(uuid.uuid4())))
+        return JSONResponse(body, 400, headers=_headers(request, str(uuid.uuid4())))
 
 
 def _correlation_id(request: Request) -> str:

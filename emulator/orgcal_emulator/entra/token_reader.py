@@ -1,16 +1,17 @@
-"""Reads access tokens: who calls Microsoft Graph."""
+"""Reads access tokens: who calls Microsoft Graph, or the resource manager."""
 
 from __future__ import annotations
 
 import base64
 from collections import OrderedDict
+from collections.abc import Collection
 
 import jwt
 
 from orgcal_emulator.clock import Clock
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.serializers import GRAPH_ADDRESSES
-from orgcal_emulator.entra.audiences import OwnAddresses
+from orgcal_emulator.entra.audiences import RESOURCE_MANAGER_ADDRESSES, OwnAddresses
 from orgcal_emulator.entra.keys import SigningKey
 from orgcal_emulator.graph.errors import GraphFailure, unauthorized
 from orgcal_emulator.graph.messages import Caller
@@ -50,7 +51,7 @@ class TokenReader:
             raise unauthorized("Access token is empty.")
         caller = self._callers.get(token)
         if caller is None:
-            caller = self._read(token.strip())
+            caller = self._read(token.strip(), {*GRAPH_ADDRESSES[:2], *self._addresses.urls})
             self._callers[token] = caller
             if len(self._callers) > _KNOWN_TOKENS:
                 self._callers.popitem(last=False)
@@ -64,7 +65,21 @@ class TokenReader:
             )  # fmt: skip
         return caller
 
-    def _read(self, token: str) -> Caller:
+    def resource_manager_caller(self, authorization: str) -> Caller:
+        """Who holds this token for the resource manager; one for this emulator's own address will do as well.
+
+        Raises:
+            GraphFailure: 401.
+        """
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise unauthorized("Authentication failed. The 'Authorization' header is missing.")
+        caller = self._read(token.strip(), {*RESOURCE_MANAGER_ADDRESSES, *self._addresses.urls})
+        if caller.expires_at <= self._clock.now():
+            raise unauthorized("The access token expiry UTC time is earlier than current UTC time.")
+        return caller
+
+    def _read(self, token: str, audiences: Collection[str]) -> Caller:
         if not _three_parts(token):
             raise unauthorized("IDX14100: JWT is not well formed, there are no dots (.).")
         try:
@@ -77,7 +92,7 @@ class TokenReader:
             )
         except jwt.InvalidTokenError as error:
             raise unauthorized("Access token validation failure. Invalid signature or format.") from error
-        if str(claims.get("aud", "")).removesuffix("/") not in (*GRAPH_ADDRESSES[:2], *self._addresses.urls):
+        if str(claims.get("aud", "")).removesuffix("/") not in audiences:
             raise unauthorized("Access token validation failure. Invalid audience.")
         if claims.get("xms_emulator") != self._directory_id:
             raise unauthorized("Access token validation failure. Invalid issuer.")

@@ -24,6 +24,16 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[str, str]
 
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+_ALWAYS = (
+    (b"cache-control", b"no-cache"),
+    # Microsoft says a year. A browser would then refuse every other page of localhost that has no TLS.
+    (b"strict-transport-security", b"max-age=0"),
+    (
+        b"x-ms-ags-diagnostic",
+        b'{"ServerInfo":{"DataCenter":"Emulator","Slice":"E","Ring":"5","ScaleUnit":"000","RoleInstance":"EMULATOR"}}',
+    ),
+)
+"""Headers of every answer, as recorded."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -76,9 +86,12 @@ class GraphFront:
         stay = Stay(self._traffic.latency)
         wait_s = 0.0
         try:
-            caller = self._tokens.graph_caller(headers.get("authorization", ""))
             version, _, rest = raw_path[1:].partition("/")
-            if rest in ("$batch", "%24batch"):
+            if method != "OPTIONS":
+                caller = self._tokens.graph_caller(headers.get("authorization", ""))
+            if caller is None:
+                response = GraphResponse(200, None, {"Allow": self._dispatcher.methods(_segments(rest))})
+            elif rest in ("$batch", "%24batch"):
                 batch = self._journal.new_batch()
                 entries = _entries(method, headers, body)
                 if self._traffic.latency:
@@ -87,7 +100,7 @@ class GraphFront:
                 wait_s = stay.seconds(in_order=any(entry.depends_on for entry in entries))
             else:
                 request = GraphRequest(
-                    method,
+                    "GET" if method == "HEAD" else method,
                     version,
                     _segments(rest),
                     parse_options(query),
@@ -118,7 +131,7 @@ class GraphFront:
             code=response.code,
             opens_batch=batch,
         )
-        await _send(response, raw, request_id, client_request_id, send)
+        await _send(response, raw, request_id, client_request_id, send, with_body=method != "HEAD")
 
     async def _turn(self) -> None:
         """Let one batch be worked on in each round of the event loop, so that none delays the latency of the others."""
@@ -210,21 +223,23 @@ def _content(response: GraphResponse) -> bytes:
     return _encode(body).encode("ascii")
 
 
-async def _send(response: GraphResponse, raw: bytes, request_id: str, client_request_id: str, send: Send) -> None:
+async def _send(
+    response: GraphResponse, raw: bytes, request_id: str, client_request_id: str, send: Send, *, with_body: bool
+) -> None:
     refused = response.status >= 400
     kind = response.headers.get("Content-Type", "application/json" if refused else _JSON)
     headers = [
         (b"content-length", str(len(raw)).encode()),
         (b"request-id", request_id.encode()),
         (b"client-request-id", client_request_id.encode()),
-        (b"cache-control", b"no-cache"),
+        *_ALWAYS,
     ]
     if raw and not refused:
         headers.append((b"odata-version", b"4.0"))
     if raw:
-        headers.append((b"content-type", kind.encode("latin-1")))
+        headers += [(b"content-type", kind.encode("latin-1")), (b"vary", b"Accept-Encoding")]
     for name, value in response.headers.items():
         if name != "Content-Type":
             headers.append((name.lower().encode("latin-1"), value.encode("latin-1", "replace")))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": raw})
+    await send({"type": "http.response.body", "body": raw if with_body else b""})

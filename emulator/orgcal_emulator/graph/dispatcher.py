@@ -27,6 +27,14 @@ class Dispatcher:
         self._clock = clock
         self._count_users = count_users
 
+    def methods(self, segments: list[str]) -> str:
+        """The methods of a path, as the header `Allow` lists them.
+
+        Raises:
+            GraphFailure: 501 for a path that is not modelled.
+        """
+        return "POST, OPTIONS" if segments == ["$batch"] else ", ".join(self.table.methods(segments))
+
     def answer(self, request: GraphRequest, request_id: str, client_request_id: str, stay: Stay) -> GraphResponse:
         """The answer to `request`; errors are answers too.
 
@@ -85,6 +93,8 @@ def mailbox_of(request: GraphRequest) -> str:
 _BASE_UNITS = {
     ("GET", "applications"): 2,
     ("GET", "servicePrincipals/{}/appRoleAssignments"): 2,
+    ("GET", "groups/{}/members"): 3,
+    ("GET", "groups/{}/transitiveMembers"): 5,
     ("GET", "users"): 2,
     ("POST", "directoryObjects/getByIds"): 3,
 }
@@ -95,4 +105,6 @@ def _units(request: GraphRequest, route: Route) -> int:
     """Cost in resource units: https://learn.microsoft.com/en-us/graph/throttling-limits (identity and access)."""
     top = request.options.get("top", "")
     small = top.isascii() and top.isdigit() and int(top[:9]) < 20
-    return max(1, _BASE_UNITS.get((route.method, route.path), 1) - ("select" in request.options) - small)
+    options = request.options
+    base = _BASE_UNITS.get((route.method, route.path), 1) + ("expand" in options)
+    return max(1, base - ("select" in options) - small)

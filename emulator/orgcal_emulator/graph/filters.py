@@ -68,7 +68,8 @@ def _compile(text: str, resource: str, filterable: tuple[str, ...]) -> tuple[Pre
     return parser.parse(), parser.advanced
 
 
-_FLAGS = frozenset({"accountEnabled", "canEdit", "isAllDay", "isCancelled", "isDefaultCalendar"})
+_FLAGS = frozenset({"accountEnabled", "canEdit", "isAllDay", "isCancelled", "isDefaultCalendar", "mailEnabled",
+                    "securityEnabled"})  # fmt: skip
 """Filterable properties that are true or false; no other kind of them is a number."""
 
 

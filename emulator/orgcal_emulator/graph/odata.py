@@ -102,17 +102,23 @@ def pick(item: Mapping[str, Any], names: Sequence[str] | None) -> dict[str, Any]
 
 
 def entity(
-    request: GraphRequest, context: str, item: Mapping[str, Any], names: Sequence[str] | None = None, status: int = 200
+    request: GraphRequest,
+    context: str,
+    item: Mapping[str, Any],
+    names: Sequence[str] | None = None,
+    status: int = 200,
+    location: str = "",
 ) -> GraphResponse:
     """An answer with one object.
 
     Args:
         context: what the object is, for `@odata.context`: `applications`.
         names: selected properties, None for those of `item`.
+        location: address of a created object; empty for the one below `context`.
     """
     chosen = f"({','.join(names)})" if names else ""
     body = {"@odata.context": f"{request.root}/$metadata#{context}{chosen}/$entity", **pick(item, names)}
-    headers = {"Location": f"{request.root}/{context}/{item['id']}"} if status == 201 and "id" in item else {}
+    headers = {"Location": location or f"{request.root}/{context}/{item['id']}"} if status == 201 else {}
     return GraphResponse(status, body, headers)
 
 
@@ -124,9 +130,17 @@ def collection(
     *,
     next_link: str = "",
     count: int | None = None,
+    chosen: str | None = None,
 ) -> GraphResponse:
-    """An answer with a list of objects."""
-    chosen = f"({','.join(names)})" if names else ""
+    """An answer with a list of objects.
+
+    Args:
+        context: what the objects are, for `@odata.context`.
+        names: properties of each; None for all.
+        chosen: what `@odata.context` says of them, where that is not `names`.
+    """
+    if chosen is None:
+        chosen = f"({','.join(names)})" if names else ""
     body: dict[str, Any] = {"@odata.context": f"{request.root}/$metadata#{context}{chosen}"}
     if count is not None:
         body["@odata.count"] = count
@@ -134,6 +148,15 @@ def collection(
         body["@odata.nextLink"] = next_link
     body["value"] = [pick(item, names) for item in items]
     return GraphResponse(200, body)
+
+
+def property_values(request: GraphRequest, context: str, values: Sequence[Any]) -> GraphResponse:
+    """An answer with one property of an object that is a list, asked for by its path.
+
+    Args:
+        context: object and property, for `@odata.context`: `applications('…')/appRoles`.
+    """
+    return GraphResponse(200, {"@odata.context": f"{request.root}/$metadata#{context}", "value": list(values)})
 
 
 def page_size(request: GraphRequest, default: int, largest: int) -> int:

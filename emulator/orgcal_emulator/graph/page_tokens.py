@@ -40,7 +40,11 @@ class PageTokens:
 
     def token(self, start: int) -> str:
         """The token of the page that begins at an offset."""
-        return base64.urlsafe_b64encode(f"page:{self._series}:{start}".encode()).rstrip(b"=").decode()
+        return self.token_of(f"page:{start}")
+
+    def token_of(self, text: str) -> str:
+        """A token with a text that only this emulator reads."""
+        return base64.urlsafe_b64encode(f"{self._series}:{text}".encode()).rstrip(b"=").decode()
 
     def start(self, token: str) -> int:
         """The offset in a token.
@@ -48,17 +52,24 @@ class PageTokens:
         Raises:
             GraphFailure: 400 for a token that has expired, or that this emulator did not make.
         """
+        mark, _, digits = (self.text(token) or "").partition(":")
+        if mark == "page" and digits.isascii() and digits.isdigit() and len(digits) < 16:
+            return int(digits)
+        raise bad_request("The specified page token value is invalid.", "Directory_ExpiredPageToken")
+
+    def text(self, token: str) -> str | None:
+        """The text in a token; None for one that has expired, or that this emulator did not make."""
         if self._left == 0:
             self._end()
         try:
-            mark, series, text = base64.urlsafe_b64decode(token.encode("ascii") + b"==").decode("ascii").split(":")
-            if mark == "page" and series == str(self._series) and text.isdigit() and len(text) < 16:
-                if self._left is not None:
-                    self._left -= 1
-                return int(text)
+            series, _, text = base64.urlsafe_b64decode(token.encode("ascii") + b"==").decode("utf-8").partition(":")
         except (ValueError, binascii.Error):
-            pass
-        raise bad_request("The specified page token value is invalid.", "Directory_ExpiredPageToken")
+            return None
+        if series != str(self._series):
+            return None
+        if self._left is not None:
+            self._left -= 1
+        return text
 
     def _end(self) -> None:
         self._series += 1

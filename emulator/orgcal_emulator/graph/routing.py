@@ -20,13 +20,15 @@ class Needs:
         any_of: application permissions that open the route for every object.
         owned: permissions that open it for objects the caller owns.
         besides: permissions of which one is needed too; empty where none is.
+        alone: permissions that open it without any of `besides`.
         refusal: makes the error for callers without any of them.
     """
 
     any_of: frozenset[str]
     owned: frozenset[str] = frozenset()
     besides: frozenset[str] = frozenset()
-    refusal: Callable[[], GraphFailure] = denied
+    alone: frozenset[str] = frozenset()
+    refusal: Callable[[Caller], GraphFailure] = lambda _: denied()
 
     def check(self, caller: Caller) -> bool:
         """Whether the caller is held to what it owns.
@@ -34,18 +36,21 @@ class Needs:
         Raises:
             GraphFailure: 403, the token has none of the permissions.
         """
-        if self.besides and caller.roles.isdisjoint(self.besides):
-            raise self.refusal()
+        if self.besides:
+            if not caller.roles.isdisjoint(self.alone):
+                return False
+            if caller.roles.isdisjoint(self.besides):
+                raise self.refusal(caller)
         if not caller.roles.isdisjoint(self.any_of):
             return False
         if not caller.roles.isdisjoint(self.owned):
             return True
-        raise self.refusal()
+        raise self.refusal(caller)
 
 
-def needs(*any_of: str, owned: Iterable[str] = (), besides: Iterable[str] = ()) -> Needs:
-    """Permissions of a directory route."""
-    return Needs(frozenset(any_of), frozenset(owned), frozenset(besides))
+def needs(*any_of: str, owned: Iterable[str] = (), besides: Iterable[str] = (), alone: Iterable[str] = ()) -> Needs:
+    """Permissions of a directory route; the arguments are the attributes of `Needs`."""
+    return Needs(frozenset(any_of), frozenset(owned), frozenset(besides), frozenset(alone))
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,12 @@ class Route:
     needs: Needs
     group: str = "identity"
 
+
+_SHORT = {"microsoft.graph.delta": "delta"}
+"""Whole names of functions, and what a route calls them."""
+
+_OWN_TENANT = "myorganization"
+"""An alias of the caller's tenant, which is the only one that a token opens."""
 
 _NO_KEYS = frozenset({"delta"})
 """Functions that stand where a key could."""
@@ -105,28 +116,45 @@ class RouteTable:
         Raises:
             GraphFailure: 501 for a path or method that is not modelled.
         """
-        node: _Node | None = self._root
         keys: list[str] = []
-        for segment in request.segments:
+        node = self._node(request.segments, keys)
+        route = node.routes.get(request.method) if node is not None else None
+        if route is None:
+            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+        return route, tuple(keys)
+
+    def _node(self, segments: list[str], keys: list[str]) -> _Node | None:
+        """The place of a path in the tree, or None; its keys are added to `keys`."""
+        node: _Node | None = self._root
+        for segment in segments:
             assert node is not None
             lower = segment.lower()
-            if lower.startswith("graph."):  # short for it, and what Microsoft's SDKs write
-                lower = f"microsoft.{lower}"
             child = node.children.get(lower)
+            if child is None and lower.startswith(("graph.", "microsoft.")):
+                # `graph.` is short for `microsoft.graph.`, and what Microsoft's SDKs write.
+                lower = f"microsoft.{lower}" if lower[0] == "g" else lower
+                lower = _SHORT.get(lower, lower)
+                child = node.children.get(lower)
             if child is None:
                 if _is_no_key(lower):
-                    raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
+                    return None
                 child = node.key
                 keys.append(segment)
             node = child
             if node is None:
-                break
+                return None
+        return node
+
+    def methods(self, segments: list[str]) -> list[str]:
+        """Methods of the path's route, for `OPTIONS`.
+
+        Raises:
+            GraphFailure: 501 for a path that is not modelled.
+        """
+        node = self._node(segments, [])
         if node is None or not node.routes:
-            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
-        route = node.routes.get(request.method)
-        if route is None:
-            raise not_emulated("route", f"{request.method} /{'/'.join(request.segments)}")
-        return route, tuple(keys)
+            raise not_emulated("route", f"OPTIONS /{'/'.join(segments)}")
+        return sorted({*node.routes, "OPTIONS", *(("HEAD",) if "GET" in node.routes else ())})
 
 
 def _is_no_key(segment: str) -> bool:
@@ -137,15 +165,19 @@ def _is_no_key(segment: str) -> bool:
 
 
 def split_segments(path: list[str]) -> list[str]:
-    """Path segments with OData keys in parentheses made segments of their own.
+    """Path segments with OData keys in parentheses made segments of their own, without the alias of the tenant.
 
     `["applications(appId='x')", "owners"]` becomes `["applications", "(appId='x')", "owners"]`, and `["users('x')"]`,
     whose key has no name, or the name `id`, `["users", "x"]`.
     """
     segments: list[str] = []
+    if len(path[0]) == len(_OWN_TENANT) and path[0].lower() == _OWN_TENANT:
+        path = path[1:]
     for segment in path:
         opening = segment.find("(")
-        if opening > 0 and segment.endswith(")"):
+        if opening > 0 and segment[opening:] == "()":  # a function without arguments
+            segments.append(segment[:opening])
+        elif opening > 0 and segment.endswith(")"):
             key = segment[opening:]
             if _NAMED_KEY.match(key) is None:
                 key = _unquoted(key[1:-1])

@@ -64,7 +64,8 @@ class FederatedClient:
     def __init__(self, operator: Any, emulator: RunningEmulator) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         published = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        emulator.cloud.issuer_keys.give(ISSUER, [{**published, "kid": "one", "use": "sig"}])
+        self.published = [{**published, "kid": "one", "use": "sig"}]
+        emulator.cloud.issuer_keys.give(ISSUER, self.published)
         made = operator.post("applications", {"displayName": "federated"}).json()
         operator.post("servicePrincipals", {"appId": made["appId"]})
         path = f"applications/{made['id']}/federatedIdentityCredentials"

@@ -28,12 +28,20 @@ the whole organisation has no Exchange Online; the token is not taken; too many 
 the permission is missing."""
 
 
+OF_THE_DIRECTORY = frozenset({"date", "request-id", "client-request-id"})
+"""Members of the directory's `innerError`: https://learn.microsoft.com/en-us/graph/errors."""
+
+OF_THE_TOKEN = frozenset({"oAuthEventOperationId", "oAuthEventcV", "errorUrl", "requestId", "date"})
+"""Members of the one that Exchange adds to a 401 about the token; reported in a body of 2024-06-01."""
+
+
 class Refusal(NamedTuple):
     """An answer to `GET /users/{id}/calendars`.
 
     Attributes:
         message: as seen; `{}` where ids and names stand.
         mailbox: the class of the emulator's user that answers so; empty where it takes more than a mailbox.
+        inner: members of `innerError`; none where Exchange's own errors were reported without it.
     """
 
     status: int
@@ -42,6 +50,7 @@ class Refusal(NamedTuple):
     tells: Tells
     page: str
     mailbox: str = ""
+    inner: frozenset[str] = frozenset()
 
 
 RAOP = "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings."
@@ -79,6 +88,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "user deleted",
         ERRORS,
         "vanished",
+        OF_THE_DIRECTORY,
     ),
     Refusal(
         403,
@@ -96,6 +106,15 @@ REFUSALS: tuple[Refusal, ...] = (
         "The tenant for tenant guid '{}' does not exist.",
         "no Exchange Online",
         "https://github.com/MicrosoftDocs/azure-docs/issues/32957",
+        inner=OF_THE_TOKEN,
+    ),
+    Refusal(
+        401,
+        "NoPermissionsInAccessToken",
+        "The token contains no permissions, or permissions can not be understood.",
+        "token refused",
+        "https://github.com/O365/python-o365/issues/763",
+        inner=OF_THE_TOKEN,
     ),
     Refusal(401, "InvalidAuthenticationToken", "Access token has expired.", "token refused", ERRORS),
     Refusal(401, "UnknownError", "", "token refused", "https://learn.microsoft.com/en-us/answers/a/12308694"),

@@ -33,6 +33,7 @@ IDS: Mapping[str, str] = {
     "Contacts.Read": "089fe4d0-434a-44c5-8827-41ba8a0b17f5",
     "Contacts.ReadWrite": "6918b873-d17a-4dc1-b314-35f528134491",
     "CrossTenantInformation.ReadBasic.All": "cac88765-0581-4025-9725-5ebc13f729ee",
+    "DelegatedPermissionGrant.ReadWrite.All": "8e8e4742-1d95-4f68-9d56-6ee75648c72a",
     "Device.Read.All": "7438b122-aefc-4978-80ed-43db9fcc7715",
     "Device.ReadWrite.All": "1138cb37-bd11-4084-a2b7-9f71582aeddb",
     "Directory.Read.All": "7ab1d382-f21e-4acd-a863-ba3e13f7da61",

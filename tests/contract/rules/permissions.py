@@ -8,65 +8,12 @@ Names that begin with `AgentId`, `DeviceManagement` or `Synchronization` are lef
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tests.contract.rules.permissions_of_users import OF_USERS, Route
 
-_DEVX = "microsoftgraph/microsoft-graph-devx-content permissions/new/permissions.json@6cbd6bb"
 _PAGES = "microsoftgraph/microsoft-graph-docs-contrib api-reference/v1.0/"
 
-
-class Route(NamedTuple):
-    """A row of a page's table "Permissions", its line "Application".
-
-    Attributes:
-        path: segments after the version, `{}` for a key.
-        least: permissions called the least privileged, by spaces.
-        more: those called higher privileged.
-        besides: one of these is needed too, unless the caller has one of `more`.
-        page: where the table stands.
-    """
-
-    method: str
-    path: str
-    least: str
-    more: str
-    besides: str = ""
-    page: str = _DEVX
-
-    @property
-    def documented(self) -> frozenset[str]:
-        """Every permission that opens the route, with those of `besides` where there are any."""
-        return frozenset((*self.least.split(), *self.more.split()))
-
-
 ROUTES: tuple[Route, ...] = (
-    Route(
-        "GET",
-        "users",
-        "User.ReadBasic.All User.ReadWrite.All",
-        "Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.CrossCloud",
-    ),
-    Route(
-        "GET",
-        "users/$count",
-        "User.ReadBasic.All User.ReadWrite.All",
-        "Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.CrossCloud",
-    ),
-    Route(
-        "GET",
-        "users/{}",
-        "User.ReadBasic.All User.ReadWrite.All",
-        "Directory.Read.All Directory.ReadWrite.All User.Read.All User.ReadWrite.CrossCloud",
-    ),
-    Route("GET", "users/{}/calendars", "Calendars.ReadBasic Calendars.ReadWrite", "Calendars.Read"),
-    Route("GET", "users/{}/events", "Calendars.ReadBasic Calendars.ReadWrite", "Calendars.Read"),
-    Route("GET", "users/{}/calendar/events", "Calendars.ReadBasic Calendars.ReadWrite", "Calendars.Read"),
-    Route("GET", "users/{}/calendars/{}/events", "Calendars.ReadBasic Calendars.ReadWrite", "Calendars.Read"),
-    Route("GET", "users/{}/events/{}", "Calendars.ReadBasic", "Calendars.Read"),
-    Route("GET", "users/{}/calendar/events/{}", "Calendars.ReadBasic", "Calendars.Read"),
-    Route("GET", "users/{}/calendars/{}/events/{}", "Calendars.ReadBasic", "Calendars.Read"),
-    Route("GET", "users/{}/calendarView", "Calendars.ReadBasic", "Calendars.Read Calendars.ReadWrite"),
-    Route("GET", "users/{}/calendar/calendarView", "Calendars.ReadBasic", "Calendars.Read Calendars.ReadWrite"),
-    Route("GET", "users/{}/calendars/{}/calendarView", "Calendars.ReadBasic", "Calendars.Read Calendars.ReadWrite"),
+    *OF_USERS,
     Route(
         "GET",
         "applications",
@@ -238,8 +185,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "servicePrincipals/{}/claimsMappingPolicies",
-        "Application.ReadWrite.OwnedBy",
-        "Application.ReadWrite.All",
+        "Application.ReadWrite.OwnedBy Application.ReadWrite.All",
+        "",
         besides="Policy.Read.All Policy.ReadWrite.ApplicationConfiguration",
     ),
     Route("GET", "servicePrincipals/{}/synchronization/jobs", "Application.ReadWrite.OwnedBy", ""),
@@ -258,6 +205,27 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "policies/appManagementPolicies/{}", "Policy.Read.All Policy.ReadWrite.ApplicationConfiguration", ""),
     Route("PATCH", "policies/appManagementPolicies/{}", "Policy.ReadWrite.ApplicationConfiguration", ""),
     Route("DELETE", "policies/appManagementPolicies/{}", "Policy.ReadWrite.ApplicationConfiguration", ""),
+    Route(
+        "GET",
+        "oauth2PermissionGrants",
+        "Directory.Read.All",
+        "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All",
+    ),
+    Route("POST", "oauth2PermissionGrants", "", "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"),
+    Route(
+        "GET",
+        "oauth2PermissionGrants/{}",
+        "Directory.Read.All",
+        "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All",
+    ),
+    Route("PATCH", "oauth2PermissionGrants/{}", "", "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"),
+    Route("DELETE", "oauth2PermissionGrants/{}", "", "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All"),
+    Route(
+        "GET",
+        "servicePrincipals/{}/oauth2PermissionGrants",
+        "Directory.Read.All",
+        "DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All",
+    ),
     Route("GET", "directoryObjects/{}", "Directory.Read.All", ""),
     Route("POST", "directoryObjects/getByIds", "Directory.Read.All", ""),
     Route(
@@ -273,10 +241,23 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "applications/{}/owners/$ref",
-        "Application.ReadWrite.OwnedBy",
-        "Application.ReadWrite.All",
+        "Application.ReadWrite.OwnedBy Application.ReadWrite.All",
+        "Directory.ReadWrite.All",
         besides="Directory.Read.All",
         page=_PAGES + "includes/permissions/application-post-owners-permissions.md@09455a6",
+    ),
+    Route(
+        "POST",
+        "servicePrincipals/{}/owners/$ref",
+        "Application.ReadWrite.OwnedBy Application.ReadWrite.All",
+        "Directory.ReadWrite.All",
+        besides="Directory.Read.All",
+    ),
+    Route(
+        "DELETE",
+        "servicePrincipals/{}/owners/{}/$ref",
+        "Application.ReadWrite.OwnedBy",
+        "Application.ReadWrite.All Directory.ReadWrite.All",
     ),
     Route(
         "DELETE",
@@ -347,11 +328,12 @@ ROUTES: tuple[Route, ...] = (
 WITHOUT_A_PAGE = frozenset({
     "GET applicationTemplates", "GET applicationTemplates/{}",
     "GET applications/{}/logo",
+    "GET applications/{}/appRoles", "GET servicePrincipals/{}/appRoles",
+    "GET servicePrincipals/{}/oauth2PermissionScopes",
     "GET applications/{}/owners/$ref", "GET servicePrincipals/{}/owners/$ref",
-    "POST servicePrincipals/{}/owners/$ref", "DELETE servicePrincipals/{}/owners/{}/$ref",
     "GET applications/{}/appManagementPolicies", "DELETE applications/{}/appManagementPolicies/{}/$ref",
     "GET directory/deletedItems/{}", "DELETE directory/deletedItems/{}",
-    "GET me", "GET me/calendars",
+    "GET me", "GET me/calendars", "GET groups/$count",
 })  # fmt: skip
 """Routes of which neither of the two repositories has a table for applications."""
 

@@ -48,6 +48,8 @@ COSTS: tuple[Cost, ...] = (
     Cost("GET", "applications", 2),
     Cost("POST", "directoryObjects/getByIds", 3),
     Cost("GET", "servicePrincipals/{}/appRoleAssignments", 2),
+    Cost("GET", "groups/{}/members", 3),
+    Cost("GET", "groups/{}/transitiveMembers", 5),
     Cost("GET", "users", 2),
     Cost("GET", "users/{}", 1),
     Cost("GET", "servicePrincipals", 1),  # recorded: test_create_for_rbac_service_management_reference.yaml
