@@ -20,7 +20,7 @@ from orgcal_emulator.files import write_private
 from orgcal_emulator.http_server import JoiningProtocol, StoppableServer, listen
 from orgcal_emulator.seed import seed_source
 from orgcal_emulator.state import EmulatedCloud
-from orgcal_emulator.state_directory import OPERATOR_BUNDLE, Keys, StateDirectory
+from orgcal_emulator.state_directory import OPERATOR_BUNDLE, OPERATOR_LOGIN, Keys, StateDirectory
 from orgcal_emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 
 _COLLECTED_EVERY = 10_000
@@ -118,6 +118,7 @@ class Emulator:
                 "client_id": client_id,
                 "client_secret_file": str(path / "operator-secret"),
                 "client_certificate_file": str(path / OPERATOR_BUNDLE),
+                "client_certificate_pem_file": str(path / OPERATOR_LOGIN),
             },
             "platform": {
                 "url": f"{base_url}/platform/local",

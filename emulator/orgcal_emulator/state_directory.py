@@ -17,6 +17,8 @@ from orgcal_emulator.tls import is_current, issue_leaf, load_authority, new_auth
 READY_FILE = "ready.json"
 OPERATOR_BUNDLE = "operator.pfx"
 """PKCS#12, without a password: what the azuread plugin of Pulumi and Terraform logs in with."""
+OPERATOR_LOGIN = "operator-login.pem"
+"""The same key and certificate as PEM: what clients log in with that read no PKCS#12, such as @azure/identity."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,20 @@ class StateDirectory:
         if given is not None:
             write_private(self.path / "ca.pem", given.ca_pem)
             write_private(self.path / OPERATOR_BUNDLE, given.operator.bundle)
+            write_private(self.path / OPERATOR_LOGIN, given.operator.login_pem)
             return given
         return Keys(*self._certificates(), self._signing_key(), self._operator_certificate())
 
     def _operator_certificate(self) -> OperatorCertificate:
-        """Made once. The bundle is written first, so it is there where the certificate is."""
-        bundle, pem = self.path / OPERATOR_BUNDLE, self.path / "operator.pem"
-        if not pem.exists():
-            made = OperatorCertificate.new()
-            write_private(bundle, made.bundle)
-            write_private(pem, made.pem)
-        return OperatorCertificate(bundle.read_bytes(), pem.read_text(encoding="ascii"))
+        """Made once. The bundle is written first, so it is there where the PEM is; older states have the bundle only."""
+        bundle, login = self.path / OPERATOR_BUNDLE, self.path / OPERATOR_LOGIN
+        if login.exists():
+            return OperatorCertificate(bundle.read_bytes(), login.read_text(encoding="ascii"))
+        known = bundle.exists()
+        made = OperatorCertificate.of_bundle(bundle.read_bytes()) if known else OperatorCertificate.new()
+        write_private(bundle, made.bundle)
+        write_private(login, made.login_pem)
+        return made
 
     def _certificates(self) -> tuple[str, str]:
         ca, leaf = self.path / "ca.pem", self.path / "server.pem"
