@@ -81,7 +81,7 @@ class StateDirectory:
         return Keys(*self._certificates(), self._signing_key(), self._operator_certificate())
 
     def _operator_certificate(self) -> OperatorCertificate:
-        """Made once. The bundle is written first, so it is there where the PEM is; older states have the bundle only."""
+        """Made once. The bundle is written first, so it is there where the PEM is; older states have it alone."""
         bundle, login = self.path / OPERATOR_BUNDLE, self.path / OPERATOR_LOGIN
         if login.exists():
             return OperatorCertificate(bundle.read_bytes(), login.read_text(encoding="ascii"))

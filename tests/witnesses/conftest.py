@@ -10,7 +10,7 @@ import pytest
 from orgcal_emulator.server import Keys
 
 from tests.support.client_commands import ClientCommand, NamedEmulator, named_emulator
-from tests.support.client_installs import azure_cli
+from tests.support.client_installs import azure_cli, node, node_packages
 
 RIGHTS = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "User.Read.All", "Calendars.Read",
           "Directory.Read.All", "Directory.ReadWrite.All")  # fmt: skip
@@ -62,3 +62,11 @@ def az(hosts: NamedEmulator, home: Path) -> ClientCommand:
         "AZURE_CORE_OUTPUT": "json",
     }
     return ClientCommand(azure_cli(), environ, home)
+
+
+@pytest.fixture(scope="module")
+def m365(hosts: NamedEmulator, home: Path) -> ClientCommand:
+    """CLI for Microsoft 365 as it is; nobody has logged in."""
+    program = node_packages("m365") / "node_modules" / "@pnp" / "cli-microsoft365" / "dist" / "index.js"
+    environ = hosts.environ(home) | {"CLIMICROSOFT365_NOUPDATE": "1"}
+    return ClientCommand([str(node()), str(program)], environ, home)

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.certificates import rsa_pair
 from tests.support.client_commands import ClientCommand, NamedEmulator
 from tests.witnesses.conftest import Login
 
@@ -41,15 +42,6 @@ def app(operator: ClientCommand) -> Iterator[dict[str, Any]]:
     )  # fmt: skip
     yield made
     operator("ad", "app", "delete", "--id", made["id"])
-
-
-def certificate(path: Path) -> Path:
-    """A certificate without its key, as PEM."""
-    import trustme
-
-    leaf = trustme.CA(key_type=trustme.KeyType.RSA).issue_cert("client.example", key_type=trustme.KeyType.RSA)
-    path.write_bytes(leaf.cert_chain_pems[0].bytes())
-    return path
 
 
 def test_azure_cli_creates_reads_and_changes_an_application(operator: ClientCommand, app: dict[str, Any]) -> None:
@@ -104,7 +96,8 @@ def test_azure_cli_makes_a_certificate_and_logs_in_with_it(
 def test_azure_cli_registers_a_certificate_from_a_file(
     operator: ClientCommand, app: dict[str, Any], tmp_path: Path
 ) -> None:
-    pem = certificate(tmp_path / "client.pem")
+    pem = tmp_path / "client.pem"
+    pem.write_text(rsa_pair().certificate, encoding="ascii")
     command = ("ad", "app", "credential")
     operator(*command, "reset", "--id", app["id"], "--cert", f"@{pem}", "--append")
     listed = operator(*command, "list", "--id", app["id"], "--cert")
@@ -113,8 +106,8 @@ def test_azure_cli_registers_a_certificate_from_a_file(
     assert operator(*command, "list", "--id", app["id"], "--cert") == []
 
 
-def test_azure_cli_creates_an_application_with_a_certificate(operator: ClientCommand, tmp_path: Path) -> None:
-    lines = certificate(tmp_path / "client.pem").read_text(encoding="ascii").splitlines()
+def test_azure_cli_creates_an_application_with_a_certificate(operator: ClientCommand) -> None:
+    lines = rsa_pair(days=730).certificate.splitlines()  # longer than the year that the client asks for
     value = "\n".join(line for line in lines if "CERTIFICATE" not in line)
     given = ("--key-type", "AsymmetricX509Cert", "--key-usage", "Verify", "--key-value", value)
     made = operator("ad", "app", "create", "--display-name", f"witness {uuid4()}", *given)

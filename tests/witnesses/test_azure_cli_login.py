@@ -53,7 +53,7 @@ def test_azure_cli_logs_in_to_a_cloud_that_is_registered_by_its_resource_manager
 def test_azure_cli_finds_its_clouds_in_metadata_of_the_older_version(
     az: ClientCommand, hosts: NamedEmulator, tmp_path: Path
 ) -> None:
-    """As `ARM_CLOUD_METADATA_URL` is read: Azure/azure-cli src/azure-cli-core/azure/cli/core/cloud.py, release 2.91.0."""
+    """How `ARM_CLOUD_METADATA_URL` is read: Azure/azure-cli, src/azure-cli-core/azure/cli/core/cloud.py of 2.91.0."""
     url = f"{hosts.base_url}/metadata/endpoints?api-version=2019-05-01"
     environ = az.environ | {"AZURE_CONFIG_DIR": str(tmp_path), "ARM_CLOUD_METADATA_URL": url}
     clouds = replace(az, environ=environ)("cloud", "list")
