@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgcal_emulator.entra.keys import OperatorCertificate, SigningKey
-from orgcal_emulator.files import make_private_directory, read_or_make, write_private
+from orgcal_emulator.files import LOCK_FILE, READY_FILE, make_private_directory, read_or_make, write_private
 from orgcal_emulator.state import Secrets
 from orgcal_emulator.tls import is_current, issue_leaf, load_authority, new_authority
 
-READY_FILE = "ready.json"
 OPERATOR_BUNDLE = "operator.pfx"
 """PKCS#12, without a password: what the azuread plugin of Pulumi and Terraform logs in with."""
 OPERATOR_LOGIN = "operator-login.pem"
@@ -117,15 +116,18 @@ class StateDirectory:
     def take(self) -> bool:
         """Have the state for this emulator alone, until `release` or the end of the process; whether it was free.
 
+        Then no ready record is left but its own.
+
         The kernel's lock on a file tells, and no process id, which another process may have by now.
         """
-        descriptor = os.open(self.path / "emulator.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return False
         self._lock = descriptor
+        self.ready.unlink(missing_ok=True)  # of one that was killed
         return True
 
     def release(self) -> None:

@@ -1,0 +1,59 @@
+"""What a program needs to use an emulator, as variables of the environment. They name files and hold no secret."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orgcal_emulator.files import READY_FILE, write_private
+
+READY_VARIABLE = "ORGCAL_EMULATOR_FILE"
+"""Names the `ready.json` of a running emulator."""
+URL_VARIABLE = "ORGCAL_EMULATOR_URL"
+"""Its address: of Entra ID and, with `/v1.0` behind it, of Microsoft Graph."""
+_TRUST_FILE = "trust.pem"
+
+
+def program_environment(ready: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables by which a program finds the emulator, trusts it, and logs in as the seed's operator.
+
+    AZURE_* are read by Azure Identity of each language (EnvironmentCredential, DefaultAzureCredential), ARM_* by the
+    azuread provider, the others by curl, Python, Go and Node.
+
+    Args:
+        ready: the ready record.
+        environ: where SSL_CERT_FILE may name other public roots than the system's.
+    """
+    operator = ready["operator"]
+    ca_file = Path(ready["ca_file"])
+    trust = str(_write_trust(ca_file, environ))
+    login = {"TENANT_ID": operator["tenant_id"], "CLIENT_ID": operator["client_id"]}
+    return {
+        READY_VARIABLE: str(ca_file.with_name(READY_FILE)),
+        URL_VARIABLE: str(ready["base_url"]),
+        "AZURE_AUTHORITY_HOST": str(ready["base_url"]),
+        **{f"AZURE_{name}": str(value) for name, value in login.items()},
+        "AZURE_CLIENT_CERTIFICATE_PATH": str(operator["client_certificate_pem_file"]),
+        "ARM_METADATA_HOSTNAME": f"localhost:{ready['port']}",
+        **{f"ARM_{name}": str(value) for name, value in login.items()},
+        "ARM_CLIENT_CERTIFICATE_PATH": str(operator["client_certificate_file"]),
+        "SSL_CERT_FILE": trust,
+        "REQUESTS_CA_BUNDLE": trust,
+        "CURL_CA_BUNDLE": trust,
+        "NODE_EXTRA_CA_CERTS": str(ca_file),
+    }
+
+
+def _write_trust(ca_file: Path, environ: Mapping[str, str]) -> Path:
+    """Public roots and the emulator's: SSL_CERT_FILE and the like replace what a program trusts besides.
+
+    Without roots on this machine the file has the emulator's alone, so it trusts less, never more.
+    """
+    paths = ssl.get_default_verify_paths()
+    known = (environ.get("SSL_CERT_FILE"), paths.cafile, paths.openssl_cafile)
+    files = [Path(path) for path in known if path and Path(path).is_file()]
+    own = ca_file.read_text(encoding="ascii")
+    roots = files[0].read_text(encoding="utf-8-sig", errors="replace").rstrip() + "\n" if files else ""
+    return write_private(ca_file.with_name(_TRUST_FILE), roots + own)
