@@ -70,6 +70,8 @@ def resolve_clients(upgrade: list[str]) -> None:
     """Write the locks of the clients that tests install beside `.venv`; what they need has nothing to do with ours."""
     for group in ("azure-cli", "node"):
         resolve(CLIENTS / f"{group}.lock", ["--group", group, *upgrade])
+    alone = ["emulator/pyproject.toml", "--group", "emulator-alone", "-c", str(LOCK)]
+    resolve(CLIENTS / "emulator-alone.lock", alone)
     for package in sorted(CLIENTS.glob("*/package.json")):
         if upgrade:
             package.with_name("package-lock.json").unlink(missing_ok=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
-import signal
 import ssl
 import stat
 import subprocess
@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 SMALL_SEED = """\
@@ -31,7 +32,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
     """Runs `orgcal-emulator` in an empty folder; an emulator that is left over is stopped."""
-    records: list[Path] = []
+    started: list[psutil.Process] = []
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("ORGCAL_", "SSL_"))}
 
     def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -40,13 +41,15 @@ def run(tmp_path: Path) -> Iterator[Run]:
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         if arguments[:1] == ("start",) and ended.returncode == 0:
-            records.append(Path(variables_of(ended.stdout)["ORGCAL_EMULATOR_FILE"]))
+            record = Path(variables_of(ended.stdout)["ORGCAL_EMULATOR_FILE"])
+            started.append(psutil.Process(json.loads(record.read_text())["pid"]))
         return ended
 
     yield command
-    for record in records:
-        if record.exists():
-            os.kill(json.loads(record.read_text())["pid"], signal.SIGKILL)
+    for process in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+            process.wait(20)
 
 
 def variables_of(printed: str) -> dict[str, str]:

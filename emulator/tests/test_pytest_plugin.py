@@ -77,7 +77,7 @@ def test_wrong_seed_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
     ended = run(tmp_path, "def test_one(entra_emulator): pass\n", ini="entra_emulator_seed = seed.yaml\n")
     assert ended.returncode == 4
     assert "entra_emulator: " in ended.stdout + ended.stderr
-    assert "seed.yaml:6" in ended.stdout + ended.stderr
+    assert "seed.yaml:7" in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
 
 

@@ -88,4 +88,5 @@ def go_program(module: Path, package: str, *, tests: bool = False) -> Path:
             environ,
         )
 
-    return cached_tool(module.name, (path for path in module.iterdir() if path.is_file()), make) / "program"
+    files = (path for path in module.iterdir() if path.is_file())
+    return cached_tool(f"{module.parent.name}-{module.name}", files, make) / "program"

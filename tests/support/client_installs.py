@@ -24,13 +24,18 @@ _INSTALL = ("install", "--quiet", "--no-deps", "--require-hashes", "--only-binar
 
 def azure_cli() -> list[str]:
     """The command of Azure CLI, in a virtual environment of its own: it needs other versions of our packages."""
-    lock = CLIENTS / "azure-cli.lock"
+    return [str(python_with("azure-cli")), "-m", "azure.cli"]
+
+
+def python_with(name: str) -> Path:
+    """The Python of a virtual environment that has exactly the packages of `clients/<name>.lock`."""
+    lock = CLIENTS / f"{name}.lock"
 
     def make(folder: Path) -> None:
         venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
         _pip("--python", str(folder / "bin" / "python"), *_INSTALL, "--requirement", str(lock), cwd=folder)
 
-    return [str(cached_tool("azure-cli", [lock], make) / "bin" / "python"), "-m", "azure.cli"]
+    return cached_tool(name, [lock], make) / "bin" / "python"
 
 
 def node() -> Path:
@@ -60,6 +65,11 @@ def node_packages(name: str) -> Path:
         run_maker([str(program), str(npm), "ci", "--ignore-scripts", *quiet], folder, environ)
 
     return cached_tool(name, [*files, CLIENTS / "node.lock"], make)
+
+
+def install_wheel(wheel: Path, folder: Path) -> None:
+    """Install one wheel without what it depends on into a folder for PYTHONPATH."""
+    _pip("install", "--quiet", "--no-deps", "--no-index", "--target", str(folder), str(wheel), cwd=wheel.parent)
 
 
 def _pip(*arguments: str, cwd: Path) -> None:
