@@ -153,6 +153,20 @@ def test_azure_cli_adds_and_removes_an_owner(operator: ClientCommand, app: dict[
     assert principal["id"] not in {each["id"] for each in operator(*command, "list", "--id", app["id"])}
 
 
+def test_azure_cli_manages_a_service_principal(operator: ClientCommand, app: dict[str, Any]) -> None:
+    principal = operator("ad", "sp", "create", "--id", app["appId"])
+    command = ("ad", "sp")
+    operator(*command, "update", "--id", principal["id"], "--set", "tags=['witness']")
+    operator(*command, "credential", "reset", "--id", principal["id"])
+    listed = operator(*command, "credential", "list", "--id", principal["id"])
+    operator(*command, "credential", "delete", "--id", principal["id"], "--key-id", listed[0]["keyId"])
+    assert operator(*command, "owner", "list", "--id", principal["id"])
+    read = operator(*command, "show", "--id", principal["id"])
+    assert (read["tags"], read["passwordCredentials"]) == (["witness"], [])
+    operator(*command, "delete", "--id", principal["id"])
+    assert operator(*command, "list", "--filter", f"appId eq '{app['appId']}'") == []
+
+
 def test_azure_cli_grants_an_application_permission(operator: ClientCommand, app: dict[str, Any]) -> None:
     principal = operator("ad", "sp", "create", "--id", app["appId"])
     graph = operator("ad", "sp", "show", "--id", GRAPH)

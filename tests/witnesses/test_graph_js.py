@@ -19,6 +19,10 @@ from tests.support.witness_tenant import emulated_tenant
 
 pytestmark = [pytest.mark.judged("Microsoft Graph SDK for JavaScript"), pytest.mark.timeout(300)]
 
+OPERATOR_RIGHTS = ("Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All",
+                   "Directory.Read.All", "Organization.Read.All", "Policy.Read.All",
+                   "Policy.ReadWrite.ApplicationConfiguration", "User.Read.All")  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,6 +30,16 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("graph-js")
     (folder / "node_modules").symlink_to(node_packages("graph_js") / "node_modules")
     return Path(shutil.copy(CLIENTS / "graph_js" / "witness.mjs", folder))
+
+
+@pytest.fixture
+def operator(graph: ClientCommand, emulator: RunningEmulator) -> ClientCommand:
+    """The same, with every right that its tasks need."""
+    client = emulator.add_client("contoso.example", *OPERATOR_RIGHTS)
+    path = graph.cwd / "operator-secret"
+    path.write_text(client.secret, encoding="ascii")
+    environ = graph.environ | {"CLIENT_ID": client.client_id, "SECRET_FILE": str(path)}
+    return ClientCommand(graph.command, environ, graph.cwd)
 
 
 @pytest.fixture
@@ -103,3 +117,51 @@ def test_graph_js_logs_in_with_a_certificate(graph: ClientCommand, emulator: Run
     }
     made = ClientCommand(graph.command, environ, graph.cwd)("application", f"witness {uuid4()}")
     assert made["notes"] == "changed"
+
+
+def test_graph_js_reads_events_by_each_of_their_addresses(graph: ClientCommand) -> None:
+    assert graph("events", "megan@contoso.example") == [True, True, True]
+
+
+def test_graph_js_counts(operator: ClientCommand) -> None:
+    counted = operator("counts")
+    counted = {kind: int(text) for kind, text in counted.items()}  # plain text, as Graph answers it
+    assert counted["users"] == 57
+    assert counted["applications"] >= 2
+    assert counted["servicePrincipals"] > counted["applications"]
+
+
+def test_graph_js_restores_and_purges_what_was_deleted(operator: ClientCommand) -> None:
+    assert operator("deleted", f"witness {uuid4()}") == {"listed": True, "restored": True}
+
+
+def test_graph_js_manages_owners_and_finds_objects(operator: ClientCommand) -> None:
+    found = operator("objects", f"witness {uuid4()}")
+    assert found["owners"] == {"applications": True, "servicePrincipals": True}
+    assert (found["owned"], found["single"], found["several"]) == (1, True, 2)
+
+
+def test_graph_js_changes_a_service_principal_and_its_password(operator: ClientCommand) -> None:
+    found = operator("principal", f"witness {uuid4()}")
+    assert found == {"tags": ["WindowsAzureActiveDirectoryIntegratedApp"], "passwords": 0}
+
+
+def test_graph_js_grants_and_takes_back_by_both_addresses(operator: ClientCommand) -> None:
+    assert operator("grants", f"witness {uuid4()}") == [True, True]
+
+
+def test_graph_js_reads_what_the_tenant_has_set(operator: ClientCommand) -> None:
+    assert operator("tenant") == {"same": True, "templates": 0, "policy": False}
+
+
+def test_graph_js_gives_an_application_a_policy_of_its_own(operator: ClientCommand) -> None:
+    assert operator("policies", f"witness {uuid4()}") == {"listed": 1, "all": 1, "description": "changed"}
+
+
+def test_graph_js_trusts_an_issuer_and_no_longer(operator: ClientCommand) -> None:
+    assert operator("federated", f"witness {uuid4()}") == {"description": "changed", "listed": 1}
+
+
+def test_graph_js_sets_a_logo(operator: ClientCommand, tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    assert operator("logo", f"witness {uuid4()}", str(tmp_path / "logo.png")) is True

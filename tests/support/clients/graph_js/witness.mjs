@@ -32,9 +32,6 @@ const tasks = {
     const second = await everyPage(await client.api(first.deltaLink).get());
     return { all: first.found.map((each) => each.id), changed: second.found.length, again: Boolean(second.deltaLink) };
   },
-  async follow(link) {
-    return client.api(link).get();
-  },
   async calendars(user) {
     const calendars = await client.api(`/users/${user}/calendars`).select("name,isDefaultCalendar").get();
     const start = "2026-01-01T00:00:00Z";
@@ -57,6 +54,133 @@ const tasks = {
     const statuses = {};
     for (const [id, answer] of answers.getResponses()) statuses[users[Number(id)]] = answer.status;
     return statuses;
+  },
+  async events(user) {
+    const calendar = await client.api(`/users/${user}/calendar`).get();
+    const roads = [`/users/${user}`, `/users/${user}/calendar`, `/users/${user}/calendars/${calendar.id}`];
+    await client.api(roads[2]).select("name").get();
+    const found = [];
+    for (const road of roads) {
+      const [event] = (await client.api(`${road}/events`).top(1).get()).value;
+      const again = await client.api(`${road}/events/${event.id}`).select("subject").get();
+      const times = { startDateTime: event.start.dateTime, endDateTime: event.end.dateTime };
+      const view = await client.api(`${road}/calendarView`).query(times).get();
+      found.push(again.id === event.id && view.value.some((each) => each.id === event.id));
+    }
+    return found;
+  },
+  async counts() {
+    const found = {};
+    for (const kind of ["users", "applications", "servicePrincipals"])
+      found[kind] = await client.api(`/${kind}/$count`).header("ConsistencyLevel", "eventual").get();
+    return found;
+  },
+  async deleted(name) {
+    const application = await client.api("/applications").post({ displayName: name });
+    const principal = await client.api("/servicePrincipals").post({ appId: application.appId });
+    await client.api(`/servicePrincipals/${principal.id}`).delete();
+    const principals = await client.api("/directory/deletedItems/microsoft.graph.servicePrincipal").get();
+    await client.api(`/directory/deletedItems/${principal.id}`).delete();
+    await client.api(`/applications/${application.id}`).delete();
+    await client.api(`/directory/deletedItems/${application.id}/restore`).post({});
+    const restored = await client.api(`/applications/${application.id}`).get();
+    await client.api(`/applications/${application.id}`).delete();
+    await client.api(`/directory/deletedItems/${application.id}/microsoft.graph.restore`).post({});
+    await client.api(`/applications/${application.id}`).delete();
+    return { listed: principals.value.some((each) => each.id === principal.id), restored: restored.displayName === name };
+  },
+  async objects(name) {
+    const application = await client.api("/applications").post({ displayName: name });
+    const principal = await client.api("/servicePrincipals").post({ appId: application.appId });
+    const reference = { "@odata.id": `${BASE}/v1.0/directoryObjects/${principal.id}` };
+    const owners = {};
+    for (const [kind, id] of [["applications", application.id], ["servicePrincipals", principal.id]]) {
+      await client.api(`/${kind}/${id}/owners/$ref`).post(reference);
+      const listed = await client.api(`/${kind}/${id}/owners`).get();
+      const references = await client.api(`/${kind}/${id}/owners/$ref`).get();
+      await client.api(`/${kind}/${id}/owners/${principal.id}/$ref`).delete();
+      owners[kind] = listed.value.some((each) => each.id === principal.id) && references.value.length === listed.value.length;
+    }
+    await client.api(`/applications/${application.id}/owners/$ref`).post(reference);
+    const owned = await client.api(`/servicePrincipals/${principal.id}/ownedObjects`).get();
+    const single = await client.api(`/directoryObjects/${principal.id}`).get();
+    const several = await client.api("/directoryObjects/getByIds").post({ ids: [application.id, principal.id] });
+    await client.api(`/applications/${application.id}`).delete();
+    return { owners, owned: owned.value.length, single: single.displayName === name, several: several.value.length };
+  },
+  async principal(name) {
+    const application = await client.api("/applications").post({ displayName: name });
+    const principal = await client.api("/servicePrincipals").post({ appId: application.appId });
+    const its = `/servicePrincipals/${principal.id}`;
+    await client.api(its).patch({ tags: ["WindowsAzureActiveDirectoryIntegratedApp"] });
+    const password = await client.api(`${its}/addPassword`).post({ passwordCredential: { displayName: "own" } });
+    await client.api(`${its}/removePassword`).post({ keyId: password.keyId });
+    const read = await client.api(its).get();
+    await client.api(`/applications/${application.id}`).delete();
+    return { tags: read.tags, passwords: read.passwordCredentials.length };
+  },
+  async grants(name) {
+    const application = await client.api("/applications").post({ displayName: name });
+    const principal = await client.api("/servicePrincipals").post({ appId: application.appId });
+    const graph = await client.api("/servicePrincipals(appId='00000003-0000-0000-c000-000000000000')").get();
+    const role = graph.appRoles.find((each) => each.value === "Calendars.Read");
+    const body = { principalId: principal.id, resourceId: graph.id, appRoleId: role.id };
+    const seen = [];
+    for (const [owner, road] of [[graph.id, "appRoleAssignedTo"], [principal.id, "appRoleAssignments"]]) {
+      const list = `/servicePrincipals/${owner}/${road}`;
+      const made = await client.api(list).post(body);
+      const read = await client.api(`${list}/${made.id}`).get();
+      const listed = await client.api(list).get();
+      await client.api(`${list}/${made.id}`).delete();
+      seen.push(read.appRoleId === role.id && listed.value.some((each) => each.id === made.id));
+    }
+    await client.api(`/applications/${application.id}`).delete();
+    return seen;
+  },
+  async tenant() {
+    const [organization] = (await client.api("/organization").get()).value;
+    const same = await client.api(`/organization/${organization.id}`).get();
+    const templates = (await client.api("/applicationTemplates").top(1).get()).value;
+    const policy = await client.api("/policies/defaultAppManagementPolicy").get();
+    await client.api("/policies/defaultAppManagementPolicy").patch({ isEnabled: policy.isEnabled });
+    return { same: same.id === organization.id, templates: templates.length, policy: policy.isEnabled };
+  },
+  async policies(name) {
+    const application = await client.api("/applications").post({ displayName: name });
+    const restrictions = { passwordCredentials: [], keyCredentials: [] };
+    const asked = { displayName: name, description: name, isEnabled: true, restrictions };
+    const policy = await client.api("/policies/appManagementPolicies").post(asked);
+    const its = `/policies/appManagementPolicies/${policy.id}`;
+    await client.api(its).patch({ description: "changed" });
+    const assigned = `/applications/${application.id}/appManagementPolicies`;
+    await client.api(`${assigned}/$ref`).post({ "@odata.id": `${BASE}/v1.0${its}` });
+    const listed = (await client.api(assigned).get()).value;
+    await client.api(`${assigned}/${policy.id}/$ref`).delete();
+    const all = (await client.api("/policies/appManagementPolicies").get()).value;
+    const read = await client.api(its).get();
+    await client.api(its).delete();
+    await client.api(`/applications/${application.id}`).delete();
+    return { listed: listed.length, all: all.length, description: read.description };
+  },
+  async federated(name) {
+    const application = await client.api("/applications").post({ displayName: name });
+    const list = `/applications/${application.id}/federatedIdentityCredentials`;
+    const issuer = "https://token.actions.githubusercontent.com";
+    const body = { name: "main", issuer, subject: "repo:a/b:ref:refs/heads/main", audiences: ["api://AzureADTokenExchange"] };
+    const made = await client.api(list).post(body);
+    await client.api(`${list}/${made.id}`).patch({ description: "changed" });
+    const read = await client.api(`${list}/${made.id}`).get();
+    const listed = (await client.api(list).get()).value;
+    await client.api(`${list}/${made.id}`).delete();
+    await client.api(`/applications/${application.id}`).delete();
+    return { description: read.description, listed: listed.length };
+  },
+  async logo(name, file) {
+    const application = await client.api("/applications").post({ displayName: name });
+    await client.api(`/applications/${application.id}/logo`).header("Content-Type", "image/png").put(readFileSync(file));
+    const bytes = await client.api(`/applications/${application.id}/logo`).responseType("arraybuffer").get();
+    await client.api(`/applications/${application.id}`).delete();
+    return Buffer.from(bytes).equals(readFileSync(file));
   },
   async application(name) {
     const made = await client.api("/applications").post({ displayName: name, signInAudience: "AzureADMultipleOrgs" });
