@@ -37,11 +37,14 @@ def test_azure_cli_shows_and_lists_users_by_its_own_commands(reader: ClientComma
 
 
 def test_azure_cli_lists_groups_and_their_members(reader: ClientCommand) -> None:
-    groups = reader("ad", "group", "list")
-    assert all(each["displayName"] for each in groups)
-    for group in groups[:2]:
-        members = reader("ad", "group", "member", "list", "--group", group["id"])
-        assert all(each["id"] for each in members)
+    groups = {each["displayName"]: each["id"] for each in reader("ad", "group", "list")}
+    assert reader("ad", "group", "show", "--group", groups["All Company"])["displayName"] == "All Company"
+    members = reader("ad", "group", "member", "list", "--group", groups["All Company"])
+    assert len({each["id"] for each in members}) == 57
+
+
+def test_azure_cli_is_told_that_an_application_has_no_me(reader: ClientCommand) -> None:
+    assert "/me request is only valid with delegated authentication flow" in reader.refusal("rest", "--url", f"{V1}/me")
 
 
 def test_azure_cli_reads_calendars_and_events_of_a_mailbox(reader: ClientCommand) -> None:

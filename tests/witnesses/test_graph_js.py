@@ -20,7 +20,7 @@ from tests.support.witness_tenant import emulated_tenant
 pytestmark = [pytest.mark.judged("Microsoft Graph SDK for JavaScript"), pytest.mark.timeout(300)]
 
 OPERATOR_RIGHTS = ("Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All",
-                   "Directory.Read.All", "Organization.Read.All", "Policy.Read.All",
+                   "Directory.Read.All", "Directory.ReadWrite.All", "Organization.Read.All", "Policy.Read.All",
                    "Policy.ReadWrite.ApplicationConfiguration", "User.Read.All")  # fmt: skip
 
 
@@ -148,6 +148,22 @@ def test_graph_js_changes_a_service_principal_and_its_password(operator: ClientC
 
 def test_graph_js_grants_and_takes_back_by_both_addresses(operator: ClientCommand) -> None:
     assert operator("grants", f"witness {uuid4()}") == [True, True]
+
+
+def test_graph_js_grants_a_delegated_permission_changes_it_and_takes_it_back(operator: ClientCommand) -> None:
+    found = operator("delegated", f"witness {uuid4()}")
+    assert found == {"scope": "User.Read Calendars.Read", "listed": 1, "its": 1, "left": 0}
+
+
+def test_graph_js_reads_groups_and_their_members(operator: ClientCommand) -> None:
+    found = operator("groups")
+    assert int(found["counted"]) == found["groups"] > 1
+    assert (found["same"], found["members"], found["all"]) == (True, 57, 57)
+
+
+def test_graph_js_is_told_that_a_user_has_no_manager(operator: ClientCommand) -> None:
+    told = json.loads(operator.refusal("manager", "megan@contoso.example"))
+    assert (told["status"], told["code"]) == (404, "Request_ResourceNotFound")
 
 
 def test_graph_js_reads_what_the_tenant_has_set(operator: ClientCommand) -> None:

@@ -137,6 +137,34 @@ const tasks = {
     await client.api(`/applications/${application.id}`).delete();
     return seen;
   },
+  async delegated(name) {
+    const application = await client.api("/applications").post({ displayName: name });
+    const principal = await client.api("/servicePrincipals").post({ appId: application.appId });
+    const graph = await client.api("/servicePrincipals(appId='00000003-0000-0000-c000-000000000000')").get();
+    const body = { clientId: principal.id, consentType: "AllPrincipals", resourceId: graph.id, scope: "User.Read" };
+    const made = await client.api("/oauth2PermissionGrants").post(body);
+    await client.api(`/oauth2PermissionGrants/${made.id}`).patch({ scope: "User.Read Calendars.Read" });
+    const read = await client.api(`/oauth2PermissionGrants/${made.id}`).get();
+    const listed = (await client.api("/oauth2PermissionGrants").filter(`clientId eq '${principal.id}'`).get()).value;
+    const its = (await client.api(`/servicePrincipals/${principal.id}/oauth2PermissionGrants`).get()).value;
+    await client.api(`/oauth2PermissionGrants/${made.id}`).delete();
+    const left = (await client.api("/oauth2PermissionGrants").filter(`clientId eq '${principal.id}'`).get()).value;
+    await client.api(`/applications/${application.id}`).delete();
+    return { scope: read.scope, listed: listed.length, its: its.length, left: left.length };
+  },
+  async groups() {
+    const { found } = await everyPage(await client.api("/groups").select("id,displayName").get());
+    const everybody = found.find((each) => each.displayName === "All Company");
+    const same = await client.api(`/groups/${everybody.id}`).get();
+    const members = await everyPage(await client.api(`/groups/${everybody.id}/members`).top(20).get());
+    const all = await everyPage(await client.api(`/groups/${everybody.id}/transitiveMembers`).get());
+    const counted = await client.api("/groups/$count").header("ConsistencyLevel", "eventual").get();
+    const isSame = same.id === everybody.id;
+    return { groups: found.length, counted, same: isSame, members: members.found.length, all: all.found.length };
+  },
+  async manager(user) {
+    return client.api(`/users/${user}/manager`).get();
+  },
   async tenant() {
     const [organization] = (await client.api("/organization").get()).value;
     const same = await client.api(`/organization/${organization.id}`).get();
