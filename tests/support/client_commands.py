@@ -14,26 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orgcal_emulator.environment import program_environment
 from orgcal_emulator.server import Keys, RunningEmulator
-from orgcal_emulator.tls import MICROSOFT_NAMES
-
-from tests.support.tunnel import Tunnel
 
 COMMAND_LIMIT_S = 100.0
 
 
 @dataclass(frozen=True)
 class NamedEmulator:
-    """An emulator that answers for Microsoft's names too, behind a proxy that lets a client reach nothing else.
+    """An emulator that answers for Microsoft's names too, behind its proxy, which lets a client reach nothing else.
 
     Attributes:
-        ca_file: both certificate authorities of the emulator.
-        tunnel: the proxy; `asked` holds every address that a client wanted to reach by it.
+        variables: those that `orgcal-emulator start --names` prints.
     """
 
     emulator: RunningEmulator
-    ca_file: Path
-    tunnel: Tunnel
+    variables: dict[str, str] = field(repr=False)
 
     @property
     def base_url(self) -> str:
@@ -41,31 +37,15 @@ class NamedEmulator:
         return str(self.emulator.ready["base_url"])
 
     def environ(self, home: Path) -> dict[str, str]:
-        """Variables with which any client trusts the emulator and reaches it by each of its names."""
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "HTTPS_PROXY": self.tunnel.url,
-            "NO_PROXY": "localhost",
-            "REQUESTS_CA_BUNDLE": str(self.ca_file),
-            "SSL_CERT_FILE": str(self.ca_file),
-            "NODE_EXTRA_CA_CERTS": str(self.ca_file),
-        }
-
-    def paths(self, after: int = 0) -> list[str]:
-        """`METHOD path` of the requests so far, without queries."""
-        return [f"{each['method']} {each['path'].partition('?')[0]}" for each in self.emulator.journal(after)]
+        """All variables of a client that trusts the emulator and reaches it by each of its names."""
+        return self.variables | {"PATH": os.environ["PATH"], "HOME": str(home)}
 
 
 @contextmanager
 def named_emulator(keys: Keys) -> Iterator[NamedEmulator]:
     """An emulator with the default seed."""
     with RunningEmulator(keys=keys, names=True) as emulator:
-        ca_file = Path(emulator.ready["ca_file"])
-        both = ca_file.with_name("both.pem")
-        both.write_text(ca_file.read_text() + ca_file.with_name("names-ca.pem").read_text(), encoding="ascii")
-        with Tunnel(dict.fromkeys(MICROSOFT_NAMES, emulator.ready["port"])).running() as tunnel:
-            yield NamedEmulator(emulator, both, tunnel)
+        yield NamedEmulator(emulator, program_environment(emulator.ready, {}))
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,8 @@ MEGAN = "megan@contoso.example"
 @pytest.fixture
 def account(hosts: NamedEmulator, login: Login, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Logged in with a client secret."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(hosts.ca_file))
-    monkeypatch.setenv("HTTPS_PROXY", hosts.tunnel.url)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
+    for name, value in hosts.variables.items():
+        monkeypatch.setenv(name, value)
     found = Account(
         (login.client_id, login.secret_file.read_text(encoding="ascii")),
         auth_flow_type="credentials", tenant_id=login.tenant_id, token_backend=MemoryTokenBackend(),
