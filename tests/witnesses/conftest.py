@@ -11,6 +11,7 @@ from orgcal_emulator.server import Keys
 
 from tests.support.client_commands import ClientCommand, NamedEmulator, named_emulator
 from tests.support.client_installs import azure_cli, node, node_packages
+from tests.support.parity_page import routes_not_asked_for
 
 RIGHTS = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "User.Read.All", "Calendars.Read",
           "Directory.Read.All", "Directory.ReadWrite.All")  # fmt: skip
@@ -28,6 +29,22 @@ class Login:
     tenant_id: str
     client_id: str
     secret_file: Path
+
+
+@pytest.fixture(autouse=True)
+def rows_of_parity_are_true(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Rows of docs/parity.md that name the test for a route are true: it asked for that route."""
+    name = "hosts" if "hosts" in request.fixturenames else "emulator"
+    if name not in request.fixturenames:
+        yield
+        return
+    found = request.getfixturevalue(name)
+    emulator = found.emulator if isinstance(found, NamedEmulator) else found
+    before = len(emulator.journal())
+    yield
+    requests = [(each["method"], each["path"]) for each in emulator.journal()[before:]]
+    witness = request.node.nodeid.partition("[")[0]
+    assert routes_not_asked_for(witness, requests) == []
 
 
 @pytest.fixture(scope="module")
