@@ -10,13 +10,14 @@ import tempfile
 from pathlib import Path
 
 _FAILED = 2
+_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the emulator.
 
     Returns:
-        0 after a clean stop, 2 if it could not start (the reason is on stderr).
+        0 after a clean stop, 2 if it could not start (the reason is on stderr), 130 if Ctrl-C ended its start.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["start"]:
@@ -74,8 +75,8 @@ def _start(words: list[str]) -> int:
         help='shell: for eval "$(orgcal-emulator start)"; env: NAME=VALUE, as files of variables have it',
     )  # fmt: skip
     given = parser.parse_args(words)
-    from orgcal_emulator.background import start_in_background
-    from orgcal_emulator.environment import program_environment
+    from orgcal_emulator.background import start_in_background, stop_in_background
+    from orgcal_emulator.environment import program_environment, ready_file_of
     from orgcal_emulator.errors import CannotServeError
 
     seed = ["--seed", str(given.seed)] if given.seed is not None else []
@@ -83,9 +84,15 @@ def _start(words: list[str]) -> int:
     names = ["--names"] if given.names else []
     try:
         ready = start_in_background([*seed, *state, *names, "--port", str(given.port)])
-        variables = program_environment(ready, os.environ)
+        try:
+            variables = program_environment(ready, os.environ)
+        except OSError:
+            stop_in_background(ready_file_of(ready))
+            raise
     except (CannotServeError, OSError) as error:
         return _refuse(error)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     for name, value in variables.items():
         # The variables are the program's output.
         print(f"export {name}={shlex.quote(value)}" if given.format == "shell" else f"{name}={value}")  # noqa: T201

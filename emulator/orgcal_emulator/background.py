@@ -36,8 +36,12 @@ def start_in_background(arguments: list[str]) -> dict[str, Any]:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
         )
         assert process.stdout is not None
-        with process.stdout:
-            line = process.stdout.readline()
+        try:
+            with process.stdout:
+                line = process.stdout.readline()
+        except BaseException:  # Ctrl-C: nobody would know where it is
+            process.terminate()
+            raise
         if not line:
             process.wait()
             errors.seek(0)

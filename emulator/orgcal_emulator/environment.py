@@ -37,7 +37,7 @@ def program_environment(ready: Mapping[str, Any], environ: Mapping[str, str]) ->
     proxies = {"HTTPS_PROXY": names["proxy_url"], "NO_PROXY": "localhost,127.0.0.1"} if names else {}
     login = {"TENANT_ID": operator["tenant_id"], "CLIENT_ID": operator["client_id"]}
     return {
-        READY_VARIABLE: str(ca_file.with_name(READY_FILE)),
+        READY_VARIABLE: str(ready_file_of(ready)),
         URL_VARIABLE: str(ready["base_url"]),
         "AZURE_AUTHORITY_HOST": str(ready["base_url"]),
         **{f"AZURE_{name}": str(value) for name, value in login.items()},
@@ -52,6 +52,11 @@ def program_environment(ready: Mapping[str, Any], environ: Mapping[str, str]) ->
         **proxies,
         **{name.lower(): value for name, value in proxies.items()},
     }
+
+
+def ready_file_of(ready: Mapping[str, Any]) -> Path:
+    """The file that holds this ready record."""
+    return Path(ready["ca_file"]).with_name(READY_FILE)
 
 
 def _write_own(*authorities: Path) -> Path:

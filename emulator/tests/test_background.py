@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shlex
+import socket
 import ssl
 import stat
 import subprocess
@@ -125,6 +126,22 @@ def test_start_with_a_wrong_seed_says_where_and_leaves_nothing_running(run: Run,
     assert ended.stderr.startswith("emulator: seed.yaml:7: ")
     assert len(ended.stderr.splitlines()) == 1
     assert "not running" in run("stop", "--state", "state").stdout
+
+
+def test_start_that_cannot_write_its_files_leaves_nothing_running(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "state" / "trust.pem").mkdir(parents=True)
+    ended = run("start", "--state", "state")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("emulator: [Errno 21] Is a directory: ")
+    assert run("stop", "--state", "state").stdout == "the emulator was not running\n"
+
+
+def test_start_on_a_taken_port_says_so(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run("start", "--port", str(port))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"emulator: port {port} of 127.0.0.1 cannot be used: Address already in use.\n"
 
 
 def test_stop_ends_the_emulator_that_the_variables_name(run: Run) -> None:
