@@ -66,7 +66,18 @@ def test_graph_js_reads_users_by_pages(graph: ClientCommand, emulator: RunningEm
 def test_graph_js_follows_changes_of_users_by_delta(graph: ClientCommand) -> None:
     found = graph("delta")
     assert len(found["all"]) == len(set(found["all"])) == 57
-    assert (found["changed"], found["again"]) == (0, True)
+    assert (found["changed"], bool(found["again"])) == (0, True)
+
+
+def test_graph_js_begins_anew_when_a_token_of_changes_has_expired(
+    graph: ClientCommand, emulator: RunningEmulator
+) -> None:
+    link = graph("delta")["again"]
+    assert graph("follow", link)["value"] == []
+    emulator.expire_page_tokens()
+    told = json.loads(graph.refusal("follow", link))
+    assert (told["status"], told["code"]) == (410, "syncStateNotFound")
+    assert len(graph("delta")["all"]) == 57
 
 
 def test_graph_js_reads_calendars_and_events_of_a_mailbox(graph: ClientCommand) -> None:

@@ -30,7 +30,10 @@ const tasks = {
   async delta() {
     const first = await everyPage(await client.api("/users/delta").select("id,displayName").get());
     const second = await everyPage(await client.api(first.deltaLink).get());
-    return { all: first.found.map((each) => each.id), changed: second.found.length, again: Boolean(second.deltaLink) };
+    return { all: first.found.map((each) => each.id), changed: second.found.length, again: second.deltaLink };
+  },
+  async follow(link) {
+    return client.api(link).get();
   },
   async calendars(user) {
     const calendars = await client.api(`/users/${user}/calendars`).select("name,isDefaultCalendar").get();
