@@ -13,6 +13,7 @@ READY_VARIABLE = "ORGCAL_EMULATOR_FILE"
 """Names the `ready.json` of a running emulator."""
 URL_VARIABLE = "ORGCAL_EMULATOR_URL"
 """Its address: of Entra ID and, with `/v1.0` behind it, of Microsoft Graph."""
+_AUTHORITY = "https://login.microsoftonline.com"
 _TRUST_FILE = "trust.pem"
 _OWN_FILE = "own-cas.pem"
 
@@ -35,11 +36,13 @@ def program_environment(ready: Mapping[str, Any], environ: Mapping[str, str]) ->
     own = _write_own(ca_file, Path(names["ca_file"])) if names else ca_file
     trust = str(_write_trust(own, environ))
     proxies = {"HTTPS_PROXY": names["proxy_url"], "NO_PROXY": "localhost,127.0.0.1"} if names else {}
+    # Under Microsoft's name the emulator is an authority that clients know, so a program needs no change at all.
+    authority = _AUTHORITY if names else str(ready["base_url"])
     login = {"TENANT_ID": operator["tenant_id"], "CLIENT_ID": operator["client_id"]}
     return {
         READY_VARIABLE: str(ready_file_of(ready)),
         URL_VARIABLE: str(ready["base_url"]),
-        "AZURE_AUTHORITY_HOST": str(ready["base_url"]),
+        "AZURE_AUTHORITY_HOST": authority,
         **{f"AZURE_{name}": str(value) for name, value in login.items()},
         "AZURE_CLIENT_CERTIFICATE_PATH": str(operator["client_certificate_pem_file"]),
         "ARM_METADATA_HOSTNAME": f"localhost:{ready['port']}",
@@ -51,6 +54,7 @@ def program_environment(ready: Mapping[str, Any], environ: Mapping[str, str]) ->
         "NODE_EXTRA_CA_CERTS": str(own),
         **proxies,
         **{name.lower(): value for name, value in proxies.items()},
+        **({"NODE_USE_ENV_PROXY": "1"} if names else {}),
     }
 
 

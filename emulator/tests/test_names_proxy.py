@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ def test_client_reaches_the_emulator_under_microsofts_names(
     for address in ("https://management.azure.com", named.ready["base_url"]):
         answer = requests.get(address + METADATA, timeout=20)
         assert answer.json()["portal"] == address
+    assert os.environ["AZURE_AUTHORITY_HOST"] == "https://login.microsoftonline.com"
     answer = requests.get("https://graph.microsoft.com/v1.0/users", timeout=20)
     assert answer.json()["error"]["code"] == "InvalidAuthenticationToken"
 
