@@ -4,7 +4,8 @@
     entra_emulator_environ    the same, with the variables set by which programs find it and log in
 
 One emulator serves all tests of a run (of a worker of pytest-xdist) from a free port. The seed is the one that the
-setting `entra_emulator_seed` of pytest names, by a path from the folder of pytest's configuration file.
+setting `entra_emulator_seed` of pytest names, by a path from the folder of pytest's configuration file. With
+`entra_emulator_names = true`, programs with fixed addresses reach it by Microsoft's names.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from orgcal_emulator import RunningEmulator
 
 _SEED = "entra_emulator_seed"
+_NAMES = "entra_emulator_names"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The setting that names the seed."""
+    """The settings: which seed, and whether Microsoft's names lead to the emulator."""
+    parser.addini(_NAMES, "answer for Microsoft's host names too, as --names does", type="bool", default=False)
     parser.addini(_SEED, "seed of the fixture entra_emulator: a YAML file (default: the built-in one)", default="")
 
 
@@ -36,7 +39,7 @@ def entra_emulator_process(pytestconfig: pytest.Config) -> Iterator[RunningEmula
     seed = str(pytestconfig.getini(_SEED))
     folder = pytestconfig.inipath.parent if pytestconfig.inipath is not None else pytestconfig.rootpath
     try:
-        emulator = RunningEmulator(seed=folder / seed if seed else None)
+        emulator = RunningEmulator(seed=folder / seed if seed else None, names=bool(pytestconfig.getini(_NAMES)))
     except (CannotServeError, SeedError) as error:
         pytest.exit(f"entra_emulator: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
     with emulator:

@@ -72,6 +72,18 @@ def test_two():
     assert "2 passed" in ended.stdout, ended.stdout
 
 
+def test_fixture_leads_programs_with_fixed_addresses_to_the_emulator(tmp_path: Path) -> None:
+    test = """
+import requests
+
+def test_one(entra_emulator_environ):
+    answer = requests.get("https://graph.microsoft.com/v1.0/users", timeout=20)
+    assert answer.json()["error"]["code"] == "InvalidAuthenticationToken"
+"""
+    ended = run(tmp_path, test, ini="entra_emulator_names = true\n")
+    assert "1 passed" in ended.stdout, ended.stdout
+
+
 def test_wrong_seed_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "seed.yaml").write_text(SEED.replace("User.Read.All", "User.Reed.All"))
     ended = run(tmp_path, "def test_one(entra_emulator): pass\n", ini="entra_emulator_seed = seed.yaml\n")
