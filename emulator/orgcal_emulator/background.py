@@ -16,6 +16,13 @@ from typing import Any
 from orgcal_emulator.errors import CannotServeError
 from orgcal_emulator.files import LOCK_FILE
 
+_PASSED_ON = frozenset({
+    "PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR",
+})  # fmt: skip
+_PASSED_ON_PREFIXES = ("LC_", "PYTHON")
+"""Variables of whoever starts it that a process keeps which lives on: places and languages, and nobody's login."""
+
 _STOP_LIMIT_S = 10.0
 _LOOK_EVERY_S = 0.02
 
@@ -30,10 +37,18 @@ def start_in_background(arguments: list[str]) -> dict[str, Any]:
         CannotServeError: it did not start; with its own words.
     """
     command = [sys.executable, "-m", "orgcal_emulator", *arguments]
+    environ = {
+        name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+    }
     with tempfile.TemporaryFile() as errors:
         # Its own session: Ctrl-C in the terminal of the tests is not for it.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
         )
         assert process.stdout is not None
         try:

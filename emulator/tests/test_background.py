@@ -80,6 +80,14 @@ def test_start_names_files_for_this_user_only_and_prints_no_secret(run: Run) -> 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_start_hands_no_login_of_the_caller_to_the_process_that_stays(run: Run) -> None:
+    logins = {"AZURE_CLIENT_SECRET": "s3cret", "AWS_SECRET_ACCESS_KEY": "s3cret", "GITHUB_TOKEN": "s3cret"}
+    variables = variables_of(run("start", **logins).stdout)
+    process = psutil.Process(json.loads(Path(variables["ORGCAL_EMULATOR_FILE"]).read_text())["pid"])
+    assert "PATH" in process.environ()
+    assert "s3cret" not in process.environ().values()
+
+
 def test_start_gives_a_login_as_pem_and_as_pkcs12(run: Run) -> None:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
