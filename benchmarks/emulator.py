@@ -1,6 +1,8 @@
 """How fast the emulator starts and answers, and what it weighs: prints one JSON object.
 
     ready_s                 from the start of the process to its ready line, state on disk (best of 5)
+    fixture_s               until a test of pytest has the fixture entra_emulator, everything imported (best of 5)
+    reset_s                 what the fixture takes in each further test (median of 50)
     batch_inner_per_s       inner requests of `$batch` (20 calendar reads each) per second, over TLS
     calendar_get_per_s      single calendar reads per second, over TLS
     rss_mib_million_users   resident memory with a million synthetic users after a million requests
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -45,6 +48,32 @@ operator:
   client_id: aaaaaaaa-0000-4000-8000-000000000001
   permissions: [User.Read.All, Calendars.Read, Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All]
 """
+
+
+FIXTURE_TEST = """
+import statistics, time
+
+def timed(action):
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+def test_fixture(request):
+    fixture = timed(lambda: request.getfixturevalue("entra_emulator"))
+    emulator = request.getfixturevalue("entra_emulator")
+    print("took", fixture, statistics.median(timed(emulator.reset) for _ in range(50)), "seconds")
+"""
+
+
+def fixture_times(folder: Path) -> tuple[float, float]:
+    """Seconds that the fixture takes in the first test of a run and in a further one."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "test_fixture.py").write_text(FIXTURE_TEST)
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "orgcal_emulator.pytest_plugin"]
+    environ = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    ended = subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True, text=True)
+    first, further = ended.stdout.partition("took ")[2].split()[:2]
+    return float(first), float(further)
 
 
 class Server:
@@ -193,6 +222,7 @@ def measure(seconds: float, total: int) -> dict[str, float]:
             server = Server(state, seed)
             starts.append(server.ready_s)
             server.stop()
+        fixtures = [fixture_times(Path(folder)) for _ in range(5)]
         server = Server(state, seed)
         try:
             tokens = server.applications()
@@ -209,6 +239,8 @@ def measure(seconds: float, total: int) -> dict[str, float]:
             server.stop()
     return {
         "ready_s": round(min(starts[1:]), 3),
+        "fixture_s": round(min(first for first, _ in fixtures), 3),
+        "reset_s": round(min(further for _, further in fixtures), 4),
         "batch_inner_per_s": round(batch_rate),
         "calendar_get_per_s": round(single_rate),
         "rss_mib_million_users": round(rss, 1),

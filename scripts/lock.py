@@ -1,8 +1,9 @@
-"""Resolve the dependencies of pyproject.toml anew and write them down (for maintainers; needs `uv` on PATH).
+"""Resolve the dependencies of pyproject.toml anew and write them down (for maintainers; needs `uv` and `npm` on PATH).
 
 Writes `requirements.lock` (of both projects), `emulator/requirements.lock` (of the emulator alone), the lock of the
 projects that `orgcal new` writes (without orgcal itself) and, for what only `make test` needs,
-`requirements.witnesses.lock`: versions and hashes, for every platform and Python we support, without index addresses.
+`requirements.witnesses.lock` and the locks in `tests/support/clients`: versions and hashes, for every platform and
+Python we support, without addresses of registries.
 Also `requirements.wheels.json` (file name of each locked wheel by its SHA-256, from which a test knows without network
 that every platform is served). Versions already locked stay, unless `--upgrade`.
 """
@@ -23,6 +24,7 @@ EMULATOR = ROOT / "emulator" / "requirements.lock"
 PROJECT = ROOT / "orgcal" / "project_template" / "requirements.txt"
 WITNESSES = ROOT / "requirements.witnesses.lock"
 WHEELS = ROOT / "requirements.wheels.json"
+CLIENTS = ROOT / "tests" / "support" / "clients"
 # fmt: off
 RESOLVE = [
     "uv", "pip", "compile", "--universal", "--python-version", "3.11",
@@ -64,6 +66,19 @@ def resolve(lock: Path, asked: list[str]) -> dict[str, dict[str, str]]:
         pylock.unlink(missing_ok=True)
 
 
+def resolve_clients(upgrade: list[str]) -> None:
+    """Write the locks of the clients that tests install beside `.venv`; what they need has nothing to do with ours."""
+    for group in ("azure-cli", "node"):
+        resolve(CLIENTS / f"{group}.lock", ["--group", group, *upgrade])
+    alone = ["emulator/pyproject.toml", "--group", "emulator-alone", "-c", str(LOCK)]
+    resolve(CLIENTS / "emulator-alone.lock", alone)
+    for package in sorted(CLIENTS.glob("*/package.json")):
+        if upgrade:
+            package.with_name("package-lock.json").unlink(missing_ok=True)
+        npm = ["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*npm, "--omit-lockfile-registry-resolved"], cwd=package.parent, check=True)
+
+
 def main() -> int:
     """Write every file; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -78,11 +93,12 @@ def main() -> int:
         resolve(PROJECT, [*of_project, "-c", str(LOCK)])
         # They are installed on top of the others, so what both need has one version.
         names |= resolve(WITNESSES, ["--group", "witnesses", "-c", str(LOCK), *upgrade])
-    except FileNotFoundError:
-        print("lock: there is no uv on PATH\n  repair: install uv, then try again", file=sys.stderr)
+        resolve_clients(upgrade)
+    except FileNotFoundError as error:
+        print(f"lock: there is no {error.filename} on PATH\n  repair: install it, then try again", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f"lock: uv ended with status {error.returncode}; what it wrote stands above", file=sys.stderr)
+        print(f"lock: {error.cmd[0]} ended with status {error.returncode}; what it wrote stands above", file=sys.stderr)
         return 1
     WHEELS.write_text(json.dumps(dict(sorted(names.items())), indent=1) + "\n", encoding="utf-8")
     print(f"lock: {len(names)} packages in {LOCK.name}, {WITNESSES.name} and {WHEELS.name}")

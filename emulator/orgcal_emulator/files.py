@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+READY_FILE = "ready.json"
+"""In the folder of an emulator that serves: where everything is."""
+LOCK_FILE = "emulator.lock"
+"""Beside it: held by the process that has the folder."""
+
 
 def make_private_directory(path: Path) -> Path:
     """Create `path` (0700) with its parents, and close it to others if it exists."""

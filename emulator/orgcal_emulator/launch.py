@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -18,14 +19,16 @@ from orgcal_emulator.app import EmulatorApp
 from orgcal_emulator.errors import CannotServeError, StateError
 from orgcal_emulator.files import write_private
 from orgcal_emulator.http_server import JoiningProtocol, StoppableServer, listen
+from orgcal_emulator.names_proxy import NamesProxy
 from orgcal_emulator.seed import seed_source
 from orgcal_emulator.state import EmulatedCloud
-from orgcal_emulator.state_directory import OPERATOR_BUNDLE, Keys, StateDirectory
+from orgcal_emulator.state_directory import OPERATOR_BUNDLE, OPERATOR_LOGIN, Keys, StateDirectory
 from orgcal_emulator.tls import MICROSOFT_NAMES, issue_leaf, new_authority, server_context
 
 _COLLECTED_EVERY = 10_000
 """Objects between two looks for garbage; a batch makes thousands, nearly all of which need no collector."""
 _HTTPS_PORT = 443
+_NAMES_CA = "names-ca.pem"
 
 
 class Emulator:
@@ -77,9 +80,11 @@ class Emulator:
         self.app = EmulatorApp(self.cloud)
         hosts = own_hosts(("localhost", "127.0.0.1"), self.port)
         self.context = server_context(own_keys.leaf_pem)
+        self.names_proxy: NamesProxy | None = None
         if names:
             hosts |= own_hosts(MICROSOFT_NAMES, self.port) | set(MICROSOFT_NAMES)
             self._serve_names_too()
+            self.names_proxy = NamesProxy(MICROSOFT_NAMES, self.port)
         self.app.serve_as(frozenset(hosts))
         config = uvicorn.Config(
             self.app, http=JoiningProtocol, log_config=None, access_log=False, lifespan="off", server_header=False,
@@ -94,7 +99,7 @@ class Emulator:
     def _serve_names_too(self) -> None:
         authority = new_authority(MICROSOFT_NAMES)
         other = server_context(issue_leaf(authority, MICROSOFT_NAMES))
-        write_private(self.state.path / "names-ca.pem", authority.cert_pem.bytes().decode())
+        write_private(self.state.path / _NAMES_CA, authority.cert_pem.bytes().decode())
 
         def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> None:
             if name in MICROSOFT_NAMES:
@@ -107,6 +112,8 @@ class Emulator:
         base_url = f"https://localhost:{self.port}"
         path = self.state.path
         tenant_id, client_id = self.cloud.operator
+        proxy = self.names_proxy
+        names = {"names": {"proxy_url": proxy.url, "ca_file": str(path / _NAMES_CA)}} if proxy is not None else {}
         return {
             "pid": os.getpid(),
             "port": self.port,
@@ -118,6 +125,7 @@ class Emulator:
                 "client_id": client_id,
                 "client_secret_file": str(path / "operator-secret"),
                 "client_certificate_file": str(path / OPERATOR_BUNDLE),
+                "client_certificate_pem_file": str(path / OPERATOR_LOGIN),
             },
             "platform": {
                 "url": f"{base_url}/platform/local",
@@ -128,6 +136,7 @@ class Emulator:
                 "api_key_file": str(path / "platform-api-key"),
             },
             "control": {"url": f"{base_url}/_emulator", "token_file": str(path / "control-token")},
+            **names,
             "tenants": [self._tenant(each) for each in self.cloud.directory.tenants.newest()],
         }
 
@@ -142,10 +151,19 @@ class Emulator:
             "users": users.count,
         }
 
+    async def serve(self) -> None:
+        """Serve until the server is told to stop."""
+        async with contextlib.AsyncExitStack() as stack:
+            if self.names_proxy is not None:
+                await stack.enter_async_context(self.names_proxy.serving())
+            await self.server.serve([self.listener])
+
     def close(self) -> None:
         """Let go of the state."""
         self.cloud.database.close()
         self.listener.close()
+        if self.names_proxy is not None:
+            self.names_proxy.close()
         self.state.release()
 
 
@@ -178,7 +196,7 @@ def run(emulator: Emulator, *, announce: bool) -> None:
         if announce:
             # The socket listens already, so a client that reads this line at once is served a moment later.
             loop.call_soon(tell)
-        await emulator.server.serve([emulator.listener])
+        await emulator.serve()
 
     try:
         asyncio.run(serve())

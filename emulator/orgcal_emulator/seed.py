@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orgcal_emulator.calendars.users import MAILBOX_CLASSES
@@ -24,6 +26,8 @@ DEFAULT_SEED = Path(__file__).parent / "seeds" / "default.yaml"
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ADMINISTRATOR: dict[str, Any] = {"user": "admin", "name": "Administrator", "administrator": True}
+"""Whoever consents in a tenant whose seed names nobody."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ def seed_source(source: Path | str | None = None) -> SeedSource:
 
 def _read(root: Field) -> Seed:
     fields = root.fields(required=("tenants", "operator"), optional=("applications",))
-    tenants = tuple(_tenant(each) for each in fields["tenants"].entries())
+    entries = fields["tenants"].entries()
+    tenants = tuple(_tenant(each, alone=len(entries) == 1) for each in entries)
     for name, values in (("tenant_id", [t.tenant_id for t in tenants]), ("domain", [t.domain for t in tenants])):
         if len(set(values)) != len(values):
             raise fields["tenants"].error(f"two tenants have the same {name}")
@@ -112,27 +117,29 @@ def _read(root: Field) -> Seed:
     applications = tuple(
         _application(each, domains) for each in (fields["applications"].entries() if "applications" in fields else ())
     )
-    operator = _application(fields["operator"], domains)
+    home = next(each.domain for each in tenants if each.home)
+    operator = _application(fields["operator"], domains, {"tenant": home, "display_name": "operator"})
     clients = [each.client_id for each in (operator, *applications)]
     if len(set(clients)) != len(clients):
         raise root.error("two applications have the same client_id")
     return Seed(tenants, operator, applications)
 
 
-def _tenant(entry: Field) -> SeedTenant:
-    fields = entry.fields(required=("tenant_id", "display_name", "domain", "users"), optional=("home",))
+def _tenant(entry: Field, *, alone: bool) -> SeedTenant:
+    fields = entry.fields(required=("tenant_id", "domain", "users"), optional=("display_name", "home"))
+    domain = fields["domain"].checked(lambda text: _DOMAIN.fullmatch(text) is not None, "a domain name")
     return SeedTenant(
         tenant_id=fields["tenant_id"].guid(),
-        display_name=fields["display_name"].text(),
-        domain=fields["domain"].checked(lambda text: _DOMAIN.fullmatch(text) is not None, "a domain name"),
-        home=fields["home"].flag() if "home" in fields else False,
+        display_name=fields["display_name"].text() if "display_name" in fields else domain,
+        domain=domain,
+        home=fields["home"].flag() if "home" in fields else alone,
         users=_users(fields["users"]),
     )
 
 
 def _users(entry: Field) -> dict[str, Any]:
     fields = entry.fields(required=("count",), optional=("mailboxes", "named", "exchange_online"))
-    named = [_named(each) for each in (fields["named"].entries() if "named" in fields else ())]
+    named = [_named(each) for each in fields["named"].entries()] if "named" in fields else [dict(_ADMINISTRATOR)]
     if not any(each.get("administrator") for each in named):
         raise entry.error("one of the `named` users must have `administrator: true`")
     if len({each["user"].lower() for each in named}) != len(named):
@@ -162,15 +169,19 @@ def _named(entry: Field) -> dict[str, Any]:
     return values
 
 
-def _application(entry: Field, domains: tuple[str, ...]) -> SeedApplication:
+def _application(
+    entry: Field, domains: tuple[str, ...], defaults: Mapping[str, str] = MappingProxyType({})
+) -> SeedApplication:
+    """What a seed says of an application; fields with a default may be left out."""
+    named = ("tenant", "display_name")
     fields = entry.fields(
-        required=("tenant", "display_name", "client_id", "permissions"),
-        optional=("application_object_id", "service_principal_id"),
+        required=("client_id", "permissions", *(name for name in named if name not in defaults)),
+        optional=("application_object_id", "service_principal_id", *defaults),
     )
     permissions = tuple(each.one_of(tuple(APPLICATION_PERMISSIONS_BY_NAME)) for each in fields["permissions"].entries())
     return SeedApplication(
-        domain=fields["tenant"].one_of(domains),
-        display_name=fields["display_name"].text(),
+        domain=fields["tenant"].one_of(domains) if "tenant" in fields else defaults["tenant"],
+        display_name=fields["display_name"].text() if "display_name" in fields else defaults["display_name"],
         client_id=fields["client_id"].guid(),
         object_id=fields["application_object_id"].guid() if "application_object_id" in fields else new_guid(),
         principal_id=fields["service_principal_id"].guid() if "service_principal_id" in fields else new_guid(),

@@ -144,7 +144,7 @@ class RunningEmulator:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        await self._emulator.server.serve([self._emulator.listener])
+        await self._emulator.serve()
 
     def _clean(self) -> None:
         if self._temporary is not None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgcal_emulator.entra.keys import OperatorCertificate, SigningKey
-from orgcal_emulator.files import make_private_directory, read_or_make, write_private
+from orgcal_emulator.files import LOCK_FILE, READY_FILE, make_private_directory, read_or_make, write_private
 from orgcal_emulator.state import Secrets
 from orgcal_emulator.tls import is_current, issue_leaf, load_authority, new_authority
 
-READY_FILE = "ready.json"
 OPERATOR_BUNDLE = "operator.pfx"
 """PKCS#12, without a password: what the azuread plugin of Pulumi and Terraform logs in with."""
+OPERATOR_LOGIN = "operator-login.pem"
+"""The same key and certificate as PEM: what clients log in with that read no PKCS#12, such as @azure/identity."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,20 @@ class StateDirectory:
         if given is not None:
             write_private(self.path / "ca.pem", given.ca_pem)
             write_private(self.path / OPERATOR_BUNDLE, given.operator.bundle)
+            write_private(self.path / OPERATOR_LOGIN, given.operator.login_pem)
             return given
         return Keys(*self._certificates(), self._signing_key(), self._operator_certificate())
 
     def _operator_certificate(self) -> OperatorCertificate:
-        """Made once. The bundle is written first, so it is there where the certificate is."""
-        bundle, pem = self.path / OPERATOR_BUNDLE, self.path / "operator.pem"
-        if not pem.exists():
-            made = OperatorCertificate.new()
-            write_private(bundle, made.bundle)
-            write_private(pem, made.pem)
-        return OperatorCertificate(bundle.read_bytes(), pem.read_text(encoding="ascii"))
+        """Made once. The bundle is written first, so it is there where the PEM is; older states have it alone."""
+        bundle, login = self.path / OPERATOR_BUNDLE, self.path / OPERATOR_LOGIN
+        if login.exists():
+            return OperatorCertificate(bundle.read_bytes(), login.read_text(encoding="ascii"))
+        known = bundle.exists()
+        made = OperatorCertificate.of_bundle(bundle.read_bytes()) if known else OperatorCertificate.new()
+        write_private(bundle, made.bundle)
+        write_private(login, made.login_pem)
+        return made
 
     def _certificates(self) -> tuple[str, str]:
         ca, leaf = self.path / "ca.pem", self.path / "server.pem"
@@ -112,15 +116,18 @@ class StateDirectory:
     def take(self) -> bool:
         """Have the state for this emulator alone, until `release` or the end of the process; whether it was free.
 
+        Then no ready record is left but its own.
+
         The kernel's lock on a file tells, and no process id, which another process may have by now.
         """
-        descriptor = os.open(self.path / "emulator.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return False
         self._lock = descriptor
+        self.ready.unlink(missing_ok=True)  # of one that was killed
         return True
 
     def release(self) -> None:

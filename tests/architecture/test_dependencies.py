@@ -64,7 +64,7 @@ def providers(module: str) -> frozenset[str]:
         ("orgcal", "", ["project"]),  # tests of a project, and of a platform of somebody else's, run in pytest
         ("verify", "", []),
         ("provisioning", "", []),
-        ("emulator/orgcal_emulator", "emulator", []),
+        ("emulator/orgcal_emulator", "emulator", ["test"]),  # its plugin runs in pytest
         ("emulator/tests", "emulator", ["test"]),
     ],
 )

@@ -40,7 +40,7 @@ def test_every_command_block_of_the_page_runs(tmp_path: Path) -> None:
     environ = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'emulator'}",
         "NO_PROXY": "localhost",
     }
     done = subprocess.run(

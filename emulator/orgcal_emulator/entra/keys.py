@@ -39,10 +39,7 @@ class SigningKey:
 
     def to_pem(self) -> str:
         """Key and certificate as PEM text."""
-        key = self.private_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return (key + self.certificate.public_bytes(serialization.Encoding.PEM)).decode()
+        return _key_and_certificate(self.private_key, self.certificate)
 
     @cached_property
     def public_key(self) -> rsa.RSAPublicKey:
@@ -82,18 +79,39 @@ class OperatorCertificate:
 
     Attributes:
         bundle: PKCS#12 with certificate and key, and without a password.
-        pem: the certificate alone; reading it from the bundle would check the key, which takes longer than a start.
+        login_pem: the same as PEM, key first; a start reads it faster than the bundle, whose key would be checked.
     """
 
     bundle: bytes = field(repr=False)
-    pem: str
+    login_pem: str = field(repr=False)
 
     @classmethod
     def new(cls) -> OperatorCertificate:
         """A new one. It ends when the operator's secret does, so that the emulator's clock never outlives it."""
         key, certificate = _self_signed("operator of the orgcal emulator", datetime(2299, 12, 31, tzinfo=UTC))
         bundle = pkcs12.serialize_key_and_certificates(None, key, certificate, None, serialization.NoEncryption())
-        return cls(bundle, certificate.public_bytes(serialization.Encoding.PEM).decode())
+        return cls(bundle, _key_and_certificate(key, certificate))
+
+    @classmethod
+    def of_bundle(cls, bundle: bytes) -> OperatorCertificate:
+        """The one that a PKCS#12 file without a password holds."""
+        key, certificate, _ = pkcs12.load_key_and_certificates(bundle, None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        assert certificate is not None
+        return cls(bundle, _key_and_certificate(key, certificate))
+
+    @property
+    def pem(self) -> str:
+        """The certificate alone."""
+        return self.login_pem[self.login_pem.index("-----BEGIN CERTIFICATE") :]
+
+
+def _key_and_certificate(key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> str:
+    """Both as one PEM text, the key first."""
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + certificate.public_bytes(serialization.Encoding.PEM)
+    return pem.decode("ascii")
 
 
 def _self_signed(common_name: str, end: datetime) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
