@@ -94,10 +94,11 @@ def check(
         raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
     failed = False
     with open_stack(stack) as opened:
+        keep = opened.history.keep_time
         opened.begin_reading_outputs()
         wanted = [opened.registry.current(tenant)] if tenant else opened.registry.tenants()
         with consent_service(opened) as service:
-            for checked in check_tenants(service, wanted):
+            for checked in check_tenants(service, wanted, keep=keep):
                 failed |= not checked.probe.decided or bool(checked.lost)
                 if as_json:
                     typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))

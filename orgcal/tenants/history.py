@@ -1,0 +1,149 @@
+"""The history of a registry: how each verification and each check of an organisation ended.
+
+    add_runs(registry, [run], keep=KEEP)
+    for run in runs(registry, tenant_id, since=last_week): ...
+
+Rows are read in the order in which they were written, which a clock that jumps does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import delete, func, insert, select
+
+from orgcal.tenants.model import JsonRecord, State
+from orgcal.tenants.registry import Registry
+from orgcal.tenants.schema import HistoryRow
+
+RunKind = Literal["verify", "check"]
+"""`verify` reads users and calendars (`orgcal verify`); `check` takes a token alone (`orgcal consent check`)."""
+
+KEEP_TEXT = "400d"
+KEEP = timedelta(days=400)
+"""So long rows are kept unless a setting says otherwise: more than a year, so that a month has its like before it."""
+
+CAUSE_LENGTH = 500
+_REMOVED_FOR_EACH = 2
+"""A run removes at most so many old rows for each that it adds: a clock that is years ahead for one night loses little,
+and a shorter time to keep is reached all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run(JsonRecord):
+    """One organisation in one verification or check; counts are None where nobody looked.
+
+    Attributes:
+        version: of orgcal.
+        verdict: `pass`, `warn`, `fail` or `error`; of a check `error` where nobody could tell.
+        state: of the organisation afterwards.
+        readable: mailboxes that were read; the others of `users` are in the classes that follow.
+        roles: names of the permissions that were effective; empty where the token could not be read.
+        checks: verdict of each check that did not pass, by its id.
+        requests: to Microsoft Graph.
+        throttled_s: seconds that Microsoft Graph made us wait.
+        cause: why the verdict is not `pass`, in a sentence.
+    """
+
+    at: datetime
+    tenant_id: str
+    kind: RunKind
+    version: str
+    verdict: str
+    state: State
+    users: int | None = None
+    calendars: int | None = None
+    readable: int | None = None
+    no_mailbox: int | None = None
+    restricted: int | None = None
+    deleted: int | None = None
+    failed: int | None = None
+    not_read: int | None = None
+    roles: tuple[str, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
+    duration_s: float = 0.0
+    requests: int = 0
+    throttled_s: float = 0.0
+    cause: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the run says something about the organisation, rather than that nobody could look."""
+        return self.verdict in ("pass", "warn", "fail")
+
+
+_NAMES = [item.name for item in fields(Run)]
+_COLUMNS = [getattr(HistoryRow, name) for name in _NAMES]
+
+
+def add_runs(registry: Registry, new: Sequence[Run], *, keep: timedelta = KEEP) -> None:
+    """Add rows, and remove old ones, in one transaction.
+
+    Args:
+        keep: rows older than this are removed, oldest first, at most two for each new one.
+
+    Raises:
+        RegistryUnavailable: the database cannot be asked now.
+    """
+    if not new:
+        return
+    mine = HistoryRow.connector == registry.connector
+    with registry.transaction() as session:
+        session.execute(insert(HistoryRow), [{"connector": registry.connector, **_values(run)} for run in new])
+        old = select(HistoryRow.entry).where(mine, HistoryRow.at < registry.now() - keep).order_by(HistoryRow.entry)
+        few = old.limit(_REMOVED_FOR_EACH * len(new)).scalar_subquery()
+        session.execute(
+            delete(HistoryRow).where(HistoryRow.entry.in_(few)).execution_options(synchronize_session=False)
+        )
+
+
+def runs(registry: Registry, tenant_id: str = "", *, since: datetime | None = None) -> Iterator[Run]:
+    """Rows in the order in which they were written; of one organisation, or of all.
+
+    Raises:
+        RegistryUnavailable: the database cannot be asked now.
+    """
+    query = select(*_COLUMNS).where(HistoryRow.connector == registry.connector).order_by(HistoryRow.entry)
+    if tenant_id:
+        query = query.where(HistoryRow.tenant_id == tenant_id.lower())
+    if since is not None:
+        query = query.where(HistoryRow.at >= since)
+    with registry.transaction() as session:
+        for row in session.execute(query.execution_options(yield_per=500)):
+            yield _run(row)
+
+
+def last_runs(registry: Registry, kind: RunKind, *, decided: bool = False) -> dict[str, Run]:
+    """The last row of this kind of each organisation, by tenant id.
+
+    Args:
+        decided: the last one that says something about the organisation.
+
+    Raises:
+        RegistryUnavailable: the database cannot be asked now.
+    """
+    last = select(func.max(HistoryRow.entry)).where(HistoryRow.connector == registry.connector, HistoryRow.kind == kind)
+    if decided:
+        last = last.where(HistoryRow.verdict != "error")
+    query = select(*_COLUMNS).where(HistoryRow.entry.in_(last.group_by(HistoryRow.tenant_id).scalar_subquery()))
+    with registry.transaction() as session:
+        return {row.tenant_id: _run(row) for row in session.execute(query)}
+
+
+def _values(run: Run) -> dict[str, Any]:
+    values = {name: getattr(run, name) for name in _NAMES}
+    return {
+        **values,
+        "state": run.state.value,
+        "roles": list(run.roles),
+        "checks": dict(run.checks),
+        "cause": run.cause[:CAUSE_LENGTH],
+    }
+
+
+def _run(row: Iterable[Any]) -> Run:
+    values = dict(zip(_NAMES, row, strict=True))
+    return Run(**{**values, "state": State(values["state"]), "roles": tuple(values["roles"])})
