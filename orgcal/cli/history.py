@@ -77,12 +77,5 @@ def _line(run: Run, name: str) -> str:
     ]
     throttled = [f"throttled for {run.throttled_s:.0f} s"] if run.throttled_s >= 1 else []
     told = ", ".join([*numbers, *throttled])
-    words = [
-        f"{run.at:%Y-%m-%d %H:%M} UTC",
-        f"{run.verdict:<5}",
-        name,
-        f"{run.kind}: {run.state.value}",
-        told,
-        run.cause,
-    ]
-    return printable("  ".join(filter(None, words)))
+    when, what = f"{run.at:%Y-%m-%d %H:%M} UTC", f"{run.kind}: {run.state.value}"
+    return printable("  ".join(filter(None, (when, f"{run.verdict:<5}", name, what, told, run.cause))))

@@ -50,7 +50,7 @@ class AlertTarget(Section):
         "",
         expected="path of a file",
         example="/run/secrets/alerts",
-        about="File with the target's address: a web address (https) gets a signed webhook, any other is one of apprise.",
+        about="File with the target's address: https gets a signed webhook, any other is one of apprise.",
     )
     url_variable: str = setting(
         "",

@@ -181,7 +181,7 @@ def read_credential(project_dir: Path, stack: str) -> CredentialSettings:
 
 
 def read_health(project_dir: Path, stack: str) -> HealthSettings:
-    """The sections `orgcal:history` and `orgcal:alerts`; raises as `read_settings` does, for core settings and these."""
+    """The sections `orgcal:history` and `orgcal:alerts`; raises as `read_settings` does, for these alone."""
     return _of_file(HealthSettings, load_stack_file(project_dir, stack))
 
 
