@@ -228,10 +228,12 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         described = sources.from_file(connector_config) if connector_config else sources.from_variables(os.environ)
         yield _Source(Options(described[0], environ=dict(os.environ)), described[1])
     else:
+        from orgcal.stack.known_credentials import note_credentials
         from orgcal.stack.open_stack import OpenStack
 
         with OpenStack(stack or "dev", os.environ) as opened:
             opened.environment.running_endpoints()
             connector, given = sources.from_outputs(opened.outputs)
+            note_credentials(opened.registry, opened.outputs)
             options = Options(connector, environ=opened.environ, given_credential=given)
             yield _Source(options, (), opened.registry, opened.history.keep_time)

@@ -15,6 +15,7 @@ from orgcal.consent.service import AT_ONCE, ConsentService
 from orgcal.entra.probe import TenantAccess
 from orgcal.entra.role_relation import included_in
 from orgcal.patience import Clock
+from orgcal.stack.known_credentials import note_credentials
 from orgcal.tenants.history import KEEP, Run, add_runs
 from orgcal.tenants.model import ACTIVE, State, Tenant
 from orgcal.tenants.states import Cause, Move, after_probe
@@ -67,6 +68,7 @@ def check_tenants(
     Args:
         keep: how long the history is kept, to which each organisation adds a row.
     """
+    note_credentials(service.registry, service.outputs)
     prober = service.new_prober(RememberedCredential(service.credential))
     waiting = iter(tenants)
     running: dict[Future[TenantAccess], Tenant] = {}

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import aliased
 
 from orgcal.tenants.model import JsonRecord, State
 from orgcal.tenants.registry import Registry
-from orgcal.tenants.schema import HistoryRow
+from orgcal.tenants.schema import HistoryRow, TenantRow
 
 RunKind = Literal["verify", "check"]
 """`verify` reads users and calendars (`orgcal verify`); `check` takes a token alone (`orgcal consent check`)."""
@@ -117,7 +118,7 @@ def runs(registry: Registry, tenant_id: str = "", *, since: datetime | None = No
 
 
 def last_runs(registry: Registry, kind: RunKind, *, decided: bool = False) -> dict[str, Run]:
-    """The last row of this kind of each organisation, by tenant id.
+    """The last row of this kind of each organisation that the registry has, by tenant id.
 
     Args:
         decided: the last one that says something about the organisation.
@@ -125,10 +126,16 @@ def last_runs(registry: Registry, kind: RunKind, *, decided: bool = False) -> di
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    last = select(func.max(HistoryRow.entry)).where(HistoryRow.connector == registry.connector, HistoryRow.kind == kind)
+    each = aliased(HistoryRow)
+    # One look into the index for each organisation, however long the history is.
+    last = select(each.entry).where(
+        each.connector == TenantRow.connector, each.tenant_id == TenantRow.tenant_id, each.kind == kind
+    )
     if decided:
-        last = last.where(HistoryRow.verdict != "error")
-    query = select(*_COLUMNS).where(HistoryRow.entry.in_(last.group_by(HistoryRow.tenant_id).scalar_subquery()))
+        last = last.where(each.verdict != "error")
+    newest = last.order_by(each.entry.desc()).limit(1).correlate(TenantRow).scalar_subquery()
+    query = select(*_COLUMNS).select_from(TenantRow).join(HistoryRow, HistoryRow.entry == newest)
+    query = query.where(TenantRow.connector == registry.connector)
     with registry.transaction() as session:
         return {row.tenant_id: _run(row) for row in session.execute(query)}
 

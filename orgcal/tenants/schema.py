@@ -109,7 +109,7 @@ class HistoryRow(Base):
 
     __tablename__ = "history"
     __table_args__ = (
-        Index("history_by_tenant", "connector", "tenant_id", "entry"),
+        Index("history_by_tenant", "connector", "tenant_id", "kind", "entry"),
         Index("history_by_time", "connector", "at"),
     )
 
@@ -145,7 +145,6 @@ class ConnectorRow(Base):
     connector: Mapped[str] = mapped_column(String(200), primary_key=True)
     known_at: Mapped[datetime]
     active: Mapped[int] = mapped_column(Integer)
-    pending: Mapped[bool]
     credentials: Mapped[list[dict[str, Any]]]
 
 

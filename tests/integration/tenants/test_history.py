@@ -44,6 +44,7 @@ def test_history_since_a_moment_leaves_earlier_rows_out(registry: Registry, cloc
 
 
 def test_last_run_of_each_organisation_is_the_one_written_last(registry: Registry, clock: Clock) -> None:
+    registry.add(FABRIKAM, "Fabrikam")
     later = clock.now + timedelta(days=400)  # a clock that was ahead for one night
     add_runs(registry, [run_at(later), run_at(later, FABRIKAM), run_at(clock.now, kind="check")])
     add_runs(registry, [run_at(clock.now, verdict="fail"), run_at(clock.now, FABRIKAM, verdict="error")])
@@ -73,6 +74,7 @@ def test_clock_that_is_years_ahead_for_one_night_costs_two_rows(registry: Regist
 
 def test_connectors_in_one_database_keep_histories_of_their_own(url: str, registry: Registry, clock: Clock) -> None:
     other = Registry(url, connector="orgcal/other", operator="bob", now=clock)
+    other.add(CONTOSO, "Contoso")
     add_runs(other, [run_at(clock.now - timedelta(days=500))], keep=timedelta(days=900))
     add_runs(registry, [run_at(clock.now)], keep=timedelta(days=1))
 

@@ -21,7 +21,6 @@ def upgrade() -> None:
         sa.Column("connector", sa.String(200), primary_key=True),
         sa.Column("known_at", _TIME, nullable=False),
         sa.Column("active", sa.Integer, nullable=False),
-        sa.Column("pending", sa.Boolean, nullable=False),
         sa.Column("credentials", sa.JSON, nullable=False),
     )
     _make_alerts()
@@ -47,7 +46,7 @@ def _make_history() -> None:
         sa.Column("throttled_s", sa.Float, nullable=False),
         sa.Column("cause", sa.Text, nullable=False),
     )
-    op.create_index("history_by_tenant", "history", ["connector", "tenant_id", "entry"])
+    op.create_index("history_by_tenant", "history", ["connector", "tenant_id", "kind", "entry"])
     op.create_index("history_by_time", "history", ["connector", "at"])
 
 
