@@ -40,6 +40,7 @@ COMMANDS = {
     "verify": ("verify.command", "verify", "Prove that users and calendars can be read"),
     "history": (".history", "history", "Show how verifications and checks ended"),
     "metrics": (".metrics", "metrics", "Print metrics for Prometheus or OpenTelemetry"),
+    "alerts": (".alerts", "app", "Send messages when something changes"),
     "preflight": (".preflight", "preflight", "Check what the home tenant allows"),
     "status": (".status", "status", "Show permissions, credentials and drift"),
     "adopt": (".adopt", "adopt", "Take over an existing application"),

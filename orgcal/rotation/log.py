@@ -11,9 +11,7 @@ from orgcal.rotation.steps import RotationStep
 from orgcal.stack.known_credentials import note_credentials
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
-
-ROTATE, RUN, FAILED = "rotate", "run", "failed"
-"""Action, subject and result of the row of a run that failed."""
+from orgcal.tenants.log import FAILED, ROTATE, RUN
 
 
 class RotationLog:

@@ -18,6 +18,9 @@ from orgcal.tenants.states import Cause
 IMPORT = "import"
 """Action of an organisation that was taken over from another registry."""
 
+ROTATE, RUN, FAILED = "rotate", "run", "failed"
+"""Action, subject and result of a rotation that failed."""
+
 
 class LoggedDatabase:
     """The database of one connector's registry, with its log; arguments and errors as `Registry` says."""

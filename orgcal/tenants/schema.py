@@ -149,7 +149,7 @@ class ConnectorRow(Base):
 
 
 class AlertRow(Base):
-    """A rule and whom or what it speaks of; kept when it is well again, so that two jobs cannot both say so."""
+    """What is wrong now: a rule, and whom or what it speaks of; gone when it is well again."""
 
     __tablename__ = "alerts"
 
@@ -157,17 +157,17 @@ class AlertRow(Base):
     rule: Mapped[str] = mapped_column(String(40), primary_key=True)
     subject: Mapped[str] = mapped_column(String(200), primary_key=True)
     stage: Mapped[int] = mapped_column(Integer)
-    open: Mapped[bool]
     since: Mapped[datetime]
     sentence: Mapped[str] = mapped_column(Text)
 
 
 class AlertCursorRow(Base):
-    """The last entry of the log of which messages were made."""
+    """Which entries of the log messages were made of: those after `floor`, up to `entry`."""
 
     __tablename__ = "alert_cursors"
 
     connector: Mapped[str] = mapped_column(String(200), primary_key=True)
+    floor: Mapped[int] = mapped_column(Integer)
     entry: Mapped[int] = mapped_column(Integer)
 
 

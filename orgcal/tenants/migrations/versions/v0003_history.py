@@ -57,13 +57,13 @@ def _make_alerts() -> None:
         sa.Column("rule", sa.String(40), primary_key=True),
         sa.Column("subject", sa.String(200), primary_key=True),
         sa.Column("stage", sa.Integer, nullable=False),
-        sa.Column("open", sa.Boolean, nullable=False),
         sa.Column("since", _TIME, nullable=False),
         sa.Column("sentence", sa.Text, nullable=False),
     )
     op.create_table(
         "alert_cursors",
         sa.Column("connector", sa.String(200), primary_key=True),
+        sa.Column("floor", sa.Integer, nullable=False),
         sa.Column("entry", sa.Integer, nullable=False),
     )
     op.create_table(
