@@ -99,7 +99,7 @@ def findings_of(snapshot: Snapshot, settings: AlertSettings, *, rotation_failure
 
 def is_muted(tenant: Tenant, settings: AlertSettings) -> bool:
     """Whether the settings name an organisation among those of which no message is made."""
-    names = {tenant.tenant_id, tenant.domain.lower(), name_key(tenant.name)}
+    names = {tenant.tenant_id, tenant.domain.lower(), name_key(tenant.name)} - {""}
     return any(muted.lower() in names or name_key(muted) in names for muted in settings.mute)
 
 

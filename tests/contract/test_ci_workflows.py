@@ -339,3 +339,16 @@ def test_files_with_other_content_are_shown_and_left_until_forced(tmp_path: Path
     write(files)
     assert {path.name: path.read_text() for path in folder.iterdir()} == wanted
     assert {file.state for file in compare(tmp_path, wanted)} == {"unchanged"}
+
+
+def test_nightly_and_rotate_tell_what_has_changed_with_the_secrets_that_the_targets_name(
+    written: dict[str, str],
+) -> None:
+    for name in ("orgcal-nightly.yml", "orgcal-rotate.yml"):
+        steps = next(iter(yaml.safe_load(written[name])["jobs"].values()))["steps"]
+        (step,) = [step for step in steps if "alerts send" in step.get("run", "")]
+        assert step["if"] == "${{ !cancelled() }}", name
+        assert step["env"]["ORGCAL_ALERT_URL"] == "${{ secrets.ORGCAL_ALERT_URL }}", name
+        assert step["env"]["ORGCAL_ALERT_SECRET"] == "${{ secrets.ORGCAL_ALERT_SECRET }}", name
+    others = set(written) - {"orgcal-nightly.yml", "orgcal-rotate.yml"}
+    assert not [name for name in others if "ORGCAL_ALERT" in written[name]]
