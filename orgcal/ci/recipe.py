@@ -96,6 +96,7 @@ def _jobs(facts: StackFacts, record: str, *, previews: bool) -> tuple[Job, ...]:
     def run(command: str, options: str = "") -> str:
         return f".venv/bin/orgcal {command} --stack {facts.stack}{options}"
 
+    page = run("report", " --html health.html")
     alerts = (run("alerts send"),) if facts.alert_variables else ()
 
     verify = run("verify", " --junit report.xml --html report.html")
@@ -104,7 +105,7 @@ def _jobs(facts: StackFacts, record: str, *, previews: bool) -> tuple[Job, ...]:
     return (
         Job("preview", f"each merge request{unmade}", "preview", (run("ci preview"),)),
         Job("deploy", "what is merged", "deploy", (run("up"), verify)),
-        Job("look", "nightly: drift, credentials about to expire", "deploy", (run("status"), verify, *alerts)),
+        Job("look", "nightly: drift, credentials about to expire", "deploy", (run("status"), verify, *alerts, page)),
         Job(
             "rotate", "daily, with the branch checked out and a login that may push to it", "deploy", (rotate, *alerts)
         ),

@@ -41,6 +41,7 @@ COMMANDS = {
     "history": (".history", "history", "Show how verifications and checks ended"),
     "metrics": (".metrics", "metrics", "Print metrics for Prometheus or OpenTelemetry"),
     "alerts": (".alerts", "app", "Send messages when something changes"),
+    "report": (".report", "report", "Write a page that shows the history"),
     "preflight": (".preflight", "preflight", "Check what the home tenant allows"),
     "status": (".status", "status", "Show permissions, credentials and drift"),
     "adopt": (".adopt", "adopt", "Take over an existing application"),

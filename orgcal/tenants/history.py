@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import String, cast, delete, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from orgcal.tenants.model import JsonRecord, State
@@ -109,7 +110,7 @@ def runs(registry: Registry, tenant_id: str = "", *, since: datetime | None = No
     """
     query = select(*_COLUMNS).where(HistoryRow.connector == registry.connector).order_by(HistoryRow.entry)
     if tenant_id:
-        query = query.where(HistoryRow.tenant_id == tenant_id.lower())
+        query = query.where(HistoryRow.tenant_id == tenant_id.lower(), HistoryRow.kind.in_(get_args(RunKind)))
     if since is not None:
         query = query.where(HistoryRow.at >= since)
     with registry.transaction() as session:
@@ -138,6 +139,50 @@ def last_runs(registry: Registry, kind: RunKind, *, decided: bool = False) -> di
     query = query.where(TenantRow.connector == registry.connector)
     with registry.transaction() as session:
         return {row.tenant_id: _run(row) for row in session.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The verifications of one organisation, oldest first, in short.
+
+    Attributes:
+        verdicts: the first letter of each: `p`, `w`, `f` or `e`.
+        readable: mailboxes that were read; -1 where nobody could look.
+    """
+
+    verdicts: str
+    readable: tuple[int, ...]
+
+
+def trails(registry: Registry, *, since: datetime) -> dict[str, Trail]:
+    """The verifications of each organisation in short, by tenant id; one row of the answer for each organisation.
+
+    Args:
+        since: what was written before the first row of this time or later is left out.
+
+    Raises:
+        RegistryUnavailable: the database cannot be asked now.
+    """
+    mine = HistoryRow.connector == registry.connector
+    first = select(func.min(HistoryRow.entry)).where(mine, HistoryRow.at >= since)
+    letter, count = func.substr(HistoryRow.verdict, 1, 1), cast(func.coalesce(HistoryRow.readable, -1), String)
+    with registry.transaction() as session:
+        joined: list[Any]
+        if session.get_bind().dialect.name == "sqlite":  # in the order of the index that has all of it
+            joined = [func.group_concat(letter, ""), func.group_concat(count, ",")]
+        else:
+            joined = [
+                func.string_agg(letter, aggregate_order_by(literal(""), HistoryRow.entry)),
+                func.string_agg(count, aggregate_order_by(literal(","), HistoryRow.entry)),
+            ]
+        entry = session.scalar(first)
+        if entry is None:
+            return {}
+        query = select(HistoryRow.tenant_id, *joined).where(
+            mine, HistoryRow.kind == "verify", HistoryRow.entry >= entry
+        )
+        rows = session.execute(query.group_by(HistoryRow.tenant_id)).all()
+    return {tenant_id: Trail(verdicts, tuple(map(int, counts.split(",")))) for tenant_id, verdicts, counts in rows}
 
 
 def _values(run: Run) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class HistoryRow(Base):
 
     __tablename__ = "history"
     __table_args__ = (
-        Index("history_by_tenant", "connector", "tenant_id", "kind", "entry"),
+        Index("history_by_tenant", "connector", "kind", "tenant_id", "entry", "verdict", "readable"),
         Index("history_by_time", "connector", "at"),
     )
 
