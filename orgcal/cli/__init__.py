@@ -42,6 +42,7 @@ COMMANDS = {
     "metrics": (".metrics", "metrics", "Print metrics for Prometheus or OpenTelemetry"),
     "alerts": (".alerts", "app", "Send messages when something changes"),
     "report": (".report", "report", "Write a page that shows the history"),
+    "watch": (".watch", "watch", "Do in one process what jobs of a CI do"),
     "preflight": (".preflight", "preflight", "Check what the home tenant allows"),
     "status": (".status", "status", "Show permissions, credentials and drift"),
     "adopt": (".adopt", "adopt", "Take over an existing application"),

@@ -105,7 +105,7 @@ def _metrics_beside(opened: OpenStack, address: str) -> Iterator[None]:
 
 @app.command(short_help="Check consent with fresh tokens")
 def check(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
+    tenant: Annotated[list[str] | None, typer.Argument(help="Tenant ids, domains or names.", metavar="TENANT")] = None,
     every: Annotated[bool, typer.Option("--all", help="All organisations.")] = False,
     stack: StackOption = "dev",
     as_json: JsonLinesOption = False,
@@ -118,12 +118,12 @@ def check(
     from orgcal.tenants.model import State
 
     if bool(tenant) == every:
-        raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
+        raise UsageError("name organisations, or all", where="orgcal consent check", repair="--all")
     failed = False
     with open_stack(stack) as opened:
         keep = opened.history.keep_time
         opened.begin_reading_outputs()
-        wanted = [opened.registry.current(tenant)] if tenant else opened.registry.tenants()
+        wanted = [opened.registry.current(each) for each in tenant] if tenant else opened.registry.tenants()
         with consent_service(opened) as service:
             for checked in check_tenants(service, wanted, keep=keep):
                 failed |= not checked.probe.decided or bool(checked.lost)

@@ -27,6 +27,8 @@ from orgcal.tenants.registry import RegistryUnavailable
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 """Type of the older text format, for scrapers that do not ask for OpenMetrics."""
 
+HTML = "text/html; charset=utf-8"
+
 Pages = dict[str, tuple[str, Callable[[], str]]]
 """Path -> media type, and what makes the body; called in a thread."""
 
@@ -53,13 +55,20 @@ def listening_socket(address: str, *, where: str = "--listen") -> socket.socket:
         ) from None
 
 
-def make_app(metrics: Callable[[], str], content_type: str, pages: Pages | None = None) -> Starlette:
+def make_app(
+    metrics: Callable[[], str],
+    content_type: str,
+    pages: Pages | None = None,
+    *,
+    alive: Callable[[], bool] = lambda: True,
+) -> Starlette:
     """The application: `/metrics`, `/healthz` and further pages.
 
     Args:
         metrics: the text; a `RegistryUnavailable` becomes status 503.
         content_type: of that text where OpenMetrics is asked for.
         pages: further paths.
+        alive: whether the process does what it is there for; `/healthz` says so.
     """
 
     async def answer(body: Callable[[], str], media_type: str) -> Response:
@@ -74,6 +83,9 @@ def make_app(metrics: Callable[[], str], content_type: str, pages: Pages | None 
         return await answer(metrics, content_type if asked else TEXT)
 
     async def show_health(request: Request) -> Response:  # noqa: ARG001  # Starlette's signature
+        if not alive():
+            return PlainTextResponse("it does not look for work any more\n", 503)
+
         def body() -> str:
             metrics()
             return "ok\n"
