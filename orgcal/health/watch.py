@@ -22,6 +22,7 @@ from pathlib import Path
 from orgcal.health.schedule import Pace, due_to_check, due_to_verify, is_due
 from orgcal.health.snapshot import Snapshot, read_snapshot
 from orgcal.patience import backoff_s
+from orgcal.tenants.alerts import newest_entries, waiting
 from orgcal.tenants.claims import Claims
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 
@@ -31,6 +32,9 @@ TICK_S = 60.0
 """So often it is looked for what is due."""
 
 ALERTS_EVERY = timedelta(minutes=5)
+ALERTS_ANYWAY_EVERY = timedelta(hours=1)
+"""Where nothing was written either: time alone makes a credential end and a verification old."""
+
 ROTATE_EVERY = timedelta(hours=24)
 MOST_AT_ONCE = 200
 """Organisations of one verification; so much is lost at most where a process is killed."""
@@ -71,7 +75,8 @@ class Watch:
         self._claims = claims
         self._work = work
         self._command = command
-        self._alert_at = 0.0
+        self._alert_at = self._alert_anyway_at = 0.0
+        self._written: tuple[int, int] | None = None
         self._failures: dict[str, int] = {}
         self._resting: dict[str, float] = {}
         self._ticked_at = time.monotonic()
@@ -114,29 +119,34 @@ class Watch:
         Raises:
             RegistryUnavailable: the database cannot be asked now.
         """
-        worked = self._verify() or (not stopping.is_set() and self._check())
+        snapshot = read_snapshot(self._registry)
+        worked = self._verify(snapshot) or (not stopping.is_set() and self._check(snapshot))
         if not stopping.is_set():
             self._rotate()
         if not stopping.is_set():
             self._alert(force=worked)
         return worked
 
-    def _verify(self) -> bool:
+    def _verify(self, snapshot: Snapshot) -> bool:
         words = ["verify", "--quiet", *self._work.verify]
-        return self._on_organisations("verify", due_to_verify, lambda ids: [*words, *_each("--tenant", ids)])
+        return self._on_organisations("verify", snapshot, due_to_verify, lambda ids: [*words, *_each("--tenant", ids)])
 
-    def _check(self) -> bool:
-        return self._on_organisations("check", due_to_check, lambda ids: ["consent", "check", *ids])
+    def _check(self, snapshot: Snapshot) -> bool:
+        return self._on_organisations("check", snapshot, due_to_check, lambda ids: ["consent", "check", *ids])
 
     def _on_organisations(
-        self, name: str, due: Callable[[Snapshot, Pace], list[str]], words: Callable[[Sequence[str]], list[str]]
+        self,
+        name: str,
+        snapshot: Snapshot,
+        due: Callable[[Snapshot, Pace], list[str]],
+        words: Callable[[Sequence[str]], list[str]],
     ) -> bool:
         """Run a command on organisations that are due and that nobody else works on; whether it has done something."""
         if time.monotonic() < self._resting.get(name, 0.0):
             return False
         claimed: list[str] = []
         try:
-            for tenant_id in self._due(due):
+            for tenant_id in due(snapshot, self._work.pace):
                 if len(claimed) < MOST_AT_ONCE and self._claims.take(f"{name} {tenant_id}"):
                     claimed.append(tenant_id)
             # Somebody may have been quicker than our claim.
@@ -173,11 +183,17 @@ class Watch:
             self._claims.give_back("rotate")
 
     def _alert(self, *, force: bool) -> None:
+        """Send alerts where something was written into the registry, or where it is long ago."""
         now = time.monotonic()
         if not force and now < self._alert_at:
             return
         self._alert_at = now + ALERTS_EVERY.total_seconds()
+        written = newest_entries(self._registry)
+        if not force and written == self._written and not waiting(self._registry) and now < self._alert_anyway_at:
+            return
         self._command(["alerts", "send", "--stack", self._work.stack])
+        self._written = written  # as before it, so that what is written meanwhile is not missed
+        self._alert_anyway_at = now + ALERTS_ANYWAY_EVERY.total_seconds()
 
     def _is_due(self, subject: str, interval: timedelta) -> bool:
         last = self._registry.last("watch", subject)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from orgcal.tenants.log import ROTATE, RUN
 from orgcal.tenants.model import JsonRecord
 from orgcal.tenants.registry import Registry
-from orgcal.tenants.schema import AlertCursorRow, AlertMessageRow, AlertRow, LogRow
+from orgcal.tenants.schema import AlertCursorRow, AlertMessageRow, AlertRow, HistoryRow, LogRow
 
 WAITING, SENDING, SENT, GIVEN_UP = "waiting", "sending", "sent", "given up"
 """States of a message to one target."""
@@ -278,6 +278,13 @@ def waiting(registry: Registry) -> int:
     )
     with registry.transaction() as session:
         return session.scalar(query) or 0
+
+
+def newest_entries(registry: Registry) -> tuple[int, int]:
+    """Numbers of the newest rows of log and history; while they stay, nothing was written that alerts depend on."""
+    with registry.transaction() as session:
+        history = session.scalar(select(func.coalesce(func.max(HistoryRow.entry), 0))) or 0
+        return _newest_entry(session), history
 
 
 def _newest_entry(session: Session) -> int:

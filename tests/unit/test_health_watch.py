@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -129,6 +130,27 @@ def test_command_that_leaves_no_trace_is_not_tried_at_once_again(watched: Watche
 
     assert watched.done(watch)[0] == "verify"
     assert "verify" not in watched.done(watch)
+
+
+def test_alerts_are_sent_where_something_was_written_and_hourly_otherwise(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consented(watched)
+    watch, passed = watched.watch(), [0.0]
+    watched.done(watch)
+    began = time.monotonic()
+    monkeypatch.setattr("orgcal.health.watch.time.monotonic", lambda: began + passed[0])
+
+    told = {}
+    for minutes in (1, 6, 12, 18, 24, 70):
+        passed[0] = minutes * 60.0
+        if minutes == 12:
+            watched.registry.note("consent", CONTOSO, "done")
+        told[minutes] = watched.done(watch)
+
+    assert told == {1: [], 6: [], 12: ["alerts"], 18: [], 24: [], 70: []}
+    passed[0] = 80 * 60.0
+    assert watched.done(watch) == ["alerts"], "an hour after the last time"
 
 
 def test_work_that_somebody_else_did_meanwhile_is_left_alone(watched: Watched) -> None:
