@@ -6,11 +6,13 @@ kill in the middle of a send a receiver may get it twice, with the same id.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
-from orgcal.errors import OrgcalError, UsageError, explained
+from orgcal.errors import OrgcalError, Unreachable, UsageError, explained
 from orgcal.health.targets import Target
 from orgcal.patience import Clock, Patience, backoff_s
 from orgcal.tenants.alerts import GIVEN_UP, SENT, WAITING, Message, claim, settle
@@ -18,6 +20,9 @@ from orgcal.tenants.registry import Registry
 
 TRIES_S = 30.0
 """So long one call tries to reach a target; then it waits for the next call."""
+
+LONGEST_SEND_S = 60.0
+"""For one try, however slowly a target answers."""
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 6 * 3600.0
@@ -66,9 +71,34 @@ def _sent(target: Target, message: Message, patience: Patience) -> OrgcalError |
     """Why a message was not sent, after some tries; None where it was."""
     while True:
         try:
-            target.send(message.content)
+            _send(target, message.content)
         except Exception as error:  # noqa: BLE001  # whatever a target breaks must not stop the others
             if isinstance(error, UsageError) or not patience.wait():
                 return explained(error)
         else:
             return None
+
+
+def _send(target: Target, content: Mapping[str, Any]) -> None:
+    """Send a message; a target that neither takes nor refuses it in time is left to itself.
+
+    Raises:
+        Unreachable: that happened. Otherwise what `Target.send` raises.
+    """
+    ended: list[Exception | None] = []
+
+    def work() -> None:
+        try:
+            target.send(content)
+            ended.append(None)
+        except Exception as error:  # noqa: BLE001  # raised below, in the thread that waits
+            ended.append(error)
+
+    # A daemon, as one that hangs must not keep the process from ending.
+    thread = threading.Thread(target=work, name="alert", daemon=True)
+    thread.start()
+    thread.join(LONGEST_SEND_S)
+    if not ended:
+        raise Unreachable(f"it did not answer within {LONGEST_SEND_S:.0f} s")
+    if ended[0] is not None:
+        raise ended[0]

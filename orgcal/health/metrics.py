@@ -99,6 +99,9 @@ def gauges_of(snapshot: Snapshot, *, names: bool = False) -> list[Gauge]:
     for state in State:
         if state is not State.REMOVED:
             organisations.add(states[state], snapshot.connector, state.value)
+    alerts = gauge("alerts_open", "What was wrong when alerts were last looked for, by rule.", "rule")
+    for rule, count in Counter(alert.rule for alert in snapshot.alerts).items():
+        alerts.add(count, snapshot.connector, rule)
     _add_organisations(gauge, snapshot, names=names)
     return gauge.made
 

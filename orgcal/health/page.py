@@ -24,7 +24,7 @@ from orgcal.health.rules import Condition, findings_of
 from orgcal.health.snapshot import Snapshot, read_snapshot
 from orgcal.printable import printable
 from orgcal.settings import AlertSettings
-from orgcal.tenants.alerts import open_alerts, rotation_failure
+from orgcal.tenants.alerts import rotation_failure
 from orgcal.tenants.history import Run, Trail, runs, trails
 from orgcal.tenants.model import ACTIVE, Tenant
 from orgcal.tenants.registry import Registry
@@ -143,7 +143,7 @@ def page_of(registry: Registry, settings: AlertSettings) -> str:
 
 def _problems(registry: Registry, snapshot: Snapshot, conditions: Sequence[Condition]) -> Iterator[Problem]:
     """Worst and oldest first."""
-    known = {(alert.rule, alert.subject): alert.since for alert in open_alerts(registry)}
+    known = {(alert.rule, alert.subject): alert.since for alert in snapshot.alerts}
     ids = {tenant.tenant_id for tenant in snapshot.tenants}
     asked = 0
     timed: list[tuple[datetime, Condition]] = []

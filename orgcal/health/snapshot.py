@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from orgcal.tenants.alerts import OpenAlert, open_alerts
 from orgcal.tenants.credentials import KnownCredentials, known_credentials
 from orgcal.tenants.history import Run, last_runs
 from orgcal.tenants.model import Tenant
@@ -23,6 +24,7 @@ class Snapshot:
         verified: the last verification of each organisation, by tenant id, whatever came of it.
         decided: the last verification that says something about the organisation.
         credentials: None where nobody has read the stack's outputs yet.
+        alerts: what was wrong when alerts were last looked for.
     """
 
     connector: str
@@ -31,6 +33,7 @@ class Snapshot:
     verified: Mapping[str, Run]
     decided: Mapping[str, Run]
     credentials: KnownCredentials | None
+    alerts: tuple[OpenAlert, ...] = ()
 
 
 def read_snapshot(registry: Registry) -> Snapshot:
@@ -48,4 +51,5 @@ def read_snapshot(registry: Registry) -> Snapshot:
         verified,
         last_runs(registry, "verify", decided=True) if unsure else verified,
         known_credentials(registry),
+        tuple(open_alerts(registry)),
     )

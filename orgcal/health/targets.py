@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from orgcal.entra.clouds import is_loopback
 from orgcal.entra.secret_text import SecretSource, readable_by_others
-from orgcal.errors import PlatformError, Unreachable, UsageError
+from orgcal.errors import OrgcalError, PlatformError, Unreachable, UsageError
 from orgcal.platforms.rest import session_for
 from orgcal.redaction import hiding
 from orgcal.settings import AlertSettings, AlertTarget
@@ -84,7 +84,7 @@ class Webhook:
             try:
                 answer = session.post(self.url, data=body, headers=dict(headers), timeout=TIMEOUT_S, stream=True)
                 answer.close()
-            except requests.exceptions.RequestException as error:
+            except (requests.exceptions.RequestException, OrgcalError) as error:  # theirs would name the address
                 raise Unreachable(
                     f"the receiver cannot be reached ({type(error).__name__})",
                     where=self.where,

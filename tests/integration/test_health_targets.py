@@ -104,6 +104,15 @@ def test_receiver_that_is_away_or_answers_no_http_is_one_sentence(tmp_path: Path
     assert TOKEN not in f"{refused.value!r} {refused.value}"
 
 
+def test_answer_without_an_end_is_one_sentence_without_the_address(tmp_path: Path, receiver: WebhookReceiver) -> None:
+    receiver.answer = b"x" * (17 * 2**20)
+    with pytest.raises(OrgcalError, match="the receiver cannot be reached") as refused:
+        target(tmp_path, f"{receiver.url}#{TOKEN}").send(CONTENT)
+
+    assert TOKEN not in f"{refused.value!r} {refused.value}"
+    assert receiver.url not in str(refused.value)
+
+
 @pytest.mark.judged("apprise")
 def test_e_mail_arrives_through_apprise(tmp_path: Path) -> None:
     with mail_receiver() as (port, got):

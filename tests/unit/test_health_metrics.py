@@ -14,8 +14,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from orgcal.health.alerts import update_alerts
 from orgcal.health.metrics import gauges_of, metrics_text
 from orgcal.health.snapshot import Snapshot, read_snapshot
+from orgcal.settings import AlertSettings
 from orgcal.tenants.credentials import KnownCredential, remember_credentials
 from orgcal.tenants.history import add_runs
 from orgcal.tenants.model import State
@@ -130,6 +132,15 @@ def test_name_with_a_line_break_of_an_old_registry_stays_one_label(registry: Reg
     text = metrics_text(replace(snapshot, tenants=(hostile,)), names=True)
 
     assert "orgcal_fake" not in {family.name for family in read(text)}
+
+
+def test_open_alerts_are_counted_by_rule(registry: Registry) -> None:
+    filled(registry)
+    update_alerts(registry, AlertSettings())
+
+    found = samples(metrics_text(read_snapshot(registry)))
+
+    assert found["orgcal_alerts_open"] == {("credential-revoked",): 1}
 
 
 def test_connector_is_a_label_of_every_sample(registry: Registry) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orgcal.health import delivery
 from orgcal.health.alerts import update_alerts
 from orgcal.health.delivery import GIVEN_UP_AFTER, Delivered, deliver
 from orgcal.patience import Clock as Monotonic
@@ -131,6 +132,26 @@ def test_target_that_is_down_gets_its_messages_later_in_their_order(registry: Re
     clock.now += timedelta(hours=1)
     delivered(registry, ops=ops)
     assert ops.kinds == [("problem", "access-lost"), ("recovery", "access-lost")]
+
+
+def test_target_that_never_answers_holds_up_no_other(
+    registry: Registry, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "LONGEST_SEND_S", 0.05)
+    monkeypatch.setattr(delivery, "TRIES_S", 0.0)
+    lose(registry)
+    update_alerts(registry, SETTINGS)
+    ended, mail = threading.Event(), Receiver()
+
+    class Silent(Receiver):
+        def send(self, content: Any) -> None:
+            ended.wait(60)
+
+    done = delivered(registry, ops=Silent(), mail=mail)
+    ended.set()
+
+    assert "it did not answer within" in done.failed["ops"]
+    assert mail.kinds == [("problem", "access-lost")]
 
 
 def test_message_of_a_job_that_died_is_sent_by_the_next_with_the_same_id(registry: Registry, clock: Clock) -> None:
