@@ -80,11 +80,12 @@ class Watch:
         self._failures: dict[str, int] = {}
         self._resting: dict[str, float] = {}
         self._ticked_at = time.monotonic()
+        self._busy = False
 
     @property
     def alive(self) -> bool:
         """Whether it still looks for work, or a command is at work."""
-        return time.monotonic() - self._ticked_at < 10 * TICK_S
+        return self._busy or time.monotonic() - self._ticked_at < 10 * TICK_S
 
     def run(self, stopping: threading.Event, *, once: bool = False) -> None:
         """Do what is due until `stopping` is set, or once.
@@ -153,7 +154,7 @@ class Watch:
             wanted = [tenant_id for tenant_id in self._due(due) if tenant_id in set(claimed)] if claimed else []
             if not wanted:
                 return False
-            code = self._command([*words(wanted), "--stack", self._work.stack])
+            code = self._ran([*words(wanted), "--stack", self._work.stack])
             _LOG.info("%s of %d organisations ended with exit code %d", name, len(wanted), code)
             left = set(wanted) & set(self._due(due))
             self._rest(name, in_vain=len(left) == len(wanted))
@@ -177,7 +178,7 @@ class Watch:
             return
         try:
             if self._is_due("rotate", ROTATE_EVERY):
-                code = self._command(["rotate", *self._work.rotate, "--stack", self._work.stack])
+                code = self._ran(["rotate", *self._work.rotate, "--stack", self._work.stack])
                 self._registry.note("watch", "rotate", "ran" if code == 0 else "failed", code=code)
         finally:
             self._claims.give_back("rotate")
@@ -191,9 +192,16 @@ class Watch:
         written = newest_entries(self._registry)
         if not force and written == self._written and not waiting(self._registry) and now < self._alert_anyway_at:
             return
-        self._command(["alerts", "send", "--stack", self._work.stack])
+        self._ran(["alerts", "send", "--stack", self._work.stack])
         self._written = written  # as before it, so that what is written meanwhile is not missed
         self._alert_anyway_at = now + ALERTS_ANYWAY_EVERY.total_seconds()
+
+    def _ran(self, words: Sequence[str]) -> int:
+        self._busy = True
+        try:
+            return self._command(words)
+        finally:
+            self._busy, self._ticked_at = False, time.monotonic()
 
     def _is_due(self, subject: str, interval: timedelta) -> bool:
         last = self._registry.last("watch", subject)

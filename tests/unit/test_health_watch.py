@@ -153,6 +153,28 @@ def test_alerts_are_sent_where_something_was_written_and_hourly_otherwise(
     assert watched.done(watch) == ["alerts"], "an hour after the last time"
 
 
+def test_watch_is_alive_while_a_long_command_runs_and_not_when_it_looks_no_more(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = watched.watch()
+    began, passed = time.monotonic(), [0.0]
+    monkeypatch.setattr("orgcal.health.watch.time.monotonic", lambda: began + passed[0])
+    seen: list[bool] = []
+
+    def slow(words: Sequence[str]) -> int:
+        passed[0] += 3600
+        seen.append(watch.alive)
+        return watched.command(words)
+
+    watch._command = slow
+    watch.tick(threading.Event())
+    seen.append(watch.alive)
+    passed[0] += 3600
+
+    assert seen == [True, True, True]
+    assert not watch.alive
+
+
 def test_work_that_somebody_else_did_meanwhile_is_left_alone(watched: Watched) -> None:
     consented(watched)
     watch = watched.watch()
