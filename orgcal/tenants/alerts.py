@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from orgcal.tenants.log import ROTATE, RUN
+from orgcal.tenants.database import insert_into
+from orgcal.tenants.log import FAILED, ROTATE, RUN
 from orgcal.tenants.model import JsonRecord
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.schema import AlertCursorRow, AlertMessageRow, AlertRow, HistoryRow, LogRow
@@ -148,11 +148,10 @@ class AlertSession:
             targets: name -> when it is due.
         """
         message = str(uuid.uuid5(_NAMESPACE, f"{self._registry.connector} {key}"))
-        kind = sqlite if self._session.get_bind().dialect.name == "sqlite" else postgresql
         position = self._session.scalar(select(func.count()).select_from(AlertMessageRow)) or 0
         now, added = self._registry.now(), False
         for target, due_at in targets.items():
-            statement = kind.insert(AlertMessageRow).values(
+            statement = insert_into(self._session, AlertMessageRow).values(
                 message=message,
                 target=target,
                 position=position,
@@ -178,9 +177,8 @@ def alert_session(registry: Registry) -> Iterator[AlertSession]:
         RegistryUnavailable: the database cannot be asked now.
     """
     with registry.transaction() as session:
-        kind = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
         newest = select(func.coalesce(func.max(LogRow.entry), 0)).scalar_subquery()
-        row = kind.insert(AlertCursorRow).values(connector=registry.connector, floor=newest, entry=newest)
+        row = insert_into(session, AlertCursorRow).values(connector=registry.connector, floor=newest, entry=newest)
         # The first statement writes, so that from here on this job has the row, on SQLite the whole file, to itself.
         session.execute(row.on_conflict_do_update(index_elements=["connector"], set_={"floor": AlertCursorRow.floor}))
         cursor = session.get_one(AlertCursorRow, registry.connector)
@@ -208,7 +206,7 @@ def rotation_failure(registry: Registry) -> str:
         RegistryUnavailable: the database cannot be asked now.
     """
     last = registry.last(ROTATE, RUN)
-    return str(last.detail.get("why") or "it failed") if last is not None and last.result == "failed" else ""
+    return str(last.detail.get("why") or "it failed") if last is not None and last.result == FAILED else ""
 
 
 def claim(registry: Registry, target: str) -> Message | None:

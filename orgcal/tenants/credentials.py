@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
-
+from orgcal.tenants.database import insert_into
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.schema import ConnectorRow
 
@@ -70,8 +69,7 @@ def remember_credentials(registry: Registry, active: int, credentials: Sequence[
         "credentials": [_as_json(item) for item in credentials],
     }
     with registry.transaction() as session:
-        kind = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-        insert = kind.insert(ConnectorRow).values(connector=registry.connector, **values)
+        insert = insert_into(session, ConnectorRow).values(connector=registry.connector, **values)
         session.execute(insert.on_conflict_do_update(index_elements=["connector"], set_=values))
 
 

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from sqlalchemy import String, cast, delete, func, insert, literal, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from orgcal.tenants.model import JsonRecord, State
@@ -171,6 +170,8 @@ def trails(registry: Registry, *, since: datetime) -> dict[str, Trail]:
         if session.get_bind().dialect.name == "sqlite":  # in the order of the index that has all of it
             joined = [func.group_concat(letter, ""), func.group_concat(count, ",")]
         else:
+            from sqlalchemy.dialects.postgresql import aggregate_order_by
+
             joined = [
                 func.string_agg(letter, aggregate_order_by(literal(""), HistoryRow.entry)),
                 func.string_agg(count, aggregate_order_by(literal(","), HistoryRow.entry)),
