@@ -181,7 +181,7 @@ def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
             summary.add(result)
         summary.duration_s = time.perf_counter() - began
         page.end(summary)
-    record(stack.registry, summary)
+    record(stack.registry, summary, keep=stack.history.keep_time)
     return summary
 
 

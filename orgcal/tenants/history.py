@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import String, cast, delete, func, insert, literal, select
 from sqlalchemy.orm import aliased
 
+from orgcal.settings.health_sections import HistorySettings
 from orgcal.tenants.model import JsonRecord, State
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.schema import HistoryRow, TenantRow
@@ -23,9 +24,8 @@ from orgcal.tenants.schema import HistoryRow, TenantRow
 RunKind = Literal["verify", "check"]
 """`verify` reads users and calendars (`orgcal verify`); `check` takes a token alone (`orgcal consent check`)."""
 
-KEEP_TEXT = "400d"
-KEEP = timedelta(days=400)
-"""So long rows are kept unless a setting says otherwise: more than a year, so that a month has its like before it."""
+KEEP = HistorySettings().keep_time
+"""So long rows are kept unless a setting says otherwise."""
 
 CAUSE_LENGTH = 500
 _REMOVED_FOR_EACH = 2
