@@ -73,7 +73,8 @@ def _changes(session: AlertSession, found: Findings, settings: AlertSettings, no
         session.close(rule, subject)
         if not silent:
             tenant = found.spoken_of.get(subject)
-            well = WELL[rule].format(tenant.label if tenant is not None else "")
+            # A rule of another version, which shares this registry, has no words here.
+            well = WELL.get(rule, f"{rule}: it is well again").format(tenant.label if tenant is not None else "")
             changes.append(Change("recovery", rule, subject, well, "", "info", alert.since))
     return changes
 

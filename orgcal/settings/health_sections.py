@@ -33,8 +33,8 @@ class HistorySettings(Section):
         "400d",
         expected="1d to 9999d",
         example="400d",
-        about="How long the registry keeps how each verification and check of each organisation ended. The default is more "
-        "than a year, so that each month has its like before it.",
+        about="How long the registry keeps how each verification and check of each organisation ended. The default is "
+        "more than a year, so that each month has its like before it.",
         pattern=DAYS,
     )
 

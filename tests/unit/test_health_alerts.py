@@ -13,10 +13,10 @@ import pytest
 from orgcal.health.alerts import WELL, after_quiet_hours, update_alerts
 from orgcal.health.messages import AT_ONCE, Change
 from orgcal.settings import AlertSettings, RuleName
-from orgcal.tenants.alerts import claim, open_alerts
+from orgcal.tenants.alerts import SENT, OpenAlert, alert_session, claim, open_alerts, settle
 from orgcal.tenants.credentials import KnownCredential, remember_credentials
 from orgcal.tenants.history import Run, add_runs
-from orgcal.tenants.links import make_link, spend
+from orgcal.tenants.links import Refusal, make_link, spend
 from orgcal.tenants.log import FAILED, ROTATE, RUN
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
@@ -68,8 +68,6 @@ class Nights:
         """Messages that are due, taken out of the registry."""
         taken = []
         while (message := claim(self.registry, "ops")) is not None:
-            from orgcal.tenants.alerts import SENT, settle
-
             settle(self.registry, message, SENT)
             taken.append(message.content)
         return taken
@@ -219,8 +217,6 @@ def test_answers_from_before_the_first_look_are_not_told(nights: Nights) -> None
 
 
 def test_use_of_a_link_that_moves_an_organisation_is_one_message(nights: Nights) -> None:
-    from orgcal.tenants.links import Refusal
-
     nights.look()
     made = make_link(
         nights.registry, CONTOSO, client_id=CLIENT, redirect_uri="https://a", permission_hash="h", lifetime=WEEK
@@ -271,6 +267,13 @@ def test_fault_that_touches_every_customer_is_one_message(nights: Nights) -> Non
 
     assert told.startswith(f"problem access-lost {AT_ONCE + 5} organisations at once: Customer 00 has taken")
     assert len(open_alerts(nights.registry)) == AT_ONCE + 5
+
+
+def test_alert_of_a_rule_that_another_version_knows_ends_with_plain_words(nights: Nights) -> None:
+    with alert_session(nights.registry) as session:
+        session.put(OpenAlert("rule-of-tomorrow", "connector", 0, nights.now, "something is wrong"))
+
+    assert nights.told() == ["recovery rule-of-tomorrow rule-of-tomorrow: it is well again"]
 
 
 def test_empty_registry_has_nothing_to_tell(nights: Nights) -> None:
