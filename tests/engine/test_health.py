@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
 from tests.support.administrator import answer
@@ -55,3 +59,20 @@ def test_watch_finds_consent_verifies_and_tells_and_the_registry_knows_it_all(
     assert deployed.orgcal("report", "--html", str(tmp_path / "page.html")).code == 0
     assert "Nothing is wrong." in (tmp_path / "page.html").read_text()
     assert receiver.messages == [], "nothing is wrong"
+
+
+def test_consent_server_serves_metrics_on_a_port_of_its_own(deployed: Checkout) -> None:
+    command = [sys.executable, "-m", "orgcal.cli", "consent", "serve", "--metrics", "127.0.0.1:0"]
+    with subprocess.Popen(
+        command, cwd=deployed.path, env=deployed.environ, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("metrics at ").strip()
+        waiting = process.stdout.readline()
+        metrics = requests.get(address, timeout=20)
+        beside = requests.get(f"{waiting.split()[4].rstrip(',')}/metrics", timeout=20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+    assert "orgcal_build_info" in metrics.text
+    assert beside.status_code == 404, "the port that a proxy shows to the world"
