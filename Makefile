@@ -10,7 +10,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test fuzz mutants live e2e check dist lock compare-azuread \
-	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation bench-files
+	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation bench-files bench-health
 
 help: ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,3 +97,6 @@ bench-rotation: setup ## Rotations that are killed and continued, and what a pro
 
 bench-files: setup ## Seconds of a push to files of 5 MiB, as JSON
 	@$(PY) -m benchmarks.files
+
+bench-health: setup ## Metrics, page and watch on 1,000 organisations, as JSON (minutes)
+	@$(PY) -m benchmarks.health

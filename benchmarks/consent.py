@@ -65,12 +65,12 @@ def main() -> None:
 
 
 @contextmanager
-def emulator(checkout: Checkout, organisations: int) -> Iterator[CloudEndpoints]:
-    """The emulator of the checkout's stack, with so many organisations of one user each."""
+def emulator(checkout: Checkout, organisations: int, *, users: int = 1) -> Iterator[CloudEndpoints]:
+    """The emulator of the checkout's stack, with so many organisations of so many users each."""
     state = checkout.path / ".local" / "dev" / "emulator"
     state.mkdir(parents=True, mode=0o700)
     seed = checkout.home / "seed.yaml"
-    seed.write_text(seed_text([DEPLOYED.format(number) for number in range(organisations)], users=1))
+    seed.write_text(seed_text([DEPLOYED.format(number) for number in range(organisations)], users=users))
     command = [sys.executable, "-m", "orgcal_emulator", "--seed", str(seed), "--state", str(state)]
     with subprocess.Popen(
         command, cwd=checkout.path, env=checkout.environ, stdout=subprocess.PIPE, text=True

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +89,7 @@ def verify(
         if summary.complete and source.registry is not None:
             from verify.recording import record
 
-            record(source.registry, summary)
+            record(source.registry, summary, keep=source.keep)
             remember(source.registry, summary, accepted=accept)
     if code := exit_code(summary):
         raise typer.Exit(code)
@@ -169,11 +170,13 @@ class _Source:
     Attributes:
         options: connector, environment and credentials; nothing else.
         described: organisations that the source itself names.
+        keep: how long the registry's history is kept.
     """
 
     options: Options
     described: Sequence[Target]
     registry: Registry | None = None
+    keep: timedelta = timedelta()
 
     def targets(self, named: Sequence[str]) -> Iterator[Target]:
         """The organisations to verify: those `named`, each once, or all that are known.
@@ -225,10 +228,12 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         described = sources.from_file(connector_config) if connector_config else sources.from_variables(os.environ)
         yield _Source(Options(described[0], environ=dict(os.environ)), described[1])
     else:
+        from orgcal.stack.known_credentials import note_credentials
         from orgcal.stack.open_stack import OpenStack
 
         with OpenStack(stack or "dev", os.environ) as opened:
             opened.environment.running_endpoints()
             connector, given = sources.from_outputs(opened.outputs)
+            note_credentials(opened.registry, opened.outputs)
             options = Options(connector, environ=opened.environ, given_credential=given)
-            yield _Source(options, (), opened.registry)
+            yield _Source(options, (), opened.registry, opened.history.keep_time)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
+from orgcal import __version__
 from orgcal.entra.aadsts import Kind, meaning_of
+from orgcal.tenants.history import KEEP, Run, add_runs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.states import Cause, Move, after_failed_verification
 from verify.baseline import baseline_of
-from verify.models import CheckResult, Target, Verdict
-from verify.summary import OrganisationSummary, Summary
+from verify.models import CheckResult, MailboxClass, Target, Verdict
+from verify.summary import WORST_FIRST, OrganisationSummary, Summary
 
 
 def registered_targets(registry: Registry) -> Iterator[Target]:
@@ -21,15 +24,56 @@ def registered_targets(registry: Registry) -> Iterator[Target]:
         yield Target(tenant.tenant_id, tenant.label, invited=tenant.state is State.INVITED, baseline=baseline)
 
 
-def record(registry: Registry, summary: Summary) -> None:
+def record(registry: Registry, summary: Summary, *, keep: timedelta = KEEP) -> None:
     """Write down for every organisation of the registry that it was verified, how that ended, and what it proves.
 
     `checked_at` is the time of every try, `verified_at` of one that succeeded; only that can make a state better.
+
+    Args:
+        keep: how long the history is kept, to which each organisation adds a row.
     """
+    runs = []
     for organisation in summary.organisations.values():
         known = registry.get(organisation.tenant_id)
         if known is not None and organisation.checked:
-            registry.move(known.tenant_id, Cause.VERIFY, _decision(registry, organisation))
+            after = registry.move(known.tenant_id, Cause.VERIFY, _decision(registry, organisation))
+            runs.append(_run(registry, organisation, after))
+    add_runs(registry, runs, keep=keep)
+
+
+def _run(registry: Registry, organisation: OrganisationSummary, after: Tenant) -> Run:
+    """The row of the history; what nobody looked at is left out of it."""
+    worst = min(organisation.results.values(), key=lambda result: WORST_FIRST.index(result.verdict))
+    passed = worst.verdict is Verdict.PASS
+    roles, calendars = (organisation.results.get(check) for check in ("roles", "calendars"))
+    reading = calendars.evidence if calendars is not None else {}
+    mailboxes = organisation.mailboxes if "mailboxes" in reading else {}
+    return Run(
+        at=registry.now(),
+        tenant_id=after.tenant_id,
+        kind="verify",
+        version=__version__,
+        verdict=worst.verdict.value,
+        state=after.state,
+        users=organisation.users if organisation.read else None,
+        calendars=organisation.calendars if mailboxes else None,
+        readable=mailboxes.get(MailboxClass.OK),
+        no_mailbox=mailboxes.get(MailboxClass.NO_MAILBOX),
+        restricted=mailboxes.get(MailboxClass.RESTRICTED),
+        deleted=mailboxes.get(MailboxClass.DELETED),
+        failed=mailboxes.get(MailboxClass.FAILED),
+        not_read=mailboxes.get(MailboxClass.NOT_READ),
+        roles=tuple(roles.evidence.get("effective", ())) if roles is not None else (),
+        checks={result.check: result.verdict.value for result in _not_passed(organisation)},
+        duration_s=round(sum(result.duration_s for result in organisation.results.values()), 3),
+        requests=int(reading.get("requests", 0)),
+        throttled_s=float(reading.get("waited_s", 0.0)),
+        cause="" if passed else worst.sentence,
+    )
+
+
+def _not_passed(organisation: OrganisationSummary) -> Iterator[CheckResult]:
+    return (result for result in organisation.results.values() if result.verdict is not Verdict.PASS)
 
 
 def _decision(registry: Registry, organisation: OrganisationSummary) -> Callable[[Tenant], Move]:

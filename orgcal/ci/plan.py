@@ -40,6 +40,7 @@ class StackFacts:
         secrets_provider: as the stack's file has it; empty for a passphrase.
         owners: of the application, besides whoever deploys.
         pinned: whether it looks nothing up in the home tenant.
+        alert_variables: hold addresses and keys of the targets of its alerts; secrets of the same names fill them.
     """
 
     stack: str
@@ -48,11 +49,14 @@ class StackFacts:
     secrets_provider: str
     owners: tuple[str, ...]
     pinned: bool = False
+    alert_variables: tuple[str, ...] = ()
 
 
 def stack_facts(file: StackFile) -> StackFacts:
     """What a set-up needs to know of a stack; raises ConfigError where its settings are wrong."""
     settings = settings_of(file)
+    targets = settings.alerts.targets.values()
+    named = {name for target in targets for name in (target.url_variable, target.secret_variable) if name}
     return StackFacts(
         stack=settings.stack,
         tenant_id=settings.entra.tenant_id,
@@ -60,6 +64,7 @@ def stack_facts(file: StackFile) -> StackFacts:
         secrets_provider=str(file.values.get("secretsprovider") or ""),
         owners=settings.application.owners,
         pinned=settings.entra.lookup == "pinned",
+        alert_variables=tuple(sorted(named)),
     )
 
 

@@ -86,14 +86,18 @@ def recipe_of(
     secrets = (
         f"{REGISTRY_SECRET}=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
         *([f"{facts.key_variable}=FILE  # with the platform's API key"] if facts.key_variable else []),
+        *(f"{name}=…  # of a target of orgcal:alerts" for name in facts.alert_variables),
     )
     first = (*([f"cd {shlex.quote(folder)}"] if folder else []), *installation.commands, ENSURE_ENGINE)
-    return Recipe(variables, secrets, first, _jobs(facts.stack, record, previews="preview" in client_ids))
+    return Recipe(variables, secrets, first, _jobs(facts, record, previews="preview" in client_ids))
 
 
-def _jobs(stack: str, record: str, *, previews: bool) -> tuple[Job, ...]:
+def _jobs(facts: StackFacts, record: str, *, previews: bool) -> tuple[Job, ...]:
     def run(command: str, options: str = "") -> str:
-        return f".venv/bin/orgcal {command} --stack {stack}{options}"
+        return f".venv/bin/orgcal {command} --stack {facts.stack}{options}"
+
+    page = run("report", " --html health.html")
+    alerts = (run("alerts send"),) if facts.alert_variables else ()
 
     verify = run("verify", " --junit report.xml --html report.html")
     rotate = run("rotate", f" --if-expiring-within 30d --record {record}")
@@ -101,6 +105,8 @@ def _jobs(stack: str, record: str, *, previews: bool) -> tuple[Job, ...]:
     return (
         Job("preview", f"each merge request{unmade}", "preview", (run("ci preview"),)),
         Job("deploy", "what is merged", "deploy", (run("up"), verify)),
-        Job("look", "nightly: drift, credentials about to expire", "deploy", (run("status"), verify)),
-        Job("rotate", "daily, with the branch checked out and a login that may push to it", "deploy", (rotate,)),
+        Job("look", "nightly: drift, credentials about to expire", "deploy", (run("status"), verify, *alerts, page)),
+        Job(
+            "rotate", "daily, with the branch checked out and a login that may push to it", "deploy", (rotate, *alerts)
+        ),
     )

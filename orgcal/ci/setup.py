@@ -153,6 +153,7 @@ def workflow_texts(
             "state_clouds": [wanted.places.clouds[0]],
             "key_variable": facts.key_variable,
             "record": wanted.record,
+            "alert_variables": list(facts.alert_variables),
         },
         installation,
         folder,

@@ -44,7 +44,7 @@ def render(facts: Mapping[str, Any], installation: Installation, folder: str, *,
 
     Args:
         facts: what the templates name: `stack`, `branch`, `environments` by role, `clouds`, `state_clouds`,
-            `key_variable`, `record`.
+            `key_variable`, `record`, `alert_variables`.
         installation: how a job installs the project.
         folder: the project's path in its repository; empty at the root, where names do not carry it.
         ephemeral: whether pull requests get stacks of their own.
@@ -73,6 +73,7 @@ def render(facts: Mapping[str, Any], installation: Installation, folder: str, *,
         "pins": PINS,
         "engine": True,
         "ephemeral": ephemeral,
+        "with_page": False,
         "prefix": prefix,
         "folder": folder,
         "in_folder": f" ({folder})" if folder else "",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
 from orgcal.errors import UsageError
+
+if TYPE_CHECKING:
+    from orgcal.stack.open_stack import OpenStack
 
 app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
 
@@ -58,6 +62,7 @@ def link(
 def serve(
     port: Annotated[int | None, typer.Option(help="Loopback port; that of the redirect URI unless given.")] = None,
     trusted_proxy: Annotated[list[str] | None, typer.Option(help="Address whose forwarded headers count.")] = None,
+    metrics: Annotated[str, typer.Option(help="Serve /metrics and /healthz there too.", metavar="127.0.0.1:PORT")] = "",
     stack: StackOption = "dev",
 ) -> None:
     """Receive the answers of administrators on a loopback port until Ctrl-C; each is a line on standard error."""
@@ -67,7 +72,12 @@ def serve(
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     logging.getLogger("orgcal.consent").setLevel(logging.INFO)
-    with open_stack(stack) as opened, consent_service(opened) as service, suppress(KeyboardInterrupt):
+    with (
+        open_stack(stack) as opened,
+        consent_service(opened) as service,
+        _metrics_beside(opened, metrics),
+        suppress(KeyboardInterrupt),
+    ):
         serve_here(
             service,
             port,
@@ -76,9 +86,26 @@ def serve(
         )
 
 
+@contextmanager
+def _metrics_beside(opened: OpenStack, address: str) -> Iterator[None]:
+    """Serve metrics while answers are received; on a port of its own, as a proxy shows the other one to the world."""
+    if not address:
+        yield
+        return
+    from orgcal.health.metrics import CONTENT_TYPE, metrics_text
+    from orgcal.health.server import listening_socket, make_app, serving
+    from orgcal.health.snapshot import read_snapshot
+
+    listening = listening_socket(address, where="--metrics")
+    typer.echo(f"metrics at http://127.0.0.1:{listening.getsockname()[1]}/metrics")
+    app = make_app(lambda: metrics_text(read_snapshot(opened.registry)), CONTENT_TYPE)
+    with serving(app, listening):
+        yield
+
+
 @app.command(short_help="Check consent with fresh tokens")
 def check(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
+    tenant: Annotated[list[str] | None, typer.Argument(help="Tenant ids, domains or names.", metavar="TENANT")] = None,
     every: Annotated[bool, typer.Option("--all", help="All organisations.")] = False,
     stack: StackOption = "dev",
     as_json: JsonLinesOption = False,
@@ -91,13 +118,14 @@ def check(
     from orgcal.tenants.model import State
 
     if bool(tenant) == every:
-        raise UsageError("name one organisation, or all", where="orgcal consent check", repair="--all")
+        raise UsageError("name organisations, or all", where="orgcal consent check", repair="--all")
     failed = False
     with open_stack(stack) as opened:
+        keep = opened.history.keep_time
         opened.begin_reading_outputs()
-        wanted = [opened.registry.current(tenant)] if tenant else opened.registry.tenants()
+        wanted = [opened.registry.current(each) for each in tenant] if tenant else opened.registry.tenants()
         with consent_service(opened) as service:
-            for checked in check_tenants(service, wanted):
+            for checked in check_tenants(service, wanted, keep=keep):
                 failed |= not checked.probe.decided or bool(checked.lost)
                 if as_json:
                     typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))

@@ -52,14 +52,14 @@ def demo(
             ending.callback(emulator.stop)
         state = "started" if started else "runs"
         story.line(f"emulator of Entra ID, Graph and a platform: {process.base_url} ({state})")
-        report = emulator.state_dir.parent / "report.html"
-        well = _run(story, process, report=report, keep=keep, stopping=started and not keep)
+        report, page = (emulator.state_dir.parent / name for name in ("report.html", "health.html"))
+        well = _run(story, process, report=report, page=page, keep=keep, stopping=started and not keep)
     if not well:
         raise typer.Exit(1)
 
 
-def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, stopping: bool) -> bool:
-    """Run the job and write the HTML report; whether it did what a demo should."""
+def _run(story: Story, process: EmulatorProcess, *, report: Path, page: Path, keep: bool, stopping: bool) -> bool:
+    """Run the job and write the HTML report and the page of its history; whether it did what a demo should."""
     from orgcal.cli.demo_result import judge_demo
     from orgcal.cli.progress import StepPrinter
     from orgcal.operations.deploy import deploy
@@ -77,17 +77,20 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, keep: bool, st
         summary = _verify(story, stack, report)
         entry = _connector_entry(stack)
         registered, outputs = list(stack.registry.tenants()), stack.outputs
+        _write_page(stack, page)
     story.steps(outputs, entry)
     story.organisations(registered, summary)
     if invited.link:
         story.invitation(invited, stopping=stopping)
     result = judge_demo(summary, proven=proven, second=invited.tenant, consented=not invited.link)
     # Of a demo that failed the last lines say why.
-    if keep and not result.ok:
+    if result.ok:
+        story.result(result)
+    if keep:
         story.where_to_look(process, outputs, report=report, link=invited.link)
-    story.result(result)
-    if keep and result.ok:
-        story.where_to_look(process, outputs, report=report, link=invited.link)
+    story.page(page)
+    if not result.ok:
+        story.result(result)
     return result.ok
 
 
@@ -178,8 +181,18 @@ def _verify(story: Story, stack: OpenStack, report: Path) -> Summary:
             summary.add(result)
         summary.duration_s = time.perf_counter() - began
         page.end(summary)
-    record(stack.registry, summary)
+    record(stack.registry, summary, keep=stack.history.keep_time)
     return summary
+
+
+def _write_page(stack: OpenStack, page: Path) -> None:
+    """The page of the registry's history; `orgcal report` writes it too."""
+    from orgcal.files.whole import write_whole
+    from orgcal.health.page import page_of
+    from orgcal.stack.known_credentials import note_credentials
+
+    note_credentials(stack.registry, stack.outputs)
+    write_whole(page, page_of(stack.registry, stack.alerts))
 
 
 def _connector_entry(stack: OpenStack) -> dict[str, Any]:

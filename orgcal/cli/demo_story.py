@@ -154,6 +154,10 @@ class Story:
             ("orgcal emulator stop", "stop the emulator"),
         )
 
+    def page(self, page: Path) -> None:
+        """Where the history lies as a page: the last line of a demo that did what it should."""
+        self._console.print(f"the history as a page: {plain_markup(str(page))}", soft_wrap=True)
+
     def _commands(self, *commands: tuple[str, str]) -> None:
         """Commands to type, each with what it is for."""
         for command, why in commands:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lines
-from orgcal.errors import UsageError
+from orgcal.errors import OrgcalError, UsageError
 
 if TYPE_CHECKING:
     from orgcal.rotation.status import RotationResult
@@ -49,6 +49,7 @@ def rotate(
     """
     from orgcal.cli.progress import StepPrinter
     from orgcal.durations import parse_duration
+    from orgcal.rotation.log import RotationLog
     from orgcal.rotation.record import PullRequestRecord, open_record
     from orgcal.rotation.run import Rotation
     from orgcal.rotation.status import read_status
@@ -73,7 +74,11 @@ def rotate(
             current = read_status(opened, file, request, datetime.now(UTC))
             print_result(current.as_json(), current.lines(), as_json=as_json, ok=not current.revoking)
             return
-        opened.choose_plugin()
+        try:
+            opened.choose_plugin()
+        except OrgcalError as error:  # alerts tell of it, as of a step that was refused
+            RotationLog(opened, tell).ended(error.what)
+            raise
         kept = open_record(mode, file, stack, opened.shell_environ, tell)
         with StepPrinter(quiet=as_json) as printer:
             rotation = Rotation(opened, request, file, kept, on_step=printer, tell=tell, patience=patient, wait=waiting)

@@ -6,13 +6,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from orgcal import __version__
 from orgcal.consent.recording import Declared
 from orgcal.consent.service import AT_ONCE, ConsentService
 from orgcal.entra.probe import TenantAccess
 from orgcal.entra.role_relation import included_in
 from orgcal.patience import Clock
+from orgcal.stack.known_credentials import note_credentials
+from orgcal.tenants.history import KEEP, Run, add_runs
 from orgcal.tenants.model import ACTIVE, State, Tenant
 from orgcal.tenants.states import Cause, Move, after_probe
 
@@ -53,16 +57,24 @@ class CheckedTenant:
         }
 
 
-def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterator[CheckedTenant]:
+def check_tenants(
+    service: ConsentService, tenants: Iterable[Tenant], *, keep: timedelta = KEEP
+) -> Iterator[CheckedTenant]:
     """Probe `tenants` and write the result into the registry; in the order in which answers come.
 
     Where nobody can tell (no network, our own credential refused), the state stays as it is. Only the caller's thread
     writes: dozens of writers at once would make a SQLite file wait longer than it may.
+
+    Args:
+        keep: how long the history is kept, to which each organisation adds a row.
     """
+    note_credentials(service.registry, service.outputs)
     prober = service.new_prober(RememberedCredential(service.credential))
     waiting = iter(tenants)
     running: dict[Future[TenantAccess], Tenant] = {}
-    unchanged: list[str] = []  # written together at the end: most are, and each transaction waits for the disk
+    # Written together at the end: most are unchanged, and each transaction waits for the disk.
+    unchanged: list[str] = []
+    runs: list[Run] = []
     try:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
             while True:
@@ -76,10 +88,31 @@ def check_tenants(service: ConsentService, tenants: Iterable[Tenant]) -> Iterato
                     checked = write_down(service, tenant, future.result())
                     if checked.tenant is tenant:
                         unchanged.append(tenant.tenant_id)
+                    if checked.tenant.state not in (State.INVITED, State.REMOVED):
+                        runs.append(_run(checked, service.registry.now()))
                     yield checked
     finally:
         if unchanged:
             service.registry.checked(unchanged)
+        add_runs(service.registry, runs, keep=keep)
+
+
+def _run(checked: CheckedTenant, now: datetime) -> Run:
+    """The row of the history."""
+    probe = checked.probe
+    failed = "fail" if probe.decided else "error"
+    passed = probe.access == "granted"
+    return Run(
+        at=now,
+        tenant_id=checked.tenant.tenant_id,
+        kind="check",
+        version=__version__,
+        verdict="pass" if passed else failed,
+        state=checked.tenant.state,
+        roles=tuple(sorted(probe.effective or ())),
+        checks={} if passed else {"token" if probe.effective is None else "roles": failed},
+        cause="" if passed else probe.sentence,
+    )
 
 
 def write_down(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> CheckedTenant:

@@ -13,6 +13,7 @@ from orgcal.errors import CloudMismatch, OrgcalError
 from orgcal.operations.interrupted import InterruptedRuns
 from orgcal.operations.sweep import Tell
 from orgcal.resource_types import CONNECTOR_CREDENTIALS
+from orgcal.stack.known_credentials import note_credentials
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.runner import EngineStep, OnStep, UpdateResult
@@ -86,6 +87,7 @@ def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell
     outputs = stack.outputs
     declared = {item.name for item in outputs.permissions}
     try:
+        note_credentials(stack.registry, outputs)
         if pushed:
             kind = str(outputs.platform.get("kind"))
             stack.registry.note(

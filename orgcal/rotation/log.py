@@ -8,7 +8,10 @@ from orgcal.errors import OrgcalError
 from orgcal.operations.sweep import Orphan
 from orgcal.rotation.proof import Organisation, Proof, sample_of
 from orgcal.rotation.steps import RotationStep
+from orgcal.stack.known_credentials import note_credentials
 from orgcal.stack.open_stack import OpenStack
+from orgcal.stack.outputs import StackOutputs
+from orgcal.tenants.log import FAILED, ROTATE, RUN
 
 
 class RotationLog:
@@ -33,6 +36,32 @@ class RotationLog:
             number = int(orphan.name.rpartition(" ")[2])
             self._write(number, "left-over removed", name=orphan.name, key_id=orphan.object_id)
 
+    def known(self, outputs: StackOutputs) -> None:
+        """Write down which generations are live now, for metrics and alerts."""
+        if not self._stack.has_registry:
+            return
+        try:
+            note_credentials(self._stack.registry, outputs)
+        except OrgcalError as error:
+            self._tell(f"the registry does not know the generations: {error.what}")
+
+    def ended(self, failure: str) -> None:
+        """Log that a run failed, or that one succeeded after it; what went well before is not worth a row each day.
+
+        Args:
+            failure: why, in a sentence; empty where it succeeded.
+        """
+        if not self._stack.has_registry:
+            return
+        try:
+            before = self._stack.registry.last(ROTATE, RUN)
+            if failure:
+                self._stack.registry.note(ROTATE, RUN, FAILED, why=failure)
+            elif before is not None and before.result == FAILED:
+                self._stack.registry.note(ROTATE, RUN, "succeeded")
+        except OrgcalError as error:
+            self._tell(f"the log could not be written: {error.what}")
+
     def sample(self, seed: str) -> list[Organisation]:
         """A few organisations that have consented, by `seed`; none where there is no registry."""
         if not self._stack.has_registry:
@@ -47,6 +76,6 @@ class RotationLog:
         if not self._stack.has_registry:
             return
         try:
-            self._stack.registry.note("rotate", f"generation {generation}", result, **detail)
+            self._stack.registry.note(ROTATE, f"generation {generation}", result, **detail)
         except OrgcalError as error:
             self._tell(f"the log could not be written: {error.what}")

@@ -79,6 +79,15 @@ class Rotation:
             StackLocked: others are at work on the stack, and did not end in time.
             OrgcalError: a step was refused; the sentence says what is so now.
         """
+        try:
+            result = self._run()
+        except OrgcalError as error:
+            self._log.ended(error.what)
+            raise
+        self._log.ended(result.failed.words() if result.failed is not None else "")
+        return result
+
+    def _run(self) -> RotationResult:
         with self._lock.alone(self._stack.stack_dir):
             state = self._settled_state()
             checks.check_place(state, self._stack.environment)
@@ -284,6 +293,7 @@ class Rotation:
             except OrgcalError as error:
                 self._result.removed = None
                 self._tell(f"left-over credentials could not be looked for: {error.what}")
+        self._log.known(state.outputs)
         done = {step.do for step in self._result.done}
         if self._request.revoke and done & {Action.RETIRE, Action.WITHDRAW} and Action.ADD not in done:
             active = state.ledger.active

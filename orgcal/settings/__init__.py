@@ -7,13 +7,16 @@ Both are frozen pydantic models. `load_stack_file` gives the file itself, for wh
 """
 
 from orgcal.settings.credential_section import CredentialSettings, GenerationSet
+from orgcal.settings.health_sections import AlertSettings, AlertTarget, HistorySettings, RuleName
 from orgcal.settings.model import (
     CoreSettings,
+    HealthSettings,
     Settings,
     core_settings_of,
     parse_settings,
     read_core_settings,
     read_credential,
+    read_health,
     read_settings,
     settings_of,
 )
@@ -28,10 +31,15 @@ from orgcal.settings.stack_file import (
 )
 
 __all__ = [
+    "AlertSettings",
+    "AlertTarget",
     "CoreSettings",
     "CredentialSettings",
     "GenerationSet",
+    "HealthSettings",
+    "HistorySettings",
     "ProjectFile",
+    "RuleName",
     "Settings",
     "StackFile",
     "check_project_name",
@@ -42,6 +50,7 @@ __all__ = [
     "project_name",
     "read_core_settings",
     "read_credential",
+    "read_health",
     "read_settings",
     "settings_of",
     "stack_file",

@@ -22,6 +22,7 @@ from orgcal.entra.scope_advice import calendar_problem
 from orgcal.errors import ConfigError, UsageError
 from orgcal.fields import Section, describe_problems, setting
 from orgcal.settings.credential_section import CredentialSettings, lifetime_of
+from orgcal.settings.health_sections import AlertSettings, HistorySettings
 from orgcal.settings.platform_rules import validate, wrong_platforms
 from orgcal.settings.sections import (
     ApplicationSettings,
@@ -116,6 +117,15 @@ class Settings(CoreSettings):
         example='{public_url: "https://app.example.com/consent/callback"}',
         about=ConsentSettings.__doc__ or "",
     )
+    history: HistorySettings = setting(
+        HistorySettings(), expected="a mapping", example="{keep: 400d}", about=HistorySettings.__doc__ or ""
+    )
+    alerts: AlertSettings = setting(
+        AlertSettings(),
+        expected="a mapping with `targets`",
+        example="{targets: {ops: {url_file: /run/secrets/alerts}}}",
+        about=AlertSettings.__doc__ or "",
+    )
 
     def intent(self) -> Intent:
         """What the stack asks of its home tenant."""
@@ -143,6 +153,13 @@ class _CredentialSettings(CoreSettings):
     credential: CredentialSettings = CredentialSettings()
 
 
+class HealthSettings(CoreSettings):
+    """The sections of which history and alerts are made, whatever is wrong in others."""
+
+    history: HistorySettings = HistorySettings()
+    alerts: AlertSettings = AlertSettings()
+
+
 def read_settings(project_dir: Path, stack: str) -> Settings:
     """All settings of a stack, from its file.
 
@@ -161,6 +178,11 @@ def read_core_settings(project_dir: Path, stack: str) -> CoreSettings:
 def read_credential(project_dir: Path, stack: str) -> CredentialSettings:
     """The section `orgcal:credential`; raises as `read_settings` does, for core settings and this section."""
     return _of_file(_CredentialSettings, load_stack_file(project_dir, stack)).credential
+
+
+def read_health(project_dir: Path, stack: str) -> HealthSettings:
+    """The sections `orgcal:history` and `orgcal:alerts`; raises as `read_settings` does, for these alone."""
+    return _of_file(HealthSettings, load_stack_file(project_dir, stack))
 
 
 def settings_of(file: StackFile) -> Settings:

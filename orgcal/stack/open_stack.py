@@ -20,11 +20,15 @@ from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import EngineError, OrgcalError, UsageError
 from orgcal.settings import (
+    AlertSettings,
     CoreSettings,
+    HealthSettings,
+    HistorySettings,
     Settings,
     load_stack_file,
     read_core_settings,
     read_credential,
+    read_health,
     read_settings,
     stack_file,
 )
@@ -95,6 +99,20 @@ class OpenStack:
     def core(self) -> CoreSettings:
         """Where it lives and whether it is protected, whatever else is wrong in its settings."""
         return read_core_settings(self.project_dir, self.name)
+
+    @cached_property
+    def _health(self) -> HealthSettings:
+        return read_health(self.project_dir, self.name)
+
+    @property
+    def history(self) -> HistorySettings:
+        """The section `orgcal:history`, whatever is wrong in others."""
+        return self._health.history
+
+    @property
+    def alerts(self) -> AlertSettings:
+        """The section `orgcal:alerts`, whatever is wrong in others."""
+        return self._health.alerts
 
     # --- where it lives ---
 

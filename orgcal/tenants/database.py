@@ -5,6 +5,7 @@ Nothing here waits for ever: a consent page must be able to say "try again" whil
 
 from __future__ import annotations
 
+import importlib
 import os
 import sqlite3
 import threading
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
@@ -24,7 +24,7 @@ from orgcal.entra.secret_text import bare
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.formats import newer_format
 from orgcal.patience import Patience
-from orgcal.tenants.schema import HEAD, TenantRow
+from orgcal.tenants.schema import HEAD, Base, TenantRow
 
 URL_VARIABLE = "ORGCAL_REGISTRY_URL"
 
@@ -138,6 +138,12 @@ def available() -> Iterator[None]:
         raise RegistryUnavailable(f"the registry refused ({type(error).__name__})", where="registry") from None
 
 
+def insert_into(session: Session, table: type[Base]) -> Any:
+    """An INSERT of the session's database, which can say what to do where the row is there already."""
+    dialect = session.get_bind().dialect.name  # importing that of PostgreSQL imports each of its drivers
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
 def insert_tenant(session: Session, values: Mapping[str, Any]) -> bool:
     """Insert an organisation unless there is one with its key, also one that another process is inserting now.
 
@@ -147,8 +153,7 @@ def insert_tenant(session: Session, values: Mapping[str, Any]) -> bool:
     Returns:
         Whether it was new.
     """
-    kind = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    statement = kind.insert(TenantRow).values(**values).on_conflict_do_nothing()
+    statement = insert_into(session, TenantRow).values(**values).on_conflict_do_nothing()
     return session.scalars(statement.returning(TenantRow.tenant_id)).first() is not None
 
 

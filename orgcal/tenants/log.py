@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from orgcal.tenants.database import available, migrate, open_database
@@ -17,6 +17,9 @@ from orgcal.tenants.states import Cause
 
 IMPORT = "import"
 """Action of an organisation that was taken over from another registry."""
+
+ROTATE, RUN, FAILED = "rotate", "run", "failed"
+"""Action, subject and result of a rotation that failed."""
 
 
 class LoggedDatabase:
@@ -39,6 +42,15 @@ class LoggedDatabase:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the database is a file of this machine."""
+        return self._engine.dialect.name == "sqlite"
+
+    def connect(self) -> Connection:
+        """A connection of the caller's own, whose statements are each a transaction; the caller closes it."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Index, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Float, Index, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from orgcal.tenants.model import HASH_LENGTH, NAME_LENGTH, VERDICT_LENGTH
 
-HEAD = "0002"
+HEAD = "0003"
 """Revision that this code needs; the newest in `migrations/versions`."""
 
 
@@ -39,6 +39,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
         list[str]: JSON,
+        list[dict[str, Any]]: JSON,
     }
 
 
@@ -101,3 +102,89 @@ class LogRow(Base):
     subject: Mapped[str] = mapped_column(String(200), index=True)
     result: Mapped[str] = mapped_column(String(40))
     detail: Mapped[dict[str, Any]]
+
+
+class HistoryRow(Base):
+    """How one verification or check of one organisation ended; fields as those of `orgcal.tenants.history.Run`."""
+
+    __tablename__ = "history"
+    __table_args__ = (
+        Index("history_by_tenant", "connector", "kind", "tenant_id", "entry", "verdict", "readable"),
+        Index("history_by_time", "connector", "at"),
+    )
+
+    entry: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    connector: Mapped[str] = mapped_column(String(200))
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    kind: Mapped[str] = mapped_column(String(10))
+    version: Mapped[str] = mapped_column(String(40))
+    verdict: Mapped[str] = mapped_column(String(VERDICT_LENGTH))
+    state: Mapped[str] = mapped_column(String(20))
+    users: Mapped[int | None] = mapped_column(Integer)
+    calendars: Mapped[int | None] = mapped_column(Integer)
+    readable: Mapped[int | None] = mapped_column(Integer)
+    no_mailbox: Mapped[int | None] = mapped_column(Integer)
+    restricted: Mapped[int | None] = mapped_column(Integer)
+    deleted: Mapped[int | None] = mapped_column(Integer)
+    failed: Mapped[int | None] = mapped_column(Integer)
+    not_read: Mapped[int | None] = mapped_column(Integer)
+    roles: Mapped[list[str]] = mapped_column(default=list)
+    checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    duration_s: Mapped[float] = mapped_column(Float)
+    requests: Mapped[int] = mapped_column(Integer)
+    throttled_s: Mapped[float] = mapped_column(Float)
+    cause: Mapped[str] = mapped_column(Text)
+
+
+class ConnectorRow(Base):
+    """What was last known of a connector's credentials, for those who cannot ask the engine."""
+
+    __tablename__ = "connectors"
+
+    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
+    known_at: Mapped[datetime]
+    active: Mapped[int] = mapped_column(Integer)
+    credentials: Mapped[list[dict[str, Any]]]
+
+
+class AlertRow(Base):
+    """What is wrong now: a rule, and whom or what it speaks of; gone when it is well again."""
+
+    __tablename__ = "alerts"
+
+    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(40), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    stage: Mapped[int] = mapped_column(Integer)
+    since: Mapped[datetime]
+    sentence: Mapped[str] = mapped_column(Text)
+
+
+class AlertCursorRow(Base):
+    """Which entries of the log messages were made of: those after `floor`, up to `entry`."""
+
+    __tablename__ = "alert_cursors"
+
+    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
+    floor: Mapped[int] = mapped_column(Integer)
+    entry: Mapped[int] = mapped_column(Integer)
+
+
+class AlertMessageRow(Base):
+    """A message to one target; `waiting` until somebody claims it, then `sent` or, after days, `given up`."""
+
+    __tablename__ = "alert_messages"
+    __table_args__ = (Index("alert_messages_waiting", "connector", "state", "due_at"),)
+
+    message: Mapped[str] = mapped_column(String(36), primary_key=True)
+    target: Mapped[str] = mapped_column(String(40), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+    connector: Mapped[str] = mapped_column(String(200))
+    rule: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(200))
+    content: Mapped[dict[str, Any]]
+    made_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(10))

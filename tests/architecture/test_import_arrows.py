@@ -37,6 +37,7 @@ ORDER = [
     "orgcal.consent",
     "orgcal.operations",
     "orgcal.rotation",
+    "orgcal.health",
     "orgcal.ci",
     "orgcal.cli",
 ]

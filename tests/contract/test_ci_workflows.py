@@ -243,7 +243,9 @@ def test_project_in_a_folder_runs_there_and_only_when_something_in_it_changes() 
         for event in {"push", "pull_request"} & set(triggers):
             assert triggers[event]["paths"] == [f"{FOLDER}/**", f".github/workflows/{name}"]
     for step in uses(found, "upload-artifact"):
-        assert step["with"]["path"].split() == [f"{FOLDER}/verification.xml", f"{FOLDER}/verification.html"]
+        kept = step["with"]["path"].split()
+        assert kept[:2] == [f"{FOLDER}/verification.xml", f"{FOLDER}/verification.html"]
+        assert kept[2:] in ([], [f"{FOLDER}/health.html"])
     assert all(f"hashFiles('{FOLDER}/requirements.txt')" in key for key in caches(found))
 
 
@@ -339,3 +341,27 @@ def test_files_with_other_content_are_shown_and_left_until_forced(tmp_path: Path
     write(files)
     assert {path.name: path.read_text() for path in folder.iterdir()} == wanted
     assert {file.state for file in compare(tmp_path, wanted)} == {"unchanged"}
+
+
+def test_nightly_and_rotate_tell_what_has_changed_with_the_secrets_that_the_targets_name(
+    written: dict[str, str],
+) -> None:
+    for name in ("orgcal-nightly.yml", "orgcal-rotate.yml"):
+        steps = next(iter(yaml.safe_load(written[name])["jobs"].values()))["steps"]
+        (step,) = [step for step in steps if "alerts send" in step.get("run", "")]
+        assert step["if"] == "${{ !cancelled() }}", name
+        assert step["env"]["ORGCAL_ALERT_URL"] == "${{ secrets.ORGCAL_ALERT_URL }}", name
+        assert step["env"]["ORGCAL_ALERT_SECRET"] == "${{ secrets.ORGCAL_ALERT_SECRET }}", name
+    others = set(written) - {"orgcal-nightly.yml", "orgcal-rotate.yml"}
+    assert not [name for name in others if "ORGCAL_ALERT" in written[name]]
+
+
+def test_nightly_keeps_the_page_of_the_history_beside_the_reports(written: dict[str, str]) -> None:
+    steps = yaml.safe_load(written["orgcal-nightly.yml"])["jobs"]["look"]["steps"]
+    (kept,) = [
+        step["with"]["path"].split() for step in steps if "path" in step.get("with", {}) and "name" in step["with"]
+    ]
+
+    assert kept == ["verification.xml", "verification.html", "health.html"]
+    assert any("orgcal report" in step.get("run", "") for step in steps)
+    assert "health.html" not in written["orgcal-deploy.yml"]

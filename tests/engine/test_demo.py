@@ -47,6 +47,8 @@ def test_demo_from_nothing_proves_one_organisation_and_invites_the_other(checkou
     assert re.search(r"^https://localhost:\d+/33333333-\S+/v2\.0/adminconsent\?\S+$", done.out, re.MULTILINE)
     assert "\x1b[" not in done.out
     assert "proven: Contoso can be read" in done.out
+    page = Path(done.out.strip().splitlines()[-1].removeprefix("the history as a page: "))
+    assert "Health of orgcal/dev" in page.read_text()
     assert checkout.orgcal("emulator", "status").code == 1  # what the demo started, it stopped
     # So the link is dead, which is said, with what brings it to life.
     assert "The emulator stops with this demo. Until it runs again, the link leads nowhere:" in done.out

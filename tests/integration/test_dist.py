@@ -128,10 +128,12 @@ def test_drivers_that_few_need_are_extras(dist: Path) -> None:
     }
 
     assert extras == {
+        "alerts": {"apprise"},
         "aws": {"boto3"},
         "azure": {"azure-keyvault-secrets"},
         "dask": {"distributed"},
         "emulator": {"orgcal-emulator"},
+        "otlp": {"opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"},
         "postgresql": {"psycopg"},
         "vault": {"hvac"},
     }

@@ -28,5 +28,6 @@ def texts(
         "state_clouds": clouds[:1],
         "key_variable": "NANGO_API_KEY_FILE",
         "record": record,
+        "alert_variables": ["ORGCAL_ALERT_SECRET", "ORGCAL_ALERT_URL"],
     }
     return render(facts, installation, folder, ephemeral=True)

@@ -17,6 +17,7 @@ from orgcal.consent import check
 from orgcal.consent.check import CheckedTenant, lost_permissions
 from orgcal.consent.recording import Declared
 from orgcal.entra.probe import TenantAccess
+from orgcal.settings import HistorySettings
 from orgcal.tenants.model import State, Tenant
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -38,13 +39,14 @@ def checked(*found: CheckedTenant, as_json: bool = False) -> Any:
     def opened(*_: object) -> Iterator[Any]:
         yield SimpleNamespace(
             begin_reading_outputs=lambda: None,
+            history=HistorySettings(),
             registry=SimpleNamespace(tenants=lambda: [item.tenant for item in found]),
         )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commands, "open_stack", opened)
         patch.setattr(commands, "consent_service", opened)
-        patch.setattr(check, "check_tenants", lambda *_: iter(found))
+        patch.setattr(check, "check_tenants", lambda *_, **__: iter(found))
         return CliRunner().invoke(commands.app, ["check", "--all", *(["--json"] if as_json else [])])
 
 

@@ -36,6 +36,20 @@ def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
     assert rows[3].detail["key_id"] == "key"
 
 
+def test_log_has_a_row_for_a_run_that_failed_and_one_for_the_first_that_succeeded_after_it(tmp_path: Path) -> None:
+    with open_stack(tmp_path) as stack:
+        assert list(stack.registry.log()) == []
+        log = RotationLog(stack, print)
+        for failure in ("", "no token", "no token", "", ""):
+            log.ended(failure)
+
+        assert [(row.subject, row.result, row.detail) for row in stack.registry.log()] == [
+            ("run", "failed", {"why": "no token"}),
+            ("run", "failed", {"why": "no token"}),
+            ("run", "succeeded", {}),
+        ]
+
+
 def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> None:
     log = RotationLog(open_stack(tmp_path), print)
 

@@ -246,6 +246,8 @@ def test_registry_of_the_first_revision_on_postgresql_is_brought_up(server: Post
         for column in ("name_key", "permissions", "checked_at"):
             connection.execute(text(f"ALTER TABLE tenants DROP COLUMN {column}"))
         connection.execute(text("ALTER TABLE consent_links DROP COLUMN permissions"))
+        for table in ("alert_messages", "alert_cursors", "alerts", "connectors", "history"):
+            connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE tenants SET verified_at = now(), verdict = 'fail'"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()

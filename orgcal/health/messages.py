@@ -1,0 +1,125 @@
+"""The messages of alerts: what changed, as JSON for webhooks and as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from orgcal.consent.outcomes import ConsentOutcome
+from orgcal.health.rules import Severity
+from orgcal.printable import printable
+from orgcal.tenants.alerts import ConsentEvent
+from orgcal.tenants.model import Tenant
+
+Kind = Literal["problem", "recovery", "event", "test"]
+
+AT_ONCE = 20
+"""More changes of one rule than this become one message: a fault of our own may touch every customer."""
+
+_NAMED = 10
+
+_OUTCOMES: Mapping[ConsentOutcome, str] = {
+    ConsentOutcome.DONE: "has consented",
+    ConsentOutcome.DECLINED: "has declined the consent",
+    ConsentOutcome.NOT_ADMINISTRATOR: "has not consented: who opened the link is no administrator there",
+    ConsentOutcome.WRONG_ORGANISATION: "has not consented: somebody of another organisation used its link",
+    ConsentOutcome.SERVICE_MISSING: "could not consent: it lacks a service that the application needs",
+    ConsentOutcome.MISCONFIGURED: "could not consent: the application's registration is not as Entra ID wants it",
+    ConsentOutcome.BLOCKED: "could not consent: a policy of the organisation stopped the sign-in",
+    ConsentOutcome.BUSY: "could not consent: Entra ID could not answer",
+    ConsentOutcome.NOT_ARRIVED: "has agreed, and the permissions have not arrived in time",
+    ConsentOutcome.FAILED: "could not consent: Entra ID answered with an error",
+}
+"""What operators are told of an answer; of an organisation that was removed meanwhile they are told nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a message tells.
+
+    Attributes:
+        subject: tenant id, or what else it is about.
+        since: when the problem was first found, UTC; of an event when it happened.
+    """
+
+    kind: Kind
+    rule: str
+    subject: str
+    sentence: str
+    repair: str
+    severity: Severity
+    since: datetime
+    urgent: bool = False
+
+
+def consent_change(event: ConsentEvent, tenant: Tenant, stack: str) -> Change | None:
+    """What an answer of an administrator's tells; None where nobody needs to hear of it."""
+    told = _OUTCOMES.get(ConsentOutcome(event.outcome)) if event.outcome in set(ConsentOutcome) else None
+    if told is None:
+        return None
+    done = event.outcome == ConsentOutcome.DONE
+    detail = f" ({printable(event.detail)})" if event.detail else ""
+    command = "verify --tenant" if done else "consent link"
+    return Change(
+        "event",
+        "consent",
+        tenant.tenant_id,
+        f"{tenant.label} {told}{detail}",
+        f"orgcal {command} {tenant.tenant_id} --stack {stack}",
+        "info" if done else "warning",
+        event.at,
+    )
+
+
+def bundled(changes: Sequence[Change]) -> list[Change]:
+    """The changes, those of one rule and kind as one where there are too many of them."""
+    groups: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        groups.setdefault((change.kind, change.rule), []).append(change)
+    told: list[Change] = []
+    for group in groups.values():
+        told += group if len(group) <= AT_ONCE else [_one_of(group)]
+    return told
+
+
+def _one_of(group: Sequence[Change]) -> Change:
+    first = group[0]
+    named = "; ".join(change.sentence for change in group[:_NAMED])
+    return Change(
+        first.kind,
+        first.rule,
+        "many",
+        f"{len(group)} organisations at once: {named}; and {len(group) - _NAMED} more",
+        "orgcal alerts list, or orgcal history",
+        first.severity,
+        min(change.since for change in group),
+        any(change.urgent for change in group),
+    )
+
+
+def content_of(change: Change, connector: str, now: datetime, tenant: Tenant | None) -> dict[str, Any]:
+    """The message as JSON; `title` and `text` are for people."""
+    words = {"problem": change.severity, "recovery": "recovered", "event": "consent", "test": "test"}
+    since = f"since {change.since:%Y-%m-%d %H:%M} UTC" if change.kind in ("problem", "recovery") else ""
+    lines = (change.sentence, since, f"next: {change.repair}" if change.repair else "", f"connector {connector}")
+    return {
+        "kind": change.kind,
+        "rule": change.rule,
+        "severity": change.severity,
+        "connector": connector,
+        "subject": change.subject,
+        "tenant_id": tenant.tenant_id if tenant is not None else None,
+        "organisation": tenant.name if tenant is not None else None,
+        "sentence": change.sentence,
+        "repair": change.repair,
+        "since": change.since.isoformat(timespec="seconds"),
+        "at": now.isoformat(timespec="seconds"),
+        "title": f"orgcal {connector}: {words[change.kind]}: {_short(change.sentence)}",
+        "text": "\n".join(line for line in lines if line),
+    }
+
+
+def _short(sentence: str) -> str:
+    return sentence if len(sentence) <= 90 else f"{sentence[:87]}..."
