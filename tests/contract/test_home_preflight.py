@@ -264,3 +264,20 @@ def test_room_counts_tags_permissions_redirects_and_credentials_together(
     assert "has 1 secrets and certificates, 0 federated credentials" in room.says
     assert ("no room for another" in room.says) is (verdict == "bad")
     assert ("orgcal sweep" in room.repair) is (verdict == "bad")
+
+
+@pytest.mark.parametrize(
+    ("kind", "present", "verdict"), [("federated", 20, "bad"), ("federated", 19, "ok"), ("secret", 20, "ok")]
+)
+def test_room_for_another_federated_credential_ends_at_twenty(
+    graph: GraphClient, kind: Any, present: int, verdict: str
+) -> None:
+    made = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+    for number in range(present):
+        trust = {"name": f"trust-{number}", "issuer": "https://issuer.example", "subject": f"job {number}"}
+        path = f"/applications/{made['id']}/federatedIdentityCredentials"
+        graph.post(path, {**trust, "audiences": ["api://AzureADTokenExchange"]})
+
+    room = by_name(preflight(graph, replace(INTENT, kind=kind)))["room"]
+
+    assert (room.verdict, f"{present} federated credentials" in room.says) == (verdict, True)
