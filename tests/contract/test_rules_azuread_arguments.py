@@ -21,6 +21,7 @@ from orgcal.provider.azuread.service_principal import ServicePrincipal
 from tests.contract.rules.azuread_arguments import (
     COMPUTED,
     CONFLICTS,
+    DEFAULT,
     FORCE_NEW,
     GUID,
     MOST,
@@ -46,16 +47,35 @@ KINDS: dict[str, type[Managed]] = {
 }
 CALL = Call("thing", lambda severity, text: None)
 
+SCOPE: dict[str, Any] = {
+    "adminConsentDescription": "d",
+    "adminConsentDisplayName": "n",
+    "enabled": False,
+    "type": "Admin",
+    "userConsentDescription": "d",
+    "userConsentDisplayName": "n",
+    "value": "files.read",
+}
+CLAIM = {"name": "email", "essential": True, "source": "user", "additionalProperties": ["use_guid"]}
+FEATURES = {"customSingleSignOn": True, "enterprise": True, "gallery": True, "hide": True}
+OLD_FEATURES = {
+    "customSingleSignOnApp": True,
+    "enterpriseApplication": True,
+    "galleryApplication": True,
+    "visibleToUsers": False,
+}
+
 VALID: dict[str, dict[str, Any]] = {
     "Application": {
         "api": {
             "knownClientApplications": [GUID],
             "mappedClaimsEnabled": True,
-            "oauth2PermissionScopes": [{"id": THIRD, "value": "files.read"}],
+            "oauth2PermissionScopes": [{**SCOPE, "id": THIRD}],
             "requestedAccessTokenVersion": 2,
         },
         "appRoles": [
-            {"id": OTHER, "allowedMemberTypes": ["User"], "description": "d", "displayName": "n", "value": "admin"}
+            {"id": OTHER, "allowedMemberTypes": ["User"], "description": "d", "displayName": "n", "enabled": False,
+             "value": "admin"}
         ],
         "description": "d",
         "deviceOnlyAuthEnabled": True,
@@ -67,8 +87,11 @@ VALID: dict[str, dict[str, Any]] = {
         "marketingUrl": "https://a.example/m",
         "notes": "n",
         "oauth2PostResponseRequired": True,
-        "optionalClaims": {"accessTokens": [{"name": "email"}], "idTokens": [{"name": "email", "essential": True}],
-                           "saml2Tokens": [{"name": "email"}]},
+        "optionalClaims": {
+            "accessTokens": [{"name": "email"}],
+            "idTokens": [CLAIM],
+            "saml2Tokens": [{"name": "email"}],
+        },
         "owners": [GUID],
         "preventDuplicateNames": True,
         "privacyStatementUrl": "https://a.example/p",
@@ -134,8 +157,8 @@ VALID: dict[str, dict[str, Any]] = {
 
 ELSE: dict[str, Any] = {
     "endDateRelative": "24h",
-    "featureTags": [{"hide": True}],
-    "features": [{"visibleToUsers": False}],
+    "featureTags": [FEATURES],
+    "features": [OLD_FEATURES],
 }
 """Values of the others."""
 
@@ -192,6 +215,22 @@ def test_value_is_taken_or_refused_as_by_the_plugin(rule: Values) -> None:
         assert wrong(rule.resource, placed(rule.resource, rule.argument, value)) == {rule.argument}, value
 
 
+@pytest.mark.parametrize("title", DEFAULT)
+def test_what_is_not_given_has_the_default_of_the_plugin(title: str) -> None:
+    kind = KINDS[title](Connection())
+    for argument, default in DEFAULT[title].items():
+        *blocks, name = argument.split(".")
+        if argument in arguments_of(title):
+            given = placed(title, argument, None)
+        else:
+            given = {**{key: value for key, value in VALID[title].items() if key != "tags"}, blocks[0]: [{}]}
+        block: Any = kind.check(CALL, given, {})
+        for outer in blocks:
+            block = block[outer][0] if isinstance(block[outer], list) else block[outer]
+        assert block[name] == default
+        assert name in block["__defaults"]
+
+
 @pytest.mark.parametrize(("title", "argument", "most"), MOST)
 def test_list_has_as_many_elements_as_the_plugin_takes(title: str, argument: str, most: int) -> None:
     elements = [f"00000000-0000-0000-0000-{number:012d}" for number in range(most + 1)]
@@ -241,7 +280,7 @@ def other_value(name: str, value: Any) -> Any:
 def test_change_replaces_the_resource_exactly_where_the_plugin_forces_a_new_one(title: str) -> None:
     kind = KINDS[title](Connection())
     before = kind.check(CALL, VALID[title], {})
-    replacing = set()
+    replacing: set[str] = set()
     for name, value in VALID[title].items():
         if name == "logoImage":
             continue  # a picture; test_standin_types.py changes it
@@ -285,6 +324,7 @@ def test_rules_say_what_is_wrong_with_a_value_of_another_kind() -> None:
     assert not_empty(None) == "must not be empty"
     assert redirect_uri("https://[") == "is no URI"
     assert redirect_uri(None) == "has no host"
+    assert redirect_uri("urn:x:y") == "has no host"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "ms-appx-web", "brk-multihub"])

@@ -36,11 +36,13 @@ class AnsweredGraph:
         answers: "METHOD /path" -> an object, an exception to raise, or a list of these: one after the other, the last
             one for ever. What is missing is not found, and a write without an answer succeeds.
         pages: path -> the items of that collection.
+
+    Both can be changed later, as `answers` and `collections`.
     """
 
     def __init__(self, answers: Mapping[str, Any], pages: Mapping[str, list[dict[str, Any]]] | None = None) -> None:
-        self._answers = dict(answers)
-        self._pages = pages or {}
+        self.answers = dict(answers)
+        self.collections = pages or {}
         self.sent: list[Sent] = []
 
     @property
@@ -53,7 +55,7 @@ class AnsweredGraph:
 
     def pages(self, path: str, params: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         self.sent.append(("GET", path, params))
-        return iter(self._pages.get(path, []))
+        return iter(self.collections.get(path, []))
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._answered("POST", path, body)
@@ -72,12 +74,13 @@ class AnsweredGraph:
 
     def _answered(self, method: str, path: str, sent: Any) -> dict[str, Any]:
         self.sent.append((method, path, copy.deepcopy(sent)))
-        answer = self._answers.get(f"{method} {path}", refusal(404) if method == "GET" else {})
+        answer = self.answers.get(f"{method} {path}", refusal(404) if method == "GET" else {})
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         if isinstance(answer, Exception):
             raise answer
-        return copy.deepcopy(answer)  # type: ignore[no-any-return]  # an object of the test
+        found: dict[str, Any] = copy.deepcopy(answer)
+        return found
 
 
 class AnsweredConnection(Connection):

@@ -233,7 +233,12 @@ def test_scope_of_which_graph_says_nothing_has_empty_values(listed: dict[str, An
 
 
 def test_role_without_a_value_has_no_place_among_the_ids_by_value() -> None:
-    entries = [{"id": ROLE_ID, "value": "a"}, {"id": SCOPE_ID, "value": None}, {"id": None, "value": "b"}, {}]
+    entries: list[dict[str, Any]] = [
+        {"id": ROLE_ID, "value": "a"},
+        {"id": SCOPE_ID, "value": None},
+        {"id": None, "value": "b"},
+        {},
+    ]
 
     assert ids_by_value(entries) == {"a": ROLE_ID}
     assert ids_by_value(None) == {}

@@ -5,6 +5,7 @@ Waits and answers: https://learn.microsoft.com/en-us/graph/best-practices-concep
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -40,6 +41,16 @@ def test_waits_begin_with_a_tenth_of_a_second_and_double_up_to_two_seconds() -> 
     assert 28.0 < sum(waits) <= 30.0
 
 
+@pytest.mark.parametrize(("chance", "share"), [(0.0, 0.5), (1.0, 1.0)])
+def test_chance_decides_over_the_second_half_of_a_wait(
+    chance: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: chance)
+    directory, _, waits = opened()
+    directory.wait(lambda: None, 1.0)
+    assert waits[:3] == pytest.approx([0.1 * share, 0.2 * share, 0.4 * share])
+
+
 def test_waits_for_a_new_object_begin_with_a_tenth_of_a_second_too() -> None:
     directory, _, waits = opened({f"GET {PATH}": [refusal(404)] * 6 + [{"id": MINE}]})
     directory.remember(MINE)
@@ -59,7 +70,7 @@ def test_wait_gives_what_it_reads_at_once_without_waiting() -> None:
 def test_wait_for_no_time_reads_once() -> None:
     directory, _, waits = opened()
     reads: list[str] = []
-    assert directory.wait(lambda: reads.append("read"), 0.0) is None  # type: ignore[func-returns-value]
+    assert directory.wait(lambda: reads.append("read"), 0.0) is None
     assert (reads, waits) == (["read"], [])
 
 

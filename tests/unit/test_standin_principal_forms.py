@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from orgcal.errors import OrgcalError
-from orgcal.provider._sdk import Incomplete, State
+from orgcal.provider._answers import state as declared
+from orgcal.provider._sdk import Incomplete, InvalidInputs, State, problems_of
 from orgcal.provider.azuread.service_principal import ServicePrincipal, features_state, state_of
 from tests.support.standin_graph import CALLER, AnsweredConnection, AnsweredGraph, call, refusal
 
@@ -22,6 +23,11 @@ OWNER = "00000000-0000-0000-0000-00000000000c"
 ROLE_ID = "00000000-0000-0000-0000-000000000001"
 SCOPE_ID = "00000000-0000-0000-0000-000000000002"
 PATH = f"/servicePrincipals/{SP}"
+META = (
+    '{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"create":600000000000,"delete":300000000000,"read":300000000000,'
+    '"update":600000000000},"schema_version":"1"}'
+)
+"""Time-outs in nanoseconds, and the schema's version: service_principal_resource.go."""
 ODATA_TYPE = "#microsoft.graph.servicePrincipal"
 NO_FEATURES = {"customSingleSignOn": False, "enterprise": False, "gallery": False, "hide": False}
 OLD_FEATURES = {"customSingleSignOnApp": False, "enterpriseApplication": False, "galleryApplication": False}
@@ -182,6 +188,48 @@ def change(before: dict[str, Any], given: dict[str, Any], owners: tuple[str, ...
     return graph
 
 
+@pytest.mark.parametrize("mode", ["", "oidc", "password", "saml", "notSupported"])
+def test_every_mode_of_single_sign_on_is_written(mode: str) -> None:
+    """Source: internal/services/serviceprincipals/constants.go."""
+    assert written(preferredSingleSignOnMode=mode)["preferredSingleSignOnMode"] == (mode or None)
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden", "shown"),
+    [
+        ("featureTags", {"hide": True}, {"hide": False}),
+        ("features", {"visibleToUsers": False}, {"visibleToUsers": True}),
+    ],
+)
+def test_order_of_feature_blocks_counts_as_in_the_real_plugin(
+    name: str, hidden: dict[str, bool], shown: dict[str, bool]
+) -> None:
+    """Source: `TypeList` in service_principal_resource.go; only the first block has an effect."""
+    assert written(**{name: [hidden, shown]})["tags"] == ["HideApp"]
+    kind = ServicePrincipal(AnsweredConnection(AnsweredGraph({})))
+    before, news = (
+        kind.check(call(), {"clientId": CLIENT, name: blocks}, {}) for blocks in ([hidden, shown], [shown, hidden])
+    )
+    assert kind.diff(call(), PATH, State(before, before), news).changed == {name}
+
+
+@pytest.mark.parametrize("pair", [("features", "featureTags"), ("features", "tags"), ("featureTags", "tags")])
+def test_three_ways_to_give_tags_exclude_each_other(pair: tuple[str, str]) -> None:
+    values: dict[str, Any] = {"features": [{}], "featureTags": [{"hide": True}], "tags": ["x"]}
+    with pytest.raises(InvalidInputs) as caught:
+        written(**{name: values[name] for name in pair})
+    assert caught.value.failures.keys() == set(pair)
+
+
+def test_outputs_cannot_be_given_and_only_the_client_id_must_be() -> None:
+    state = state_of(FULL, "https://login.example/metadata")
+    arguments = {**ARGUMENTS, "owners": [], "useExisting": True, "features": [], "featureTags": []}
+
+    assert problems_of(ServicePrincipal.inputs, state, {}).keys() == state.keys() - arguments.keys()
+    assert problems_of(ServicePrincipal.inputs, {}, {}) == {"clientId": "'clientId' is missing"}
+    assert problems_of(ServicePrincipal.inputs, arguments, {}) == {}
+
+
 def test_update_sends_every_argument_in_the_form_of_graph() -> None:
     assert change(BLANK_STATE, ARGUMENTS).sent == [("PATCH", PATH, BODY)]
 
@@ -212,8 +260,11 @@ def test_update_sets_the_owners_only_if_the_program_names_others() -> None:
 
 
 def create(graph: AnsweredGraph, **given: Any) -> tuple[str, dict[str, Any]]:
+    """The id and the outputs; what is not declared is refused."""
     kind = ServicePrincipal(AnsweredConnection(graph))
-    made = kind.create(call(), kind.check(call(), {"clientId": CLIENT, **given}, {}))
+    inputs = kind.check(call(), {"clientId": CLIENT, **given}, {})
+    made = kind.create(call(), inputs)
+    declared(kind, inputs, made.outputs)
     return made.resource_id, made.outputs
 
 
@@ -234,6 +285,29 @@ def test_creation_looks_for_one_that_exists_and_leaves_no_temporary_owner() -> N
     assert ("GET", f"/beta{PATH}", {"$select": "samlMetadataUrl"}) in graph.sent
     assert resource_id == PATH
     assert outputs["samlMetadataUrl"] == "https://login.example/metadata"
+    assert outputs["__meta"] == META
+    assert outputs.keys() == ServicePrincipal.fields.keys() | {"__defaults", "__meta", "id"}
+
+
+def test_creation_makes_a_principal_where_the_one_to_take_over_does_not_exist() -> None:
+    graph = AnsweredGraph({"POST /servicePrincipals": FULL, **READS})
+    resource_id, _ = create(graph, useExisting=True)
+
+    assert [request[0] for request in graph.writes] == ["POST", "DELETE"]
+    assert resource_id == PATH
+
+
+def test_creation_of_a_principal_that_exists_is_refused_with_its_import() -> None:
+    graph = AnsweredGraph(READS, {"/servicePrincipals": [{"id": SP}]})
+    with pytest.raises(OrgcalError, match=f'A resource with the ID "{SP}" already exists: ') as caught:
+        create(graph)
+
+    assert '"azuread_service_principal"' in caught.value.what
+    assert caught.value.repair == (
+        "set use_existing=True, or: pulumi import --generate-code=false "
+        f"azuread:index/servicePrincipal:ServicePrincipal thing {PATH}"
+    )
+    assert graph.writes == []
 
 
 @pytest.mark.parametrize("given", [OWNER, CALLER.upper()])

@@ -128,6 +128,19 @@ REQUIRED: dict[str, frozenset[str]] = {
 }
 """Arguments with `Required: true`, those in blocks too."""
 
+DEFAULT: dict[str, dict[str, Any]] = {
+    "Application": {
+        f"{_SCOPE}.enabled": True,
+        f"{_SCOPE}.type": "User",
+        "api.requestedAccessTokenVersion": 1,
+        "appRoles.enabled": True,
+        "signInAudience": "AzureADMyOrg",
+    },
+    "ServicePrincipal": {"accountEnabled": True, "features.visibleToUsers": True},
+    "ApplicationCertificate": {"encoding": "pem"},
+}
+"""`Default` of each argument whose default is not empty."""
+
 FORCE_NEW: dict[str, frozenset[str]] = {
     "Application": frozenset(),
     "ServicePrincipal": frozenset({"clientId"}),
