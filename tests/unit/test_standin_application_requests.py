@@ -181,6 +181,7 @@ def update(graph: AnsweredGraph, before: dict[str, Any], **given: Any) -> dict[s
     kind, old = kind_of(graph), inputs_of(**before)
     state = {**old, **state_of(listed(**before), before.get("owners", []), False)}
     state["oauth2PostResponseRequired"] = before.get("oauth2PostResponseRequired", False)
+    state["logoImage"] = before.get("logoImage", "")
     return kind.update(call(), PATH, State(old, state), inputs_of(**given))
 
 

@@ -258,6 +258,38 @@ def test_certificate_of_an_application_that_is_gone_tells_how_to_go_on(status: i
     assert graph.writes == []
 
 
+def test_certificate_with_a_key_id_that_is_there_is_refused_with_its_import() -> None:
+    graph = certificates([{"keyId": KEY.upper()}])
+    with pytest.raises(OrgcalError, match=f'A resource with the ID "{APP}/certificate/{KEY}" already exists') as caught:
+        create(ApplicationCertificate, graph, **CERTIFICATE_STATE, value=Secret(PEM))
+    assert graph.writes == []
+    assert caught.value.repair == (
+        "pulumi import --generate-code=false "
+        f"azuread:index/applicationCertificate:ApplicationCertificate thing {APP}/certificate/{KEY}"
+    )
+
+
+def test_certificate_is_patient_with_another_one_that_was_just_added() -> None:
+    graph = certificates([], [CERTIFICATE])
+    graph.answers[f"PATCH {PATH}"] = [{}, refusal(409), {}]
+    connection = AnsweredConnection(graph)
+    kind = ApplicationCertificate(connection)
+    kind.create(call(), kind.check(call(), {**CERTIFICATE_STATE, "value": Secret(PEM)}, {}))
+    graph.answers[f"GET {PATH}"] = [{"keyCredentials": [CERTIFICATE, {"keyId": OTHER}]}]
+    kind.delete(call(), f"{APP}/certificate/{APP}", State())
+
+    assert [request[0] for request in graph.writes] == ["PATCH"] * 3
+    assert len(connection.waits) == 1
+
+
+def test_every_argument_of_a_certificate_replaces_it() -> None:
+    create(ApplicationCertificate, certificates([], [CERTIFICATE]), **CERTIFICATE_STATE, value=Secret(PEM))
+    fields = ApplicationCertificate.fields
+    news = dict.fromkeys(fields, "other")
+    diff = ApplicationCertificate(AnsweredConnection(certificates())).diff(call(), "id", State(), news)
+    assert diff.changed == diff.replaced == fields.keys()
+
+
 # Federated credentials ----------------------------------------------------------------------------------------------
 
 TRUST = {"audiences": ["a"], "description": "d", "issuer": "https://a.example", "subject": "s"}
