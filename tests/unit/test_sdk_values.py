@@ -14,6 +14,7 @@ from google.protobuf import struct_pb2
 from orgcal.provider._sdk import (
     UNKNOWN,
     InvalidInputs,
+    Kind,
     Prop,
     Properties,
     Secret,
@@ -41,7 +42,7 @@ DECLARED = {"colour": Prop(required=True), "bulbs": Prop("array"), "code": Prop(
     ],
 )
 def test_value_is_of_the_kinds_that_a_user_would_call_it(value: Any, kinds: set[str]) -> None:
-    every = ("string", "boolean", "integer", "number", "array", "object", "any")
+    every: tuple[Kind, ...] = ("string", "boolean", "integer", "number", "array", "object", "any")
     assert {kind for kind in every if is_kind(value, kind)} == kinds | {"any"}
 
 
