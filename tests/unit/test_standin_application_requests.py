@@ -173,6 +173,19 @@ def test_update_may_keep_its_own_name_where_names_must_be_unique() -> None:
     assert graph.sent[0] == ("GET", "/applications", {"$filter": "displayName eq 'n'"})
 
 
+def test_creation_is_patient_with_the_new_application_and_its_client_id() -> None:
+    graph = answering()
+    graph.answers[f"DELETE {PATH}/owners/{CALLER}/$ref"] = [refusal(404), {}]
+    graph.answers["POST /servicePrincipals"] = [
+        refusal(400, "does not reference a valid application object"),
+        {"id": 1},
+    ]
+    connection = AnsweredConnection(graph)
+    Application(connection).create(call(), inputs_of())
+    assert len(connection.waits) == 1
+    assert connection.directory.post("/servicePrincipals", {"appId": "client"}) == {"id": 1}
+
+
 # Updates ------------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +272,19 @@ def test_update_changes_a_disabled_role_at_once() -> None:
     graph = answering(appRoles=[{**off, "value": "root"}])
     graph.answers[f"GET {PATH}"] = [listed(appRoles=[off]), listed(appRoles=[{**off, "value": "root"}])]
     update(graph, {"appRoles": [off]}, appRoles=[{**off, "value": "root"}])
+
+    assert len(graph.writes) == 1
+
+
+def test_role_without_a_value_is_no_change_whether_graph_leaves_it_out_or_not() -> None:
+    kept = {name: value for name, value in ROLE.items() if name != "value"}
+    added = {**ROLE, "id": APP}
+    graph = answering(appRoles=[kept, added])
+    graph.answers[f"GET {PATH}"] = [
+        {**listed(), "appRoles": [{**listed(appRoles=[kept])["appRoles"][0], "value": None}]},
+        listed(appRoles=[kept, added]),
+    ]
+    update(graph, {"appRoles": [kept]}, appRoles=[kept, added])
 
     assert len(graph.writes) == 1
 

@@ -11,6 +11,7 @@ from orgcal.entra.credentials import FederatedToken
 from orgcal.errors import ConfigError
 from orgcal.provider._sdk import UNKNOWN, Secret
 from orgcal.provider.azuread.settings import CONFIG, Settings, read_settings
+from tests.contract.rules.azuread import VARIABLES as DOCUMENTED
 from tests.support.certificates import bundle, rsa_pair
 
 BASE = {"ARM_TENANT_ID": "t", "ARM_CLIENT_ID": "c", "ARM_METADATA_HOSTNAME": "localhost:8443"}
@@ -166,6 +167,11 @@ def test_issuer_on_another_machine_is_named_by_the_argument_that_gives_it(argume
 @pytest.mark.parametrize("value", [UNKNOWN, Secret(UNKNOWN)])
 def test_argument_that_is_not_known_yet_waits_even_if_others_are_wrong(value: Any) -> None:
     assert read_settings({"clientSecret": value, "metadataHost": "example.com"}, {}) is None
+
+
+def test_arguments_are_those_of_the_plugin_and_may_all_be_empty() -> None:
+    assert CONFIG.keys() == DOCUMENTED.keys()
+    assert read({"ARM_CLIENT_SECRET": "s"}, **dict.fromkeys(DOCUMENTED, "")).client_id == "c"
 
 
 def test_secret_arguments_are_those_whose_value_proves_something() -> None:
