@@ -31,7 +31,7 @@ class Guard(RedactingAdapter):
         Raises:
             CloudMismatch: it would not.
         """
-        host = urlsplit(request.url or "").hostname or ""
+        host = urlsplit(str(request.url)).hostname or ""
         require_loopback(host, named_by="an address it was told to call")
         for entry in _resolved(host):
             require_loopback(entry, named_by=f"this machine's name service for {host!r}")
@@ -39,13 +39,13 @@ class Guard(RedactingAdapter):
         return super().send(request, **options)
 
 
-def guarded_session(pool_size: int = 1) -> Session:
+def guarded_session() -> Session:
     """A session that stays on this machine, reads nothing from the surroundings and follows no redirect."""
     session = Session()
     session.trust_env = False
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
-        session.mount(scheme, Guard(pool_size))
+        session.mount(scheme, Guard(1))
     return session
 
 
