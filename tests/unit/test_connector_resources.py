@@ -11,7 +11,7 @@ import pytest
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.platforms import PlatformCredential, open_platform
 from orgcal.provider._answers import state as declared
-from orgcal.provider._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, reveal
+from orgcal.provider._sdk import UNKNOWN, Call, InvalidInputs, Properties, Resource, Secret, State, problems_of, reveal
 from orgcal.provider.connector import naming
 from orgcal.provider.connector.certificates import CertificateKey
 from orgcal.provider.connector.connectors import Connector
@@ -48,6 +48,7 @@ def made(platform: Properties, **given: Any) -> tuple[str, State, Told]:
     """Id and state of a connector that was created, and what the user was told."""
     told: Told = []
     inputs = entry(platform, **given)
+    assert problems_of(Connector.inputs, inputs, {}) == {}
     created = Connector().create(call(told), inputs)
     declared(Connector(), inputs, created.outputs)
     return created.resource_id, State(inputs, {**inputs, **created.outputs}), told
@@ -134,6 +135,7 @@ def push(platform: Properties, **given: Any) -> Properties:
 def pushed(platform: Properties, **given: Any) -> tuple[str, State, Told]:
     told: Told = []
     inputs = ConnectorCredentials().check(call(), push(platform, **given), {})
+    assert problems_of(ConnectorCredentials.inputs, inputs, {}) == {}
     created = ConnectorCredentials().create(call(told), inputs)
     declared(ConnectorCredentials(), inputs, created.outputs)
     return created.resource_id, State(inputs, {**inputs, **created.outputs}), told
@@ -141,7 +143,7 @@ def pushed(platform: Properties, **given: Any) -> tuple[str, State, Told]:
 
 def test_credentials_are_pushed_and_seen_by_their_fingerprint(platform: Properties) -> None:
     made(platform)
-    resource_id, state, told = pushed(platform, scopes=["Calendars.Read"])
+    resource_id, state, told = pushed(platform, scopes=["Calendars.Read"], displayName="Name")
     salt = reveal(state.outputs["fingerprintKey"])
     stored = open_platform(platform, {}).read_credentials("k")
     assert stored is not None
