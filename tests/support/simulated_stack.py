@@ -72,6 +72,7 @@ class SimulatedStack:
         platform: the generation that the connector uses.
         everything: number of updates that deployed the whole checkout.
         published: the stack's file as the record keeps it.
+        told: what a person was told.
     """
 
     folder: Path
@@ -80,6 +81,7 @@ class SimulatedStack:
     platform: int = 1
     everything: int = 0
     published: str = STACK_FILE
+    told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.path.write_text(STACK_FILE)
@@ -161,12 +163,12 @@ class SimulatedStack:
         self.writes = Writes(kill_at)
         file = _CountedFile(self)
         rotation = Rotation(
-            cast(OpenStack, self._opened()),
+            self.opened(),
             request,
             file,
             _CountedRecord(file, self),
             on_step=lambda _: None,
-            tell=lambda _: None,
+            tell=self.told.append,
             now=lambda: datetime.now(UTC),
         )
         return rotation.run()
@@ -180,8 +182,9 @@ class SimulatedStack:
         """Whether a status would tell that a revoked credential lives."""
         return bool(self.state().revoked) or bool(read_credential(self.folder, "prod").revoked)
 
-    def _opened(self) -> SimpleNamespace:
-        return SimpleNamespace(
+    def opened(self) -> OpenStack:
+        """The stack as a rotation gets it."""
+        opened = SimpleNamespace(
             runner=self,
             name="prod",
             where="stack prod",
@@ -193,6 +196,7 @@ class SimulatedStack:
             has_registry=False,
             home_graph=_no_graph,
         )
+        return cast(OpenStack, opened)
 
 
 class _CountedFile(SettingsFile):
