@@ -31,6 +31,7 @@ from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.runner import UpdateResult
 from orgcal.stack.state import StackState
+from orgcal.tenants.registry import Registry
 from tests.support.stack_exports import password, record, resource
 
 STACK_FILE = """\
@@ -73,6 +74,8 @@ class SimulatedStack:
         everything: number of updates that deployed the whole checkout.
         published: the stack's file as the record keeps it.
         told: what a person was told.
+        registry: whose log takes the steps, where there is one.
+        clock: what the rotation takes for the time.
     """
 
     folder: Path
@@ -82,6 +85,8 @@ class SimulatedStack:
     everything: int = 0
     published: str = STACK_FILE
     told: list[str] = field(default_factory=list)
+    registry: Registry | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __post_init__(self) -> None:
         self.path.write_text(STACK_FILE)
@@ -169,7 +174,7 @@ class SimulatedStack:
             _CountedRecord(file, self),
             on_step=lambda _: None,
             tell=self.told.append,
-            now=lambda: datetime.now(UTC),
+            now=self.clock,
         )
         return rotation.run()
 
@@ -193,7 +198,8 @@ class SimulatedStack:
             environment=SimpleNamespace(cloud="public", stack="prod"),
             endpoints=None,
             environ={},
-            has_registry=False,
+            has_registry=self.registry is not None,
+            registry=self.registry,
             home_graph=_no_graph,
         )
         return cast(OpenStack, opened)

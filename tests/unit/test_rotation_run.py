@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orgcal.errors import OrgcalError, StackLocked
+from orgcal.errors import EngineError, OrgcalError, StackLocked
 from orgcal.rotation import run
 from orgcal.rotation.steps import RotationRequest
 from orgcal.stack.runner import UpdateResult
-from orgcal.stack.state import CredentialState
+from orgcal.stack.state import CredentialState, StackState
+from orgcal.tenants.registry import Registry
 from tests.support.simulated_stack import Killed, PassingProofs, SimulatedStack, simulate
 
 NOW = RotationRequest(now=True)
@@ -278,3 +280,101 @@ def test_rotation_whose_new_credential_cannot_be_made_is_taken_back(
     assert (state.ledger.generations, state.ledger.active) == ((1,), 1)
     assert stack.path.read_text() == before
     assert list(stack.directory) == [1]
+
+
+def test_interrupted_rollback_goes_on_and_is_not_taken_for_an_old_file(
+    tmp_path: Path, proofs: type[NotedProofs]
+) -> None:
+    stack = SimulatedStack(tmp_path)
+    stack.rotate(NOW)
+    with pytest.raises(Killed):
+        stack.rotate(RotationRequest(rollback=True), kill_at=2)
+    assert "rollback_to: 1" in stack.path.read_text(), "the file is written, and the ledger is not"
+    assert stack.state().credential_state(where="stack prod").ledger.active == 2
+    stack.told.clear()
+
+    assert steps(stack, DAILY) == ["roll back 1", "withdraw 2"]
+
+    assert not [line for line in stack.told if "ahead" in line]
+
+
+def test_rollback_that_only_the_file_names_gives_way_to_a_revocation(tmp_path: Path, proofs: type[NotedProofs]) -> None:
+    stack = SimulatedStack(tmp_path)
+    stack.rotate(NOW)
+    with pytest.raises(Killed):
+        stack.rotate(RotationRequest(rollback=True), kill_at=2)
+
+    assert steps(stack, RotationRequest(revoke=True)) == ["revoke 1", "retire 1"]
+
+
+def test_every_step_has_a_row_in_the_log(tmp_path: Path, proofs: type[NotedProofs]) -> None:
+    with closing(Registry("sqlite://", connector="orgcal/prod", operator="ada")) as registry:
+        stack = SimulatedStack(tmp_path, registry=registry)
+        stack.rotate(NOW)
+        stack.rotate(RotationRequest(revoke=True))
+        rows = list(registry.log())
+
+    assert [(row.action, row.subject, row.result) for row in rows] == [
+        ("rotate", "generation 2", "add"),
+        ("rotate", "generation 2", "activate"),
+        ("rotate", "generation 1", "revoke"),
+        ("rotate", "generation 1", "retire"),
+    ]
+    assert rows[0].detail == {"why": "asked for"}
+
+
+class MadeElsewhere(SimulatedStack):
+    """Whose generation 1 was made at a moment, and at which somebody else was at work first."""
+
+    holders: list[str]
+    made_at: str
+
+    def lock_holder(self) -> str:
+        return self.holders.pop() if self.holders else ""
+
+    def state(self, *, show_secrets: bool = False) -> StackState:
+        self.inputs["entries"]["1"]["created"] = self.made_at
+        return super().state(show_secrets=show_secrets)
+
+
+@pytest.mark.parametrize(
+    ("holders", "made_at", "done"),
+    [
+        (["ada"], "2026-11-28T12:00:00Z", []),
+        (["ada"], "2026-11-28T12:00:07Z", []),
+        (["ada"], "2026-11-28T11:59:59Z", ["add 2", "activate 2"]),
+        ([], "2026-11-28T12:00:00Z", ["add 2", "activate 2"]),
+    ],
+    ids=["rotated in that second", "rotated later", "did something else", "nobody"],
+)
+def test_rotation_that_somebody_else_has_just_made_is_not_made_again(
+    tmp_path: Path,
+    proofs: type[NotedProofs],
+    monkeypatch: pytest.MonkeyPatch,
+    holders: list[str],
+    made_at: str,
+    done: list[str],
+) -> None:
+    monkeypatch.setattr(run.UpdateLock, "pause", lambda lock, _: setattr(lock, "waited", True))
+    stack = MadeElsewhere(tmp_path, clock=lambda: datetime(2026, 11, 28, 12, 0, 0, 500_000, tzinfo=UTC))
+    stack.holders, stack.made_at = holders, made_at
+
+    assert steps(stack, NOW) == done
+
+
+def test_update_that_fails_after_the_ledger_keeps_what_it_began_in_the_file(
+    tmp_path: Path, proofs: type[NotedProofs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = SimulatedStack(tmp_path)
+    stack.rotate(NOW)
+
+    def deploy(opened: Any, **more: Any) -> UpdateResult:
+        stack.up(preview_first=True)
+        raise EngineError("the platform gave no answer", where="stack prod")
+
+    monkeypatch.setattr(run, "deploy", deploy)
+
+    with pytest.raises(EngineError, match="gave no answer"):
+        stack.rotate(AT_ONCE)
+
+    assert "generations: [2]" in stack.path.read_text(), "the next run goes on from here"
