@@ -13,38 +13,13 @@ from orgcal.platforms import ConnectorSettings, PlatformCredential, StoredCreden
 from orgcal.platforms.github_environment import GithubEnvironment, GithubSettings
 from orgcal.platforms.github_values import EnvironmentValues
 from orgcal.platforms.local import LocalPlatform
-from orgcal.platforms.nango import NangoPlatform, NangoSettings
 from orgcal.platforms.rest import RestClient
+from tests.support.scripted_client import FakeClient
 
 DECLARED = ConnectorSettings("outlook", "Outlook", "for all", ("A", "B"), published=False)
 SECRET = PlatformCredential("client", 4, ClientSecret("hush"))
 CERTIFICATE = PlatformCredential("client", 5, ClientCertificate("KEY", "CERT"))
 CALLBACK = "https://platform.example/callback"
-
-
-class FakeClient:
-    """Answers requests by `METHOD path`, with None where nothing is said; an exception is raised."""
-
-    base_url = "https://platform.example"
-    part = RestClient.part
-    name = "the platform"
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers: dict[str, Any] = answers
-        self.sent: list[tuple[str, str, Any]] = []
-        self.options: list[Mapping[str, Any]] = []
-
-    def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        self.sent.append((method, path, body))
-        self.options.append(options)
-        answer = self.answers.get(f"{method} {path}", self.answers.get(method))
-        if isinstance(answer, list) and answer and options.get("params", {}).get("page"):
-            answer = answer.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if answer is None and options.get("absent") == frozenset():
-            raise PlatformError("the platform answered 404", status=404, where=self.base_url)
-        return answer
 
 
 def sent(client: FakeClient) -> list[str]:
@@ -322,84 +297,3 @@ def test_github_credential_is_known_by_the_times_of_its_secrets(
     platform, _ = github(**{f"GET {BASE}/{path}": answer for path, answer in known.items()})
 
     assert platform.read_credentials("outlook") == stored
-
-
-# Nango ---------------------------------------------------------------------------------------------------------------
-
-
-def nango(**answers: Any) -> tuple[NangoPlatform, FakeClient]:
-    client = FakeClient(**answers)
-    return NangoPlatform(cast(RestClient, client), NangoSettings.model_validate({"kind": "nango"})), client
-
-
-def integration(**more: Any) -> dict[str, Any]:
-    return {"data": {"provider": "microsoft-admin", **more}}
-
-
-@pytest.mark.parametrize(("length", "taken"), [(0, False), (1, True), (255, True), (256, False)])
-def test_nango_client_id_has_the_length_that_nango_takes(length: int, taken: bool) -> None:
-    platform, client = nango(GET=integration(), PATCH=integration(updated_at="now"))
-    credential = PlatformCredential("c" * length, 4, ClientSecret("hush"))
-
-    if not taken:
-        with pytest.raises(PlatformError, match="Nango takes client ids of 1 to 255 characters"):
-            platform.push_credentials("outlook", credential)
-        assert client.sent == []
-        return
-    assert platform.push_credentials("outlook", credential) == StoredCredential("c" * length, None, "now")
-    assert client.sent[-1][2] == {
-        "credentials": {
-            "type": "OAUTH2",
-            "client_id": "c" * length,
-            "client_secret": "hush",
-            "scopes": "https://graph.microsoft.com/.default",
-        }
-    }
-
-
-def test_nango_credential_whose_scopes_were_changed_is_not_intact() -> None:
-    held = {"client_id": "client", "client_secret": "hush"}
-    for scopes, intact in (("https://graph.microsoft.com/.default", True), ("x", False), (None, False)):
-        platform, _ = nango(GET=integration(credentials={**held, "scopes": scopes}, updated_at="now"))
-        stored = platform.read_credentials("outlook")
-        assert stored is not None
-        assert (stored.client_id, stored.generation, stored.updated_at, stored.intact) == (
-            "client",
-            None,
-            "now",
-            intact,
-        )
-    for nothing in (None, {}, {"client_id": ""}):
-        assert nango(GET=integration(credentials=nothing))[0].read_credentials("outlook") is None
-
-
-def test_nango_token_is_taken_fresh_for_the_connection_of_the_organisation() -> None:
-    answers = {
-        "GET /connections": {"connections": [{"provider_config_key": "outlook", "connection_id": "c/1"}]},
-        "GET /connections/c%2F1": {
-            "connection_config": {"tenantId": "ABC"},
-            "credentials": {"access_token": "token"},
-        },
-    }
-    platform, client = nango(**answers)
-
-    assert platform.connections("outlook") == ["abc"]
-    assert platform.access_token("outlook", "AbC") == "token"
-    assert client.options[-1]["params"] == {"provider_config_key": "outlook", "force_refresh": "true"}
-    assert client.options[0]["params"] == {"integrationId": "outlook", "limit": "1000", "page": "0"}
-    with pytest.raises(PlatformError, match="the organisation x is not connected to 'outlook'"):
-        platform.access_token("outlook", "x")
-    answers["GET /connections/c%2F1"] = {"connection_config": {"tenantId": "ABC"}, "credentials": None}
-    with pytest.raises(PlatformError, match="Nango shows no token of the connection 'c/1'"):
-        nango(**answers)[0].access_token("outlook", "abc")
-
-
-def test_nango_entry_is_changed_by_its_name_alone() -> None:
-    platform, client = nango(PATCH=integration(display_name="Outlook"))
-
-    entry = platform.update_connector(DECLARED, ["display_name"])
-
-    assert (entry.display_name, entry.callback_url) == ("Outlook", "https://api.nango.dev/oauth/callback")
-    assert client.sent == [("PATCH", "/integrations/outlook", {"display_name": "Outlook"})]
-    assert platform.create_connector(DECLARED).display_name == "Outlook"
-    assert len(client.sent) == 1, "the first push makes it"
