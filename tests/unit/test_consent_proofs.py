@@ -323,6 +323,18 @@ def test_pick_up_while_the_registry_is_away_goes_on(
     assert logged() == ["the registry cannot be asked; trying again"]
 
 
+def test_proofs_that_are_closed_are_not_tried_any_more(
+    registry: Registry, platform: FakePlatform, steps: Steps
+) -> None:
+    link, proofs = used_link(registry), proofs_of(registry, GRANTED)
+    proofs.begin(link)
+
+    proofs.close()
+
+    assert steps.run() == []
+    assert ended(registry, link) == ("proving", ""), "the next process goes on with it"
+
+
 def test_log_names_an_organisation_as_far_as_it_can(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
 ) -> None:

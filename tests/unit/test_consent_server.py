@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -325,6 +326,17 @@ def test_server_listens_on_its_port_and_tells_what_it_goes_on_with(
     assert host == "127.0.0.1"
     assert told == [f"http://127.0.0.1:{port}, for https://acme.example{CALLBACK}"]
     assert logged() == ["going on with 3 proofs"]
+
+
+def test_server_whose_port_is_taken_serves_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        server.uvicorn, "Server", lambda _: pytest.fail("the proxy would pass requests to another port")
+    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        service = cast(ConsentService, FakeService(redirect_uri=f"http://localhost:{port}/cb"))
+        with pytest.raises(UsageError, match=f"port {port} cannot be used"):
+            serve_here(service, None, trusted_proxies=(), on_listening=print)
 
 
 def test_port_that_is_taken_is_refused_and_that_of_localhost_may_be_another() -> None:

@@ -91,6 +91,9 @@ def test_key_vault_that_gives_no_answer_has_no_status() -> None:
     found = key_vault().refusal(SECRET, untrusted)
     assert (found.words, found.status, found.again) == ("the certificate of Key Vault is not trusted", 0, False)
 
+    nothing = key_vault().refusal(SECRET, azure.HttpResponseError("x"))
+    assert (nothing.status, nothing.retry_after_s) == (0, None)
+
     page = azure.DecodeError("x", response=SimpleNamespace(status_code=200, reason="", headers={}))
     found = key_vault().refusal(SECRET, page)
     assert found == Refusal("Key Vault answered with something that is not JSON", repair="check vault_url")

@@ -134,6 +134,15 @@ def test_platform_without_tokens_gives_its_credential_to_be_proved(
     assert made.repair == "the prober's own repair"
 
 
+@pytest.mark.parametrize("held", [None, stored(None, None)], ids=["nothing stored", "its value not shown"])
+def test_trusting_platform_whose_credential_cannot_be_had_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch, held: StoredCredential | None
+) -> None:
+    made = through(monkeypatch, FakePlatform(able(reads_back="value"), held=held), None)
+
+    assert (made.passed, made.way) == (True, NEITHER)
+
+
 def test_credential_that_a_trusting_platform_shows_and_entra_refuses_names_the_way_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
