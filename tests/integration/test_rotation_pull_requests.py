@@ -144,7 +144,8 @@ def test_pull_request_that_gh_opens_at_a_later_step_is_no_problem_any_more(repos
     repository.settings().write(ACTIVATED)
     record.publish("stack prod: activate generation 4")
 
-    assert (record.problem, record.url) == (None, "https://github.example/pull/7")
+    problem: object = record.problem
+    assert (problem, record.url) == (None, "https://github.example/pull/7")
 
 
 def test_pull_request_is_proposed_over_whatever_an_older_run_left_in_its_branch(repository: StackRepository) -> None:

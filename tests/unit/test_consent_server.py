@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from starlette.responses import Response
 
 from orgcal.consent import server
 from orgcal.consent.connections import BoundedConnection
@@ -199,7 +200,7 @@ def test_result_that_is_nearly_there_is_waited_for(monkeypatch: pytest.MonkeyPat
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(server.asyncio, "sleep", sleep)
+    monkeypatch.setattr("orgcal.consent.server.asyncio.sleep", sleep)
     soon = FakeService(results=[result(ConsentOutcome.PROVING), result(ConsentOutcome.PROVING), result(None)])
     soon.results[-1] = result(ConsentOutcome.DONE)
     assert "<h1>" in ask(soon, RESULT).text
@@ -274,7 +275,7 @@ def test_what_breaks_after_the_answer_has_begun_gets_no_second_one() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError("late")
 
-    page = server.QuietErrors(broken, server.Response("second"))  # type: ignore[arg-type]
+    page = server.QuietErrors(broken, Response("second"))
 
     assert asyncio.run(call(page, "/")).status == 200
 
@@ -317,7 +318,7 @@ def test_server_listens_on_its_port_and_tells_what_it_goes_on_with(
             assert len(told) == 1, "whoever is told of it may connect at once"
             served.append(sockets[0].getsockname())
 
-    monkeypatch.setattr(server.uvicorn, "Server", Server)
+    monkeypatch.setattr("uvicorn.Server", Server)
     service = cast(ConsentService, FakeService(resumed=3))
 
     serve_here(service, 0, trusted_proxies=("10.0.0.1",), on_listening=told.append)
@@ -329,9 +330,7 @@ def test_server_listens_on_its_port_and_tells_what_it_goes_on_with(
 
 
 def test_server_whose_port_is_taken_serves_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        server.uvicorn, "Server", lambda _: pytest.fail("the proxy would pass requests to another port")
-    )
+    monkeypatch.setattr("uvicorn.Server", lambda _: pytest.fail("requests would be passed on to another port"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         service = cast(ConsentService, FakeService(redirect_uri=f"http://localhost:{port}/cb"))

@@ -215,11 +215,11 @@ def test_github_environment_that_does_not_exist_is_named_with_what_the_token_nee
 
 
 def test_github_variable_is_changed_or_made_and_an_empty_one_removed() -> None:
-    for answers, expected in (
-        ({"PATCH": {}}, ["PATCH /variables/P_A"]),
-        ({"POST": {}}, ["PATCH /variables/P_A", "POST /variables"]),
+    for method, expected in (
+        ("PATCH", ["PATCH /variables/P_A"]),
+        ("POST", ["PATCH /variables/P_A", "POST /variables"]),
     ):
-        client = FakeClient(**answers)
+        client = FakeClient(**{method: {}})
         EnvironmentValues(cast(RestClient, client), "acme/app", "prod/eu", "P_").set_variable("A", "1")
         assert [line.replace(BASE, "") for line in sent(client)] == expected
         assert client.sent[-1][2] == {"name": "P_A", "value": "1"}

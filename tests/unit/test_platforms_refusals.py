@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,6 @@ import requests
 from azure.core import exceptions as azure
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
-from hvac import exceptions as hvac
 
 from orgcal.errors import UsageError
 from orgcal.platforms.aws_secrets_manager import AwsSecretsManager, AwsSettings
@@ -20,6 +20,7 @@ from orgcal.platforms.azure_key_vault import KeyVault, KeyVaultSettings
 from orgcal.platforms.hashicorp_vault import Vault, VaultSettings
 from orgcal.platforms.secret_store import Refusal
 
+hvac: Any = importlib.import_module("hvac.exceptions")  # it has no types
 CALLBACK = "https://app.example.com/oauth/callback"
 SECRET = "orgcal-outlook"  # its name
 
@@ -39,7 +40,8 @@ def azure_error(status: int, code: str = "", message: str = "", inner: str = "",
     response = SimpleNamespace(
         status_code=status, reason="reason", headers=headers, text=lambda *_: body, content_type="application/json"
     )
-    return azure.HttpResponseError(response=response, model=None)
+    raised: Exception = azure.HttpResponseError(response=response, model=None)
+    return raised
 
 
 def test_key_vault_refusal_has_its_words_and_status() -> None:
@@ -122,7 +124,10 @@ def secrets_manager(**more: str) -> AwsSecretsManager:
 def aws_error(code: str, status: int = 400, operation: str = "PutSecretValue", **headers: str) -> Exception:
     """Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html."""
     meta: Any = {"HTTPStatusCode": status, "HTTPHeaders": headers}
-    return aws.ClientError({"Error": {"Code": code, "Message": "words"}, "ResponseMetadata": meta}, operation)
+    raised: Exception = aws.ClientError(
+        {"Error": {"Code": code, "Message": "words"}, "ResponseMetadata": meta}, operation
+    )
+    return raised
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,11 @@ def test_author_is_ours_only_where_git_knows_none(monkeypatch: pytest.MonkeyPatc
 def test_branch_without_an_upstream_is_refused_with_the_command_that_gives_it_one(
     monkeypatch: pytest.MonkeyPatch, file: SettingsFile, missing: str
 ) -> None:
-    known = {"symbolic_ref": (0, "mine\n", ""), "config": (0, "origin\n", ""), "rev_parse": (0, "abc\n", "")}
+    known: dict[str, Any] = {
+        "symbolic_ref": (0, "mine\n", ""),
+        "config": (0, "origin\n", ""),
+        "rev_parse": (0, "abc\n", ""),
+    }
     asked, _ = tracked(monkeypatch, file, **{**known, missing: (1, "", "")})
 
     with pytest.raises(UsageError, match="the branch mine has no upstream to push to") as refused:
@@ -152,7 +156,11 @@ def test_branch_without_an_upstream_is_refused_with_the_command_that_gives_it_on
 def test_upstream_is_named_as_git_and_as_its_remote_name_it(
     monkeypatch: pytest.MonkeyPatch, file: SettingsFile
 ) -> None:
-    known = {"symbolic_ref": (0, "mine\n", ""), "config": (0, "refs/heads/main\n", ""), "rev_parse": (0, "abc\n", "")}
+    known: dict[str, Any] = {
+        "symbolic_ref": (0, "mine\n", ""),
+        "config": (0, "refs/heads/main\n", ""),
+        "rev_parse": (0, "abc\n", ""),
+    }
     asked, _ = tracked(monkeypatch, file, **known)
 
     assert asked.upstream() == ("abc", "refs/heads/main", "main")

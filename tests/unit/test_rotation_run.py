@@ -11,6 +11,7 @@ import pytest
 
 from orgcal.errors import EngineError, OrgcalError, StackLocked
 from orgcal.rotation import run
+from orgcal.rotation.lock import UpdateLock
 from orgcal.rotation.steps import RotationRequest
 from orgcal.stack.runner import UpdateResult
 from orgcal.stack.state import CredentialState, StackState
@@ -220,7 +221,7 @@ def test_update_of_somebody_else_that_began_meanwhile_is_waited_for(
         return stack.up(preview_first=True)
 
     monkeypatch.setattr(run, "deploy", deploy)
-    monkeypatch.setattr(run.UpdateLock, "pause", lambda _, holder: paused.append(holder))
+    monkeypatch.setattr(UpdateLock, "pause", lambda _, holder: paused.append(holder))
 
     assert steps(stack, NOW) == ["add 2", "activate 2"]
     assert paused == ["another update of this stack"]
@@ -355,7 +356,7 @@ def test_rotation_that_somebody_else_has_just_made_is_not_made_again(
     made_at: str,
     done: list[str],
 ) -> None:
-    monkeypatch.setattr(run.UpdateLock, "pause", lambda lock, _: setattr(lock, "waited", True))
+    monkeypatch.setattr(UpdateLock, "pause", lambda lock, _: setattr(lock, "waited", True))
     stack = MadeElsewhere(tmp_path, clock=lambda: datetime(2026, 11, 28, 12, 0, 0, 500_000, tzinfo=UTC))
     stack.holders, stack.made_at = holders, made_at
 
