@@ -16,8 +16,9 @@ from orgcal_emulator.server import RunningEmulator
 
 from orgcal.entra.clouds import CloudEndpoints, read_emulator_file
 from tests.support.closed_loop import FEWEST, Share, mark_closed_loops, share_of
+from tests.support.watched_commands import watched_commands
 
-__all__ = ["emulator", "emulator_keys", "log_in_to", "operator", "start_emulator"]
+__all__ = ["emulator", "emulator_keys", "log_in_to", "operator", "start_emulator", "watched_commands"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -34,8 +34,9 @@ def refuse_other_cloud(endpoints: CloudEndpoints, tenant_id: str, environ: Mappi
         "ARM_METADATA_HOSTNAME": endpoints.metadata_host,
         "ARM_METADATA_HOST": endpoints.metadata_host,
         "ARM_ENVIRONMENT": endpoints.azuread_environment,
-        "ARM_TENANT_ID": tenant_id or bare(environ.get("ARM_TENANT_ID", "")),
     }
+    if tenant_id:
+        expected["ARM_TENANT_ID"] = tenant_id
     for name, value in expected.items():
         found = bare(environ.get(name, ""))
         if found and found.lower() != value.lower():

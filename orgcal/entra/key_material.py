@@ -115,9 +115,8 @@ def _is_binary(raw: bytes) -> bool:
 
 def _after_header(raw: bytes) -> bytes:
     """What follows the header of an ASN.1 sequence; empty for anything else."""
-    if len(raw) < 5 or raw[0] != 0x30:
-        return b""
-    if not 0x80 <= raw[1] <= 0x84:  # a short form would be ASCII, and none of these is so short
+    # A short form of the length would be ASCII, and none of these is so short.
+    if raw[:1] != b"\x30" or not b"\x80" <= raw[1:2] <= b"\x84":
         return b""
     content = raw[2 + (raw[1] & 0x7F) :]
     return content if content[:1] in (b"\x02", b"\x30", b"\x06") else b""

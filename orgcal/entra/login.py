@@ -309,7 +309,7 @@ def _unnamed_file(content: bytes) -> Iterator[str]:
             file.flush()
             yield f"/proc/{os.getpid()}/fd/{descriptor}"
         return
-    with tempfile.NamedTemporaryFile(suffix=".pfx") as file:  # 0600
+    with tempfile.NamedTemporaryFile() as file:  # 0600
         file.write(content)
         file.flush()
         yield file.name

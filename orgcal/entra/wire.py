@@ -132,9 +132,10 @@ def _line(reader: BinaryIO) -> bytes:
 
 def _status(reader: BinaryIO) -> tuple[int, bool]:
     version, _, rest = _line(reader).partition(b" ")
-    if version not in (b"HTTP/1.1", b"HTTP/1.0") or not rest[:3].isdigit():
+    status = rest.partition(b" ")[0]
+    if version not in (b"HTTP/1.1", b"HTTP/1.0") or not status.isdigit():
         raise http.client.BadStatusLine("no answer of HTTP/1.1")
-    return int(rest[:3]), version == b"HTTP/1.1"
+    return int(status), version == b"HTTP/1.1"
 
 
 def _headers(reader: BinaryIO) -> dict[str, str]:

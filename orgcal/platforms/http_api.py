@@ -90,7 +90,7 @@ class HttpSettings(KeyedSettings):
     headers: Mapping[_HeaderName, _HeaderValue] = setting(
         {},
         expected="header -> text, without the API key",
-        example="{Api-Version: 2026-01-01}",
+        example='{Api-Version: "2026-01-01"}',
         about="Further headers of each request.",
     )
     error_at: str = setting(
@@ -107,7 +107,8 @@ class HttpSettings(KeyedSettings):
     entry: EntryTemplate = setting(
         EntryTemplate(),
         expected="a mapping of requests",
-        example='{read: {method: GET, path: "/connectors/{key}"}}',
+        example='{read: {method: GET, path: "/connectors/{key}"}, create: {method: POST, path: "/connectors"}, '
+        'delete: {method: DELETE, path: "/connectors/{key}"}}',
         about="How the connector's entry is read and written.",
     )
     credentials: CredentialTemplate = setting(

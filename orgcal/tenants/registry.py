@@ -23,11 +23,7 @@ from sqlalchemy.orm import Session
 
 from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import UsageError
-from orgcal.tenants.database import (
-    URL_VARIABLE,
-    RegistryUnavailable,
-    insert_tenant,
-)
+from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, insert_tenant
 from orgcal.tenants.log import IMPORT, LoggedDatabase
 from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, State, Tenant
 from orgcal.tenants.names import can_be_kept, check_text, command_to_add, meant_by, name_key, refuse_hidden

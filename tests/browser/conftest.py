@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.watched_commands import no_secret_leaks, no_secret_leaks_from_module, watched_commands
+from tests.support.watched_commands import no_secret_leaks, no_secret_leaks_from_module
 
-__all__ = ["no_secret_leaks", "no_secret_leaks_from_module", "watched_commands"]
+__all__ = ["no_secret_leaks", "no_secret_leaks_from_module"]

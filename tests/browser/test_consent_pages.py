@@ -16,6 +16,7 @@ from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.browser import check_accessible, chromium, contrast, keep_pictures, new_context
 from tests.support.deployed_connector import CONTOSO, FABRIKAM, deploy
+from tests.support.registry import registry_of_customers
 
 FOLDER = "consent"
 
@@ -35,11 +36,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
-    registry.add(CONTOSO, "Contoso", domain="contoso.example")
-    registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
-    yield registry
-    registry.close()
+    with registry_of_customers(tmp_path) as registry:
+        yield registry
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from orgcal.entra.home.applications import by_client_id, deleted_named, named, t
 from orgcal.entra.home.policy import POLICY_PATH, CredentialPolicy, read_policy
 from orgcal.entra.home.preflight import Intent, PreflightCheck, preflight
 from orgcal.entra.operator import operator_tokens
+from orgcal.entra.permissions import GRAPH_APP_ID
+from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
 from orgcal.errors import GraphError
 from tests.support.deployed_connector import HOME
@@ -241,3 +243,42 @@ def test_right_that_a_larger_permission_includes_is_there(graph_as: Callable[...
     findings = by_name(preflight(graph_as("Application.ReadWrite.All"), INTENT))
 
     assert findings["rights"].verdict == "ok"
+
+
+@pytest.mark.parametrize(("most", "verdict"), [(6, "ok"), (5, "bad")])
+def test_room_counts_tags_permissions_redirects_and_credentials_together(
+    graph: GraphClient, monkeypatch: pytest.MonkeyPatch, most: int, verdict: str
+) -> None:
+    """The directory's own limit is 1200, which no single collection may reach."""
+    monkeypatch.setattr("orgcal.entra.home.preflight.MAX_ENTRIES", most)
+    access = {"resourceAppId": GRAPH_APP_ID, "resourceAccess": [{"id": APP_ROLE_IDS["Calendars.Read"], "type": "Role"}]}
+    web = {"redirectUris": ["https://app.example.com/back"]}
+    made = graph.post(
+        "/applications",
+        {"displayName": "Calendar Sync", "tags": [TAG, "team"], "web": web, "requiredResourceAccess": [access]},
+    )
+    graph.post(f"/applications/{made['id']}/addPassword", {"passwordCredential": {"displayName": "one"}})
+
+    room = by_name(preflight(graph, INTENT))["room"]
+
+    assert room.verdict == verdict
+    assert "has 1 secrets and certificates, 0 federated credentials" in room.says
+    assert ("no room for another" in room.says) is (verdict == "bad")
+    assert ("orgcal sweep" in room.repair) is (verdict == "bad")
+
+
+@pytest.mark.parametrize(
+    ("kind", "present", "verdict"), [("federated", 20, "bad"), ("federated", 19, "ok"), ("secret", 20, "ok")]
+)
+def test_room_for_another_federated_credential_ends_at_twenty(
+    graph: GraphClient, kind: Any, present: int, verdict: str
+) -> None:
+    made = graph.post("/applications", {"displayName": "Calendar Sync", "tags": [TAG]})
+    for number in range(present):
+        trust = {"name": f"trust-{number}", "issuer": "https://issuer.example", "subject": f"job {number}"}
+        path = f"/applications/{made['id']}/federatedIdentityCredentials"
+        graph.post(path, {**trust, "audiences": ["api://AzureADTokenExchange"]})
+
+    room = by_name(preflight(graph, replace(INTENT, kind=kind)))["room"]
+
+    assert (room.verdict, f"{present} federated credentials" in room.says) == (verdict, True)

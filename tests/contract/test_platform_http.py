@@ -144,6 +144,7 @@ def test_error_inside_an_answer_of_200_is_a_refusal_without_the_secret(
         ({"push": {**PUSH, "then": {**PUSH, "path": "/{id}"}}}, "{id} cannot stand in a path"),
         ({"push": {**PUSH, "form": {"a": "b"}}}, "credentials.push.form"),
         ({"auth_user": "me", "auth_header": "X-Key"}, "auth_user"),
+        ({"auth_user": "me", "auth_value": "{api_key}"}, "auth_user"),
         ({"headers": {"Authorization": "Bearer 1234"}}, "header -> text, without the API key"),
         ({"headers": {"X-A": "1\r\nX-B: 2"}}, "header -> text, without the API key"),
     ],

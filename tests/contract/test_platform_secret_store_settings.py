@@ -13,15 +13,18 @@ from tests.support.secret_store_cases import (
     SETTINGS,
 )
 
-EXTRAS = {"aws-secrets-manager": ("boto3", "aws"), "azure-key-vault": ("azure.keyvault.secrets", "azure")}
-EXTRAS["hashicorp-vault"] = ("hvac", "vault")
+EXTRAS = {
+    "aws-secrets-manager": ("boto3", "boto3", "aws"),
+    "azure-key-vault": ("azure.keyvault.secrets", "azure-keyvault-secrets", "azure"),
+    "hashicorp-vault": ("hvac", "hvac", "vault"),
+}
 
 
 @pytest.mark.parametrize("kind", EXTRAS)
 def test_sdk_that_is_not_installed_is_named_with_its_command(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, extra = EXTRAS[kind]
+    module, package, extra = EXTRAS[kind]
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UsageError, match="which is not installed") as caught:
+    with pytest.raises(UsageError, match=f"needs {package}, which is not installed") as caught:
         open_platform(SETTINGS[kind], {})
     assert caught.value.repair == f"pip install 'orgcal[{extra}]'"
 

@@ -190,6 +190,42 @@ def test_connection_metadata_that_is_none_is_one_sentence(body: str, tmp_path: P
         _ = connected({**environ, "ARM_METADATA_HOSTNAME": host}).directory
 
 
+def test_connection_web_page_in_place_of_the_metadata_is_told_as_such(tmp_path: Path) -> None:
+    page = metadata_at(tmp_path, 200, "log in to this network", content_type="text/html; charset=utf-8")
+    with page as (host, environ, _), pytest.raises(Unreachable, match="the answer is a web page") as caught:
+        _ = connected({**environ, "ARM_METADATA_HOSTNAME": host}).directory
+    assert caught.value.where == f"https://{host}{METADATA_PATH}"
+
+
+@pytest.mark.parametrize("status", [201, 404, 500])
+def test_connection_other_answer_than_the_metadata_is_told_with_its_status(status: int, tmp_path: Path) -> None:
+    with metadata_at(tmp_path, status, METADATA) as (host, environ, seen):
+        with pytest.raises(Unreachable, match=f"the emulator's metadata answers {status}"):
+            _ = connected({**environ, "ARM_METADATA_HOSTNAME": host}).directory
+        assert seen == [METADATA_PATH]
+
+
+def test_connection_is_opened_once_and_anew_after_other_settings(tmp_path: Path) -> None:
+    with metadata_at(tmp_path, 200, METADATA) as (host, login, seen):
+        environ = {**login, "ARM_METADATA_HOSTNAME": host}
+        connection = connected(environ)
+        first = connection.directory
+        assert connection.directory is first
+        assert first.reference("x") == "https://localhost:2/v1.0/directoryObjects/x"
+        assert first.client_id == "c"
+        connection.configure(read_settings({"clientId": "other"}, environ))
+        assert connection.directory.client_id == "other"
+        assert seen == [METADATA_PATH] * 2
+        connection.configure(None)
+        with pytest.raises(OrgcalError, match="before its own arguments are known"):
+            _ = connection.directory
+
+
+METADATA = json.dumps(
+    {"authentication": {"loginEndpoint": "https://localhost:1/"}, "microsoftGraphResourceId": "https://localhost:2/"}
+)
+
+
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJvaWQ.c"])
 def test_object_id_in_an_unreadable_token_is_empty(token: str) -> None:
     assert object_id_in(token) == ""
@@ -197,7 +233,7 @@ def test_object_id_in_an_unreadable_token_is_empty(token: str) -> None:
 
 @contextmanager
 def metadata_at(
-    folder: Path, status: int, body: str, location: str = ""
+    folder: Path, status: int, body: str, location: str = "", content_type: str = "application/json"
 ) -> Iterator[tuple[str, dict[str, str], list[str]]]:
     """A server with this one answer; gives its host, variables that trust it, and the paths it was asked for."""
     seen: list[str] = []
@@ -208,6 +244,7 @@ def metadata_at(
             self.send_response(status)
             if location:
                 self.send_header("Location", location)
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body.encode())

@@ -69,3 +69,12 @@ def test_probe_of_events_holds_graph_to_what_the_scopes_say(
     assert (result.verdict, says in result.sentence) == (verdict, True), result.sentence
     if reply.headers:
         assert result.evidence["request_id"] == "r1"
+
+
+def test_probe_waits_no_longer_than_the_budget_that_the_user_gave(graph: ScriptedGraph) -> None:
+    busy = Reply(503, {"error": {"code": "serviceNotAvailable", "message": "no"}}, {"Retry-After": "2"})
+
+    result = probe(graph, PROMISED, busy)  # its budget is half a second
+
+    assert result.verdict is Verdict.ERROR
+    assert len([seen for seen in graph.seen if "/events" in seen.path]) == 1

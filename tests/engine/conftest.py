@@ -13,9 +13,9 @@ from orgcal.errors import OrgcalError
 from tests.support.azuread_plugin import limit_s, plugin_kind, why_not_real
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.outside import Outside
-from tests.support.watched_commands import no_secret_leaks, no_secret_leaks_from_module, watched_commands
+from tests.support.watched_commands import no_secret_leaks, no_secret_leaks_from_module
 
-__all__ = ["no_secret_leaks", "no_secret_leaks_from_module", "watched_commands"]
+__all__ = ["no_secret_leaks", "no_secret_leaks_from_module"]
 
 HERE = Path(__file__).parent
 

@@ -15,8 +15,9 @@ from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer
 from tests.support.consent_steps import StartService
-from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, deploy
+from tests.support.deployed_connector import CONSENT_URI, deploy
 from tests.support.postgresql import PostgresqlServer, running_postgresql
+from tests.support.registry import registry_of_customers
 from tests.support.stack_repository import SETTINGS, StackRepository
 from verify import Options
 from verify.sources import from_outputs
@@ -87,11 +88,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     """A registry that knows the emulator's two customer organisations."""
-    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="orgcal/test", operator="ada")
-    registry.add(CONTOSO, "Contoso", domain="contoso.example")
-    registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
-    yield registry
-    registry.close()
+    with registry_of_customers(tmp_path) as registry:
+        yield registry
 
 
 @pytest.fixture

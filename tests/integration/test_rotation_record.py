@@ -27,7 +27,10 @@ def test_commit_record_pushes_each_step_without_an_identity(repository: StackRep
     assert "# a remark that stays" in said
     assert repository.git("rev-list", "--count", "HEAD") == "3"
     assert repository.git("status", "--porcelain") == ""
-    assert repository.git("log", "-1", "--format=%an") == "orgcal"
+    assert repository.git("log", "-1", "--format=%an <%ae> %cn <%ce> %s") == (
+        "orgcal <orgcal@localhost> orgcal <orgcal@localhost> stack prod: a step"
+    )
+    assert repository.told == ["  recorded: pushed to origin/main"] * 2
 
 
 def test_commit_record_takes_nothing_but_the_stack_file_along(repository: StackRepository) -> None:
@@ -68,6 +71,8 @@ def test_commit_record_whose_push_fails_says_how_to_go_on(repository: StackRepos
         record.publish("stack prod: add generation 4")
 
     assert "orgcal rotate" in refused.value.repair
+    assert refused.value.where == "origin/main"
+    assert repository.told == []
 
 
 def test_commit_record_goes_on_top_of_what_others_push_meanwhile(repository: StackRepository) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from orgcal.tenants.links import NewLink, make_link
 from orgcal.tenants.registry import Registry
+from tests.support.deployed_connector import CONTOSO, FABRIKAM
 
 CLIENT = "cccccccc-0000-4000-8000-000000000001"
-CONTOSO = "22222222-2222-2222-2222-222222222222"
 WEEK = timedelta(days=7)
 
 
@@ -33,3 +36,12 @@ def new_link(registry: Registry, client_id: str = CLIENT) -> NewLink:
         permissions=["Calendars.Read"],
         lifetime=WEEK,
     )
+
+
+@contextmanager
+def registry_of_customers(folder: Path) -> Iterator[Registry]:
+    """A registry in a file that knows the emulator's two customer organisations."""
+    with closing(Registry(f"sqlite:///{folder}/tenants.sqlite", connector="orgcal/test", operator="ada")) as registry:
+        registry.add(CONTOSO, "Contoso", domain="contoso.example")
+        registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
+        yield registry

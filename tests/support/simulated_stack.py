@@ -31,6 +31,7 @@ from orgcal.settings.credential_file import SettingsFile
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.runner import UpdateResult
 from orgcal.stack.state import StackState
+from orgcal.tenants.registry import Registry
 from tests.support.stack_exports import password, record, resource
 
 STACK_FILE = """\
@@ -72,6 +73,9 @@ class SimulatedStack:
         platform: the generation that the connector uses.
         everything: number of updates that deployed the whole checkout.
         published: the stack's file as the record keeps it.
+        told: what a person was told.
+        registry: whose log takes the steps, where there is one.
+        clock: what the rotation takes for the time.
     """
 
     folder: Path
@@ -80,6 +84,9 @@ class SimulatedStack:
     platform: int = 1
     everything: int = 0
     published: str = STACK_FILE
+    told: list[str] = field(default_factory=list)
+    registry: Registry | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __post_init__(self) -> None:
         self.path.write_text(STACK_FILE)
@@ -161,13 +168,13 @@ class SimulatedStack:
         self.writes = Writes(kill_at)
         file = _CountedFile(self)
         rotation = Rotation(
-            cast(OpenStack, self._opened()),
+            self.opened(),
             request,
             file,
             _CountedRecord(file, self),
             on_step=lambda _: None,
-            tell=lambda _: None,
-            now=lambda: datetime.now(UTC),
+            tell=self.told.append,
+            now=self.clock,
         )
         return rotation.run()
 
@@ -180,8 +187,9 @@ class SimulatedStack:
         """Whether a status would tell that a revoked credential lives."""
         return bool(self.state().revoked) or bool(read_credential(self.folder, "prod").revoked)
 
-    def _opened(self) -> SimpleNamespace:
-        return SimpleNamespace(
+    def opened(self) -> OpenStack:
+        """The stack as a rotation gets it."""
+        opened = SimpleNamespace(
             runner=self,
             name="prod",
             where="stack prod",
@@ -190,9 +198,11 @@ class SimulatedStack:
             environment=SimpleNamespace(cloud="public", stack="prod"),
             endpoints=None,
             environ={},
-            has_registry=False,
+            has_registry=self.registry is not None,
+            registry=self.registry,
             home_graph=_no_graph,
         )
+        return cast(OpenStack, opened)
 
 
 class _CountedFile(SettingsFile):

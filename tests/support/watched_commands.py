@@ -187,7 +187,10 @@ class WatchedCommands:
 
 @pytest.fixture(scope="session")
 def watched_commands() -> Iterator[WatchedCommands]:
-    """Watches every command of the session."""
+    """Watches every command of the session.
+
+    `tests/conftest.py` alone has it: a second one would keep what the first has judged until a test of its own folder.
+    """
     watched = WatchedCommands(LeakScan())
     with watched.watching():
         yield watched

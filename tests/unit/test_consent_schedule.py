@@ -95,3 +95,20 @@ def test_schedule_that_is_closed_begins_nothing_more() -> None:
     schedule.soon("b", lambda: runs.append(1))
 
     assert runs == []
+
+
+def test_thread_that_waits_for_a_step_does_not_keep_the_process_alive() -> None:
+    """As when a command ends that nobody closed."""
+    schedule, threads = Schedule(2, "daemon-test"), list[threading.Thread]()
+    ran = threading.Event()
+
+    def step() -> float:
+        threads.append(threading.current_thread())
+        ran.set()
+        return 1000.0
+
+    schedule.soon("a", step)
+    assert ran.wait(LIMIT_S)
+    schedule.close()
+
+    assert [(thread.daemon, thread.name) for thread in threads] == [(True, "daemon-test")]

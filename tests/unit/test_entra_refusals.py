@@ -48,7 +48,14 @@ def test_refusal_that_names_what_differs_is_quoted_whole() -> None:
     assert "letter by letter" in error.repair
 
 
-@pytest.mark.parametrize("number", [700211, 700212, 700213, 70021, 53003 * 10 + 2, 500014, 650052])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(50011, 50012, 50013, 50027, 50166, 65005, 70011, 70021, 500011, 500014, 530032),
+        *(650052, 650054, 650056, 650057),
+        *(700021, 700023, 700030, 700211, 700212, 700213, 900144, 1002012, 5000224, 5002738, 7002381),
+    ],
+)
 def test_refusal_whose_words_decide_shows_them(number: int) -> None:
     assert "the words of Entra ID" in refusal_in(f"AADSTS{number}: the words of Entra ID.{TRACE}", "token").what
 

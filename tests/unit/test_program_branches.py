@@ -341,6 +341,7 @@ def test_program_application_is_multitenant_owned_by_the_deployer_and_returns_to
         assert made["supportUrl"] == "https://help.example.com"
         assert "notes" not in made
         (access,) = made["requiredResourceAccesses"]
+        assert access["resourceAppId"] == "00000003-0000-0000-c000-000000000000"  # Microsoft Graph, in every cloud
         assert {entry["type"] for entry in access["resourceAccesses"]} == {"Role"}
 
     application = {

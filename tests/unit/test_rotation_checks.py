@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -80,3 +81,106 @@ def test_emulator_that_does_not_run_is_said_before_anything_is_asked(tmp_path: P
     with pytest.raises(UsageError, match="emulator does not run") as refused:
         check_place(one(), environment)
     assert refused.value.repair == "orgcal emulator start --stack dev"
+
+
+def placed(cloud: str, directory_id: str | None) -> StackEnvironment:
+    """Where a stack is that runs on the emulator with this directory; None for a cloud that is none."""
+    emulated = None if directory_id is None else SimpleNamespace(directory_id=directory_id)
+    endpoints = SimpleNamespace(emulated=emulated)
+    return cast(StackEnvironment, SimpleNamespace(cloud=cloud, stack="dev", running_endpoints=lambda: endpoints))
+
+
+def test_emulator_that_was_replaced_is_refused_and_the_stacks_own_is_not() -> None:
+    state = one()
+    outputs = state.outputs.model_copy(update={"directory_id": "first"})
+    state = dataclasses.replace(state, outputs=outputs)
+
+    check_place(state, placed("emulator", "first"))
+    check_place(state, placed("emulator", None))
+    check_place(state, placed("public", "second"))
+    with pytest.raises(UsageError, match="another one than the stack was deployed to") as refused:
+        check_place(state, placed("emulator", "second"))
+    assert (refused.value.where, refused.value.repair) == ("stack dev", "orgcal up --stack dev")
+
+
+def test_rollback_at_the_moment_of_expiry_comes_too_late() -> None:
+    expires = two().entries[3].expires
+
+    with pytest.raises(UsageError, match="generation 3 has expired"):
+        check_request(two(), section(), RotationRequest(rollback=True), expires)
+
+
+def test_rollback_goes_on_when_the_old_generation_is_active_already_even_if_it_expired() -> None:
+    state = two()
+    state = dataclasses.replace(state, ledger=dataclasses.replace(state.ledger, active=3))
+
+    check_request(state, section(), RotationRequest(rollback=True), datetime(2030, 1, 1, tzinfo=UTC))
+
+
+def test_rollback_to_a_revoked_generation_is_refused() -> None:
+    state = two()
+    revoked = dataclasses.replace(state, outputs=state.outputs.model_copy(update={"revoked": (3,)}))
+    newer = dataclasses.replace(state, outputs=state.outputs.model_copy(update={"revoked": (4,)}))
+
+    check_request(newer, section(), RotationRequest(rollback=True), NOW)
+    with pytest.raises(UsageError, match="generation 3 is revoked") as refused:
+        check_request(revoked, section(), RotationRequest(rollback=True), NOW)
+    assert refused.value.where == "stack prod"
+    check_request(revoked, section(), RotationRequest(now=True), NOW)
+
+
+def test_rollback_after_an_interrupted_update_is_let_through() -> None:
+    interrupted = dataclasses.replace(one(), under_way=True)
+
+    check_request(interrupted, section(), RotationRequest(rollback=True), NOW)
+
+
+def test_revoked_trust_in_the_file_has_nothing_to_rotate() -> None:
+    federated = section(kind="federated", trusts={3: TRUSTED}, revoked=(3,))
+
+    with pytest.raises(UsageError, match="there is nothing to rotate"):
+        check_request(trusting(), federated, RotationRequest(), NOW)
+
+
+def test_rotation_of_a_secret_has_something_to_rotate() -> None:
+    assert not has_nothing_to_rotate(one(), section())
+    assert not has_nothing_to_rotate(one(), section(kind="federated", trusts={3: TRUSTED})), "a secret is in use"
+    assert not has_nothing_to_rotate(two(), section(kind="federated", trusts={3: TRUSTED}))
+    nothing_made = dataclasses.replace(trusting(), credentials={})
+    assert not has_nothing_to_rotate(nothing_made, section(kind="federated", trusts={3: TRUSTED}))
+
+
+CALLBACK = "https://app.example.com/cb"
+ANY_KIND = {"kind": "file", "path": "a.json", "callback_url": CALLBACK}
+SECRETS_ONLY = {
+    "kind": "file",
+    "path": "a.env",
+    "callback_url": CALLBACK,
+    "names": {"client_id": "ID", "client_secret": "SECRET"},
+}
+
+
+def held_by(platform: dict[str, Any], **further: dict[str, Any]) -> CredentialState:
+    outputs = one().outputs.model_copy(update={"platform": platform, "also_pushed_to": further})
+    return dataclasses.replace(one(), outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    "state", [held_by(SECRETS_ONLY), held_by(ANY_KIND, vault=SECRETS_ONLY)], ids=["platform", "further platform"]
+)
+def test_new_generation_of_a_kind_that_a_platform_cannot_hold_is_refused(state: CredentialState) -> None:
+    check_new_generation(4, state, section(), {})
+    with pytest.raises(UsageError, match="takes a secret, not a certificate") as refused:
+        check_new_generation(4, state, section(kind="certificate", kinds={3: "secret"}), {})
+    assert "a.env" in refused.value.where
+
+
+def test_new_certificate_is_made_unless_the_old_one_was_brought_along() -> None:
+    state, files = held_by(ANY_KIND), {"certificate_file": "a.pem", "private_key_file": "a.key"}
+
+    check_new_generation(4, state, section(kind="certificate"), {})
+    check_new_generation(4, state, section(kind="certificate", certificates={3: files, 4: files}), {})
+    check_new_generation(4, state, section(kinds={3: "certificate"}, certificates={3: files}), {})
+    with pytest.raises(UsageError, match="there are no files for generation 4") as refused:
+        check_new_generation(4, state, section(kind="certificate", certificates={3: files}), {})
+    assert refused.value.where == "orgcal:credential.certificates.4"

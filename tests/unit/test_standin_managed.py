@@ -16,6 +16,7 @@ from orgcal.provider.azuread.connection import Connection
 from orgcal.provider.azuread.directory import Directory
 from orgcal.provider.azuread.fields import DEFAULTS
 from orgcal.provider.azuread.password import ApplicationPassword
+from tests.support.standin_graph import AnsweredConnection, AnsweredGraph
 
 APP = "00000000-0000-0000-0000-00000000000a"
 KEY = "00000000-0000-0000-0000-00000000000b"
@@ -182,3 +183,14 @@ def test_plan_of_an_update_keeps_what_the_change_does_not_touch() -> None:
     assert planned["clientId"] == KEY
     assert planned["description"] == ""
     assert "notes" not in planned
+
+
+def test_update_takes_the_word_of_reads_after_twenty_seconds() -> None:
+    before = {"id": APP, "appId": KEY, "displayName": "x", "signInAudience": "AzureADMyOrg"}
+    graph = AnsweredGraph({f"GET /applications/{APP}": before, f"GET /beta/applications/{APP}": {}})
+    connection = AnsweredConnection(graph)
+    kind = Application(connection)
+    old, news = (kind.check(CALL, {"displayName": name}, {}) for name in ("x", "y"))
+    kind.update(CALL, f"/applications/{APP}", State(old, {"displayName": "x", "objectId": APP}), news)
+
+    assert 18.0 < sum(connection.waits) <= 20.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orgcal.patience import Clock
 from orgcal.platforms.testing_server import FakeTime
-from verify.concurrency import Gate, Window
+from verify.concurrency import THROTTLED, UNANSWERED, Gate, Window
 from verify.context import RunContext
 from verify.models import Connector, Latencies, Options, Pace, SecretReference
 
@@ -98,7 +98,10 @@ def gate(time: FakeTime, budget_s: float = 100.0) -> Gate:
     return Gate(budget_s, clock=time.clock())
 
 
-def test_gate_that_was_never_held_lets_everything_pass(time: FakeTime) -> None:
+@pytest.mark.parametrize("now_s", [0.0, 100.0], ids=["machine just started", "later"])
+def test_gate_that_was_never_held_lets_everything_pass(now_s: float) -> None:
+    time = FakeTime(now_s)
+
     assert gate(time).wait()
     assert time.waits == []
 
@@ -122,6 +125,20 @@ def test_gate_beyond_its_budget_shuts(time: FakeTime) -> None:
 
     assert held.shut
     assert not held.wait()
+    assert held.waited_s == pytest.approx(6.0)
+
+
+def test_gate_may_use_its_whole_budget_and_tells_what_first_used_it_up(time: FakeTime) -> None:
+    held = gate(time, budget_s=10.0)
+    told = [held.shut]
+    for seconds, why in ((10.0, THROTTLED), (11.0, UNANSWERED), (12.0, THROTTLED)):
+        held.hold(seconds, why)
+        told.append(held.shut)
+
+    assert told == [False, False, True, True]
+    assert held.waited_s == pytest.approx(10.0)
+    assert held.why == UNANSWERED
+    assert gate(time).why == THROTTLED
 
 
 def test_gate_of_a_stopped_run_lets_nobody_pass(time: FakeTime) -> None:

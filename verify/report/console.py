@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from typing import TextIO
 
 from rich.console import Console
@@ -28,9 +27,6 @@ STYLES: dict[Verdict, str] = {
     Verdict.FAIL: "bold red",
     Verdict.ERROR: "bold magenta",
 }
-_REFRESH_S = 0.1
-"""Ten times a second is as much as an eye takes."""
-
 
 PLAIN_WIDTH = 200
 """Columns where nobody looks at a terminal: long names of organisations cut no column short."""
@@ -53,7 +49,6 @@ class ConsoleReport(Report):
         stream = progress or sys.stderr
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
-        self._shown_at: dict[str, float] = {}
         self._progress: Progress | None = None
         if not quiet and stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
             self._progress = Progress(
@@ -85,10 +80,6 @@ class ConsoleReport(Report):
     def progress(self, target: Target, listed: int, read: int) -> None:  # noqa: ARG002  # the bar needs one
         if self._progress is None:
             return
-        now = time.monotonic()
-        if now - self._shown_at.get(target.tenant_id, 0.0) < _REFRESH_S:
-            return
-        self._shown_at[target.tenant_id] = now
         task = self._tasks.get(target.tenant_id)
         if task is not None:
             self._progress.update(task, completed=read)

@@ -47,14 +47,14 @@ class Application(Managed):
         body["owners@odata.bind"] = [directory.reference(owner) for owner in first]
         made = directory.post("/applications", body)
         object_id = str(made["id"])
-        directory.remember(object_id, str(made.get("appId") or ""))
+        directory.remember(object_id, str(made["appId"]))
         yield CreatedResource(ids.application_id(object_id), state_of(made, owners, False))
         path = f"/applications/{object_id}"
         if news.get("oauth2PostResponseRequired") is not None:
             self._require_post(directory, object_id, news)
         if mapped_claims:
             directory.patch(path, {"@odata.type": APPLICATION_TYPE, "api": api_of(news)})
-        upload_logo(directory, path, str(news.get("logoImage") or ""))  # while the caller is an owner for sure
+        upload_logo(directory, path, news.get("logoImage"))  # while the caller is an owner for sure
         set_owners(directory, path, first, owners)
         state = directory.until(lambda: self._state(directory, object_id, news), f"the application {object_id}")
         yield CreatedResource(ids.application_id(object_id), state)
@@ -82,7 +82,7 @@ class Application(Managed):
             if "oauth2PostResponseRequired" in names:
                 self._require_post(directory, object_id, news)
             if "logoImage" in names:
-                upload_logo(directory, path, str(news.get("logoImage") or ""))
+                upload_logo(directory, path, news.get("logoImage"))
             if "owners" in names:
                 present = [str(owner["id"]) for owner in directory.items(f"{path}/owners")]
                 set_owners(directory, path, present, strings(news.get("owners")))
@@ -92,7 +92,7 @@ class Application(Managed):
         object_id = ids.application_object_id(resource_id)
         path = f"/applications/{object_id}"
         directory.delete(path)
-        directory.forget(object_id, str(old.get("clientId") or ""))
+        directory.forget(object_id, str(old.get("clientId")))
         directory.gone(lambda: directory.shown(path), f"the application {object_id}")
 
     def _state(self, directory: Directory, object_id: str, known: Mapping[str, Any]) -> Properties | None:
@@ -136,7 +136,7 @@ def _scopes(values: Mapping[str, Any]) -> list[Any]:
     return list(canonical(APPLICATION["api"].nested["oauth2PermissionScopes"], api.get("oauth2PermissionScopes")))
 
 
-def _refuse_duplicate(directory: Directory, news: Mapping[str, Any], name: str, object_id: str = "") -> None:
+def _refuse_duplicate(directory: Directory, news: Mapping[str, Any], name: str, object_id: str | None = None) -> None:
     if not news.get("preventDuplicateNames"):
         return
     shown = str(news["displayName"])

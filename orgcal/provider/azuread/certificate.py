@@ -89,7 +89,6 @@ class ApplicationCertificate(Managed):
             kept = [entry for entry in present if str(entry.get("keyId") or "").lower() != credential.key_id.lower()]
             body = {"@odata.type": APPLICATION_TYPE, "id": credential.application_object_id, "keyCredentials": kept}
             directory.patch(path, body)
-            directory.forget(credential.key_id)
             directory.gone(
                 lambda: _find(directory.get(path), credential.key_id), f"the certificate {credential.key_id}"
             )

@@ -100,7 +100,7 @@ def _endpoints(settings: Settings, session: requests.Session) -> CloudEndpoints:
 
     url = f"https://{settings.metadata_host}{METADATA_PATH}"
     try:
-        response = session.get(url, allow_redirects=False)
+        response = session.get(url)
     except requests.exceptions.SSLError as error:
         raise Unreachable(
             "the emulator's certificate is not trusted",

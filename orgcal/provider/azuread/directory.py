@@ -217,7 +217,7 @@ class Directory:
         return max(made) + (LAG_S if error.status == 404 or unclear else REFUSED_LAG_S)
 
     def _waited(self, attempt: int, deadline: float) -> bool:
-        ceiling = min(MAX_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt - 1, 10))
+        ceiling = min(MAX_WAIT_S, FIRST_WAIT_S * 2.0 ** (attempt - 1))
         seconds = ceiling * (0.5 + random.random() / 2)  # noqa: S311  # jitter, not a secret
         if self._clock.monotonic() + seconds > deadline:
             return False

@@ -24,33 +24,28 @@ class Guard(RedactingAdapter):
 
     def __init__(self, pool_size: int) -> None:
         super().__init__(pool_maxsize=pool_size)
-        self._known: set[str] = set()
 
-    def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
-        self, request: PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
-    ) -> Response:
+    def send(self, request: PreparedRequest, **options: Any) -> Response:  # type: ignore[override]  # as requests calls it
         """Send `request` if it stays on this machine.
 
         Raises:
             CloudMismatch: it would not.
         """
-        host = urlsplit(request.url or "").hostname or ""
-        if host not in self._known:
-            require_loopback(host, named_by="an address it was told to call")
-            for entry in _resolved(host):
-                require_loopback(entry, named_by=f"this machine's name service for {host!r}")
-            self._known.add(host)
+        host = urlsplit(str(request.url)).hostname or ""
+        require_loopback(host, named_by="an address it was told to call")
+        for entry in _resolved(host):
+            require_loopback(entry, named_by=f"this machine's name service for {host!r}")
         options["proxies"] = {}  # a proxy would be another machine
-        return super().send(request, stream=stream, timeout=timeout, **options)
+        return super().send(request, **options)
 
 
-def guarded_session(pool_size: int = 1) -> Session:
+def guarded_session() -> Session:
     """A session that stays on this machine, reads nothing from the surroundings and follows no redirect."""
     session = Session()
     session.trust_env = False
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
-        session.mount(scheme, Guard(pool_size))
+        session.mount(scheme, Guard(1))
     return session
 
 

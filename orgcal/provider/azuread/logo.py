@@ -20,12 +20,12 @@ def logo_rule(value: object) -> str | None:
     return None if _picture(str(value)) else "must be a PNG, JPEG or GIF in base64"
 
 
-def upload_logo(directory: Directory, application_path: str, image: str) -> None:
-    """Make `image`, in base64, the picture of the application; a text that is empty leaves the picture it has.
+def upload_logo(directory: Directory, application_path: str, image: str | None) -> None:
+    """Make `image`, in base64, the picture of the application; none or an empty text leaves the picture it has.
 
     Graph has no way to take a picture away, and the real plugin tries none.
     """
-    picture = _picture(image)
+    picture = _picture(image) if image else None
     if picture:
         content, media_type = picture
         directory.upload(f"{application_path}/logo", content, media_type)

@@ -108,7 +108,7 @@ class ServicePrincipal(Managed):
         made = directory.post("/servicePrincipals", body)
         object_id = str(made["id"])
         directory.remember(object_id)
-        yield CreatedResource(ids.service_principal_id(object_id), state_of(made, "") | {"owners": owners})
+        yield CreatedResource(ids.service_principal_id(object_id), state_of(made, ""))
         set_owners(directory, f"/servicePrincipals/{object_id}", there, owners)
         state = directory.until(lambda: self._state(directory, object_id), f"the service principal {object_id}")
         yield CreatedResource(ids.service_principal_id(object_id), state)
@@ -217,7 +217,7 @@ def _tags(news: Mapping[str, Any]) -> list[str]:
 def _body(news: Mapping[str, Any], tags: list[str]) -> dict[str, Any]:
     saml = news.get("samlSingleSignOn") or {}
     return {
-        "accountEnabled": bool(news.get("accountEnabled", True)),
+        "accountEnabled": bool(news["accountEnabled"]),
         "alternativeNames": strings(news.get("alternativeNames")),
         "appRoleAssignmentRequired": bool(news.get("appRoleAssignmentRequired")),
         "description": or_null(news.get("description")),

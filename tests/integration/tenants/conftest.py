@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from orgcal.tenants.registry import Registry
-from tests.support.registry import CONTOSO, Clock
+from tests.support.deployed_connector import CONTOSO
+from tests.support.registry import Clock
 
 
 @pytest.fixture

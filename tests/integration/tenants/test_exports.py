@@ -9,7 +9,7 @@ import pytest
 
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
-from tests.support.registry import CONTOSO
+from tests.support.deployed_connector import CONTOSO
 
 
 def test_export_and_import_carry_everything_over(tmp_path: Path, registry: Registry) -> None:

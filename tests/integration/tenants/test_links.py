@@ -10,7 +10,8 @@ import pytest
 from orgcal.tenants import links
 from orgcal.tenants.links import Spent, digest, spend
 from orgcal.tenants.registry import Registry
-from tests.support.registry import CLIENT, CONTOSO, WEEK, Clock, new_link
+from tests.support.deployed_connector import CONTOSO
+from tests.support.registry import CLIENT, WEEK, Clock, new_link
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -17,9 +17,10 @@ from orgcal.tenants.links import Refusal, Spent, spend
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 from orgcal.tenants.states import Cause, Move, after_consent, after_failed_verification, after_probe
+from tests.support.deployed_connector import CONTOSO
 from tests.support.lost_commit import lossy_connections
 from tests.support.postgresql import PostgresqlServer
-from tests.support.registry import CLIENT, CONTOSO, new_link
+from tests.support.registry import CLIENT, new_link
 
 BEST_FIRST = [State.VERIFIED, State.CONSENTED, State.RECONSENT_NEEDED, State.REVOKED]
 

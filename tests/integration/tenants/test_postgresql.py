@@ -13,8 +13,9 @@ from orgcal.errors import UsageError
 from orgcal.tenants import database
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry, RegistryUnavailable
+from tests.support.deployed_connector import CONTOSO
 from tests.support.postgresql import PASSWORD, PostgresqlServer
-from tests.support.registry import CONTOSO, Clock
+from tests.support.registry import Clock
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

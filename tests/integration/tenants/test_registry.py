@@ -21,7 +21,8 @@ from orgcal.tenants.links import Spent, spend
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry, RegistryUnavailable, operator_of, registry_url
 from orgcal.tenants.schema import HEAD, Base
-from tests.support.registry import CLIENT, CONTOSO, Clock, new_link
+from tests.support.deployed_connector import CONTOSO
+from tests.support.registry import CLIENT, Clock, new_link
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -1,0 +1,412 @@
+"""Proofs of consents, without Entra ID: when they end, what is written then, and what the log says."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from orgcal.consent import proofs as proofs_module
+from orgcal.consent import recording
+from orgcal.consent.outcomes import ConsentOutcome
+from orgcal.consent.proof import ConsentProber
+from orgcal.consent.proofs import Proofs, log_outcome
+from orgcal.consent.recording import Declared, record, register
+from orgcal.entra.probe import TenantAccess
+from orgcal.errors import PlatformError
+from orgcal.tenants import links
+from orgcal.tenants.model import Link, State
+from orgcal.tenants.registry import Registry
+from tests.support.consent_probes import (
+    AWAY,
+    CONTOSO,
+    GRANTED,
+    NOT_YET,
+    NOW,
+    FakePlatform,
+    ScriptedProber,
+    Time,
+    memory_registry,
+    outputs_with,
+    used_link,
+)
+
+OUTPUTS = outputs_with("Calendars.Read", "Directory.Read.All")
+
+
+@pytest.fixture
+def moment() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def registry(moment: Time) -> Iterator[Registry]:
+    with closing(memory_registry(moment)) as registry:
+        yield registry
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
+    made = FakePlatform()
+    monkeypatch.setattr(recording, "open_platform", lambda settings, environ: made)
+    return made
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    caplog.set_level(logging.INFO, "orgcal.consent")
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "orgcal.consent"]
+
+
+class Steps:
+    """A schedule that runs a step only when a test says so, and keeps the seconds until the next."""
+
+    def __init__(self, *_: object) -> None:
+        self.steps: dict[Any, Callable[[], float | None]] = {}
+
+    def soon(self, key: Any, step: Callable[[], float | None]) -> None:
+        self.steps[key] = step
+
+    def run(self) -> list[float | None]:
+        return [step() for step in list(self.steps.values())]
+
+    def close(self) -> None:
+        self.steps.clear()
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    schedule = Steps()
+    monkeypatch.setattr(proofs_module, "Schedule", lambda threads, name: schedule)
+    return schedule
+
+
+def proofs_of(registry: Registry, *answers: TenantAccess | Exception, patience_s: float = 60.0) -> Proofs:
+    prober = cast(ConsentProber, ScriptedProber(*answers))
+    return Proofs(registry, OUTPUTS, {}, prober, patience_s=patience_s, pick_up_s=60.0)
+
+
+def ended(registry: Registry, link: Link) -> tuple[str, str]:
+    found = links.look_up(registry, link.state_hash)
+    assert found is not None
+    return found.outcome, found.detail
+
+
+def test_proof_of_a_grant_is_written_registered_and_logged(
+    registry: Registry, platform: FakePlatform, steps: Steps, logged: Callable[[], list[str]]
+) -> None:
+    link, proofs = used_link(registry), proofs_of(registry, GRANTED)
+
+    proofs.begin(link)
+    assert steps.run() == [None]
+
+    assert ended(registry, link) == ("done", "")
+    assert registry.wanted("Contoso").state is State.VERIFIED
+    assert platform.registered == [("outlook", CONTOSO)]
+    assert logged() == [f"consent of Contoso ({CONTOSO}): done"]
+    assert steps.run() == [None], "nothing is left to prove"
+
+
+def test_proof_is_asked_for_what_the_link_asked_for_with_a_user_listed(
+    registry: Registry, platform: FakePlatform, steps: Steps
+) -> None:
+    proofs = proofs_of(registry, GRANTED)
+    link = used_link(registry, "User.Read.All", "Calendars.Read")
+    proofs.begin(link)
+    steps.run()
+
+    prober = cast(ScriptedProber, proofs._prober)
+    assert prober.asked == [(CONTOSO, frozenset({"Calendars.Read", "User.Read.All"}), True)]
+    tenant = registry.wanted("Contoso")
+    assert (tenant.permissions, tenant.permission_hash) == (("Calendars.Read", "User.Read.All"), "hash of the link")
+
+
+def test_proof_is_tried_again_with_growing_pauses_until_it_comes(
+    registry: Registry, platform: FakePlatform, steps: Steps
+) -> None:
+    link, proofs = used_link(registry), proofs_of(registry, *[NOT_YET] * 9, GRANTED)
+    proofs.begin(link)
+
+    pauses = [steps.run()[0] for _ in range(9)]
+
+    assert ended(registry, link) == ("proving", "")
+    assert all(pause is not None and 0 < pause <= 15 * 1.5 for pause in pauses)
+    first, last = pauses[0], pauses[-1]
+    assert first is not None
+    assert last is not None
+    assert first < 1 < last
+    assert steps.run() == [None]
+    assert ended(registry, link) == ("done", "")
+
+
+def test_link_that_comes_later_begins_anew_with_short_pauses(
+    registry: Registry, platform: FakePlatform, steps: Steps
+) -> None:
+    proofs = proofs_of(registry, NOT_YET)
+    first = used_link(registry)
+    proofs.begin(first)
+    for _ in range(9):
+        steps.run()
+
+    proofs.begin(first)
+    [long] = steps.run()
+    proofs.begin(used_link(registry))
+    [short] = steps.run()
+
+    assert short is not None
+    assert long is not None
+    assert short < 1 < long, "the same link once more changes nothing"
+
+
+def test_proof_that_does_not_come_in_time_says_so_and_fails_who_was_only_invited(
+    registry: Registry, platform: FakePlatform, steps: Steps, logged: Callable[[], list[str]]
+) -> None:
+    link, proofs = used_link(registry), proofs_of(registry, NOT_YET, patience_s=0)
+    proofs.begin(link)
+
+    assert steps.run() == [None]
+
+    assert ended(registry, link) == ("not-arrived", "it has not consented")
+    assert registry.wanted("Contoso").state is State.FAILED
+    assert platform.registered == []
+    assert logged() == [f"consent of Contoso ({CONTOSO}): not-arrived (it has not consented)"]
+
+
+def test_proof_ends_only_the_links_whose_time_is_over(
+    registry: Registry, platform: FakePlatform, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    proofs = proofs_of(registry, NOT_YET, patience_s=60)
+    first = used_link(registry)
+    proofs.begin(first)
+    now = 130.0
+    second = used_link(registry)
+    proofs.begin(second)
+    now = 160.0
+
+    assert steps.run()[0] is not None
+
+    assert ended(registry, first)[0] == "not-arrived"
+    assert ended(registry, second)[0] == "proving"
+    now = 190.0
+    assert steps.run() == [None]
+    assert ended(registry, second)[0] == "not-arrived"
+
+
+def test_link_that_ended_elsewhere_is_not_proved(registry: Registry, platform: FakePlatform, steps: Steps) -> None:
+    gone, open_still = used_link(registry), used_link(registry)
+    proofs = proofs_of(registry, NOT_YET)
+    proofs.begin(gone)
+    proofs.begin(open_still)
+    links.finish(registry, gone, "done")
+
+    assert steps.run()[0] is not None
+    links.finish(registry, open_still, "done")
+    asked = len(cast(ScriptedProber, proofs._prober).asked)
+    assert steps.run() == [None]
+
+    assert len(cast(ScriptedProber, proofs._prober).asked) == asked, "nobody waits for the answer"
+    assert ended(registry, gone) == ended(registry, open_still) == ("done", "")
+
+
+def test_proof_that_breaks_ends_its_links_at_once_and_is_logged(
+    registry: Registry, steps: Steps, logged: Callable[[], list[str]]
+) -> None:
+    link, proofs = used_link(registry), proofs_of(registry, RuntimeError("unforeseen"))
+    proofs.begin(link)
+
+    assert steps.run() == [None]
+
+    assert ended(registry, link) == ("failed", "internal")
+    assert registry.wanted("Contoso").state is State.INVITED, "nothing is known of it"
+    assert logged() == [f"the proof of {CONTOSO} broke", f"consent of Contoso ({CONTOSO}): failed (internal)"]
+
+
+def test_record_that_breaks_ends_its_link_and_is_logged_without_the_state(
+    registry: Registry, steps: Steps, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(proofs_module, "register", broken)
+    link, proofs = used_link(registry), proofs_of(registry, GRANTED)
+    proofs.begin(link)
+
+    assert steps.run() == [None]
+
+    assert ended(registry, link) == ("failed", "internal")
+    assert logged()[0] == f"the proof for link {link.state_hash[:8]} broke"
+
+
+@pytest.mark.parametrize("when", ["still_proving", "finish", "conclude"])
+def test_proof_while_the_registry_is_away_is_tried_again(
+    registry: Registry,
+    platform: FakePlatform,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: Callable[[], list[str]],
+    when: str,
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise AWAY
+
+    link, proofs = used_link(registry), proofs_of(registry, GRANTED)
+    proofs.begin(link)
+    with monkeypatch.context() as patched:
+        patched.setattr(links, when, away)
+        assert steps.run()[0] is not None
+        assert logged() == ["the registry cannot be asked; trying again"]
+
+    assert steps.run() == [None]
+    assert ended(registry, link) == ("done", "")
+
+
+def test_proof_that_ended_tells_whoever_waits_for_it(registry: Registry, platform: FakePlatform, steps: Steps) -> None:
+    proofs, told = proofs_of(registry, NOT_YET, GRANTED), list[int]()
+    cast(Any, proofs.ended).notify_all = lambda: told.append(1)
+    proofs.begin(used_link(registry))
+
+    steps.run()
+    assert told == []
+    steps.run()
+    assert told == [1]
+
+
+def test_proofs_that_another_server_left_are_gone_on_with(
+    registry: Registry, platform: FakePlatform, steps: Steps
+) -> None:
+    left, proofs = used_link(registry), proofs_of(registry, GRANTED)
+
+    assert proofs.resume() == 1
+    steps.run()
+
+    assert ended(registry, left) == ("done", "")
+    assert proofs.resume() == 0
+
+
+def test_proofs_are_picked_up_once_nobody_has_gone_on_with_them_for_a_minute(
+    registry: Registry, platform: FakePlatform, steps: Steps, moment: Time, logged: Callable[[], list[str]]
+) -> None:
+    proofs = proofs_of(registry, GRANTED)
+    assert proofs.resume() == 0
+    link = used_link(registry)
+    assert steps.run() == [60.0]
+    moment.now = NOW + timedelta(seconds=60)
+    assert steps.run() == [60.0]
+    assert len(steps.steps) == 1, "it may still be proved by whoever took the callback"
+
+    moment.now = NOW + timedelta(seconds=61)
+    steps.run()
+    steps.run()
+
+    assert ended(registry, link) == ("done", "")
+
+
+def test_pick_up_while_the_registry_is_away_goes_on(
+    registry: Registry, steps: Steps, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
+) -> None:
+    proofs = proofs_of(registry, GRANTED)
+    proofs.resume()
+
+    def away(*_: object, **__: object) -> None:
+        raise AWAY
+
+    monkeypatch.setattr(links, "unfinished", away)
+
+    assert steps.run() == [60.0]
+    assert logged() == ["the registry cannot be asked; trying again"]
+
+
+def test_proofs_that_are_closed_are_not_tried_any_more(
+    registry: Registry, platform: FakePlatform, steps: Steps
+) -> None:
+    link, proofs = used_link(registry), proofs_of(registry, GRANTED)
+    proofs.begin(link)
+
+    proofs.close()
+
+    assert steps.run() == []
+    assert ended(registry, link) == ("proving", ""), "the next process goes on with it"
+
+
+def test_log_names_an_organisation_as_far_as_it_can(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
+) -> None:
+    log_outcome(registry, CONTOSO, ConsentOutcome.DONE)
+    log_outcome(registry, "33333333-3333-3333-3333-333333333333", ConsentOutcome.DECLINED, "AADSTS65004")
+
+    def away(_: str) -> None:
+        raise AWAY
+
+    monkeypatch.setattr(registry, "get", away)
+    log_outcome(registry, CONTOSO, ConsentOutcome.DONE)
+
+    assert logged() == [
+        f"consent of Contoso ({CONTOSO}): done",
+        "consent of 33333333-3333-3333-3333-333333333333: declined (AADSTS65004)",
+        f"consent of {CONTOSO}: done",
+    ]
+
+
+# What is written ---------------------------------------------------------------------------------------------------
+
+
+def test_record_of_a_grant_dates_it_and_a_listed_user_verifies_it(registry: Registry, moment: Time) -> None:
+    link, later = used_link(registry), NOW + timedelta(minutes=1)
+    moment.now = later
+
+    tenant = record(registry, link, Declared.of(OUTPUTS), TenantAccess("granted", "", users_readable=False))
+
+    assert tenant is not None
+    assert tenant.state is State.CONSENTED
+    assert (tenant.consented_at, tenant.checked_at, tenant.verified_at) == (later, later, None)
+    assert tenant.permissions == ("Calendars.Read", "Directory.Read.All")
+    assert tenant.permission_hash == OUTPUTS.permission_hash
+    verified = record(registry, link, Declared.of(OUTPUTS), GRANTED)
+    assert verified is not None
+    assert verified.verified_at == later
+
+
+def test_record_of_what_changes_nothing_writes_nothing(registry: Registry) -> None:
+    link = used_link(registry)
+    unknown = TenantAccess("unknown", "nobody could tell")
+
+    tenant = record(registry, link, Declared.of(OUTPUTS), unknown)
+
+    assert tenant is not None
+    assert (tenant.state, tenant.checked_at) == (State.INVITED, None)
+
+
+@pytest.mark.parametrize(
+    ("platform_of", "registered", "row"),
+    [
+        (FakePlatform(), [("outlook", CONTOSO)], ("registered", {})),
+        (FakePlatform("own flow"), [], None),
+        (
+            FakePlatform(refusal=PlatformError("the key is wrong", where="x")),
+            [],
+            ("refused", {"detail": "the key is wrong"}),
+        ),
+    ],
+    ids=["takes connections", "has its own flow", "refuses"],
+)
+def test_platform_that_keeps_organisations_is_told_and_its_answer_is_in_the_log(
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    platform_of: FakePlatform,
+    registered: list[tuple[str, str]],
+    row: tuple[str, dict[str, str]] | None,
+) -> None:
+    monkeypatch.setattr(recording, "open_platform", lambda settings, environ: platform_of)
+
+    register(registry, OUTPUTS, {}, CONTOSO)
+
+    assert platform_of.registered == registered
+    last = registry.last("platform", CONTOSO)
+    assert (None if last is None else (last.result, last.detail)) == row

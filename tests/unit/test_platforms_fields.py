@@ -1,0 +1,299 @@
+"""What kinds make of the answers of their APIs: missing fields, empty values, and what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from orgcal.entra.credentials import ClientCertificate, ClientSecret
+from orgcal.errors import PlatformError
+from orgcal.platforms import ConnectorSettings, PlatformCredential, StoredCredential
+from orgcal.platforms.github_environment import GithubEnvironment, GithubSettings
+from orgcal.platforms.github_values import EnvironmentValues
+from orgcal.platforms.local import LocalPlatform
+from orgcal.platforms.rest import RestClient
+from tests.support.scripted_client import FakeClient
+
+DECLARED = ConnectorSettings("outlook", "Outlook", "for all", ("A", "B"), published=False)
+SECRET = PlatformCredential("client", 4, ClientSecret("hush"))
+CERTIFICATE = PlatformCredential("client", 5, ClientCertificate("KEY", "CERT"))
+CALLBACK = "https://platform.example/callback"
+
+
+def sent(client: FakeClient) -> list[str]:
+    return [f"{method} {path}" for method, path, _ in client.sent]
+
+
+# The emulator's own platform -----------------------------------------------------------------------------------------
+
+
+def local(**answers: Any) -> tuple[LocalPlatform, FakeClient]:
+    client = FakeClient(**answers)
+    return LocalPlatform(cast(RestClient, client)), client
+
+
+def test_local_entry_that_tells_little_is_empty_and_nobody_is_connected() -> None:
+    platform, _ = local(GET={"key": "outlook", "callback_url": CALLBACK})
+
+    entry = platform.read_connector("outlook")
+
+    assert entry is not None
+    assert (entry.key, entry.callback_url) == ("outlook", CALLBACK)
+    assert (entry.display_name, entry.description, entry.scopes) == ("", "", ())
+    assert (entry.published, entry.connections) == (False, 0)
+
+
+def test_local_entry_that_tells_all_is_taken_as_it_is() -> None:
+    told = {"name": "Outlook", "description": "x", "scopes": ["A"], "published": True, "connections": 3}
+    platform, _ = local(GET={"key": "outlook", "callback_url": CALLBACK, **told})
+
+    entry = platform.read_connector("outlook")
+
+    assert entry is not None
+    assert (entry.display_name, entry.description, entry.scopes) == ("Outlook", "x", ("A",))
+    assert (entry.published, entry.connections) == (True, 3)
+
+
+def test_local_requests_name_the_connector_as_one_segment_of_the_path() -> None:
+    answer = {"key": "a/b", "callback_url": CALLBACK}
+    platform, client = local(POST=answer, PATCH=answer)
+    declared = ConnectorSettings("a/b", "Outlook", "for all", ("A", "B"), published=False)
+
+    platform.create_connector(declared)
+    platform.update_connector(declared, ["display_name", "published"])
+    platform.delete_connector("a/b")
+    platform.delete_connector("a/b", connected_too=True)
+    platform.remove_credentials("a/b")
+
+    assert client.sent == [
+        (
+            "POST",
+            "/connectors",
+            {"key": "a/b", "name": "Outlook", "description": "for all", "scopes": ("A", "B"), "published": False},
+        ),
+        ("PATCH", "/connectors/a%2Fb", {"name": "Outlook", "published": False}),
+        ("DELETE", "/connectors/a%2Fb", None),
+        ("DELETE", "/connectors/a%2Fb", None),
+        ("DELETE", "/connectors/a%2Fb/credentials", None),
+    ]
+    assert [options.get("params") for options in client.options[2:4]] == [None, {"force": "true"}]
+
+
+def test_local_connector_that_is_connected_is_not_deleted() -> None:
+    platform, _ = local(DELETE=PlatformError("2 organisations", status=409, where="x"))
+    with pytest.raises(PlatformError, match="organisations are connected to 'outlook'") as refused:
+        platform.delete_connector("outlook")
+    assert (refused.value.status, refused.value.where) == (409, "https://platform.example")
+    assert "delete_connected=True" in refused.value.repair
+
+    platform, _ = local(DELETE=PlatformError("the key is wrong", status=401, where="x"))
+    with pytest.raises(PlatformError, match="the key is wrong"):
+        platform.delete_connector("outlook")
+
+
+def test_local_credential_is_stored_and_read_back_with_its_time() -> None:
+    held = {"client_id": "client", "client_secret": "hush", "generation": 4, "updated_at": "now"}
+    platform, client = local(PUT={"updated_at": "now"}, GET=held)
+
+    assert platform.push_credentials("outlook", SECRET) == StoredCredential("client", 4, "now")
+    assert platform.read_credentials("outlook") == StoredCredential("client", 4, "now", SECRET)
+    assert client.sent[0] == (
+        "PUT",
+        "/connectors/outlook/credentials",
+        {"client_id": "client", "generation": 4, "client_secret": "hush"},
+    )
+
+
+def test_local_connector_that_is_gone_is_told_by_everything_that_needs_it() -> None:
+    platform, client = local()
+
+    assert platform.read_connector("outlook") is None
+    assert platform.read_credentials("outlook") is None
+    for ask in (
+        lambda: platform.push_credentials("outlook", SECRET),
+        lambda: platform.connections("outlook"),
+        lambda: platform.register_connection("outlook", "t"),
+    ):
+        with pytest.raises(PlatformError, match="there is no connector 'outlook'") as refused:
+            ask()
+        assert (refused.value.status, refused.value.repair) == (404, "pulumi up --refresh")
+    with pytest.raises(PlatformError, match="the organisation t/1 is not connected to 'outlook'") as unconnected:
+        platform.access_token("outlook", "t/1")
+    assert unconnected.value.status == 404
+    assert client.sent[-1] == ("POST", "/connectors/outlook/connections/t%2F1/token", {})
+
+
+def test_local_connection_that_is_there_already_is_no_error() -> None:
+    conflict = PlatformError("connected", status=409, where="x")
+    platform, _ = local(POST=conflict, GET={"connections": [{"tenant_id": "t"}]})
+
+    platform.register_connection("outlook", "t")
+    with pytest.raises(PlatformError, match="connected"):
+        platform.register_connection("outlook", "another")
+    platform, client = local(POST=PlatformError("no", status=400, where="x"), GET={"connections": [{"tenant_id": "t"}]})
+    with pytest.raises(PlatformError, match="no"):
+        platform.register_connection("outlook", "t")
+    assert sent(client) == ["POST /connectors/outlook/connections"]
+
+
+def test_local_token_is_the_one_that_the_platform_took() -> None:
+    platform, _ = local(POST={"access_token": "token"})
+
+    assert platform.access_token("outlook", "t") == "token"
+
+
+# A GitHub environment ------------------------------------------------------------------------------------------------
+
+
+SETTINGS = GithubSettings.model_validate(
+    {
+        "kind": "github-environment",
+        "repository": "acme/app",
+        "environment": "prod/eu",
+        "callback_url": CALLBACK,
+        "prefix": "CAL_",
+    }
+)
+BASE = "/repos/acme/app/environments/prod%2Feu"
+
+
+def github(**answers: Any) -> tuple[GithubEnvironment, FakeClient]:
+    client = FakeClient(**answers)
+    return GithubEnvironment(cast(RestClient, client), SETTINGS), client
+
+
+@pytest.fixture
+def _sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orgcal.platforms.github_values.seal", lambda key, text: f"{text} sealed for {key}")
+
+
+KEY = {f"GET {BASE}/secrets/public-key": {"key": "KEY", "key_id": "1"}}
+
+
+@pytest.mark.usefixtures("_sealed")
+@pytest.mark.parametrize(
+    ("credential", "secrets"),
+    [
+        (SECRET, {"CAL_CLIENT_SECRET": "hush", "CAL_CERTIFICATE_PEM": None, "CAL_PRIVATE_KEY_PEM": None}),
+        (CERTIFICATE, {"CAL_CLIENT_SECRET": None, "CAL_CERTIFICATE_PEM": "CERT", "CAL_PRIVATE_KEY_PEM": "KEY"}),
+    ],
+    ids=["secret", "certificate"],
+)
+def test_github_keeps_no_secret_of_the_other_kind(
+    credential: PlatformCredential, secrets: Mapping[str, str | None]
+) -> None:
+    platform, client = github(**KEY, PUT={}, PATCH={}, GET=None)
+
+    platform.push_credentials("outlook", credential)
+
+    puts = {path.rpartition("/")[2]: body for method, path, body in client.sent if method == "PUT"}
+    assert {name: body["encrypted_value"] for name, body in puts.items()} == {
+        name: f"{text} sealed for KEY" for name, text in secrets.items() if text
+    }
+    assert {body["key_id"] for body in puts.values()} == {"1"}
+    deleted = {path.rpartition("/")[2] for method, path, _ in client.sent if method == "DELETE"}
+    assert deleted == {name for name, text in secrets.items() if text is None}
+    variables = [body for method, _, body in client.sent if method == "PATCH"]
+    assert variables == [
+        {"name": "CAL_CLIENT_ID", "value": "client"},
+        {"name": "CAL_CREDENTIAL_GENERATION", "value": str(credential.generation)},
+    ]
+
+
+def test_github_environment_that_does_not_exist_is_named_with_what_the_token_needs() -> None:
+    platform, client = github()
+
+    with pytest.raises(PlatformError, match="there is no environment 'prod/eu' that this token may write") as refused:
+        platform.push_credentials("outlook", SECRET)
+    assert (refused.value.status, refused.value.where) == (404, "acme/app")
+    assert sent(client) == [f"GET {BASE}/secrets/public-key"], "nothing is sealed for nobody"
+    values = EnvironmentValues(cast(RestClient, FakeClient()), "acme/app", "prod/eu")
+    with pytest.raises(PlatformError, match="there is no environment"):
+        values.set_variable("A", "1")
+
+
+def test_github_variable_is_changed_or_made_and_an_empty_one_removed() -> None:
+    for method, expected in (
+        ("PATCH", ["PATCH /variables/P_A"]),
+        ("POST", ["PATCH /variables/P_A", "POST /variables"]),
+    ):
+        client = FakeClient(**{method: {}})
+        EnvironmentValues(cast(RestClient, client), "acme/app", "prod/eu", "P_").set_variable("A", "1")
+        assert [line.replace(BASE, "") for line in sent(client)] == expected
+        assert client.sent[-1][2] == {"name": "P_A", "value": "1"}
+    client = FakeClient()
+    EnvironmentValues(cast(RestClient, client), "acme/app", "prod/eu", "P_").set_variable("A", "")
+    assert sent(client) == [f"DELETE {BASE}/variables/P_A"]
+
+
+def test_github_entry_is_what_its_variables_say() -> None:
+    platform, _ = github()
+    assert platform.read_connector("outlook") is None
+
+    platform, _ = github(**{f"GET {BASE}/variables/CAL_PUBLISHED": {"value": "true"}})
+    bare = platform.read_connector("outlook")
+    assert bare is not None
+    assert (bare.key, bare.callback_url) == ("outlook", CALLBACK)
+    assert (bare.display_name, bare.description, bare.scopes, bare.published) == ("", "", (), True)
+
+    texts = {"DISPLAY_NAME": "Outlook", "DESCRIPTION": "x", "SCOPES": "A,,B", "PUBLISHED": "True"}
+    platform, _ = github(**{f"GET {BASE}/variables/CAL_{name}": {"value": text} for name, text in texts.items()})
+    entry = platform.read_connector("outlook")
+    assert entry is not None
+    assert (entry.display_name, entry.description, entry.scopes, entry.published) == ("Outlook", "x", ("A", "B"), False)
+
+
+def test_github_entry_that_is_accepted_and_not_kept_is_an_error() -> None:
+    platform, client = github(PATCH={})
+
+    with pytest.raises(PlatformError, match="GitHub accepted the variables and has none") as refused:
+        platform.update_connector(DECLARED, ["display_name", "scopes", "published"])
+    assert refused.value.where == "acme/app, environment prod/eu"
+    assert [body["value"] for _, _, body in client.sent[:3]] == ["Outlook", "A,B", "false"]
+
+
+def test_github_removes_what_it_has_made_and_nothing_else() -> None:
+    platform, client = github()
+
+    platform.delete_connector("outlook")
+    platform.remove_credentials("outlook")
+
+    assert [line.replace(f"{BASE}/", "") for line in sent(client)] == [
+        *(f"DELETE variables/CAL_{name}" for name in ("DISPLAY_NAME", "DESCRIPTION", "SCOPES", "PUBLISHED")),
+        *(f"DELETE secrets/CAL_{name}" for name in ("CLIENT_SECRET", "CERTIFICATE_PEM", "PRIVATE_KEY_PEM")),
+        *(f"DELETE variables/CAL_{name}" for name in ("CLIENT_ID", "CREDENTIAL_GENERATION")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "stored"),
+    [
+        ({}, None),
+        ({"variables/CAL_CLIENT_ID": {"value": "client"}}, None),
+        ({"secrets/CAL_CLIENT_SECRET": {"updated_at": "t1"}}, StoredCredential("", 0, "t1")),
+        (
+            {
+                "secrets/CAL_CERTIFICATE_PEM": {"updated_at": "t1"},
+                "secrets/CAL_PRIVATE_KEY_PEM": {"updated_at": "t2"},
+                "variables/CAL_CLIENT_ID": {"value": "client"},
+                "variables/CAL_CREDENTIAL_GENERATION": {"value": "4"},
+            },
+            StoredCredential("client", 4, "t1 t2"),
+        ),
+        (
+            {
+                "secrets/CAL_CLIENT_SECRET": {"updated_at": "t1"},
+                "variables/CAL_CREDENTIAL_GENERATION": {"value": "four"},
+            },
+            StoredCredential("", 0, "t1"),
+        ),
+    ],
+)
+def test_github_credential_is_known_by_the_times_of_its_secrets(
+    known: Mapping[str, Any], stored: StoredCredential | None
+) -> None:
+    platform, _ = github(**{f"GET {BASE}/{path}": answer for path, answer in known.items()})
+
+    assert platform.read_credentials("outlook") == stored

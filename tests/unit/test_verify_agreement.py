@@ -1,0 +1,114 @@
+"""How long the credential lasts, and how what a platform stores may differ from the stack's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orgcal.entra.credentials import ClientSecret
+from orgcal.platforms.model import PlatformCredential, StoredCredential
+from orgcal.stack.outputs import CredentialGeneration, StackOutputs
+from verify.agreement import check_expiry, credential_differences
+from verify.models import Verdict
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+def outputs(left: timedelta = timedelta(days=100), **changed: Any) -> StackOutputs:
+    """The record of a stack whose second generation is active and ends then."""
+    texts = [
+        *("project", "stack", "directory_id", "tenant_id", "client_id", "application_object_id", "connector_key"),
+        *("service_principal_id", "display_name", "callback_url", "permission_hash", "connector_name"),
+    ]
+    ends = {1: NOW - timedelta(days=1), 2: NOW + left}
+    generations = [
+        CredentialGeneration(generation=number, key_id=f"k{number}", created_at=NOW, expires_at=end)
+        for number, end in ends.items()
+    ]
+    record: dict[str, Any] = {
+        **{name: name for name in texts},
+        "schema_version": 1,
+        "cloud": "public",
+        "consent_redirect_uri": "",
+        "redirect_uris": (),
+        "scopes": (),
+        "permissions": (),
+        "platform": {},
+        "credential_kind": "secret",
+        "active_generation": 2,
+        "credentials": tuple(generations),
+        "client_secret": "secret of the stack",
+    }
+    return StackOutputs.model_validate({**record, **changed})
+
+
+@pytest.mark.parametrize(
+    ("left", "verdict", "says", "repair"),
+    [
+        (timedelta(days=-3), Verdict.FAIL, "the credential expired on 2026-11-20 UTC", "orgcal rotate"),
+        (timedelta(0), Verdict.FAIL, "the credential expired on 2026-11-23 UTC", "orgcal rotate"),
+        (timedelta(hours=1), Verdict.WARN, "until 2026-11-23 UTC, 0 days from now", "orgcal rotate"),
+        (timedelta(days=29.9), Verdict.WARN, "until 2026-12-23 UTC, 29 days from now", "orgcal rotate"),
+        (timedelta(days=30), Verdict.PASS, "until 2026-12-23 UTC, 30 days from now", ""),
+    ],
+)
+def test_credential_warns_in_its_last_month_and_fails_after_its_end(
+    left: timedelta, verdict: Verdict, says: str, repair: str
+) -> None:
+    found = check_expiry(outputs(left), NOW)
+
+    assert (found.check, found.verdict, found.repair) == ("expiry", verdict, repair)
+    assert says in found.sentence
+    assert found.evidence["generation"] == 2
+    assert found.evidence["days_left"] == round(left / timedelta(days=1), 1)
+    assert found.evidence["expires_at"] == (NOW + left).isoformat()
+
+
+def test_credential_of_which_an_older_one_was_revoked_and_still_works_fails() -> None:
+    found = check_expiry(outputs(revoked=(1,)), NOW)
+
+    assert found.verdict is Verdict.FAIL
+    assert found.sentence.startswith("generation 1 was revoked")
+    assert found.repair == "orgcal rotate --stack stack"
+
+
+def test_stack_without_the_active_generation_has_nothing_that_expires() -> None:
+    assert check_expiry(outputs(active_generation=9), NOW).verdict is Verdict.SKIP
+
+
+def test_platform_without_a_credential_differs() -> None:
+    assert list(credential_differences(outputs(), None)) == ["it has no credential"]
+
+
+def stored(**changed: Any) -> StoredCredential:
+    """What a platform stores that shows everything, by default what the stack has."""
+    client_id, generation = changed.get("client_id", "client_id"), changed.get("generation", 2)
+    secret = ClientSecret(changed.get("secret", "secret of the stack"))
+    return StoredCredential(client_id, generation, credential=PlatformCredential("client_id", 2, secret))
+
+
+@pytest.mark.parametrize(
+    ("changed", "differences"),
+    [
+        ({}, []),
+        ({"client_id": None, "generation": None}, []),
+        ({"client_id": "other"}, ["client id other instead of client_id"]),
+        ({"generation": 1, "secret": "old"}, ["credential of generation 1 instead of 2"]),
+        ({"secret": "other"}, ["its secret is not the stack's"]),
+        ({"generation": None, "secret": "other"}, ["its secret is not the stack's"]),
+    ],
+)
+def test_stored_credential_differs_where_the_platform_tells_something_else(
+    changed: dict[str, Any], differences: list[str]
+) -> None:
+    assert list(credential_differences(outputs(), stored(**changed))) == differences
+
+
+def test_secret_is_compared_only_where_both_sides_show_one() -> None:
+    other = stored(secret="other")
+
+    assert list(credential_differences(outputs(client_secret=None), other)) == []
+    assert list(credential_differences(outputs(credential_kind="certificate"), other)) == []
+    assert list(credential_differences(outputs(), StoredCredential("client_id", 2))) == []
