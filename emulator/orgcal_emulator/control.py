@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from orgcal_emulator import strict_json
 from orgcal_emulator.clock import rfc3339
+from orgcal_emulator.exchange.models import Right
 from orgcal_emulator.state import EmulatedCloud
 from orgcal_emulator.throttling.limits import LimitSettings
 from orgcal_emulator.throttling.settings import Latency, lags, set_lag
@@ -51,6 +52,8 @@ class ControlRoutes:
             self._route("/faults", GET=self.faults, POST=self.add_faults, DELETE=self.clear_faults),
             self._route("/issuers", POST=self.set_issuer_keys),
             self._route("/exchange", POST=self.set_exchange),
+            self._route("/exchange-delay", GET=self.exchange_delay, POST=self.set_exchange_delay),
+            self._route("/access-policies", POST=self.set_access_policy),
             self._route("/page-tokens", POST=self.expire_page_tokens),
             self._route("/tokens", POST=self.set_tokens),
             self._route("/export", GET=self.export),
@@ -202,6 +205,41 @@ class ControlRoutes:
             raise ControlFailure(400, "invalid_body", 'expected {"tenant": id or domain, "online": true or false}')
         with _refusing():
             self._cloud.set_exchange(named, online=online)
+        return Response(status_code=204)
+
+    async def exchange_delay(self, _request: Request) -> Response:
+        """Emulated seconds until a change of Exchange's rights has its effect."""
+        return JSONResponse({"delay_s": self._cloud.exchange.delay_s})
+
+    async def set_exchange_delay(self, request: Request) -> Response:
+        """Let changes of Exchange's rights take so long: `{"delay_s": N}`; 1,800 unless set."""
+        body = await read_object(request)
+        if set(body) != {"delay_s"}:
+            raise ControlFailure(400, "invalid_body", 'expected {"delay_s": seconds}')
+        with _refusing():
+            self._cloud.exchange.set_delay(body["delay_s"])
+        return await self.exchange_delay(request)
+
+    async def set_access_policy(self, request: Request) -> Response:
+        """Limit an application by an application access policy of Exchange.
+
+        `{"tenant": "contoso.example", "client_id": ID, "group": id or name, "right": "RestrictAccess"}`, or
+        `"DenyAccess"`; null removes its policies.
+        """
+        body = await read_object(request)
+        right: Right | None = body.get("right")
+        named = [body.get(name) for name in ("tenant", "client_id", "group")]
+        known = right in ("RestrictAccess", "DenyAccess", None)
+        if (
+            set(body) != {"tenant", "client_id", "group", "right"}
+            or not known
+            or not all(isinstance(each, str) for each in named)
+        ):
+            expected = 'expected {"tenant", "client_id", "group", "right": "RestrictAccess", "DenyAccess" or null}'
+            raise ControlFailure(400, "invalid_body", expected)
+        with _refusing():
+            tenant, client_id, group = map(str, named)
+            self._cloud.set_access_policy(tenant, client_id, group, right)
         return Response(status_code=204)
 
     async def expire_page_tokens(self, request: Request) -> Response:

@@ -138,7 +138,7 @@ def _tenant(entry: Field, *, alone: bool) -> SeedTenant:
 
 
 def _users(entry: Field) -> dict[str, Any]:
-    fields = entry.fields(required=("count",), optional=("mailboxes", "named", "exchange_online"))
+    fields = entry.fields(required=("count",), optional=("mailboxes", "named", "exchange_online", "groups"))
     named = [_named(each) for each in fields["named"].entries()] if "named" in fields else [dict(_ADMINISTRATOR)]
     if not any(each.get("administrator") for each in named):
         raise entry.error("one of the `named` users must have `administrator: true`")
@@ -153,7 +153,18 @@ def _users(entry: Field) -> dict[str, Any]:
     if len(named) + sum(mailboxes.values()) > count:
         raise fields["count"].error(f"{count} users are fewer than the named and special ones together")
     exchange = {"exchange_online": fields["exchange_online"].flag()} if "exchange_online" in fields else {}
-    return {"count": count, "mailboxes": mailboxes, "named": named, **exchange}
+    groups = {"groups": [_group(each) for each in fields["groups"].entries()]} if "groups" in fields else {}
+    return {"count": count, "mailboxes": mailboxes, "named": named, **exchange, **groups}
+
+
+def _group(entry: Field) -> dict[str, Any]:
+    """A group: its name, names of users (before the @), names of groups in it, and whether a rule decides."""
+    fields = entry.fields(required=("name",), optional=("members", "groups", "dynamic"))
+    lists: dict[str, Any] = {
+        name: [each.text() for each in fields[name].entries()] for name in ("members", "groups") if name in fields
+    }
+    dynamic = {"dynamic": fields["dynamic"].flag()} if "dynamic" in fields else {}
+    return {"name": fields["name"].text(), **lists, **dynamic}
 
 
 def _named(entry: Field) -> dict[str, Any]:

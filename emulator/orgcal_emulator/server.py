@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from orgcal_emulator.errors import CannotServeError
+from orgcal_emulator.exchange.models import Right
 from orgcal_emulator.files import write_private
 from orgcal_emulator.journal import JournalEntry
 from orgcal_emulator.launch import Emulator
@@ -116,6 +117,14 @@ class RunningEmulator:
     def set_exchange(self, tenant: str, *, online: bool) -> None:
         """Give a tenant (id or domain) Exchange Online, or take it away."""
         self._call(lambda: self.cloud.set_exchange(tenant, online=online))
+
+    def set_exchange_delay(self, seconds: float) -> None:
+        """Let changes of Exchange's rights take so many emulated seconds; 1,800 unless set."""
+        self._call(lambda: self.cloud.exchange.set_delay(seconds))
+
+    def set_access_policy(self, tenant: str, client_id: str, group: str, right: Right | None) -> None:
+        """Limit an application by an application access policy of a group (id or name); None removes its policies."""
+        self._call(lambda: self.cloud.set_access_policy(tenant, client_id, group, right))
 
     def expire_page_tokens(self, after: int = 0) -> None:
         """Take no token of a page any more, after so many more pages."""

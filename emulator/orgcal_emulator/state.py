@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from orgcal_emulator.calendars.models import Users
-from orgcal_emulator.calendars.routes import calendar_routes
 from orgcal_emulator.clock import Clock
 from orgcal_emulator.directory.credentials import new_secret, with_certificate
 from orgcal_emulator.directory.models import Directory
 from orgcal_emulator.directory.objects import new_guid
-from orgcal_emulator.directory.routes import directory_routes
 from orgcal_emulator.entra.assertions import AssertionChecker
 from orgcal_emulator.entra.audiences import OwnAddresses
 from orgcal_emulator.entra.issuers import IssuerKeys
@@ -20,9 +18,11 @@ from orgcal_emulator.entra.keys import SigningKey
 from orgcal_emulator.entra.models import TokenService
 from orgcal_emulator.entra.token_reader import TokenReader
 from orgcal_emulator.errors import SeedError
+from orgcal_emulator.exchange.models import ExchangeRights, Right
 from orgcal_emulator.graph.asgi import GraphFront
 from orgcal_emulator.graph.dispatcher import Dispatcher
 from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS_BY_NAME
+from orgcal_emulator.graph_routes import graph_routes
 from orgcal_emulator.integration.models import Platform
 from orgcal_emulator.integration.nango_models import Nango
 from orgcal_emulator.journal import Journal
@@ -98,6 +98,7 @@ class EmulatedCloud:
         self.platform = Platform(self.database, self.clock)
         self.nango = Nango(self.database, self.clock)
         self.users = Users(self.directory)
+        self.exchange = ExchangeRights(self.database, self.clock, self.users)
         self.issuer_keys = IssuerKeys()
         self.addresses = OwnAddresses()
         assertions = AssertionChecker(self.clock, self.issuer_keys)
@@ -105,10 +106,7 @@ class EmulatedCloud:
         self.callers = TokenReader(self.directory, self.clock, key, self.directory_id, self.addresses)
         self.traffic = Traffic(self.clock)
         self.dispatcher = Dispatcher(
-            [
-                *directory_routes(self.directory, self.users.is_user, self.users.shape),
-                *calendar_routes(self.users, self.clock),
-            ],
+            graph_routes(self.directory, self.users, self.exchange, self.clock),
             self.clock,
             self.traffic.limits,
             lambda tenant_id: self.users.of(tenant_id).count,
@@ -174,6 +172,30 @@ class EmulatedCloud:
     def set_exchange(self, tenant: str, *, online: bool) -> None:
         """Give a tenant (id or domain) Exchange Online, or take it away; `ValueError` where there is no such tenant."""
         self.users.set_exchange(tenant, online=online)
+        self.database.commit()
+
+    def set_access_policy(self, tenant: str, client_id: str, group: str, right: Right | None) -> None:
+        """Limit an application by an application access policy, as `New-ApplicationAccessPolicy` does, or by none.
+
+        Args:
+            tenant: id or domain.
+            group: id or name of a group of the tenant.
+            right: None removes the policies of the application.
+
+        Raises:
+            ValueError: there is no such tenant or group.
+        """
+        found = self.directory.tenant(tenant)
+        if found is None:
+            raise ValueError(f"there is no tenant {tenant!r}")
+        if right is None:
+            self.exchange.remove_policies(found.tenant_id, client_id)
+        else:
+            groups = self.users.groups_of(found.tenant_id).all
+            wanted = next((each for each in groups if group in (each.object_id, each.display_name)), None)
+            if wanted is None:
+                raise ValueError(f"there is no group {group!r}")
+            self.exchange.put_policy(found.tenant_id, client_id, wanted.object_id, right)
         self.database.commit()
 
     def add_client(self, tenant: str, *permissions: str, audience: str = "AzureADMyOrg") -> Client:
@@ -251,11 +273,12 @@ class EmulatedCloud:
         self.database.commit()
 
     def _tables(self) -> list[Table[Any]]:
-        return [*self.directory.tables(), self.platform.connectors, *self.nango.tables()]
+        return [*self.directory.tables(), *self.exchange.tables(), self.platform.connectors, *self.nango.tables()]
 
     def _clear(self) -> None:
         self.database.clear()
         self.directory.clear()
+        self.exchange.clear()
         self.platform.clear()
         self.nango.clear()
         self.users.clear()

@@ -8,11 +8,11 @@ import tomllib
 from pathlib import Path
 
 from orgcal_emulator.calendars.models import Users
-from orgcal_emulator.calendars.routes import calendar_routes
 from orgcal_emulator.clock import Clock
 from orgcal_emulator.directory.models import Directory
-from orgcal_emulator.directory.routes import directory_routes
+from orgcal_emulator.exchange.models import ExchangeRights
 from orgcal_emulator.graph.routing import Route
+from orgcal_emulator.graph_routes import graph_routes
 from orgcal_emulator.store import Database
 
 from tests.support.parity_page import client_rows
@@ -58,9 +58,10 @@ def locked_versions() -> dict[str, str]:
 
 def routes() -> list[Route]:
     clock = Clock()
-    directory = Directory(Database(None), clock)
+    database = Database(None)
+    directory = Directory(database, clock)
     users = Users(directory)
-    return [*directory_routes(directory, users.is_user, users.shape), *calendar_routes(users, clock)]
+    return graph_routes(directory, users, ExchangeRights(database, clock, users), clock)
 
 
 def test_every_row_names_a_test_that_exists() -> None:

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import pytest
 from orgcal_emulator.calendars.models import Users
-from orgcal_emulator.calendars.routes import calendar_routes
 from orgcal_emulator.clock import Clock
 from orgcal_emulator.directory.models import Directory
-from orgcal_emulator.directory.routes import directory_routes
+from orgcal_emulator.exchange.models import ExchangeRights
 from orgcal_emulator.graph.errors import GraphFailure
 from orgcal_emulator.graph.messages import Caller
 from orgcal_emulator.graph.permissions import APPLICATION_PERMISSIONS
 from orgcal_emulator.graph.routing import Route as EmulatedRoute
+from orgcal_emulator.graph_routes import graph_routes
 from orgcal_emulator.store import Database
 
 from orgcal.entra.home.rights import GRANT, LOOK_UP, MANAGE, Right
@@ -155,9 +155,10 @@ LOOSER: Mapping[tuple[str, str], str] = {
 
 def emulated() -> dict[tuple[str, str], EmulatedRoute]:
     clock = Clock()
-    directory = Directory(Database(None), clock)
+    database = Database(None)
+    directory = Directory(database, clock)
     users = Users(directory)
-    every = [*directory_routes(directory, users.is_user, users.shape), *calendar_routes(users, clock)]
+    every = graph_routes(directory, users, ExchangeRights(database, clock, users), clock)
     return {(route.method, route.path): route for route in every}
 
 

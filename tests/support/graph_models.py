@@ -33,6 +33,8 @@ from msgraph.generated.models.permission_scope import PermissionScope
 from msgraph.generated.models.service_principal import ServicePrincipal
 from msgraph.generated.models.synchronization_job import SynchronizationJob
 from msgraph.generated.models.tenant_app_management_policy import TenantAppManagementPolicy
+from msgraph.generated.models.unified_role_assignment import UnifiedRoleAssignment
+from msgraph.generated.models.unified_role_definition import UnifiedRoleDefinition
 from msgraph.generated.models.user import User
 
 _ID = r"(\([^/]*\)|/[^/$]+)"
@@ -63,6 +65,8 @@ _MODELS: tuple[tuple[str, Any], ...] = (
     (rf"/groups{_ID}?", Group),
     (rf"/oauth2PermissionGrants{_ID}?", OAuth2PermissionGrant),
     (rf"/servicePrincipals{_ID}/oauth2PermissionGrants", OAuth2PermissionGrant),
+    (r"/roleManagement/exchange/roleDefinitions", UnifiedRoleDefinition),
+    (rf"/roleManagement/exchange/roleAssignments{_ID}?", UnifiedRoleAssignment),
 )
 """Path after the version -> model of the object, or of the objects in `value`."""
 

@@ -14,7 +14,7 @@ from tests.support.client_installs import azure_cli, node, node_packages
 from tests.support.parity_page import routes_not_asked_for
 
 RIGHTS = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "User.Read.All", "Calendars.Read",
-          "Directory.Read.All", "Directory.ReadWrite.All")  # fmt: skip
+          "Directory.Read.All", "Directory.ReadWrite.All", "RoleManagement.ReadWrite.Exchange")  # fmt: skip
 """What an operator who registers a connector, grants it its permissions and looks at calendars may do."""
 
 

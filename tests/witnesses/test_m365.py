@@ -5,6 +5,7 @@ https://pnp.github.io/cli-microsoft365/cmd/entra/app/app-add
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,46 @@ def test_m365_grants_lists_and_takes_back_an_application_permission(
     ]
     operator(*command, "remove", *given, "--force")
     assert operator(*command, "list", "--appId", app["appId"]) == []
+
+
+ROLES_OF_EXCHANGE = f"{GRAPH}/beta/roleManagement/exchange"
+ROLE = "Application Calendars.Read"
+
+
+def test_m365_assigns_a_role_of_exchange_to_a_group_lists_and_removes_it(
+    operator: ClientCommand, app: dict[str, Any]
+) -> None:
+    principal = operator("entra", "enterpriseapp", "add", "--id", app["appId"])["id"]
+    group = operator("entra", "group", "get", "--displayName", "Office Quito")["id"]
+    given = ("--roleDefinitionName", ROLE, "--principalId", principal)
+    made = operator("exo", "approleassignment", "add", *given, "--scope", "group", "--groupName", "Office Quito")
+    assert (made["principalId"], made["directoryScopeId"]) == (f"/ServicePrincipals/{principal}", f"/groups/{group}")
+    listed = operator("request", "--url", f"{ROLES_OF_EXCHANGE}/roleAssignments")["value"]
+    assert [each["id"] for each in listed] == [made["id"]]
+    one = operator("request", "--url", f"{ROLES_OF_EXCHANGE}/roleAssignments/{made['id']}")
+    assert one["roleDefinitionId"] == made["roleDefinitionId"]
+    operator("request", "--method", "delete", "--url", f"{ROLES_OF_EXCHANGE}/roleAssignments/{made['id']}")
+    assert operator("request", "--url", f"{ROLES_OF_EXCHANGE}/roleAssignments")["value"] == []
+
+
+def test_m365_assigns_a_role_of_exchange_in_a_management_scope(operator: ClientCommand, app: dict[str, Any]) -> None:
+    principal = operator("entra", "enterpriseapp", "add", "--id", app["appId"])["id"]
+    body = {
+        "type": "RecipientScope",
+        "displayName": "Calendar connector",
+        "customAttributes": {"Exclusive": False, "RecipientFilter": "Office -eq 'Quito'"},
+    }
+    scope = operator(
+        "request", "--method", "post", "--url", f"{ROLES_OF_EXCHANGE}/customAppScopes",
+        "--content-type", "application/json", "--body", json.dumps(body),
+    )  # fmt: skip
+    given = ("--roleDefinitionName", ROLE, "--principalId", principal)
+    made = operator("exo", "approleassignment", "add", *given, "--scope", "custom", "--customAppScopeName",
+                    "Calendar connector")  # fmt: skip
+    assert (made["appScopeId"], made["directoryScopeId"]) == (scope["id"], None)
+    operator("request", "--method", "delete", "--url", f"{ROLES_OF_EXCHANGE}/roleAssignments/{made['id']}")
+    operator("request", "--method", "delete", "--url", f"{ROLES_OF_EXCHANGE}/customAppScopes/{scope['id']}")
+    assert operator("request", "--url", f"{ROLES_OF_EXCHANGE}/customAppScopes")["value"] == []
 
 
 def test_m365_declares_and_consents_to_delegated_permissions(operator: ClientCommand) -> None:

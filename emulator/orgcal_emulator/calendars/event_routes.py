@@ -21,6 +21,9 @@ from orgcal_emulator.graph.routing import Needs, Route
 CAN_READ_EVENTS = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
 """Application permissions that show whole events."""
 
+CAN_LIST_CALENDARS = CAN_READ_EVENTS | {"Calendars.ReadBasic.All"}
+"""https://learn.microsoft.com/en-us/graph/api/user-list-calendars and user-list-events"""
+
 _FILTERABLE = ("subject", "importance", "isAllDay", "isCancelled", "sensitivity", "showAs", "type", "iCalUId",
                "start/dateTime", "end/dateTime", "createdDateTime", "lastModifiedDateTime")  # fmt: skip
 _ETAG = "@odata.etag"
@@ -56,14 +59,14 @@ class EventRoutes:
     def event(self, request: GraphRequest) -> GraphResponse:
         """One event, of any calendar unless one is named."""
         odata.check_options(request, "select")
-        names = odata.selected(request, "event", _readable(request))
+        names = odata.selected(request, "event", self._readable(request))
         preferred = outlook_preferences(request)
-        user = self._mailboxes.find(request)
+        user = self._mailboxes.find(request, CAN_LIST_CALENDARS)
         numbers = [calendar_named(request, user)] if len(request.keys) > 2 else range(len(calendar_names(user)))
         for number in numbers:
             for shape in events_of(user, number, self._clock.now()):
                 if shape["id"] == request.keys[-1]:
-                    return _one(request, shape, preferred, names)
+                    return self._one(request, shape, preferred, names)
         raise no_item()
 
     def view(self, request: GraphRequest) -> GraphResponse:
@@ -72,9 +75,9 @@ class EventRoutes:
         return self._events(request, _span(request))
 
     def _events(self, request: GraphRequest, span: tuple[float, float] | None) -> GraphResponse:
-        names = odata.selected(request, "event", _readable(request))
+        names = odata.selected(request, "event", self._readable(request))
         preferred = outlook_preferences(request)
-        user = self._mailboxes.find(request)
+        user = self._mailboxes.find(request, CAN_LIST_CALENDARS)
         number = calendar_named(request, user) if len(request.keys) > 1 else 0
         shapes: Sequence[Mapping[str, Any]] = events_of(user, number, self._clock.now())
         if span is not None:
@@ -83,45 +86,45 @@ class EventRoutes:
             test = compile_filter(request.options["filter"], "event", _FILTERABLE)
             shapes = [each for each in shapes if test(each)]
         context = f"users('{quote(request.keys[0])}')/events"
-        response = item_page(request, context, _preferred(request, shapes, preferred), preferred, names, _ETAG)
+        response = item_page(request, context, self._preferred(request, shapes, preferred), preferred, names, _ETAG)
         response.headers = preferred.applied(of_events=True, of_list=True)
         return response
 
+    def _one(
+        self,
+        request: GraphRequest,
+        shape: Mapping[str, Any],
+        preferred: OutlookPreferences,
+        names: Sequence[str] | None,
+    ) -> GraphResponse:
+        chosen = f"({','.join(names)})" if names else ""
+        (wanted,) = self._preferred(request, [shape], preferred)
+        event = odata.pick(wanted, shown(names, _ETAG))
+        response = odata.entity(request, f"users('{quote(request.keys[0])}')/events{chosen}", event)
+        response.headers = preferred.applied(of_events=True)
+        return response
 
-def _one(
-    request: GraphRequest, shape: Mapping[str, Any], preferred: OutlookPreferences, names: Sequence[str] | None
-) -> GraphResponse:
-    chosen = f"({','.join(names)})" if names else ""
-    (wanted,) = _preferred(request, [shape], preferred)
-    event = odata.pick(wanted, shown(names, _ETAG))
-    response = odata.entity(request, f"users('{quote(request.keys[0])}')/events{chosen}", event)
-    response.headers = preferred.applied(of_events=True)
-    return response
+    def _preferred(
+        self, request: GraphRequest, shapes: Iterable[Mapping[str, Any]], preferred: OutlookPreferences
+    ) -> list[Mapping[str, Any]]:
+        """What the caller may see of events, with the body and in the time zone that it prefers."""
+        wanted = list(shapes)
+        if preferred.body_type == "text":
+            wanted = [in_text(each) for each in wanted]
+        if preferred.zone is not None:
+            wanted = [in_zone(each, preferred.zone, preferred.zone_name) for each in wanted]
+        if self._sees_basics_only(request):
+            wanted = [{name: value for name, value in each.items() if name not in EVENT_DETAILS} for each in wanted]
+        return wanted
 
+    def _sees_basics_only(self, request: GraphRequest) -> bool:
+        return not self._mailboxes.may(request, CAN_READ_EVENTS)
 
-def _preferred(
-    request: GraphRequest, shapes: Iterable[Mapping[str, Any]], preferred: OutlookPreferences
-) -> list[Mapping[str, Any]]:
-    """What the caller may see of events, with the body and in the time zone that it prefers."""
-    wanted = list(shapes)
-    if preferred.body_type == "text":
-        wanted = [in_text(each) for each in wanted]
-    if preferred.zone is not None:
-        wanted = [in_zone(each, preferred.zone, preferred.zone_name) for each in wanted]
-    if _sees_basics_only(request):
-        wanted = [{name: value for name, value in each.items() if name not in EVENT_DETAILS} for each in wanted]
-    return wanted
-
-
-def _sees_basics_only(request: GraphRequest) -> bool:
-    return request.caller.roles.isdisjoint(CAN_READ_EVENTS)
-
-
-def _readable(request: GraphRequest) -> Sequence[str]:
-    """Properties of events that the caller may see."""
-    if not _sees_basics_only(request):
-        return EVENT_PROPERTIES
-    return [name for name in EVENT_PROPERTIES if name not in EVENT_DETAILS]
+    def _readable(self, request: GraphRequest) -> Sequence[str]:
+        """Properties of events that the caller may see."""
+        if not self._sees_basics_only(request):
+            return EVENT_PROPERTIES
+        return [name for name in EVENT_PROPERTIES if name not in EVENT_DETAILS]
 
 
 def _span(request: GraphRequest) -> tuple[float, float]:

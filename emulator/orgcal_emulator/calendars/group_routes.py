@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from orgcal_emulator.calendars.groups import PROPERTIES, Group, TenantGroups
@@ -43,7 +44,7 @@ class GroupRoutes:
             Route("GET", "groups/$count", self.count, READ_GROUPS),
             Route("GET", "groups/{}", self.get, READ_GROUPS),
             Route("GET", "groups/{}/members", self.members, READ_MEMBERS),
-            Route("GET", "groups/{}/transitiveMembers", self.members, READ_MEMBERS),
+            Route("GET", "groups/{}/transitiveMembers", self.transitive_members, READ_MEMBERS),
         ]
 
     def index(self, request: GraphRequest) -> GraphResponse:
@@ -72,18 +73,30 @@ class GroupRoutes:
         return odata.entity(request, "groups", self._groups(request).shape(self._find(request)), names)
 
     def members(self, request: GraphRequest) -> GraphResponse:
-        """A group's members; no group is in another one, so these are the transitive ones too."""
+        """A group's direct members: users, and then the groups in it."""
+        group = self._find(request)
+        return self._members(request, group.members, group.groups)
+
+    def transitive_members(self, request: GraphRequest) -> GraphResponse:
+        """The users in a group and in the groups in it."""
+        group = self._find(request)
+        members = group.members if not group.groups else list(self._groups(request).transitive_members(group))
+        return self._members(request, members, group.groups)
+
+    def _members(self, request: GraphRequest, members: Sequence[int], inner: Sequence[str]) -> GraphResponse:
         odata.check_options(request, "select", "top", "skiptoken", "count")
         names = odata.selected(request, "directoryObject", USER_PROPERTIES) or DEFAULT_PROPERTIES
-        group, users = self._find(request), self._users.of(request.caller.tenant_id)
+        users = self._users.of(request.caller.tenant_id)
         size, start = odata.page_size(request, 100, 999), odata.page_start(request)
         readable = not request.caller.roles.isdisjoint(READ_USERS.any_of)
         shapes = []
-        for number in group.members[start : start + size]:
+        for number in members[start : start + size]:
             shape = odata.pick(user_shape(users.at(number)), names)
             shapes.append(_typed(shape if readable else _unreadable(shape)))
-        link = odata.next_link(request, start + size) if start + size < len(group.members) else ""
-        total = len(group.members) if odata.wants_count(request) else None
+        if start + size >= len(members):
+            shapes += [{"@odata.type": "#microsoft.graph.group", "id": each} for each in inner]
+        link = odata.next_link(request, start + size) if start + size < len(members) else ""
+        total = len(members) + len(inner) if odata.wants_count(request) else None
         context = "directoryObjects" + (f"({','.join(names)})" if "select" in request.options else "")
         return odata.collection(request, context, shapes, next_link=link, count=total)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from orgcal_emulator.calendars.errors import access_denied, invalid_user, kept_off, no_exchange, no_item, no_mailbox
@@ -13,19 +14,55 @@ from orgcal_emulator.calendars.users import User
 from orgcal_emulator.directory.objects import is_guid
 from orgcal_emulator.graph import odata
 from orgcal_emulator.graph.errors import bad_request, not_found
-from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
+from orgcal_emulator.graph.messages import Caller, GraphRequest, GraphResponse
+from orgcal_emulator.graph.routing import Needs
 
 DEFAULT_PAGE = 10
 
 
+class MailboxRights(Protocol):
+    """What Exchange itself lets applications do, beside and against what is granted in Entra ID."""
+
+    def has_any(self, principal_id: str, permissions: frozenset[str]) -> bool:
+        """Whether Exchange gives the application one of `permissions` on some mailbox."""
+
+    def may(self, principal_id: str, tenant_id: str, permissions: frozenset[str], user: User) -> bool:
+        """Whether Exchange gives the application one of `permissions` on this mailbox."""
+
+    def keeps_off(self, tenant_id: str, client_id: str, granted: Iterable[str], user: User) -> bool:
+        """Whether Exchange keeps the application off this mailbox, although its token has `granted`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailboxNeeds(Needs):
+    """Permissions of a mailbox's route: in the token, or given by Exchange on some mailbox; `Mailboxes.find` decides.
+
+    Attributes:
+        rights: what Exchange gives.
+    """
+
+    rights: MailboxRights
+
+    def check(self, caller: Caller) -> bool:
+        """As `Needs.check`."""
+        if caller.roles.isdisjoint(self.any_of) and self.rights.has_any(caller.principal_id, self.any_of):
+            return False
+        return super().check(caller)
+
+
 class Mailboxes:
-    """Finds mailboxes, as far as Exchange lets the application."""
+    """Finds mailboxes, as far as Exchange lets the application.
 
-    def __init__(self, users: Users) -> None:
+    Args:
+        rights: what Exchange itself gives and takes.
+    """
+
+    def __init__(self, users: Users, rights: MailboxRights) -> None:
         self._users = users
+        self._rights = rights
 
-    def find(self, request: GraphRequest) -> User:
-        """The user, if it has a mailbox that this application may read.
+    def find(self, request: GraphRequest, permissions: frozenset[str]) -> User:
+        """The user, if it has a mailbox on which this application has one of `permissions`.
 
         Raises:
             GraphFailure: 404, 403 or 401, each as Exchange or the directory words it.
@@ -41,11 +78,30 @@ class Mailboxes:
             raise no_mailbox()
         if user.mailbox == "guest":
             raise invalid_user(named)
-        if user.mailbox == "restricted":
-            raise access_denied()
-        if user.mailbox == "access_policy":
-            raise kept_off()
+        self._check(request.caller, permissions, user)
         return user
+
+    def may(self, request: GraphRequest, permissions: frozenset[str]) -> bool:
+        """Whether the application has one of `permissions` on the mailbox that the path names."""
+        caller = request.caller
+        if not caller.roles.isdisjoint(permissions):
+            return True
+        user = self._users.of(caller.tenant_id).find(request.keys[0])
+        return user is not None and self._rights.may(caller.principal_id, caller.tenant_id, permissions, user)
+
+    def _check(self, caller: Caller, permissions: frozenset[str], user: User) -> None:
+        """Refuse a mailbox that neither Exchange nor Entra ID opens to the application.
+
+        What Exchange gives is added to what the token has; a policy limits only the latter.
+        Source: https://learn.microsoft.com/en-us/exchange/permissions-exo/application-rbac
+        """
+        if self._rights.may(caller.principal_id, caller.tenant_id, permissions, user):
+            return
+        granted = caller.roles & permissions
+        if not granted or user.mailbox == "restricted":
+            raise access_denied()
+        if user.mailbox == "access_policy" or self._rights.keeps_off(caller.tenant_id, caller.client_id, granted, user):
+            raise kept_off()
 
 
 def calendar_named(request: GraphRequest, user: User) -> int:

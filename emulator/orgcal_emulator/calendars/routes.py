@@ -8,9 +8,16 @@ from urllib.parse import quote
 
 from orgcal_emulator.calendars.delta_routes import DeltaRoutes
 from orgcal_emulator.calendars.errors import not_permitted
-from orgcal_emulator.calendars.event_routes import CAN_READ_EVENTS, EventRoutes
+from orgcal_emulator.calendars.event_routes import CAN_LIST_CALENDARS, CAN_READ_EVENTS, EventRoutes
 from orgcal_emulator.calendars.group_routes import GroupRoutes
-from orgcal_emulator.calendars.mailboxes import Mailboxes, calendar_named, item_page, shown
+from orgcal_emulator.calendars.mailboxes import (
+    Mailboxes,
+    MailboxNeeds,
+    MailboxRights,
+    calendar_named,
+    item_page,
+    shown,
+)
 from orgcal_emulator.calendars.models import Users, calendar_id, calendar_names, calendar_shape
 from orgcal_emulator.calendars.preferences import NO_PREFERENCES, outlook_preferences
 from orgcal_emulator.calendars.user_routes import UserRoutes
@@ -21,24 +28,26 @@ from orgcal_emulator.graph.filters import compile_filter
 from orgcal_emulator.graph.messages import GraphRequest, GraphResponse
 from orgcal_emulator.graph.routing import Needs, Route
 
-READ_ONE_CALENDAR = Needs(CAN_READ_EVENTS, refusal=not_permitted)
+READ_ONE_CALENDAR = CAN_READ_EVENTS
 """https://learn.microsoft.com/en-us/graph/api/calendar-get names no `Calendars.ReadBasic`"""
 
-READ_CALENDARS = Needs(CAN_READ_EVENTS | {"Calendars.ReadBasic.All"}, refusal=not_permitted)
-"""https://learn.microsoft.com/en-us/graph/api/user-list-calendars"""
 
 CALENDAR_PROPERTIES = tuple(calendar_shape(User(0, "", "", "", "", None, "mailbox"), 0, ""))
 
 
-def calendar_routes(users: Users, clock: Clock) -> list[Route]:
+def calendar_routes(users: Users, clock: Clock, rights: MailboxRights) -> list[Route]:
     """Routes of users, groups, calendars and events."""
-    mailboxes = Mailboxes(users)
+    mailboxes = Mailboxes(users, rights)
+    list_calendars, read_one = (
+        MailboxNeeds(permissions, refusal=not_permitted, rights=rights)
+        for permissions in (CAN_LIST_CALENDARS, READ_ONE_CALENDAR)
+    )
     return [
         *UserRoutes(users).routes(),
         *DeltaRoutes(users, clock).routes(),
         *GroupRoutes(users).routes(),
-        *CalendarRoutes(mailboxes).routes(),
-        *EventRoutes(mailboxes, clock).routes(READ_CALENDARS),
+        *CalendarRoutes(mailboxes).routes(list_calendars, read_one),
+        *EventRoutes(mailboxes, clock).routes(list_calendars),
     ]
 
 
@@ -48,12 +57,17 @@ class CalendarRoutes:
     def __init__(self, mailboxes: Mailboxes) -> None:
         self._mailboxes = mailboxes
 
-    def routes(self) -> list[Route]:
-        """Every route."""
+    def routes(self, list_calendars: Needs, read_one: Needs) -> list[Route]:
+        """Every route.
+
+        Args:
+            list_calendars: permissions of the list.
+            read_one: permissions of one calendar.
+        """
         return [
-            Route("GET", "users/{}/calendars", self.calendars, READ_CALENDARS, "outlook"),
-            Route("GET", "users/{}/calendars/{}", self.calendar, READ_ONE_CALENDAR, "outlook"),
-            Route("GET", "users/{}/calendar", self.default_calendar, READ_ONE_CALENDAR, "outlook"),
+            Route("GET", "users/{}/calendars", self.calendars, list_calendars, "outlook"),
+            Route("GET", "users/{}/calendars/{}", self.calendar, read_one, "outlook"),
+            Route("GET", "users/{}/calendar", self.default_calendar, read_one, "outlook"),
         ]
 
     def calendars(self, request: GraphRequest) -> GraphResponse:
@@ -61,7 +75,7 @@ class CalendarRoutes:
         odata.check_options(request, "select", "filter", "top", "skip", "count")
         names = odata.selected(request, "calendar", CALENDAR_PROPERTIES)
         preferred = outlook_preferences(request) if "prefer" in request.headers else NO_PREFERENCES
-        user = self._mailboxes.find(request)
+        user = self._mailboxes.find(request, CAN_LIST_CALENDARS)
         calendars = enumerate(calendar_names(user))
         shapes: Sequence[Mapping[str, Any]]
         if names is not None and list(names) == ["id"] and "filter" not in request.options:
@@ -79,13 +93,13 @@ class CalendarRoutes:
     def calendar(self, request: GraphRequest) -> GraphResponse:
         """One calendar."""
         odata.check_options(request, "select")
-        user = self._mailboxes.find(request)
+        user = self._mailboxes.find(request, READ_ONE_CALENDAR)
         return self._one(request, user, calendar_named(request, user))
 
     def default_calendar(self, request: GraphRequest) -> GraphResponse:
         """The default calendar."""
         odata.check_options(request, "select")
-        return self._one(request, self._mailboxes.find(request), 0)
+        return self._one(request, self._mailboxes.find(request, READ_ONE_CALENDAR), 0)
 
     @staticmethod
     def _one(request: GraphRequest, user: User, number: int) -> GraphResponse:

@@ -72,13 +72,15 @@ class TenantUsers:
         domain: its default domain.
         rule: `{"count": users in all, "mailboxes": {class: how many}, "named": [..]}`; named users come first:
             `{"name": "Grace Hopper", "user": "grace", "mailbox": "mailbox", "administrator": true}`.
-            With `"exchange_online": false` the tenant has no Exchange Online, and so no mailbox.
+            With `"exchange_online": false` the tenant has no Exchange Online, and so no mailbox. `"groups"` are further
+            groups: `{"name": .., "members": [user, ..], "groups": [name, ..], "dynamic": true}`.
     """
 
     def __init__(self, tenant_id: str, domain: str, rule: dict[str, Any]) -> None:
         self.domain = domain.lower()
         self.exchange_online = bool(rule.get("exchange_online", True))
         self.count = int(rule["count"])
+        self.groups: list[dict[str, Any]] = rule.get("groups", [])
         self._named: list[dict[str, Any]] = rule.get("named", [])
         self._named_by_name = {f"{each['user']}@{domain}".lower(): n for n, each in enumerate(self._named)}
         digest = hashlib.sha256(tenant_id.encode()).hexdigest()
