@@ -15,7 +15,7 @@ from verify.models import Baseline, CheckResult, MailboxClass, Verdict
 
 if TYPE_CHECKING:
     from orgcal.tenants.registry import Registry
-    from verify.summary import Summary
+    from verify.summary import OrganisationSummary, Summary
 
 LEAST_SHARE = 0.9
 """Of the mailboxes read before; fewer are worth a look."""
@@ -24,12 +24,13 @@ _EXPECTED = frozenset(rule.name for rule in TABLE if rule.mailbox_class is Mailb
 """Users leave every day."""
 
 
-def baseline_verdict(stats: ReadingStats, before: Baseline, accept: str) -> CheckResult:
+def baseline_verdict(stats: ReadingStats, before: Baseline, accept: str, members: int | None = None) -> CheckResult:
     """Were as many mailboxes read as before, and for the same reasons not?
 
     Args:
         stats: of a reading that was complete.
         accept: the command that takes what is read now as the measure.
+        members: of the group that the organisation limits the connector to; None where there is none.
     """
     now = measured(stats)
     day = f"on {before.at:%Y-%m-%d}" if before.at else "before"
@@ -38,6 +39,8 @@ def baseline_verdict(stats: ReadingStats, before: Baseline, accept: str) -> Chec
     problems = []
     if now.readable < before.readable * LEAST_SHARE:
         problems.append(f"{now.readable:,} mailboxes were read, and {before.readable:,} {day}")
+    if members is not None and members < (before.members or 0) * LEAST_SHARE:
+        problems.append(f"the group has {members:,} members, and had {before.members:,} {day}")
     problems += [f"a refusal that nobody met {day}: {name} ({stats.tally.refusals[name]:,} users)" for name in new]
     if problems:
         repair = f"ask the organisation whether that is on purpose; if it is: {accept}"
@@ -56,7 +59,9 @@ def baseline_of(registry: Registry, tenant_id: str) -> Baseline | None:
     entry = registry.last("measure", tenant_id)
     if entry is None:
         return None
-    return Baseline(int(entry.detail.get("readable") or 0), frozenset(entry.detail.get("refusals") or ()), entry.at)
+    detail, members = entry.detail, entry.detail.get("members")
+    refusals = frozenset(detail.get("refusals") or ())
+    return Baseline(int(detail.get("readable") or 0), refusals, entry.at, None if members is None else int(members))
 
 
 def remember(registry: Registry, summary: Summary, *, accepted: bool) -> None:
@@ -75,13 +80,19 @@ def remember(registry: Registry, summary: Summary, *, accepted: bool) -> None:
         ):
             continue
         before = baseline_of(registry, known.tenant_id)
-        found = _next(before, calendars.evidence, accepted=accepted)
+        found = _next(before, calendars.evidence, _members(organisation), accepted=accepted)
         if found != before:
-            detail = {"readable": found.readable, "refusals": sorted(found.refusals)}
+            detail = {"readable": found.readable, "refusals": sorted(found.refusals), "members": found.members}
             registry.note("measure", known.tenant_id, f"{found.readable} mailboxes", **detail)
 
 
-def _next(before: Baseline | None, evidence: Mapping[str, Any], *, accepted: bool) -> Baseline:
+def _members(organisation: OrganisationSummary) -> int | None:
+    """How many are in the group that the organisation limits the connector to; None where there is none."""
+    scope = organisation.results.get("scope")
+    return None if scope is None else scope.evidence.get("members")
+
+
+def _next(before: Baseline | None, evidence: Mapping[str, Any], members: int | None, *, accepted: bool) -> Baseline:
     """The measure for the next run, from the evidence of the check `calendars` that passed.
 
     The number only grows until somebody accepts a smaller one, so that an organisation cannot shrink unnoticed by a
@@ -91,4 +102,5 @@ def _next(before: Baseline | None, evidence: Mapping[str, Any], *, accepted: boo
     refusals = frozenset(evidence["refusals"]) - _EXPECTED
     if before is not None and not accepted:
         readable = max(readable, before.readable)
-    return Baseline(readable, refusals)
+        members = max(members, before.members or 0) if members is not None else None
+    return Baseline(readable, refusals, members=members)

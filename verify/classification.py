@@ -21,7 +21,8 @@ from orgcal.errors import GraphError, OrgcalError, Unreachable
 from orgcal.patience import backoff_s
 from verify.answers import Again, Fault, Place, Rule, rule_of
 from verify.batching import Read, ReadQueue
-from verify.models import Latencies, Mailbox, MailboxClass, Pace, Tally
+from verify.latencies import Latencies
+from verify.models import Mailbox, MailboxClass, Pace, Tally
 
 MAX_CALENDAR_PAGES = 50
 """Of 100 calendars each; more is a circle."""

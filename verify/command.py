@@ -201,9 +201,10 @@ class _Source:
                 return Target(target.tenant_id, target.organisation, named=True)
         known = self.registry.get(name) if self.registry is not None else None
         if self.registry is not None and known is not None:
-            return Target(
-                known.tenant_id, known.label, named=True, baseline=baseline_of(self.registry, known.tenant_id)
-            )
+            from orgcal.tenants.scope import MailboxScope
+
+            baseline, scope = baseline_of(self.registry, known.tenant_id), MailboxScope.of(known, self.registry.now())
+            return Target(known.tenant_id, known.label, named=True, baseline=baseline, scope=scope)
         from orgcal.entra.tenant_ids import is_domain, is_guid
 
         if not is_guid(name) and not is_domain(name):

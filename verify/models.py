@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
     from orgcal.entra.permissions import CalendarsFrom
     from orgcal.stack.outputs import StackOutputs
+    from orgcal.tenants.scope import MailboxScope
 
 
 class Verdict(enum.StrEnum):
@@ -57,7 +57,9 @@ Proof = Literal["connector", "platform", "stack", "given"]
 """What a token proves: the credential read back from the `connector`, a token that the `platform` handed out, the
 `stack`'s own copy where the platform shows nothing, or a copy that was `given` in a file or a variable."""
 
-CheckId = Literal["agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "baseline", "events"]
+CheckId = Literal[
+    "agreement", "expiry", "tenant", "token", "roles", "users", "calendars", "scope", "baseline", "events"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Baseline:
 
     Attributes:
         readable: mailboxes that were read.
+        members: of the group that the organisation limits the connector to; None where there is none.
         refusals: names of the rows of `verify.answers.TABLE` that spoke of the others.
         at: when, in UTC; None for what was read now.
     """
@@ -99,11 +102,12 @@ class Baseline:
     readable: int
     refusals: frozenset[str] = frozenset()
     at: datetime | None = field(default=None, compare=False)
+    members: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The measure as a JSON object."""
         at = None if self.at is None else self.at.isoformat(timespec="seconds")
-        return {"readable": self.readable, "refusals": sorted(self.refusals), "at": at}
+        return {"readable": self.readable, "refusals": sorted(self.refusals), "at": at, "members": self.members}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Target:
         named: the caller asked for this organisation by name, so it is never skipped.
         consent_link: what to send to its administrator, shown as the repair where consent is missing.
         baseline: what an earlier run read; None where nobody knows.
+        scope: the mailboxes that it lets the connector read; None where those are all.
     """
 
     tenant_id: str
@@ -125,6 +130,7 @@ class Target:
     named: bool = False
     consent_link: str = ""
     baseline: Baseline | None = None
+    scope: MailboxScope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,10 @@ class Connector:
     def consent_command(self, tenant: str) -> str:
         """What makes a consent link for an organisation of this connector."""
         return f"orgcal consent link {shlex.quote(tenant)}{self._named_stack}"
+
+    def script_command(self, tenant: str) -> str:
+        """What prints the steps for an organisation that limits the connector to some mailboxes."""
+        return f"orgcal consent script {shlex.quote(tenant)}{self._named_stack}"
 
     def accept_command(self, tenant: str) -> str:
         """What takes the mailboxes that can be read now as the measure of an organisation."""
@@ -240,40 +250,6 @@ class Tally:
     def total(self) -> int:
         """All mailboxes counted."""
         return sum(self.counts.values())
-
-
-_FIRST_S = 0.001
-BUCKET_RATIO = 1.1
-_BUCKETS = 130
-"""From 1 ms to beyond 200 s; 1.1 ** 130 is about 240,000."""
-
-
-class Latencies:
-    """Counts durations in constant memory: a histogram whose buckets grow by a tenth, as exact as percentiles are."""
-
-    def __init__(self) -> None:
-        self._counts = [0] * _BUCKETS
-        self.count = 0
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        index = 0 if seconds <= _FIRST_S else int(math.log(seconds / _FIRST_S, BUCKET_RATIO)) + 1
-        self._counts[min(index, _BUCKETS - 1)] += 1
-        self.count += 1
-
-    def percentile_ms(self, percent: float) -> float:
-        """Milliseconds within which `percent` of the durations lie; 0 without any."""
-        wanted = self.count * percent / 100
-        so_far = 0
-        for index, count in enumerate(self._counts):
-            so_far += count
-            if count and so_far >= wanted:
-                return round(_FIRST_S * BUCKET_RATIO**index * 1000, 1)
-        return 0.0
-
-    def buckets(self) -> list[tuple[float, int]]:
-        """(upper bound in milliseconds, count) of the buckets that hold anything, for pictures."""
-        return [(round(_FIRST_S * BUCKET_RATIO**i * 1000, 1), n) for i, n in enumerate(self._counts) if n]
 
 
 @dataclass(frozen=True, slots=True)

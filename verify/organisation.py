@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from orgcal.entra.auth import Tokens
 from orgcal.errors import explained
@@ -11,19 +13,21 @@ from verify.access import Access, gain_access
 from verify.baseline import baseline_verdict
 from verify.classification import ReadingStats
 from verify.context import RunContext
-from verify.models import CheckId, CheckResult, Target, Verdict
+from verify.models import CheckId, CheckResult, Mailbox, Target, Verdict
 from verify.reading import Reading
 from verify.verdicts import calendars_verdict, roles_verdict, users_verdict
 
-ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "baseline", "events")
+ORDER: tuple[CheckId, ...] = ("tenant", "token", "roles", "users", "calendars", "scope", "baseline", "events")
 
 
 def verify_organisation(target: Target, context: RunContext) -> list[CheckResult]:
     """The results of `target`, in the order of `ORDER`; errors become results, never exceptions."""
     options = context.options
     if target.invited and not (target.named or options.strict):
-        sentence = "invited, and has not consented yet"
-        command = options.connector.consent_command(target.organisation or target.tenant_id)
+        named, connector = target.organisation or target.tenant_id, options.connector
+        scoped = target.scope is not None
+        sentence = "invited, and limits the connector" if scoped else "invited, and has not consented yet"
+        command = connector.script_command(named) if scoped else connector.consent_command(named)
         repair = f"send this link to its administrator: {target.consent_link}" if target.consent_link else command
         return [_of(target, CheckResult("token", Verdict.SKIP, sentence, repair))]
     began = time.perf_counter()
@@ -50,24 +54,34 @@ def checks_with(access: Access, target: Target, context: RunContext) -> list[Che
     if access.tokens is None:
         missing = "there is no token to read with"
         return results + [CheckResult(check, Verdict.SKIP, missing) for check in ORDER[2:5]]
-    stats = _read(target, context, access.tokens)
     connector = context.options.connector
-    again = connector.consent_command(target.tenant_id)
-    declared = frozenset(connector.permissions)
-    results.append(roles_verdict(again, access, declared, stats))
-    results.append(users_verdict(stats))
-    results.append(calendars_verdict(stats, access.roles, declared, connector.calendars))
+    if target.scope is not None:
+        from verify.scoped_organisation import scoped_checks
+
+        read = partial(read_mailboxes, target, context, access.tokens)
+        checked, stats, members = scoped_checks(target, target.scope, access, context, read)
+        results += checked
+    else:
+        stats, members = read_mailboxes(target, context, access.tokens), None
+        again = connector.consent_command(target.tenant_id)
+        declared = frozenset(connector.permissions)
+        results.append(roles_verdict(again, access, declared, stats))
+        results.append(users_verdict(stats))
+        results.append(calendars_verdict(stats, access.roles, declared, connector.calendars))
     if target.baseline is not None and stats.complete and not context.options.sample:
         accept = connector.accept_command(target.organisation or target.tenant_id)
-        results.append(baseline_verdict(stats, target.baseline, accept))
+        results.append(baseline_verdict(stats, target.baseline, accept, members))
     if "events" in context.options.probes:
         from verify.probes import probe_events
 
-        results.append(probe_events(context, access, stats))
+        results.append(probe_events(context, access, stats, scoped=target.scope is not None))
     return results
 
 
-def _read(target: Target, context: RunContext, tokens: Tokens) -> ReadingStats:
+def read_mailboxes(
+    target: Target, context: RunContext, tokens: Tokens, on_mailbox: Callable[[Mailbox], None] | None = None
+) -> ReadingStats:
+    """Read the users and calendars of an organisation; `on_mailbox` is called with each user that is done."""
     options = context.options
     if options.listener:
         options.listener.started(target, None)
@@ -84,6 +98,7 @@ def _read(target: Target, context: RunContext, tokens: Tokens) -> ReadingStats:
         stopped=options.stop,
         listener=options.listener,
         connections=None if options.pace.fixed else context,
+        on_mailbox=on_mailbox,
     ).run()
 
 

@@ -16,11 +16,15 @@ from verify.context import RunContext
 from verify.models import CheckResult, MailboxClass, Verdict
 
 
-def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> CheckResult:
+def probe_events(context: RunContext, access: Access, stats: ReadingStats, *, scoped: bool = False) -> CheckResult:
     """Can an event be read with its body where the scopes promise that, and not where they do not?
 
     `Calendars.ReadBasic.All` promises events without body, attachments and extensions; both a refusal of the body and
     an event without one keep that promise.
+
+    Args:
+        scoped: the organisation limits the connector: the mailboxes that were read are those of its scope, and the role
+            that Exchange has for `Calendars.ReadBasic.All` shows bodies.
 
     Source: https://learn.microsoft.com/en-us/graph/permissions-reference#calendarsreadbasicall
     """
@@ -54,7 +58,8 @@ def probe_events(context: RunContext, access: Access, stats: ReadingStats) -> Ch
         evidence["events"] += len(events)
         if not promised and any(isinstance(event, dict) and event.get("body") for event in events):
             sentence = "bodies of events can be read, which the scopes do not promise"
-            granted = bool((access.roles or frozenset()) & READS_EVENTS)  # as after a connector asks for less
+            # As after a connector asks for less, or by the role of Exchange.
+            granted = scoped or bool((access.roles or frozenset()) & READS_EVENTS)
             verdict = Verdict.WARN if granted else Verdict.FAIL
             return result(verdict, sentence, "remove the surplus permission in the customer's tenant")
     if not evidence["events"]:

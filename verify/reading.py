@@ -27,7 +27,7 @@ from verify.batching import Read, ReadQueue, User
 from verify.classification import MailboxClassifier, ReadingStats, needs_token
 from verify.concurrency import NEARLY_THROTTLED, THROTTLED, UNANSWERED, Gate, Window
 from verify.listing import LOW_PRIORITY, Stopped, UserPages
-from verify.models import Listener, MailboxClass, Pace, Target
+from verify.models import Listener, Mailbox, MailboxClass, Pace, Target
 
 if TYPE_CHECKING:
     import requests
@@ -73,6 +73,20 @@ class _Answered:
     error: OrgcalError | None = None
 
 
+def _heard(
+    listener: Callable[[Mailbox], None] | None, other: Callable[[Mailbox], None] | None
+) -> Callable[[Mailbox], None] | None:
+    """What is called with each mailbox; None where nobody wants to hear of them."""
+    if listener is None or other is None:
+        return listener or other
+
+    def tell(mailbox: Mailbox) -> None:
+        listener(mailbox)
+        other(mailbox)
+
+    return tell
+
+
 def _own_pool(pace: Pace) -> ThreadPoolExecutor:
     return ThreadPoolExecutor((pace.fixed or pace.cap) + 2, thread_name_prefix="verify")
 
@@ -90,6 +104,7 @@ class Reading:
         stopped: true ends the reading early.
         connections: of all organisations that are read at the same time: counts their batches in flight, and lends
             threads; a reading without has its own.
+        on_mailbox: called with each user that is done, in one thread; costs time for every user.
     """
 
     def __init__(
@@ -106,12 +121,13 @@ class Reading:
         stopped: Callable[[], bool] = lambda: False,
         listener: Listener | None = None,
         connections: RunContext | None = None,
+        on_mailbox: Callable[[Mailbox], None] | None = None,
     ) -> None:
         self._tokens = tokens
         self._pace = pace = pace or Pace()
         self._target = target
         self._listener = listener
-        heard = partial(listener.mailbox, target) if listener and listener.wants_mailboxes else None
+        heard = _heard(partial(listener.mailbox, target) if listener and listener.wants_mailboxes else None, on_mailbox)
         self._abandoned = threading.Event()
         self._gate = Gate(pace.budget_s, lambda: self._abandoned.is_set() or stopped())
         self._window = Window(pace)

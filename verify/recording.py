@@ -11,6 +11,7 @@ from orgcal.entra.aadsts import Kind, meaning_of
 from orgcal.tenants.history import KEEP, Run, add_runs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
+from orgcal.tenants.scope import MailboxScope, awaited_since
 from orgcal.tenants.states import Cause, Move, after_failed_verification
 from verify.baseline import baseline_of
 from verify.models import CheckResult, MailboxClass, Target, Verdict
@@ -21,7 +22,13 @@ def registered_targets(registry: Registry) -> Iterator[Target]:
     """Every organisation of a registry."""
     for tenant in registry.tenants():
         baseline = baseline_of(registry, tenant.tenant_id)
-        yield Target(tenant.tenant_id, tenant.label, invited=tenant.state is State.INVITED, baseline=baseline)
+        yield Target(
+            tenant.tenant_id,
+            tenant.label,
+            invited=tenant.state is State.INVITED,
+            baseline=baseline,
+            scope=MailboxScope.of(tenant, registry.now()),
+        )
 
 
 def record(registry: Registry, summary: Summary, *, keep: timedelta = KEEP) -> None:
@@ -81,15 +88,38 @@ def _decision(registry: Registry, organisation: OrganisationSummary) -> Callable
     changed: dict[str, Any] = {"checked_at": now, "verdict": verdict.value}
 
     def decide(tenant: Tenant) -> Move:
+        if tenant.access == "scoped" and (found := _scoped_state(organisation)) is not None:
+            since_when = {"awaited_since": awaited_since(tenant, found[0], now)}
+            scoped = {**changed, **since_when, **_group_id(organisation)}
+            if found[0] is not State.VERIFIED:
+                return Move(*after_failed_verification(tenant, *found), scoped)
+        else:
+            scoped = changed
         if verdict in (Verdict.PASS, Verdict.WARN):
             proved = {"permissions": _permissions(organisation) or list(tenant.permissions)}
             since = {"verified_at": now, "consented_at": tenant.consented_at or now}
-            return Move(State.VERIFIED, "", {**changed, **since, **proved})
+            return Move(State.VERIFIED, "", {**scoped, **since, **proved})
         if verdict is Verdict.FAIL:
             return Move(*after_failed_verification(tenant, *_failure(organisation)), changed)
         return Move(tenant.state, tenant.reason, changed)
 
     return decide
+
+
+def _group_id(organisation: OrganisationSummary) -> dict[str, str]:
+    """The field of the group that was found by its name; empty where none was."""
+    scope = organisation.results.get("scope")
+    group_id = "" if scope is None else str(scope.evidence.get("group_id") or "")
+    return {"group_id": group_id} if group_id else {}
+
+
+def _scoped_state(organisation: OrganisationSummary) -> tuple[State, str] | None:
+    """The state that the checks of a limited organisation prove, and why; None where they prove none."""
+    for check in ("roles", "scope"):
+        result = organisation.results.get(check)
+        if result is not None and "state" in result.evidence:
+            return State(result.evidence["state"]), result.sentence
+    return None
 
 
 def _permissions(organisation: OrganisationSummary) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orgcal.tenants.scope import LAG_WORDS
 from verify.models import CheckResult, MailboxClass, Proof, Verdict
 from verify.run_description import RunDescription
 
@@ -43,6 +44,11 @@ class OrganisationSummary:
     def nobody(self) -> bool:
         """Listing worked, and there is no user."""
         return bool(self._evidence("users").get("nobody"))
+
+    @property
+    def waiting(self) -> bool:
+        """Changes of Exchange are still on their way, so that no mailbox could be read yet."""
+        return bool(self._evidence("scope").get("waiting"))
 
     @property
     def read(self) -> bool:
@@ -143,7 +149,7 @@ def exit_code(summary: Summary) -> int:
     """The exit code of a run.
 
     0 all pass; 1 a check failed or could not be decided; 4 authentication or consent failed for every organisation;
-    5 nothing was checked: no organisation, or no user in any; 130 interrupted.
+    5 nothing was checked: no organisation, no user in any, or Exchange is still waited for in each; 130 interrupted.
     """
     if not summary.complete:
         return INTERRUPTED
@@ -154,7 +160,7 @@ def exit_code(summary: Summary) -> int:
         return AUTHENTICATION
     bad = [result for result in summary.results if result.verdict in (Verdict.FAIL, Verdict.ERROR)]
     if not bad:
-        return ALL_PASS
+        return NOTHING_CHECKED if all(organisation.waiting for organisation in checked) else ALL_PASS
     nobody = all(organisation.nobody for organisation in checked)
     return NOTHING_CHECKED if nobody and {result.check for result in bad} <= {"users", "calendars"} else FAILED
 
@@ -236,4 +242,6 @@ def _why_nothing(summary: Summary) -> str:
         return "no organisation is known; add one with orgcal tenants add, or name it with --tenant"
     if not any(organisation.checked for organisation in summary.organisations.values()):
         return "no organisation has consented yet"
+    if any(organisation.waiting for organisation in summary.organisations.values()):
+        return f"no mailbox is open yet; {LAG_WORDS}"
     return "no organisation has a user"

@@ -14,6 +14,7 @@ from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
+    from orgcal.consent.check import CheckedTenant
     from orgcal.stack.open_stack import OpenStack
 
 app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
@@ -112,21 +113,23 @@ def check(
 ) -> None:
     """Take fresh tokens and bring the registry up to what is true.
 
-    Exit code 1 where an organisation could not be checked, or has lost access that it had given.
+    Exit code 1 where an organisation could not be checked, has lost access that it had given, or gives more or less
+    than the mailboxes that it should; 5 where each of them waits for Exchange, which takes up to 2 hours.
     """
     from orgcal.consent.check import check_tenants
     from orgcal.tenants.model import State
 
     if bool(tenant) == every:
         raise UsageError("name organisations, or all", where="orgcal consent check", repair="--all")
-    failed = False
+    failed, waiting = False, list[bool]()
     with open_stack(stack) as opened:
         keep = opened.history.keep_time
         opened.begin_reading_outputs()
         wanted = [opened.registry.current(each) for each in tenant] if tenant else opened.registry.tenants()
         with consent_service(opened) as service:
             for checked in check_tenants(service, wanted, keep=keep):
-                failed |= not checked.probe.decided or bool(checked.lost)
+                failed |= checked.failed
+                waiting.append(checked.tenant.state is State.WAITING)
                 if as_json:
                     typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
                     continue
@@ -136,9 +139,32 @@ def check(
                     typer.echo(f"  could not be checked: {checked.probe.sentence}")
                     if repair := checked.probe.repair_for(checked.tenant.tenant_id):
                         typer.echo(f"  repair: {repair}")
+                if checked.scope is not None and checked.verdict is not None and checked.probe.access == "granted":
+                    for line in _scope_lines(checked, service.outputs.client_id, stack):
+                        typer.echo(line)
+                    continue
                 if checked.lost:
                     typer.echo(f"  has lost: {', '.join(checked.lost)}")
                 if checked.lost or checked.tenant.state is State.RECONSENT_NEEDED:
                     typer.echo(f"  next: orgcal consent link {checked.tenant.tenant_id} --stack {stack}")
     if failed:
         raise typer.Exit(1)
+    if waiting and all(waiting):
+        raise typer.Exit(5)
+
+
+def _scope_lines(checked: CheckedTenant, client_id: str, stack: str) -> Iterator[str]:
+    """What is to be said of the scope of an organisation that limits the connector."""
+    from orgcal.consent.scoped import scope_repair
+    from orgcal.tenants.model import State
+
+    verdict, scope = checked.verdict, checked.scope
+    assert verdict is not None
+    assert scope is not None
+    if verdict.sentence and verdict.sentence != checked.tenant.reason:
+        yield f"  {verdict.sentence}"
+    yield from (f"  warning: {warning}" for warning in verdict.warnings)
+    if verdict.state is State.VERIFIED and scope.group is not None:
+        yield f"  {len(scope.group.members)} members of {scope.group.name}; one inside was read, one outside refused"
+    if checked.failed:
+        yield f"  repair: {scope_repair(checked.tenant, scope, client_id, stack)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import shlex
 import sys
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help=True)
 
+
+class AccessChoice(enum.StrEnum):
+    """As `orgcal.tenants.model.Access`, for the command line."""
+
+    ALL = "all"
+    SCOPED = "scoped"
+
+
 TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")]
 
 
@@ -27,14 +36,30 @@ TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name."
 def add(
     tenant: Annotated[str, typer.Argument(help="Tenant id or domain.", metavar="TENANT")],
     name: Annotated[str, typer.Option(help="Name for reports; the known one, or the domain, unless given.")] = "",
+    access: Annotated[
+        AccessChoice | None, typer.Option(help="Which mailboxes it lets the connector read; the known, or all.")
+    ] = None,
+    group: Annotated[str, typer.Option(help="With --access scoped: name or id of the group of them.")] = "",
+    inside: Annotated[str, typer.Option(help="Object id of a user in the scope, to test with.")] = "",
+    outside: Annotated[str, typer.Option(help="Object id of a user outside of it.")] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
-    """Add an organisation; its domain is resolved to the tenant id now."""
+    """Add an organisation; its domain is resolved to the tenant id now.
+
+    With --access scoped it limits the connector to some mailboxes in Exchange, and no consent page is used.
+    """
     from orgcal.entra.discovery import resolve_tenant
     from orgcal.entra.session import new_session
     from orgcal.entra.tenant_ids import is_guid
+    from orgcal.tenants.scope import AccessProfile
 
+    profile = None
+    if access is not None:
+        profile = AccessProfile(access.value, group.strip(), inside.strip(), outside.strip())
+    elif group or inside or outside:
+        what = "a group or a test mailbox is named without the profile"
+        raise UsageError(what, where="orgcal tenants add", repair="--access scoped")
     began = datetime.now(UTC)
     tenant, name = tenant.strip(), name.strip() or name
     domain = "" if is_guid(tenant) else tenant.lower()
@@ -42,13 +67,16 @@ def add(
         endpoints = opened.endpoints
         with new_session(endpoints) as session:
             tenant_id = resolve_tenant(endpoints, tenant, session)
-        added = opened.registry.add(tenant_id, name or None, domain=domain, since=began)
+        added = opened.registry.add(tenant_id, name or None, domain=domain, since=began, profile=profile)
     named = added.domain or added.tenant_id
     lines = [f"{added.label} ({added.tenant_id}) is {added.state.value}"]
     if name and added.name != name:
         rename = f"orgcal tenants add {named} --name {shlex.quote(printable(name))} --stack {stack}"
         lines.append(f"  somebody else gave it that name meanwhile, which stays; to change it: {rename}")
-    lines.append(f"  next: orgcal consent link {named} --stack {stack}")
+    if added.reason:
+        lines.append(f"  {added.reason}")
+    scoped = added.access == "scoped"
+    lines.append(f"  next: orgcal consent {'script' if scoped else 'link'} {named} --stack {stack}")
     print_result(added.as_json(), lines, as_json=as_json)
 
 

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from orgcal import __version__
+from orgcal.consent.proof import ConsentProber
 from orgcal.consent.recording import Declared
+from orgcal.consent.scoped import probe_scope, scope_move, verdict_of
 from orgcal.consent.service import AT_ONCE, ConsentService
 from orgcal.entra.probe import TenantAccess
 from orgcal.entra.role_relation import included_in
@@ -18,6 +20,7 @@ from orgcal.patience import Clock
 from orgcal.stack.known_credentials import note_credentials
 from orgcal.tenants.history import KEEP, Run, add_runs
 from orgcal.tenants.model import ACTIVE, State, Tenant
+from orgcal.tenants.scope import MailboxScope, ScopedAccess, ScopeVerdict
 from orgcal.tenants.states import Cause, Move, after_probe
 
 if TYPE_CHECKING:
@@ -36,12 +39,24 @@ class CheckedTenant:
         before: its state before.
         lost: names of permissions that it had consented to, and that are not effective any more though they are
             declared; also on later days, until it consents again or is removed.
+        scope: what was seen of an organisation that limits the connector to some mailboxes; None of others.
+        verdict: what follows from that.
     """
 
     tenant: Tenant
     before: State
     probe: TenantAccess
     lost: tuple[str, ...] = ()
+    scope: ScopedAccess | None = None
+    verdict: ScopeVerdict | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be checked, has lost access, or its scope is not as it should be."""
+        wrong = self.verdict is not None and (
+            self.verdict.state in (None, State.TOO_MUCH, State.TOO_LITTLE) and self.probe.access == "granted"
+        )
+        return not self.probe.decided or bool(self.lost) or wrong
 
     def as_json(self) -> dict[str, Any]:
         """The probe, as a JSON object."""
@@ -54,6 +69,18 @@ class CheckedTenant:
             "lost": list(self.lost),
             "sentence": self.probe.sentence,
             "repair": self.probe.repair_for(self.tenant.tenant_id),
+            **({} if self.scope is None else {"scope": self._scope_json(self.scope)}),
+        }
+
+    def _scope_json(self, scope: ScopedAccess) -> dict[str, Any]:
+        group, verdict = scope.group, self.verdict
+        return {
+            "reaching": list(scope.reaching),
+            "members": None if group is None else len(group.members),
+            "inside": None if scope.inside is None else scope.inside.seen,
+            "outside": None if scope.outside is None else scope.outside.seen,
+            "sentence": "" if verdict is None else verdict.sentence,
+            "warnings": [] if verdict is None else list(verdict.warnings),
         }
 
 
@@ -71,7 +98,7 @@ def check_tenants(
     note_credentials(service.registry, service.outputs)
     prober = service.new_prober(RememberedCredential(service.credential))
     waiting = iter(tenants)
-    running: dict[Future[TenantAccess], Tenant] = {}
+    running: dict[Future[TenantAccess | ScopedAccess], Tenant] = {}
     # Written together at the end: most are unchanged, and each transaction waits for the disk.
     unchanged: list[str] = []
     runs: list[Run] = []
@@ -79,7 +106,7 @@ def check_tenants(
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
             while True:
                 while len(running) < 2 * AT_ONCE and (tenant := next(waiting, None)) is not None:
-                    running[pool.submit(prober.probe, tenant.tenant_id)] = tenant
+                    running[pool.submit(_looked_at, prober, tenant, service.registry.now())] = tenant
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -99,9 +126,10 @@ def check_tenants(
 
 def _run(checked: CheckedTenant, now: datetime) -> Run:
     """The row of the history."""
-    probe = checked.probe
+    probe, verdict = checked.probe, checked.verdict
     failed = "fail" if probe.decided else "error"
-    passed = probe.access == "granted"
+    passed = probe.access == "granted" and not checked.failed
+    sentence = verdict.sentence if verdict is not None and verdict.sentence else probe.sentence
     return Run(
         at=now,
         tenant_id=checked.tenant.tenant_id,
@@ -111,12 +139,21 @@ def _run(checked: CheckedTenant, now: datetime) -> Run:
         state=checked.tenant.state,
         roles=tuple(sorted(probe.effective or ())),
         checks={} if passed else {"token" if probe.effective is None else "roles": failed},
-        cause="" if passed else probe.sentence,
+        cause="" if passed else sentence,
     )
 
 
-def write_down(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> CheckedTenant:
-    """Bring the registry up to a probe."""
+def _looked_at(prober: ConsentProber, tenant: Tenant, now: datetime) -> TenantAccess | ScopedAccess:
+    """What is true of an organisation, in the way of its access profile."""
+    scope = MailboxScope.of(tenant, now)
+    return prober.probe(tenant.tenant_id) if scope is None else probe_scope(prober, tenant, scope)
+
+
+def write_down(service: ConsentService, tenant: Tenant, found: TenantAccess | ScopedAccess) -> CheckedTenant:
+    """Bring the registry up to what was found."""
+    if isinstance(found, ScopedAccess):
+        return _write_scope(service, tenant, found)
+    probe = found
     declared, now = Declared.of(service.outputs), service.registry.now()
 
     def decide(known: Tenant) -> Move | None:
@@ -130,6 +167,19 @@ def write_down(service: ConsentService, tenant: Tenant, probe: TenantAccess) -> 
 
     after = tenant if decide(tenant) is None else service.registry.move(tenant.tenant_id, Cause.CHECK, decide)
     return CheckedTenant(after, tenant.state, probe, lost_permissions(tenant, probe, declared))
+
+
+def _write_scope(service: ConsentService, tenant: Tenant, seen: ScopedAccess) -> CheckedTenant:
+    """Bring the registry up to what was seen of an organisation that limits the connector."""
+    now = service.registry.now()
+
+    def decide(known: Tenant) -> Move | None:
+        """Nothing where its profile has changed meanwhile: it was looked at in the wrong way."""
+        return scope_move(known, seen, now) if known.access == "scoped" else None
+
+    after = tenant if decide(tenant) is None else service.registry.move(tenant.tenant_id, Cause.CHECK, decide)
+    lost = tuple(sorted(tenant.permissions)) if seen.access.access in ("none", "no tenant") else ()
+    return CheckedTenant(after, tenant.state, seen.access, lost, seen, verdict_of(tenant, seen, now))
 
 
 def lost_permissions(tenant: Tenant, probe: TenantAccess, declared: Declared) -> tuple[str, ...]:

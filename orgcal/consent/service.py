@@ -134,9 +134,18 @@ class ConsentService:
         """A new link for an organisation of the registry; the platform's, where that starts consent itself.
 
         Raises:
-            UsageError: the stack has no callback of ours, or the platform starts consent itself and gives no links out.
+            UsageError: the organisation limits the connector, the stack has no callback of ours, or the platform starts
+                consent itself and gives no links out.
             PlatformError: the platform refused.
         """
+        if tenant.access == "scoped":
+            named, stack = tenant.domain or tenant.tenant_id, self.outputs.stack
+            raise UsageError(
+                f"{tenant.label} limits the connector to some mailboxes, and the consent page grants all of them",
+                where=tenant.tenant_id,
+                repair=f"orgcal consent script {named} --stack {stack}; or, if it shall reach all mailboxes: orgcal "
+                f"tenants add {named} --access all --stack {stack}",
+            )
         if capabilities_of(self.outputs.platform).connections == "own flow":
             return self._link_of_platform(tenant)
         made = links.make_link(

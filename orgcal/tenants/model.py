@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from orgcal.entra.tenant_ids import is_domain, is_guid
 from orgcal.errors import UsageError
@@ -19,9 +19,17 @@ meanwhile."""
 NAME_LENGTH = 200
 """Characters of a name that are kept, an operator's too."""
 HASH_LENGTH, VERDICT_LENGTH = 64, 10
-_LONGEST = {"permission_hash": HASH_LENGTH, "invited_by": NAME_LENGTH, "verdict": VERDICT_LENGTH}
-_TIMES = ("added_at", "changed_at", "consented_at", "verified_at", "checked_at")
-_TEXTS = ("tenant_id", "name", "domain", "reason", "permission_hash", "invited_by", "verdict")
+GROUP_LENGTH = 256
+"""Characters of a group's name: https://learn.microsoft.com/en-us/graph/api/resources/group"""
+_LONGEST = {"permission_hash": HASH_LENGTH, "invited_by": NAME_LENGTH, "verdict": VERDICT_LENGTH,
+            "scope_group": GROUP_LENGTH}  # fmt: skip
+_TIMES = ("added_at", "changed_at", "consented_at", "verified_at", "checked_at", "awaited_since")
+_TEXTS = ("tenant_id", "name", "domain", "reason", "permission_hash", "invited_by", "verdict",
+          "access", "scope_group", "group_id", "inside", "outside")  # fmt: skip
+
+
+Access = Literal["all", "scoped"]
+"""Whether an organisation lets the connector read all mailboxes, or limits it to some in Exchange."""
 
 
 class State(enum.StrEnum):
@@ -34,12 +42,21 @@ class State(enum.StrEnum):
     """And users could be listed with it."""
     RECONSENT_NEEDED = "reconsent-needed"
     """It consented to other permissions than the connector declares now."""
+    WAITING = "waiting-for-exchange"
+    """It limits the connector, its directory can be read, and no mailbox yet."""
+    TOO_MUCH = "too-much-access"
+    """It limits the connector, which reaches more mailboxes than it should."""
+    TOO_LITTLE = "too-little-access"
+    """It limits the connector, which reaches no mailbox that it should, or fewer."""
     REVOKED = "revoked"
     REMOVED = "removed"
     FAILED = "failed"
 
 
-ACTIVE = frozenset({State.CONSENTED, State.VERIFIED, State.RECONSENT_NEEDED})
+OF_SCOPED = frozenset({State.WAITING, State.TOO_MUCH, State.TOO_LITTLE})
+"""States of organisations that limit the connector to some mailboxes."""
+
+ACTIVE = frozenset({State.CONSENTED, State.VERIFIED, State.RECONSENT_NEEDED}) | OF_SCOPED
 """States in which the connector has some access."""
 
 
@@ -69,6 +86,12 @@ class Tenant(JsonRecord):
         verified_at: when users could last be listed: the last success of a verification or of a consent's proof.
         checked_at: when a proof, a check or a verification last tried, whatever came of it.
         verdict: of the last verification.
+        access: `all` mailboxes, or `scoped`: the organisation limits the connector to some.
+        scope_group: name or id of the group of those, as the customer called it.
+        group_id: its object id, once it was found in the directory.
+        inside: object id of a user whose mailbox is in the scope, to test with.
+        outside: object id of a user whose mailbox is not.
+        awaited_since: since when a role assignment of Exchange is waited for.
     """
 
     tenant_id: str
@@ -85,6 +108,12 @@ class Tenant(JsonRecord):
     verified_at: datetime | None = None
     checked_at: datetime | None = None
     verdict: str = ""
+    access: Access = "all"
+    scope_group: str = ""
+    group_id: str = ""
+    inside: str = ""
+    outside: str = ""
+    awaited_since: datetime | None = None
 
     @property
     def label(self) -> str:
@@ -128,6 +157,11 @@ class Tenant(JsonRecord):
             raise ValueError(f"{printable(self.tenant_id[:40])!r} is not a tenant id")
         if self.domain and not is_domain(self.domain):
             raise ValueError(f"{printable(self.domain[:40])!r} is not a domain")
+        if self.access not in ("all", "scoped"):
+            raise ValueError(f"access is {printable(self.access[:40])!r}, and all or scoped can be")
+        for name in ("group_id", "inside", "outside"):
+            if (value := getattr(self, name)) and not is_guid(value):
+                raise ValueError(f"{name} is {printable(value[:40])!r}, which is no object id")
         if self.added_at is None or self.changed_at is None:
             raise ValueError("a time is missing")
         if self.state is State.REMOVED:

@@ -28,7 +28,8 @@ from orgcal.tenants.log import IMPORT, LoggedDatabase
 from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, State, Tenant
 from orgcal.tenants.names import can_be_kept, check_text, command_to_add, meant_by, name_key, refuse_hidden
 from orgcal.tenants.schema import LinkRow, TenantRow
-from orgcal.tenants.states import Cause, Move, may_move
+from orgcal.tenants.scope import AccessProfile
+from orgcal.tenants.states import Cause, Move, after_profile, may_move
 
 __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
 
@@ -45,6 +46,12 @@ _BLANK: Mapping[str, Any] = {
     "verified_at": None,
     "checked_at": None,
     "verdict": "",
+    "access": "all",
+    "scope_group": "",
+    "group_id": "",
+    "inside": "",
+    "outside": "",
+    "awaited_since": None,
 }
 """What an organisation is before anything is known of it."""
 
@@ -88,7 +95,13 @@ class Registry(LoggedDatabase):
     # --- organisations ---
 
     def add(
-        self, tenant_id: str, name: str | None = None, *, domain: str = "", since: datetime | None = None
+        self,
+        tenant_id: str,
+        name: str | None = None,
+        *,
+        domain: str = "",
+        since: datetime | None = None,
+        profile: AccessProfile | None = None,
     ) -> Tenant:
         """Take an organisation in as `invited`; one that is known keeps its state and gets the new name.
 
@@ -98,6 +111,7 @@ class Registry(LoggedDatabase):
             name: the known one, the domain or the tenant id unless given.
             domain: the known one unless given.
             since: when the caller began; a name that somebody else gave it after that stays.
+            profile: the mailboxes that it lets the connector read; the known ones, or all, unless given.
 
         Raises:
             UsageError: `tenant_id` is not a GUID, `domain` not a domain, or the name cannot be kept or shown.
@@ -120,8 +134,11 @@ class Registry(LoggedDatabase):
             if not (known and since and row.name != self.name_at(session, tenant_id, since)):
                 row.name = name or row.name or row.domain or tenant_id
             row.name_key, row.changed_at = name_key(row.name), now
+            if profile is not None:
+                _set_profile(row, profile)
             result = "known" if known else "added"
-            self.write_log(session, Cause.ADD, tenant_id, result, name=row.name, domain=row.domain)
+            access = "" if row.access == "all" else row.access
+            self.write_log(session, Cause.ADD, tenant_id, result, name=row.name, domain=row.domain, access=access)
             return _tenant(row)
 
     def get(self, wanted: str) -> Tenant | None:
@@ -314,6 +331,23 @@ class Registry(LoggedDatabase):
 def _fill(row: TenantRow, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         setattr(row, name, list(value) if isinstance(value, tuple) else value)
+
+
+def _set_profile(row: TenantRow, profile: AccessProfile) -> None:
+    """Write what was said of the mailboxes, and the state that follows where the profile is another one."""
+    before = _tenant(row)
+    state, row.reason = after_profile(before, profile.access)
+    if may_move(Cause.ADD, before.state, state):
+        row.state = state.value
+    if profile.access == "all":
+        row.access, row.awaited_since = "all", None
+        row.scope_group = row.group_id = row.inside = row.outside = ""
+        return
+    row.access = "scoped"
+    if profile.group and profile.group != row.scope_group:
+        row.scope_group, row.group_id = profile.group, ""
+        row.inside = row.outside = ""  # they were of another group
+    row.inside, row.outside = profile.inside or row.inside, profile.outside or row.outside
 
 
 def _tenant(row: TenantRow) -> Tenant:

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Float, Index, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from orgcal.tenants.model import HASH_LENGTH, NAME_LENGTH, VERDICT_LENGTH
+from orgcal.tenants.model import GROUP_LENGTH, HASH_LENGTH, NAME_LENGTH, VERDICT_LENGTH
 
-HEAD = "0003"
+HEAD = "0004"
 """Revision that this code needs; the newest in `migrations/versions`."""
 
 
@@ -64,6 +64,12 @@ class TenantRow(Base):
     verified_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
     verdict: Mapped[str] = mapped_column(String(VERDICT_LENGTH), default="")
+    access: Mapped[str] = mapped_column(String(10), default="all")
+    scope_group: Mapped[str] = mapped_column(String(GROUP_LENGTH), default="")
+    group_id: Mapped[str] = mapped_column(String(36), default="")
+    inside: Mapped[str] = mapped_column(String(36), default="")
+    outside: Mapped[str] = mapped_column(String(36), default="")
+    awaited_since: Mapped[datetime | None]
 
 
 class LinkRow(Base):

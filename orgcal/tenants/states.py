@@ -8,9 +8,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orgcal.tenants.model import ACTIVE, State, Tenant
+from orgcal.tenants.model import ACTIVE, OF_SCOPED, Access, State, Tenant
+from orgcal.tenants.scope import ScopedAccess, is_waiting, judge_scope
 
 if TYPE_CHECKING:
     from orgcal.entra.probe import TenantAccess
@@ -36,17 +38,26 @@ class Cause(enum.StrEnum):
 _KNOWN = frozenset(State) - {State.REMOVED}
 _LESS_THAN_VERIFIED = _KNOWN - {State.VERIFIED}
 _HAD_ACCESS = ACTIVE | {State.REVOKED}
+_OF_SCOPED: Mapping[State, frozenset[State]] = dict.fromkeys(OF_SCOPED, _KNOWN)
 
 MOVES: Mapping[Cause, Mapping[State, frozenset[State]]] = {
-    Cause.ADD: {State.INVITED: frozenset({State.REMOVED})},
+    # Another profile of a known one: what it has is then too much, or too little.
+    Cause.ADD: {
+        State.INVITED: frozenset({State.REMOVED}),
+        State.TOO_MUCH: ACTIVE,
+        State.RECONSENT_NEEDED: ACTIVE,
+    },
     Cause.CONSENT: {
         State.VERIFIED: _KNOWN,
         State.CONSENTED: _KNOWN,
         State.RECONSENT_NEEDED: _HAD_ACCESS,
         State.REVOKED: ACTIVE,
         State.FAILED: _KNOWN,
+        State.TOO_MUCH: _KNOWN,
     },
     Cause.CHECK: {
+        **_OF_SCOPED,
+        State.VERIFIED: _KNOWN,  # of scoped organisations, whose test mailboxes were read
         State.CONSENTED: _LESS_THAN_VERIFIED,
         State.RECONSENT_NEEDED: _HAD_ACCESS,
         State.REVOKED: ACTIVE,
@@ -59,6 +70,7 @@ MOVES: Mapping[Cause, Mapping[State, frozenset[State]]] = {
         State.RECONSENT_NEEDED: frozenset({State.VERIFIED, State.CONSENTED}),
         State.REVOKED: ACTIVE,
         State.FAILED: ACTIVE | {State.INVITED},
+        **dict.fromkeys(OF_SCOPED, ACTIVE),
     },
     Cause.REMOVE: {State.REMOVED: _KNOWN},
     Cause.SET: dict.fromkeys(State, _KNOWN),
@@ -106,12 +118,36 @@ def after_consent(tenant: Tenant, probe: TenantAccess) -> tuple[State, str]:
 
     As `after_probe`, but an organisation that never had access and still has none has failed.
     """
+    if probe.access == "granted" and tenant.access == "scoped":
+        return State.TOO_MUCH, "the consent page granted everything, and this organisation limits the connector"
     if probe.access == "granted":
         state = State.VERIFIED if probe.users_readable else State.CONSENTED
         return state, probe.sentence if probe.surplus else ""
     if probe.decided and tenant.state in (State.INVITED, State.FAILED):
         return State.FAILED, probe.sentence
     return after_probe(tenant, probe)
+
+
+def after_scope(tenant: Tenant, seen: ScopedAccess, now: datetime) -> tuple[State, str]:
+    """The state that follows from what was seen of an organisation that limits the connector, and why."""
+    if seen.access.access != "granted":
+        if seen.access.access == "partial" and tenant.state not in _HAD_ACCESS:
+            return tenant.state, tenant.reason
+        return after_probe(tenant, seen.access)
+    verdict = judge_scope(seen, waiting=is_waiting(tenant, now))
+    if verdict.state is None:  # its directory can be read, which is all that is known
+        state = State.WAITING if tenant.state not in ACTIVE else tenant.state
+        return state, verdict.sentence
+    return verdict.state, verdict.sentence
+
+
+def after_profile(tenant: Tenant, access: Access) -> tuple[State, str]:
+    """The state of a known organisation that is to have another access profile from now on, and why."""
+    if tenant.state not in ACTIVE or tenant.access == access:
+        return tenant.state, tenant.reason
+    if access == "scoped":
+        return State.TOO_MUCH, "it had consented for all mailboxes, and that grant is to be removed in Entra"
+    return State.RECONSENT_NEEDED, "it limited the connector until now, and has to consent for all mailboxes"
 
 
 def after_refused_consent(tenant: Tenant, reason: str) -> tuple[State, str]:

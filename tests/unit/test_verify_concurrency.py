@@ -10,7 +10,8 @@ from orgcal.patience import Clock
 from orgcal.platforms.testing_server import FakeTime
 from verify.concurrency import THROTTLED, UNANSWERED, Gate, Window
 from verify.context import RunContext
-from verify.models import Connector, Latencies, Options, Pace, SecretReference
+from verify.latencies import Latencies
+from verify.models import Connector, Options, Pace, SecretReference
 
 
 def answers(window: Window, count: int, *, throttled: bool = False) -> None:

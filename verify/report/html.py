@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from orgcal.printable import printable
 from verify.answers import TABLE, Place
-from verify.models import BUCKET_RATIO, MAILBOX_WORDS, Verdict
+from verify.latencies import BUCKET_RATIO
+from verify.models import MAILBOX_WORDS, Verdict
 from verify.summary import WORST_FIRST, OrganisationSummary, Summary, conclusion, conclusion_verdict
 
 MAX_ORGANISATIONS = 2000

@@ -88,6 +88,8 @@ def test_history_survives_the_migration_from_the_registry_before_it(url: str, re
     with engine.begin() as connection:
         for table in ("alert_messages", "alert_cursors", "alerts", "connectors", "history"):
             connection.execute(text(f"DROP TABLE {table}"))
+        for column in ("access", "scope_group", "group_id", "inside", "outside", "awaited_since"):
+            connection.execute(text(f"ALTER TABLE tenants DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
     engine.dispose()
 
@@ -95,4 +97,5 @@ def test_history_survives_the_migration_from_the_registry_before_it(url: str, re
 
     assert [tenant.name for tenant in reopened.tenants()] == ["Contoso"]
     assert list(runs(reopened)) == []
+    assert [tenant.access for tenant in reopened.tenants()] == ["all"]
     reopened.close()

@@ -244,7 +244,8 @@ def test_registry_of_the_first_revision_on_postgresql_is_brought_up(server: Post
         new_link(registry)
     engine = create_engine(url)
     with engine.begin() as connection:  # as revision 0001 had it
-        for column in ("name_key", "permissions", "checked_at"):
+        scoped = ("access", "scope_group", "group_id", "inside", "outside", "awaited_since")
+        for column in ("name_key", "permissions", "checked_at", *scoped):
             connection.execute(text(f"ALTER TABLE tenants DROP COLUMN {column}"))
         connection.execute(text("ALTER TABLE consent_links DROP COLUMN permissions"))
         for table in ("alert_messages", "alert_cursors", "alerts", "connectors", "history"):

@@ -86,7 +86,7 @@ def test_registry_of_a_newer_orgcal_is_refused(url: str, registry: Registry) -> 
     engine.dispose()
 
     with pytest.raises(
-        UsageError, match=r"format 9999, and orgcal .* up to 0003.*\n  repair: use the orgcal that wrote it"
+        UsageError, match=r"format 9999, and orgcal .* up to 0004.*\n  repair: use the orgcal that wrote it"
     ):
         Registry(url, connector="x", operator="x")
 
