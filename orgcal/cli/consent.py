@@ -1,4 +1,4 @@
-"""`orgcal consent link|serve|check`: consent of customer organisations."""
+"""`orgcal consent link|script|serve|check`: consent of customer organisations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,8 @@ from orgcal.errors import UsageError
 if TYPE_CHECKING:
     from orgcal.consent.check import CheckedTenant
     from orgcal.stack.open_stack import OpenStack
+    from orgcal.stack.outputs import StackOutputs
+    from orgcal.tenants.model import Tenant
 
 app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
 
@@ -57,6 +60,58 @@ def link(
             for number, known in enumerate(wanted):
                 made = service.link(known, lifetime=timedelta(days=days))
                 print_result(made.as_json(), [("\n" if number else "") + made.message], as_json=as_json)
+
+
+@app.command(short_help="Print the steps of a customer who limits the connector")
+def script(
+    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
+    powershell: Annotated[bool, typer.Option("--powershell", help="As a program for PowerShell.")] = False,
+    m365: Annotated[bool, typer.Option("--m365", help="As a program for CLI for Microsoft 365.")] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="As requests to Microsoft Graph.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the page to send.", metavar="FILE")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Only what takes everything back.")] = False,
+    home: Annotated[bool, typer.Option("--home", help="For the stack's own home tenant, as a trial.")] = False,
+    group: Annotated[str, typer.Option(help="Name or id of the group of mailboxes; the known one unless given.")] = "",
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
+) -> None:
+    """Print the filled-in steps for administrators of an organisation that limits the connector to some mailboxes.
+
+    It reads the registry and the stack alone, and changes nothing anywhere.
+    """
+    from orgcal.consent.script import as_script, as_text, as_undo, limit_guide
+    from orgcal.consent.script_commands import Form
+
+    forms: dict[Form, bool] = {"powershell": powershell, "m365": m365, "graph": graph}
+    chosen = [form for form, wanted in forms.items() if wanted]
+    if len(chosen) + bool(html) + as_json > 1 or bool(tenant) == home or (undo and (html or as_json)):
+        repair = "TENANT or --home, and at most one of --powershell, --m365, --graph, --html, --json"
+        raise UsageError("that does not go together", where="orgcal consent script", repair=repair)
+    with open_stack(stack) as opened:
+        outputs, endpoints = opened.outputs, opened.endpoints
+        known = _home_of(outputs) if home else opened.registry.current(tenant)
+        guide = limit_guide(known, outputs, endpoints, group=group.strip(), home=home)
+    if html is not None:
+        from orgcal.consent.script_page import guide_page
+        from orgcal.files.whole import write_whole
+
+        write_whole(html, guide_page(guide))
+        typer.echo(f"{html} written")
+        return
+    form: Form = chosen[0] if chosen else "powershell"
+    lines = as_undo(guide, form) if undo else as_script(guide, form) if chosen else as_text(guide)
+    print_result(guide.as_json() if as_json else {}, lines, as_json=as_json)
+
+
+def _home_of(outputs: StackOutputs) -> Tenant:
+    """The stack's home tenant as an organisation, which no registry holds."""
+    from datetime import UTC, datetime
+
+    from orgcal.tenants.model import State, Tenant
+
+    now = datetime.now(UTC)
+    named = "your own tenant"
+    return Tenant(outputs.tenant_id, named, "", State.INVITED, access="scoped", added_at=now, changed_at=now)
 
 
 @app.command(short_help="Receive the answers of administrators")
