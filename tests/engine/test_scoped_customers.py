@@ -30,7 +30,7 @@ from tests.support.client_commands import ClientCommand, Ended
 from tests.support.client_installs import node, node_packages
 from tests.support.deployed_connector import CONTOSO, declared, operator_graph
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.standin]
+pytestmark = pytest.mark.timeout(900)
 
 GROUP = "Office Quito"
 RIGHTS = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All",
@@ -46,10 +46,12 @@ class Customer:
 
     Attributes:
         shims: a folder with `m365`, for scripts.
+        login: the command that logs in.
     """
 
     m365: ClientCommand
     shims: Path
+    login: tuple[str, ...]
     ready: dict[str, Any] = field(repr=False)
 
     def run(self, script: str) -> Ended:
@@ -66,6 +68,9 @@ class Customer:
             headers={"Authorization": f"Bearer {token}"}, verify=self.ready["ca_file"], timeout=10,
         )  # fmt: skip
         assert moved.status_code == 200
+        for kept in self.m365.cwd.glob(".cli-m365*"):  # its tokens have expired, as only the emulator's clock knows
+            kept.unlink()
+        self.m365(*self.login)
 
 
 @pytest.fixture(scope="module")
@@ -96,38 +101,34 @@ def endpoints(deployed: Checkout) -> CloudEndpoints:
 def customer(deployed: Checkout, endpoints: CloudEndpoints, tmp_path_factory: pytest.TempPathFactory) -> Customer:
     """CLI for Microsoft 365, logged in as an application that may administer Contoso and its Exchange."""
     home = tmp_path_factory.mktemp("administrator")
-    ready = json.loads((deployed.path / ".local" / "dev" / "emulator" / "ready.json").read_text(encoding="utf-8"))
+    ready_file = deployed.path / ".local" / "dev" / "emulator" / "ready.json"
+    ready = json.loads(ready_file.read_text(encoding="utf-8"))
     with new_session(endpoints) as session:
-        graph = operator_graph(
-            endpoints, {"ORGCAL_EMULATOR_FILE": str(Path(ready["ca_file"]).parent / "ready.json")}, session
-        )
+        variables = {"ORGCAL_EMULATOR_FILE": str(ready_file)}
+        graph = operator_graph(endpoints, variables, session)
         made = graph.post("/applications", {
             "displayName": "Administrators of Contoso", "signInAudience": "AzureADMultipleOrgs",
             "web": {"redirectUris": [CALLBACK]}, "requiredResourceAccess": [declared(application_permissions(RIGHTS))],
         })  # fmt: skip
         secret = graph.post(f"/applications/{made['id']}/addPassword", {"passwordCredential": {"displayName": "cli"}})
     secret_file = home / "secret"
+    secret_file.touch(0o600)
     secret_file.write_text(secret["secretText"], encoding="ascii")
     url = consent_url(endpoints, tenant_id=CONTOSO, client_id=made["appId"], redirect_uri=CALLBACK, state="s")
     answer(endpoints, url, "admin@contoso.example", follow=False)
-    program = [
-        str(node()),
-        str(node_packages("m365") / "node_modules" / "@pnp" / "cli-microsoft365" / "dist" / "index.js"),
-    ]
-    environ = {
-        **program_environment(ready, {}),
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "CLIMICROSOFT365_NOUPDATE": "1",
-    }
-    m365 = ClientCommand(program, environ, home)
-    given = ("--appId", made["appId"], "--tenant", CONTOSO, "--secret", f"@{secret_file}")
-    assert m365("login", "--authType", "secret", *given)["appId"] == made["appId"]
+    package = node_packages("m365") / "node_modules" / "@pnp" / "cli-microsoft365"
     shims = home / "bin"
     shims.mkdir()
-    (shims / "m365").write_text(f'#!/bin/sh\nexec {shlex.join(program)} "$@"\n', encoding="utf-8")
+    # The client keeps tokens in its home folder; nobody else may read them.
+    client = f'umask 077; exec {shlex.join([str(node()), str(package / "dist" / "index.js")])} "$@"'
+    (shims / "m365").write_text(f"#!/bin/sh\n{client}\n", encoding="utf-8")
     (shims / "m365").chmod(0o700)
-    return Customer(m365, shims, ready)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(home), "CLIMICROSOFT365_NOUPDATE": "1"}
+    m365 = ClientCommand([str(shims / "m365")], {**program_environment(ready, {}), **environ}, home)
+    login = ("login", "--authType", "secret", "--appId", made["appId"], "--tenant", CONTOSO, "--secret",
+             f"@{secret_file}")  # fmt: skip
+    assert m365(*login)["appId"] == made["appId"]
+    return Customer(m365, shims, login, ready)
 
 
 def check(deployed: Checkout) -> tuple[int, dict[str, Any]]:
