@@ -21,7 +21,7 @@ class Lint:
 
     Attributes:
         problems: settings that are wrong, a line each.
-        advice: scopes that could go, a sentence each.
+        advice: scopes that could go, and those that no customer can limit to some mailboxes, a sentence each.
     """
 
     problems: tuple[str, ...]

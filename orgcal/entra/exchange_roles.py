@@ -101,7 +101,7 @@ def scope_limits(scopes: Iterable[str]) -> Iterator[str]:
         profile = split_permissions([name])
         role = profile.in_exchange.get(name, "")
         instead = (
-            f"who limits the connector assigns {role!r}, which includes it and reads more, or declare its permission"
+            f"customers who want that assign {role!r}, which includes it and gives more"
             if role
             else "customers who want that cannot use the connector"
         )

@@ -1,5 +1,7 @@
 """Says in words where a connector asks for more than it needs, or for nothing that opens calendars.
 
+It also says which scopes no customer can limit to some mailboxes.
+
 `User.ReadBasic.All` is never advised: listing users with it is reported to fail.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from orgcal.entra.exchange_roles import scope_limits
 from orgcal.entra.permissions import ALWAYS_ADDED, READS_CALENDARS, CalendarsFrom
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.role_relation import canonical, included_in
@@ -29,7 +32,7 @@ _DOES: Mapping[Purpose, str] = {
 
 
 def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str]:
-    """One sentence for each scope that could go.
+    """One sentence for each scope that could go, and for each that no customer can limit to some mailboxes.
 
     Args:
         scopes: of the connector, names that `permissions.lookup` knows.
@@ -52,6 +55,7 @@ def scope_advice(scopes: Iterable[str], purpose: Purpose | None) -> Iterator[str
     if purpose and ENOUGH_FOR[purpose] not in included_in(names):
         missing = f"no scope allows that; add {ENOUGH_FOR[purpose]}"
         yield f"the connector {_DOES[purpose]} (orgcal:connector.purpose), and {missing}"
+    yield from scope_limits(names)
 
 
 _NO_CALENDARS = (

@@ -19,6 +19,7 @@ from orgcal.tenants.registry import Registry
 
 WELL: Mapping[str, str] = {
     "access-lost": "{} gives access again",
+    "access-too-wide": "{}: the connector reaches no more mailboxes than it should",
     "coverage-fell": "{}: as many mailboxes can be read as before",
     "credential-ends": "the connector uses a credential that lasts long enough",
     "credential-revoked": "no revoked credential exists any more",

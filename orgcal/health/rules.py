@@ -22,7 +22,7 @@ Severity = Literal["info", "warning", "critical"]
 CREDENTIAL, CONNECTOR, ROTATION = "credential", "connector", "rotation"
 """Subjects of what is no organisation's."""
 
-OF_ORGANISATIONS: frozenset[RuleName] = frozenset({"access-lost", "coverage-fell"})
+OF_ORGANISATIONS: frozenset[RuleName] = frozenset({"access-lost", "access-too-wide", "coverage-fell"})
 """Rules whose subject is a tenant id."""
 
 _NAMED = 5
@@ -87,7 +87,7 @@ def findings_of(snapshot: Snapshot, settings: AlertSettings, *, rotation_failure
     if snapshot.credentials is None:
         unknown |= {("credential-ends", CREDENTIAL), ("credential-revoked", CREDENTIAL)}
     for tenant in spoken_of.values():
-        found += _access_lost(tenant, stack)
+        found += [*_access_lost(tenant, stack), *_access_too_wide(tenant, stack)]
         run = snapshot.decided.get(tenant.tenant_id)
         if run is None or run.readable is None or tenant.state not in ACTIVE:
             unknown.add(("coverage-fell", tenant.tenant_id))
@@ -138,7 +138,14 @@ def _credentials(snapshot: Snapshot, settings: AlertSettings, stack: str) -> Ite
 
 def _access_lost(tenant: Tenant, stack: str) -> Iterator[Condition]:
     """Who had consented and is in a state without the access that the connector declares."""
-    if tenant.consented_at is None or tenant.state not in (State.REVOKED, State.RECONSENT_NEEDED, State.FAILED):
+    without = (State.REVOKED, State.RECONSENT_NEEDED, State.FAILED, State.TOO_LITTLE)
+    if tenant.consented_at is None or tenant.state not in without:
+        return
+    if tenant.state is State.TOO_LITTLE:
+        why = f" ({printable(tenant.reason)})" if tenant.reason else ""
+        sentence = f"{tenant.label} lets the connector read fewer mailboxes than it should{why}"
+        repair = f"orgcal consent script {tenant.tenant_id} --stack {stack}"
+        yield Condition("access-lost", tenant.tenant_id, sentence, repair)
         return
     partly = tenant.state is State.RECONSENT_NEEDED
     lost = "lacks a permission that the connector declares" if partly else "has taken its access away"
@@ -151,6 +158,18 @@ def _access_lost(tenant: Tenant, stack: str) -> Iterator[Condition]:
         stage=0 if partly else 1,
         severity="warning" if partly else "critical",
     )
+
+
+def _access_too_wide(tenant: Tenant, stack: str) -> Iterator[Condition]:
+    """Who limits the connector, which reaches more mailboxes than it should."""
+    if tenant.state is State.TOO_MUCH:
+        why = f" ({printable(tenant.reason)})" if tenant.reason else ""
+        yield Condition(
+            "access-too-wide",
+            tenant.tenant_id,
+            f"{tenant.label} limits the connector, which reaches more mailboxes than it should{why}",
+            f"orgcal consent check {tenant.tenant_id} --stack {stack}, which says what removes that",
+        )
 
 
 def _coverage_fell(tenant: Tenant, checks: Mapping[str, str], cause: str, stack: str) -> Iterator[Condition]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from orgcal.entra.exchange_roles import split_permissions
 from orgcal.entra.role_relation import compare
 from orgcal.errors import CloudMismatch, OrgcalError
 from orgcal.operations.interrupted import InterruptedRuns
@@ -104,6 +105,8 @@ def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell
 
 def _is_stale(tenant: Tenant, declared: Collection[str], good: frozenset[str]) -> bool:
     """Whether the consent lacks something declared; only its hash tells where the names were not yet recorded."""
+    if tenant.access == "scoped":  # the others are granted in Exchange, where nobody sees them
+        return bool(compare(split_permissions(declared).in_entra, tenant.permissions).missing)
     if tenant.permissions:
         return bool(compare(declared, tenant.permissions).missing)
     return tenant.permission_hash not in good

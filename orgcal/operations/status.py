@@ -14,6 +14,7 @@ from typing import Any
 from orgcal.durations import days_left
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.credentials import Credential
+from orgcal.entra.exchange_roles import reaching_every_mailbox, removal_command, split_permissions
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
 from orgcal.entra.probe import granted_roles, probe_tenant
@@ -22,7 +23,8 @@ from orgcal.errors import OrgcalError, explained
 from orgcal.platforms import open_platform
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
-from orgcal.tenants.model import ACTIVE, Tenant
+from orgcal.tenants.model import ACTIVE, Access, Tenant
+from orgcal.tenants.scope import REACHES_ALL
 from verify.agreement import WARN_DAYS, check_agreement, credential_differences
 from verify.context import RunContext
 from verify.models import Options, Verdict
@@ -59,6 +61,7 @@ class TenantStatus:
         missing: declared, and not included in what is effective or (where no token tells) granted.
         surplus: granted or effective, and not declared any more.
         note: why something is not known; empty otherwise.
+        access: `scoped` where it limits the connector to some mailboxes; those permissions are then in no token.
     """
 
     tenant_id: str
@@ -69,6 +72,7 @@ class TenantStatus:
     missing: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
     note: str = ""
+    access: Access = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,15 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
         unknown.append(agreement.sentence)
     grants = [
         f"{item.name}: {', '.join(item.missing)} declared, but not permitted there; "
-        f"repair: orgcal consent link {item.tenant_id} --stack {outputs.stack}"
+        f"repair: orgcal consent {'script' if item.access == 'scoped' else 'link'} {item.tenant_id} "
+        f"--stack {outputs.stack}"
         for item in organisations
         if item.missing
     ]
+    for item in organisations:
+        if item.access == "scoped" and (reaching := reaching_every_mailbox(item.surplus)):
+            removal = removal_command(outputs.client_id, reaching)
+            grants.append(f"{item.name}: {REACHES_ALL}: {', '.join(reaching)}; repair: {removal}")
     return Status(
         stack=outputs.stack,
         client_id=outputs.client_id,
@@ -180,12 +189,14 @@ def _organisations(outputs: StackOutputs, tenants: Iterable[Tenant], context: Ru
         credential = context.credential().credential
     except OrgcalError as error:
         problem = error.what
-    declared = {item.name for item in outputs.permissions}
+    every = {item.name for item in outputs.permissions}
+    of_scoped = set(split_permissions(every).in_entra)  # the others are granted in Exchange, and in no token
     for tenant in tenants:
         if tenant.state not in ACTIVE or credential is None:
             yield TenantStatus(tenant.tenant_id, tenant.label, tenant.state.value, note=problem or tenant.reason)
             continue
         try:
+            declared = of_scoped if tenant.access == "scoped" else every
             yield _organisation(outputs, tenant, credential, declared, context)
         except Exception as error:  # noqa: BLE001  # whatever an answer breaks is this organisation's, not the command's
             yield TenantStatus(tenant.tenant_id, tenant.label, tenant.state.value, note=explained(error).what)
@@ -199,7 +210,9 @@ def _organisation(
     if probe.error is not None:
         missing = tuple(sorted(declared))
         note = "; ".join(filter(None, (probe.sentence, probe.repair_for(tenant.tenant_id))))
-        return TenantStatus(tenant.tenant_id, tenant.label, tenant.state.value, missing=missing, note=note)
+        return TenantStatus(
+            tenant.tenant_id, tenant.label, tenant.state.value, missing=missing, note=note, access=tenant.access
+        )
     effective = probe.effective if probe.source == "token" else None
     granted: frozenset[str] | None
     try:
@@ -216,4 +229,5 @@ def _organisation(
         missing=() if has is None else tuple(sorted(compare(declared, has).missing)),
         surplus=tuple(sorted(compare(declared, {*(granted or ()), *(effective or ())}).surplus)),
         note=note,
+        access=tenant.access,
     )

@@ -19,6 +19,7 @@ RuleName = Literal[
     "credential-ends",
     "credential-revoked",
     "access-lost",
+    "access-too-wide",
     "coverage-fell",
     "verification-old",
     "rotation-failed",

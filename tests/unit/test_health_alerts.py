@@ -126,6 +126,25 @@ def test_access_that_gets_less_and_less_is_told_twice(nights: Nights) -> None:
     assert nights.told() == ["problem access-lost Contoso has taken its access away (gone)"]
 
 
+def test_organisation_that_limits_the_connector_is_told_of_too_much_and_of_too_little(nights: Nights) -> None:
+    nights.verified()
+    nights.registry.set_state(CONTOSO, State.TOO_MUCH, reason="the grant in Entra")
+    wide = nights.told()
+    nights.registry.set_state(CONTOSO, State.TOO_LITTLE, reason="refused")
+    little = nights.told()
+    nights.registry.set_state(CONTOSO, State.VERIFIED)
+
+    assert wide == [
+        "problem access-too-wide Contoso limits the connector, which reaches more mailboxes than it should "
+        "(the grant in Entra)"
+    ]
+    assert sorted(little) == [
+        "problem access-lost Contoso lets the connector read fewer mailboxes than it should (refused)",
+        "recovery access-too-wide Contoso: the connector reaches no more mailboxes than it should",
+    ]
+    assert nights.told() == ["recovery access-lost Contoso gives access again"]
+
+
 def test_organisation_that_never_consented_has_lost_nothing(nights: Nights) -> None:
     nights.registry.add("44444444-4444-4444-4444-444444444444", "Invited")
     nights.registry.set_state("44444444-4444-4444-4444-444444444444", State.FAILED, reason="it was declined")

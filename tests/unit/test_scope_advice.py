@@ -14,7 +14,7 @@ from orgcal.entra.scope_advice import ENOUGH_FOR, Purpose, scope_advice
     [
         (["Calendars.Read"], None, []),
         (["Calendars.Read"], "read", []),
-        (["Calendars.ReadBasic"], "availability", []),
+        (["Calendars.ReadBasic"], "availability", ["scope Calendars.ReadBasic.All cannot be limited to some"]),
         (
             ["Calendars.Read"],
             "availability",
