@@ -60,8 +60,8 @@ def read_group(graph: GraphClient, group: str) -> GroupReading:
             users.add(identifier.lower())
     kinds = found[0].get("groupTypes")
     dynamic = isinstance(kinds, list) and "DynamicMembership" in kinds
-    problem = "" if users else f"the group {named} has no direct members, so that no mailbox is in the scope"
     name = printable(str(found[0].get("displayName") or group))
+    problem = "" if users else f"the group {name} has no direct members, so that no mailbox is in the scope"
     return GroupReading(group_id, name, frozenset(users), nested, dynamic, problem)
 
 

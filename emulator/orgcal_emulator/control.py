@@ -51,6 +51,7 @@ class ControlRoutes:
             self._route("/limits", GET=self.limits, POST=self.set_limits),
             self._route("/faults", GET=self.faults, POST=self.add_faults, DELETE=self.clear_faults),
             self._route("/issuers", POST=self.set_issuer_keys),
+            self._route("/clients", POST=self.add_client),
             self._route("/exchange", POST=self.set_exchange),
             self._route("/exchange-delay", GET=self.exchange_delay, POST=self.set_exchange_delay),
             self._route("/access-policies", POST=self.set_access_policy),
@@ -196,6 +197,22 @@ class ControlRoutes:
             raise ControlFailure(400, "invalid_body", 'expected {"issuer": "https://..", "keys": [..]}')
         self._cloud.issuer_keys.give(issuer, [each for each in keys if isinstance(each, dict)])
         return Response(status_code=204)
+
+    async def add_client(self, request: Request) -> Response:
+        """An application of a tenant's administrators: `{"tenant": "contoso.example", "permissions": [..]}`.
+
+        The answer has its client id and its secret, which is told once.
+        """
+        body = await read_object(request)
+        tenant, permissions = body.get("tenant"), body.get("permissions")
+        if set(body) != {"tenant", "permissions"} or not isinstance(tenant, str) or not isinstance(permissions, list):
+            raise ControlFailure(400, "invalid_body", 'expected {"tenant": id or domain, "permissions": [names]}')
+        try:
+            made = self._cloud.add_client(tenant, *map(str, permissions))
+        except KeyError as error:
+            raise ControlFailure(400, "invalid_body", f"there is no tenant or permission {error}") from None
+        told = {"tenant_id": made.tenant_id, "client_id": made.client_id, "client_secret": made.secret}
+        return JSONResponse(told, 201, headers={"Cache-Control": "no-store"})
 
     async def set_exchange(self, request: Request) -> Response:
         """Give a tenant Exchange Online, or take it away: `{"tenant": "contoso.example", "online": false}`."""

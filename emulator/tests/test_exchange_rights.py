@@ -223,6 +223,7 @@ def test_delay_and_policies_are_set_by_control_routes(emulator: RunningEmulator,
     policy = {"tenant": "contoso.example", "client_id": connector.client_id, "group": OFFICE}
     assert post("exchange-delay", {"delay_s": 0}) == 200
     assert post("access-policies", {**policy, "right": "RestrictAccess"}) == 204
+    assert post("clients", {"tenant": "contoso.example", "permissions": ["Calendars.Read"]}) == 201
     assert emulator.cloud.exchange.delay_s == 0
     for path, body in (
         ("exchange-delay", {"delay_s": -1}),
@@ -230,6 +231,9 @@ def test_delay_and_policies_are_set_by_control_routes(emulator: RunningEmulator,
         ("access-policies", {**policy, "right": "Some"}),
         ("access-policies", {**policy, "right": None, "group": 3}),
         ("access-policies", {**policy, "right": "DenyAccess", "group": "Nobody"}),
+        ("clients", {"tenant": "contoso.example"}),
+        ("clients", {"tenant": "nobody.example", "permissions": []}),
+        ("clients", {"tenant": "contoso.example", "permissions": ["Calendars.Everything"]}),
     ):
         assert post(path, body) == 400, body
 
@@ -241,3 +245,31 @@ def test_rights_outlive_an_export_and_end_with_a_reset(emulator: RunningEmulator
     assert emulator.cloud.exchange.assignments.newest() == []
     emulator.cloud.import_state(exported)
     assert [row.role for row in emulator.cloud.exchange.assignments.newest()] == [ROLE]
+
+
+def test_members_of_a_group_in_a_group_are_outside_of_its_scope(
+    emulator: RunningEmulator, log_in_to: Callable[..., Any]
+) -> None:
+    rights = ("RoleManagement.ReadWrite.Exchange", "Directory.Read.All")
+    admin, connector = (log_in_to("northwind.example", *names) for names in (rights, rights[1:]))
+    group = groups_of(admin)["All pilots"]
+    direct = admin.get(f"groups/{group}/members").json()["value"]
+    transitive = admin.get(f"groups/{group}/transitiveMembers").json()["value"]
+    assert [each["@odata.type"] for each in direct] == ["#microsoft.graph.user", "#microsoft.graph.group"]
+    assert len([each for each in transitive if each["@odata.type"].endswith("user")]) == 3
+
+    assert assign(admin, connector, directoryScopeId=f"/Groups/{group}").status_code == 201
+    emulator.move_clock(DELAY_S)
+    connector.fresh()
+    statuses = {
+        name: connector.get(f"users/{name}@northwind.example/calendars").status_code for name in ("nora", "nils")
+    }
+    assert statuses == {"nora": 200, "nils": 403}
+
+
+def test_groups_of_the_seed_may_be_dynamic_or_empty(log_in_to: Callable[..., Any]) -> None:
+    client = log_in_to("northwind.example", "Directory.Read.All")
+    listed = {each["displayName"]: each for each in client.get("groups").json()["value"]}
+
+    assert listed["Sales by rule"]["groupTypes"] == ["DynamicMembership"]
+    assert client.get(f"groups/{listed['Nobody yet']['id']}/members").json()["value"] == []

@@ -80,7 +80,7 @@ def test_program_prints_where_everything_is_and_stops_cleanly(start: Start, tmp_
     assert emulator.ready["pid"] == emulator.process.pid
     assert emulator.ready["base_url"] == f"https://localhost:{emulator.ready['port']}"
     assert [(each["default_domain"], each["users"]) for each in emulator.ready["tenants"]] == [
-        ("isv.example", 3), ("contoso.example", 57), ("fabrikam.example", 20),
+        ("isv.example", 3), ("contoso.example", 57), ("fabrikam.example", 20), ("northwind.example", 24),
     ]  # fmt: skip
     assert emulator.control("GET", "/health").json()["status"] == "ok"
     assert emulator.stop() == (0, "")

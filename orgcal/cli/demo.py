@@ -36,6 +36,9 @@ CONSENT_TIMEOUT_S = 60.0
 
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the emulator running and say where to look.")] = False,
+    scoped: Annotated[
+        bool, typer.Option("--scoped", help="With a third organisation, which limits the connector to some mailboxes.")
+    ] = False,
 ) -> None:
     """Run the whole job against the emulator: up, consent of one organisation, verification of two.
 
@@ -53,12 +56,14 @@ def demo(
         state = "started" if started else "runs"
         story.line(f"emulator of Entra ID, Graph and a platform: {process.base_url} ({state})")
         report, page = (emulator.state_dir.parent / name for name in ("report.html", "health.html"))
-        well = _run(story, process, report=report, page=page, keep=keep, stopping=started and not keep)
+        well = _run(story, process, report=report, page=page, keep=keep, stopping=started and not keep, scoped=scoped)
     if not well:
         raise typer.Exit(1)
 
 
-def _run(story: Story, process: EmulatorProcess, *, report: Path, page: Path, keep: bool, stopping: bool) -> bool:
+def _run(
+    story: Story, process: EmulatorProcess, *, report: Path, page: Path, keep: bool, stopping: bool, scoped: bool
+) -> bool:
     """Run the job and write the HTML report and the page of its history; whether it did what a demo should."""
     from orgcal.cli.demo_result import judge_demo
     from orgcal.cli.progress import StepPrinter
@@ -74,6 +79,7 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, page: Path, ke
             proven, second = [_take_in(story, stack.registry, *customer) for customer in _customers(process)]
             _consent_once(story, service, proven, process)
             invited = _look_at(service, second)
+            limited = _limited(story, service, process) if scoped else None
         summary = _verify(story, stack, report)
         entry = _connector_entry(stack)
         registered, outputs = list(stack.registry.tenants()), stack.outputs
@@ -82,7 +88,7 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, page: Path, ke
     story.organisations(registered, summary)
     if invited.link:
         story.invitation(invited, stopping=stopping)
-    result = judge_demo(summary, proven=proven, second=invited.tenant, consented=not invited.link)
+    result = judge_demo(summary, proven=proven, second=invited.tenant, consented=not invited.link, limited=limited)
     # Of a demo that failed the last lines say why.
     if result.ok:
         story.result(result)
@@ -92,6 +98,13 @@ def _run(story: Story, process: EmulatorProcess, *, report: Path, page: Path, ke
     if not result.ok:
         story.result(result)
     return result.ok
+
+
+def _limited(story: Story, service: ConsentService, process: EmulatorProcess) -> Tenant:
+    """The organisation that limits the connector, proved."""
+    from orgcal.cli.demo_scoped import limit_once
+
+    return limit_once(story, service, process)
 
 
 def _customers(process: EmulatorProcess) -> Iterator[tuple[str, str, str]]:

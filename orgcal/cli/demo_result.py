@@ -45,22 +45,27 @@ class DemoResult:
         return not self.reasons
 
 
-def judge_demo(summary: Summary, *, proven: Tenant, second: Tenant, consented: bool) -> DemoResult:
+def judge_demo(
+    summary: Summary, *, proven: Tenant, second: Tenant, consented: bool, limited: Tenant | None = None
+) -> DemoResult:
     """The result of the demo.
 
     Args:
         proven: the organisation that the demo lets consent.
         second: the one that is invited, and that the user may have let consent.
         consented: whether a fresh token has just proved that it did.
+        limited: the one that limits the connector to some mailboxes; None where the demo has none.
     """
-    own = [proven, second] if consented else [proven]
+    own = [proven, *([second] if consented else []), *([limited] if limited is not None else [])]
     reasons = [*_failed(summary.deployment.values())]
     for tenant in own:
         reasons += _unread(summary, tenant)
-    of_the_demo = {proven.tenant_id, second.tenant_id}
+    of_the_demo = {proven.tenant_id, second.tenant_id, *([limited.tenant_id] if limited is not None else [])}
     theirs = [item for tenant_id, item in summary.organisations.items() if tenant_id not in of_the_demo]
     others = [line for item in theirs for line in _failed(item.results.values())]
     text = "the demo did not end as it should" if reasons else _proved(proven, second, consented)
+    if limited is not None and not reasons:
+        text += f"; {limited.label} is limited to some mailboxes, and to no others"
     return DemoResult(tuple(reasons), tuple(others), text)
 
 

@@ -129,7 +129,8 @@ class Story:
                 self._console.print(f"  [yellow]{plain_markup(line)}[/]", soft_wrap=True)
         seconds = time.monotonic() - self._started
         if result.ok:
-            self._console.print(f"\n[bold green]proven[/]: {plain_markup(result.text)} ({seconds:.0f} s)")
+            proven = f"\n[bold green]proven[/]: {plain_markup(result.text)} ({seconds:.0f} s)"
+            self._console.print(proven, soft_wrap=True)
             return
         self._console.print(f"\n[bold red]{plain_markup(result.text)}[/] ({seconds:.0f} s):")
         for line in result.reasons:

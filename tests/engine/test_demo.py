@@ -56,6 +56,20 @@ def test_demo_from_nothing_proves_one_organisation_and_invites_the_other(checkou
     assert "orgcal demo --keep" in done.out
 
 
+def test_demo_with_a_third_organisation_proves_that_it_is_limited_and_again_later(checkout: Checkout) -> None:
+    done = checkout.orgcal("demo", "--scoped")
+
+    assert done.code == 0, done.text
+    assert "Northwind: waiting-for-exchange; the mailboxes are not open yet; changes in Exchange take 30" in done.out
+    assert re.search(
+        r"^Northwind +│ verified .*│ +24 │ +\d+ │ 3 without mailbox, 18 restricted", done.out, re.MULTILINE
+    )
+    assert "Northwind is limited to some mailboxes, and to no others" in done.out
+    again = checkout.orgcal("demo", "--scoped")
+    assert again.code == 0, again.text
+    assert "Northwind: limits the connector to Calendar pilot, proved before" in again.out
+
+
 def test_demo_again_changes_nothing_and_verifies_again(checkout: Checkout) -> None:
     first = checkout.orgcal("demo", "--keep")
     outside = Outside(checkout.ready)

@@ -321,3 +321,44 @@ def test_probe_of_events_works_inside_of_the_scope(
     found = Verified(service, replace(options, probes=frozenset({"events"})))
 
     assert found["events"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("group", "state_after", "warning"),
+    [
+        ("Nobody yet", State.TOO_LITTLE, ""),
+        ("All pilots", State.VERIFIED, "holds 1 group, whose members Exchange does not count"),
+        ("Sales by rule", State.VERIFIED, "is dynamic"),
+    ],
+)
+def test_group_that_is_empty_nested_or_dynamic_is_told_in_a_sentence(
+    registry: Registry,
+    outputs: StackOutputs,
+    endpoints: CloudEndpoints,
+    emulator_environ: Mapping[str, str],
+    emulator: RunningEmulator,
+    options: Options,
+    group: str,
+    state_after: State,
+    warning: str,
+) -> None:
+    northwind = "77777777-7777-7777-7777-777777777777"
+    registry.add(northwind, "Northwind", profile=AccessProfile("scoped", group))
+    service = ConsentService(registry, outputs, endpoints, emulator_environ)
+    with limited_customer(emulator, endpoints, northwind, outputs.client_id) as customer:
+        customer.let_in()
+        customer.assign(f"/groups/{customer.group_id(group)}")
+        customer.wait_for_exchange()
+        found = next(check_tenants(service, [registry.wanted(northwind)]))
+    service.close()
+    targets = [each for each in registered_targets(registry) if each.tenant_id == northwind]
+    scope = summarised(targets, options).organisations[northwind].results["scope"]
+
+    assert found.tenant.state is state_after
+    assert found.verdict is not None
+    if warning:
+        assert warning in found.verdict.warnings[0]
+        assert (scope.verdict, warning in scope.sentence) == (Verdict.WARN, True)
+    else:
+        assert found.tenant.reason == "the group Nobody yet has no direct members, so that no mailbox is in the scope"
+        assert (scope.verdict, scope.sentence) == (Verdict.FAIL, found.tenant.reason)
