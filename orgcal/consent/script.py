@@ -115,6 +115,7 @@ def limit_guide(
         roles=profile.roles,
         inside=tenant.inside,
         outside=tenant.outside,
+        home=home,
     )
     return LimitGuide(
         tenant.label,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from orgcal.entra.permissions import GRAPH_APP_ID
@@ -32,6 +32,9 @@ _EXO_ENVIRONMENTS = {
 """Source: https://learn.microsoft.com/en-us/powershell/module/exchange/connect-exchangeonline"""
 
 
+_STAYS: Commands = ("# The enterprise application stays: the stack manages it.",)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Names and ids that the commands hold.
@@ -42,6 +45,7 @@ class Facts:
         roles: of Exchange.
         inside: object id of a user in the group; empty where nobody named one.
         outside: object id of a user who is not.
+        home: the tenant is that of the application itself, whose enterprise application the stack manages.
     """
 
     cloud: str
@@ -54,8 +58,12 @@ class Facts:
     roles: tuple[str, ...]
     inside: str = ""
     outside: str = ""
-    scope: str = field(init=False, default="Calendar connector")
-    """Name of the management scope."""
+    home: bool = False
+
+    @property
+    def scope(self) -> str:
+        """Name of the management scope: the same each time, and of this application alone."""
+        return f"Calendar connector {self.client_id[:8]}"
 
 
 def commands_of(facts: Facts) -> dict[str, dict[Form, Commands]]:
@@ -78,19 +86,19 @@ def undo_of(facts: Facts) -> dict[Form, Commands]:
             ),
             f"Remove-ManagementScope -Identity {_ps(facts.scope)} -Confirm:$false",
             "Remove-ServicePrincipal -Identity $app.Id -Confirm:$false",
-            "Remove-MgServicePrincipal -ServicePrincipalId $app.Id",
+            *(_STAYS if facts.home else ("Remove-MgServicePrincipal -ServicePrincipalId $app.Id",)),
         ),
         "m365": (
             _principal(client),
             f'for ID in $(m365 request --url "{listed}" --query "value[].id | join(\' \', @)" --output text); do',
             f'  m365 request --method delete --url "{root}/$ID"',
             "done",
-            f"m365 entra enterpriseapp remove --id {client} --force",
+            *(_STAYS if facts.home else (f"m365 entra enterpriseapp remove --id {client} --force",)),
         ),
         "graph": (
             f"GET {root}?$filter=principalId eq '/ServicePrincipals/SERVICE_PRINCIPAL_ID'",
             f"DELETE {root}/ID_OF_EACH",
-            f"DELETE {facts.graph_url}/v1.0/servicePrincipals(appId='{client}')",
+            *(_STAYS if facts.home else (f"DELETE {facts.graph_url}/v1.0/servicePrincipals(appId='{client}')",)),
         ),
     }
 

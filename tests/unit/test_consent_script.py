@@ -89,6 +89,22 @@ def test_script_ends_with_how_to_undo_it_and_runs_none_of_that(form: Form) -> No
     assert not any("Remove-" in line or "--method delete" in line for line in lines if not line.startswith("#"))
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_undoing_a_trial_at_home_leaves_the_enterprise_application_to_the_stack(form: Form) -> None:
+    there, home = (
+        "\n".join(as_undo(limit_guide(organisation(), outputs(), PUBLIC, home=each), form)) for each in (False, True)
+    )
+    removal = {
+        "powershell": "Remove-MgServicePrincipal",
+        "m365": "enterpriseapp remove",
+        "graph": "/v1.0/servicePrincipals",
+    }
+
+    assert removal[form] in there
+    assert removal[form] not in home
+    assert "stays: the stack manages it" in home
+
+
 HOSTILE = "Pilot'; Remove-Item -Recurse ~ #\" $(id) `id` \u2019; whoami"
 
 
