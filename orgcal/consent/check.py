@@ -129,17 +129,18 @@ def _run(checked: CheckedTenant, now: datetime) -> Run:
     probe, verdict = checked.probe, checked.verdict
     failed = "fail" if probe.decided else "error"
     passed = probe.access == "granted" and not checked.failed
+    waiting = passed and verdict is not None and verdict.state is State.WAITING
     sentence = verdict.sentence if verdict is not None and verdict.sentence else probe.sentence
     return Run(
         at=now,
         tenant_id=checked.tenant.tenant_id,
         kind="check",
         version=__version__,
-        verdict="pass" if passed else failed,
+        verdict="warn" if waiting else "pass" if passed else failed,
         state=checked.tenant.state,
         roles=tuple(sorted(probe.effective or ())),
         checks={} if passed else {"token" if probe.effective is None else "roles": failed},
-        cause="" if passed else sentence,
+        cause="" if passed and not waiting else sentence,
     )
 
 

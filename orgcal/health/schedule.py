@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orgcal.health.snapshot import Snapshot
-from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.model import OF_SCOPED, State, Tenant
 
 JITTER = 0.1
 """So much earlier than its time an organisation may come, each always by the same part of it."""
@@ -69,5 +69,5 @@ def _verified(snapshot: Snapshot, pace: Pace) -> Iterator[tuple[Tenant, datetime
         if tenant.state is State.INVITED:
             continue
         run = snapshot.verified.get(tenant.tenant_id)
-        well = run is not None and run.verdict in ("pass", "warn")
+        well = run is not None and run.verdict in ("pass", "warn") and tenant.state not in OF_SCOPED
         yield tenant, run.at if run is not None else None, pace.every if well else pace.red

@@ -347,6 +347,9 @@ def _set_profile(row: TenantRow, profile: AccessProfile) -> None:
     if profile.group and profile.group != row.scope_group:
         row.scope_group, row.group_id = profile.group, ""
         row.inside = row.outside = ""  # they were of another group
+        if before.access == "scoped" and may_move(Cause.ADD, before.state, State.WAITING):
+            row.state, row.reason = State.WAITING.value, "another group was named, whose mailboxes are not open yet"
+            row.awaited_since = row.changed_at
     row.inside, row.outside = profile.inside or row.inside, profile.outside or row.outside
 
 

@@ -45,6 +45,7 @@ MOVES: Mapping[Cause, Mapping[State, frozenset[State]]] = {
     Cause.ADD: {
         State.INVITED: frozenset({State.REMOVED}),
         State.TOO_MUCH: ACTIVE,
+        State.WAITING: ACTIVE,
         State.RECONSENT_NEEDED: ACTIVE,
     },
     Cause.CONSENT: {

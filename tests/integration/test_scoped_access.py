@@ -198,6 +198,17 @@ def test_profile_for_all_mailboxes_asks_for_consent_and_back_for_the_removal_of_
     assert state(service)[0] is State.TOO_MUCH
 
 
+def test_another_group_is_waited_for_again(service: ConsentService, proved: LimitedCustomer) -> None:
+    other = service.registry.add(CONTOSO, profile=AccessProfile("scoped", "Office Osaka"))
+    assert (other.state, other.group_id, other.inside) == (State.WAITING, "", "")
+    assert state(service)[0] is State.WAITING
+    proved.unassign(proved.emulator.cloud.exchange.assignments.newest()[0].assignment_id)
+    proved.assign(f"/groups/{proved.group_id('Office Osaka')}")
+    proved.wait_for_exchange()
+
+    assert state(service) == (State.VERIFIED, "")
+
+
 @pytest.mark.parametrize(
     ("group", "sentence"),
     [

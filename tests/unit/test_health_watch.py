@@ -96,6 +96,19 @@ def test_organisation_is_verified_once_a_day_and_hourly_while_it_is_not_well(wat
     assert watched.done(watch)[0] == "verify"
 
 
+@pytest.mark.parametrize("state", [State.WAITING, State.TOO_MUCH, State.TOO_LITTLE])
+def test_limited_organisation_that_is_not_proved_is_verified_hourly_whatever_its_last_run(
+    watched: Watched, state: State
+) -> None:
+    watched.registry.set_state(CONTOSO, state)
+    watched.registry.set_state(FABRIKAM, State.VERIFIED)
+    runs = [a_run(tenant_id, watched.now, verdict="warn") for tenant_id in (CONTOSO, FABRIKAM)]
+    add_runs(watched.registry, runs)
+    watched.now += HOUR
+
+    assert due_to_verify(read_snapshot(watched.registry), PACE) == [CONTOSO]
+
+
 def test_process_that_starts_anew_does_nothing_twice(watched: Watched) -> None:
     consented(watched)
     watched.watch().tick(threading.Event())
