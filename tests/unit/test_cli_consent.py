@@ -13,12 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 import orgcal.cli.consent as commands
+from orgcal.cli.tenants import app as tenants_app
 from orgcal.consent import check
 from orgcal.consent.check import CheckedTenant, lost_permissions
 from orgcal.consent.recording import Declared
 from orgcal.entra.probe import TenantAccess
+from orgcal.errors import UsageError
 from orgcal.settings import HistorySettings
 from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.scope import GroupReading, ScopedAccess, ScopeVerdict
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 DECLARED = Declared(("Calendars.Read", "Directory.Read.All"), "hash")
@@ -41,6 +44,7 @@ def checked(*found: CheckedTenant, as_json: bool = False) -> Any:
             begin_reading_outputs=lambda: None,
             history=HistorySettings(),
             registry=SimpleNamespace(tenants=lambda: [item.tenant for item in found]),
+            outputs=SimpleNamespace(client_id="cccccccc-0000-4000-8000-000000000001"),
         )
 
     with pytest.MonkeyPatch.context() as patch:
@@ -107,3 +111,79 @@ def test_lost_is_what_was_consented_to_and_is_declared_and_not_effective(
     tenant: Tenant, probe: TenantAccess, lost: tuple[str, ...]
 ) -> None:
     assert lost_permissions(tenant, probe, DECLARED) == lost
+
+
+# --- organisations that limit the connector ---
+
+
+def limited(state: State, sentence: str, *reaching: str, warnings: tuple[str, ...] = ()) -> CheckedTenant:
+    group = GroupReading("g", "Pilot", frozenset({"a", "b"}))
+    seen = ScopedAccess(GRANTED, reaching, group)
+    tenant = organisation(state, access="scoped", reason=sentence)
+    return CheckedTenant(tenant, State.VERIFIED, GRANTED, (), seen, ScopeVerdict(state, sentence, warnings))
+
+
+def test_limited_organisation_that_is_proved_is_green_with_the_size_of_its_group() -> None:
+    ended = checked(limited(State.VERIFIED, "", warnings=("the group Pilot is dynamic",)))
+
+    assert ended.exit_code == 0
+    assert "2 members of Pilot; one inside was read, one outside refused" in ended.output
+    assert "warning: the group Pilot is dynamic" in ended.output
+
+
+def test_exchange_that_is_waited_for_is_5_alone_and_no_failure_beside_others() -> None:
+    waiting = limited(State.WAITING, "the mailboxes are not open yet")
+    well = CheckedTenant(organisation(), State.VERIFIED, GRANTED)
+
+    assert checked(waiting).exit_code == 5
+    assert checked(waiting, well).exit_code == 0
+    assert checked(waiting, limited(State.TOO_LITTLE, "refused")).exit_code == 1
+
+
+def test_too_much_access_is_red_with_the_command_that_removes_the_grant() -> None:
+    ended = checked(limited(State.TOO_MUCH, "the grant in Entra still reaches every mailbox", "Calendars.Read"))
+
+    assert ended.exit_code == 1
+    assert "too-much-access (the grant in Entra still reaches every mailbox)" in ended.output
+    assert "m365 entra approleassignment remove --appId cccccccc-0000-4000-8000-000000000001" in ended.output
+
+
+def test_check_as_json_tells_the_scope() -> None:
+    ended = checked(limited(State.TOO_MUCH, "it reaches all", "Calendars.Read"), as_json=True)
+
+    scope = json.loads(ended.output)["scope"]
+    assert (scope["members"], scope["reaching"], scope["sentence"]) == (2, ["Calendars.Read"], "it reaches all")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["Contoso", "--home"],
+        ["Contoso", "--m365", "--powershell"],
+        ["Contoso", "--json", "--graph"],
+        ["Contoso", "--undo", "--json"],
+        ["Contoso", "--html", "page.html", "--m365"],
+    ],
+)
+def test_script_of_options_that_do_not_go_together_is_refused(words: list[str]) -> None:
+    ended = CliRunner().invoke(commands.app, ["script", *words])
+
+    assert isinstance(ended.exception, UsageError)
+    assert "does not go together" in ended.exception.what
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--group", "Pilot"],
+        ["--inside", "x"],
+        ["--access", "all", "--group", "Pilot"],
+        ["--access", "scoped", "--inside", "x"],
+    ],
+)
+def test_mailboxes_without_their_profile_are_refused_before_anything_is_asked(words: list[str]) -> None:
+    ended = CliRunner().invoke(tenants_app, ["add", "contoso.example", *words])
+
+    assert isinstance(ended.exception, UsageError)
+    assert ended.exception.repair
