@@ -29,6 +29,7 @@ from orgcal.platforms import ConnectorSettings, PlatformCredential, open_platfor
 from orgcal.platforms.testing_server import FakeTime
 from orgcal.rotation.proof import ClockSkew, CredentialProber, Organisation
 from orgcal.stack.outputs import StackOutputs
+from orgcal.tenants.scope import MailboxScope
 from tests.fuzz.odd_answers import Change, draw_change
 from tests.fuzz.scripted_cloud import (
     CLIENT_ID,
@@ -44,6 +45,7 @@ from tests.fuzz.scripted_cloud import (
 )
 from verify import Options, Pace, Summary, Target, exit_code, run
 from verify.report.console import ConsoleReport
+from verify.scope import see_scope
 from verify.sources import from_outputs
 
 NEEDED = frozenset({"discovery", "token", "users", "batch"})
@@ -74,6 +76,7 @@ class Runs:
         self.tasks: dict[str, Callable[[], str]] = {
             "verify": self.verify,
             "consent": self.consent,
+            "scope": self.scope,
             "rotation": self.rotation,
             "preflight": self.preflight,
             "tenant": lambda: resolve_tenant(self.endpoints, "contoso.example", self.session),
@@ -97,6 +100,11 @@ class Runs:
         declared = frozenset(item.name for item in self.outputs.permissions)
         prober = ConsentProber(self.endpoints, CLIENT_ID, declared, lambda: ClientSecret(SECRET), self.session)
         return str(prober.probe(CONTOSO, list_users=True))
+
+    def scope(self) -> str:
+        tokens = TokenSource(self.endpoints, CONTOSO, CLIENT_ID, ClientSecret(SECRET), self.session)
+        graph = GraphClient(self.endpoints, tokens, self.session, clock=FakeTime().clock())
+        return str(see_scope(graph, MailboxScope(group="Pilot")))
 
     def rotation(self) -> str:
         skew = ClockSkew(lambda: datetime.now(UTC))

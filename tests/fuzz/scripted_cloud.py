@@ -86,6 +86,14 @@ def _routes(base_url: str) -> Iterator[tuple[str, str, Any]]:
     yield r"POST /[^/]+/oauth2/v2.0/token", "token", {"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"}
     yield r"GET /v1.0/users/\$count", "count", str(USERS).encode()
     yield r"GET /v1.0/users", "users", {"value": [{"id": f"u{number}"} for number in range(USERS)]}
+    yield (
+        r"GET /v1.0/groups",
+        "groups",
+        {"value": [{"id": KEY_ID, "displayName": "Pilot", "groupTypes": ["Unified"]}]},
+    )
+    members = [{"@odata.type": "#microsoft.graph.user", "id": f"u{number}"} for number in range(2)]
+    yield r"GET /v1.0/groups/[^/]+/members", "members", {"value": members}
+    yield r"GET /v1.0/users/[^/]+/calendars", "calendars", {"value": [{"id": "c1"}]}
     yield r"GET /v1.0/applications/[^/]+/owners", "owners", {"value": [{"id": OBJECT_ID}, {"id": HOME}]}
     yield r"GET /v1.0/applications/[^/]+/federatedIdentityCredentials", "federated", {"value": [{"id": KEY_ID}]}
     yield r"GET /v1.0/applications/[^/]+/appManagementPolicies", "own policy", {"value": []}
