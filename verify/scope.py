@@ -183,9 +183,7 @@ def scoped_roles_verdict(
     return CheckResult("roles", Verdict.FAIL, sentence, removal_command(client_id, reaching), evidence=evidence)
 
 
-def scope_verdict(
-    command: str, scope: MailboxScope, group: GroupReading | None, tally: ScopeTally, stats: ReadingStats
-) -> CheckResult:
+def scope_verdict(command: str, scope: MailboxScope, group: GroupReading | None, tally: ScopeTally) -> CheckResult:
     """Are the mailboxes inside of the scope read, and those outside refused?
 
     Args:
@@ -201,8 +199,10 @@ def scope_verdict(
             evidence["waiting"] = True
             return result(Verdict.WARN, sentence, "verify again later")
         return result(Verdict.FAIL, sentence, command)
-    if not stats.complete and not tally.read:
-        return result(Verdict.SKIP, "the mailboxes were not all read, so that nothing is known of the scope")
+    if not tally.read:
+        sentence = "no mailbox inside of the scope was read, so that nothing is proved"
+        repair = "verify again, without --sample; if it stays, check that members of the group have mailboxes"
+        return result(Verdict.ERROR, sentence, repair)
     evidence["state"] = State.VERIFIED.value
     doubts = group.warnings() if group is not None else []
     if tally.refused:
@@ -220,11 +220,11 @@ def _wrong(scope: MailboxScope, group: GroupReading | None, tally: ScopeTally) -
     if tally.outside_read:
         outside = plural(tally.outside_read, "mailbox")
         return State.TOO_MUCH, f"{outside} outside of the scope can be read: {', '.join(tally.named)}"
-    if group is not None and group.problem:
-        return State.TOO_LITTLE, group.problem
     if tally.members is None and tally.read and not tally.outside_refused:
         return State.TOO_MUCH, f"every mailbox can be read ({tally.read:,}), so that none is outside of the scope"
-    if tally.read or not (tally.refused or tally.outside_refused):
+    if group is not None and group.problem:
+        return State.TOO_LITTLE, group.problem
+    if tally.read or not (tally.refused if tally.members is not None else tally.outside_refused):
         return None
     if scope.waiting:
         return State.WAITING, f"no mailbox is open yet; {LAG_WORDS}"

@@ -36,7 +36,7 @@ def scoped_checks(
     if error is not None:
         results.append(CheckResult("scope", Verdict.ERROR, f"the group cannot be read: {error.what}", error.repair))
     else:
-        results.append(scope_verdict(command, scope, group, tally, stats))
+        results.append(scope_verdict(command, scope, group, tally))
     return results, stats, len(group.members) if group is not None and known else None
 
 

@@ -194,7 +194,7 @@ def check(
                     typer.echo(f"  could not be checked: {checked.probe.sentence}")
                     if repair := checked.probe.repair_for(checked.tenant.tenant_id):
                         typer.echo(f"  repair: {repair}")
-                if checked.scope is not None and checked.verdict is not None and checked.probe.access == "granted":
+                if checked.verdict is not None and (checked.verdict.state or checked.probe.access == "granted"):
                     for line in _scope_lines(checked, service.outputs.client_id, stack):
                         typer.echo(line)
                     continue

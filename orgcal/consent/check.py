@@ -53,8 +53,9 @@ class CheckedTenant:
     @property
     def failed(self) -> bool:
         """Whether it could not be checked, has lost access, or its scope is not as it should be."""
-        wrong = self.verdict is not None and (
-            self.verdict.state in (None, State.TOO_MUCH, State.TOO_LITTLE) and self.probe.access == "granted"
+        verdict, undecided = self.verdict, self.probe.access == "granted"
+        wrong = verdict is not None and (
+            verdict.state in (State.TOO_MUCH, State.TOO_LITTLE) or (verdict.state is None and undecided)
         )
         return not self.probe.decided or bool(self.lost) or wrong
 
@@ -179,6 +180,8 @@ def _write_scope(service: ConsentService, tenant: Tenant, seen: ScopedAccess) ->
         return scope_move(known, seen, now) if known.access == "scoped" else None
 
     after = tenant if decide(tenant) is None else service.registry.move(tenant.tenant_id, Cause.CHECK, decide)
+    if after.state is State.VERIFIED and tenant.state is not State.VERIFIED:
+        service.register(tenant.tenant_id)  # no consent page told the platform of it
     lost = tuple(sorted(tenant.permissions)) if seen.access.access in ("none", "no tenant") else ()
     return CheckedTenant(after, tenant.state, seen.access, lost, seen, verdict_of(tenant, seen, now))
 

@@ -68,7 +68,7 @@ def scope_move(tenant: Tenant, seen: ScopedAccess, now: datetime) -> Move | None
 
 def verdict_of(tenant: Tenant, seen: ScopedAccess, now: datetime) -> ScopeVerdict:
     """What follows for an organisation as it was before it was looked at."""
-    if seen.access.access != "granted":
+    if seen.access.access != "granted" and not seen.reaching:
         return ScopeVerdict(None, seen.access.sentence)
     return judge_scope(seen, waiting=is_waiting(tenant, now))
 

@@ -14,7 +14,7 @@ from orgcal.consent import links as consent_links
 from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome, used_before
 from orgcal.consent.proof import PATIENCE_S, ConsentProber
 from orgcal.consent.proofs import PICK_UP_S, THREADS, Proofs, log_outcome
-from orgcal.consent.recording import Declared
+from orgcal.consent.recording import Declared, register
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
@@ -122,6 +122,10 @@ class ConsentService:
         """
         connector, given = from_outputs(self.outputs)
         return find_credential(Options(connector, environ=self._environ, given_credential=given)).credential
+
+    def register(self, tenant_id: str) -> None:
+        """Tell a platform that keeps organisations of one whose access was proved; its refusal is in the log."""
+        register(self.registry, self.outputs, self._environ, tenant_id)
 
     # --- links ---
 

@@ -124,6 +124,20 @@ def test_grant_of_entra_beside_the_scope_is_too_much_with_the_command_that_remov
     assert state(service) == (State.VERIFIED, "")
 
 
+def test_calendar_grant_alone_is_too_much_access(service: ConsentService, customer: LimitedCustomer) -> None:
+    customer.let_in("Calendars.Read")
+    found = checked(service)
+
+    assert (found.tenant.state, found.failed) == (State.TOO_MUCH, True)
+
+
+def test_platform_hears_of_an_organisation_that_was_proved_without_a_consent_page(
+    service: ConsentService, proved: LimitedCustomer
+) -> None:
+    (entry,) = (each for each in service.registry.log(CONTOSO) if each.action == "platform")
+    assert entry.result == "registered"
+
+
 def test_assignment_for_the_whole_organisation_is_too_much(service: ConsentService, proved: LimitedCustomer) -> None:
     wide = proved.assign("/")
     proved.wait_for_exchange()
@@ -322,6 +336,18 @@ def test_verification_of_a_scope_that_reaches_nobody_is_too_little(
     assert found["scope"].verdict is Verdict.FAIL
     assert found["calendars"].verdict is Verdict.SKIP
     assert found.tenant.state is State.TOO_LITTLE
+
+
+def test_sample_without_a_mailbox_of_the_scope_proves_nothing(
+    service: ConsentService, proved: LimitedCustomer, options: Options
+) -> None:
+    from dataclasses import replace
+
+    found = Verified(service, replace(options, sample=1, seed=1))
+
+    assert found["scope"].evidence["inside"]["read"] == 0
+    assert (found["scope"].verdict, found.exit_code) == (Verdict.ERROR, 1)
+    assert found.tenant.state is State.VERIFIED
 
 
 def test_probe_of_events_works_inside_of_the_scope(
