@@ -13,13 +13,19 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from orgcal.entra.exchange_roles import PermissionProfile, reaching_every_mailbox, removal_command
+from orgcal.entra.exchange_roles import (
+    LAG_WORDS,
+    REACHES_ALL,
+    PermissionProfile,
+    reaching_every_mailbox,
+    removal_command,
+)
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.tenant_ids import is_guid
 from orgcal.errors import GraphError, OrgcalError
 from orgcal.printable import printable
 from orgcal.tenants.model import State
-from orgcal.tenants.scope import LAG_WORDS, REACHES_ALL, GroupReading, MailboxScope, MailboxSeen, Seen
+from orgcal.tenants.scope import GroupReading, MailboxScope, MailboxSeen, Seen
 from verify.access import Access
 from verify.answers import Place, error_rule
 from verify.classification import ReadingStats

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgcal.tenants.scope import LAG_WORDS
+from orgcal.entra.exchange_roles import LAG_WORDS
 from verify.models import CheckResult, MailboxClass, Proof, Verdict
 from verify.run_description import RunDescription
 

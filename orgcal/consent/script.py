@@ -17,13 +17,12 @@ from typing import Any, Literal
 
 from orgcal.consent.script_commands import COMMENTS, Commands, Facts, Form, commands_of, undo_of
 from orgcal.entra.clouds import CloudEndpoints
-from orgcal.entra.exchange_roles import POLICIES_PAGE, RBAC_PAGE, UNDER_POLICIES, split_permissions
+from orgcal.entra.exchange_roles import LAG_WORDS, POLICIES_PAGE, RBAC_PAGE, UNDER_POLICIES, split_permissions
 from orgcal.errors import UsageError
 from orgcal.printable import printable
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import GROUP_LENGTH, Tenant
 from orgcal.tenants.names import check_text
-from orgcal.tenants.scope import LAG_WORDS
 
 GRANTS = "Privileged Role Administrator"
 EXCHANGE = "Exchange Administrator"

@@ -20,6 +20,10 @@ from orgcal.entra.role_relation import canonical, included_in
 RBAC_PAGE = "https://learn.microsoft.com/en-us/exchange/permissions-exo/application-rbac"
 POLICIES_PAGE = "https://learn.microsoft.com/en-us/graph/auth-limit-mailbox-access"
 
+LAG_WORDS = "changes in Exchange take 30 minutes to 2 hours"
+REACHES_ALL = "the grant in Entra still reaches every mailbox"
+"""What is said of a token with a permission that a limited organisation should grant in Exchange alone."""
+
 EXCHANGE_ROLES: Mapping[str, str] = {
     name: f"Application {name}"
     for name in (

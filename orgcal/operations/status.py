@@ -14,7 +14,7 @@ from typing import Any
 from orgcal.durations import days_left
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.credentials import Credential
-from orgcal.entra.exchange_roles import reaching_every_mailbox, removal_command, split_permissions
+from orgcal.entra.exchange_roles import REACHES_ALL, reaching_every_mailbox, removal_command, split_permissions
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home.applications import by_object_id
 from orgcal.entra.probe import granted_roles, probe_tenant
@@ -24,7 +24,6 @@ from orgcal.platforms import open_platform
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import ACTIVE, Access, Tenant
-from orgcal.tenants.scope import REACHES_ALL
 from verify.agreement import WARN_DAYS, check_agreement, credential_differences
 from verify.context import RunContext
 from verify.models import Options, Verdict

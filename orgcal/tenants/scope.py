@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from orgcal.entra.exchange_roles import LAG_WORDS, REACHES_ALL
 from orgcal.entra.tenant_ids import is_guid
 from orgcal.errors import UsageError
 from orgcal.printable import printable
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 EXCHANGE_LAG = timedelta(hours=2)
 """The longest that a role assignment takes, says Microsoft; the shortest is half an hour."""
 
-LAG_WORDS = "changes in Exchange take 30 minutes to 2 hours"
-REACHES_ALL = "the grant in Entra still reaches every mailbox"
 
 Seen = Literal["read", "refused", "policy", "no mailbox", "no user", "unknown"]
 """How reading one mailbox ended. `refused`: outside of the scope of every role assignment, or there is none (yet);
