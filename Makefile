@@ -7,6 +7,8 @@ AZUREAD_PLUGIN ?=
 PYTHON ?= python3
 # Modules of tests that run at a time; a module's tests share what they need, such as a deployed checkout.
 WORKERS ?= 2
+# Tests start hundreds of programs, each of which would compile orgcal's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test fuzz mutants live e2e check dist lock compare-azuread \
