@@ -56,8 +56,8 @@ live: witnesses ## Witness tests against a real tenant of your own; docs/parity.
 	@$(PY) -m pytest --live tests/contract
 
 e2e: WORKERS ?= 2
-e2e: setup ## Tests with the real engine and a real browser; AZUREAD_PLUGIN=real: with the real azuread plugin
-	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile tests/engine tests/browser
+e2e: setup ## Tests with the real engine, a real browser, Azure's own command lines; AZUREAD_PLUGIN=real: with the real azuread plugin
+	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile tests/engine tests/browser tests/witnesses/long
 
 check: setup ## Style, types, import arrows, claims of the docs, workflows
 	@.venv/bin/ruff format --check .
