@@ -5,8 +5,8 @@ ORGCAL := .venv/bin/orgcal
 KEEP ?=
 AZUREAD_PLUGIN ?=
 PYTHON ?= python3
-# Modules of tests that run at a time; a module's tests share what they need, such as a deployed checkout.
-WORKERS ?= 2
+# Tests start hundreds of programs, each of which would compile orgcal's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up verify down clean witnesses test fuzz mutants live e2e check dist lock compare-azuread \
@@ -40,6 +40,9 @@ clean: down ## Remove .venv and stack dev; say what is kept elsewhere, which org
 witnesses: setup ## Add to .venv the unmodified clients that witness the emulator (460 MB; make test does)
 	@$(PYTHON) scripts/setup_venv.py --witnesses
 
+# WORKERS: modules of tests that run at a time; the tests of one share what they need, such as a deployed checkout. What
+# `make test` starts waits a good deal for other programs, so it keeps 2 cores busy only with three of them.
+test: WORKERS ?= 3
 test: witnesses ## Unit, contract and integration tests
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile
 
@@ -52,8 +55,9 @@ mutants: witnesses ## Share of small changes to the code that the fast tests not
 live: witnesses ## Witness tests against a real tenant of your own; docs/parity.md says how to name it
 	@$(PY) -m pytest --live tests/contract
 
-e2e: setup ## Tests with the real engine and a real browser; AZUREAD_PLUGIN=real: with the real azuread plugin
-	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile tests/engine tests/browser
+e2e: WORKERS ?= 2
+e2e: setup ## Tests with the real engine, a real browser, Azure's own command lines; AZUREAD_PLUGIN=real: with the real azuread plugin
+	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile tests/engine tests/browser tests/witnesses/long
 
 check: setup ## Style, types, import arrows, claims of the docs, workflows
 	@.venv/bin/ruff format --check .

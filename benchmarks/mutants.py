@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -118,6 +119,7 @@ class Figures:
 def main() -> int:
     """Tries the sample and prints the figures; the exit code."""
     given = parsed()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what it started ends with it
     deadline = time.monotonic() + given.minutes * 60 * (1 - CONTROL)
     sources = sources_of(ROOT, given.only)
     try:

@@ -12,7 +12,7 @@ from orgcal.errors import UsageError
 from orgcal.printable import printable
 
 if TYPE_CHECKING:
-    from orgcal.health.targets import Target
+    from orgcal.health.targets import MessageTarget
     from orgcal.stack.open_stack import OpenStack
 
 app = typer.Typer(help="Messages when something changes, to the targets in orgcal:alerts.", no_args_is_help=True)
@@ -53,7 +53,7 @@ def send_test(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
     from datetime import UTC, datetime
 
     from orgcal.errors import explained
-    from orgcal.health.messages import Change, content_of
+    from orgcal.health.messages import Notice, content_of
 
     with open_stack(stack) as opened:
         targets = _targets(opened)
@@ -65,7 +65,7 @@ def send_test(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
             repair="name one in the stack's file, such as {ops: {url_file: /run/secrets/alerts}} (docs/health.md)",
         )
     now = datetime.now(UTC)
-    told = Change("test", "test", "test", "this is a test: messages of orgcal arrive here", "", "info", now)
+    told = Notice("test", "test", "test", "this is a test: messages of orgcal arrive here", "", "info", now)
     content = {**content_of(told, connector, now, None), "id": str(uuid.uuid4())}
     failed: dict[str, str] = {}
     for name, target in targets.items():
@@ -90,7 +90,7 @@ def list_alerts(stack: StackOption = "dev", as_json: JsonOption = False) -> None
     print_result([alert.as_json() for alert in wrong], lines, as_json=as_json)
 
 
-def _targets(opened: OpenStack) -> dict[str, Target]:
+def _targets(opened: OpenStack) -> dict[str, MessageTarget]:
     from orgcal.health.targets import targets_of
 
     return targets_of(opened.alerts, opened.shell_environ, opened.project_dir)

@@ -39,16 +39,16 @@ def watch(
     import logging
 
     from orgcal.durations import parse_duration
-    from orgcal.health.schedule import Pace
+    from orgcal.health.schedule import Intervals
     from orgcal.health.watch import Commands, Watch, Work
     from orgcal.tenants.claims import Claims
 
-    pace = Pace(parse_duration(every, "--every"), parse_duration(red_every, "--red-every"))
+    intervals = Intervals(parse_duration(every, "--every"), parse_duration(red_every, "--red-every"))
     parse_duration(within, "--rotate-within")
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     logging.getLogger("orgcal.watch").setLevel(logging.INFO)
     rotation = ("--if-expiring-within", within, "--record", record) if rotate else None
-    work = Work(stack, pace, rotation, ("--dask", dask) if dask else ())
+    work = Work(stack, intervals, rotation, ("--dask", dask) if dask else ())
     stopping = threading.Event()
     with open_stack(stack) as opened, ExitStack() as closing:
         registry = opened.registry

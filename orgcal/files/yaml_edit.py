@@ -222,7 +222,7 @@ class _Change:
             return
         if not mapping.flow_style:
             for pair in gone:
-                start, end = pair[0].start_mark.index, self._end_of_pair(pair)
+                start, end = pair[0].start_mark.index, self._end_with_comments(pair)
                 yield self._line_of(start, end, "".join(self._comments(pair, start, end)))
             return
         stays = [pair not in gone for pair in mapping.value]
@@ -243,15 +243,13 @@ class _Change:
         return Splice(begin, behind, kept + (text[begin:start] + beside + text[rest:behind] if beside else ""))
 
     def _comments(self, pair: tuple[Any, Any], start: int, end: int) -> Iterator[str]:
-        """Yield the comments between the scalars of a pair, each with its line."""
+        """Yield the comments between the scalars of a pair, each with its line, no deeper than the pair."""
         indent, position = self._text[line_start(self._text, start) : start], start
         for leaf_start, leaf_end in [*sorted(self._leaves(pair, start, end)), (end, end)]:
             for comment in _COMMENTS.finditer(self._text, position, max(position, leaf_start)):
-                own = (
-                    comment["indent"]
-                    if line_start(self._text, comment.start("indent")) == comment.start("indent")
-                    else indent
-                )
+                alone = line_start(self._text, comment.start("indent")) == comment.start("indent")
+                # No deeper than the key, or it would belong to a text in a block (`|`) that stands before.
+                own = min(comment["indent"], indent, key=len) if alone else indent
                 ended = line_end(self._text, comment.end())
                 yield own + comment["comment"] + self._text[slice(*ended)]
             position = max(position, leaf_end)
@@ -273,6 +271,15 @@ class _Change:
 
     def _end_of_pair(self, pair: tuple[Any, Any]) -> int:
         return max(self._behind_colon(pair[0]), self._end(pair[1]))
+
+    def _end_with_comments(self, pair: tuple[Any, Any]) -> int:
+        """Where a pair of a block ends, with the comments below it that are deeper than its key."""
+        end, column = self._end_of_pair(pair), pair[0].start_mark.column
+        while (comment := _COMMENTS.match(self._text, line_end(self._text, end)[1])) is not None:
+            if len(comment["indent"]) <= column:
+                break
+            end = comment.end()
+        return end
 
     def _end(self, node: Any) -> int:
         """Where the node's own text ends: PyYAML ends a block at the next token, past blank lines and comments."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from orgcal.health.messages import Change, bundled, consent_change, content_of
+from orgcal.health.messages import Notice, bundled, consent_change, content_of
 from orgcal.health.rules import OF_ORGANISATIONS, Condition, Findings, findings_of
 from orgcal.health.snapshot import read_snapshot
 from orgcal.settings import AlertSettings
@@ -29,7 +29,7 @@ WELL: Mapping[str, str] = {
 """What is told when it is well again; the organisation's name goes into it."""
 
 
-def update_alerts(registry: Registry, settings: AlertSettings) -> list[Change]:
+def update_alerts(registry: Registry, settings: AlertSettings) -> list[Notice]:
     """Compare what is wrong with what was, write that down, and make the messages; returns what they tell.
 
     Raises:
@@ -55,7 +55,7 @@ def update_alerts(registry: Registry, settings: AlertSettings) -> list[Change]:
     return bundles
 
 
-def _changes(session: AlertSession, found: Findings, settings: AlertSettings, now: datetime) -> list[Change]:
+def _changes(session: AlertSession, found: Findings, settings: AlertSettings, now: datetime) -> list[Notice]:
     before = session.open_alerts()
     wrong = {(item.rule, item.subject): item for item in found.conditions}
     changes = []
@@ -76,12 +76,12 @@ def _changes(session: AlertSession, found: Findings, settings: AlertSettings, no
             tenant = found.spoken_of.get(subject)
             # A rule of another version, which shares this registry, has no words here.
             well = WELL.get(rule, f"{rule}: it is well again").format(tenant.label if tenant is not None else "")
-            changes.append(Change("recovery", rule, subject, well, "", "info", alert.since))
+            changes.append(Notice("recovery", rule, subject, well, "", "info", alert.since))
     return changes
 
 
-def _problem(condition: Condition, since: datetime) -> Change:
-    return Change(
+def _problem(condition: Condition, since: datetime) -> Notice:
+    return Notice(
         "problem",
         condition.rule,
         condition.subject,
@@ -94,7 +94,7 @@ def _problem(condition: Condition, since: datetime) -> Change:
 
 
 def _add(
-    session: AlertSession, registry: Registry, settings: AlertSettings, change: Change, tenant: Tenant | None, key: str
+    session: AlertSession, registry: Registry, settings: AlertSettings, change: Notice, tenant: Tenant | None, key: str
 ) -> None:
     now = registry.now()
     due_at = now if change.urgent else after_quiet_hours(now, settings)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from orgcal.errors import OrgcalError, Unreachable, UsageError, explained
-from orgcal.health.targets import Target
+from orgcal.health.targets import MessageTarget
 from orgcal.patience import Clock, Patience, backoff_s
 from orgcal.tenants.alerts import GIVEN_UP, SENT, WAITING, Message, claim, settle
 from orgcal.tenants.registry import Registry
@@ -43,7 +43,7 @@ class Delivered:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def deliver(registry: Registry, targets: Mapping[str, Target], *, clock: Clock | None = None) -> Delivered:
+def deliver(registry: Registry, targets: Mapping[str, MessageTarget], *, clock: Clock | None = None) -> Delivered:
     """Send what is due, in the order in which it was made; a target that fails holds up no other one.
 
     Raises:
@@ -67,7 +67,7 @@ def deliver(registry: Registry, targets: Mapping[str, Target], *, clock: Clock |
     return done
 
 
-def _sent(target: Target, message: Message, patience: Patience) -> OrgcalError | None:
+def _sent(target: MessageTarget, message: Message, patience: Patience) -> OrgcalError | None:
     """Why a message was not sent, after some tries; None where it was."""
     while True:
         try:
@@ -79,11 +79,11 @@ def _sent(target: Target, message: Message, patience: Patience) -> OrgcalError |
             return None
 
 
-def _send(target: Target, content: Mapping[str, Any]) -> None:
+def _send(target: MessageTarget, content: Mapping[str, Any]) -> None:
     """Send a message; a target that neither takes nor refuses it in time is left to itself.
 
     Raises:
-        Unreachable: that happened. Otherwise what `Target.send` raises.
+        Unreachable: that happened. Otherwise what `MessageTarget.send` raises.
     """
     ended: list[Exception | None] = []
 

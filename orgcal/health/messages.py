@@ -36,7 +36,7 @@ _OUTCOMES: Mapping[ConsentOutcome, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Notice:
     """Something that a message tells.
 
     Attributes:
@@ -54,7 +54,7 @@ class Change:
     urgent: bool = False
 
 
-def consent_change(event: ConsentEvent, tenant: Tenant, stack: str) -> Change | None:
+def consent_change(event: ConsentEvent, tenant: Tenant, stack: str) -> Notice | None:
     """What an answer of an administrator's tells; None where nobody needs to hear of it."""
     told = _OUTCOMES.get(ConsentOutcome(event.outcome)) if event.outcome in set(ConsentOutcome) else None
     if told is None:
@@ -62,7 +62,7 @@ def consent_change(event: ConsentEvent, tenant: Tenant, stack: str) -> Change | 
     done = event.outcome == ConsentOutcome.DONE
     detail = f" ({printable(event.detail)})" if event.detail else ""
     command = "verify --tenant" if done else "consent link"
-    return Change(
+    return Notice(
         "event",
         "consent",
         tenant.tenant_id,
@@ -73,21 +73,21 @@ def consent_change(event: ConsentEvent, tenant: Tenant, stack: str) -> Change | 
     )
 
 
-def bundled(changes: Sequence[Change]) -> list[Change]:
+def bundled(changes: Sequence[Notice]) -> list[Notice]:
     """The changes, those of one rule and kind as one where there are too many of them."""
-    groups: dict[tuple[str, str], list[Change]] = {}
+    groups: dict[tuple[str, str], list[Notice]] = {}
     for change in changes:
         groups.setdefault((change.kind, change.rule), []).append(change)
-    told: list[Change] = []
+    told: list[Notice] = []
     for group in groups.values():
         told += group if len(group) <= AT_ONCE else [_one_of(group)]
     return told
 
 
-def _one_of(group: Sequence[Change]) -> Change:
+def _one_of(group: Sequence[Notice]) -> Notice:
     first = group[0]
     named = "; ".join(change.sentence for change in group[:_NAMED])
-    return Change(
+    return Notice(
         first.kind,
         first.rule,
         "many",
@@ -99,7 +99,7 @@ def _one_of(group: Sequence[Change]) -> Change:
     )
 
 
-def content_of(change: Change, connector: str, now: datetime, tenant: Tenant | None) -> dict[str, Any]:
+def content_of(change: Notice, connector: str, now: datetime, tenant: Tenant | None) -> dict[str, Any]:
     """The message as JSON; `title` and `text` are for people."""
     words = {"problem": change.severity, "recovery": "recovered", "event": "consent", "test": "test"}
     since = f"since {change.since:%Y-%m-%d %H:%M} UTC" if change.kind in ("problem", "recovery") else ""

@@ -50,16 +50,22 @@ class Gauge:
         if value is not None:
             self.samples.append((labels, value.timestamp() if isinstance(value, datetime) else float(value)))
 
-    def lines(self) -> Iterator[str]:
-        """As the text format has it."""
+    def lines(self, written: dict[object, str]) -> Iterator[str]:
+        """As the text format has it.
+
+        Args:
+            written: labels in that format, which most gauges share; it grows.
+        """
         yield f"# HELP {self.name} {self.about}"
         yield f"# TYPE {self.name} gauge"
         if self.unit:
             yield f"# UNIT {self.name} {self.unit}"
         for labels, value in self.samples:
-            told = ",".join(
-                f'{name}="{text.translate(_ESCAPES)}"' for name, text in zip(self.labels, labels, strict=True)
-            )
+            key = (self.labels, labels)
+            told = written.get(key)
+            if told is None:
+                pairs = zip(self.labels, labels, strict=True)
+                told = written[key] = ",".join(f'{name}="{text.translate(_ESCAPES)}"' for name, text in pairs)
             yield f"{self.name}{{{told}}} {value!r}"
 
 
@@ -83,7 +89,8 @@ def metrics_text(snapshot: Snapshot, *, names: bool = False) -> str:
     Args:
         names: each organisation's samples have its name beside its tenant id.
     """
-    lines = (line for gauge in gauges_of(snapshot, names=names) for line in gauge.lines())
+    written: dict[object, str] = {}
+    lines = (line for gauge in gauges_of(snapshot, names=names) for line in gauge.lines(written))
     return "\n".join((*lines, "# EOF\n"))
 
 

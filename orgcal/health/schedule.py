@@ -21,7 +21,7 @@ AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Intervals:
     """How often organisations are looked at.
 
     Attributes:
@@ -33,22 +33,22 @@ class Pace:
     red: timedelta = timedelta(hours=1)
 
 
-def due_to_verify(snapshot: Snapshot, pace: Pace) -> list[str]:
+def due_to_verify(snapshot: Snapshot, intervals: Intervals) -> list[str]:
     """Tenant ids of organisations to verify now, longest waiting first."""
     waiting = [
         (moment or datetime.min.replace(tzinfo=snapshot.at.tzinfo), tenant.tenant_id)
-        for tenant, moment, interval in _verified(snapshot, pace)
+        for tenant, moment, interval in _verified(snapshot, intervals)
         if is_due(tenant.tenant_id, moment, interval, snapshot.at)
     ]
     return [tenant_id for _, tenant_id in sorted(waiting)]
 
 
-def due_to_check(snapshot: Snapshot, pace: Pace) -> list[str]:
+def due_to_check(snapshot: Snapshot, intervals: Intervals) -> list[str]:
     """Tenant ids of organisations that were invited, and whose consent is to be looked for now."""
     return [
         tenant.tenant_id
         for tenant in snapshot.tenants
-        if tenant.state is State.INVITED and is_due(tenant.tenant_id, tenant.checked_at, pace.red, snapshot.at)
+        if tenant.state is State.INVITED and is_due(tenant.tenant_id, tenant.checked_at, intervals.red, snapshot.at)
     ]
 
 
@@ -64,10 +64,10 @@ def is_due(name: str, last: datetime | None, interval: timedelta, now: datetime)
     return now - last >= interval - early
 
 
-def _verified(snapshot: Snapshot, pace: Pace) -> Iterator[tuple[Tenant, datetime | None, timedelta]]:
+def _verified(snapshot: Snapshot, intervals: Intervals) -> Iterator[tuple[Tenant, datetime | None, timedelta]]:
     for tenant in snapshot.tenants:
         if tenant.state is State.INVITED:
             continue
         run = snapshot.verified.get(tenant.tenant_id)
         well = run is not None and run.verdict in ("pass", "warn") and tenant.state not in OF_SCOPED
-        yield tenant, run.at if run is not None else None, pace.every if well else pace.red
+        yield tenant, run.at if run is not None else None, intervals.every if well else intervals.red

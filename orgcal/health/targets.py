@@ -35,7 +35,7 @@ LEAST_KEY_BYTES = 24
 _MARK = "whsec_"
 
 
-class Target(Protocol):
+class MessageTarget(Protocol):
     """Takes messages."""
 
     def send(self, content: Mapping[str, Any]) -> None:
@@ -136,7 +136,7 @@ class AppriseTarget:
         return sender
 
 
-def targets_of(settings: AlertSettings, environ: Mapping[str, str], folder: Path) -> dict[str, Target]:
+def targets_of(settings: AlertSettings, environ: Mapping[str, str], folder: Path) -> dict[str, MessageTarget]:
     """The targets that the settings name.
 
     Args:
@@ -148,7 +148,7 @@ def targets_of(settings: AlertSettings, environ: Mapping[str, str], folder: Path
     return {name: _target(name, target, environ, folder) for name, target in settings.targets.items()}
 
 
-def _target(name: str, target: AlertTarget, environ: Mapping[str, str], folder: Path) -> Target:
+def _target(name: str, target: AlertTarget, environ: Mapping[str, str], folder: Path) -> MessageTarget:
     where = f"orgcal:alerts.targets.{name}"
     url = _secret(target.url_file, target.url_variable, environ, folder, "target's address", f"{where}.url")
     key = ""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from orgcal.health.schedule import Pace, due_to_check, due_to_verify, is_due
+from orgcal.health.schedule import Intervals, due_to_check, due_to_verify, is_due
 from orgcal.health.snapshot import Snapshot, read_snapshot
 from orgcal.patience import backoff_s
 from orgcal.tenants.alerts import newest_entries, waiting
@@ -58,7 +58,7 @@ class Work:
     """
 
     stack: str
-    pace: Pace = field(default_factory=Pace)
+    intervals: Intervals = field(default_factory=Intervals)
     rotate: tuple[str, ...] | None = None
     verify: tuple[str, ...] = ()
 
@@ -139,7 +139,7 @@ class Watch:
         self,
         name: str,
         snapshot: Snapshot,
-        due: Callable[[Snapshot, Pace], list[str]],
+        due: Callable[[Snapshot, Intervals], list[str]],
         words: Callable[[Sequence[str]], list[str]],
     ) -> bool:
         """Run a command on organisations that are due and that nobody else works on; whether it has done something."""
@@ -147,7 +147,7 @@ class Watch:
             return False
         claimed: list[str] = []
         try:
-            for tenant_id in due(snapshot, self._work.pace):
+            for tenant_id in due(snapshot, self._work.intervals):
                 if len(claimed) < MOST_AT_ONCE and self._claims.take(f"{name} {tenant_id}"):
                     claimed.append(tenant_id)
             # Somebody may have been quicker than our claim.
@@ -163,14 +163,16 @@ class Watch:
             for tenant_id in claimed:
                 self._claims.give_back(f"{name} {tenant_id}")
 
-    def _due(self, due: Callable[[Snapshot, Pace], list[str]]) -> list[str]:
-        return due(read_snapshot(self._registry), self._work.pace)
+    def _due(self, due: Callable[[Snapshot, Intervals], list[str]]) -> list[str]:
+        return due(read_snapshot(self._registry), self._work.intervals)
 
     def _rest(self, name: str, *, in_vain: bool) -> None:
         """Wait longer and longer before a command that leaves no trace in the registry is tried again."""
         self._failures[name] = self._failures.get(name, 0) + 1 if in_vain else 0
         if in_vain:
-            pause_s = backoff_s(self._failures[name], first_s=2 * TICK_S, longest_s=self._work.pace.red.total_seconds())
+            pause_s = backoff_s(
+                self._failures[name], first_s=2 * TICK_S, longest_s=self._work.intervals.red.total_seconds()
+            )
             self._resting[name] = time.monotonic() + pause_s
 
     def _rotate(self) -> None:

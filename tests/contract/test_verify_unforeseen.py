@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.scripted_graph import Reply, ScriptedGraph, Seen, calendars, serving
@@ -113,12 +113,13 @@ def test_entries_that_nobody_foresaw_are_never_green_and_never_escape(
 
 
 @FUZZ
+@example(first=Reply(body={"value": []}), then=None, where="skiptoken")
 @given(first=REPLIES, then=st.one_of(REPLIES, st.none()), where=st.sampled_from(["/users?", "skiptoken", "$batch"]))
 def test_answers_that_nobody_foresaw_are_never_green_and_never_escape(
     server: ScriptedGraph, first: Reply, then: Reply | None, where: str
 ) -> None:
     """The first such request is answered by `first`, all others by `then`; None is the usual answer."""
-    graph = fresh(server, 12)
+    graph = fresh(server, 40)  # of pages of ten; Graph's own count may lag behind by ten
     hit: list[str] = []
 
     def intercept(seen: Seen) -> Reply | None:
@@ -133,6 +134,6 @@ def test_answers_that_nobody_foresaw_are_never_green_and_never_escape(
     if {found.users.verdict, found.calendars.verdict} <= set(GREEN):
         assert found.stats.tally.counts[OK] > 0
         assert found.stats.tally.counts[FAILED] == 0
-        assert found.stats.listed == 12 or found.users.verdict is Verdict.WARN or found.stats.expected is None
+        assert found.stats.listed >= 30 or found.users.verdict is Verdict.WARN or found.stats.expected is None
     for error in (found.stats.listing_error, found.stats.reading_error):
         assert error is None or error_rule(Place.USERS, error).verdict in (Verdict.FAIL, Verdict.ERROR)

@@ -176,7 +176,7 @@ main()
 
 def test_wheel_of_the_emulator_runs_its_readmes_example_without_pulumi_and_orgcal(dist: Path, tmp_path: Path) -> None:
     readme = (ROOT / "emulator" / "README.md").read_text(encoding="utf-8")
-    # The other block is a test of pytest: tests/witnesses/test_emulator_alone.py runs such ones.
+    # The other block is a test of pytest: tests/witnesses/long/test_emulator_alone.py runs such ones.
     _, example = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     script = f"""
 import sys

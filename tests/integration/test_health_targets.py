@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from orgcal.errors import OrgcalError, UsageError
-from orgcal.health.targets import Target, signature, signing_key, targets_of
+from orgcal.health.targets import MessageTarget, signature, signing_key, targets_of
 from orgcal.settings import AlertSettings
 from orgcal.tenants.alerts import waiting
 from orgcal.tenants.model import State
@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path, monkeypatch)
 
 
-def target(folder: Path, url: str, *, key: str = "") -> Target:
+def target(folder: Path, url: str, *, key: str = "") -> MessageTarget:
     """The only target, whose address and key lie in files."""
     named = {"url_file": "url"}
     files = {"url": url, **({"key": key} if key else {})}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orgcal.health.alerts import WELL, after_quiet_hours, update_alerts
-from orgcal.health.messages import AT_ONCE, Change
+from orgcal.health.messages import AT_ONCE, Notice
 from orgcal.settings import AlertSettings, RuleName
 from orgcal.tenants.alerts import SENT, OpenAlert, alert_session, claim, open_alerts, settle
 from orgcal.tenants.credentials import KnownCredential, remember_credentials
@@ -61,7 +61,7 @@ class Nights:
         """What the messages of a look tell."""
         return [f"{change.kind} {change.rule} {change.sentence}" for change in self.look()]
 
-    def look(self) -> list[Change]:
+    def look(self) -> list[Notice]:
         return update_alerts(self.registry, self.settings)
 
     def sent(self) -> list[Any]:

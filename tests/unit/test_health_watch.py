@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orgcal.errors import UsageError
-from orgcal.health.schedule import AHEAD, JITTER, Pace, due_to_check, due_to_verify, is_due
+from orgcal.health.schedule import AHEAD, JITTER, Intervals, due_to_check, due_to_verify, is_due
 from orgcal.health.snapshot import read_snapshot
 from orgcal.health.watch import Watch, Work
 from orgcal.tenants.claims import Claims
@@ -21,7 +21,7 @@ from orgcal.tenants.registry import Registry, RegistryUnavailable
 from tests.support.health import CONTOSO, FABRIKAM, NIGHT, a_run
 
 HOUR = timedelta(hours=1)
-PACE = Pace()
+INTERVALS = Intervals()
 
 
 class Watched:
@@ -260,7 +260,7 @@ def test_longest_waiting_organisation_comes_first_and_the_invited_is_not_verifie
     consented(watched)
     add_runs(watched.registry, [a_run(CONTOSO, NIGHT - timedelta(days=2)), a_run(FABRIKAM, NIGHT - timedelta(days=3))])
     snapshot = read_snapshot(watched.registry)
-    assert due_to_verify(snapshot, PACE) == [FABRIKAM, CONTOSO]
-    assert due_to_check(snapshot, PACE) == []
+    assert due_to_verify(snapshot, INTERVALS) == [FABRIKAM, CONTOSO]
+    assert due_to_check(snapshot, INTERVALS) == []
     watched.registry.set_state(FABRIKAM, State.INVITED)
-    assert due_to_verify(read_snapshot(watched.registry), PACE) == [CONTOSO]
+    assert due_to_verify(read_snapshot(watched.registry), INTERVALS) == [CONTOSO]

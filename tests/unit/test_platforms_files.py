@@ -107,6 +107,15 @@ def test_yaml_edit_replaces_a_block_scalar_and_keeps_what_follows() -> None:
     assert edit(text, {"pem": "x\ny"}) == 'connectors:\n  outlook:\n    pem: "x\\ny"\n\n    # c\n    k: v\n'
 
 
+@pytest.mark.parametrize(
+    "removed",
+    ["    c:\n      deeper:\n        # kept\n        x: 1\n", "    c:\n        # kept\n", "    c: 1  # kept\n"],
+)
+def test_yaml_edit_keeps_a_comment_of_what_it_removes_out_of_a_text_before_it(removed: str) -> None:
+    text = "connectors:\n  outlook:\n    b: |\n      text\n"
+    assert edit(f"{text}{removed}last: 1\n", {}, ["c"]) == f"{text}    # kept\nlast: 1\n"
+
+
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "client_secret"]), st.text(), min_size=1), st.text())
 def test_yaml_edit_any_text_survives(values: dict[str, str], foreign: str) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orgcal.entra.credentials import ClientSecret
+from orgcal.errors import EntraError
 from orgcal.platforms.model import PlatformCredential, StoredCredential
 from orgcal.stack.outputs import CredentialGeneration, StackOutputs
-from verify.agreement import check_expiry, credential_differences
+from verify import agreement
+from verify.agreement import check_agreement, check_expiry, credential_differences
 from verify.models import Verdict
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -112,3 +115,33 @@ def test_secret_is_compared_only_where_both_sides_show_one() -> None:
     assert list(credential_differences(outputs(client_secret=None), other)) == []
     assert list(credential_differences(outputs(credential_kind="certificate"), other)) == []
     assert list(credential_differences(outputs(), StoredCredential("client_id", 2))) == []
+
+
+@pytest.mark.parametrize(
+    ("connector", "application", "verdict", "sentence"),
+    [
+        ([], [], Verdict.PASS, "connector, application and stack agree"),
+        (["connector: other"], EntraError("nobody is logged in"), Verdict.FAIL, "connector: other"),
+        ([], EntraError("nobody is logged in"), Verdict.WARN,
+         "connector agrees with the stack; application could not be read (nobody is logged in)"),
+        (EntraError("no route"), EntraError("nobody is logged in"), Verdict.WARN,
+         "nothing agrees with the stack; connector could not be read (no route); "
+         "application could not be read (nobody is logged in)"),
+    ],
+)  # fmt: skip
+def test_agreement_says_what_differs_first_and_then_what_nobody_could_read(
+    monkeypatch: pytest.MonkeyPatch, connector: object, application: object, verdict: Verdict, sentence: str
+) -> None:
+    for name, answer in (("_connector", connector), ("_application", application)):
+        monkeypatch.setattr(agreement, name, lambda *_, answer=answer: answered(answer))
+
+    result = check_agreement(outputs(), SimpleNamespace())  # type: ignore[arg-type]
+
+    assert (result.verdict, result.sentence) == (verdict, sentence)
+    assert bool(result.repair) == (verdict is not Verdict.PASS)
+
+
+def answered(answer: object) -> Any:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

@@ -17,7 +17,8 @@ from orgcal.tenants.alerts import CLAIM, GIVEN_UP, SENT, alert_session, claim, o
 from orgcal.tenants.credentials import KnownCredential, known_credentials, remember_credentials
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
-from tests.support.registry import CONTOSO, Clock
+from tests.support.deployed_connector import CONTOSO
+from tests.support.registry import Clock
 
 SETTINGS = AlertSettings.model_validate({"targets": {"ops": {"url_file": "ops"}, "mail": {"url_file": "mail"}}})
 

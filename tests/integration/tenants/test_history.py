@@ -9,7 +9,8 @@ from sqlalchemy import create_engine, text
 from orgcal.tenants.history import CAUSE_LENGTH, Run, RunKind, add_runs, last_runs, runs
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
-from tests.support.registry import CONTOSO, Clock
+from tests.support.deployed_connector import CONTOSO
+from tests.support.registry import Clock
 
 FABRIKAM = "33333333-3333-3333-3333-333333333333"
 

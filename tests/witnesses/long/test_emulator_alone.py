@@ -16,7 +16,7 @@ import pytest
 from tests.support.cached_tools import go_program
 from tests.support.client_installs import install_wheel, node, node_packages, python_with
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "docs" / "examples" / "emulator"
 
 pytestmark = [pytest.mark.judged("azure-identity, @azure/identity, azidentity"), pytest.mark.timeout(600)]

@@ -67,8 +67,10 @@ def test_azure_cli_logs_in_with_a_certificate(az: ClientCommand, hosts: NamedEmu
     assert az("ad", "sp", "show", "--id", operator["client_id"])["appId"] == operator["client_id"]
 
 
-def test_azure_cli_shows_the_number_of_a_refusal(az: ClientCommand, login: Login, home: Path) -> None:
-    wrong = home / "wrong"
+def test_azure_cli_shows_the_number_of_a_refusal(az: ClientCommand, login: Login, tmp_path: Path) -> None:
+    # A folder of its own: a token that another test's login left in the cache would be used without a request.
+    az = replace(az, environ=az.environ | {"AZURE_CONFIG_DIR": str(tmp_path / "azure")})
+    wrong = tmp_path / "wrong"
     wrong.write_text("wrong", encoding="ascii")
     said = az.refusal(*LOGIN, "-u", login.client_id, "-p", f"@{wrong}", "--tenant", login.tenant_id)
     assert "AADSTS7000215" in said
