@@ -106,7 +106,7 @@ def test_limited_organisation_that_is_not_proved_is_verified_hourly_whatever_its
     add_runs(watched.registry, runs)
     watched.now += HOUR
 
-    assert due_to_verify(read_snapshot(watched.registry), PACE) == [CONTOSO]
+    assert due_to_verify(read_snapshot(watched.registry), INTERVALS) == [CONTOSO]
 
 
 def test_process_that_starts_anew_does_nothing_twice(watched: Watched) -> None:
