@@ -60,6 +60,17 @@ def test_secret_of_a_command_is_found(watched: WatchedCommands, command: Callabl
     assert SECRET not in str(error.value)
 
 
+def test_what_folders_that_nobody_watches_said_is_not_judged(watched: WatchedCommands) -> None:
+    run(SHOWS, capture_output=True, text=True)
+    run(SHOWS, stderr=subprocess.DEVNULL)
+    watched.forget()
+    watched.check()
+
+    run(SHOWS, capture_output=True, text=True)
+    with pytest.raises(LeakedSecretError):
+        watched.check()
+
+
 def test_secret_in_the_arguments_of_a_grandchild_is_found(watched: WatchedCommands) -> None:
     waiting = [sys.executable, "-c", PARENT, "print(flush=True); input()"]
     with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:

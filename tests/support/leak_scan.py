@@ -163,6 +163,11 @@ class LeakScan:
             text = pattern.sub(b"***", text)
         return text.decode("utf-8", "replace")
 
+    def forget(self) -> None:
+        """Leave out what was heard and read since the last call of `check`."""
+        self.heard.clear()
+        self.leaks.clear()
+
     def check(self) -> None:
         """Judge what was heard and read since the last call.
 

@@ -133,6 +133,14 @@ class WatchedCommands:
         for folder, environ in self._commands.items():
             self.scan.learn(folder, environ)
 
+    def forget(self) -> None:
+        """Leave out what was heard so far: other vendors' programs, say, print the secrets that they make."""
+        self._commands.clear()
+        for output in self._discarded:
+            output.file.close()
+        self._discarded.clear()
+        self.scan.forget()
+
     def check(self, *roots: Path) -> None:
         """Judge what was heard since the last call, and the files below `roots`; see `LeakScan.check`."""
         self.learn()
@@ -190,6 +198,7 @@ def watched_commands() -> Iterator[WatchedCommands]:
     """Watches every command of the session.
 
     `tests/conftest.py` alone has it: a second one would keep what the first has judged until a test of its own folder.
+    It hears the tests of every folder, and judges those of the folders that import the fixtures below.
     """
     watched = WatchedCommands(LeakScan())
     with watched.watching():
@@ -202,6 +211,7 @@ def no_secret_leaks_from_module(
 ) -> Iterator[None]:
     """Fails where a fixture of a module, or a folder that its tests share, leaks a secret."""
     before = set(tmp_path_factory.getbasetemp().iterdir())
+    watched_commands.forget()  # said by tests of folders that nobody watches
     yield
     made = {path for path in tmp_path_factory.getbasetemp().iterdir() if not path.is_symlink()} - before
     watched_commands.check(*(made - watched_commands.folders_of_tests))
