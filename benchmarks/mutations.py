@@ -197,16 +197,17 @@ class _Reader:
     def _rows(self, table: ast.Dict | ast.Set | ast.List | ast.Tuple) -> Iterator[Mutation]:
         """Each row left out of a table of a module or a class."""
         if isinstance(table, ast.Dict):
-            rows = [(key or value, value) for key, value in zip(table.keys, table.values, strict=True)]
+            pairs = zip(table.keys, table.values, strict=True)
+            rows = [(self._start(key) if key else self._start(value) - len("**"), value) for key, value in pairs]
         else:
-            rows = [(element, element) for element in table.elts]
-        for number, (first, last) in enumerate(rows if len(rows) > 1 else []):
-            start, end = self._start(first), self._end(last)
+            rows = [(self._start(element), element) for element in table.elts]
+        for number, (start, last) in enumerate(rows if len(rows) > 1 else []):
+            end = self._end(last)
             shown = f"{' '.join(self._content[start:end].decode().split())} -> left out"
             if number + 1 < len(rows):
-                end = self._start(rows[number + 1][0])
+                end = rows[number + 1][0]
             else:
-                start = self._end(rows[number - 1][1])
+                start = self._end(rows[number - 1][1])  # noqa: PLW2901  # with the comma before it
             yield self._mutation(start, end, "", "", shown=shown)
 
 
