@@ -150,6 +150,9 @@ class View(Generic[T]):
         self._clock = clock
         self._behind: dict[str, _Behind[T]] = {}
 
+    def __len__(self) -> int:
+        return len(self._newest)
+
     def get(self, key: str) -> T | None:
         """The object as these readers see it; counts as a read."""
         if not self._behind or key not in self._behind:

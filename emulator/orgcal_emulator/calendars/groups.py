@@ -42,6 +42,7 @@ class TenantGroups:
     def __init__(self, tenant_id: str, users: TenantUsers) -> None:
         self._tenant_id = tenant_id
         self._domain = users.domain
+        self.users = users
         offices = [
             self._group(f"Office {name}", f"office-{name.lower()}", range(number, users.count, len(OFFICES)))
             for number, name in enumerate(OFFICES)

@@ -45,9 +45,9 @@ class MailboxNeeds(Needs):
 
     def check(self, caller: Caller) -> bool:
         """As `Needs.check`."""
-        if caller.roles.isdisjoint(self.any_of) and self.rights.has_any(caller.principal_id, self.any_of):
-            return False
-        return super().check(caller)
+        if caller.roles.isdisjoint(self.any_of) and not self.rights.has_any(caller.principal_id, self.any_of):
+            raise self.refusal(caller)
+        return False
 
 
 class Mailboxes:

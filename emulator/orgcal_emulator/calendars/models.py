@@ -19,6 +19,7 @@ class Users:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._by_tenant: dict[str, TenantUsers] = {}
+        self._groups: dict[str, TenantGroups] = {}
 
     def of(self, tenant_id: str) -> TenantUsers:
         """The users of a tenant that exists."""
@@ -52,7 +53,10 @@ class Users:
 
     def groups_of(self, tenant_id: str) -> TenantGroups:
         """The groups of a tenant that exists."""
-        return TenantGroups(tenant_id, self.of(tenant_id))
+        users, groups = self.of(tenant_id), self._groups.get(tenant_id)
+        if groups is None or groups.users is not users:
+            groups = self._groups[tenant_id] = TenantGroups(tenant_id, users)
+        return groups
 
     def shape(self, tenant_id: str, object_id: str) -> dict[str, Any] | None:
         """The user or group with this id as on the wire, with its type, or None."""
