@@ -13,16 +13,15 @@ from orgcal.consent.check import CheckedTenant, check_tenants
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import UsageError
 from orgcal.stack.outputs import StackOutputs
-from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.scope import EXCHANGE_LAG, AccessProfile
 from tests.support.consent_steps import accept
 from tests.support.deployed_connector import CONTOSO
-from tests.support.limited_customer import OFFICE, LimitedCustomer, limited_customer
+from tests.support.limited_customer import OFFICE, LimitedCustomer, Verified, limited_customer
 from tests.support.verification import summarised
-from verify import CheckResult, Options, Verdict, exit_code
-from verify.baseline import remember
-from verify.recording import record, registered_targets
+from verify import Options, Verdict
+from verify.recording import registered_targets
 from verify.summary import conclusion
 
 pytestmark = pytest.mark.judged("https://learn.microsoft.com/en-us/exchange/permissions-exo/application-rbac")
@@ -53,21 +52,6 @@ def checked(service: ConsentService) -> CheckedTenant:
 def state(service: ConsentService) -> tuple[State, str]:
     found = checked(service).tenant
     return found.state, found.reason
-
-
-class Verified:
-    """A verification that is written into the registry, as `orgcal verify` does it."""
-
-    def __init__(self, service: ConsentService, options: Options) -> None:
-        targets = [each for each in registered_targets(service.registry) if each.tenant_id == CONTOSO]
-        self.summary = summarised(targets, options)
-        record(service.registry, self.summary)
-        remember(service.registry, self.summary, accepted=False)
-        self.tenant: Tenant = service.registry.wanted(CONTOSO)
-        self.exit_code = exit_code(self.summary)
-
-    def __getitem__(self, check: str) -> CheckResult:
-        return self.summary.organisations[CONTOSO].results[check]
 
 
 @pytest.fixture

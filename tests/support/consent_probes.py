@@ -14,7 +14,8 @@ from orgcal.tenants.model import Link
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 from tests.support.stack_exports import exported, password
 
-CONTOSO = "22222222-2222-2222-2222-222222222222"
+CONTOSO, FABRIKAM = "22222222-2222-2222-2222-222222222222", "33333333-3333-3333-3333-333333333333"
+WEEK = timedelta(days=7)
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 GRANTED = TenantAccess("granted", "every declared permission is effective", users_readable=True)
 NOT_YET = TenantAccess("none", "it has not consented")
@@ -36,6 +37,14 @@ def memory_registry(time: Time | None = None) -> Registry:
     registry = Registry("sqlite://", connector="orgcal/prod", operator="ada", now=time or Time())
     registry.add(CONTOSO, "Contoso", domain="contoso.example")
     return registry
+
+
+def made_link(registry: Registry, tenant_id: str = CONTOSO, client_id: str = "client") -> links.NewLink:
+    """A link that is good for a week."""
+    uri = "https://acme.example/cb"
+    return links.make_link(
+        registry, tenant_id, client_id=client_id, redirect_uri=uri, permission_hash="h", lifetime=WEEK
+    )
 
 
 def outputs_with(*permissions: str) -> StackOutputs:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from orgcal_emulator.exchange.models import DELAY_S
 from orgcal_emulator.server import RunningEmulator
 
+from orgcal.consent import ConsentService
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
@@ -15,6 +16,12 @@ from orgcal.entra.graph import GraphClient
 from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.session import new_session
+from orgcal.tenants.model import Tenant
+from tests.support.deployed_connector import CONTOSO
+from tests.support.verification import summarised
+from verify import CheckResult, Options, exit_code
+from verify.baseline import remember
+from verify.recording import record, registered_targets
 
 RIGHTS = ("Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All",
           "RoleManagement.ReadWrite.Exchange")  # fmt: skip
@@ -88,3 +95,18 @@ def limited_customer(
     with new_session(endpoints) as session:
         tokens = TokenSource(endpoints, client.tenant_id, client.client_id, ClientSecret(client.secret), session)
         yield LimitedCustomer(emulator, GraphClient(endpoints, tokens, session), client_id)
+
+
+class Verified:
+    """A verification of Contoso that is written into the registry, as `orgcal verify` does it."""
+
+    def __init__(self, service: ConsentService, options: Options) -> None:
+        targets = [each for each in registered_targets(service.registry) if each.tenant_id == CONTOSO]
+        self.summary = summarised(targets, options)
+        record(service.registry, self.summary)
+        remember(service.registry, self.summary, accepted=False)
+        self.tenant: Tenant = service.registry.wanted(CONTOSO)
+        self.exit_code = exit_code(self.summary)
+
+    def __getitem__(self, check: str) -> CheckResult:
+        return self.summary.organisations[CONTOSO].results[check]

@@ -14,9 +14,7 @@ from orgcal.tenants.links import Refusal, Spent
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 from orgcal.tenants.states import Move
-from tests.support.consent_probes import CONTOSO, NOW, Time, memory_registry
-
-WEEK = timedelta(days=7)
+from tests.support.consent_probes import CONTOSO, FABRIKAM, NOW, WEEK, Time, made_link, memory_registry
 
 
 @pytest.fixture
@@ -30,18 +28,8 @@ def registry(moment: Time) -> Iterator[Registry]:
         yield registry
 
 
-def made(registry: Registry, tenant_id: str = CONTOSO, client_id: str = "client") -> links.NewLink:
-    uri = "https://acme.example/cb"
-    return links.make_link(
-        registry, tenant_id, client_id=client_id, redirect_uri=uri, permission_hash="h", lifetime=WEEK
-    )
-
-
-FABRIKAM = "33333333-3333-3333-3333-333333333333"
-
-
 def test_link_is_good_until_it_expires_and_not_at_that_moment(registry: Registry, moment: Time) -> None:
-    first, second = made(registry), made(registry)
+    first, second = made_link(registry), made_link(registry)
 
     moment.now = NOW + WEEK - timedelta(seconds=1)
     assert isinstance(links.spend(registry, first.state, client_id="client"), Spent)
@@ -50,24 +38,24 @@ def test_link_is_good_until_it_expires_and_not_at_that_moment(registry: Registry
 
 
 def test_link_of_an_earlier_application_is_unknown(registry: Registry) -> None:
-    link = made(registry, client_id="earlier")
+    link = made_link(registry, client_id="earlier")
 
     assert links.spend(registry, link.state, client_id="client") == "unknown"
     assert isinstance(links.spend(registry, link.state, client_id="earlier"), Spent)
 
 
 def test_link_of_a_removed_organisation_is_not_made_and_one_of_nobody_is(registry: Registry) -> None:
-    assert made(registry, FABRIKAM.upper()).link.tenant_id == FABRIKAM
+    assert made_link(registry, FABRIKAM.upper()).link.tenant_id == FABRIKAM
     registry.remove(CONTOSO, reason="over")
     with pytest.raises(UsageError, match="the organisation was removed") as refused:
-        made(registry)
+        made_link(registry)
     assert (refused.value.where, refused.value.repair) == (CONTOSO, "orgcal tenants add")
 
 
 def test_link_names_whoever_made_it_and_is_in_the_log(moment: Time) -> None:
     with closing(Registry("sqlite://", connector="orgcal/prod", operator="x" * 300, now=moment)) as registry:
         registry.add(CONTOSO, "Contoso")
-        link = made(registry)
+        link = made_link(registry)
 
         assert registry.wanted(CONTOSO).invited_by == "x" * 200
         last = registry.last("link", CONTOSO)
@@ -78,7 +66,7 @@ def test_link_names_whoever_made_it_and_is_in_the_log(moment: Time) -> None:
 
 
 def test_revoked_links_are_counted_and_do_not_work(registry: Registry) -> None:
-    used, first, second = made(registry), made(registry), made(registry)
+    used, first, second = made_link(registry), made_link(registry), made_link(registry)
     links.spend(registry, used.state, client_id="client")
 
     assert links.revoke(registry, CONTOSO.upper()) == 2
@@ -90,7 +78,7 @@ def test_revoked_links_are_counted_and_do_not_work(registry: Registry) -> None:
 
 
 def test_answer_asked_again_by_the_same_caller_is_its_own(registry: Registry) -> None:
-    link, result = made(registry), links.new_result()
+    link, result = made_link(registry), links.new_result()
 
     first = links.spend(registry, link.state, client_id="client", result=result)
     again = links.spend(registry, link.state, client_id="client", result=result)
@@ -105,7 +93,7 @@ def test_answer_asked_again_by_the_same_caller_is_its_own(registry: Registry) ->
 def test_answer_whose_registry_went_away_is_raised_unless_it_was_recorded(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, result = made(registry), links.new_result()
+    link, result = made_link(registry), links.new_result()
     away = RegistryUnavailable("away", where="registry")
     spend = links._spend
 
@@ -127,7 +115,7 @@ def test_answer_whose_registry_went_away_is_raised_unless_it_was_recorded(
 
 
 def test_refusal_ends_its_link_and_fails_who_has_no_access(registry: Registry, moment: Time) -> None:
-    link = made(registry)
+    link = made_link(registry)
     moment.now = NOW + timedelta(minutes=1)
 
     spent = links.spend(
@@ -147,8 +135,8 @@ def test_refusal_ends_its_link_and_fails_who_has_no_access(registry: Registry, m
 
 
 def test_unfinished_links_are_those_that_were_used_before(registry: Registry, moment: Time) -> None:
-    made(registry)
-    link = made(registry)
+    made_link(registry)
+    link = made_link(registry)
     links.spend(registry, link.state, client_id="client")
 
     assert [each.state_hash for each in links.unfinished(registry)] == [link.link.state_hash]
@@ -163,7 +151,7 @@ def test_unfinished_links_are_those_that_were_used_before(registry: Registry, mo
 
 
 def test_conclusion_of_a_proof_that_has_ended_is_taken_back(registry: Registry) -> None:
-    link = made(registry)
+    link = made_link(registry)
     spent = links.spend(registry, link.state, client_id="client")
     assert isinstance(spent, Spent)
 

@@ -19,10 +19,7 @@ from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.names import can_be_kept, check_text, meant_by, refuse_hidden
 from orgcal.tenants.registry import Registry, RegistryUnavailable, operator_of, registry_url
 from orgcal.tenants.states import Cause, Move
-from tests.support.consent_probes import CONTOSO, NOW, Time, memory_registry
-
-FABRIKAM = "33333333-3333-3333-3333-333333333333"
-WEEK = timedelta(days=7)
+from tests.support.consent_probes import CONTOSO, FABRIKAM, NOW, Time, made_link, memory_registry
 
 
 @pytest.fixture
@@ -34,13 +31,6 @@ def moment() -> Time:
 def registry(moment: Time) -> Iterator[Registry]:
     with closing(memory_registry(moment)) as registry:
         yield registry
-
-
-def made(registry: Registry, tenant_id: str = CONTOSO, client_id: str = "client") -> links.NewLink:
-    uri = "https://acme.example/cb"
-    return links.make_link(
-        registry, tenant_id, client_id=client_id, redirect_uri=uri, permission_hash="h", lifetime=WEEK
-    )
 
 
 # Names -------------------------------------------------------------------------------------------------------------
@@ -223,7 +213,7 @@ def test_connectors_of_one_database_see_nothing_of_each_other(tmp_path: Path) ->
     ):
         ours.add(CONTOSO, "Ours", domain="contoso.example")
         theirs.add(CONTOSO, "Theirs", domain="contoso.example")
-        link = made(ours)
+        link = made_link(ours)
 
         assert (ours.wanted("contoso.example").name, theirs.wanted("contoso.example").name) == ("Ours", "Theirs")
         assert links.spend(theirs, link.state, client_id="client") == "unknown"

@@ -8,16 +8,14 @@ Names that begin with `AgentId`, `DeviceManagement` or `Synchronization` are lef
 
 from __future__ import annotations
 
+from tests.contract.rules.permissions_of_exchange import OF_EXCHANGE
 from tests.contract.rules.permissions_of_users import OF_USERS, Route
 
 _PAGES = "microsoftgraph/microsoft-graph-docs-contrib api-reference/v1.0/"
-_BETA = "microsoftgraph/microsoft-graph-docs-contrib api-reference/beta/api/"
-_LEARN = "https://learn.microsoft.com/en-us/graph/api/"
-"""Of the provider Exchange Online, whose routes Graph has in its version beta only; read on 2026-11-29. Older versions
-of the pages called deletion and scopes "Not supported" for applications."""
 
 ROUTES: tuple[Route, ...] = (
     *OF_USERS,
+    *OF_EXCHANGE,
     Route(
         "GET",
         "applications",
@@ -326,62 +324,6 @@ ROUTES: tuple[Route, ...] = (
         "Application.ReadWrite.OwnedBy",
         "Application.ReadWrite.All",
         page=_PAGES + "api/directory-deleteditems-restore.md@05c1078",
-    ),
-    Route(
-        "GET",
-        "roleManagement/exchange/roleDefinitions",
-        "RoleManagement.Read.Exchange",
-        "RoleManagement.Read.All RoleManagement.ReadWrite.Exchange",
-        page=_BETA + "rbacapplication-list-roledefinitions.md@04f6cea",
-    ),
-    Route(
-        "GET",
-        "roleManagement/exchange/roleAssignments",
-        "RoleManagement.Read.Exchange",
-        "RoleManagement.Read.All RoleManagement.ReadWrite.Exchange",
-        page=_BETA + "rbacapplication-list-roleassignments.md@04f6cea",
-    ),
-    Route(
-        "POST",
-        "roleManagement/exchange/roleAssignments",
-        "RoleManagement.ReadWrite.Exchange",
-        "",
-        page=_BETA + "rbacapplication-post-roleassignments.md@04f6cea",
-    ),
-    Route(
-        "GET",
-        "roleManagement/exchange/roleAssignments/{}",
-        "RoleManagement.Read.Exchange",
-        "RoleManagement.Read.All RoleManagement.ReadWrite.Exchange",
-        page=_BETA + "unifiedroleassignment-get.md@04f6cea",
-    ),
-    Route(
-        "DELETE",
-        "roleManagement/exchange/roleAssignments/{}",
-        "RoleManagement.ReadWrite.Exchange",
-        "",
-        page=_LEARN + "unifiedroleassignment-delete?view=graph-rest-beta",
-    ),
-    Route(
-        "GET",
-        "roleManagement/exchange/customAppScopes",
-        "RoleManagement.Read.Exchange",
-        "RoleManagement.Read.All RoleManagement.ReadWrite.Exchange",
-        page=_LEARN + "unifiedrbacapplication-list-customappscopes?view=graph-rest-beta",
-    ),
-    Route(
-        "POST",
-        "roleManagement/exchange/customAppScopes",
-        "RoleManagement.ReadWrite.Exchange",
-        "",
-        page=_LEARN + "unifiedrbacapplication-post-customappscope?view=graph-rest-beta",
-    ),
-    Route(
-        "DELETE",
-        "roleManagement/exchange/customAppScopes/{}",
-        "RoleManagement.ReadWrite.Exchange",
-        "",
-        page=_LEARN + "customappscope-delete?view=graph-rest-beta",
     ),
 )
 
