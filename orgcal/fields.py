@@ -43,6 +43,7 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
+        defer_build=True,  # a command uses few of the models, and building one takes milliseconds
         strict=False,
         str_strip_whitespace=True,
         # `pulumi config set --path` writes what looks like a number without quotes.

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.entra.home.applications import EPHEMERAL_TAG, origin_tag
+from orgcal.entra.home.tags import EPHEMERAL_TAG, origin_tag
 from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.settings import Settings
 from orgcal.settings.logo import read_logo

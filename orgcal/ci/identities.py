@@ -16,9 +16,10 @@ import yaml
 
 from orgcal.ci.roles import IDENTITY_PROJECT, Role, display_name
 from orgcal.entra.graph import GraphClient
-from orgcal.entra.home.applications import deployment_tag, service_principal_of, tagged
+from orgcal.entra.home.applications import service_principal_of, tagged
 from orgcal.entra.home.federation import Trust, refuse_unfit
 from orgcal.entra.home.rights import GRANT, read_operator
+from orgcal.entra.home.tags import deployment_tag
 from orgcal.entra.permissions import names_of
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole

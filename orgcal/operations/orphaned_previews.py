@@ -14,7 +14,8 @@ from typing import Any
 
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.home import applications
-from orgcal.entra.home.applications import EPHEMERAL_TAG, FoundApplication, deployment_tag
+from orgcal.entra.home.applications import FoundApplication
+from orgcal.entra.home.tags import EPHEMERAL_TAG, deployment_tag
 from orgcal.errors import OrgcalError
 from orgcal.operations.ephemeral import key_of_copy
 from orgcal.operations.purge_stack import Purged, purge_application

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from orgcal.entra.home.applications import by_object_id, deployment_tag
+from orgcal.entra.home.applications import by_object_id
+from orgcal.entra.home.tags import deployment_tag
 from orgcal.errors import OrgcalError, StackLocked
 from orgcal.operations.deploy import deploy
 from orgcal.operations.sweep import Tell, credentials_of, remove_leftovers

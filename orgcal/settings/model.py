@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ConfigDict, PrivateAttr, ValidationError
 
-from orgcal.entra.home.applications import deployment_tag
+from orgcal.entra.home.tags import deployment_tag
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.role_relation import canonical
 from orgcal.entra.scope_advice import calendar_problem

@@ -14,9 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orgcal.engine.command import run_engine
-from orgcal.engine.find import Engine, find_engine, look_for_engine
-from orgcal.engine.plugins import AzureadPlugin, choose_azuread
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import EngineError, OrgcalError, UsageError
 from orgcal.settings import (
@@ -38,6 +35,8 @@ from orgcal.stack.passphrase import ensure_passphrase
 from orgcal.stack.project import find_project, refuse_other_version
 
 if TYPE_CHECKING:
+    from orgcal.engine.find import Engine
+    from orgcal.engine.plugins import AzureadPlugin
     from orgcal.entra.graph import GraphClient
     from orgcal.platforms import Platform
     from orgcal.stack.outputs import StackOutputs
@@ -198,6 +197,8 @@ class OpenStack:
         ensure_passphrase(self.project_dir, self.name, self.stack_dir, self.shell_environ)
 
     def _find_engine(self) -> Engine:
+        from orgcal.engine.find import find_engine
+
         refuse_other_version(self.project_dir)
         remove_empty_sidecars(self.environment.backend_url, self.name)
         return find_engine(self.shell_environ)
@@ -205,6 +206,8 @@ class OpenStack:
     @cached_property
     def plugin(self) -> AzureadPlugin:
         """The azuread plugin of the stack, installed first if need be; raises as `choose_azuread` does."""
+        from orgcal.engine.plugins import choose_azuread
+
         return choose_azuread(
             self.engine,
             stack_dir=self.stack_dir,
@@ -294,6 +297,7 @@ class OpenStack:
 
         Only where the engine refuses, the API says why, or makes the stack.
         """
+        from orgcal.engine.command import run_engine
         from orgcal.stack.state import StackState
 
         # The whole state, as the ledger's word counts for what was revoked.
@@ -317,6 +321,8 @@ class OpenStack:
 
         Nothing is made for it: without an engine, a backend that answers or a deployment there is none to know.
         """
+        from orgcal.engine.command import run_engine
+        from orgcal.engine.find import look_for_engine
         from orgcal.stack.state import StackState
 
         engine = look_for_engine(self.shell_environ)

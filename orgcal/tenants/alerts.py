@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 
 from orgcal.tenants.database import insert_into
 from orgcal.tenants.log import FAILED, ROTATE, RUN
 from orgcal.tenants.model import JsonRecord
 from orgcal.tenants.registry import Registry
-from orgcal.tenants.schema import AlertCursorRow, AlertMessageRow, AlertRow, HistoryRow, LogRow
+from orgcal.tenants.schema import ALERT_CURSORS, ALERT_MESSAGES, ALERTS, HISTORY, LOG
 
 WAITING, SENDING, SENT, GIVEN_UP = "waiting", "sending", "sent", "given up"
 """States of a message to one target."""
@@ -87,53 +86,47 @@ class Message:
 class AlertSession:
     """Alerts of one connector while nobody else changes them."""
 
-    def __init__(self, registry: Registry, session: Session, floor: int, entry: int) -> None:
+    def __init__(self, registry: Registry, connection: Connection, floor: int, entry: int) -> None:
         self._registry = registry
-        self._session = session
+        self._connection = connection
         self._floor = floor
         self._entry = entry
 
     def open_alerts(self) -> dict[tuple[str, str], OpenAlert]:
         """What was wrong, by rule and subject."""
-        rows = self._session.scalars(select(AlertRow).where(AlertRow.connector == self._registry.connector))
+        rows = self._connection.execute(select(ALERTS).where(ALERTS.c.connector == self._registry.connector))
         return {(row.rule, row.subject): _alert(row) for row in rows}
 
     def put(self, alert: OpenAlert) -> None:
         """Write down what is wrong, or how it is now."""
-        self._session.merge(
-            AlertRow(
-                connector=self._registry.connector,
-                rule=alert.rule,
-                subject=alert.subject,
-                stage=alert.stage,
-                since=alert.since,
-                sentence=alert.sentence,
-            )
-        )
+        key = {"connector": self._registry.connector, "rule": alert.rule, "subject": alert.subject}
+        values = {"stage": alert.stage, "since": alert.since, "sentence": alert.sentence}
+        statement = insert_into(self._connection, ALERTS).values(**key, **values)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
 
     def close(self, rule: str, subject: str) -> None:
         """Forget what is well again."""
-        mine = AlertRow.connector == self._registry.connector
-        self._session.execute(delete(AlertRow).where(mine, AlertRow.rule == rule, AlertRow.subject == subject))
+        mine = ALERTS.c.connector == self._registry.connector
+        self._connection.execute(delete(ALERTS).where(mine, ALERTS.c.rule == rule, ALERTS.c.subject == subject))
 
     def consents(self) -> list[ConsentEvent]:
         """Answers of administrators that ended since the last call, or whose rows were late; each may come again."""
         late = self._registry.now() - _LATE
-        rows = self._session.scalars(
-            select(LogRow)
+        rows = self._connection.execute(
+            select(LOG)
             .where(
-                LogRow.connector == self._registry.connector,
-                LogRow.action == "consent",
-                LogRow.entry > self._floor,
-                or_(LogRow.entry > self._entry, (LogRow.entry > self._entry - _LATE_ENTRIES) & (LogRow.at >= late)),
+                LOG.c.connector == self._registry.connector,
+                LOG.c.action == "consent",
+                LOG.c.entry > self._floor,
+                or_(LOG.c.entry > self._entry, (LOG.c.entry > self._entry - _LATE_ENTRIES) & (LOG.c.at >= late)),
             )
-            .order_by(LogRow.entry)
+            .order_by(LOG.c.entry)
         ).all()
         # Rows that moved an organisation tell where from; the others tell how an answer ended.
         ended = [row for row in rows if "before" not in row.detail]
-        newest = _newest_entry(self._session)
-        mine = AlertCursorRow.connector == self._registry.connector
-        self._session.execute(update(AlertCursorRow).where(mine).values(entry=newest))
+        newest = _newest_entry(self._connection)
+        mine = ALERT_CURSORS.c.connector == self._registry.connector
+        self._connection.execute(update(ALERT_CURSORS).where(mine).values(entry=newest))
         return [
             ConsentEvent(row.entry, row.at, row.subject, row.result, str(row.detail.get("detail", ""))) for row in ended
         ]
@@ -148,10 +141,10 @@ class AlertSession:
             targets: name -> when it is due.
         """
         message = str(uuid.uuid5(_NAMESPACE, f"{self._registry.connector} {key}"))
-        position = self._session.scalar(select(func.count()).select_from(AlertMessageRow)) or 0
+        position = self._connection.scalar(select(func.count()).select_from(ALERT_MESSAGES)) or 0
         now, added = self._registry.now(), False
         for target, due_at in targets.items():
-            statement = insert_into(self._session, AlertMessageRow).values(
+            statement = insert_into(self._connection, ALERT_MESSAGES).values(
                 message=message,
                 target=target,
                 position=position,
@@ -164,7 +157,7 @@ class AlertSession:
                 attempts=0,
                 state=WAITING,
             )
-            inserted = self._session.scalars(statement.on_conflict_do_nothing().returning(AlertMessageRow.message))
+            inserted = self._connection.scalars(statement.on_conflict_do_nothing().returning(ALERT_MESSAGES.c.message))
             added |= inserted.first() is not None
         return added
 
@@ -176,15 +169,18 @@ def alert_session(registry: Registry) -> Iterator[AlertSession]:
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    with registry.transaction() as session:
-        newest = select(func.coalesce(func.max(LogRow.entry), 0)).scalar_subquery()
-        row = insert_into(session, AlertCursorRow).values(connector=registry.connector, floor=newest, entry=newest)
+    with registry.transaction() as connection:
+        newest = select(func.coalesce(func.max(LOG.c.entry), 0)).scalar_subquery()
+        row = insert_into(connection, ALERT_CURSORS).values(connector=registry.connector, floor=newest, entry=newest)
         # The first statement writes, so that from here on this job has the row, on SQLite the whole file, to itself.
-        session.execute(row.on_conflict_do_update(index_elements=["connector"], set_={"floor": AlertCursorRow.floor}))
-        cursor = session.get_one(AlertCursorRow, registry.connector)
-        old = AlertMessageRow.made_at < registry.now() - KEPT
-        session.execute(delete(AlertMessageRow).where(AlertMessageRow.connector == registry.connector, old))
-        yield AlertSession(registry, session, cursor.floor, cursor.entry)
+        connection.execute(
+            row.on_conflict_do_update(index_elements=["connector"], set_={"floor": ALERT_CURSORS.c.floor})
+        )
+        mine = select(ALERT_CURSORS).where(ALERT_CURSORS.c.connector == registry.connector)
+        cursor = connection.execute(mine).one()
+        old = ALERT_MESSAGES.c.made_at < registry.now() - KEPT
+        connection.execute(delete(ALERT_MESSAGES).where(ALERT_MESSAGES.c.connector == registry.connector, old))
+        yield AlertSession(registry, connection, cursor.floor, cursor.entry)
 
 
 def open_alerts(registry: Registry) -> list[OpenAlert]:
@@ -193,9 +189,9 @@ def open_alerts(registry: Registry) -> list[OpenAlert]:
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    query = select(AlertRow).where(AlertRow.connector == registry.connector)
-    with registry.transaction() as session:
-        rows = session.scalars(query.order_by(AlertRow.since, AlertRow.rule, AlertRow.subject))
+    query = select(ALERTS).where(ALERTS.c.connector == registry.connector)
+    with registry.transaction() as connection:
+        rows = connection.execute(query.order_by(ALERTS.c.since, ALERTS.c.rule, ALERTS.c.subject))
         return [_alert(row) for row in rows]
 
 
@@ -219,27 +215,28 @@ def claim(registry: Registry, target: str) -> Message | None:
         RegistryUnavailable: the database cannot be asked now.
     """
     now = registry.now()
-    mine = (AlertMessageRow.connector == registry.connector, AlertMessageRow.target == target)
-    tried = or_(AlertMessageRow.state == SENDING, (AlertMessageRow.state == WAITING) & (AlertMessageRow.attempts > 0))
-    resting = select(AlertMessageRow.message).where(*mine, tried, AlertMessageRow.due_at > now).limit(1)
-    due = (AlertMessageRow.state.in_((WAITING, SENDING)), AlertMessageRow.due_at <= now)
-    first = select(AlertMessageRow).where(*mine, *due).order_by(AlertMessageRow.made_at, AlertMessageRow.position)
-    with registry.transaction() as session:
-        row = session.scalars(first.limit(1)).first()
-        if row is None or session.scalar(resting) is not None:
+    mine = (ALERT_MESSAGES.c.connector == registry.connector, ALERT_MESSAGES.c.target == target)
+    tried = or_(
+        ALERT_MESSAGES.c.state == SENDING, (ALERT_MESSAGES.c.state == WAITING) & (ALERT_MESSAGES.c.attempts > 0)
+    )
+    resting = select(ALERT_MESSAGES.c.message).where(*mine, tried, ALERT_MESSAGES.c.due_at > now).limit(1)
+    due = (ALERT_MESSAGES.c.state.in_((WAITING, SENDING)), ALERT_MESSAGES.c.due_at <= now)
+    first = select(ALERT_MESSAGES).where(*mine, *due).order_by(ALERT_MESSAGES.c.made_at, ALERT_MESSAGES.c.position)
+    with registry.transaction() as connection:
+        row = connection.execute(first.limit(1)).first()
+        if row is None or connection.scalar(resting) is not None:
             return None
-        taken = session.execute(
-            update(AlertMessageRow)
+        taken = connection.execute(
+            update(ALERT_MESSAGES)
             .where(
-                AlertMessageRow.message == row.message,
-                AlertMessageRow.target == target,
-                AlertMessageRow.state == row.state,
-                AlertMessageRow.due_at == row.due_at,
+                ALERT_MESSAGES.c.message == row.message,
+                ALERT_MESSAGES.c.target == target,
+                ALERT_MESSAGES.c.state == row.state,
+                ALERT_MESSAGES.c.due_at == row.due_at,
             )
-            .values(state=SENDING, due_at=now + CLAIM, attempts=AlertMessageRow.attempts + 1)
-            .execution_options(synchronize_session=False)
+            .values(state=SENDING, due_at=now + CLAIM, attempts=ALERT_MESSAGES.c.attempts + 1)
         )
-        if taken.rowcount != 1:  # type: ignore[attr-defined]  # of an UPDATE; somebody else was quicker
+        if taken.rowcount != 1:  # somebody else was quicker
             return None
         return Message(row.message, target, row.rule, row.subject, row.content, row.made_at, row.attempts + 1)
 
@@ -255,39 +252,45 @@ def settle(registry: Registry, message: Message, state: str, *, due_at: datetime
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    with registry.transaction() as session:
-        session.execute(
-            update(AlertMessageRow)
-            .where(AlertMessageRow.message == message.message, AlertMessageRow.target == message.target)
+    with registry.transaction() as connection:
+        connection.execute(
+            update(ALERT_MESSAGES)
+            .where(ALERT_MESSAGES.c.message == message.message, ALERT_MESSAGES.c.target == message.target)
             .values(state=state, due_at=due_at or registry.now())
-            .execution_options(synchronize_session=False)
         )
         if state != WAITING:
             kind = message.content.get("kind")
             registry.write_log(
-                session, "alert", message.subject, state, rule=message.rule, kind=kind, target=message.target, why=why
+                connection,
+                "alert",
+                message.subject,
+                state,
+                rule=message.rule,
+                kind=kind,
+                target=message.target,
+                why=why,
             )
 
 
 def waiting(registry: Registry) -> int:
     """How many messages are not sent yet."""
     query = select(func.count()).where(
-        AlertMessageRow.connector == registry.connector, AlertMessageRow.state.in_((WAITING, SENDING))
+        ALERT_MESSAGES.c.connector == registry.connector, ALERT_MESSAGES.c.state.in_((WAITING, SENDING))
     )
-    with registry.transaction() as session:
-        return session.scalar(query) or 0
+    with registry.transaction() as connection:
+        return connection.scalar(query) or 0
 
 
 def newest_entries(registry: Registry) -> tuple[int, int]:
     """Numbers of the newest rows of log and history; while they stay, nothing was written that alerts depend on."""
-    with registry.transaction() as session:
-        history = session.scalar(select(func.coalesce(func.max(HistoryRow.entry), 0))) or 0
-        return _newest_entry(session), history
+    with registry.transaction() as connection:
+        history = connection.scalar(select(func.coalesce(func.max(HISTORY.c.entry), 0))) or 0
+        return _newest_entry(connection), history
 
 
-def _newest_entry(session: Session) -> int:
-    return session.scalar(select(func.coalesce(func.max(LogRow.entry), 0))) or 0
+def _newest_entry(connection: Connection) -> int:
+    return connection.scalar(select(func.coalesce(func.max(LOG.c.entry), 0))) or 0
 
 
-def _alert(row: AlertRow) -> OpenAlert:
+def _alert(row: Row[Any]) -> OpenAlert:
     return OpenAlert(row.rule, row.subject, row.stage, row.since, row.sentence)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from orgcal.tenants.database import insert_into
 from orgcal.tenants.registry import Registry
-from orgcal.tenants.schema import ConnectorRow
+from orgcal.tenants.schema import CONNECTORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ def remember_credentials(registry: Registry, active: int, credentials: Sequence[
         "active": active,
         "credentials": [_as_json(item) for item in credentials],
     }
-    with registry.transaction() as session:
-        insert = insert_into(session, ConnectorRow).values(connector=registry.connector, **values)
-        session.execute(insert.on_conflict_do_update(index_elements=["connector"], set_=values))
+    with registry.transaction() as connection:
+        insert = insert_into(connection, CONNECTORS).values(connector=registry.connector, **values)
+        connection.execute(insert.on_conflict_do_update(index_elements=["connector"], set_=values))
 
 
 def known_credentials(registry: Registry) -> KnownCredentials | None:
@@ -79,8 +81,9 @@ def known_credentials(registry: Registry) -> KnownCredentials | None:
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    with registry.transaction() as session:
-        row = session.get(ConnectorRow, registry.connector)
+    query = select(CONNECTORS).where(CONNECTORS.c.connector == registry.connector)
+    with registry.transaction() as connection:
+        row = connection.execute(query).first()
         if row is None:
             return None
         return KnownCredentials(row.known_at, row.active, tuple(map(_from_json, row.credentials)))

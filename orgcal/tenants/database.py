@@ -14,17 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
-from sqlalchemy.orm import Session
 
 from orgcal.entra.secret_text import bare
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.formats import newer_format
 from orgcal.patience import Patience
-from orgcal.tenants.schema import HEAD, Base, TenantRow
+from orgcal.tenants.schema import HEAD, TENANTS
 
 URL_VARIABLE = "ORGCAL_REGISTRY_URL"
 
@@ -138,23 +137,23 @@ def available() -> Iterator[None]:
         raise RegistryUnavailable(f"the registry refused ({type(error).__name__})", where="registry") from None
 
 
-def insert_into(session: Session, table: type[Base]) -> Any:
-    """An INSERT of the session's database, which can say what to do where the row is there already."""
-    dialect = session.get_bind().dialect.name  # importing that of PostgreSQL imports each of its drivers
+def insert_into(connection: Connection, table: Table) -> Any:
+    """An INSERT in the words of this database, which can say what to do where the row is there already."""
+    dialect = connection.dialect.name  # importing that of PostgreSQL imports each of its drivers
     return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
-def insert_tenant(session: Session, values: Mapping[str, Any]) -> bool:
+def insert_tenant(connection: Connection, values: Mapping[str, Any]) -> bool:
     """Insert an organisation unless there is one with its key, also one that another process is inserting now.
 
     Args:
-        values: of columns of `TenantRow`.
+        values: of columns of `TENANTS`.
 
     Returns:
         Whether it was new.
     """
-    statement = insert_into(session, TenantRow).values(**values).on_conflict_do_nothing()
-    return session.scalars(statement.returning(TenantRow.tenant_id)).first() is not None
+    statement = insert_into(connection, TENANTS).values(**values).on_conflict_do_nothing()
+    return connection.scalars(statement.returning(TENANTS.c.tenant_id)).first() is not None
 
 
 def migrate(engine: Engine) -> None:

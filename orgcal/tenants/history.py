@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from sqlalchemy import String, cast, delete, func, insert, literal, select
-from sqlalchemy.orm import aliased
 
 from orgcal.settings.health_sections import HistorySettings
 from orgcal.tenants.model import JsonRecord, State
 from orgcal.tenants.registry import Registry
-from orgcal.tenants.schema import HistoryRow, TenantRow
+from orgcal.tenants.schema import HISTORY, TENANTS
 
 RunKind = Literal["verify", "check"]
 """`verify` reads users and calendars (`orgcal verify`); `check` takes a token alone (`orgcal consent check`)."""
@@ -77,7 +76,7 @@ class Run(JsonRecord):
 
 
 _NAMES = [item.name for item in fields(Run)]
-_COLUMNS = [getattr(HistoryRow, name) for name in _NAMES]
+_COLUMNS = [HISTORY.c[name] for name in _NAMES]
 
 
 def add_runs(registry: Registry, new: Sequence[Run], *, keep: timedelta = KEEP) -> None:
@@ -91,14 +90,12 @@ def add_runs(registry: Registry, new: Sequence[Run], *, keep: timedelta = KEEP) 
     """
     if not new:
         return
-    mine = HistoryRow.connector == registry.connector
-    with registry.transaction() as session:
-        session.execute(insert(HistoryRow), [{"connector": registry.connector, **_values(run)} for run in new])
-        old = select(HistoryRow.entry).where(mine, HistoryRow.at < registry.now() - keep).order_by(HistoryRow.entry)
+    mine = HISTORY.c.connector == registry.connector
+    with registry.transaction() as connection:
+        connection.execute(insert(HISTORY), [{"connector": registry.connector, **_values(run)} for run in new])
+        old = select(HISTORY.c.entry).where(mine, HISTORY.c.at < registry.now() - keep).order_by(HISTORY.c.entry)
         few = old.limit(_REMOVED_FOR_EACH * len(new)).scalar_subquery()
-        session.execute(
-            delete(HistoryRow).where(HistoryRow.entry.in_(few)).execution_options(synchronize_session=False)
-        )
+        connection.execute(delete(HISTORY).where(HISTORY.c.entry.in_(few)))
 
 
 def runs(registry: Registry, tenant_id: str = "", *, since: datetime | None = None) -> Iterator[Run]:
@@ -107,13 +104,13 @@ def runs(registry: Registry, tenant_id: str = "", *, since: datetime | None = No
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    query = select(*_COLUMNS).where(HistoryRow.connector == registry.connector).order_by(HistoryRow.entry)
+    query = select(*_COLUMNS).where(HISTORY.c.connector == registry.connector).order_by(HISTORY.c.entry)
     if tenant_id:
-        query = query.where(HistoryRow.tenant_id == tenant_id.lower(), HistoryRow.kind.in_(get_args(RunKind)))
+        query = query.where(HISTORY.c.tenant_id == tenant_id.lower(), HISTORY.c.kind.in_(get_args(RunKind)))
     if since is not None:
-        query = query.where(HistoryRow.at >= since)
-    with registry.transaction() as session:
-        for row in session.execute(query.execution_options(yield_per=500)):
+        query = query.where(HISTORY.c.at >= since)
+    with registry.transaction() as connection:
+        for row in connection.execute(query.execution_options(yield_per=500)):
             yield _run(row)
 
 
@@ -126,18 +123,18 @@ def last_runs(registry: Registry, kind: RunKind, *, decided: bool = False) -> di
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    each = aliased(HistoryRow)
+    each = HISTORY.alias().c
     # One look into the index for each organisation, however long the history is.
     last = select(each.entry).where(
-        each.connector == TenantRow.connector, each.tenant_id == TenantRow.tenant_id, each.kind == kind
+        each.connector == TENANTS.c.connector, each.tenant_id == TENANTS.c.tenant_id, each.kind == kind
     )
     if decided:
         last = last.where(each.verdict != "error")
-    newest = last.order_by(each.entry.desc()).limit(1).correlate(TenantRow).scalar_subquery()
-    query = select(*_COLUMNS).select_from(TenantRow).join(HistoryRow, HistoryRow.entry == newest)
-    query = query.where(TenantRow.connector == registry.connector)
-    with registry.transaction() as session:
-        return {row.tenant_id: _run(row) for row in session.execute(query)}
+    newest = last.order_by(each.entry.desc()).limit(1).correlate(TENANTS).scalar_subquery()
+    query = select(*_COLUMNS).select_from(TENANTS).join(HISTORY, HISTORY.c.entry == newest)
+    query = query.where(TENANTS.c.connector == registry.connector)
+    with registry.transaction() as connection:
+        return {row.tenant_id: _run(row) for row in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,27 +159,25 @@ def trails(registry: Registry, *, since: datetime) -> dict[str, Trail]:
     Raises:
         RegistryUnavailable: the database cannot be asked now.
     """
-    mine = HistoryRow.connector == registry.connector
-    first = select(func.min(HistoryRow.entry)).where(mine, HistoryRow.at >= since)
-    letter, count = func.substr(HistoryRow.verdict, 1, 1), cast(func.coalesce(HistoryRow.readable, -1), String)
-    with registry.transaction() as session:
+    mine = HISTORY.c.connector == registry.connector
+    first = select(func.min(HISTORY.c.entry)).where(mine, HISTORY.c.at >= since)
+    letter, count = func.substr(HISTORY.c.verdict, 1, 1), cast(func.coalesce(HISTORY.c.readable, -1), String)
+    with registry.transaction() as connection:
         joined: list[Any]
-        if session.get_bind().dialect.name == "sqlite":  # in the order of the index that has all of it
+        if connection.dialect.name == "sqlite":  # in the order of the index that has all of it
             joined = [func.group_concat(letter, ""), func.group_concat(count, ",")]
         else:
             from sqlalchemy.dialects.postgresql import aggregate_order_by
 
             joined = [
-                func.string_agg(letter, aggregate_order_by(literal(""), HistoryRow.entry)),
-                func.string_agg(count, aggregate_order_by(literal(","), HistoryRow.entry)),
+                func.string_agg(letter, aggregate_order_by(literal(""), HISTORY.c.entry)),
+                func.string_agg(count, aggregate_order_by(literal(","), HISTORY.c.entry)),
             ]
-        entry = session.scalar(first)
+        entry = connection.scalar(first)
         if entry is None:
             return {}
-        query = select(HistoryRow.tenant_id, *joined).where(
-            mine, HistoryRow.kind == "verify", HistoryRow.entry >= entry
-        )
-        rows = session.execute(query.group_by(HistoryRow.tenant_id)).all()
+        query = select(HISTORY.c.tenant_id, *joined).where(mine, HISTORY.c.kind == "verify", HISTORY.c.entry >= entry)
+        rows = connection.execute(query.group_by(HISTORY.c.tenant_id)).all()
     return {tenant_id: Trail(verdicts, tuple(map(int, counts.split(",")))) for tenant_id, verdicts, counts in rows}
 
 

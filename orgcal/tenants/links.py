@@ -11,15 +11,14 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, insert, select, update
 
 from orgcal.errors import UsageError
-from orgcal.tenants.model import LINK_PROVING, Link, State, Tenant
+from orgcal.tenants.model import LINK_PROVING, NAME_LENGTH, Link, State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
-from orgcal.tenants.schema import LinkRow, TenantRow
+from orgcal.tenants.schema import LINKS, TENANTS
 from orgcal.tenants.states import Cause, Move, after_refused_consent
 
 STATE_BYTES = 32
@@ -92,27 +91,26 @@ def make_link(
         UsageError: the organisation was removed.
     """
     state = secrets.token_urlsafe(STATE_BYTES)
-    now = registry.now()
-    row = LinkRow(
-        state_hash=digest(state),
-        connector=registry.connector,
-        client_id=client_id,
-        tenant_id=tenant_id.lower(),
-        redirect_uri=redirect_uri,
-        permission_hash=permission_hash,
-        permissions=list(permissions),
-        created_at=now,
-        expires_at=now + lifetime,
-    )
-    with registry.transaction() as session:
-        tenant = session.get(TenantRow, (registry.connector, row.tenant_id), with_for_update=True)
-        if tenant is not None:
-            if tenant.state == State.REMOVED:
-                raise UsageError("the organisation was removed", where=row.tenant_id, repair="orgcal tenants add")
-            tenant.invited_by = registry.operator[: TenantRow.invited_by.type.length]
-        session.add(row)
-        session.flush()
-        registry.write_log(session, "link", row.tenant_id, "made", expires_at=row.expires_at.isoformat())
+    now, tenant_id = registry.now(), tenant_id.lower()
+    theirs = (TENANTS.c.connector == registry.connector, TENANTS.c.tenant_id == tenant_id)
+    values = {
+        "state_hash": digest(state),
+        "connector": registry.connector,
+        "client_id": client_id,
+        "tenant_id": tenant_id,
+        "redirect_uri": redirect_uri,
+        "permission_hash": permission_hash,
+        "permissions": list(permissions),
+        "created_at": now,
+        "expires_at": now + lifetime,
+    }
+    with registry.transaction() as connection:
+        known = connection.execute(select(TENANTS.c.state).where(*theirs).with_for_update()).first()
+        if known is not None and known.state == State.REMOVED:
+            raise UsageError("the organisation was removed", where=tenant_id, repair="orgcal tenants add")
+        connection.execute(update(TENANTS).where(*theirs).values(invited_by=registry.operator[:NAME_LENGTH]))
+        row = connection.execute(insert(LINKS).values(values).returning(*LINKS.c)).one()
+        registry.write_log(connection, "link", tenant_id, "made", expires_at=row.expires_at.isoformat())
         return NewLink(state, _link(row))
 
 
@@ -158,28 +156,27 @@ def _spend(
     registry: Registry, state: str, client_id: str, result: str, refused: Callable[[Link], Refusal | None]
 ) -> Spent | WhyNot:
     now = registry.now()
-    with registry.transaction() as session:
-        changed = session.execute(
-            update(LinkRow)
+    with registry.transaction() as connection:
+        changed = connection.execute(
+            update(LINKS)
             .where(
-                LinkRow.state_hash == digest(state),
-                LinkRow.connector == registry.connector,
-                LinkRow.client_id == client_id,
-                LinkRow.used_at.is_(None),
-                LinkRow.revoked_at.is_(None),
-                LinkRow.expires_at > now,
+                LINKS.c.state_hash == digest(state),
+                LINKS.c.connector == registry.connector,
+                LINKS.c.client_id == client_id,
+                LINKS.c.used_at.is_(None),
+                LINKS.c.revoked_at.is_(None),
+                LINKS.c.expires_at > now,
             )
             .values(used_at=now, result_hash=digest(result), outcome=LINK_PROVING)
-            .execution_options(synchronize_session=False)
         )
-        row = session.get(LinkRow, digest(state))
+        row = _row_of(connection, digest(state))
         if row is None or (row.connector, row.client_id) != (registry.connector, client_id):
             return "unknown"
-        if changed.rowcount == 1:  # type: ignore[attr-defined]  # of an UPDATE
-            registry.write_log(session, "callback", row.tenant_id, "link used")
+        if changed.rowcount == 1:
+            registry.write_log(connection, "callback", row.tenant_id, "link used")
             refusal = refused(_link(row))
             if refusal is not None:
-                _refuse(registry, session, row, refusal)
+                row = _refuse(registry, connection, row, refusal)
             return Spent(_link(row), result)
         if row.result_hash == digest(result):  # by this caller, whose connection broke before it heard of it
             return Spent(_link(row), result)
@@ -188,12 +185,19 @@ def _spend(
         return "used" if row.used_at is not None else "expired"
 
 
-def _refuse(registry: Registry, session: Session, row: LinkRow, refusal: Refusal) -> None:
-    row.outcome, row.detail, row.finished_at = refusal.outcome, refusal.detail, registry.now()
-    session.flush()
+def _row_of(connection: Connection, state_hash: str) -> Row[Any] | None:
+    return connection.execute(select(LINKS).where(LINKS.c.state_hash == state_hash)).first()
+
+
+def _refuse(registry: Registry, connection: Connection, row: Row[Any], refusal: Refusal) -> Row[Any]:
+    """Write down an answer that says no; the link's row as it is then."""
+    ended = update(LINKS).where(LINKS.c.state_hash == row.state_hash)
+    ended = ended.values(outcome=refusal.outcome, detail=refusal.detail, finished_at=registry.now())
+    after = connection.execute(ended.returning(*LINKS.c)).one()
     if refusal.failure:
-        registry.move_in(session, row.tenant_id, Cause.CONSENT, lambda tenant: _failed(tenant, refusal.failure))
-    registry.write_log(session, "consent", row.tenant_id, refusal.outcome, detail=refusal.detail)
+        registry.move_in(connection, row.tenant_id, Cause.CONSENT, lambda tenant: _failed(tenant, refusal.failure))
+    registry.write_log(connection, "consent", row.tenant_id, refusal.outcome, detail=refusal.detail)
+    return after
 
 
 def _failed(tenant: Tenant, failure: str) -> Move | None:
@@ -224,8 +228,8 @@ def unfinished(registry: Registry, *, used_before: datetime | None = None) -> li
 
 def still_proving(registry: Registry, links: Iterable[Link]) -> set[str]:
     """Hashes of those `links` whose proof has not ended meanwhile, by another server or by a removal."""
-    with registry.transaction() as session:
-        return {link.state_hash for link in links if _is_proving(session, link)}
+    with registry.transaction() as connection:
+        return {link.state_hash for link in links if _is_proving(connection, link)}
 
 
 def conclude(registry: Registry, link: Link, decide: Callable[[Tenant], Move | None]) -> Tenant | None:
@@ -234,9 +238,9 @@ def conclude(registry: Registry, link: Link, decide: Callable[[Tenant], Move | N
     The organisation is written first, as a removal does, so that of the two the second sees what the first has done.
     """
     try:
-        with registry.transaction() as session:
-            tenant = registry.move_in(session, link.tenant_id, Cause.CONSENT, decide)
-            if not _is_proving(session, link):
+        with registry.transaction() as connection:
+            tenant = registry.move_in(connection, link.tenant_id, Cause.CONSENT, decide)
+            if not _is_proving(connection, link):
                 raise _HasEndedError
             return tenant
     except _HasEndedError:
@@ -247,49 +251,49 @@ class _HasEndedError(Exception):
     """Takes a transaction back."""
 
 
-def _is_proving(session: Session, link: Link) -> bool:
-    return session.scalar(select(LinkRow.outcome).where(LinkRow.state_hash == link.state_hash)) == LINK_PROVING
+def _is_proving(connection: Connection, link: Link) -> bool:
+    return connection.scalar(select(LINKS.c.outcome).where(LINKS.c.state_hash == link.state_hash)) == LINK_PROVING
 
 
 def finish(registry: Registry, link: Link, outcome: str, detail: str = "") -> bool:
     """Write down how the use of a link ended, unless that was done before; whether it was done now."""
-    with registry.transaction() as session:
-        ended = session.execute(
-            update(LinkRow)
-            .where(LinkRow.state_hash == link.state_hash, LinkRow.outcome == LINK_PROVING)
+    with registry.transaction() as connection:
+        ended = connection.execute(
+            update(LINKS)
+            .where(LINKS.c.state_hash == link.state_hash, LINKS.c.outcome == LINK_PROVING)
             .values(outcome=outcome, detail=detail, finished_at=registry.now())
-            .execution_options(synchronize_session=False)
         )
-        now_ended = bool(ended.rowcount)  # type: ignore[attr-defined]  # of an UPDATE
+        now_ended = bool(ended.rowcount)
         if now_ended:
-            registry.write_log(session, "consent", link.tenant_id, outcome, detail=detail)
+            registry.write_log(connection, "consent", link.tenant_id, outcome, detail=detail)
         return now_ended
 
 
 def revoke(registry: Registry, tenant_id: str) -> int:
     """Make every unused link of an organisation useless; how many there were."""
-    with registry.transaction() as session:
-        changed = session.execute(
-            update(LinkRow)
+    with registry.transaction() as connection:
+        changed = connection.execute(
+            update(LINKS)
             .where(
-                LinkRow.connector == registry.connector,
-                LinkRow.tenant_id == tenant_id.lower(),
-                LinkRow.used_at.is_(None),
-                LinkRow.revoked_at.is_(None),
+                LINKS.c.connector == registry.connector,
+                LINKS.c.tenant_id == tenant_id.lower(),
+                LINKS.c.used_at.is_(None),
+                LINKS.c.revoked_at.is_(None),
             )
             .values(revoked_at=registry.now())
         )
-        count = int(changed.rowcount)  # type: ignore[attr-defined]  # of an UPDATE
+        count = int(changed.rowcount)
         if count:
-            registry.write_log(session, "link", tenant_id.lower(), "revoked", count=count)
+            registry.write_log(connection, "link", tenant_id.lower(), "revoked", count=count)
         return count
 
 
 def _links(registry: Registry, **named: str) -> list[Link]:
-    with registry.transaction() as session:
-        return [_link(row) for row in session.query(LinkRow).filter_by(connector=registry.connector, **named)]
+    query = select(LINKS).filter_by(connector=registry.connector, **named)
+    with registry.transaction() as connection:
+        return [_link(row) for row in connection.execute(query)]
 
 
-def _link(row: LinkRow) -> Link:
+def _link(row: Row[Any]) -> Link:
     values = {item.name: getattr(row, item.name) for item in fields(Link)}
     return Link(**{**values, "permissions": tuple(row.permissions)})

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, insert, select
 
 from orgcal.tenants.database import available, migrate, open_database
 from orgcal.tenants.model import LogEntry
-from orgcal.tenants.schema import LogRow
+from orgcal.tenants.schema import LOG
 from orgcal.tenants.states import Cause
 
 IMPORT = "import"
@@ -53,19 +52,19 @@ class LoggedDatabase:
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session whose changes are all made, or none.
+    def transaction(self) -> Iterator[Connection]:
+        """A connection whose changes are all made, or none.
 
         Raises:
             RegistryUnavailable: the database cannot be asked now.
         """
-        with available(), Session(self._engine) as session, session.begin():
-            yield session
+        with available(), self._engine.begin() as connection:
+            yield connection
 
-    def write_log(self, session: Session, action: str, subject: str, result: str, **detail: Any) -> None:
+    def write_log(self, connection: Connection, action: str, subject: str, result: str, **detail: Any) -> None:
         """Add a row to the log within a transaction; empty details are left out."""
-        session.add(
-            LogRow(
+        connection.execute(
+            insert(LOG).values(
                 at=self.now(),
                 connector=self.connector,
                 operator=self.operator[:200],
@@ -90,34 +89,32 @@ class LoggedDatabase:
         Raises:
             RegistryUnavailable: the database cannot be asked now.
         """
-        with self.transaction() as session:
-            self.write_log(session, action, subject, result, **detail)
+        with self.transaction() as connection:
+            self.write_log(connection, action, subject, result, **detail)
 
     def last(self, action: str, subject: str) -> LogEntry | None:
         """The last row of the log about `action` on `subject`; None without any."""
-        query = select(LogRow).where(
-            LogRow.connector == self.connector, LogRow.action == action, LogRow.subject == subject
-        )
-        with self.transaction() as session:
-            row = session.scalars(query.order_by(LogRow.entry.desc()).limit(1)).first()
+        query = select(LOG).where(LOG.c.connector == self.connector, LOG.c.action == action, LOG.c.subject == subject)
+        with self.transaction() as connection:
+            row = connection.execute(query.order_by(LOG.c.entry.desc()).limit(1)).first()
             return None if row is None else _entry(row)
 
     def log(self, subject: str = "") -> Iterator[LogEntry]:
         """What was done, oldest first; of one subject, or of all."""
-        query = select(LogRow).where(LogRow.connector == self.connector).order_by(LogRow.entry)
+        query = select(LOG).where(LOG.c.connector == self.connector).order_by(LOG.c.entry)
         if subject:
-            query = query.where(LogRow.subject == subject)
-        with self.transaction() as session:
-            for row in session.scalars(query.execution_options(yield_per=500)):
+            query = query.where(LOG.c.subject == subject)
+        with self.transaction() as connection:
+            for row in connection.execute(query.execution_options(yield_per=500)):
                 yield _entry(row)
 
-    def name_at(self, session: Session, tenant_id: str, moment: datetime) -> str:
+    def name_at(self, connection: Connection, tenant_id: str, moment: datetime) -> str:
         """The name that an organisation had; empty where it was not known."""
-        mine = (LogRow.connector == self.connector, LogRow.subject == tenant_id)
-        named = select(LogRow).where(*mine, LogRow.action.in_((Cause.ADD, IMPORT)), LogRow.at < moment)
-        row = session.scalars(named.order_by(LogRow.entry.desc()).limit(1)).first()
-        return "" if row is None else str(row.detail.get("name", ""))
+        mine = (LOG.c.connector == self.connector, LOG.c.subject == tenant_id)
+        named = select(LOG.c.detail).where(*mine, LOG.c.action.in_((Cause.ADD, IMPORT)), LOG.c.at < moment)
+        detail = connection.scalars(named.order_by(LOG.c.entry.desc()).limit(1)).first()
+        return "" if detail is None else str(detail.get("name", ""))
 
 
-def _entry(row: LogRow) -> LogEntry:
+def _entry(row: Row[Any]) -> LogEntry:
     return LogEntry(row.entry, row.at, row.operator, row.action, row.subject, row.result, row.detail)

@@ -18,8 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, select, update
 
 from orgcal.entra.tenant_ids import checked_tenant
 from orgcal.errors import UsageError
@@ -27,33 +26,17 @@ from orgcal.tenants.database import URL_VARIABLE, RegistryUnavailable, insert_te
 from orgcal.tenants.log import IMPORT, LoggedDatabase
 from orgcal.tenants.model import LINK_PROVING, LINK_WITHDRAWN, NAME_LENGTH, State, Tenant
 from orgcal.tenants.names import can_be_kept, check_text, command_to_add, meant_by, name_key, refuse_hidden
-from orgcal.tenants.schema import LinkRow, TenantRow
+from orgcal.tenants.schema import LINKS, TENANTS
 from orgcal.tenants.scope import AccessProfile
 from orgcal.tenants.states import Cause, Move, after_profile, may_move
 
 __all__ = ["URL_VARIABLE", "Registry", "RegistryUnavailable", "open_stack_registry", "operator_of", "registry_url"]
 
+_NAMES = [item.name for item in fields(Tenant)]
+_COLUMNS = [TENANTS.c[name] for name in _NAMES]
 FILE_NAME = "tenants.sqlite"
 _AT_ONCE = 500
 """Values in one statement; SQLite takes 999 in every version."""
-_BLANK: Mapping[str, Any] = {
-    "state": State.INVITED.value,
-    "reason": "",
-    "permission_hash": "",
-    "permissions": (),
-    "consented_at": None,
-    "invited_by": "",
-    "verified_at": None,
-    "checked_at": None,
-    "verdict": "",
-    "access": "all",
-    "scope_group": "",
-    "group_id": "",
-    "inside": "",
-    "outside": "",
-    "awaited_since": None,
-}
-"""What an organisation is before anything is known of it."""
 
 
 def registry_url(stack_dir: Path, environ: Mapping[str, str]) -> str:
@@ -123,23 +106,26 @@ class Registry(LoggedDatabase):
             name = name.strip()
             check_text(name, "the name", longest=NAME_LENGTH)
         now = self.now()
-        blank = {"connector": self.connector, "tenant_id": tenant_id, "name": "", **_BLANK}
-        with self.transaction() as session:
-            new = insert_tenant(session, {**blank, "added_at": now, "changed_at": now})
-            row = session.get_one(TenantRow, (self.connector, tenant_id), with_for_update=True)
-            known = not new and row.state != State.REMOVED
+        blank = Tenant(tenant_id, "", "", State.INVITED, added_at=now, changed_at=now)
+        with self.transaction() as connection:
+            new = insert_tenant(connection, {"connector": self.connector, **_values(blank)})
+            before = _tenant(connection.execute(self._select(tenant_id).with_for_update()).one())
+            known = not new and before.state is not State.REMOVED
+            after = before
             if not known:
-                _fill(row, _BLANK)
-            row.domain = domain or row.domain
-            if not (known and since and row.name != self.name_at(session, tenant_id, since)):
-                row.name = name or row.name or row.domain or tenant_id
-            row.name_key, row.changed_at = name_key(row.name), now
+                after = replace(blank, name=before.name, domain=before.domain, added_at=before.added_at)
+            after = replace(after, domain=domain or after.domain, changed_at=now)
+            if not (known and since and after.name != self.name_at(connection, tenant_id, since)):
+                after = replace(after, name=name or after.name or after.domain or tenant_id)
             if profile is not None:
-                _set_profile(row, profile)
+                after = _with_profile(after, profile)
+            connection.execute(self._update(tenant_id).values(**_values(after)))
             result = "known" if known else "added"
-            access = "" if row.access == "all" else row.access
-            self.write_log(session, Cause.ADD, tenant_id, result, name=row.name, domain=row.domain, access=access)
-            return _tenant(row)
+            access = "" if after.access == "all" else after.access
+            self.write_log(
+                connection, Cause.ADD, tenant_id, result, name=after.name, domain=after.domain, access=access
+            )
+            return after
 
     def get(self, wanted: str) -> Tenant | None:
         """The organisation with this tenant id; else the one with this domain; else the one with this name.
@@ -152,12 +138,12 @@ class Registry(LoggedDatabase):
         wanted = wanted.strip()
         if not can_be_kept(wanted):
             return None
-        with self.transaction() as session:
-            known = session.get(TenantRow, (self.connector, wanted.lower()))
+        with self.transaction() as connection:
+            known = connection.execute(self._select(wanted.lower())).first()
             if known is not None:
                 return _tenant(known)
-            for named in (TenantRow.domain == wanted.lower(), TenantRow.name_key == name_key(wanted)):
-                rows = self._rows(session, named) if wanted else []
+            for named in (TENANTS.c.domain == wanted.lower(), TENANTS.c.name_key == name_key(wanted)):
+                rows = self._rows(connection, named) if wanted else []
                 if len(rows) > 1:
                     what = f"{len(rows)} organisations are called {wanted!r}"
                     raise UsageError(what, where="TENANT", repair="name the tenant id")
@@ -165,8 +151,14 @@ class Registry(LoggedDatabase):
                     return _tenant(rows[0])
         return None
 
-    def _rows(self, session: Session, named: ColumnElement[bool]) -> Sequence[TenantRow]:
-        return session.scalars(select(TenantRow).where(TenantRow.connector == self.connector, named)).all()
+    def _rows(self, connection: Connection, named: ColumnElement[bool]) -> Sequence[Row[Any]]:
+        return connection.execute(select(*_COLUMNS).where(TENANTS.c.connector == self.connector, named)).all()
+
+    def _select(self, tenant_id: str) -> Select[Any]:
+        return select(*_COLUMNS).where(TENANTS.c.connector == self.connector, TENANTS.c.tenant_id == tenant_id)
+
+    def _update(self, tenant_id: str) -> Update:
+        return update(TENANTS).where(TENANTS.c.connector == self.connector, TENANTS.c.tenant_id == tenant_id)
 
     def wanted(self, wanted: str) -> Tenant:
         """As `get`, for an organisation that must be known; `UsageError` where it is not."""
@@ -187,11 +179,11 @@ class Registry(LoggedDatabase):
 
     def tenants(self) -> Iterator[Tenant]:
         """All organisations but the removed, by name; read in parts, so that memory stays flat."""
-        with self.transaction() as session:
-            rows = session.scalars(
-                select(TenantRow)
-                .where(TenantRow.connector == self.connector, TenantRow.state != State.REMOVED)
-                .order_by(TenantRow.name, TenantRow.tenant_id)
+        with self.transaction() as connection:
+            rows = connection.execute(
+                select(*_COLUMNS)
+                .where(TENANTS.c.connector == self.connector, TENANTS.c.state != State.REMOVED)
+                .order_by(TENANTS.c.name, TENANTS.c.tenant_id)
                 .execution_options(yield_per=200)
             )
             for row in rows:
@@ -214,16 +206,15 @@ class Registry(LoggedDatabase):
             UsageError: there is no such organisation.
             RegistryUnavailable: the database cannot be asked now.
         """
-        with self.transaction() as session:
-            return self.move_in(session, tenant_id, cause, decide)
+        with self.transaction() as connection:
+            return self.move_in(connection, tenant_id, cause, decide)
 
     def move_in(
-        self, session: Session, tenant_id: str, cause: Cause, decide: Callable[[Tenant], Move | None]
+        self, connection: Connection, tenant_id: str, cause: Cause, decide: Callable[[Tenant], Move | None]
     ) -> Tenant:
         """As `move`, within a transaction of the caller's."""
-        key = (self.connector, tenant_id.lower())
         while True:
-            row = session.get(TenantRow, key, populate_existing=True)
+            row = connection.execute(self._select(tenant_id.lower())).first()
             if row is None:
                 raise UsageError(f"no organisation has tenant id {tenant_id}", where="registry")
             tenant = _tenant(row)
@@ -231,38 +222,34 @@ class Registry(LoggedDatabase):
             if move is None or not may_move(cause, tenant.state, move.state):
                 return tenant
             changed = {"reason": move.reason, "changed_at": self.now(), **move.changed}
-            if self._written(session, tenant, {"state": move.state.value, **changed}):
+            if self._written(connection, tenant, {"state": move.state.value, **changed}):
                 self.write_log(
-                    session, cause, tenant.tenant_id, move.state.value, before=tenant.state.value, reason=move.reason
+                    connection, cause, tenant.tenant_id, move.state.value, before=tenant.state.value, reason=move.reason
                 )
                 if move.state is State.REMOVED:
-                    self._end_links(session, tenant.tenant_id)
+                    self._end_links(connection, tenant.tenant_id)
                 values: dict[str, Any] = {
                     name: tuple(value) if isinstance(value, list) else value for name, value in changed.items()
                 }
                 return replace(tenant, state=move.state, **values)
 
-    def _written(self, session: Session, tenant: Tenant, changed: Mapping[str, Any]) -> bool:
+    def _written(self, connection: Connection, tenant: Tenant, changed: Mapping[str, Any]) -> bool:
         """Write what has changed unless somebody else has written since `tenant` was read; whether it was written."""
-        written = session.execute(
-            update(TenantRow)
-            .where(
-                TenantRow.connector == self.connector,
-                TenantRow.tenant_id == tenant.tenant_id,
-                TenantRow.state == tenant.state.value,
-                TenantRow.changed_at == tenant.changed_at,
-            )
+        written = connection.execute(
+            self._update(tenant.tenant_id)
+            .where(TENANTS.c.state == tenant.state.value, TENANTS.c.changed_at == tenant.changed_at)
             .values(**changed)
-            .execution_options(synchronize_session=False)
         )
-        return written.rowcount == 1  # type: ignore[attr-defined, no-any-return]  # of an UPDATE
+        return written.rowcount == 1
 
-    def _end_links(self, session: Session, tenant_id: str) -> None:
+    def _end_links(self, connection: Connection, tenant_id: str) -> None:
         """Make the unused links of a removed organisation useless, and end the proofs that run for it."""
         now = self.now()
-        theirs = update(LinkRow).where(LinkRow.connector == self.connector, LinkRow.tenant_id == tenant_id)
-        session.execute(theirs.where(LinkRow.used_at.is_(None), LinkRow.revoked_at.is_(None)).values(revoked_at=now))
-        session.execute(theirs.where(LinkRow.outcome == LINK_PROVING).values(outcome=LINK_WITHDRAWN, finished_at=now))
+        theirs = update(LINKS).where(LINKS.c.connector == self.connector, LINKS.c.tenant_id == tenant_id)
+        connection.execute(theirs.where(LINKS.c.used_at.is_(None), LINKS.c.revoked_at.is_(None)).values(revoked_at=now))
+        connection.execute(
+            theirs.where(LINKS.c.outcome == LINK_PROVING).values(outcome=LINK_WITHDRAWN, finished_at=now)
+        )
 
     def set_state(self, tenant_id: str, state: State, *, reason: str = "", **changed: Any) -> Tenant:
         """Put an organisation into `state` by code of your own.
@@ -300,17 +287,16 @@ class Registry(LoggedDatabase):
     def checked(self, tenant_ids: Iterable[str]) -> None:
         """Note that organisations were looked at just now and nothing had changed; no row of the log."""
         ids, now = [tenant_id.lower() for tenant_id in tenant_ids], self.now()
-        with self.transaction() as session:
+        with self.transaction() as connection:
             for start in range(0, len(ids), _AT_ONCE):
-                session.execute(
-                    update(TenantRow)
+                connection.execute(
+                    update(TENANTS)
                     .where(
-                        TenantRow.connector == self.connector,
-                        TenantRow.tenant_id.in_(ids[start : start + _AT_ONCE]),
-                        TenantRow.state != State.REMOVED,
+                        TENANTS.c.connector == self.connector,
+                        TENANTS.c.tenant_id.in_(ids[start : start + _AT_ONCE]),
+                        TENANTS.c.state != State.REMOVED,
                     )
                     .values(checked_at=now)
-                    .execution_options(synchronize_session=False)
                 )
 
     def take_in(self, tenant: Tenant) -> bool:
@@ -318,41 +304,37 @@ class Registry(LoggedDatabase):
 
         A known one stays as it is, and so does one that was removed here: `add` alone brings it back.
         """
-        values = {item.name: getattr(tenant, item.name) for item in fields(Tenant)}
-        values |= {"connector": self.connector, "tenant_id": tenant.tenant_id.lower(), "state": tenant.state.value}
-        values |= {"domain": tenant.domain.lower(), "name_key": name_key(tenant.name)}
-        with self.transaction() as session:
-            new = insert_tenant(session, {**values, "permissions": list(tenant.permissions)})
+        tenant = replace(tenant, tenant_id=tenant.tenant_id.lower(), domain=tenant.domain.lower())
+        with self.transaction() as connection:
+            new = insert_tenant(connection, {"connector": self.connector, **_values(tenant)})
             if new:
-                self.write_log(session, IMPORT, values["tenant_id"], tenant.state.value, name=tenant.name)
+                self.write_log(connection, IMPORT, tenant.tenant_id, tenant.state.value, name=tenant.name)
             return new
 
 
-def _fill(row: TenantRow, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        setattr(row, name, list(value) if isinstance(value, tuple) else value)
-
-
-def _set_profile(row: TenantRow, profile: AccessProfile) -> None:
-    """Write what was said of the mailboxes, and the state that follows where the profile is another one."""
-    before = _tenant(row)
-    state, row.reason = after_profile(before, profile.access)
-    if may_move(Cause.ADD, before.state, state):
-        row.state = state.value
+def _with_profile(tenant: Tenant, profile: AccessProfile) -> Tenant:
+    """What was said of the mailboxes, and the state that follows where the profile is another one."""
+    state, reason = after_profile(tenant, profile.access)
+    after = replace(tenant, reason=reason, state=state if may_move(Cause.ADD, tenant.state, state) else tenant.state)
     if profile.access == "all":
-        row.access, row.awaited_since = "all", None
-        row.scope_group = row.group_id = row.inside = row.outside = ""
-        return
-    row.access = "scoped"
-    if profile.group and profile.group != row.scope_group:
-        row.scope_group, row.group_id = profile.group, ""
-        row.inside = row.outside = ""  # they were of another group
-        if before.access == "scoped" and may_move(Cause.ADD, before.state, State.WAITING):
-            row.state, row.reason = State.WAITING.value, "another group was named, whose mailboxes are not open yet"
-            row.awaited_since = row.changed_at
-    row.inside, row.outside = profile.inside or row.inside, profile.outside or row.outside
+        return replace(after, access="all", awaited_since=None, scope_group="", group_id="", inside="", outside="")
+    after = replace(after, access="scoped")
+    if profile.group and profile.group != after.scope_group:
+        # the test mailboxes were of another group
+        after = replace(after, scope_group=profile.group, group_id="", inside="", outside="")
+        if tenant.access == "scoped" and may_move(Cause.ADD, tenant.state, State.WAITING):
+            reason = "another group was named, whose mailboxes are not open yet"
+            after = replace(after, state=State.WAITING, reason=reason, awaited_since=after.changed_at)
+    return replace(after, inside=profile.inside or after.inside, outside=profile.outside or after.outside)
 
 
-def _tenant(row: TenantRow) -> Tenant:
-    values = {item.name: getattr(row, item.name) for item in fields(Tenant)}
-    return Tenant(**{**values, "state": State(row.state), "permissions": tuple(row.permissions)})
+def _values(tenant: Tenant) -> dict[str, Any]:
+    """Values of columns of `TENANTS`; of all but the connector's."""
+    values = {name: getattr(tenant, name) for name in _NAMES}
+    made = {"state": tenant.state.value, "permissions": list(tenant.permissions), "name_key": name_key(tenant.name)}
+    return {**values, **made}
+
+
+def _tenant(row: Row[Any]) -> Tenant:
+    values = dict(zip(_NAMES, row, strict=True))
+    return Tenant(**{**values, "state": State(values["state"]), "permissions": tuple(values["permissions"])})

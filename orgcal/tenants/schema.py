@@ -5,8 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Float, Index, Integer, MetaData, String, Text, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.types import TypeEngine
 
 from orgcal.tenants.model import GROUP_LENGTH, HASH_LENGTH, NAME_LENGTH, VERDICT_LENGTH
 
@@ -31,166 +44,160 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Base(DeclarativeBase):
-    """Of all tables."""
-
-    metadata = MetaData()
-    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy reads it as such
-        datetime: UtcDateTime,
-        dict[str, Any]: JSON,
-        list[str]: JSON,
-        list[dict[str, Any]]: JSON,
-    }
+METADATA = MetaData()
 
 
-class TenantRow(Base):
-    """A customer organisation of one connector."""
-
-    __tablename__ = "tenants"
-
-    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
-    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    name_key: Mapped[str] = mapped_column(Text, default="")
-    domain: Mapped[str] = mapped_column(String(253), default="")
-    state: Mapped[str] = mapped_column(String(20))
-    reason: Mapped[str] = mapped_column(Text, default="")
-    permission_hash: Mapped[str] = mapped_column(String(HASH_LENGTH), default="")
-    permissions: Mapped[list[str]] = mapped_column(default=list)
-    added_at: Mapped[datetime]
-    changed_at: Mapped[datetime]
-    consented_at: Mapped[datetime | None]
-    invited_by: Mapped[str] = mapped_column(String(NAME_LENGTH), default="")
-    verified_at: Mapped[datetime | None]
-    checked_at: Mapped[datetime | None]
-    verdict: Mapped[str] = mapped_column(String(VERDICT_LENGTH), default="")
-    access: Mapped[str] = mapped_column(String(10), default="all")
-    scope_group: Mapped[str] = mapped_column(String(GROUP_LENGTH), default="")
-    group_id: Mapped[str] = mapped_column(String(36), default="")
-    inside: Mapped[str] = mapped_column(String(36), default="")
-    outside: Mapped[str] = mapped_column(String(36), default="")
-    awaited_since: Mapped[datetime | None]
+def _column(name: str, of: TypeEngine[Any] | type[TypeEngine[Any]], **more: Any) -> Column[Any]:
+    """A column that always has a value, unless `nullable` says otherwise."""
+    return Column(name, of, **{"nullable": False, **more})
 
 
-class LinkRow(Base):
-    """A consent link. The state in it is not kept, only its hash."""
-
-    __tablename__ = "consent_links"
-    __table_args__ = (Index("consent_links_by_tenant", "connector", "tenant_id"),)
-
-    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    connector: Mapped[str] = mapped_column(String(200))
-    client_id: Mapped[str] = mapped_column(String(36))
-    tenant_id: Mapped[str] = mapped_column(String(36))
-    redirect_uri: Mapped[str] = mapped_column(Text)
-    permission_hash: Mapped[str] = mapped_column(String(64))
-    permissions: Mapped[list[str]] = mapped_column(default=list)
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-    result_hash: Mapped[str] = mapped_column(String(64), default="", index=True)
-    outcome: Mapped[str] = mapped_column(String(20), default="")
-    detail: Mapped[str] = mapped_column(Text, default="")
-    finished_at: Mapped[datetime | None]
-
-
-class LogRow(Base):
-    """Something that was done; rows are only ever added."""
-
-    __tablename__ = "log"
-
-    entry: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    at: Mapped[datetime]
-    connector: Mapped[str] = mapped_column(String(200))
-    operator: Mapped[str] = mapped_column(String(200))
-    action: Mapped[str] = mapped_column(String(40))
-    subject: Mapped[str] = mapped_column(String(200), index=True)
-    result: Mapped[str] = mapped_column(String(40))
-    detail: Mapped[dict[str, Any]]
+TENANTS = Table(
+    "tenants",
+    METADATA,
+    _column("connector", String(200), primary_key=True),
+    _column("tenant_id", String(36), primary_key=True),
+    _column("name", String(NAME_LENGTH)),
+    _column("name_key", Text, default=""),
+    _column("domain", String(253), default=""),
+    _column("state", String(20)),
+    _column("reason", Text, default=""),
+    _column("permission_hash", String(HASH_LENGTH), default=""),
+    _column("permissions", JSON, default=list),
+    _column("added_at", UtcDateTime),
+    _column("changed_at", UtcDateTime),
+    _column("consented_at", UtcDateTime, nullable=True),
+    _column("invited_by", String(NAME_LENGTH), default=""),
+    _column("verified_at", UtcDateTime, nullable=True),
+    _column("checked_at", UtcDateTime, nullable=True),
+    _column("verdict", String(VERDICT_LENGTH), default=""),
+    _column("access", String(10), default="all"),
+    _column("scope_group", String(GROUP_LENGTH), default=""),
+    _column("group_id", String(36), default=""),
+    _column("inside", String(36), default=""),
+    _column("outside", String(36), default=""),
+    _column("awaited_since", UtcDateTime, nullable=True),
+)
+"""A customer organisation of one connector."""
 
 
-class HistoryRow(Base):
-    """How one verification or check of one organisation ended; fields as those of `orgcal.tenants.history.Run`."""
-
-    __tablename__ = "history"
-    __table_args__ = (
-        Index("history_by_tenant", "connector", "kind", "tenant_id", "entry", "verdict", "readable"),
-        Index("history_by_time", "connector", "at"),
-    )
-
-    entry: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    at: Mapped[datetime]
-    connector: Mapped[str] = mapped_column(String(200))
-    tenant_id: Mapped[str] = mapped_column(String(36))
-    kind: Mapped[str] = mapped_column(String(10))
-    version: Mapped[str] = mapped_column(String(40))
-    verdict: Mapped[str] = mapped_column(String(VERDICT_LENGTH))
-    state: Mapped[str] = mapped_column(String(20))
-    users: Mapped[int | None] = mapped_column(Integer)
-    calendars: Mapped[int | None] = mapped_column(Integer)
-    readable: Mapped[int | None] = mapped_column(Integer)
-    no_mailbox: Mapped[int | None] = mapped_column(Integer)
-    restricted: Mapped[int | None] = mapped_column(Integer)
-    deleted: Mapped[int | None] = mapped_column(Integer)
-    failed: Mapped[int | None] = mapped_column(Integer)
-    not_read: Mapped[int | None] = mapped_column(Integer)
-    roles: Mapped[list[str]] = mapped_column(default=list)
-    checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    duration_s: Mapped[float] = mapped_column(Float)
-    requests: Mapped[int] = mapped_column(Integer)
-    throttled_s: Mapped[float] = mapped_column(Float)
-    cause: Mapped[str] = mapped_column(Text)
+LINKS = Table(
+    "consent_links",
+    METADATA,
+    _column("state_hash", String(64), primary_key=True),
+    _column("connector", String(200)),
+    _column("client_id", String(36)),
+    _column("tenant_id", String(36)),
+    _column("redirect_uri", Text),
+    _column("permission_hash", String(64)),
+    _column("permissions", JSON, default=list),
+    _column("created_at", UtcDateTime),
+    _column("expires_at", UtcDateTime),
+    _column("used_at", UtcDateTime, nullable=True),
+    _column("revoked_at", UtcDateTime, nullable=True),
+    _column("result_hash", String(64), default="", index=True),
+    _column("outcome", String(20), default=""),
+    _column("detail", Text, default=""),
+    _column("finished_at", UtcDateTime, nullable=True),
+    Index("consent_links_by_tenant", "connector", "tenant_id"),
+)
+"""A consent link. The state in it is not kept, only its hash."""
 
 
-class ConnectorRow(Base):
-    """What was last known of a connector's credentials, for those who cannot ask the engine."""
-
-    __tablename__ = "connectors"
-
-    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
-    known_at: Mapped[datetime]
-    active: Mapped[int] = mapped_column(Integer)
-    credentials: Mapped[list[dict[str, Any]]]
-
-
-class AlertRow(Base):
-    """What is wrong now: a rule, and whom or what it speaks of; gone when it is well again."""
-
-    __tablename__ = "alerts"
-
-    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
-    rule: Mapped[str] = mapped_column(String(40), primary_key=True)
-    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
-    stage: Mapped[int] = mapped_column(Integer)
-    since: Mapped[datetime]
-    sentence: Mapped[str] = mapped_column(Text)
+LOG = Table(
+    "log",
+    METADATA,
+    _column("entry", Integer, primary_key=True, autoincrement=True),
+    _column("at", UtcDateTime),
+    _column("connector", String(200)),
+    _column("operator", String(200)),
+    _column("action", String(40)),
+    _column("subject", String(200), index=True),
+    _column("result", String(40)),
+    _column("detail", JSON),
+)
+"""Something that was done; rows are only ever added."""
 
 
-class AlertCursorRow(Base):
-    """Which entries of the log messages were made of: those after `floor`, up to `entry`."""
+HISTORY = Table(
+    "history",
+    METADATA,
+    _column("entry", Integer, primary_key=True, autoincrement=True),
+    _column("at", UtcDateTime),
+    _column("connector", String(200)),
+    _column("tenant_id", String(36)),
+    _column("kind", String(10)),
+    _column("version", String(40)),
+    _column("verdict", String(VERDICT_LENGTH)),
+    _column("state", String(20)),
+    _column("users", Integer, nullable=True),
+    _column("calendars", Integer, nullable=True),
+    _column("readable", Integer, nullable=True),
+    _column("no_mailbox", Integer, nullable=True),
+    _column("restricted", Integer, nullable=True),
+    _column("deleted", Integer, nullable=True),
+    _column("failed", Integer, nullable=True),
+    _column("not_read", Integer, nullable=True),
+    _column("roles", JSON, default=list),
+    _column("checks", JSON, default=dict),
+    _column("duration_s", Float),
+    _column("requests", Integer),
+    _column("throttled_s", Float),
+    _column("cause", Text),
+    Index("history_by_tenant", "connector", "kind", "tenant_id", "entry", "verdict", "readable"),
+    Index("history_by_time", "connector", "at"),
+)
+"""How one verification or check of one organisation ended; fields as those of `orgcal.tenants.history.Run`."""
 
-    __tablename__ = "alert_cursors"
 
-    connector: Mapped[str] = mapped_column(String(200), primary_key=True)
-    floor: Mapped[int] = mapped_column(Integer)
-    entry: Mapped[int] = mapped_column(Integer)
+CONNECTORS = Table(
+    "connectors",
+    METADATA,
+    _column("connector", String(200), primary_key=True),
+    _column("known_at", UtcDateTime),
+    _column("active", Integer),
+    _column("credentials", JSON),
+)
+"""What was last known of a connector's credentials, for those who cannot ask the engine."""
 
 
-class AlertMessageRow(Base):
-    """A message to one target; `waiting` until somebody claims it, then `sent` or, after days, `given up`."""
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    _column("connector", String(200), primary_key=True),
+    _column("rule", String(40), primary_key=True),
+    _column("subject", String(200), primary_key=True),
+    _column("stage", Integer),
+    _column("since", UtcDateTime),
+    _column("sentence", Text),
+)
+"""What is wrong now: a rule, and whom or what it speaks of; gone when it is well again."""
 
-    __tablename__ = "alert_messages"
-    __table_args__ = (Index("alert_messages_waiting", "connector", "state", "due_at"),)
 
-    message: Mapped[str] = mapped_column(String(36), primary_key=True)
-    target: Mapped[str] = mapped_column(String(40), primary_key=True)
-    position: Mapped[int] = mapped_column(Integer)
-    connector: Mapped[str] = mapped_column(String(200))
-    rule: Mapped[str] = mapped_column(String(40))
-    subject: Mapped[str] = mapped_column(String(200))
-    content: Mapped[dict[str, Any]]
-    made_at: Mapped[datetime]
-    due_at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(Integer)
-    state: Mapped[str] = mapped_column(String(10))
+ALERT_CURSORS = Table(
+    "alert_cursors",
+    METADATA,
+    _column("connector", String(200), primary_key=True),
+    _column("floor", Integer),
+    _column("entry", Integer),
+)
+"""Which entries of the log messages were made of: those after `floor`, up to `entry`."""
+
+
+ALERT_MESSAGES = Table(
+    "alert_messages",
+    METADATA,
+    _column("message", String(36), primary_key=True),
+    _column("target", String(40), primary_key=True),
+    _column("position", Integer),
+    _column("connector", String(200)),
+    _column("rule", String(40)),
+    _column("subject", String(200)),
+    _column("content", JSON),
+    _column("made_at", UtcDateTime),
+    _column("due_at", UtcDateTime),
+    _column("attempts", Integer),
+    _column("state", String(10)),
+    Index("alert_messages_waiting", "connector", "state", "due_at"),
+)
+"""A message to one target; `waiting` until somebody claims it, then `sent` or, after days, `given up`."""

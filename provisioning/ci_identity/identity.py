@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_azuread as azuread
 
-from orgcal.entra.home.applications import deployment_tag
+from orgcal.entra.home.tags import deployment_tag
 from orgcal.entra.operator import AUDIENCE
 from orgcal.entra.permissions import GRAPH_APP_ID
 from orgcal.entra.pinned_roles import APP_ROLE_IDS

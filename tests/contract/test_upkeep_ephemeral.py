@@ -11,7 +11,7 @@ import pytest
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
-from orgcal.entra.home.applications import EPHEMERAL_TAG, deployment_tag
+from orgcal.entra.home.tags import EPHEMERAL_TAG, deployment_tag
 from orgcal.entra.session import new_session
 from orgcal.operations.orphaned_previews import (
     EphemeralStacks,

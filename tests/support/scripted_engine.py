@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orgcal.engine import plugins
+from orgcal.engine import find, plugins
 from orgcal.engine.find import Engine
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION, PULUMI_VERSION
 from orgcal.errors import EngineError, OrgcalError
@@ -100,7 +100,7 @@ def command(folder: Path, *words: str) -> None:
 
     replaced: Any = [
         (runner, "StackRunner", ScriptedRunner),
-        (open_stack, "find_engine", lambda _: engine),
+        (find, "find_engine", lambda _: engine),
         (open_stack, "refuse_other_version", lambda _: None),
         (plugins, "installed_azuread", lambda *_: True),
         (open_stack.OpenStack, "home_graph", nobody),

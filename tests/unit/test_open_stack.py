@@ -103,7 +103,7 @@ def test_stack_tells_what_its_file_revokes_before_the_ledger_knows_it(
 def test_engine_of_a_stack_gets_its_needs_and_those_of_the_deployed_platform_alone(
     tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orgcal.stack.open_stack.choose_azuread", lambda *_, **__: AzureadPlugin("real", None, ""))
+    monkeypatch.setattr("orgcal.engine.plugins.choose_azuread", lambda *_, **__: AzureadPlugin("real", None, ""))
     moved = {"type": "orgcal:index:Connector", "custom": True, "id": "x", "inputs": {"platform": {"kind": "nango"}}}
     environ = with_engine(tmp_path, environ, {"deployment": {"resources": [moved]}})
     program = tmp_path / "bin" / "pulumi"
@@ -155,7 +155,7 @@ def test_stack_looks_for_the_azuread_plugin_only_where_it_is_started(
 ) -> None:
     environ = with_engine(tmp_path, environ, {})
     chosen: list[object] = []
-    monkeypatch.setattr("orgcal.stack.open_stack.choose_azuread", lambda *_, **given: chosen.append(given["cloud"]))
+    monkeypatch.setattr("orgcal.engine.plugins.choose_azuread", lambda *_, **given: chosen.append(given["cloud"]))
 
     (tmp_path / ".venv" / "lib" / "python3.11" / "site-packages" / f"orgcal-{__version__}.dist-info").mkdir(
         parents=True

@@ -20,20 +20,6 @@ _COUNTED = {"ConsistencyLevel": "eventual"}
 """Filters over deleted items need it: https://learn.microsoft.com/en-us/graph/aad-advanced-queries"""
 
 
-def deployment_tag(project: str, stack: str) -> str:
-    """The tag on whatever a stack has made, so that `orgcal sweep` finds what no state holds."""
-    return f"orgcal:{project}/{stack}"
-
-
-EPHEMERAL_TAG = "orgcal:ephemeral"
-"""Beside the deployment tag on what a short-lived stack has made: only this may be removed for good."""
-
-
-def origin_tag(origin: str) -> str:
-    """The tag that tells which stack an ephemeral one is a copy of."""
-    return f"orgcal:origin:{origin}"
-
-
 def credential_name(tag: str, generation: int) -> str:
     """Name of a credential that a stack has made; Graph shows it, while the secret is never shown again."""
     return f"{tag} generation {generation}"

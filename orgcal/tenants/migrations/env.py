@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from orgcal.tenants.schema import Base
+from orgcal.tenants.schema import METADATA
 
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -20,7 +20,7 @@ from orgcal.tenants import links
 from orgcal.tenants.links import Spent, spend
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry, RegistryUnavailable, operator_of, registry_url
-from orgcal.tenants.schema import HEAD, Base
+from orgcal.tenants.schema import HEAD, METADATA
 from tests.support.deployed_connector import CONTOSO
 from tests.support.registry import CLIENT, Clock, new_link
 
@@ -32,7 +32,7 @@ def test_migrations_make_the_schema_that_the_code_has(url: str, registry: Regist
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == HEAD
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, METADATA) == []
     engine.dispose()
 
 
