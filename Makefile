@@ -42,9 +42,11 @@ witnesses: setup ## Add to .venv the unmodified clients that witness the emulato
 
 # WORKERS: modules of tests that run at a time; the tests of one share what they need, such as a deployed checkout. What
 # `make test` starts waits a good deal for other programs, so it keeps 2 cores busy only with three of them.
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+LONG = tests/integration/long
 test: WORKERS ?= 3
 test: witnesses ## Unit, contract and integration tests
-	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile
+	@$(PY) -m pytest $(PARALLEL) --ignore $(LONG)
 
 fuzz: setup ## Generated answers, documents and settings at length (minutes), and what they broke, as JSON
 	@$(PY) -m tests.fuzz
@@ -56,8 +58,8 @@ live: witnesses ## Witness tests against a real tenant of your own; docs/parity.
 	@$(PY) -m pytest --live tests/contract
 
 e2e: WORKERS ?= 2
-e2e: setup ## Tests with the real engine, a real browser, Azure's own command lines; AZUREAD_PLUGIN=real: with the real azuread plugin
-	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile tests/engine tests/browser tests/witnesses/long
+e2e: setup ## Tests that take minutes: with the real engine, a real browser, Azure's own command lines; AZUREAD_PLUGIN=real: with the real azuread plugin
+	@AZUREAD_PLUGIN=$(AZUREAD_PLUGIN) $(PY) -m pytest $(PARALLEL) tests/engine tests/browser tests/witnesses/long $(LONG)
 
 check: setup ## Style, types, import arrows, claims of the docs, workflows
 	@.venv/bin/ruff format --check .

@@ -28,6 +28,7 @@ from benchmarks.mutants_trace import RECORD
 SUITES = ("tests/unit", "tests/contract", "tests/integration")
 """What `make test` runs, without the emulator's own tests, which import nothing of ours."""
 LEFT_OUT = (
+    "tests/integration/long/",
     "tests/contract/test_emulator_",
     "tests/contract/test_witness_",
     "tests/integration/test_dist",
@@ -35,7 +36,7 @@ LEFT_OUT = (
     "tests/integration/test_mutants",  # its tests record tests of their own
     "tests/integration/test_new_project",
 )
-"""Tests of the emulator alone, and those that build or install: none of the changed code is theirs."""
+"""Tests that take minutes, those of the emulator alone, and those that build or install: the changed code is not theirs."""
 BUDGET_S = 40.0
 """Seconds of tests, as they were recorded, that one mutant may cost."""
 MOST_FILES = 12

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _SHARE = pytest.StashKey[Share]()
 
 
+@pytest.hookimpl(trylast=True)  # after pytest-randomly, which shuffles
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark closed loops; with `--live`, leave only tests that are made for a real tenant."""
+    """Mark closed loops; put long modules first; with `--live`, leave only tests that are made for a real tenant.
+
+    Modules run side by side (`--dist loadfile`), so one that is long and begins last keeps one processor busy alone.
+    """
     mark_closed_loops(items)
     if config.getoption("--live"):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("live") is None])
         items[:] = [item for item in items if item.get_closest_marker("live") is not None]
+    modules: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    in_order = sorted(modules, key=lambda name: (-max(map(_limit_s, modules[name])), -len(modules[name]), name))
+    items[:] = [item for name in in_order for item in modules[name]]
+
+
+def _limit_s(item: pytest.Item) -> float:
+    """The time limit that a test has of its own; 0 without one."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker is not None else 0.0
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -34,7 +34,7 @@ from verify.summary import Summary
 
 preload(__name__)
 pytestmark = pytest.mark.timeout(400)  # a command is run twice for each of its changes
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SECRET = "hush-hush-1"
 STACK = """\
 config:
