@@ -36,7 +36,7 @@ LEFT_OUT = (
     "tests/integration/test_mutants",  # its tests record tests of their own
     "tests/integration/test_new_project",
 )
-"""Tests that take minutes, those of the emulator alone, and those that build or install: the changed code is not theirs."""
+"""Tests that take minutes, of the emulator alone, or that build or install: none of the changed code is theirs."""
 BUDGET_S = 40.0
 """Seconds of tests, as they were recorded, that one mutant may cost."""
 MOST_FILES = 12
