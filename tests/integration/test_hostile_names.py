@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.deployed_connector import CONTOSO
+from tests.support.warm_checkout import warm
 from tests.unit.test_hostile_reports import hidden_in_lines
 from tests.unit.test_printable import HOSTILE, commands_in
 
@@ -21,7 +22,7 @@ IN_A_JOB = {"GITHUB_ACTIONS": "true"}
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose emulator runs, and whose registry has a hostile name."""
-    checkout = make_checkout(tmp_path_factory.mktemp("hostile"))
+    checkout = warm(make_checkout(tmp_path_factory.mktemp("hostile")))
     assert checkout.orgcal("emulator", "start").code == 0
     assert checkout.orgcal("tenants", "add", "contoso.example").code == 0
     with sqlite3.connect(checkout.path / ".local/dev/tenants.sqlite") as database:

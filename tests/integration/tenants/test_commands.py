@@ -17,6 +17,7 @@ import pytest
 from tests.support.checkout import Checkout, make_checkout
 from tests.support.deployed_connector import CONTOSO
 from tests.support.postgresql import PostgresqlServer
+from tests.support.warm_checkout import warm
 
 pytestmark = pytest.mark.closed_loop
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.closed_loop
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose emulator runs."""
-    checkout = make_checkout(tmp_path_factory.mktemp("tenants"))
+    checkout = warm(make_checkout(tmp_path_factory.mktemp("tenants")))
     started = checkout.orgcal("emulator", "start")
     assert started.code == 0, started.text
     yield checkout
