@@ -10,10 +10,11 @@ def main() -> None:
     import typer
 
     from orgcal.errors import OrgcalError
+    from orgcal.help_text import HelpCommand
     from verify.command import verify
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(verify)
+    app.command(cls=HelpCommand)(verify)
     try:
         code = typer.main.get_command(app).main(prog_name="python -m verify", standalone_mode=False)
     except OrgcalError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonOption, open_stack, print_result
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def adopt(
-    client_id: Annotated[str, typer.Option("--client-id", help="Application (client) id.")],
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack that takes it over.")] = "dev",
+    client_id: Annotated[str, typer.Option("--client-id", help="Application (client) id.", metavar="ID")],
+    stack: StackOption = "dev",
     restore: Annotated[bool, typer.Option("--restore", help="Bring it back from the recycle bin first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only shown.")] = False,
     as_json: JsonOption = False,

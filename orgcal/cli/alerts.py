@@ -5,9 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-import typer
-
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
+from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
 from orgcal.printable import printable
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from orgcal.health.targets import MessageTarget
     from orgcal.stack.open_stack import OpenStack
 
-app = typer.Typer(help="Messages when something changes, to the targets in orgcal:alerts.", no_args_is_help=True)
+app = Commands(help="Messages when something changes, to the targets in orgcal:alerts.")
 
 
 @app.command(short_help="Send messages about what has changed")
@@ -87,7 +86,7 @@ def list_alerts(stack: StackOption = "dev", as_json: JsonOption = False) -> None
     lines = [printable(f"{alert.since:%Y-%m-%d %H:%M} UTC  {alert.rule}  {alert.sentence}") for alert in wrong] or [
         "nothing is wrong"
     ]
-    print_result([alert.as_json() for alert in wrong], lines, as_json=as_json)
+    print_result({"alerts": [alert.as_json() for alert in wrong]}, lines, as_json=as_json)
 
 
 def _targets(opened: OpenStack) -> dict[str, MessageTarget]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
+from orgcal.cli.completion import complete_tenant
+from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,14 +22,16 @@ if TYPE_CHECKING:
     from orgcal.stack.outputs import StackOutputs
     from orgcal.tenants.model import Tenant
 
-app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
+app = Commands(help="Consent of customer organisations: links, callback, proof.")
 
 
 @app.command(short_help="Make a link for an administrator")
 def link(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     reconsent: Annotated[bool, typer.Option("--reconsent", help="One for each organisation that needs it.")] = False,
-    days: Annotated[float, typer.Option(help="How long it works.", min=0.01, max=90)] = 7,
+    days: Annotated[float, typer.Option(help="How many days it works.", metavar="DAYS", min=0.01, max=90)] = 7,
     revoke: Annotated[bool, typer.Option("--revoke", help="Make its unused links useless instead.")] = False,
     stack: StackOption = "dev",
     as_json: JsonOption = False,
@@ -64,14 +68,18 @@ def link(
 
 @app.command(short_help="Print the steps of a customer who limits the connector")
 def script(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     powershell: Annotated[bool, typer.Option("--powershell", help="As a program for PowerShell.")] = False,
     m365: Annotated[bool, typer.Option("--m365", help="As a program for CLI for Microsoft 365.")] = False,
     graph: Annotated[bool, typer.Option("--graph", help="As requests to Microsoft Graph.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the page to send.", metavar="FILE")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Only what takes everything back.")] = False,
     home: Annotated[bool, typer.Option("--home", help="For the stack's own home tenant, as a trial.")] = False,
-    group: Annotated[str, typer.Option(help="Name or id of the group of mailboxes; the known one unless given.")] = "",
+    group: Annotated[
+        str, typer.Option(help="Name or id of the group of mailboxes; the known one unless given.", metavar="GROUP")
+    ] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
@@ -116,8 +124,12 @@ def _home_of(outputs: StackOutputs) -> Tenant:
 
 @app.command(short_help="Receive the answers of administrators")
 def serve(
-    port: Annotated[int | None, typer.Option(help="Loopback port; that of the redirect URI unless given.")] = None,
-    trusted_proxy: Annotated[list[str] | None, typer.Option(help="Address whose forwarded headers count.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Loopback port; that of the redirect URI unless given.", metavar="PORT")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None, typer.Option(help="Address whose forwarded headers count.", metavar="ADDRESS")
+    ] = None,
     metrics: Annotated[str, typer.Option(help="Serve /metrics and /healthz there too.", metavar="127.0.0.1:PORT")] = "",
     stack: StackOption = "dev",
 ) -> None:
@@ -161,7 +173,10 @@ def _metrics_beside(opened: OpenStack, address: str) -> Iterator[None]:
 
 @app.command(short_help="Check consent with fresh tokens")
 def check(
-    tenant: Annotated[list[str] | None, typer.Argument(help="Tenant ids, domains or names.", metavar="TENANT")] = None,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tenant ids, domains or names.", metavar="TENANT", autocompletion=complete_tenant),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All organisations.")] = False,
     stack: StackOption = "dev",
     as_json: JsonLinesOption = False,

@@ -13,14 +13,14 @@ from typing import Annotated
 
 import typer
 
-from orgcal.cli.common import open_stack, print_result
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.stack.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
 
 
 def env(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to set the shell up for.")] = "dev",
+    stack: StackOption = "dev",
     unset: Annotated[bool, typer.Option("--unset", help="Print what takes the settings back.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the variables as one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print shell settings for a stack: eval "$(orgcal env)"; take them back: eval "$(orgcal env --unset)"."""
     if unset:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orgcal.cli.common import JsonLinesOption, StackOption, open_stack
+from orgcal.cli.completion import complete_tenant
 from orgcal.errors import UsageError
 from orgcal.printable import printable
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def history(
-    tenant: Annotated[str, typer.Argument(help="Only this organisation.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Only this organisation.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     since: Annotated[
         str, typer.Option(help="Only what came later: 7d ago, or a date such as 2026-11-01.", metavar="TIME")
     ] = "",

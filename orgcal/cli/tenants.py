@@ -12,14 +12,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
+from orgcal.cli.common import (
+    JsonLinesOption,
+    JsonOption,
+    StackOption,
+    TenantArgument,
+    consent_service,
+    open_stack,
+    print_result,
+)
+from orgcal.cli.completion import complete_tenant
+from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
 from orgcal.printable import printable
 
 if TYPE_CHECKING:
     from orgcal.tenants.model import LogEntry
 
-app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help=True)
+app = Commands(help="Customer organisations of a connector.")
 
 
 class AccessChoice(enum.StrEnum):
@@ -29,19 +39,20 @@ class AccessChoice(enum.StrEnum):
     SCOPED = "scoped"
 
 
-TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")]
-
-
 @app.command(short_help="Add an organisation")
 def add(
     tenant: Annotated[str, typer.Argument(help="Tenant id or domain.", metavar="TENANT")],
-    name: Annotated[str, typer.Option(help="Name for reports; the known one, or the domain, unless given.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Name for reports; the known one, or the domain, unless given.", metavar="NAME")
+    ] = "",
     access: Annotated[
         AccessChoice | None, typer.Option(help="Which mailboxes it lets the connector read; the known, or all.")
     ] = None,
-    group: Annotated[str, typer.Option(help="With --access scoped: name or id of the group of them.")] = "",
-    inside: Annotated[str, typer.Option(help="Object id of a user in the scope, to test with.")] = "",
-    outside: Annotated[str, typer.Option(help="Object id of a user outside of it.")] = "",
+    group: Annotated[
+        str, typer.Option(help="With --access scoped: name or id of the group of them.", metavar="GROUP")
+    ] = "",
+    inside: Annotated[str, typer.Option(help="Object id of a user in the scope, to test with.", metavar="ID")] = "",
+    outside: Annotated[str, typer.Option(help="Object id of a user outside of it.", metavar="ID")] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
@@ -163,7 +174,7 @@ def export_tenants(stack: StackOption = "dev", as_json: JsonLinesOption = False)
 
 @app.command("import", short_help="Import exported organisations")
 def import_tenants(
-    file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.")],
+    file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.", metavar="FILE")],
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
@@ -197,7 +208,9 @@ def import_tenants(
 
 
 def log(
-    tenant: Annotated[str, typer.Argument(help="Only this organisation.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Only this organisation.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     stack: StackOption = "dev",
     as_json: JsonLinesOption = False,
 ) -> None:

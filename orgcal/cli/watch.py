@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def watch(
-    every: Annotated[str, typer.Option(help="How often each organisation is verified.", metavar="TIME")] = "24h",
-    red_every: Annotated[str, typer.Option(help="How often one that is not well.", metavar="TIME")] = "1h",
+    every: Annotated[str, typer.Option(help="How often each organisation is verified.", metavar="DURATION")] = "24h",
+    red_every: Annotated[str, typer.Option(help="How often one that is not well.", metavar="DURATION")] = "1h",
     within: Annotated[
-        str, typer.Option("--rotate-within", help="Rotate a credential that ends within this.", metavar="TIME")
+        str, typer.Option("--rotate-within", help="Rotate a credential that ends within this.", metavar="DURATION")
     ] = "30d",
     rotate: Annotated[bool, typer.Option("--rotate/--no-rotate", help="Whether to rotate when it is due.")] = True,
     record: Annotated[
@@ -31,7 +31,9 @@ def watch(
     listen: Annotated[
         str, typer.Option(help="Serve the page, /metrics and /healthz there.", metavar="127.0.0.1:PORT")
     ] = "",
-    dask: Annotated[str, typer.Option(help="Address of a Dask scheduler whose workers verify.")] = "",
+    dask: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler whose workers verify.", metavar="tcp://HOST:PORT")
+    ] = "",
     once: Annotated[bool, typer.Option("--once", help="Do what is due, and end.")] = False,
     stack: StackOption = "dev",
 ) -> None:
