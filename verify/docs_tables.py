@@ -51,7 +51,7 @@ def _codes(rule: Rule) -> str:
 def _then(rule: Rule) -> str:
     """Who is wrong, and the verdict, or the class of the user."""
     if rule.fault is not Fault.MAILBOX:
-        return f"{rule.fault.value}: `{rule.verdict.value}`"
+        return f"{rule.fault.value}: `{rule.verdict.word}`"
     if rule.mailbox_class is not MailboxClass.FAILED:
         return f"{rule.fault.value}: {MAILBOX_WORDS[rule.mailbox_class]}"
     return f"{rule.fault.value}: failed, `{'error' if rule.again is Again.PAUSE else 'fail'}`"

@@ -87,7 +87,7 @@ class OrganisationSummary:
         return {
             "tenant_id": self.tenant_id,
             "organisation": self.organisation,
-            "verdict": self.verdict.value,
+            "verdict": self.verdict.word,
             "proof": self.proof,
             "users": self.users if self.read else None,
             "calendars": self.calendars if self.read else None,
@@ -137,6 +137,7 @@ class Summary:
         """The run as one JSON object."""
         return {
             "schema_version": 1,
+            "ok": exit_code(self) == ALL_PASS,
             "run": self.run and {**self.run.as_json(), "duration_s": round(self.duration_s, 3)},
             "complete": self.complete,
             "exit_code": exit_code(self),

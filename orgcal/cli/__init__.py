@@ -25,6 +25,7 @@ from orgcal.cli.topics import TOPICS
 from orgcal.errors import OrgcalError
 from orgcal.masking import masking
 from orgcal.output import guarded_output
+from orgcal.wrong_words import wrong_words
 
 _REFUSED_BY_DISK = frozenset(
     {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
@@ -57,7 +58,7 @@ COMMANDS = {
     "rotate": (".rotate", "rotate", "Replace the credential without an outage"),
     "demo": (".demo", "demo", "Run the whole job against the emulator"),
     "uninstall": (".uninstall", "uninstall", "Remove what orgcal keeps on this machine"),
-    "completion": (".completion", "completion", "Print the script that completes commands in a shell"),
+    "completion": (".completion_script", "completion", "Print the script that completes commands in a shell"),
     "help": (".help", "show_help", "Show the help of a command, or of a topic"),
 }
 
@@ -111,7 +112,7 @@ def _explained(error: BaseException) -> tuple[int, dict[str, str], str]:
     if isinstance(error, OrgcalError):
         return error.exit_code, error.as_json(), f"orgcal: {error}\n"
     if isinstance(error, typer.TyperException):
-        told = _wrong_words(error)
+        told = wrong_words(error)
         if told["kind"] == "help":
             return 2, {**told, "kind": "usage", "what": "no command is named"}, f"{told['what']}\n"
         return 2, told, _sentence(told)
@@ -127,7 +128,7 @@ def _explained(error: BaseException) -> tuple[int, dict[str, str], str]:
 
 
 def _sentence(told: dict[str, str]) -> str:
-    return f"orgcal: {told['what']}\n  repair: {told['repair']}\n"
+    return f"{told['where']}: {told['what']}\n  repair: {told['repair']}\n"
 
 
 def _complete(instruction: str) -> int:
@@ -179,32 +180,10 @@ def _root(
     """Deploy an Outlook Calendar (Admin) connector, and verify that it works."""
 
 
-def _wrong_words(error: typer.TyperException) -> dict[str, str]:
-    """What is wrong with the words of a command, as the members of an error; kind `help` where it is called bare."""
-    context: typer.Context | None = getattr(error, "ctx", None)
-    path = context.command_path if context else "orgcal"
-    message = error.format_message()
-    if message.startswith("Usage:"):
-        return {"kind": "help", "what": message, "where": "", "repair": f"{path} --help"}
-    option = getattr(error, "option_name", "")
-    known = [name for item in context.command.get_params(context) for name in item.opts] if context else []
-    from difflib import get_close_matches
-
-    near = get_close_matches(option, known, 1) if option and option not in known else []
-    if near:
-        return {
-            "kind": "usage",
-            "what": f"no such option: {option}; did you mean {near[0]}?",
-            "where": "",
-            "repair": f"{path} --help",
-        }
-    what = message.replace("Value error, ", "").rstrip(".")
-    return {"kind": "usage", "what": f"{what[:1].lower()}{what[1:]}", "where": "", "repair": f"{path} --help"}
-
-
 def disk_refused(error: OSError) -> str:
     """The sentence about a file that could not be read or written, and its repair."""
-    return f"orgcal: {error.filename or 'a file'}: cannot be read or written ({error.strerror})\n  repair: {_DISK_REPAIR}\n"
+    what = f"cannot be read or written ({error.strerror})"
+    return f"orgcal: {error.filename or 'a file'}: {what}\n  repair: {_DISK_REPAIR}\n"
 
 
 def _internal(error: BaseException) -> str:

@@ -10,6 +10,7 @@ import typer
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole
+from orgcal.printable import counted
 
 if TYPE_CHECKING:
     from orgcal.operations.adopt import Plan
@@ -70,4 +71,7 @@ def _show(planned: Plan, before: str) -> None:
     for line in planned.adoption.removed:
         typer.echo(f"the next up would REMOVE: {line}")
     count = len(application.credentials())
-    typer.echo(f"its {count} secrets and certificates stay; remove them yourself once the new generation is proven")
+    typer.echo(
+        f"{counted(count, 'secret or certificate', 'secrets and certificates')} of it {'stays' if count == 1 else 'stay'}; "
+        "remove what nobody needs once the new generation is proven"
+    )

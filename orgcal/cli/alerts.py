@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
-from orgcal.printable import printable
+from orgcal.printable import counted, printable
 
 if TYPE_CHECKING:
     from orgcal.health.targets import MessageTarget
@@ -34,7 +34,10 @@ def send(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
         wrong, left = open_alerts(opened.registry), waiting(opened.registry)
     lines = [f"{message.target}: {printable(message.content['title'])}" for message in done.sent]
     lines += [f"{name}: not sent: {printable(why)}" for name, why in done.failed.items()]
-    lines.append(f"{len(done.sent)} messages sent, {left} waiting; {len(wrong)} things are wrong")
+    lines.append(
+        f"{counted(len(done.sent), 'message')} sent, {left} waiting; "
+        f"{counted(len(wrong), 'thing is', 'things are')} wrong"
+    )
     if not targets:
         lines.append("nobody is told: orgcal:alerts.targets names no target (docs/health.md)")
     found = {

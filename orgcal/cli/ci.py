@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -264,10 +263,9 @@ def lint(
 
     result = lint_stack(find_project(os.environ), stack, _published(stack) if directory else None)
     text = result.as_markdown(stack)
-    typer.echo(json.dumps({"problems": result.problems, "advice": result.advice}) if as_json else text)
     _summarise(text)
-    if result.problems:
-        raise typer.Exit(1)
+    found = {"problems": list(result.problems), "advice": list(result.advice)}
+    print_result(found, [text], as_json=as_json, ok=not result.problems)
 
 
 def _published(stack: str) -> dict[str, AppRole]:
@@ -301,19 +299,22 @@ def preview(
     text = as_markdown(stack, result, git.path if git else "")
     if output is not None:
         write_whole(output, printable_lines(text), private=False)
-    typer.echo(json.dumps(asdict(result)) if as_json else text)
     _summarise(text)
+    print_result(asdict(result), [text], as_json=as_json)
 
 
 @app.command(short_help="Write the runner's token into a private file")
-def token(cloud: Annotated[str, typer.Argument(help="Where the state is kept.", metavar="azure|aws|google")]) -> None:
+def token(
+    cloud: Annotated[str, typer.Argument(help="Where the state is kept.", metavar="azure|aws|google")],
+    as_json: JsonOption = False,
+) -> None:
     """Write a token of the runner's issuer into a private file of the job, for Pulumi's own login to its state."""
     from orgcal.engine.runner_tokens import Cloud, write_token
 
     if cloud not in ("azure", "aws", "google"):
         raise UsageError(f"found {cloud!r}, expected azure, aws or google", where="orgcal ci token")
     variable, path = write_token(cast("Cloud", cloud), os.environ)
-    typer.echo(f"{variable}={path}")
+    print_result({"variable": variable, "file": str(path)}, [f"{variable}={path}"], as_json=as_json)
 
 
 def _kind(argument: str, option: str) -> Literal["github", "generic"]:

@@ -1,4 +1,4 @@
-"""`orgcal completion`: scripts for shells, and what they complete.
+"""What shells complete: stacks, organisations, kinds, clouds.
 
 Whatever is wrong while somebody types is no error: nothing is completed then. No network is used.
 """
@@ -8,20 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Annotated, Literal
 
 import typer
 
 COMPLETE_VARIABLE = "_ORGCAL_COMPLETE"
-
-
-def completion(
-    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Shell that is to complete.")],
-) -> None:
-    """Print the script that lets a shell complete commands, options, stacks, organisations and kinds."""
-    from typer._completion_shared import get_completion_script
-
-    typer.echo(get_completion_script(prog_name="orgcal", complete_var=COMPLETE_VARIABLE, shell=shell))
 
 
 def complete_stack(incomplete: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
+from orgcal.cli.common import (
+    JsonLinesOption,
+    JsonOption,
+    StackOption,
+    consent_service,
+    open_stack,
+    print_json_line,
+    print_result,
+)
 from orgcal.cli.completion import complete_tenant
 from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
@@ -58,12 +65,16 @@ def link(
 
             wanted = [item for item in opened.registry.tenants() if item.state is State.RECONSENT_NEEDED]
         if not wanted:
-            typer.echo("" if as_json else "no organisation needs a new consent", nl=not as_json)
+            if not as_json:
+                typer.echo("no organisation needs a new consent")
             return
         with consent_service(opened) as service:
             for number, known in enumerate(wanted):
                 made = service.link(known, lifetime=timedelta(days=days))
-                print_result(made.as_json(), [("\n" if number else "") + made.message], as_json=as_json)
+                if as_json and reconsent:
+                    print_json_line(made.as_json())
+                else:
+                    print_result(made.as_json(), [("\n" if number else "") + made.message], as_json=as_json)
 
 
 @app.command(short_help="Print the steps of a customer who limits the connector")
@@ -201,7 +212,7 @@ def check(
                 failed |= checked.failed
                 waiting.append(checked.tenant.state is State.WAITING)
                 if as_json:
-                    typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
+                    print_json_line({"ok": not checked.failed, **checked.tenant.as_json(), **checked.as_json()})
                     continue
                 reason = f" ({checked.tenant.reason})" if checked.tenant.reason else ""
                 typer.echo(f"{checked.tenant.label}: {checked.tenant.state.value}{reason}")

@@ -71,14 +71,15 @@ def examine(stack: str, environ: Mapping[str, str], *, named_by: str = "") -> li
 
 
 def as_object(stack: str, checks: Sequence[DoctorCheck]) -> dict[str, object]:
-    """The checks for JSON: `{"stack", "checks": [{"name", "result", "says", "repair"}]}`."""
+    """The checks for JSON: `{"stack", "checks": [{"name", "verdict", "says", "repair"}]}`."""
     listed = [
-        {"name": check.name, "result": result_of(check), "says": check.says, "repair": check.repair} for check in checks
+        {"name": check.name, "verdict": verdict_of(check), "says": check.says, "repair": check.repair}
+        for check in checks
     ]
     return {"stack": stack, "checks": listed}
 
 
-def result_of(check: DoctorCheck) -> str:
+def verdict_of(check: DoctorCheck) -> str:
     """The word for how a check ended."""
     return "ok" if check.ok else "failed"
 
@@ -87,6 +88,6 @@ def as_lines(checks: Sequence[DoctorCheck]) -> Iterator[str]:
     """The checks for people: a line each, the repair below the ones that need it."""
     width = max(len(check.name) for check in checks)
     for check in checks:
-        yield f"{result_of(check):<6}  {check.name:<{width}}  {check.says}"
+        yield f"{verdict_of(check):<6}  {check.name:<{width}}  {check.says}"
         if check.repair and not check.ok:
             yield f"{'':<6}  {'':<{width}}  repair: {check.repair}"

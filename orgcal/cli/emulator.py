@@ -51,8 +51,8 @@ def status(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
     """
     process = emulator_of(stack).running()
     if process is None:
-        print_result({"running": False}, ["the emulator is not running"], as_json=as_json)
-        raise typer.Exit(1)
+        print_result({"running": False}, ["the emulator is not running"], as_json=as_json, ok=False)
+        return
     _tell(process, "running", as_json)
 
 

@@ -24,7 +24,9 @@ def env(
 ) -> None:
     """Print shell settings for a stack: eval "$(orgcal env)"; take them back: eval "$(orgcal env --unset)"."""
     if unset:
-        typer.echo(unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack")
+        names = os.environ.get(CHANGED_VARIABLE, "").split()
+        script = unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack"
+        print_result({"set": {}, "path_first": [], "unset": names}, [script], as_json=as_json)
         return
     # On standard error, which `eval` leaves to the terminal.
     environment = open_stack(stack).shell_environment(lambda missing: typer.echo(f"orgcal env: {missing}", err=True))

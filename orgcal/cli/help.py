@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orgcal.cli.common import JsonOption, print_result
 from orgcal.cli.topics import TOPICS, topic_text
 from orgcal.errors import UsageError
 
@@ -16,13 +17,15 @@ def show_help(
         list[str] | None,
         typer.Argument(help="A command, or a topic.", metavar="WORD", autocompletion=lambda: list(TOPICS)),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the help of a command, or a topic."""
     from orgcal.cli import build_app
 
     named = list(words or ())
     if len(named) == 1 and named[0] in TOPICS:
-        typer.echo(topic_text(named[0]))
+        text = topic_text(named[0])
+        print_result({"topic": named[0], "text": text}, [text], as_json=as_json)
         return
     command = typer.main.get_command(build_app(named))
     context = command.make_context("orgcal", [], resilient_parsing=True)
@@ -36,4 +39,5 @@ def show_help(
                 repair=f"did you mean {near[0]!r}?" if near else f"the topics are {', '.join(TOPICS)}",
             )
         context = below[word].make_context(word, [], parent=context, resilient_parsing=True)
-    typer.echo(context.get_help())
+    text = context.get_help()
+    print_result({"command": context.command_path, "text": text}, [text], as_json=as_json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result, progress_lines
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_object, print_result, progress_lines
 from orgcal.errors import OrgcalError, UsageError
 
 if TYPE_CHECKING:
@@ -89,11 +89,14 @@ def rotate(
     problem = None
     if isinstance(kept, PullRequestRecord):
         result.pull_request, problem = kept.url, kept.problem
-    print_result(result.as_json(), _lines(result), as_json=as_json)
+    well = not (result.failed or (result.status and result.status.revoking))
+    told = result.as_json() if problem is None else {**result.as_json(), "error": problem.as_json()}
+    if problem is not None and as_json:
+        print_object(told, ok=False)
+        raise problem
+    print_result(told, _lines(result), as_json=as_json, ok=well or problem is not None)
     if problem is not None:
         raise problem
-    if result.failed or (result.status and result.status.revoking):
-        raise typer.Exit(1)
 
 
 def _lines(result: RotationResult) -> Iterator[str]:

@@ -10,16 +10,16 @@ ENVIRONMENT: Mapping[str, str] = {
     "ORGCAL_STACK": "Stack to work on, unless -s names one.",
     "ORGCAL_PROJECT": "Folder of the project, unless -C names one.",
     "ORGCAL_DEBUG": "Show traces and the engine's words, as -v does; they may hold secrets.",
-    "ORGCAL_DATA_DIR": "Folder of what belongs to stacks on this machine: passphrases, registries, states.",
+    "ORGCAL_DATA_DIR": "Folder of what stacks keep on this machine: passphrases, registries, states.",
     "ORGCAL_CACHE_DIR": "Folder of what can be made again, such as the engine.",
-    "ORGCAL_REGISTRY_URL": "Database of customer organisations; else a file beside the stack's other data.",
+    "ORGCAL_REGISTRY_URL": "Database of customer organisations; else a file of the stack.",
     "ORGCAL_OPERATOR": "Name of whoever works, for the log of organisations; else the login's.",
     "ORGCAL_CLIENT_ID": "With others of docs/verify.md: the connector that `orgcal verify` proves without a stack.",
     "ARM_TENANT_ID": "With other ARM_ variables: the login to the home tenant; else that of `az login`.",
     "NO_COLOR": "Where it is set, nothing is coloured.",
     "CLICOLOR_FORCE": "Where it is 1, output is coloured also where it is no terminal.",
     "COLUMNS": "Width of help where standard output is no terminal.",
-    "CI": "Where it is true, nobody is asked, and a rotation is recorded by a commit.",
+    "CI": "Where it is true, nobody is asked, and rotations are commits.",
 }
 """Variables that commands read -> what they do. Those of the engine, the login and platforms have pages of their own."""
 

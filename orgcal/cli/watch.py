@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orgcal.cli.common import StackOption, open_stack
+from orgcal.cli.common import JsonLinesOption, StackOption, open_stack, print_json_line
 
 if TYPE_CHECKING:
     from orgcal.health.watch import Watch
@@ -36,6 +36,7 @@ def watch(
     ] = "",
     once: Annotated[bool, typer.Option("--once", help="Do what is due, and end.")] = False,
     stack: StackOption = "dev",
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Verify organisations in turn, check consent, rotate when due, and send alerts, until Ctrl-C or SIGTERM."""
     import logging
@@ -58,16 +59,20 @@ def watch(
         closing.callback(claims.close)
         commands = Commands(opened.project_dir, opened.shell_environ)
         watching = Watch(registry, claims, work, commands.run)
-        if listen:
-            closing.enter_context(_served(opened, watching, listen))
+        page = closing.enter_context(_served(opened, watching, listen)) if listen else None
+        if as_json:
+            print_json_line({"watching": stack, "page": page})
+        elif page:
+            typer.echo(f"the page at {page}, metrics at /metrics")
         with _asked_to_end(stopping, commands.end):
-            typer.echo(f"watching stack {stack}; Ctrl-C ends")
+            if not as_json:
+                typer.echo(f"watching stack {stack}; Ctrl-C ends")
             watching.run(stopping, once=once)
 
 
 @contextmanager
-def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[None]:
-    """Serve the page and the metrics while the context lasts."""
+def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[str]:
+    """Serve the page and the metrics while the context lasts; gives the page's address."""
     from orgcal.health.metrics import CONTENT_TYPE, metrics_text
     from orgcal.health.server import HTML, listening_socket, make_app, serving
     from orgcal.health.snapshot import read_snapshot
@@ -78,7 +83,6 @@ def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[None]:
         return page_of(opened.registry, opened.alerts)
 
     listening = listening_socket(address)
-    typer.echo(f"the page at http://127.0.0.1:{listening.getsockname()[1]}/, metrics at /metrics")
     app = make_app(
         lambda: metrics_text(read_snapshot(opened.registry)),
         CONTENT_TYPE,
@@ -86,7 +90,7 @@ def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[None]:
         alive=lambda: watching.alive,
     )
     with serving(app, listening):
-        yield
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
 
 @contextmanager

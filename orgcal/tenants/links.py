@@ -16,6 +16,7 @@ from typing import Literal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from orgcal.durations import rfc3339
 from orgcal.errors import UsageError
 from orgcal.tenants.model import LINK_PROVING, Link, State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
@@ -112,7 +113,7 @@ def make_link(
             tenant.invited_by = registry.operator[: TenantRow.invited_by.type.length]
         session.add(row)
         session.flush()
-        registry.write_log(session, "link", row.tenant_id, "made", expires_at=row.expires_at.isoformat())
+        registry.write_log(session, "link", row.tenant_id, "made", expires_at=rfc3339(row.expires_at))
         return NewLink(state, _link(row))
 
 
