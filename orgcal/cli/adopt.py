@@ -72,6 +72,6 @@ def _show(planned: Plan, before: str) -> None:
         typer.echo(f"the next up would REMOVE: {line}")
     count = len(application.credentials())
     typer.echo(
-        f"{counted(count, 'secret or certificate', 'secrets and certificates')} of it {'stays' if count == 1 else 'stay'}; "
+        f"{counted(count, 'secret or certificate', 'secrets and certificates')} of before stay as they are; "
         "remove what nobody needs once the new generation is proven"
     )

@@ -21,7 +21,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "COLUMNS": "Width of help where standard output is no terminal.",
     "CI": "Where it is true, nobody is asked, and rotations are commits.",
 }
-"""Variables that commands read -> what they do. Those of the engine, the login and platforms have pages of their own."""
+"""Variables that commands read -> what they do; docs tell of those of the engine, the login and platforms."""
 
 GLOSSARY: Mapping[str, str] = {
     "stack": "one connector in one cloud; a Pulumi stack with its `Pulumi.<stack>.yaml`",
