@@ -45,7 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "consent serve": (
         "orgcal consent serve",
-        "orgcal consent serve --port 8080 --trusted-proxy 10.0.0.5 --metrics 127.0.0.1:9464",
+        "orgcal consent serve --port 8080 --trusted-proxy 10.0.0.5",
     ),
     "consent check": ("orgcal consent check Contoso", "orgcal consent check --all --json"),
     "verify": (

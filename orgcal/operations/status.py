@@ -104,7 +104,7 @@ class Status:
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
         values = asdict(self)
-        return {**values, "generations": values.pop("credentials"), "organisations": values.pop("tenants")}
+        return {"generations": values.pop("credentials"), "organisations": values.pop("tenants"), **values}
 
 
 def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:

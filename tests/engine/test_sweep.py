@@ -66,7 +66,9 @@ def left_over(outside: Outside, checkout: Checkout) -> set[str]:
             found.add(application["id"])
         elif application["id"] in held:
             keys = {item["keyId"] for item in application["passwordCredentials"]}
-            principals = {item["object_id"] for item in outside.service_principals() if item["appId"] == application["appId"]}
+            principals = {
+                item["object_id"] for item in outside.service_principals() if item["appId"] == application["appId"]
+            }
             found |= (keys | principals) - held
     return found
 
