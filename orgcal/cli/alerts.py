@@ -44,7 +44,7 @@ def send(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
         "sent": [{"target": message.target, **message.content} for message in done.sent],
         "failed": done.failed,
         "waiting": left,
-        "open": [alert.as_json() for alert in wrong],
+        "alerts": [alert.as_json() for alert in wrong],
     }
     print_result(found, lines, as_json=as_json, ok=not done.failed)
 

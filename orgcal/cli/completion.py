@@ -25,15 +25,19 @@ def complete_stack(incomplete: str) -> Iterator[str]:
 
 
 def complete_tenant(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
-    """The organisations of the stack that is named so far; none where the registry is on another machine."""
+    """The organisations of the stack that is named so far; none where another database than its own file is named."""
     with suppress(Exception):
+        from orgcal.stack.environment import original_environment
+        from orgcal.stack.files import stack_dir
         from orgcal.stack.open_stack import OpenStack
-        from orgcal.tenants.database import URL_VARIABLE
+        from orgcal.stack.project import find_project
+        from orgcal.tenants.registry import FILE_NAME, URL_VARIABLE
 
-        with OpenStack(str(ctx.params.get("stack") or "dev"), os.environ) as opened:
-            address = opened.shell_environ.get(URL_VARIABLE, "")
-            if not opened.has_registry or (address and not address.startswith("sqlite")):
-                return
+        stack, environ = str(ctx.params.get("stack") or "dev"), original_environment(os.environ)
+        file = stack_dir(find_project(os.environ), stack, environ) / FILE_NAME
+        if environ.get(URL_VARIABLE) or not file.exists():  # opening a stack makes its folders
+            return
+        with OpenStack(stack, os.environ) as opened:
             found = [(item.domain or item.tenant_id, item.label) for item in opened.registry.tenants()]
         yield from ((name, label) for name, label in found if name.startswith(incomplete))
 

@@ -57,7 +57,7 @@ def watch(
         registry = opened.registry
         claims = Claims(registry, opened.stack_dir)
         closing.callback(claims.close)
-        commands = Commands(opened.project_dir, opened.shell_environ)
+        commands = Commands(opened.project_dir, opened.shell_environ, ("--json",) if as_json else ())
         watching = Watch(registry, claims, work, commands.run)
         page = closing.enter_context(_served(opened, watching, listen)) if listen else None
         if as_json:

@@ -219,9 +219,11 @@ class Commands:
 
     Args:
         environ: of the commands.
+        options: further words for each of them, such as `--json`.
     """
 
-    def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, project: Path, environ: Mapping[str, str], options: Sequence[str] = ()) -> None:
+        self._options = tuple(options)
         self._environ = {**environ, "ORGCAL_PROJECT": str(project)}
         self._running: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -233,7 +235,7 @@ class Commands:
             if self._ended:
                 return 130
             self._running = subprocess.Popen(
-                [sys.executable, "-m", "orgcal.cli", *words],
+                [sys.executable, "-m", "orgcal.cli", *words, *self._options],
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches it through us, once

@@ -17,7 +17,6 @@ from pathlib import Path
 from tests.support.checkout import Checkout, Ran
 
 NOBODY = "00000000-0000-4000-8000-000000000001"
-PROD_STEPS = ("--backend", "https://state.example", "--secrets-provider", "azurekeyvault://v.vault.azure.net/keys/k")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,9 @@ class Case:
 
 # In this order, on one stack that is deployed: what a command needs stands above it.
 CASES: Mapping[str, Case] = {
-    "new": Case(("made/{n}",)),
+    "new": Case(
+        ("made/{n}", "--name", "made", "--platform", "nango", "--cloud", "public"), codes=(0, 1)
+    ),  # 1 where no index has this release
     "doctor": Case(),
     "env": Case(),
     "emulator start": Case(),
@@ -78,8 +79,8 @@ CASES: Mapping[str, Case] = {
     "completion": Case(("bash",)),
     "help": Case(("exit-codes",)),
     "demo": Case(once=True),
-    "emulator stop": Case(("--stack", "copy-0"), codes=(0,)),
     "destroy": Case(("--stack", "dev", "--yes"), once=True),
+    "emulator stop": Case(),
 }
 
 
@@ -104,6 +105,7 @@ def on_terminal(checkout: Checkout, *words: str, columns: int, environ: Mapping[
     finally:
         if process.poll() is None:
             process.kill()
+            process.wait()
         os.close(master)
 
 
