@@ -39,7 +39,7 @@ GLOSSARY: Mapping[str, str] = {
     "registry": "the database of organisations, links and states",
     "consent link": "the address that an organisation's administrator opens",
     "check, verdict": "one question that verification answers about an organisation, and its answer",
-    "alert, rule, target": ("what is wrong now, what finds it, and who is told"),
+    "alert, rule, target": ("what is wrong now, what finds it (`orgcal/health/rules.py`), and who is told"),
     "protected": "a stack whose resources Pulumi must not delete (`orgcal:protect`)",
     "ephemeral": "a short-lived copy of a stack",
 }
