@@ -189,6 +189,10 @@ class Connector:
         """What makes a consent link for an organisation of this connector."""
         return f"orgcal consent link {shlex.quote(tenant)}{self._named_stack}"
 
+    def add_command(self, tenant: str) -> str:
+        """What makes an organisation known to this connector's registry."""
+        return f"orgcal tenants add {shlex.quote(tenant)}{self._named_stack}"
+
     def script_command(self, tenant: str) -> str:
         """What prints the steps for an organisation that limits the connector to some mailboxes."""
         return f"orgcal consent script {shlex.quote(tenant)}{self._named_stack}"

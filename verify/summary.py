@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orgcal.entra.exchange_roles import LAG_WORDS
+from orgcal.printable import counted
 from verify.models import CheckResult, MailboxClass, Proof, Verdict
 from verify.run_description import RunDescription
 
@@ -211,7 +212,9 @@ def conclusion(summary: Summary) -> str:
     weaker = sum(organisation.proof == "stack" for organisation in summary.organisations.values())
     if not weaker:
         return text
-    proved = f"by the stack's copy of the credential ({weaker} of {len(summary.organisations)} organisations)"
+    proved = (
+        f"by the stack's copy of the credential ({weaker} of {counted(len(summary.organisations), 'organisation')})"
+    )
     return f"{text}, {proved}: the platform does not show the connector's own"
 
 
@@ -221,7 +224,7 @@ def _counted(summary: Summary) -> str:
     verdicts = Counter(organisation.verdict for organisation in organisations)
     verified = verdicts[Verdict.PASS] + verdicts[Verdict.WARN]
     warned, waiting = verdicts[Verdict.WARN], verdicts[Verdict.SKIP]
-    parts = [f"{verified} of {len(organisations)} organisation{'s' if len(organisations) != 1 else ''} verified"]
+    parts = [f"{verified} of {counted(len(organisations), 'organisation')} verified"]
     if warned:
         parts[0] += f" ({warned} with a warning)"
     if verdicts[Verdict.FAIL]:

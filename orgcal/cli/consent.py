@@ -22,6 +22,7 @@ from orgcal.cli.common import (
 from orgcal.cli.completion import complete_tenant
 from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
+from orgcal.printable import counted
 
 if TYPE_CHECKING:
     from orgcal.consent.check import CheckedTenant
@@ -246,6 +247,7 @@ def _scope_lines(checked: CheckedTenant, client_id: str, stack: str) -> Iterator
         yield f"  {verdict.sentence}"
     yield from (f"  warning: {warning}" for warning in verdict.warnings)
     if verdict.state is State.VERIFIED and scope.group is not None:
-        yield f"  {len(scope.group.members)} members of {scope.group.name}; one inside was read, one outside refused"
+        members = counted(len(scope.group.members), "member")
+        yield f"  {members} of {scope.group.name}; one inside was read, one outside refused"
     if checked.failed:
         yield f"  repair: {scope_repair(checked.tenant, scope, client_id, stack)}"

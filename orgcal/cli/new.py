@@ -13,6 +13,7 @@ import typer
 
 from orgcal.cli.common import JsonOption, print_result
 from orgcal.cli.completion import complete_cloud, complete_platform_kind
+from orgcal.printable import counted
 
 
 def new(
@@ -63,7 +64,7 @@ def new(
     write_project(folder, texts)
     commands = list(_next_commands(folder))
     lines = [
-        f"project {project.name} is written: {len(texts)} files in {folder}",
+        f"project {project.name} is written: {counted(len(texts), 'file')} in {folder}",
         "next:",
         *(f"  {command}" for command in commands),
     ]

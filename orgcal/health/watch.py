@@ -22,6 +22,7 @@ from pathlib import Path
 from orgcal.health.schedule import Intervals, due_to_check, due_to_verify, is_due
 from orgcal.health.snapshot import Snapshot, read_snapshot
 from orgcal.patience import backoff_s
+from orgcal.printable import counted
 from orgcal.tenants.alerts import newest_entries, waiting
 from orgcal.tenants.claims import Claims
 from orgcal.tenants.registry import Registry, RegistryUnavailable
@@ -155,7 +156,7 @@ class Watch:
             if not wanted:
                 return False
             code = self._ran([*words(wanted), "--stack", self._work.stack])
-            _LOG.info("%s of %d organisations ended with exit code %d", name, len(wanted), code)
+            _LOG.info("%s of %s ended with exit code %d", name, counted(len(wanted), "organisation"), code)
             left = set(wanted) & set(self._due(due))
             self._rest(name, in_vain=len(left) == len(wanted))
             return len(left) < len(wanted)
