@@ -158,7 +158,7 @@ def of_day(folder: Path, organisations: int) -> Figures:
         began = time.perf_counter()
         ran(checkout, "watch", "--once", "--no-rotate", timeout_s=1800)
         seconds = time.perf_counter() - began
-        tenants = json.loads(ran(checkout, "tenants", "list", "--json"))
+        tenants = json.loads(ran(checkout, "tenants", "list", "--json"))["organisations"]
     verified = sum(tenant["state"] == State.VERIFIED for tenant in tenants)
     if verified != organisations:
         raise SystemExit(f"{verified} of {organisations} organisations were verified")

@@ -20,7 +20,18 @@ lower layer is called, with `raise ... from error`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+EXIT_CODES: Mapping[int, str] = {
+    0: "done, and all is well",
+    1: "refused, or something is wrong: a check failed, or the engine, the platform or Microsoft said no",
+    2: "the words of the command or a setting are wrong",
+    3: "an error of orgcal's own",
+    4: "no token: the login or an organisation's consent is missing",
+    5: "nothing to check yet",
+    130: "interrupted",
+}
+"""Exit code of every command -> what it means."""
 
 
 class OrgcalError(Exception):
@@ -33,6 +44,8 @@ class OrgcalError(Exception):
     """
 
     exit_code = 1
+    kind = "error"
+    """In JSON: what kind of error it is, for programs."""
 
     def __init__(self, what: str, *, where: str = "", repair: str = "") -> None:
         super().__init__(what)
@@ -44,11 +57,16 @@ class OrgcalError(Exception):
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}\n  repair: {self.repair}" if self.repair else text
 
+    def as_json(self) -> dict[str, str]:
+        """The error for programs: `kind`, `what`, `where`, `repair`."""
+        return {"kind": self.kind, "what": self.what, "where": self.where, "repair": self.repair}
+
 
 class UsageError(OrgcalError):
     """The command line, an environment variable or a setting is wrong."""
 
     exit_code = 2
+    kind = "usage"
 
 
 class ConfigError(UsageError):
@@ -61,6 +79,8 @@ class ConfigError(UsageError):
         summary: how many there are, in words.
     """
 
+    kind = "settings"
+
     def __init__(self, problems: Sequence[str], *, where: str = "") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
@@ -71,13 +91,19 @@ class ConfigError(UsageError):
 class CloudMismatch(UsageError):
     """The stack's cloud and its surroundings (variables, plugin, addresses) disagree."""
 
+    kind = "cloud"
+
 
 class EngineError(OrgcalError):
     """The Pulumi engine is missing, cannot be built, or refused an operation."""
 
+    kind = "engine"
+
 
 class StackLocked(EngineError):
     """Another update of the stack holds the backend's lock."""
+
+    kind = "locked"
 
 
 class EntraError(OrgcalError):
@@ -89,6 +115,7 @@ class EntraError(OrgcalError):
     """
 
     exit_code = 4
+    kind = "entra"
 
     def __init__(
         self,
@@ -118,6 +145,8 @@ class GraphError(OrgcalError):
         retry_after_s: seconds to wait before trying again, or None where Graph named none.
     """
 
+    kind = "graph"
+
     def __init__(
         self,
         what: str,
@@ -143,6 +172,8 @@ class PlatformError(OrgcalError):
         status: HTTP status, or 0 where the platform is not spoken to over HTTP.
     """
 
+    kind = "platform"
+
     def __init__(self, what: str, *, status: int = 0, where: str = "", repair: str = "") -> None:
         super().__init__(what, where=where, repair=repair)
         self.status = status
@@ -155,6 +186,8 @@ class Unreachable(OrgcalError):
         retry_after_s: seconds to wait before trying again, or None where the server named none.
     """
 
+    kind = "unreachable"
+
     def __init__(self, what: str, *, where: str = "", repair: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(what, where=where, repair=repair)
         self.retry_after_s = retry_after_s
@@ -166,6 +199,8 @@ class Unforeseen(OrgcalError):
     Args:
         error: what broke; only its type is told, as its text may quote an answer.
     """
+
+    kind = "internal"
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(

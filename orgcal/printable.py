@@ -72,3 +72,14 @@ def beginning_of_command(line: str) -> str:
 def _escaped(char: str) -> str:
     """The character as JSON writes it, whatever it is."""
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return how many of something there are, in words that agree: `1 organisation`, `2 organisations`.
+
+    Args:
+        number: how many; thousands are separated by commas.
+        noun: the word for one of them.
+        plural: the word for several, where it is not `noun` with an `s`.
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -10,10 +10,12 @@ def main() -> None:
     import typer
 
     from orgcal.errors import OrgcalError
+    from orgcal.help_text import HelpCommand
+    from orgcal.wrong_words import wrong_words
     from verify.command import verify
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(verify)
+    app.command(cls=HelpCommand)(verify)
     try:
         code = typer.main.get_command(app).main(prog_name="python -m verify", standalone_mode=False)
     except OrgcalError as error:
@@ -22,7 +24,8 @@ def main() -> None:
     except typer.Exit as error:
         code = error.exit_code
     except typer.TyperException as error:
-        sys.stderr.write(f"verify: {error.format_message()}\n  repair: python -m verify --help\n")
+        told = wrong_words(error)
+        sys.stderr.write(f"verify: {told['what']}\n  repair: {told['repair']}\n")
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         code = 130

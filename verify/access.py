@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from orgcal.patience import Clock, Patience
 from verify.answers import NO_PRINCIPAL, Again, token_rule
 from verify.context import RunContext
 from verify.credentials import CannotTell, NoCredential
-from verify.models import CheckResult, Proof, SecretReference, Target, Verdict, never
+from verify.models import CheckResult, Connector, Proof, SecretReference, Target, Verdict, never
 
 TOKEN_ATTEMPTS = 3
 _EXISTS = CheckResult("tenant", Verdict.PASS, "the tenant exists")
@@ -124,7 +125,7 @@ def gain_access(target: Target, context: RunContext) -> Access:
     declared = frozenset(connector.permissions)
     access = probe_tenant(context.endpoints, tokens, context.session, connector.client_id, declared)
     if access.error is not None:
-        return Access(_refused(target, access, access.error))
+        return Access(_refused(target, access, access.error, context.options.connector))
     return Access((_EXISTS, granted), tokens, access.effective, access.source)
 
 
@@ -158,7 +159,9 @@ def _granted(origin: str, proof: Proof, instead: str = "") -> CheckResult:
     return result(Verdict.WARN, f"{sentence}; not through the platform, as {instead}", "leave out --through-platform")
 
 
-def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[CheckResult, ...]:
+def _refused(
+    target: Target, access: TenantAccess, error: OrgcalError, connector: Connector | None = None
+) -> tuple[CheckResult, ...]:
     """The results of `tenant` and `token` where a token was requested and there is none."""
     if not isinstance(error, EntraError):
         return _undecided(error)
@@ -174,14 +177,24 @@ def _refused(target: Target, access: TenantAccess, error: OrgcalError) -> tuple[
             CheckResult("tenant", Verdict.FAIL, error.what, error.repair, evidence=evidence),
             CheckResult("token", Verdict.SKIP, "there is no tenant to ask for a token"),
         )
-    repair = access.repair_for(target.organisation or target.tenant_id)
-    if target.consent_link and SEND_LINK in access.repair:
-        link = f"send this link to the organisation's administrator: {target.consent_link}"
-        repair = access.repair.replace(SEND_LINK, link)
+    repair = access.repair.replace(SEND_LINK, _way_to_consent(target, connector))
+    repair = repair.replace("TENANT", shlex.quote(target.organisation or target.tenant_id))
     return (
         _EXISTS,
         CheckResult("token", rule.verdict, error.what, repair or rule.repair, evidence=evidence),
     )
+
+
+def _way_to_consent(target: Target, connector: Connector | None) -> str:
+    """How the organisation's administrator comes to a consent link, by what is known of both."""
+    if target.consent_link:
+        return f"send this link to the organisation's administrator: {target.consent_link}"
+    if connector is not None and connector.outputs is None:  # no stack, so that no command of ours makes a link
+        application = f"the application {connector.client_id}"
+        return f"send the organisation's administrator a consent link of {application}, and check the tenant id"
+    if connector is not None and target.named and not target.organisation:  # the registry does not know it
+        return f"{connector.add_command('TENANT')}; then {SEND_LINK}"
+    return SEND_LINK
 
 
 def _undecided(error: OrgcalError) -> tuple[CheckResult, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from orgcal.durations import rfc3339
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.graph import GraphClient
 from orgcal.entra.operator import operator_tokens
@@ -38,7 +39,7 @@ def check_expiry(outputs: StackOutputs, now: datetime) -> CheckResult:
     if active is None:
         return CheckResult("expiry", Verdict.SKIP, "the stack holds no credential that expires")
     days = (active.expires_at - now).total_seconds() / 86400
-    ends = {"expires_at": active.expires_at.isoformat(), "days_left": round(days, 1)}
+    ends = {"expires_at": rfc3339(active.expires_at), "days_left": round(days, 1)}
     result = partial(CheckResult, "expiry", evidence={"generation": active.generation, **ends})
     until = f"{active.expires_at:%Y-%m-%d} UTC"
     if days <= 0:

@@ -30,24 +30,39 @@ PROBES = frozenset({"events"})
 
 
 def verify(
-    tenant: Annotated[list[str] | None, typer.Option("--tenant", help="Only this organisation; repeatable.")] = None,
+    tenant: Annotated[
+        list[str] | None, typer.Option("--tenant", help="Only this organisation.", metavar="TENANT")
+    ] = None,
     stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="Stack that deployed the connector; dev unless given.")
+        str | None,
+        typer.Option(
+            "--stack", "-s", help="Stack that deployed the connector; else ORGCAL_STACK, else dev.", metavar="STACK"
+        ),
     ] = None,
     connector_config: Annotated[
         Path | None, typer.Option(help="YAML or JSON file that describes the connector instead of a stack.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Organisations that have not consented yet fail.")] = False,
-    sample: Annotated[int, typer.Option(help="Read so many users of each organisation; 0 reads all.", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="Chooses the sample.")] = 0,
-    probe: Annotated[list[str] | None, typer.Option(help="Optional check: events.")] = None,
+    sample: Annotated[
+        int, typer.Option(help="Read so many users of each organisation; 0 reads all.", metavar="USERS", min=0)
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Chooses the sample.", metavar="NUMBER")] = 0,
+    probe: Annotated[list[str] | None, typer.Option(help="Optional check.", metavar="events")] = None,
     through_platform: Annotated[
         bool, typer.Option("--through-platform", help="Use the access token that the platform hands out.")
     ] = False,
-    concurrency: Annotated[int, typer.Option(help="Batches in flight, fixed; 0 adapts.", min=0, max=256)] = 0,
-    budget: Annotated[float, typer.Option(help="Seconds that throttling may cost each organisation.", min=0)] = 900.0,
-    at_once: Annotated[int, typer.Option(help="Organisations verified at the same time.", min=1, max=64)] = 16,
-    dask: Annotated[str, typer.Option(help="Address of a Dask scheduler whose workers verify.")] = "",
+    concurrency: Annotated[
+        int, typer.Option(help="Batches in flight, fixed; 0 adapts.", metavar="NUMBER", min=0, max=256)
+    ] = 0,
+    budget: Annotated[
+        float, typer.Option(help="Seconds that throttling may cost each organisation.", metavar="SECONDS", min=0)
+    ] = 900.0,
+    at_once: Annotated[
+        int, typer.Option(help="Organisations verified at the same time.", metavar="NUMBER", min=1, max=64)
+    ] = 16,
+    dask: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler whose workers verify.", metavar="tcp://HOST:PORT")
+    ] = "",
     show_users: Annotated[bool, typer.Option("--show-users", help="Name users in the details.")] = False,
     accept: Annotated[bool, typer.Option("--accept", help="Later runs are compared with what is read now.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not well.")] = False,
@@ -232,7 +247,7 @@ def _source(stack: str | None, connector_config: Path | None) -> Iterator[_Sourc
         from orgcal.stack.known_credentials import note_credentials
         from orgcal.stack.open_stack import OpenStack
 
-        with OpenStack(stack or "dev", os.environ) as opened:
+        with OpenStack(stack or os.environ.get("ORGCAL_STACK") or "dev", os.environ) as opened:
             opened.environment.running_endpoints()
             connector, given = sources.from_outputs(opened.outputs)
             note_credentials(opened.registry, opened.outputs)

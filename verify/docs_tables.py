@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orgcal.markdown_tables import rendered, with_tables
 from verify.answers import NO_PRINCIPAL, TABLE, Again, Fault, Rule
-from verify.models import MAILBOX_WORDS, MailboxClass
+from verify.models import MAILBOX_WORDS, MailboxClass, Verdict
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "verify.md"
 
@@ -51,10 +51,10 @@ def _codes(rule: Rule) -> str:
 def _then(rule: Rule) -> str:
     """Who is wrong, and the verdict, or the class of the user."""
     if rule.fault is not Fault.MAILBOX:
-        return f"{rule.fault.value}: `{rule.verdict.value}`"
+        return f"{rule.fault.value}: `{rule.verdict.word}`"
     if rule.mailbox_class is not MailboxClass.FAILED:
         return f"{rule.fault.value}: {MAILBOX_WORDS[rule.mailbox_class]}"
-    return f"{rule.fault.value}: failed, `{'error' if rule.again is Again.PAUSE else 'fail'}`"
+    return f"{rule.fault.value}: failed, `{(Verdict.ERROR if rule.again is Again.PAUSE else Verdict.FAIL).word}`"
 
 
 def _words(rule: Rule) -> str:

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from orgcal.durations import rfc3339
 from orgcal.patience import FIRST_PAUSE_S
+from orgcal.verdicts import told
 
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
@@ -30,6 +32,11 @@ class Verdict(enum.StrEnum):
     SKIP = "skip"
     FAIL = "fail"
     ERROR = "error"
+
+    @property
+    def word(self) -> str:
+        """The word that people and programs are told."""
+        return told(self.value)
 
 
 class MailboxClass(enum.StrEnum):
@@ -85,7 +92,7 @@ class CheckResult:
 
     def as_json(self) -> dict[str, Any]:
         """The result as a JSON object."""
-        return {**asdict(self), "duration_s": round(self.duration_s, 3)}
+        return {**asdict(self), "verdict": self.verdict.word, "duration_s": round(self.duration_s, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class Baseline:
 
     def as_json(self) -> dict[str, Any]:
         """The measure as a JSON object."""
-        at = None if self.at is None else self.at.isoformat(timespec="seconds")
+        at = None if self.at is None else rfc3339(self.at)
         return {"readable": self.readable, "refusals": sorted(self.refusals), "at": at, "members": self.members}
 
 
@@ -181,6 +188,10 @@ class Connector:
     def consent_command(self, tenant: str) -> str:
         """What makes a consent link for an organisation of this connector."""
         return f"orgcal consent link {shlex.quote(tenant)}{self._named_stack}"
+
+    def add_command(self, tenant: str) -> str:
+        """What makes an organisation known to this connector's registry."""
+        return f"orgcal tenants add {shlex.quote(tenant)}{self._named_stack}"
 
     def script_command(self, tenant: str) -> str:
         """What prints the steps for an organisation that limits the connector to some mailboxes."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orgcal import __version__
+from orgcal.durations import rfc3339
 from verify.models import Options
 
 
@@ -42,7 +43,7 @@ class RunDescription:
             "cloud": self.cloud,
             "home_tenant": self.home_tenant or None,
             "version": self.version,
-            "began": self.began.isoformat(timespec="seconds"),
+            "began": rfc3339(self.began),
         }
 
     def labelled(self, duration_s: float | None = None) -> Mapping[str, str]:

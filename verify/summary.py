@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orgcal.entra.exchange_roles import LAG_WORDS
+from orgcal.printable import counted
 from verify.models import CheckResult, MailboxClass, Proof, Verdict
 from verify.run_description import RunDescription
 
@@ -87,7 +88,7 @@ class OrganisationSummary:
         return {
             "tenant_id": self.tenant_id,
             "organisation": self.organisation,
-            "verdict": self.verdict.value,
+            "verdict": self.verdict.word,
             "proof": self.proof,
             "users": self.users if self.read else None,
             "calendars": self.calendars if self.read else None,
@@ -137,6 +138,7 @@ class Summary:
         """The run as one JSON object."""
         return {
             "schema_version": 1,
+            "ok": exit_code(self) == ALL_PASS,
             "run": self.run and {**self.run.as_json(), "duration_s": round(self.duration_s, 3)},
             "complete": self.complete,
             "exit_code": exit_code(self),
@@ -210,7 +212,9 @@ def conclusion(summary: Summary) -> str:
     weaker = sum(organisation.proof == "stack" for organisation in summary.organisations.values())
     if not weaker:
         return text
-    proved = f"by the stack's copy of the credential ({weaker} of {len(summary.organisations)} organisations)"
+    proved = (
+        f"by the stack's copy of the credential ({weaker} of {counted(len(summary.organisations), 'organisation')})"
+    )
     return f"{text}, {proved}: the platform does not show the connector's own"
 
 
@@ -220,7 +224,7 @@ def _counted(summary: Summary) -> str:
     verdicts = Counter(organisation.verdict for organisation in organisations)
     verified = verdicts[Verdict.PASS] + verdicts[Verdict.WARN]
     warned, waiting = verdicts[Verdict.WARN], verdicts[Verdict.SKIP]
-    parts = [f"{verified} of {len(organisations)} organisation{'s' if len(organisations) != 1 else ''} verified"]
+    parts = [f"{verified} of {counted(len(organisations), 'organisation')} verified"]
     if warned:
         parts[0] += f" ({warned} with a warning)"
     if verdicts[Verdict.FAIL]:

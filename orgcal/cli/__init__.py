@@ -11,21 +11,27 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orgcal import __version__
+from orgcal.cli.common import begin_output, print_error
+from orgcal.cli.completion import COMPLETE_VARIABLE
+from orgcal.cli.grammar import DEBUG_VARIABLE, Commands, begin_line, called_command, moved_behind
+from orgcal.cli.topics import TOPICS
 from orgcal.errors import OrgcalError
 from orgcal.masking import masking
 from orgcal.output import guarded_output
+from orgcal.wrong_words import wrong_words
 
 _REFUSED_BY_DISK = frozenset(
     {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
 )
-PROJECT_OPTION = ("-C", "--project")
+_DISK_REPAIR = "see who owns it and how much room its disk has, then run the command again"
+_REPORT_IT = "please report it; ORGCAL_DEBUG=1 (or -v) shows the whole trace, which may hold secrets"
 # name -> (module, relative to this package, its typer.Typer or function, what it does in a line of `orgcal --help`)
 COMMANDS = {
     "new": (".new", "new", "Write a project of your own"),
@@ -52,6 +58,8 @@ COMMANDS = {
     "rotate": (".rotate", "rotate", "Replace the credential without an outage"),
     "demo": (".demo", "demo", "Run the whole job against the emulator"),
     "uninstall": (".uninstall", "uninstall", "Remove what orgcal keeps on this machine"),
+    "completion": (".completion_script", "completion", "Print the script that completes commands in a shell"),
+    "help": (".help", "show_help", "Show the help of a command, or of a topic"),
 }
 
 
@@ -65,61 +73,97 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     """Run a command; the exit code."""
+    begin_output()
+    begin_line()
     try:
-        command = typer.main.get_command(build_app(arguments))
-        with masking(os.environ):
-            code = command.main(args=arguments, prog_name="orgcal", standalone_mode=False)
-    except OrgcalError as error:
-        sys.stderr.write(f"orgcal: {error}\n")
-        code = error.exit_code
+        if instruction := os.environ.get(COMPLETE_VARIABLE):
+            return _complete(instruction)
+        words = moved_behind(arguments)
+        command = typer.main.get_command(build_app(words))
+        # Not `command.main`: it ends the process with 1 where the reader of a pipe has gone.
+        with masking(os.environ), command.make_context("orgcal", words) as context:
+            command.invoke(context)
+        code = 0
     except typer.Exit as error:
         code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except typer.TyperException as error:
-        sys.stderr.write(_wrong_words(error))
-        code = 2
     except BrokenPipeError:
         # The reader went away (`orgcal … | head`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:  # noqa: BLE001  # told in one sentence, and as a trace where that is asked for
-        if os.environ.get("ORGCAL_DEBUG"):
+        return 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # told in one sentence, and as a trace where asked for
+        code, told, text = _explained(error)
+        if os.environ.get(DEBUG_VARIABLE) and not isinstance(error, KeyboardInterrupt | typer.TyperException):
             traceback.print_exc()
-        if isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK:
-            sys.stderr.write(disk_refused(error))
-            code = 1
-        else:
-            sys.stderr.write(_internal(error))
-            code = 3
+        sys.stderr.write(text)
+        if _wants_json(arguments):
+            print_error(told)
     if code == 130:
         sys.stderr.write("orgcal: interrupted; the next run goes on from here\n")
-    return code if isinstance(code, int) else 0
+    return code
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether JSON is asked for, also where a command line cannot be parsed."""
+    return "--json" in arguments[: arguments.index("--") if "--" in arguments else len(arguments)]
+
+
+def _explained(error: BaseException) -> tuple[int, dict[str, str], str]:
+    """Exit code, the members of the error in JSON, and what standard error tells."""
+    if isinstance(error, OrgcalError):
+        return error.exit_code, error.as_json(), f"orgcal: {error}\n"
+    if isinstance(error, typer.TyperException):
+        told = wrong_words(error)
+        if told["kind"] == "help":
+            return 2, {**told, "kind": "usage", "what": "no command is named"}, f"{told['what']}\n"
+        return 2, told, _sentence(told)
+    if isinstance(error, KeyboardInterrupt | typer.Abort | EOFError):
+        told = {"kind": "interrupted", "what": "interrupted", "where": "", "repair": "run the command again"}
+        return 130, told, ""
+    if isinstance(error, OSError) and error.errno in _REFUSED_BY_DISK:
+        what = f"cannot be read or written ({error.strerror})"
+        told = {"kind": "disk", "what": what, "where": str(error.filename or "a file"), "repair": _DISK_REPAIR}
+        return 1, told, disk_refused(error)
+    what = f"internal error, {type(error).__name__} at {_place_of(error)}"
+    return 3, {"kind": "internal", "what": what, "where": "", "repair": _REPORT_IT}, _internal(error)
+
+
+def _sentence(told: dict[str, str]) -> str:
+    return f"{told['where']}: {told['what']}\n  repair: {told['repair']}\n"
+
+
+def _complete(instruction: str) -> int:
+    """Answer a shell that completes a line; its script is `orgcal completion`."""
+    from typer._completion_classes import completion_init
+    from typer.completion import shell_complete
+
+    completion_init()
+    command = typer.main.get_command(whole_app())
+    return shell_complete(command, {}, "orgcal", COMPLETE_VARIABLE, instruction)
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
-    """The command line, with only the command that `arguments` call, or with all where they call none."""
-    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
-    app.callback()(_root)
-    called = _called(arguments)
-    for name in [called] if called in COMMANDS else COMMANDS:
+    """The command line, with only the command that `arguments` call; where they call none, with the names of all."""
+    called = called_command(list(arguments))
+    return _app([called]) if called in COMMANDS else _app(COMMANDS, names_only=True)
+
+
+def whole_app() -> typer.Typer:
+    """The command line with all commands, for completion and documentation; slow, as it imports them."""
+    return _app(COMMANDS)
+
+
+def _app(names: Iterable[str], *, names_only: bool = False) -> typer.Typer:
+    app = Commands()
+    topics = f"`orgcal help COMMAND` shows a command, `orgcal help TOPIC` a topic: {', '.join(TOPICS)}."
+    app.callback(help=f"{_root.__doc__}\n\n{topics}")(_root)
+    for name in names:
         module, attribute, short_help = COMMANDS[name]
-        command = getattr(importlib.import_module(module, __name__), attribute)
+        command = None if names_only else getattr(importlib.import_module(module, __name__), attribute)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name, short_help=short_help)
         else:
-            app.command(name, short_help=short_help)(command)
+            app.command(name, short_help=short_help)(command or (lambda: None))
     return app
-
-
-def _called(arguments: Sequence[str]) -> str:
-    """The first word that is neither an option nor the folder that `-C` or `--project` names; empty without one."""
-    before = ""
-    for word in arguments:
-        if not word.startswith("-") and before not in PROJECT_OPTION:
-            return word
-        before = "" if before in PROJECT_OPTION else word
-    return ""
 
 
 def _print_version(requested: bool) -> None:
@@ -128,24 +172,7 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-def _name_project(folder: Path | None) -> Path | None:
-    if folder is not None:
-        from orgcal.stack.project import name_project
-
-        name_project(os.environ, folder)
-    return folder
-
-
 def _root(
-    _project: Annotated[
-        Path | None,
-        typer.Option(
-            *reversed(PROJECT_OPTION),
-            help="Folder of the project; else ORGCAL_PROJECT, else the nearest Pulumi.yaml upwards.",
-            metavar="DIR",
-            callback=_name_project,
-        ),
-    ] = None,
     _: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
@@ -153,29 +180,14 @@ def _root(
     """Deploy an Outlook Calendar (Admin) connector, and verify that it works."""
 
 
-def _wrong_words(error: typer.TyperException) -> str:
-    """What is wrong with the words of a command; its help where it was called without any."""
-    context = getattr(error, "ctx", None)
-    message = error.format_message()
-    if message.startswith("Usage:"):
-        return f"{message}\n"
-    what = message.replace("Value error, ", "").rstrip(".")
-    return f"orgcal: {what[:1].lower()}{what[1:]}\n  repair: {context.command_path if context else 'orgcal'} --help\n"
-
-
 def disk_refused(error: OSError) -> str:
     """The sentence about a file that could not be read or written, and its repair."""
-    return (
-        f"orgcal: {error.filename or 'a file'}: cannot be read or written ({error.strerror})\n"
-        "  repair: see who owns it and how much room its disk has, then run the command again\n"
-    )
+    what = f"cannot be read or written ({error.strerror})"
+    return f"orgcal: {error.filename or 'a file'}: {what}\n  repair: {_DISK_REPAIR}\n"
 
 
 def _internal(error: BaseException) -> str:
-    return (
-        f"orgcal: internal error, {type(error).__name__} at {_place_of(error)}\n"
-        "  repair: please report it; ORGCAL_DEBUG=1 shows the whole trace, which may hold secrets\n"
-    )
+    return f"orgcal: internal error, {type(error).__name__} at {_place_of(error)}\n  repair: {_REPORT_IT}\n"
 
 
 def _place_of(error: BaseException) -> str:

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonOption, open_stack, print_result
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole
+from orgcal.printable import counted
 
 if TYPE_CHECKING:
     from orgcal.operations.adopt import Plan
 
 
 def adopt(
-    client_id: Annotated[str, typer.Option("--client-id", help="Application (client) id.")],
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack that takes it over.")] = "dev",
+    client_id: Annotated[str, typer.Option("--client-id", help="Application (client) id.", metavar="ID")],
+    stack: StackOption = "dev",
     restore: Annotated[bool, typer.Option("--restore", help="Bring it back from the recycle bin first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only shown.")] = False,
     as_json: JsonOption = False,
@@ -70,4 +71,7 @@ def _show(planned: Plan, before: str) -> None:
     for line in planned.adoption.removed:
         typer.echo(f"the next up would REMOVE: {line}")
     count = len(application.credentials())
-    typer.echo(f"its {count} secrets and certificates stay; remove them yourself once the new generation is proven")
+    typer.echo(
+        f"{counted(count, 'secret or certificate', 'secrets and certificates')} of before stay as they are; "
+        "remove what nobody needs once the new generation is proven"
+    )

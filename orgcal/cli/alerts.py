@@ -5,17 +5,16 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-import typer
-
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
+from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
-from orgcal.printable import printable
+from orgcal.printable import counted, printable
 
 if TYPE_CHECKING:
     from orgcal.health.targets import MessageTarget
     from orgcal.stack.open_stack import OpenStack
 
-app = typer.Typer(help="Messages when something changes, to the targets in orgcal:alerts.", no_args_is_help=True)
+app = Commands(help="Messages when something changes, to the targets in orgcal:alerts.")
 
 
 @app.command(short_help="Send messages about what has changed")
@@ -35,14 +34,17 @@ def send(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
         wrong, left = open_alerts(opened.registry), waiting(opened.registry)
     lines = [f"{message.target}: {printable(message.content['title'])}" for message in done.sent]
     lines += [f"{name}: not sent: {printable(why)}" for name, why in done.failed.items()]
-    lines.append(f"{len(done.sent)} messages sent, {left} waiting; {len(wrong)} things are wrong")
+    lines.append(
+        f"{counted(len(done.sent), 'message')} sent, {left} waiting; "
+        f"{counted(len(wrong), 'thing is', 'things are')} wrong"
+    )
     if not targets:
         lines.append("nobody is told: orgcal:alerts.targets names no target (docs/health.md)")
     found = {
         "sent": [{"target": message.target, **message.content} for message in done.sent],
         "failed": done.failed,
         "waiting": left,
-        "open": [alert.as_json() for alert in wrong],
+        "alerts": [alert.as_json() for alert in wrong],
     }
     print_result(found, lines, as_json=as_json, ok=not done.failed)
 
@@ -87,7 +89,7 @@ def list_alerts(stack: StackOption = "dev", as_json: JsonOption = False) -> None
     lines = [printable(f"{alert.since:%Y-%m-%d %H:%M} UTC  {alert.rule}  {alert.sentence}") for alert in wrong] or [
         "nothing is wrong"
     ]
-    print_result([alert.as_json() for alert in wrong], lines, as_json=as_json)
+    print_result({"alerts": [alert.as_json() for alert in wrong]}, lines, as_json=as_json)
 
 
 def _targets(opened: OpenStack) -> dict[str, MessageTarget]:

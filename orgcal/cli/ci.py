@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lines
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result, progress_lines
+from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
 from orgcal.printable import printable_lines
 
@@ -24,37 +24,55 @@ if TYPE_CHECKING:
     from orgcal.stack.git_folder import GitFolder
     from orgcal.stack.open_stack import OpenStack
 
-app = typer.Typer(help="CI without a stored secret: set it up, and what its jobs run.", no_args_is_help=True)
+app = Commands(help="CI without a stored secret: set it up, and what its jobs run.")
 
-StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack that CI deploys.")]
 KINDS = ("github", "generic")
 
 
 @app.command(short_help="Make identities, environments and workflows")
 def setup(
-    kind: Annotated[str, typer.Argument(help="github, or generic for any runner with an OIDC token.")] = "",
-    kind_option: Annotated[str, typer.Option("--kind", help="The same as an option.")] = "",
-    repo: Annotated[str, typer.Option("--repo", help="Repository, OWNER/NAME.")] = "",
-    environment: Annotated[str, typer.Option("--environment", help="GitHub environment that deploys.")] = "",
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="github, or generic for any runner with an OIDC token.",
+            metavar="KIND",
+            autocompletion=lambda: list(KINDS),
+        ),
+    ] = "",
+    kind_option: Annotated[
+        str, typer.Option("--kind", help="The same as an option.", metavar="KIND", hidden=True)
+    ] = "",
+    repo: Annotated[str, typer.Option("--repo", help="Repository on GitHub.", metavar="OWNER/NAME")] = "",
+    environment: Annotated[
+        str, typer.Option("--environment", help="GitHub environment that deploys.", metavar="NAME")
+    ] = "",
     owner_id: Annotated[str, typer.Option(help="GitHub's number of the owner; looked up without --print.")] = "",
-    repo_id: Annotated[str, typer.Option(help="GitHub's number of the repository; looked up without --print.")] = "",
+    repo_id: Annotated[
+        str, typer.Option(help="GitHub's number of the repository; looked up without --print.", metavar="NUMBER")
+    ] = "",
     stack: StackOption = "",
-    backend: Annotated[str, typer.Option(help="Where the state is kept: azblob://, s3://, gs://, https://.")] = "",
-    secrets_provider: Annotated[str, typer.Option(help="What encrypts the state's secrets.")] = "",
-    registry: Annotated[str, typer.Option(help="Customer organisations: postgresql://USER@HOST/DATABASE.")] = "",
+    backend: Annotated[
+        str, typer.Option(help="Where the state is kept: azblob://, s3://, gs://, https://.", metavar="URL")
+    ] = "",
+    secrets_provider: Annotated[str, typer.Option(help="What encrypts the state's secrets.", metavar="URL")] = "",
+    registry: Annotated[
+        str, typer.Option(help="Customer organisations: postgresql://USER@HOST/DATABASE.", metavar="URL")
+    ] = "",
     registry_password_file: Annotated[
         Path | None, typer.Option(help="File with its password; PGPASSWORD unless given.")
     ] = None,
-    branch: Annotated[str, typer.Option(help="Branch that is deployed; the default one unless given.")] = "",
-    reviewer: Annotated[list[str] | None, typer.Option(help="Login who approves deployments; repeatable.")] = None,
-    ephemeral_backend: Annotated[
-        str, typer.Option(help="Give pull requests stacks of their own, with their state here.")
+    branch: Annotated[
+        str, typer.Option(help="Branch that is deployed; the default one unless given.", metavar="BRANCH")
     ] = "",
-    record: Annotated[str, typer.Option(help="How a rotation is recorded: commit or pull-request.")] = "commit",
-    issuer: Annotated[str, typer.Option(help="generic: issuer of the runners' tokens.")] = "",
-    subject: Annotated[list[str] | None, typer.Option(help="generic: subject that deploys; repeatable.")] = None,
+    reviewer: Annotated[list[str] | None, typer.Option(help="Login who approves deployments.", metavar="LOGIN")] = None,
+    ephemeral_backend: Annotated[
+        str, typer.Option(help="Give pull requests stacks of their own, with their state here.", metavar="URL")
+    ] = "",
+    record: Annotated[str, typer.Option(help="How a rotation is recorded.", metavar="commit|pull-request")] = "commit",
+    issuer: Annotated[str, typer.Option(help="generic: issuer of the runners' tokens.", metavar="URL")] = "",
+    subject: Annotated[list[str] | None, typer.Option(help="generic: subject that deploys.", metavar="SUBJECT")] = None,
     preview_subject: Annotated[
-        list[str] | None, typer.Option(help="generic: subject that only previews; repeatable.")
+        list[str] | None, typer.Option(help="generic: subject that only previews.", metavar="SUBJECT")
     ] = None,
     preview_cannot_decrypt: Annotated[
         bool,
@@ -245,10 +263,9 @@ def lint(
 
     result = lint_stack(find_project(os.environ), stack, _published(stack) if directory else None)
     text = result.as_markdown(stack)
-    typer.echo(json.dumps({"problems": result.problems, "advice": result.advice}) if as_json else text)
     _summarise(text)
-    if result.problems:
-        raise typer.Exit(1)
+    found = {"problems": list(result.problems), "advice": list(result.advice)}
+    print_result(found, [text], as_json=as_json, ok=not result.problems)
 
 
 def _published(stack: str) -> dict[str, AppRole]:
@@ -282,19 +299,22 @@ def preview(
     text = as_markdown(stack, result, git.path if git else "")
     if output is not None:
         write_whole(output, printable_lines(text), private=False)
-    typer.echo(json.dumps(asdict(result)) if as_json else text)
     _summarise(text)
+    print_result(asdict(result), [text], as_json=as_json)
 
 
 @app.command(short_help="Write the runner's token into a private file")
-def token(cloud: Annotated[str, typer.Argument(help="azure, aws or google: where the state is kept.")]) -> None:
+def token(
+    cloud: Annotated[str, typer.Argument(help="Where the state is kept.", metavar="azure|aws|google")],
+    as_json: JsonOption = False,
+) -> None:
     """Write a token of the runner's issuer into a private file of the job, for Pulumi's own login to its state."""
     from orgcal.engine.runner_tokens import Cloud, write_token
 
     if cloud not in ("azure", "aws", "google"):
         raise UsageError(f"found {cloud!r}, expected azure, aws or google", where="orgcal ci token")
     variable, path = write_token(cast("Cloud", cloud), os.environ)
-    typer.echo(f"{variable}={path}")
+    print_result({"variable": variable, "file": str(path)}, [f"{variable}={path}"], as_json=as_json)
 
 
 def _kind(argument: str, option: str) -> Literal["github", "generic"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -11,8 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
+from orgcal.cli.common import (
+    JsonLinesOption,
+    JsonOption,
+    StackOption,
+    consent_service,
+    open_stack,
+    print_json_line,
+    print_result,
+)
+from orgcal.cli.completion import complete_tenant
+from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
+from orgcal.printable import counted
 
 if TYPE_CHECKING:
     from orgcal.consent.check import CheckedTenant
@@ -20,14 +30,16 @@ if TYPE_CHECKING:
     from orgcal.stack.outputs import StackOutputs
     from orgcal.tenants.model import Tenant
 
-app = typer.Typer(help="Consent of customer organisations: links, callback, proof.", no_args_is_help=True)
+app = Commands(help="Consent of customer organisations: links, callback, proof.")
 
 
 @app.command(short_help="Make a link for an administrator")
 def link(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     reconsent: Annotated[bool, typer.Option("--reconsent", help="One for each organisation that needs it.")] = False,
-    days: Annotated[float, typer.Option(help="How long it works.", min=0.01, max=90)] = 7,
+    days: Annotated[float, typer.Option(help="How many days it works.", metavar="DAYS", min=0.01, max=90)] = 7,
     revoke: Annotated[bool, typer.Option("--revoke", help="Make its unused links useless instead.")] = False,
     stack: StackOption = "dev",
     as_json: JsonOption = False,
@@ -54,24 +66,32 @@ def link(
 
             wanted = [item for item in opened.registry.tenants() if item.state is State.RECONSENT_NEEDED]
         if not wanted:
-            typer.echo("" if as_json else "no organisation needs a new consent", nl=not as_json)
+            if not as_json:
+                typer.echo("no organisation needs a new consent")
             return
         with consent_service(opened) as service:
             for number, known in enumerate(wanted):
                 made = service.link(known, lifetime=timedelta(days=days))
-                print_result(made.as_json(), [("\n" if number else "") + made.message], as_json=as_json)
+                if as_json and reconsent:
+                    print_json_line(made.as_json())
+                else:
+                    print_result(made.as_json(), [("\n" if number else "") + made.message], as_json=as_json)
 
 
 @app.command(short_help="Print the steps of a customer who limits the connector")
 def script(
-    tenant: Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     powershell: Annotated[bool, typer.Option("--powershell", help="As a program for PowerShell.")] = False,
     m365: Annotated[bool, typer.Option("--m365", help="As a program for CLI for Microsoft 365.")] = False,
     graph: Annotated[bool, typer.Option("--graph", help="As requests to Microsoft Graph.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the page to send.", metavar="FILE")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Only what takes everything back.")] = False,
     home: Annotated[bool, typer.Option("--home", help="For the stack's own home tenant, as a trial.")] = False,
-    group: Annotated[str, typer.Option(help="Name or id of the group of mailboxes; the known one unless given.")] = "",
+    group: Annotated[
+        str, typer.Option(help="Name or id of the group of mailboxes; the known one unless given.", metavar="GROUP")
+    ] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
@@ -116,8 +136,12 @@ def _home_of(outputs: StackOutputs) -> Tenant:
 
 @app.command(short_help="Receive the answers of administrators")
 def serve(
-    port: Annotated[int | None, typer.Option(help="Loopback port; that of the redirect URI unless given.")] = None,
-    trusted_proxy: Annotated[list[str] | None, typer.Option(help="Address whose forwarded headers count.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Loopback port; that of the redirect URI unless given.", metavar="PORT")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None, typer.Option(help="Address whose forwarded headers count.", metavar="ADDRESS")
+    ] = None,
     metrics: Annotated[str, typer.Option(help="Serve /metrics and /healthz there too.", metavar="127.0.0.1:PORT")] = "",
     stack: StackOption = "dev",
 ) -> None:
@@ -161,7 +185,10 @@ def _metrics_beside(opened: OpenStack, address: str) -> Iterator[None]:
 
 @app.command(short_help="Check consent with fresh tokens")
 def check(
-    tenant: Annotated[list[str] | None, typer.Argument(help="Tenant ids, domains or names.", metavar="TENANT")] = None,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tenant ids, domains or names.", metavar="TENANT", autocompletion=complete_tenant),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All organisations.")] = False,
     stack: StackOption = "dev",
     as_json: JsonLinesOption = False,
@@ -186,7 +213,7 @@ def check(
                 failed |= checked.failed
                 waiting.append(checked.tenant.state is State.WAITING)
                 if as_json:
-                    typer.echo(json.dumps({**checked.tenant.as_json(), **checked.as_json()}))
+                    print_json_line({"ok": not checked.failed, **checked.tenant.as_json(), **checked.as_json()})
                     continue
                 reason = f" ({checked.tenant.reason})" if checked.tenant.reason else ""
                 typer.echo(f"{checked.tenant.label}: {checked.tenant.state.value}{reason}")
@@ -220,6 +247,7 @@ def _scope_lines(checked: CheckedTenant, client_id: str, stack: str) -> Iterator
         yield f"  {verdict.sentence}"
     yield from (f"  warning: {warning}" for warning in verdict.warnings)
     if verdict.state is State.VERIFIED and scope.group is not None:
-        yield f"  {len(scope.group.members)} members of {scope.group.name}; one inside was read, one outside refused"
+        members = counted(len(scope.group.members), "member")
+        yield f"  {members} of {scope.group.name}; one inside was read, one outside refused"
     if checked.failed:
         yield f"  repair: {scope_repair(checked.tenant, scope, client_id, stack)}"

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from filelock import FileLock, Timeout
 
-from orgcal.cli.common import consent_service, open_stack
+from orgcal.cli.common import JsonOption, consent_service, open_stack, print_object
 from orgcal.cli.emulator import emulator_of
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.stack.files import DEV_STACK, START_OVER
 
 if TYPE_CHECKING:
-    from orgcal.cli.demo_result import Invited
+    from orgcal.cli.demo_result import DemoResult, Invited
     from orgcal.cli.demo_story import Story
     from orgcal.consent.service import ConsentService
     from orgcal.stack.emulator import EmulatorProcess
@@ -39,6 +39,7 @@ def demo(
     scoped: Annotated[
         bool, typer.Option("--scoped", help="With a third organisation, which limits the connector to some mailboxes.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the whole job against the emulator: up, consent of one organisation, verification of two.
 
@@ -48,7 +49,7 @@ def demo(
     from orgcal.cli.demo_story import Story
 
     emulator = emulator_of(DEV_STACK)
-    story = Story()
+    story = Story(quiet=as_json)
     with _alone(emulator.state_dir.parent / "demo.lock"), ExitStack() as ending:
         process, started = emulator.start()
         if started and not keep:
@@ -56,14 +57,18 @@ def demo(
         state = "started" if started else "runs"
         story.line(f"emulator of Entra ID, Graph and a platform: {process.base_url} ({state})")
         report, page = (emulator.state_dir.parent / name for name in ("report.html", "health.html"))
-        well = _run(story, process, report=report, page=page, keep=keep, stopping=started and not keep, scoped=scoped)
-    if not well:
+        stopping = started and not keep
+        result = _run(story, process, report=report, page=page, keep=keep, stopping=stopping, scoped=scoped)
+    if as_json:
+        told = {"conclusion": result.text, "reasons": list(result.reasons), "others": list(result.others)}
+        print_object({**told, "report": str(report), "page": str(page)}, ok=result.ok)
+    if not result.ok:
         raise typer.Exit(1)
 
 
 def _run(
     story: Story, process: EmulatorProcess, *, report: Path, page: Path, keep: bool, stopping: bool, scoped: bool
-) -> bool:
+) -> DemoResult:
     """Run the job and write the HTML report and the page of its history; whether it did what a demo should."""
     from orgcal.cli.demo_result import judge_demo
     from orgcal.cli.progress import StepPrinter
@@ -72,7 +77,7 @@ def _run(
     with open_stack(DEV_STACK) as stack:
         stack.choose_plugin(story.line)
         story.line(f"engine: {stack.engine.reason}")
-        with StepPrinter(stream=sys.stdout) as printer:
+        with StepPrinter(stream=sys.stdout, quiet=story.quiet) as printer:
             deployed = deploy(stack, on_step=printer, tell=story.line)
         story.line(f"pulumi up: {deployed.changed} changed, {deployed.unchanged} unchanged")
         with consent_service(stack) as service:
@@ -97,7 +102,7 @@ def _run(
     story.page(page)
     if not result.ok:
         story.result(result)
-    return result.ok
+    return result
 
 
 def _limited(story: Story, service: ConsentService, process: EmulatorProcess) -> Tenant:

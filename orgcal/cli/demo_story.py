@@ -33,11 +33,18 @@ _MOST_ROWS = 20
 
 
 class Story:
-    """Prints the demo as it goes."""
+    """Prints the demo as it goes.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: print nothing, as one JSON object is asked for.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
         terminal = sys.stdout.isatty()
-        self._console = Console(file=styled(sys.stdout), highlight=False, width=None if terminal else _PLAIN_WIDTH)
+        self._console = Console(
+            file=styled(sys.stdout), highlight=False, width=None if terminal else _PLAIN_WIDTH, quiet=quiet
+        )
         self._started = time.monotonic()
         self._console.rule("[bold]orgcal demo[/]: deploys an Outlook Calendar (Admin) connector and verifies it")
 

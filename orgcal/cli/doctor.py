@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import typer
+from orgcal.cli.common import JsonOption, StackOption, print_result
+from orgcal.cli.grammar import project_named
 
 if TYPE_CHECKING:
     from orgcal.operations.doctor import DoctorCheck
 
 
 def doctor(
-    context: typer.Context,
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to look at.")] = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    stack: StackOption = "dev",
+    as_json: JsonOption = False,
 ) -> None:
     """Check project, Python, engine, plugins, emulator, trust, backend and cloud; exit 0 only if all is well."""
-    named = bool(context.find_root().params.get("_project"))
-    checks = examine(stack, os.environ, named_by="-C" if named else "")
-    typer.echo(as_object(stack, checks) if as_json else as_lines(checks))
-    if not all(check.ok for check in checks):
-        raise typer.Exit(1)
+    checks = examine(stack, os.environ, named_by="-C" if project_named() else "")
+    ok = all(check.ok for check in checks)
+    print_result(as_object(stack, checks), as_lines(checks), as_json=as_json, ok=ok)
 
 
 def examine(stack: str, environ: Mapping[str, str], *, named_by: str = "") -> list[DoctorCheck]:
@@ -74,18 +70,24 @@ def examine(stack: str, environ: Mapping[str, str], *, named_by: str = "") -> li
     return [*checks, *(machine.checked(name, check) for name, check in of_stack.items())]
 
 
-def as_object(stack: str, checks: Sequence[DoctorCheck]) -> str:
-    """The checks as one JSON object: `{"stack", "ok", "checks": [{"name", "ok", "says", "repair"}]}`."""
-    listed = [asdict(check) for check in checks]
-    return json.dumps({"stack": stack, "ok": all(check.ok for check in checks), "checks": listed}, indent=2)
+def as_object(stack: str, checks: Sequence[DoctorCheck]) -> dict[str, object]:
+    """The checks for JSON: `{"stack", "checks": [{"name", "verdict", "says", "repair"}]}`."""
+    listed = [
+        {"name": check.name, "verdict": verdict_of(check), "says": check.says, "repair": check.repair}
+        for check in checks
+    ]
+    return {"stack": stack, "checks": listed}
 
 
-def as_lines(checks: Sequence[DoctorCheck]) -> str:
+def verdict_of(check: DoctorCheck) -> str:
+    """The word for how a check ended."""
+    return "ok" if check.ok else "failed"
+
+
+def as_lines(checks: Sequence[DoctorCheck]) -> Iterator[str]:
     """The checks for people: a line each, the repair below the ones that need it."""
     width = max(len(check.name) for check in checks)
-    lines = []
     for check in checks:
-        lines.append(f"{'ok ' if check.ok else 'BAD'}  {check.name:<{width}}  {check.says}")
+        yield f"{verdict_of(check):<6}  {check.name:<{width}}  {check.says}"
         if check.repair and not check.ok:
-            lines.append(f"     {'':<{width}}  repair: {check.repair}")
-    return "\n".join(lines)
+            yield f"{'':<6}  {'':<{width}}  repair: {check.repair}"

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from orgcal.cli.common import JsonOption, print_result
+from orgcal.cli.common import JsonOption, StackOption, print_result
+from orgcal.cli.grammar import Commands
 from orgcal.errors import CloudMismatch
 from orgcal.files.whole import private_dir
 from orgcal.settings import read_core_settings
@@ -15,17 +16,15 @@ from orgcal.stack.emulator import EmulatorOfStack, EmulatorProcess
 from orgcal.stack.files import DEV_STACK, emulator_home
 from orgcal.stack.project import find_project
 
-app = typer.Typer(
-    help="The local emulator of Entra ID, Microsoft Graph and an integration platform.", no_args_is_help=True
-)
-
-StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack that lives on the emulator.")]
+app = Commands(help="The local emulator of Entra ID, Microsoft Graph and an integration platform.")
 
 
 @app.command()
 def start(
     stack: StackOption = DEV_STACK,
-    port: Annotated[int | None, typer.Option(help="Port from now on; 0 takes a free one.", min=0, max=65535)] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port from now on; 0 takes a free one.", metavar="PORT", min=0, max=65535)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start it unless it runs.
@@ -52,8 +51,8 @@ def status(stack: StackOption = DEV_STACK, as_json: JsonOption = False) -> None:
     """
     process = emulator_of(stack).running()
     if process is None:
-        print_result({"running": False}, ["the emulator is not running"], as_json=as_json)
-        raise typer.Exit(1)
+        print_result({"running": False}, ["the emulator is not running"], as_json=as_json, ok=False)
+        return
     _tell(process, "running", as_json)
 
 

@@ -13,18 +13,20 @@ from typing import Annotated
 
 import typer
 
-from orgcal.cli.common import open_stack, print_result
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.stack.environment import CHANGED_VARIABLE, HIDDEN_VARIABLES, KEPT_PREFIX, StackEnvironment
 
 
 def env(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to set the shell up for.")] = "dev",
+    stack: StackOption = "dev",
     unset: Annotated[bool, typer.Option("--unset", help="Print what takes the settings back.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the variables as one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print shell settings for a stack: eval "$(orgcal env)"; take them back: eval "$(orgcal env --unset)"."""
     if unset:
-        typer.echo(unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack")
+        names = os.environ.get(CHANGED_VARIABLE, "").split()
+        script = unset_script(os.environ) or "# orgcal env: this shell is not set up for a stack"
+        print_result({"set": {}, "path_first": [], "unset": names}, [script], as_json=as_json)
         return
     # On standard error, which `eval` leaves to the terminal.
     environment = open_stack(stack).shell_environment(lambda missing: typer.echo(f"orgcal env: {missing}", err=True))

@@ -8,22 +8,24 @@ from typing import Annotated
 import typer
 
 from orgcal.cli.common import JsonOption, print_result
+from orgcal.cli.completion import complete_stack
+from orgcal.cli.grammar import Commands
 
-app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def _app() -> None:
-    """Short-lived copies of a stack, with an application and connector of their own."""
+app = Commands(help="Short-lived copies of a stack, with an application and connector of their own.")
 
 
 @app.command(short_help="Write the file of a short-lived copy")
 def create(
     stack: Annotated[str, typer.Argument(help="Name of the copy, such as pr-123.", metavar="STACK")],
-    origin: Annotated[str, typer.Option("--from", help="Stack whose settings are copied.")] = "dev",
+    origin: Annotated[
+        str,
+        typer.Option("--from", help="Stack whose settings are copied.", metavar="STACK", autocompletion=complete_stack),
+    ] = "dev",
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Setting that differs, such as connector.platform.environment=preview; repeatable."),
+        typer.Option(
+            "--set", help="Setting that differs, such as connector.platform.environment=preview.", metavar="KEY=VALUE"
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonLinesOption, StackOption, open_stack
+from orgcal.cli.common import JsonLinesOption, StackOption, open_stack, print_json_line, print_lines
+from orgcal.cli.completion import complete_tenant
 from orgcal.errors import UsageError
-from orgcal.printable import printable
+from orgcal.printable import counted, printable
+from orgcal.verdicts import told
 
 if TYPE_CHECKING:
     from orgcal.tenants.history import Run
 
 
 def history(
-    tenant: Annotated[str, typer.Argument(help="Only this organisation.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Only this organisation.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     since: Annotated[
         str, typer.Option(help="Only what came later: 7d ago, or a date such as 2026-11-01.", metavar="TIME")
     ] = "",
@@ -34,11 +37,10 @@ def history(
         none = True
         for run in runs(opened.registry, tenant_id, since=later):
             none = False
-            typer.echo(
-                json.dumps(run.as_json(), ensure_ascii=False)
-                if as_json
-                else _line(run, names.get(run.tenant_id, run.tenant_id))
-            )
+            if as_json:
+                print_json_line(run.as_json())
+            else:
+                print_lines([_line(run, names.get(run.tenant_id, run.tenant_id))])
     if none and not as_json:
         typer.echo(f"nothing was verified or checked yet; next: orgcal verify --stack {stack}")
 
@@ -71,11 +73,15 @@ def moment_of(text: str, now: datetime) -> datetime:
 def _line(run: Run, name: str) -> str:
     """One row, for people."""
     numbers = [
-        f"{count:,} {word}"
-        for count, word in ((run.users, "users"), (run.calendars, "calendars"), (run.readable, "mailboxes read"))
+        f"{counted(count, *noun)}{more}"
+        for count, noun, more in (
+            (run.users, ("user",), ""),
+            (run.calendars, ("calendar",), ""),
+            (run.readable, ("mailbox", "mailboxes"), " read"),
+        )
         if count is not None
     ]
     throttled = [f"throttled for {run.throttled_s:.0f} s"] if run.throttled_s >= 1 else []
-    told = ", ".join([*numbers, *throttled])
+    read = ", ".join([*numbers, *throttled])
     when, what = f"{run.at:%Y-%m-%d %H:%M} UTC", f"{run.kind}: {run.state.value}"
-    return printable("  ".join(filter(None, (when, f"{run.verdict:<5}", name, what, told, run.cause))))
+    return printable("  ".join(filter(None, (when, f"{told(run.verdict):<7}", name, what, read, run.cause))))

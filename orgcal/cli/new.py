@@ -12,17 +12,30 @@ from typing import Annotated
 import typer
 
 from orgcal.cli.common import JsonOption, print_result
+from orgcal.cli.completion import complete_cloud, complete_platform_kind
+from orgcal.printable import counted
 
 
 def new(
     directory: Annotated[Path, typer.Argument(help="Folder of the project, new or empty.", metavar="DIR")],
-    name: Annotated[str | None, typer.Option(help="Name of the project; the folder's unless given.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the project; the folder's unless given.", metavar="NAME")
+    ] = None,
     platform: Annotated[
         str | None,
-        typer.Option(help="Kind of your integration platform, for the example of a stack; nango unless given."),
+        typer.Option(
+            help="Kind of your integration platform, for the example of a stack; nango unless given.",
+            metavar="KIND",
+            autocompletion=complete_platform_kind,
+        ),
     ] = None,
     cloud: Annotated[
-        str | None, typer.Option(help="Cloud of your tenant, for the example of a stack; public unless given.")
+        str | None,
+        typer.Option(
+            help="Cloud of your tenant, for the example of a stack; public unless given.",
+            metavar="CLOUD",
+            autocompletion=complete_cloud,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,7 +64,7 @@ def new(
     write_project(folder, texts)
     commands = list(_next_commands(folder))
     lines = [
-        f"project {project.name} is written: {len(texts)} files in {folder}",
+        f"project {project.name} is written: {counted(len(texts), 'file')} in {folder}",
         "next:",
         *(f"  {command}" for command in commands),
     ]

@@ -11,7 +11,7 @@ from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 if TYPE_CHECKING:
     from orgcal.entra.home.preflight import PreflightCheck
 
-_MARKS = {"ok": "ok     ", "warning": "WARNING", "bad": "BAD    ", "unknown": "unknown"}
+_WORDS = {"bad": "failed"}
 
 
 def preflight(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
@@ -25,11 +25,15 @@ def preflight(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
         with opened.home_graph() as graph:
             checks = home.preflight(graph, intent, deployed)
     ok = not any(check.verdict == "bad" for check in checks)
-    result = {"stack": stack, "ok": ok, "checks": [asdict(check) for check in checks]}
+    result = {"stack": stack, "checks": [{**asdict(check), "verdict": _word(check)} for check in checks]}
     print_result(result, (line for check in checks for line in _lines(check)), as_json=as_json, ok=ok)
 
 
+def _word(check: PreflightCheck) -> str:
+    return _WORDS.get(check.verdict, check.verdict)
+
+
 def _lines(check: PreflightCheck) -> Iterator[str]:
-    yield f"{_MARKS[check.verdict]}  {check.name:<11}  {check.says}"
+    yield f"{_word(check):<7}  {check.name:<11}  {check.says}"
     if check.repair and check.verdict != "ok":
         yield f"{'':<22}repair: {check.repair}"

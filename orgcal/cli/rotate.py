@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lines
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_object, print_result, progress_lines
 from orgcal.errors import OrgcalError, UsageError
 
 if TYPE_CHECKING:
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 
 def rotate(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack whose credential is rotated.")] = "dev",
+    stack: StackOption = "dev",
     within: Annotated[
-        str, typer.Option("--if-expiring-within", help="Begin if the active one ends within this: 30d.", metavar="TIME")
+        str,
+        typer.Option("--if-expiring-within", help="Begin if the active one ends within this: 30d.", metavar="DURATION"),
     ] = "",
     now: Annotated[bool, typer.Option("--now", help="Begin whatever the dates say.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Only show generations, dates, and the next step.")] = False,
     overlap: Annotated[
-        str, typer.Option(help="How long the superseded one lives on; 0s retires it at once.", metavar="TIME")
+        str, typer.Option(help="How long the superseded one lives on; 0s retires it at once.", metavar="DURATION")
     ] = "7d",
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the old one, while it lives.")] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="A secret leaked: replace it, without an overlap.")] = False,
@@ -36,9 +37,11 @@ def rotate(
         Literal["file", "commit", "pull-request"] | None,
         typer.Option(help="Keep the stack's file so; commit where CI=true, else file."),
     ] = None,
-    wait: Annotated[str, typer.Option(help="Longest wait for others that work on the stack.", metavar="TIME")] = "10m",
+    wait: Annotated[
+        str, typer.Option(help="Longest wait for others that work on the stack.", metavar="DURATION")
+    ] = "10m",
     patience: Annotated[
-        str, typer.Option(help="Longest wait until a credential is accepted everywhere.", metavar="TIME")
+        str, typer.Option(help="Longest wait until a credential is accepted everywhere.", metavar="DURATION")
     ] = "5m",
     as_json: JsonOption = False,
 ) -> None:
@@ -86,11 +89,14 @@ def rotate(
     problem = None
     if isinstance(kept, PullRequestRecord):
         result.pull_request, problem = kept.url, kept.problem
-    print_result(result.as_json(), _lines(result), as_json=as_json)
+    well = not (result.failed or (result.status and result.status.revoking))
+    told = result.as_json() if problem is None else {**result.as_json(), "error": problem.as_json()}
+    if problem is not None and as_json:
+        print_object(told, ok=False)
+        raise problem
+    print_result(told, _lines(result), as_json=as_json, ok=well or problem is not None)
     if problem is not None:
         raise problem
-    if result.failed or (result.status and result.status.revoking):
-        raise typer.Exit(1)
 
 
 def _lines(result: RotationResult) -> Iterator[str]:

@@ -37,8 +37,8 @@ def as_lines(report: Status) -> Iterator[str]:
         if tenant.note:
             yield f"    {tenant.note}"
     if report.revocation:
-        yield f"  REVOKED  {report.revocation}; repair: orgcal rotate --stack {report.stack}"
-    yield from (f"  DRIFT  {line}" for line in report.drift)
+        yield f"  revoked  {report.revocation}; repair: orgcal rotate --stack {report.stack}"
+    yield from (f"  drift  {line}" for line in report.drift)
     yield from (f"  unknown  {line}" for line in report.unknown)
     yield "all is well" if report.ok else "something is to be done"
 

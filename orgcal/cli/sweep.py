@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonOption, open_stack, print_result
+from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.errors import OrgcalError
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack whose leftovers are looked for.")] = "dev",
+    stack: StackOption = "dev",
     older_than: Annotated[
         str,
         typer.Option(
             "--older-than",
-            metavar="AGE",
+            metavar="DURATION",
             help="Instead: what ephemeral stacks in its home tenant left behind, made so long ago (3d, 12h) or longer.",
         ),
     ] = "",

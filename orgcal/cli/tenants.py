@@ -6,20 +6,32 @@ import enum
 import json
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orgcal.cli.common import JsonLinesOption, JsonOption, StackOption, consent_service, open_stack, print_result
+from orgcal.cli.common import (
+    JsonLinesOption,
+    JsonOption,
+    StackOption,
+    TenantArgument,
+    consent_service,
+    open_stack,
+    print_json_line,
+    print_result,
+)
+from orgcal.cli.completion import complete_tenant
+from orgcal.cli.grammar import Commands
 from orgcal.errors import UsageError
-from orgcal.printable import printable
+from orgcal.printable import counted, printable
 
 if TYPE_CHECKING:
-    from orgcal.tenants.model import LogEntry
+    from orgcal.tenants.model import LogEntry, Tenant
 
-app = typer.Typer(help="Customer organisations of a connector.", no_args_is_help=True)
+app = Commands(help="Customer organisations of a connector.")
 
 
 class AccessChoice(enum.StrEnum):
@@ -29,19 +41,20 @@ class AccessChoice(enum.StrEnum):
     SCOPED = "scoped"
 
 
-TenantArgument = Annotated[str, typer.Argument(help="Tenant id, domain or name.", metavar="TENANT")]
-
-
 @app.command(short_help="Add an organisation")
 def add(
     tenant: Annotated[str, typer.Argument(help="Tenant id or domain.", metavar="TENANT")],
-    name: Annotated[str, typer.Option(help="Name for reports; the known one, or the domain, unless given.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Name for reports; the known one, or the domain, unless given.", metavar="NAME")
+    ] = "",
     access: Annotated[
         AccessChoice | None, typer.Option(help="Which mailboxes it lets the connector read; the known, or all.")
     ] = None,
-    group: Annotated[str, typer.Option(help="With --access scoped: name or id of the group of them.")] = "",
-    inside: Annotated[str, typer.Option(help="Object id of a user in the scope, to test with.")] = "",
-    outside: Annotated[str, typer.Option(help="Object id of a user outside of it.")] = "",
+    group: Annotated[
+        str, typer.Option(help="With --access scoped: name or id of the group of them.", metavar="GROUP")
+    ] = "",
+    inside: Annotated[str, typer.Option(help="Object id of a user in the scope, to test with.", metavar="ID")] = "",
+    outside: Annotated[str, typer.Option(help="Object id of a user outside of it.", metavar="ID")] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
@@ -75,32 +88,37 @@ def add(
         lines.append(f"  somebody else gave it that name meanwhile, which stays; to change it: {rename}")
     if added.reason:
         lines.append(f"  {added.reason}")
-    scoped = added.access == "scoped"
-    lines.append(f"  next: orgcal consent {'script' if scoped else 'link'} {named} --stack {stack}")
+    lines.append(f"  next: orgcal {_next_command(added)} {named} --stack {stack}")
     print_result(added.as_json(), lines, as_json=as_json)
+
+
+def _next_command(added: Tenant) -> str:
+    """What is to be done about an organisation that was added, or added again."""
+    if added.access == "scoped":
+        return "consent script"
+    return "verify --tenant" if added.state.value in ("consented", "verified") else "consent link"
 
 
 @app.command("list", short_help="List all organisations with their states")
 def list_tenants(
     stack: StackOption = "dev",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List all organisations with their states."""
     with open_stack(stack) as opened:
         tenants = list(opened.registry.tenants())
-    if as_json:
-        typer.echo(json.dumps([tenant.as_json() for tenant in tenants]))
-        return
-    if not tenants:
-        typer.echo(f"no organisations yet; next: orgcal tenants add DOMAIN --stack {stack}")
-        return
+    lines = _table(tenants) if tenants else [f"no organisations yet; next: orgcal tenants add DOMAIN --stack {stack}"]
+    print_result({"organisations": [tenant.as_json() for tenant in tenants]}, lines, as_json=as_json)
+
+
+def _table(tenants: Sequence[Tenant]) -> Iterator[str]:
     rows = [("name", "state", "consented", "verified", "checked", "tenant id")]
     for tenant in tenants:
         days = _day(tenant.consented_at), _day(tenant.verified_at), _day(tenant.checked_at)
         rows.append((tenant.label, tenant.state.value, *days, tenant.tenant_id))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:  # never cut: tenant ids are there to be copied
-        typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
 @app.command(short_help="One organisation, and what was done about it")
@@ -109,15 +127,17 @@ def show(tenant: TenantArgument, stack: StackOption = "dev", as_json: JsonOption
     with open_stack(stack) as opened:
         known = opened.registry.wanted(tenant)
         entries = list(opened.registry.log(known.tenant_id))
-    if as_json:
-        typer.echo(json.dumps({**known.as_json(), "log": [entry.as_json() for entry in entries]}))
-        return
+    found = {**known.as_json(), "log": [entry.as_json() for entry in entries]}
+    print_result(found, _details(known, entries), as_json=as_json)
+
+
+def _details(known: Tenant, entries: Sequence[LogEntry]) -> Iterator[str]:
     for name, value in known.as_json().items():
         if value:
-            typer.echo(f"{name:<16} {printable(', '.join(value) if isinstance(value, tuple) else str(value))}")
+            yield f"{name:<16} {printable(', '.join(value) if isinstance(value, tuple) else str(value))}"
     for entry in entries:
         what = f"{entry.operator}  {entry.action}: {entry.result}{_detail(entry)}"
-        typer.echo(f"  {entry.at:%Y-%m-%d %H:%M} UTC  {printable(what)}")
+        yield f"  {entry.at:%Y-%m-%d %H:%M} UTC  {printable(what)}"
 
 
 @app.command(short_help="Remove an organisation")
@@ -158,12 +178,12 @@ def export_tenants(stack: StackOption = "dev", as_json: JsonLinesOption = False)
     """Print all organisations as JSON Lines, with or without --json, for `import` elsewhere."""
     with open_stack(stack) as opened:
         for tenant in opened.registry.tenants():
-            typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))
+            print_json_line(tenant.as_json())
 
 
 @app.command("import", short_help="Import exported organisations")
 def import_tenants(
-    file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.")],
+    file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.", metavar="FILE")],
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
@@ -188,7 +208,7 @@ def import_tenants(
         left = [tenant for tenant in tenants if not opened.registry.take_in(tenant)]
         removed = [item for item in left if opened.registry.wanted(item.tenant_id).state is State.REMOVED]
     counts = {"new": len(tenants) - len(left), "known": len(left) - len(removed), "removed": len(removed)}
-    lines = [f"{counts['new']} organisations taken over, {counts['known']} known already"]
+    lines = [f"{counted(counts['new'], 'organisation')} taken over, {counts['known']} known already"]
     lines += [
         f"{item.label} was removed here and stays so; next: orgcal tenants add {item.tenant_id} --stack {stack}"
         for item in removed
@@ -197,7 +217,9 @@ def import_tenants(
 
 
 def log(
-    tenant: Annotated[str, typer.Argument(help="Only this organisation.", metavar="TENANT")] = "",
+    tenant: Annotated[
+        str, typer.Argument(help="Only this organisation.", metavar="TENANT", autocompletion=complete_tenant)
+    ] = "",
     stack: StackOption = "dev",
     as_json: JsonLinesOption = False,
 ) -> None:
@@ -206,7 +228,7 @@ def log(
         subject = opened.registry.wanted(tenant).tenant_id if tenant else ""
         for entry in opened.registry.log(subject):
             if as_json:
-                typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
+                print_json_line(entry.as_json())
             else:
                 when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
                 what = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"

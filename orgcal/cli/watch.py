@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from orgcal.cli.common import StackOption, open_stack
+from orgcal.cli.common import JsonLinesOption, StackOption, open_stack, print_json_line
 
 if TYPE_CHECKING:
     from orgcal.health.watch import Watch
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def watch(
-    every: Annotated[str, typer.Option(help="How often each organisation is verified.", metavar="TIME")] = "24h",
-    red_every: Annotated[str, typer.Option(help="How often one that is not well.", metavar="TIME")] = "1h",
+    every: Annotated[str, typer.Option(help="How often each organisation is verified.", metavar="DURATION")] = "24h",
+    red_every: Annotated[str, typer.Option(help="How often one that is not well.", metavar="DURATION")] = "1h",
     within: Annotated[
-        str, typer.Option("--rotate-within", help="Rotate a credential that ends within this.", metavar="TIME")
+        str, typer.Option("--rotate-within", help="Rotate a credential that ends within this.", metavar="DURATION")
     ] = "30d",
     rotate: Annotated[bool, typer.Option("--rotate/--no-rotate", help="Whether to rotate when it is due.")] = True,
     record: Annotated[
@@ -31,9 +31,12 @@ def watch(
     listen: Annotated[
         str, typer.Option(help="Serve the page, /metrics and /healthz there.", metavar="127.0.0.1:PORT")
     ] = "",
-    dask: Annotated[str, typer.Option(help="Address of a Dask scheduler whose workers verify.")] = "",
+    dask: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler whose workers verify.", metavar="tcp://HOST:PORT")
+    ] = "",
     once: Annotated[bool, typer.Option("--once", help="Do what is due, and end.")] = False,
     stack: StackOption = "dev",
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Verify organisations in turn, check consent, rotate when due, and send alerts, until Ctrl-C or SIGTERM."""
     import logging
@@ -54,18 +57,22 @@ def watch(
         registry = opened.registry
         claims = Claims(registry, opened.stack_dir)
         closing.callback(claims.close)
-        commands = Commands(opened.project_dir, opened.shell_environ)
+        commands = Commands(opened.project_dir, opened.shell_environ, ("--json",) if as_json else ())
         watching = Watch(registry, claims, work, commands.run)
-        if listen:
-            closing.enter_context(_served(opened, watching, listen))
+        page = closing.enter_context(_served(opened, watching, listen)) if listen else None
+        if as_json:
+            print_json_line({"watching": stack, "page": page})
+        elif page:
+            typer.echo(f"the page at {page}, metrics at /metrics")
         with _asked_to_end(stopping, commands.end):
-            typer.echo(f"watching stack {stack}; Ctrl-C ends")
+            if not as_json:
+                typer.echo(f"watching stack {stack}; Ctrl-C ends")
             watching.run(stopping, once=once)
 
 
 @contextmanager
-def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[None]:
-    """Serve the page and the metrics while the context lasts."""
+def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[str]:
+    """Serve the page and the metrics while the context lasts; gives the page's address."""
     from orgcal.health.metrics import CONTENT_TYPE, metrics_text
     from orgcal.health.server import HTML, listening_socket, make_app, serving
     from orgcal.health.snapshot import read_snapshot
@@ -76,7 +83,6 @@ def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[None]:
         return page_of(opened.registry, opened.alerts)
 
     listening = listening_socket(address)
-    typer.echo(f"the page at http://127.0.0.1:{listening.getsockname()[1]}/, metrics at /metrics")
     app = make_app(
         lambda: metrics_text(read_snapshot(opened.registry)),
         CONTENT_TYPE,
@@ -84,7 +90,7 @@ def _served(opened: OpenStack, watching: Watch, address: str) -> Iterator[None]:
         alive=lambda: watching.alive,
     )
     with serving(app, listening):
-        yield
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
 
 @contextmanager

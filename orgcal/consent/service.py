@@ -15,6 +15,7 @@ from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome, used_before
 from orgcal.consent.proof import PATIENCE_S, ConsentProber
 from orgcal.consent.proofs import PICK_UP_S, THREADS, Proofs, log_outcome
 from orgcal.consent.recording import Declared, register
+from orgcal.durations import rfc3339
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.entra.session import new_session
 from orgcal.errors import UsageError
@@ -182,7 +183,7 @@ class ConsentService:
             )
         url, expires_at = platform.consent_link(self.outputs.connector_key, tenant.tenant_id, tenant.name)
         kind = str(self.outputs.platform["kind"])
-        self.registry.note("link", tenant.tenant_id, "made", by=kind, expires_at=expires_at.isoformat())
+        self.registry.note("link", tenant.tenant_id, "made", by=kind, expires_at=rfc3339(expires_at))
         message = self._message(tenant, url, expires_at)
         return ConsentLink(tenant.tenant_id, url, expires_at, "", message, "platform")
 

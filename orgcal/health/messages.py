@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from orgcal.consent.outcomes import ConsentOutcome
+from orgcal.durations import rfc3339
 from orgcal.health.rules import Severity
 from orgcal.printable import printable
 from orgcal.tenants.alerts import ConsentEvent
@@ -114,8 +115,8 @@ def content_of(change: Notice, connector: str, now: datetime, tenant: Tenant | N
         "organisation": tenant.name if tenant is not None else None,
         "sentence": change.sentence,
         "repair": change.repair,
-        "since": change.since.isoformat(timespec="seconds"),
-        "at": now.isoformat(timespec="seconds"),
+        "since": rfc3339(change.since),
+        "at": rfc3339(now),
         "title": f"orgcal {connector}: {words[change.kind]}: {_short(change.sentence)}",
         "text": "\n".join(line for line in lines if line),
     }

@@ -11,9 +11,10 @@ takes to answer; its parser, promtool and a Prometheus judge it in the tests.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from orgcal import __version__
 from orgcal.health.snapshot import Snapshot
@@ -68,6 +69,13 @@ class Gauge:
                 told = written[key] = ",".join(f'{name}="{text.translate(_ESCAPES)}"' for name, text in pairs)
             yield f"{self.name}{{{told}}} {value!r}"
 
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object, with each sample's labels by their names."""
+        samples = [
+            {"labels": dict(zip(self.labels, labels, strict=True)), "value": value} for labels, value in self.samples
+        ]
+        return {"name": self.name, "about": self.about, "unit": self.unit, "samples": samples}
+
 
 @dataclass
 class _Gauges:
@@ -81,6 +89,11 @@ class _Gauges:
 
     def moment(self, name: str, about: str, *labels: str) -> Gauge:
         return self(f"{name}_timestamp_seconds", about, *labels, unit="seconds")
+
+
+def metrics_object(gauges: Iterable[Gauge]) -> dict[str, Any]:
+    """The metrics for JSON: `{"metrics": [{"name", "about", "unit", "samples": [{"labels", "value"}]}]}`."""
+    return {"metrics": [gauge.as_json() for gauge in gauges]}
 
 
 def metrics_text(snapshot: Snapshot, *, names: bool = False) -> str:

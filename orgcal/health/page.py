@@ -22,7 +22,7 @@ from orgcal import __version__
 from orgcal.durations import days_left
 from orgcal.health.rules import Condition, findings_of
 from orgcal.health.snapshot import Snapshot, read_snapshot
-from orgcal.printable import printable
+from orgcal.printable import counted, printable
 from orgcal.settings import AlertSettings
 from orgcal.tenants.alerts import rotation_failure
 from orgcal.tenants.history import Run, Trail, runs, trails
@@ -183,7 +183,7 @@ def _row(tenant: Tenant, trail: Trail | None, snapshot: Snapshot, wrong: set[str
         tenant,
         last,
         _SYMBOLS.get(last, "never"),
-        f"last {len(shown)} runs: {told}" if shown else "no run yet",
+        f"last {counted(len(shown), 'run')}: {told}" if shown else "no run yet",
         cells_of(shown),
         line,
         f"readable mailboxes: {min(numbers)} to {max(numbers)}, now {numbers[-1]}" if line else "",

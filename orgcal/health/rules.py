@@ -12,7 +12,7 @@ from typing import Literal
 
 from orgcal.durations import days_left
 from orgcal.health.snapshot import Snapshot
-from orgcal.printable import printable
+from orgcal.printable import counted, printable
 from orgcal.settings import AlertSettings, RuleName
 from orgcal.tenants.model import ACTIVE, State, Tenant
 from orgcal.tenants.names import name_key
@@ -194,7 +194,8 @@ def _verification(snapshot: Snapshot, settings: AlertSettings, spoken_of: Mappin
     yield Condition(
         "verification-old",
         CONNECTOR,
-        f"{len(old)} of {len(active)} organisations were not verified for {hours} hours: {names}{more}",
+        f"{len(old)} of {counted(len(active), 'organisation')} {'was' if len(old) == 1 else 'were'} not verified "
+        f"for {counted(hours, 'hour')}: {names}{more}",
         "see why the nightly job or orgcal watch does not run, or cannot tell",
         stage=int(len(old) == len(active) > 1),
     )

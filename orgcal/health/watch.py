@@ -22,6 +22,7 @@ from pathlib import Path
 from orgcal.health.schedule import Intervals, due_to_check, due_to_verify, is_due
 from orgcal.health.snapshot import Snapshot, read_snapshot
 from orgcal.patience import backoff_s
+from orgcal.printable import counted
 from orgcal.tenants.alerts import newest_entries, waiting
 from orgcal.tenants.claims import Claims
 from orgcal.tenants.registry import Registry, RegistryUnavailable
@@ -155,7 +156,7 @@ class Watch:
             if not wanted:
                 return False
             code = self._ran([*words(wanted), "--stack", self._work.stack])
-            _LOG.info("%s of %d organisations ended with exit code %d", name, len(wanted), code)
+            _LOG.info("%s of %s ended with exit code %d", name, counted(len(wanted), "organisation"), code)
             left = set(wanted) & set(self._due(due))
             self._rest(name, in_vain=len(left) == len(wanted))
             return len(left) < len(wanted)
@@ -219,9 +220,11 @@ class Commands:
 
     Args:
         environ: of the commands.
+        options: further words for each of them, such as `--json`.
     """
 
-    def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, project: Path, environ: Mapping[str, str], options: Sequence[str] = ()) -> None:
+        self._options = tuple(options)
         self._environ = {**environ, "ORGCAL_PROJECT": str(project)}
         self._running: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -233,7 +236,7 @@ class Commands:
             if self._ended:
                 return 130
             self._running = subprocess.Popen(
-                [sys.executable, "-m", "orgcal.cli", *words],
+                [sys.executable, "-m", "orgcal.cli", *words, *self._options],
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches it through us, once

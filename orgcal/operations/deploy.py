@@ -13,6 +13,7 @@ from orgcal.entra.role_relation import compare
 from orgcal.errors import CloudMismatch, OrgcalError
 from orgcal.operations.interrupted import InterruptedRuns
 from orgcal.operations.sweep import Tell
+from orgcal.printable import counted
 from orgcal.resource_types import CONNECTOR_CREDENTIALS
 from orgcal.stack.known_credentials import note_credentials
 from orgcal.stack.open_stack import OpenStack
@@ -100,7 +101,7 @@ def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell
         return
     if stale:
         check = f"orgcal consent check --all --stack {stack.name}"
-        tell(f"{stale} organisations consented to other permissions than are declared now; see: {check}")
+        tell(f"{counted(stale, 'organisation')} consented to other permissions than are declared now; see: {check}")
 
 
 def _is_stale(tenant: Tenant, declared: Collection[str], good: frozenset[str]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orgcal.durations import days_left
+from orgcal.durations import days_left, rfc3339
 from orgcal.entra.auth import TokenSource
 from orgcal.entra.credentials import Credential
 from orgcal.entra.exchange_roles import REACHES_ALL, reaching_every_mailbox, removal_command, split_permissions
@@ -103,7 +103,8 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""
-        return {"ok": self.ok, **asdict(self)}
+        values = asdict(self)
+        return {"generations": values.pop("credentials"), "organisations": values.pop("tenants"), **values}
 
 
 def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
@@ -157,7 +158,7 @@ def read_status(stack: OpenStack, *, now: datetime | None = None) -> Status:
                 generation=item.generation,
                 active=item.generation == outputs.active_generation,
                 key_id=item.key_id,
-                expires_at=item.expires_at.isoformat(),
+                expires_at=rfc3339(item.expires_at),
                 days_left=days_left(item.expires_at, now or datetime.now(UTC)),
             )
             for item in outputs.credentials

@@ -40,7 +40,7 @@ class Orphan:
 
     def as_json(self) -> dict[str, str]:
         """As a JSON object."""
-        return {"kind": self.kind, "name": self.name, "id": self.object_id, "kept": self.kept}
+        return {"kind": self.kind, "name": self.name, "object_id": self.object_id, "kept": self.kept}
 
 
 def connector_client_id(platform: Platform, key: str) -> str:

@@ -42,6 +42,7 @@ from orgcal.platforms.settings import (
     key_file_setting,
     kind_setting,
 )
+from orgcal.printable import counted
 
 PROVIDER = "microsoft-admin"
 MAX_CLIENT_ID = 255
@@ -112,7 +113,8 @@ class NangoPlatform(Platform):
         connected = [] if connected_too else self._connections(key)
         if connected:
             raise PlatformError(
-                f"{len(connected)} connections use the integration {key!r}, and deleting it would delete them",
+                f"{counted(len(connected), 'connection uses', 'connections use')} the integration {key!r}, "
+                "and deleting it would delete them too",
                 where=self.place,
                 repair="delete them, or set `delete_connected=True` on the connector and run pulumi up first",
             )

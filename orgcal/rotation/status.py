@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from orgcal.durations import days_left
+from orgcal.durations import days_left, rfc3339
 from orgcal.rotation import checks
 from orgcal.rotation.proof import Proof
 from orgcal.rotation.steps import Action, RotationRequest, RotationState, RotationStep, next_step
@@ -58,11 +58,11 @@ class RotationStatus:
             left = "does not end" if days is None else f"{days} days left"
             until = f"until {entry.expires:%Y-%m-%d}, {left}"
             since = f", superseded {entry.superseded:%Y-%m-%d %H:%M} UTC" if entry.superseded else ""
-            since += f", REVOKED {entry.revoked:%Y-%m-%d %H:%M} UTC" if entry.revoked else ""
+            since += f", revoked {entry.revoked:%Y-%m-%d %H:%M} UTC" if entry.revoked else ""
             made = f"{live.kind} {live.key_id}" if live else "not made yet"
             yield f"  generation {number}  {self._role(number, entry)}  {made}  {until}{since}"
         if revocation := self.state.outputs.revocation:
-            yield f"  REVOKED  {revocation}; repair: orgcal rotate"
+            yield f"  revoked  {revocation}; repair: orgcal rotate"
         if not self.agrees:
             yield "  the stack's file names other generations than the state; orgcal rotate writes it"
         match self.step.do:
@@ -80,8 +80,8 @@ class RotationStatus:
             "role": self._role(number, entry),
             "kind": live.kind if live else None,
             "key_id": live.key_id if live else None,
-            "created_at": entry.created.isoformat(),
-            "expires_at": entry.expires.isoformat(),
+            "created_at": rfc3339(entry.created),
+            "expires_at": rfc3339(entry.expires),
             "days_left": days_left(entry.expires, self.now),
             "superseded_at": _iso(entry.superseded),
             "retired_at": _iso(entry.retired),
@@ -97,7 +97,7 @@ class RotationStatus:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+    return None if moment is None else rfc3339(moment)
 
 
 @dataclass
@@ -127,7 +127,6 @@ class RotationResult:
         """As a JSON object."""
         failed = self.failed
         return {
-            "ok": failed is None and not (self.status and self.status.revoking),
             "done": [step.as_json() for step in self.done],
             "proofs": [proof.as_json() for proof in self.proofs],
             "repair": failed.repair if failed else "",

@@ -19,6 +19,7 @@ from orgcal.settings.health_sections import HistorySettings
 from orgcal.tenants.model import JsonRecord, State
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.schema import HISTORY, TENANTS
+from orgcal.verdicts import told
 
 RunKind = Literal["verify", "check"]
 """`verify` reads users and calendars (`orgcal verify`); `check` takes a token alone (`orgcal consent check`)."""
@@ -68,6 +69,11 @@ class Run(JsonRecord):
     requests: int = 0
     throttled_s: float = 0.0
     cause: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The run as a JSON object, with the words that people are told as verdicts."""
+        checks = {name: told(verdict) for name, verdict in self.checks.items()}
+        return {**JsonRecord.as_json(self), "verdict": told(self.verdict), "checks": checks}
 
     @property
     def decided(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from orgcal.durations import rfc3339
 from orgcal.errors import UsageError
 from orgcal.tenants.model import LINK_PROVING, NAME_LENGTH, Link, State, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
@@ -110,7 +111,7 @@ def make_link(
             raise UsageError("the organisation was removed", where=tenant_id, repair="orgcal tenants add")
         connection.execute(update(TENANTS).where(*theirs).values(invited_by=registry.operator[:NAME_LENGTH]))
         row = connection.execute(insert(LINKS).values(values).returning(*LINKS.c)).one()
-        registry.write_log(connection, "link", tenant_id, "made", expires_at=row.expires_at.isoformat())
+        registry.write_log(connection, "link", tenant_id, "made", expires_at=rfc3339(row.expires_at))
         return NewLink(state, _link(row))
 
 

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from orgcal.durations import rfc3339
 from orgcal.entra.tenant_ids import is_domain, is_guid
 from orgcal.errors import UsageError
 from orgcal.printable import printable
 from orgcal.tenants.names import can_be_kept, check_text
+from orgcal.verdicts import stored, told
 
 LINK_PROVING, LINK_WITHDRAWN = "proving", "withdrawn"
 """Outcomes of a used link that the registry itself gives: while its proof runs, and where the organisation was removed
@@ -62,12 +64,12 @@ ACTIVE = frozenset({State.CONSENTED, State.VERIFIED, State.RECONSENT_NEEDED}) | 
 
 @dataclass(frozen=True, slots=True)
 class JsonRecord:
-    """A record whose fields make a JSON object, times as ISO 8601."""
+    """A record whose fields make a JSON object, times as RFC 3339."""
 
     def as_json(self) -> dict[str, Any]:
         """The record as a JSON object."""
         values = asdict(self).items()
-        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+        return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,13 @@ class Tenant(JsonRecord):
         """The name as it may stand in a line of output."""
         return printable(self.name)
 
+    def as_json(self) -> dict[str, Any]:
+        """The organisation as a JSON object, with the word that people are told as its verdict."""
+        return {**JsonRecord.as_json(self), "verdict": told(self.verdict)}
+
     @classmethod
     def from_json(cls, said: dict[str, Any]) -> Tenant:
-        """The organisation that `as_json` wrote.
+        """The organisation that `as_json` wrote, also that of an earlier orgcal; `schema_version` is looked over.
 
         Raises:
             ValueError: a field is missing, unknown or not what it should be.
@@ -130,7 +136,13 @@ class Tenant(JsonRecord):
         if not isinstance(said, dict):
             raise ValueError("not an organisation as `orgcal tenants export` writes it")
         try:
-            values = {**said, "state": State(said["state"]), "permissions": tuple(said.get("permissions") or ())}
+            known = {name: value for name, value in said.items() if name != "schema_version"}
+            values = {
+                **known,
+                "verdict": _stored(said.get("verdict", "")),
+                "state": State(said["state"]),
+                "permissions": tuple(said.get("permissions") or ()),
+            }
             for name in _TIMES:
                 values[name] = None if values.get(name) is None else _moment(values[name])
             tenant = cls(**values)
@@ -207,6 +219,11 @@ class LogEntry(JsonRecord):
     subject: str
     result: str
     detail: dict[str, Any]
+
+
+def _stored(verdict: object) -> object:
+    """The verdict as it is stored; what is no text is refused by `Tenant.check`."""
+    return stored(verdict) if isinstance(verdict, str) else verdict
 
 
 def _moment(text: object) -> datetime:

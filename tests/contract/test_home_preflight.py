@@ -262,7 +262,7 @@ def test_room_counts_tags_permissions_redirects_and_credentials_together(
     room = by_name(preflight(graph, INTENT))["room"]
 
     assert room.verdict == verdict
-    assert "has 1 secrets and certificates, 0 federated credentials" in room.says
+    assert "has 1 secret or certificate, 0 federated credentials" in room.says
     assert ("no room for another" in room.says) is (verdict == "bad")
     assert ("orgcal sweep" in room.repair) is (verdict == "bad")
 
@@ -281,4 +281,4 @@ def test_room_for_another_federated_credential_ends_at_twenty(
 
     room = by_name(preflight(graph, replace(INTENT, kind=kind)))["room"]
 
-    assert (room.verdict, f"{present} federated credentials" in room.says) == (verdict, True)
+    assert (room.verdict, f"{present} federated credential" in room.says) == (verdict, True)

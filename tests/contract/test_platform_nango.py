@@ -230,7 +230,7 @@ def test_connection_is_found_whatever_case_its_tenant_id_is_in(nango: Nango) -> 
 def test_delete_is_refused_while_connections_use_it(nango: Nango) -> None:
     create(nango)
     connect(nango, TENANT, "token-1")
-    with pytest.raises(PlatformError, match="1 connections use the integration"):
+    with pytest.raises(PlatformError, match="1 connection uses the integration"):
         nango.platform.delete_connector("outlook")
     nango.platform.delete_connector("outlook", connected_too=True)
     assert nango.api.integrations == {}
@@ -243,7 +243,7 @@ def test_guard_counts_all_connections_of_this_integration(nango: Nango, count: i
     for number in range(count):
         nango.api.connections.append({"connection_id": f"c-{number}", "provider_config_key": "outlook"})
         nango.api.connections.append({"connection_id": f"c-{number}", "provider_config_key": "other"})
-    with pytest.raises(PlatformError, match=f"^.*{count} connections use the integration 'outlook'"):
+    with pytest.raises(PlatformError, match=f"^.*{count:,} connections? uses? the integration 'outlook'"):
         nango.platform.delete_connector("outlook")
     queries = [request.query for request in nango.server.seen if request.path == "/connections"]
     assert [query["page"] for query in queries] == [str(page) for page in range(count // 1000 + 1)]
@@ -269,7 +269,7 @@ def test_guard_ends_where_a_server_knows_no_pages(nango: Nango) -> None:
     listed = [{"connection_id": f"c-{number}", "provider_config_key": "outlook"} for number in range(1000)]
     for _ in range(2):
         nango.server.arm("status", method="GET", reply=Reply(200, {"connections": listed}))
-    with pytest.raises(PlatformError, match="1000 connections use"):
+    with pytest.raises(PlatformError, match="1,000 connections use"):
         nango.platform.delete_connector("outlook")
 
 

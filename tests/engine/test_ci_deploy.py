@@ -300,7 +300,7 @@ def test_workflows_deploy_verify_and_notice_drift_with_a_token_and_no_secret(
     assert "~ Connector outlook-calendar  update: description" in proposed["Preview"].out
     red = {"Drift, and credentials about to expire": 1, "Verify every organisation": 1}
     assert codes(drifted) == red | shown, drifted
-    assert "DRIFT  connector" in drifted["Drift, and credentials about to expire"].out
+    assert "drift  connector" in drifted["Drift, and credentials about to expire"].out
     secret = Path(place.ready["operator"]["client_secret_file"]).read_text().strip()
     assert not [name for name, value in deploy.environs.items() if secret in value or PASSWORD in value]
     assert not any(name.endswith(("_SECRET", "_SECRET_FILE_PATH")) for name in deploy.environs)

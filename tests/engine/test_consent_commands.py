@@ -59,9 +59,9 @@ def test_consent_from_link_to_verified_by_commands_alone(
     assert verified.code == 0, verified.text
     said = json.loads(verified.out)
     assert [item["users"] for item in said["organisations"] if item["tenant_id"] == CONTOSO] == [57]
-    assert [check["verdict"] for check in said["deployment"]] == ["pass", "pass"]
+    assert [check["verdict"] for check in said["deployment"]] == ["ok", "ok"]
     shown = json.loads(deployed.orgcal("tenants", "show", "Contoso", "--json").out)
-    assert shown["verdict"] == "pass"
+    assert shown["verdict"] == "ok"
 
     refused = deployed.orgcal("tenants", "remove", "Contoso")
     assert refused.code == 2

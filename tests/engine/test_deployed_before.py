@@ -60,7 +60,7 @@ def test_status_and_outputs_of_an_older_deployment_are_read(deployed_before: Che
 
 def test_organisations_of_an_older_deployment_are_verified(deployed_before: Checkout) -> None:
     verified = deployed_before.orgcal("verify", "--stack", "dev")
-    listed = json.loads(deployed_before.orgcal("tenants", "list", "--json").out)
+    listed = json.loads(deployed_before.orgcal("tenants", "list", "--json").out)["organisations"]
 
     assert verified.code == 0, verified.text
     assert {item["name"]: item["state"] for item in listed} == {"Contoso": "verified", "Fabrikam": "invited"}

@@ -47,11 +47,11 @@ def test_watch_finds_consent_verifies_and_tells_and_the_registry_knows_it_all(
     again = deployed.orgcal("watch", "--once", "--no-rotate")
 
     assert watched.code == again.code == 0, watched.text + again.text
-    assert "verify of 1 organisations ended with exit code 0" in watched.text
+    assert "verify of 1 organisation ended with exit code 0" in watched.text
     assert "verify of" not in again.text
     runs = [json.loads(line) for line in deployed.orgcal("history", "--json").out.splitlines()]
     kinds = [(run["tenant_id"], run["kind"], run["verdict"]) for run in runs]
-    assert kinds == [(CONTOSO, "check", "pass"), (CONTOSO, "verify", "pass")]
+    assert kinds == [(CONTOSO, "check", "ok"), (CONTOSO, "verify", "ok")]
     assert (runs[1]["users"], runs[1]["no_mailbox"]) == (57, 10)
     metrics = deployed.orgcal("metrics").out
     assert f'orgcal_organisation_consented{{connector="orgcal/dev",tenant_id="{FABRIKAM}"}} 0.0' in metrics

@@ -69,7 +69,7 @@ def test_doctor_and_smoke_test_of_a_project_find_nothing_wrong(project: Installe
     smoke = project.run("pytest", "-q", "-W", "error", "test_smoke.py")
 
     checks = {check["name"]: check for check in json.loads(doctor.out)["checks"]}
-    assert {name for name, check in checks.items() if not check["ok"]} <= {"emulator", "trust"}, doctor.text
+    assert {name for name, check in checks.items() if check["verdict"] != "ok"} <= {"emulator", "trust"}, doctor.text
     assert str(project.path) in checks["project"]["says"]
     assert checks["python"]["says"].endswith("packages as locked")
     assert all(Path(path).is_relative_to(project.path / ".venv") for path in where.out.split()), where.text

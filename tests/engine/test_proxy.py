@@ -41,7 +41,7 @@ def test_pulumi_by_hand_behind_a_proxy_works_after_env_and_doctor_says_so(deploy
     assert previewed.code == 0, previewed.text
     checks = [json.loads(bare.out)["checks"], json.loads((deployed.path / "doctor.json").read_text())["checks"]]
     before, after = ([item for item in found if item["name"] == "proxy"] for found in checks)
-    assert [item["ok"] for item in before] == [False]
+    assert [item["verdict"] for item in before] == ["failed"]
     assert "https_proxy" in before[0]["says"]
     assert "orgcal env" in before[0]["repair"]
-    assert [item["ok"] for item in after] == [True]
+    assert [item["verdict"] for item in after] == ["ok"]

@@ -165,7 +165,7 @@ def test_killed_revocation_is_red_until_the_daily_run_has_finished_it_and_deploy
     (settled.path / "Pulumi.dev.yaml").write_text(settings)
 
     assert (status.code, verified.code) == (1, 5), "there is no organisation to verify"
-    assert "REVOKED  generation" in status.out
+    assert "revoked  generation" in status.out
     assert "was revoked, and the credential may still work" in verified.out
     assert steps(daily)[-3:] == ["add", "activate", "retire"]
     (after,) = outside.applications()

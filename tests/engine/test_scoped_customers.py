@@ -211,5 +211,5 @@ def _narrowed(deployed: Checkout, customer: Customer, before: int) -> None:
     verified = deployed.orgcal("verify", "--tenant", "Contoso", "--json")
     assert verified.code == 0, verified.text
     scope = scope_of(verified)
-    assert scope["verdict"] == "warn"
+    assert scope["verdict"] == "warning"
     assert f"1 of {before} mailboxes of the group read, {before - 1} refused" in scope["sentence"]

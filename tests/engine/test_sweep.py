@@ -66,7 +66,9 @@ def left_over(outside: Outside, checkout: Checkout) -> set[str]:
             found.add(application["id"])
         elif application["id"] in held:
             keys = {item["keyId"] for item in application["passwordCredentials"]}
-            principals = {item["id"] for item in outside.service_principals() if item["appId"] == application["appId"]}
+            principals = {
+                item["object_id"] for item in outside.service_principals() if item["appId"] == application["appId"]
+            }
             found |= (keys | principals) - held
     return found
 
@@ -92,7 +94,7 @@ def clear(started: Checkout) -> Callable[[], None]:
 def assert_sweep_finds(checkout: Checkout, expected: set[str], when: str) -> None:
     found = checkout.orgcal("sweep", "--json")
     said: dict[str, Any] = json.loads(found.out)
-    assert {item["id"] for item in said["orphans"]} == expected, when
+    assert {item["object_id"] for item in said["orphans"]} == expected, when
     assert found.code == (1 if expected else 0), when
 
 

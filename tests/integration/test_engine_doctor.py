@@ -138,7 +138,7 @@ def test_doctor_command_outside_any_project_says_so_first(tmp_path: Path) -> Non
     ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1, ended.stderr
     first = json.loads(ended.stdout)["checks"][0]
-    assert (first["name"], first["ok"]) == ("project", False)
+    assert (first["name"], first["verdict"]) == ("project", "failed")
     assert "there is no Pulumi.yaml here or above" in first["says"]
 
 

@@ -71,7 +71,7 @@ def test_link_connects_its_organisation_and_the_guard_counts_it(
     claims = jwt.decode(nango.access_token("outlook", CONTOSO), options={"verify_signature": False})
     assert claims["tid"] == CONTOSO
     assert "Calendars.Read" in claims["roles"]
-    with pytest.raises(PlatformError, match="1 connections use the integration"):
+    with pytest.raises(PlatformError, match="1 connection uses the integration"):
         nango.delete_connector("outlook")
     nango.delete_connector("outlook", connected_too=True)
     assert nango.read_connector("outlook") is None

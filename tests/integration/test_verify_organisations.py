@@ -177,7 +177,7 @@ def test_run_says_where_only_the_stacks_credential_is_proved(
     assert "credential from the stack, not the connector's own, as the platform does not show" in token.sentence
     said = [summary.as_json()["organisations"][0]["proof"], conclusion(summary), junit(summary, datetime.now(UTC))]
     assert said[0] == "stack"
-    assert "by the stack's copy of the credential (1 of 1 organisations)" in said[1]
+    assert "by the stack's copy of the credential (1 of 1 organisation)" in said[1]
     assert "not the connector's own" in said[2]
     assert "not the connector's own" in html(summary, datetime.now(UTC)).replace("&#39;", "'")
     assert "the stack's copy of the credential |" in step_summary(summary)

@@ -31,16 +31,18 @@ def test_history_is_a_line_for_each_run_and_causes_of_others_do_nothing(project:
     shown = project.run("history").output.splitlines()
 
     assert shown == [
-        "2026-11-23 03:17 UTC  pass   Contoso  verify: verified  "
+        "2026-11-23 03:17 UTC  ok       Contoso  verify: verified  "
         "57 users, 130 calendars, 44 mailboxes read, throttled for 12 s",
-        "2026-11-24 03:17 UTC  fail   Fabrikam  verify: revoked  it is\\u000agone",
+        "2026-11-24 03:17 UTC  failed   Fabrikam  verify: revoked  it is\\u000agone",
     ]
 
 
 def test_history_of_one_organisation_as_json_has_every_field(project: Project) -> None:
     (line,) = project.run("history", "contoso.com", "--json").output.splitlines()
 
-    assert json.loads(line) == json.loads(json.dumps(a_run(throttled_s=12.4).as_json()))
+    told = {"schema_version": 1, **a_run(throttled_s=12.4).as_json()}
+    assert json.loads(line) == json.loads(json.dumps(told))
+    assert told["verdict"] == "ok"
 
 
 def test_history_since_a_date_leaves_earlier_rows_out(project: Project) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import jwt
 import pytest
@@ -17,7 +19,7 @@ from orgcal.errors import EntraError, OrgcalError, PlatformError, Unreachable
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.states import after_probe
 from verify.access import _refused
-from verify.models import Target, Verdict
+from verify.models import Connector, SecretReference, Target, Verdict
 
 DECLARED = frozenset({"Calendars.Read", "Directory.Read.All"})
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -122,6 +124,22 @@ def test_organisation_without_a_needed_service_has_not_consented_and_is_offered_
     assert result.repair.startswith("Exchange Online must be enabled there; then send ")
     assert repair in result.repair
     assert read_answer(answer).claimed is ConsentOutcome.SERVICE_MISSING
+
+
+@pytest.mark.parametrize(
+    ("stack", "repair"),
+    [
+        ("prod", "orgcal tenants add t.example --stack prod; then send the organisation's administrator the link of "
+         "`orgcal consent link t.example`, and check the tenant id"),
+        ("", "send the organisation's administrator a consent link of the application client, and check the tenant id"),
+    ],
+)  # fmt: skip
+def test_repair_for_an_organisation_that_nobody_knows_can_be_followed(stack: str, repair: str) -> None:
+    error = entra(700016)
+    outputs: Any = SimpleNamespace(stack=stack) if stack else None
+    connector = Connector("public", "client", (), SecretReference("file", "f"), outputs=outputs)
+
+    assert _refused(Target("t.example", named=True), judged(error), error, connector)[1].repair == repair
 
 
 def test_repair_of_a_missing_consent_names_the_command_that_makes_a_link() -> None:

@@ -84,8 +84,8 @@ def test_state_tells_when_a_generation_was_superseded_and_retired() -> None:
     told = {each["generation"]: each for each in status.as_json()["generations"]}
     assert {number: each["role"] for number, each in told.items()} == {2: "retired", 3: "superseded", 4: "active"}
     assert (told[2]["superseded_at"], told[2]["retired_at"]) == (
-        "2026-11-02T00:00:00+00:00",
-        "2026-11-09T00:00:00+00:00",
+        "2026-11-02T00:00:00Z",
+        "2026-11-09T00:00:00Z",
     )
     assert (told[3]["retired_at"], told[4]["superseded_at"]) == (None, None)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from orgcal.durations import rfc3339
 from orgcal.errors import UsageError
 from orgcal.tenants import links
 from orgcal.tenants.links import Refusal, Spent
@@ -61,7 +62,7 @@ def test_link_names_whoever_made_it_and_is_in_the_log(moment: Time) -> None:
         last = registry.last("link", CONTOSO)
         assert last is not None
         assert (last.operator, last.result) == ("x" * 200, "made")
-        assert last.detail == {"expires_at": (NOW + WEEK).isoformat()}
+        assert last.detail == {"expires_at": rfc3339(NOW + WEEK)}
         assert (link.link.created_at, link.link.expires_at) == (NOW, NOW + WEEK)
 
 

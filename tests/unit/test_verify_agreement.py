@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orgcal.durations import rfc3339
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import EntraError
 from orgcal.platforms.model import PlatformCredential, StoredCredential
@@ -66,7 +67,7 @@ def test_credential_warns_in_its_last_month_and_fails_after_its_end(
     assert says in found.sentence
     assert found.evidence["generation"] == 2
     assert found.evidence["days_left"] == round(left / timedelta(days=1), 1)
-    assert found.evidence["expires_at"] == (NOW + left).isoformat()
+    assert found.evidence["expires_at"] == rfc3339(NOW + left)
 
 
 def test_credential_of_which_an_older_one_was_revoked_and_still_works_fails() -> None:

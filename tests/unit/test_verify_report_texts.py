@@ -77,7 +77,7 @@ def test_run_as_json_has_a_key_for_each_fact() -> None:
         "cloud": "usgov",
         "home_tenant": "home-1",
         "version": "1.2.3",
-        "began": "2026-11-23T10:00:00+00:00",
+        "began": "2026-11-23T10:00:00Z",
     }
     unknown = RunDescription("", "", "c", "", "public", "", "1", NOW).as_json()
     assert [key for key, value in unknown.items() if value is None] == [
@@ -106,7 +106,7 @@ def test_console_table_names_each_column_in_words_and_counts_below_it() -> None:
         "failed",
         "not read",
     ]
-    assert row.split() == ["Contoso", "warn", "1,234", "2,000", "11", "12", "5", "4", "2"]
+    assert row.split() == ["Contoso", "warning", "1,234", "2,000", "11", "12", "5", "4", "2"]
 
 
 def test_console_table_has_no_column_for_mailboxes_not_read_where_all_were() -> None:
@@ -136,9 +136,9 @@ def test_console_names_the_connector_where_a_result_is_of_no_organisation_and_re
     report.result(CheckResult("expiry", Verdict.SKIP, "never", "look"))
 
     assert out.getvalue().splitlines() == [
-        "pass  connector  expiry: lasts",
-        "skip  connector  expiry: never",
-        "      → look",
+        "ok      connector  expiry: lasts",
+        "skipped connector  expiry: never",
+        "        → look",
     ]
 
 
@@ -202,7 +202,7 @@ def test_step_summary_shows_each_number_of_an_organisation_and_what_proved_it() 
     text = step_summary(READ)
 
     assert "| organisation | verdict | users | calendars | no mailbox | restricted | failed | proved by |" in text
-    assert "| Contoso | ⚠️ warn | 1234 | 2000 | 11 | 12 | 4 | the stack's copy of the credential |" in text
+    assert "| Contoso | ⚠️ warning | 1234 | 2000 | 11 | 12 | 4 | the stack's copy of the credential |" in text
     assert "- ⚠️ **Contoso** calendars: some\n" in text
     assert "interrupted" not in text
 
@@ -348,7 +348,14 @@ def test_json_lines_tell_what_is_known_of_a_user_and_how_the_run_ended(tmp_path:
         READ.run = None
 
     read, failed, result, run, end = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    assert read == {"type": "mailbox", "tenant_id": "t0", "user_id": "u1", "class": "ok", "calendars": 2}
+    assert read == {
+        "schema_version": 1,
+        "type": "mailbox",
+        "tenant_id": "t0",
+        "user_id": "u1",
+        "class": "ok",
+        "calendars": 2,
+    }
     assert {name: failed[name] for name in ("class", "reason", "request_id")} == {
         "class": "failed",
         "reason": "500 x",
@@ -356,7 +363,7 @@ def test_json_lines_tell_what_is_known_of_a_user_and_how_the_run_ended(tmp_path:
     }
     assert (result["type"], result["check"], result["sentence"]) == ("result", "token", "given")
     assert (run["type"], run["stack"], run["duration_s"]) == ("run", "prod", 1.235)
-    assert end == {"type": "end", "complete": True, "exit_code": 0}
+    assert end == {"schema_version": 1, "type": "end", "complete": True, "exit_code": 0}
 
 
 def test_json_lines_into_a_folder_are_refused_before_the_run(tmp_path: Path) -> None:
@@ -374,7 +381,7 @@ def test_json_report_is_one_object_with_null_for_what_nobody_looked_at(capsys: p
     assert [organisation[name] for name in ("tenant_id", "organisation", "verdict", "proof")] == [
         "t0",
         "Contoso",
-        "skip",
+        "skipped",
         None,
     ]
     assert [organisation[name] for name in ("users", "calendars", "mailboxes")] == [None, None, None]

@@ -164,7 +164,7 @@ def test_step_summary_of_many_shows_the_worst_and_says_how_many_more() -> None:
 
     text = step_summary(summary)
 
-    assert "| Org 1500 | ❌ fail |" in text.splitlines()[6]
+    assert "| Org 1500 | ❌ failed |" in text.splitlines()[6]
     assert "501 more organisations are in the full report" in text
 
 
@@ -183,7 +183,7 @@ def test_numbers_of_an_organisation_that_nobody_read_are_shown_as_such() -> None
     rows = [line.split() for line in out.getvalue().splitlines() if line.startswith("Org")]
     assert [row[3] for row in rows] == ["3", "-", "0"]
     assert [organisation["users"] for organisation in summary.as_json()["organisations"]] == [3, None, 0]
-    assert "| Org 1 | ⏭️ skip | - | - | - | - | - | - |" in step_summary(summary)
+    assert "| Org 1 | ⏭️ skipped | - | - | - | - | - | - |" in step_summary(summary)
 
 
 def test_step_summary_lets_no_text_become_markup() -> None:
@@ -252,7 +252,7 @@ def test_console_without_a_terminal_prints_plain_lines() -> None:
 
     text = out.getvalue()
     assert "\x1b" not in text
-    assert "fail  Org 0  calendars: 1 mailbox <b>failed</b>" in text
+    assert "failed  Org 0  calendars: 1 mailbox <b>failed</b>" in text
     assert "→ do" in text
     assert text.rstrip().endswith("a check failed or could not be decided")
     assert progress.getvalue() == ""
@@ -267,8 +267,8 @@ def test_console_that_is_quiet_prints_what_is_not_well() -> None:
     report.end(summary)
 
     assert out.getvalue().splitlines() == [
-        "warn  Org 1  roles: roles was warn",
-        "      → do",
+        "warning Org 1  roles: roles was warn",
+        "        → do",
         "2 of 2 organisations verified (1 with a warning)",
     ]
 

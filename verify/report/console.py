@@ -103,10 +103,10 @@ class ConsoleReport(Report):
         if self._quiet and result.verdict in (Verdict.PASS, Verdict.SKIP):
             return
         subject = result.organisation or "connector"
-        verdict = f"[{STYLES[result.verdict]}]{result.verdict.value:<5}[/]"
+        verdict = f"[{STYLES[result.verdict]}]{result.verdict.word:<7}[/]"
         self._print(f"{verdict} {plain_markup(subject)}  {result.check}: {plain_markup(result.sentence)}")
         if result.repair and result.verdict is not Verdict.PASS:
-            self._print(f"      [dim]→[/] {plain_markup(result.repair)}")
+            self._print(f"        [dim]→[/] {plain_markup(result.repair)}")
 
     def end(self, summary: Summary) -> None:
         self.close()
@@ -145,7 +145,7 @@ def organisations_table(summary: Summary) -> Table:
         verdict = organisation.verdict
         table.add_row(
             plain_markup(organisation.organisation),
-            f"[{STYLES[verdict]}]{verdict.value}[/]",
+            f"[{STYLES[verdict]}]{verdict.word}[/]",
             *("-" if number is None else f"{number:,}" for number in organisation.numbers(*classes)),
         )
     return table

@@ -99,7 +99,7 @@ def _row(organisation: OrganisationSummary) -> str:
     numbers = " | ".join("-" if number is None else str(number) for number in organisation.numbers(*classes))
     verdict = organisation.verdict
     proof = PROOFS[organisation.proof] if organisation.proof else "-"
-    return f"| {_cell(organisation.organisation)} | {_SYMBOLS[verdict]} {verdict.value} | {numbers} | {proof} |\n"
+    return f"| {_cell(organisation.organisation)} | {_SYMBOLS[verdict]} {verdict.word} | {numbers} | {proof} |\n"
 
 
 def _detail(result: CheckResult) -> str:

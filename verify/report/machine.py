@@ -20,7 +20,7 @@ class JsonReport(Report):
     """One JSON object on standard output, at the end."""
 
     def end(self, summary: Summary) -> None:
-        sys.stdout.write(printable_lines(json.dumps(summary.as_json(), indent=2, ensure_ascii=False)) + "\n")
+        sys.stdout.write(printable_lines(json.dumps(summary.as_json(), ensure_ascii=False)) + "\n")
         sys.stdout.flush()
 
 
@@ -70,6 +70,6 @@ class JsonLinesReport(Report):
         self._file.close()
 
     def _write(self, line: dict[str, Any]) -> None:
-        text = printable_lines(json.dumps(line, ensure_ascii=False)) + "\n"
+        text = printable_lines(json.dumps({"schema_version": 1, **line}, ensure_ascii=False)) + "\n"
         with self._lock:
             self._file.write(text)

