@@ -108,7 +108,8 @@ def plan_lines(stack: str, planned: Plan) -> Iterator[str]:
         yield f"  {change.operation:<8}  {change.kind:<{width}}  {change.name}{properties}"
     if not planned.changes and planned.state_changes:
         yield "  changed   the stack's own record"
-    yield f"  {planned.counts.get('same', 0)} unchanged"
+    if unchanged := planned.counts.get("same"):
+        yield f"  {unchanged} unchanged"
     yield from (f"  for customers: {line}" for line in planned.consequences)
     for item in planned.irreversible:
         yield f"  cannot be undone: {item.says}; needs --allow {item.allowance}"

@@ -73,10 +73,15 @@ class UpdateResult:
 
 
 class EventCollector:
-    """Collects what the engine reports: steps for the caller, diagnostics for the error, changes for the result."""
+    """Collects what the engine reports: steps for the caller, diagnostics for the error, changes for the result.
 
-    def __init__(self, on_step: OnStep | None) -> None:
+    Args:
+        previews: number of the engine's own previews before the operation, whose steps are not told.
+    """
+
+    def __init__(self, on_step: OnStep | None, *, previews: int = 0) -> None:
         self._on_step = on_step
+        self._previews = previews
         self._begun: dict[str, Mapping[str, Any]] = {}
         self.errors: list[str] = []
         self.changes: dict[str, int] = {}
@@ -96,12 +101,14 @@ class EventCollector:
     def __call__(self, event: Mapping[str, Any]) -> None:
         if (diagnostic := event.get("diagnosticEvent")) is not None:
             self._diagnostic(diagnostic)
+        elif event.get("summaryEvent") is not None:
+            self._previews -= 1
+        elif self._previews > 0:
+            return
         elif (begun := event.get("resourcePreEvent")) is not None:
             self._step(begun["metadata"], done=False)
         elif (ended := event.get("resOutputsEvent")) is not None:
             self._step(ended["metadata"], done=True)
-        elif event.get("preludeEvent") is not None:  # of the preview, or of the update after it
-            self.changes, self.steps, self.state_changes = {}, [], False
 
     def _diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
         severity = diagnostic.get("severity")

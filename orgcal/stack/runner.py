@@ -143,7 +143,7 @@ class StackRunner:
             plan: as `preview` saved it; the engine refuses whatever is not in it, before anything is written.
         """
         if plan is not None:  # the engine's own preview is the one that it holds against the plan
-            return self._operate(["up", "--yes", "--plan", str(plan)], on_step, targets)
+            return self._operate(["up", "--yes", "--plan", str(plan)], on_step, targets, previews=1)
         if preview_first:
             self.preview(targets=targets)
         return self._operate(["up", "--yes", "--skip-preview"], on_step, targets)
@@ -250,16 +250,22 @@ class StackRunner:
         return local_backend.lock_holder(self._backend_url, self._stack_name)
 
     def _operate(
-        self, words: Sequence[str], on_step: OnStep | None, targets: Sequence[str] = (), *, events: bool = True
+        self,
+        words: Sequence[str],
+        on_step: OnStep | None,
+        targets: Sequence[str] = (),
+        *,
+        events: bool = True,
+        previews: int = 0,
     ) -> UpdateResult:
-        """Runs a command that starts plugins, and collects the engine's reports of it."""
+        """Runs a command that starts plugins, and collects the engine's reports of it; `previews` it begins with."""
         if self._with_plugin is not None:
             self._environment = self._with_plugin()
             self._with_plugin = None
         known = self._environment.to_engine_environ(self._environ, self._platform_variables)
         self._engine_environ = {**known, **({DEPLOYED_VARIABLE: self._deployed} if self._deployed else {})}
         self.select()
-        collected = EventCollector(on_step)
+        collected = EventCollector(on_step, previews=previews)
         chosen = [word for target in targets for word in ("--target", target)]
         shown = ["--color", "never", "--suppress-progress", "--exec-kind", "auto.local"] if events else []
         environ = {**self._engine_environ, **_DEBUG_COMMANDS}
