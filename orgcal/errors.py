@@ -11,7 +11,7 @@
     ├── GraphError                  Microsoft Graph answered with an error              exit 1
     ├── PlatformError               the integration platform answered with an error     exit 1
     ├── Unreachable                 a server gave no (usable) answer                    exit 1
-    └── Unforeseen                  a defect of orgcal, such as a wrong reading of an answer   exit 1
+    └── Unforeseen                  a defect of orgcal, such as a wrong reading of an answer   exit 3
 
 Rules: the message is one sentence for a person, without secrets; `where` names the file, key or
 address; `repair` is a command or an action. Lower-layer exceptions are translated once, where the
@@ -198,6 +198,8 @@ class Unforeseen(OrgcalError):
     Args:
         error: what broke; only its type is told, as its text may quote an answer.
     """
+
+    exit_code = ExitCode.INTERNAL
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(
