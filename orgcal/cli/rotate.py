@@ -14,8 +14,8 @@ from orgcal.cli.common import JsonOption, open_stack, print_result, progress_lin
 from orgcal.errors import OrgcalError, UsageError
 
 if TYPE_CHECKING:
-    from orgcal.rotation.steps import RotationRequest
     from orgcal.rotation.status import RotationResult
+    from orgcal.rotation.steps import RotationRequest
     from orgcal.settings.credential_file import SettingsFile
     from orgcal.stack.open_stack import OpenStack
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def status(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
-    """Show permissions, credentials and drift of a stack; exit 1 on drift, lost access, or if one is revoked or ends soon."""
+    """Show permissions, credentials and drift of a stack; exit 1 where something is to be done."""
     from orgcal.operations.status import read_status
 
     with open_stack(stack) as opened:

@@ -52,7 +52,7 @@ class CheckedTenant:
 
     @property
     def failed(self) -> bool:
-        """Whether it could not be checked, has lost access or does not give any, or its scope is not as it should be."""
+        """Whether it could not be checked, revoked or lost access, or its scope is not as it should be."""
         verdict, undecided = self.verdict, self.probe.access == "granted"
         wrong = verdict is not None and (
             verdict.state in (State.TOO_MUCH, State.TOO_LITTLE) or (verdict.state is None and undecided)

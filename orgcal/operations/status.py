@@ -29,7 +29,6 @@ from verify.context import RunContext
 from verify.models import Options, Verdict
 from verify.sources import from_outputs
 
-
 LOST_ACCESS = frozenset({State.REVOKED, State.TOO_LITTLE, State.TOO_MUCH})
 """States in which an organisation's access is not what it was or should be, until it consents again or is removed."""
 
@@ -102,7 +101,7 @@ class Status:
 
     @property
     def ok(self) -> bool:
-        """No drift, no customer who lost access, no revoked credential that still exists, none that ends within 30 days."""
+        """No drift, nobody who lost access, no revoked credential that still exists, none that ends within 30 days."""
         lost = any(item.state in LOST_ACCESS for item in self.tenants)
         return not (self.drift or self.revocation or lost or any(item.short for item in self.credentials))
 
