@@ -155,6 +155,7 @@ def destroy(
     with open_stack(stack) as opened:
         if purge:
             purge_stack.refuse_purge(opened)
+        opened.environment.running_endpoints()
         opened.choose_plugin(tell)
         planned = plan_of_destroy(opened, opened.runner.state(), tell, for_good=purge)
         if not as_json and not yes:

@@ -214,7 +214,7 @@ def repository(checkout: Checkout) -> Checkout:
     ):
         ran = checkout.run("/bin/sh", "-c", command)
         assert ran.code == 0, ran.text
-    for words in (("emulator", "start"), ("up",)):
+    for words in (("emulator", "start"), ("up", "--yes")):
         ran = checkout.orgcal(*words)
         assert ran.code == 0, ran.text
     return checkout
