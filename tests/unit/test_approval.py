@@ -32,7 +32,10 @@ class Terminal:
         os.write(self.ours, answer.encode())
 
     def shown(self) -> str:
-        return os.read(self.ours, 4096).decode()
+        text = ""
+        while "[y/N] " not in text:
+            text += os.read(self.ours, 4096).decode()
+        return text
 
 
 @pytest.fixture
