@@ -46,7 +46,6 @@ def up(
         return
     from orgcal.cli.progress import StepPrinter
     from orgcal.operations import deploy
-    from orgcal.operations.plan import refuse_irreversible
     from orgcal.operations.plan_file import read_plan_file
 
     tell = progress_lines(as_json)
@@ -61,6 +60,8 @@ def up(
             return
         if not as_json:
             typer.echo("\n".join(plan_lines(stack, planned)))
+        from orgcal.operations.plan import refuse_irreversible
+
         refuse_irreversible(planned, allowed, stack=stack)
         if kept is None:  # whoever kept a plan has reviewed it
             approve(

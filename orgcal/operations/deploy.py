@@ -5,20 +5,24 @@ They work on a stack that is where its state was made, wait until no other updat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orgcal.errors import CloudMismatch, OrgcalError
-from orgcal.operations.interrupted import InterruptedRuns
-from orgcal.operations.plan import Plan, read_plan
-from orgcal.operations.stale_consents import good_hashes, is_stale
-from orgcal.operations.sweep import Tell
 from orgcal.resource_types import CONNECTOR_CREDENTIALS
 from orgcal.stack.engine_events import EngineStep, OnStep, UpdateResult
 from orgcal.stack.known_credentials import note_credentials
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
 from orgcal.stack.state import DeploymentPlace, StackState
+
+if TYPE_CHECKING:
+    from orgcal.operations.interrupted import InterruptedRuns
+    from orgcal.operations.plan import Plan
+
+Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,10 @@ def prepare(stack: OpenStack, *, tell: Tell) -> StackState:
     state = runner.state()
     if _follow_emulator(stack, state.place, tell):
         state = runner.state()
-    return runner.state() if _interrupted_runs(stack, tell).settle_pending(state) else state
+    if state.unfinished()[0]:
+        _interrupted_runs(stack, tell).settle_pending(state)
+        return runner.state()
+    return state
 
 
 def preview(
@@ -74,6 +81,8 @@ def preview(
         if state.unfinished()[0]:
             tell("the last run was interrupted: an update first takes over what it made, which this preview does not")
     result = stack.runner.preview(on_step=on_step, save_plan=save_plan)
+    from orgcal.operations.plan import read_plan
+
     return read_plan(stack, state, result, tell)
 
 
@@ -131,6 +140,8 @@ def destroy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
 
 
 def _interrupted_runs(stack: OpenStack, tell: Tell) -> InterruptedRuns:
+    from orgcal.operations.interrupted import InterruptedRuns  # Graph's client, which most runs do not need
+
     return InterruptedRuns(stack.runner, stack.core.tag, stack.home_graph, tell)
 
 
@@ -142,6 +153,7 @@ def _tell_registry(
     Args:
         before: hash and names of the permissions that were declared until now.
     """
+    from orgcal.operations.stale_consents import good_hashes, is_stale
     from orgcal.tenants.model import ACTIVE
 
     declared = {item.name for item in outputs.permissions}

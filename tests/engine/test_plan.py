@@ -187,10 +187,10 @@ def test_permissions_that_customers_lack_and_lost_client_ids_are_told_and_refuse
     allowed = checkout.orgcal("up", "--yes", "--allow", "recycle-bin", "--allow", "new-client-id")
 
     assert widened.code == 2
-    assert "1 organisation (Contoso) must consent again, as permissions are added: Contacts.Read" in widened.out
+    assert "1 organisation (contoso.example) must consent again, as permissions are added: Contacts.Read" in widened.out
     assert destroyed.code == 0, destroyed.text
     assert refused.code == 1
-    assert "the application gets a new client id, and 1 organisation (Contoso) has consented" in refused.err
+    assert "the application gets a new client id, and 1 organisation (contoso.example) has consented" in refused.err
     assert f"orgcal adopt --stack dev --client-id {application['appId']} --restore" in refused.err
     assert "orgcal up --stack dev --allow new-client-id --allow recycle-bin" in refused.err
     assert "can still be restored" in " ".join(by_hand.text.split()), "a plain preview of dev tells it too"
