@@ -1,16 +1,17 @@
 """Every error a user can meet, as one tree.
 
-    OrgcalError                     something we can explain: what, where, how to repair
+    OrgcalError                     something we can explain: what, where, how to repair   exit 1
     ├── UsageError                  the command or a setting is wrong                   exit 2
     │   ├── ConfigError             one or more settings of the stack are wrong
     │   └── CloudMismatch           emulator and real clouds would be mixed
+    ├── Refused                     a person has not agreed, or must not                exit 1
     ├── EngineError                 no engine, or the engine refused                    exit 1
     │   └── StackLocked             another update of the stack is running
     ├── EntraError                  Entra ID said no to a token request                 exit 4
     ├── GraphError                  Microsoft Graph answered with an error              exit 1
     ├── PlatformError               the integration platform answered with an error     exit 1
     ├── Unreachable                 a server gave no (usable) answer                    exit 1
-    └── Unforeseen                  a defect of orgcal, such as a wrong reading of an answer   exit 1
+    └── Unforeseen                  a defect of orgcal, such as a wrong reading of an answer   exit 3
 
 Rules: the message is one sentence for a person, without secrets; `where` names the file, key or
 address; `repair` is a command or an action. Lower-layer exceptions are translated once, where the
@@ -19,19 +20,35 @@ lower layer is called, with `raise ... from error`.
 
 from __future__ import annotations
 
+import enum
 import os
 from collections.abc import Mapping, Sequence
 
-EXIT_CODES: Mapping[int, str] = {
-    0: "done, and all is well",
-    1: "refused, or something is wrong: a check failed, or the engine, the platform or Microsoft said no",
-    2: "the words of the command or a setting are wrong",
-    3: "an error of orgcal's own",
-    4: "no token: the login or an organisation's consent is missing",
-    5: "nothing to check yet",
-    130: "interrupted",
+
+class ExitCode(enum.IntEnum):
+    """How a command ended, for whoever called it; the same for all of them (docs/exit-codes.md)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    INTERNAL = 3
+    NO_TOKEN = 4
+    NOTHING_YET = 5
+    INTERRUPTED = 130
+
+
+EXIT_CODES: Mapping[ExitCode, str] = {
+    ExitCode.OK: "done, and all is well",
+    ExitCode.FAILED: "something is wrong, or was refused: a check failed, there is drift, a customer lost access, "
+    "nobody agreed; or engine, platform or Microsoft Graph refused or could not be reached",
+    ExitCode.USAGE: "the words of the command, a variable or a setting are wrong; of `orgcal up --preview` alone: "
+    "there are changes",
+    ExitCode.INTERNAL: "a defect of orgcal: please report it",
+    ExitCode.NO_TOKEN: "Entra ID gave no token: the operator's login or every customer's consent is missing",
+    ExitCode.NOTHING_YET: "nothing was checked, as there is nothing to check yet",
+    ExitCode.INTERRUPTED: "interrupted, by Ctrl-C or SIGTERM",
 }
-"""Exit code of every command -> what it means."""
+"""What each exit code means; the table of docs/exit-codes.md."""
 
 
 class OrgcalError(Exception):
@@ -43,7 +60,7 @@ class OrgcalError(Exception):
         repair: what the reader can do about it, as a command where there is one.
     """
 
-    exit_code = 1
+    exit_code: int = ExitCode.FAILED
     kind = "error"
     """In JSON: what kind of error it is, for programs."""
 
@@ -65,7 +82,7 @@ class OrgcalError(Exception):
 class UsageError(OrgcalError):
     """The command line, an environment variable or a setting is wrong."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
     kind = "usage"
 
 
@@ -86,6 +103,10 @@ class ConfigError(UsageError):
         count = len(self.problems)
         self.summary = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
         super().__init__("\n".join([f"{self.summary}:", *(f"  - {line}" for line in self.problems)]), where=where)
+
+
+class Refused(OrgcalError):
+    """Nothing was done: a person has not agreed to it, or it costs customers what nobody can give back."""
 
 
 class CloudMismatch(UsageError):
@@ -114,7 +135,7 @@ class EntraError(OrgcalError):
         aadsts: the number of the AADSTS code or 0; `orgcal.entra.aadsts.meaning_of` says what the two mean.
     """
 
-    exit_code = 4
+    exit_code = ExitCode.NO_TOKEN
     kind = "entra"
 
     def __init__(
@@ -200,6 +221,7 @@ class Unforeseen(OrgcalError):
         error: what broke; only its type is told, as its text may quote an answer.
     """
 
+    exit_code = ExitCode.INTERNAL
     kind = "internal"
 
     def __init__(self, error: BaseException) -> None:

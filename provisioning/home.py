@@ -84,7 +84,7 @@ class HomeTenant:
                 return
             refused = [finding for finding in findings if finding.verdict == "bad"]
             for finding in findings:
-                expected = finding.name == "recycle bin" and not self._settings.protected
+                expected = finding.name == "recycle bin" and self._settings.ephemeral
                 if finding not in refused and not expected:
                     pulumi.log.warn(_sentence(finding))
             if refused and not self._settings.application.same_name:

@@ -143,7 +143,8 @@ class IdentityProgram:
         self._write_settings(roles, place, trusts, grant)
         self._runner.release_dead_lock()
         runs = InterruptedRuns(self._runner, self.tag, lambda: nullcontext(graph), tell or (lambda _: None))
-        result = runs.up(self._runner.state(), preview_first=self._guarded, on_step=on_step)
+        runs.settle_pending(self._runner.state())
+        result = runs.up(preview_first=self._guarded, on_step=on_step)
         outputs = self._runner.plain_outputs()
         identities = {role: _identity(role, item, granted) for role, item in outputs["identities"].items()}
         return CiIdentities(str(outputs["tenant_id"]), identities, result.changed)

@@ -104,7 +104,7 @@ def _jobs(facts: StackFacts, record: str, *, previews: bool) -> tuple[Job, ...]:
     unmade = "" if previews else "; name its subjects with --preview-subject"
     return (
         Job("preview", f"each merge request{unmade}", "preview", (run("ci preview"),)),
-        Job("deploy", "what is merged", "deploy", (run("up"), verify)),
+        Job("deploy", "what is merged", "deploy", (run("up", " --yes"), verify)),
         Job("look", "nightly: drift, credentials about to expire", "deploy", (run("status"), verify, *alerts, page)),
         Job(
             "rotate", "daily, with the branch checked out and a login that may push to it", "deploy", (rotate, *alerts)

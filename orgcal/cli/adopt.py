@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.cli.approval import YesOption, approve, can_ask
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.errors import UsageError
 from orgcal.files.whole import write_whole
@@ -20,13 +21,17 @@ def adopt(
     client_id: Annotated[str, typer.Option("--client-id", help="Application (client) id.", metavar="ID")],
     stack: StackOption = "dev",
     restore: Annotated[bool, typer.Option("--restore", help="Bring it back from the recycle bin first.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; without this it is only shown.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what taking an application over means; with --yes write the settings and import it."""
+    """Show what taking an application over means, ask, write the settings and import it.
+
+    Without a terminal and without --yes it is only shown.
+    """
     from orgcal.operations.adopt import carry_out, live_application, plan
 
     with open_stack(stack) as opened:
+        asks, where = not yes and can_ask(as_json=as_json), f"orgcal adopt --stack {stack}"
         opened.choose_plugin()
         opened.runner.select()
         state = opened.runner.state()
@@ -37,11 +42,21 @@ def adopt(
                 repair="adopt into a new stack: cp Pulumi.prod.yaml.example Pulumi.NAME.yaml",
             )
         before = opened.file.read_text(encoding="utf-8")
+        if asks and restore:  # what is in the recycle bin cannot be looked at in full
+            approve(
+                f"Bring application {client_id} back, if it is in the recycle bin?",
+                where=where,
+                yes=yes,
+                as_json=as_json,
+            )
         with opened.home_graph() as graph:
-            application = live_application(graph, client_id, restore=restore and yes, stack=stack)
+            application = live_application(graph, client_id, restore=restore and (yes or asks), stack=stack)
             planned = plan(graph, application, opened)
             if not as_json:
                 _show(planned, before)
+            if asks:
+                approve(f"Take it into stack {stack}?", where=where, yes=yes, as_json=as_json)
+                yes = True
             if yes:
                 write_whole(opened.file.resolve(), planned.new_settings, private=False)
                 carry_out(graph, planned, opened, state)

@@ -195,8 +195,9 @@ def check(
 ) -> None:
     """Take fresh tokens and bring the registry up to what is true.
 
-    Exit code 1 where an organisation could not be checked, has lost access that it had given, or gives more or less
-    than the mailboxes that it should; 5 where each of them waits for Exchange, which takes up to 2 hours.
+    Exit code 1 where an organisation could not be checked, has revoked its consent, has lost access that it had given,
+    or gives more or less than the mailboxes that it should; 5 where each of them waits for Exchange, which takes up to
+    2 hours.
     """
     from orgcal.consent.check import check_tenants
     from orgcal.tenants.model import State

@@ -78,7 +78,7 @@ def _run(
         stack.choose_plugin(story.line)
         story.line(f"engine: {stack.engine.reason}")
         with StepPrinter(stream=sys.stdout, quiet=story.quiet) as printer:
-            deployed = deploy(stack, on_step=printer, tell=story.line)
+            deployed = deploy(stack, on_step=printer, tell=story.line).result
         story.line(f"pulumi up: {deployed.changed} changed, {deployed.unchanged} unchanged")
         with consent_service(stack) as service:
             proven, second = [_take_in(story, stack.registry, *customer) for customer in _customers(process)]

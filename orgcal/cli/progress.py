@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 from rich.console import Console
 from rich.status import Status
 
 from orgcal.cli.grammar import is_quiet
+from orgcal.operations.plan_words import OPERATIONS, kind_of
 from orgcal.output import plain_markup, styled
-from orgcal.stack.runner import EngineStep
+from orgcal.stack.engine_events import EngineStep
 
-_PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "refresh": "read"}
+_PAST = {**OPERATIONS, "refresh": "read"}
+_TOLD_AFTER_S = 1.0
+"""What takes less needs no time beside it."""
 
 
 class StepPrinter:
-    """Prints each resource that changes, and on a terminal what is being worked on.
+    """Prints each resource that changes, and on a terminal what is being worked on, how far, and for how long.
 
     It prints to standard error unless given a `stream`, so that results on standard output stay clean. `-q` leaves the
     warnings.
+
+    Args:
+        planning: the engine only looks, so that nothing is said to be done.
+        total: number of resources that are to change, where a plan told it.
+        after: of the step before, whose warnings are not told again.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        stream: TextIO | None = None,
+        planning: bool = False,
+        total: int = 0,
+        after: StepPrinter | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._console = Console(file=styled(stream or sys.stderr), quiet=quiet, highlight=False, soft_wrap=True)
+        self._planning = planning
+        self._total = total
+        self._done = 0
+        self._clock = clock
+        self._began: dict[tuple[str, str], float] = {}
+        self._warned: set[str] = set() if after is None else after._warned
         self._status: Status | None = None
         self._only_warnings = is_quiet()
 
     def __enter__(self) -> StepPrinter:
         if self._console.is_terminal and not self._only_warnings:
-            self._status = self._console.status("starting the engine")
+            self._status = self._console.status("looking at what is to be done" if self._planning else "starting")
             self._status.start()
         return self
 
@@ -39,15 +65,27 @@ class StepPrinter:
 
     def __call__(self, step: EngineStep) -> None:
         if step.operation == "warning":
-            self._console.print(f"  [yellow]warning[/] {plain_markup(step.name)}")
+            if step.name not in self._warned:
+                self._warned.add(step.name)
+                self._console.print(f"  [yellow]warning[/] {plain_markup(step.name)}")
             return
         if self._only_warnings:
             return
-        kind = step.type.rsplit(":", 1)[-1]
+        kind, key = kind_of(step.type), (step.type, step.name)
         if not step.done:
+            self._began[key] = self._clock()
             if self._status is not None:
-                self._status.update(plain_markup(f"{kind} {step.name}"))
+                doing = "looking at" if self._planning else "working on"
+                self._status.update(plain_markup(f"{doing} {kind} {step.name}{self._far(self._done + 1)}"))
             return
-        done = _PAST.get(step.operation)
-        if done:
-            self._console.print(f"  [green]{done:<8}[/] {plain_markup(kind)} [dim]{plain_markup(step.name)}[/]")
+        word = _PAST.get(step.operation)
+        if word and not self._planning:
+            self._done += 1
+            seconds = self._clock() - self._began.pop(key, self._clock())
+            took = f", {seconds:.0f} s" if seconds >= _TOLD_AFTER_S else ""
+            about = f"{plain_markup(kind)} [dim]{plain_markup(step.name)}{self._far(self._done)}{took}[/]"
+            self._console.print(f"  [green]{word:<8}[/] {about}")
+
+    def _far(self, number: int) -> str:
+        """How far, where that is known; a retry may do more than was planned."""
+        return f" ({number} of {max(number, self._total)})" if self._total else ""

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from orgcal.cli.approval import YesOption, approve, can_ask
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_object, print_result, progress_lines
 from orgcal.errors import OrgcalError, UsageError
 
 if TYPE_CHECKING:
     from orgcal.rotation.status import RotationResult
+    from orgcal.rotation.steps import RotationRequest
+    from orgcal.settings.credential_file import SettingsFile
+    from orgcal.stack.open_stack import OpenStack
 
 
 def rotate(
@@ -43,9 +47,12 @@ def rotate(
     patience: Annotated[
         str, typer.Option(help="Longest wait until a credential is accepted everywhere.", metavar="DURATION")
     ] = "5m",
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rotate the credential as far as it is due: add one, prove it, make it active, prove it again, retire the old one.
+
+    --now, --rollback and --revoke show what is next and ask.
 
     Every step can be repeated, and a run that died is continued by the next. Exit code 0 also where nothing was due; 1
     if a proof failed.
@@ -77,6 +84,8 @@ def rotate(
             current = read_status(opened, file, request, datetime.now(UTC))
             print_result(current.as_json(), current.lines(), as_json=as_json, ok=not current.revoking)
             return
+        if now or rollback or revoke:
+            _approve(opened, file, request, yes=yes, as_json=as_json)
         try:
             opened.choose_plugin()
         except OrgcalError as error:  # alerts tell of it, as of a step that was refused
@@ -97,6 +106,35 @@ def rotate(
     print_result(told, _lines(result), as_json=as_json, ok=well or problem is not None)
     if problem is not None:
         raise problem
+
+
+def _approve(stack: OpenStack, file: SettingsFile, request: RotationRequest, *, yes: bool, as_json: bool) -> None:
+    """Show generations, what is next and whom it concerns, and ask; refuse where nobody can be asked and it matters."""
+    from orgcal.operations.plan import consented_organisations
+    from orgcal.rotation.status import read_status
+
+    needed = request.revoke or stack.core.protected
+    if not yes and can_ask(as_json=as_json):
+        typer.echo("\n".join(read_status(stack, file, request, datetime.now(UTC)).lines()))
+        count = len(consented_organisations(stack))
+        whom = "1 organisation uses" if count == 1 else f"{count} organisations use"
+        typer.echo(f"for customers: {whom} this connector; {_meaning(request)}")
+    what = "Revoke" if request.revoke else "Roll back" if request.rollback else "Rotate"
+    approve(
+        f"{what} the credential of stack {stack.name}?",
+        where=f"orgcal rotate --stack {stack.name}",
+        yes=yes,
+        as_json=as_json,
+        needed=needed,
+    )
+
+
+def _meaning(request: RotationRequest) -> str:
+    if request.revoke:
+        return "the active generation stops working as soon as another is in the connector, everywhere it is used"
+    if request.rollback:
+        return "it goes back to the generation before, which is proved first"
+    return "the old generation works on until its overlap ends" if request.overlap else "the old one ends at once"
 
 
 def _lines(result: RotationResult) -> Iterator[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def status(stack: StackOption = "dev", as_json: JsonOption = False) -> None:
-    """Show permissions, credentials and drift of a stack; exit 1 on drift, or if one is revoked or ends soon."""
+    """Show permissions, credentials and drift of a stack; exit 1 where something is to be done."""
     from orgcal.operations.status import read_status
 
     with open_stack(stack) as opened:
@@ -31,7 +31,7 @@ def as_lines(report: Status) -> Iterator[str]:
         mark = "active" if item.active else "live"
         yield f"  generation {item.generation}  {mark}, {left}{'  <- orgcal rotate' if item.short else ''}"
     for tenant in report.tenants:
-        yield f"  {tenant.name}  {tenant.state}"
+        yield f"  {tenant.name}  {tenant.state}{'  <- has lost access' if tenant.state == 'revoked' else ''}"
         if tenant.effective is not None or tenant.granted is not None:
             yield from _permissions(report, tenant)
         if tenant.note:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.cli.approval import YesOption, approve, can_ask
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
 from orgcal.errors import OrgcalError
 
@@ -29,12 +30,12 @@ def sweep(
             help="Instead: what ephemeral stacks in its home tenant left behind, made so long ago (3d, 12h) or longer.",
         ),
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find what a killed run left behind, and remove it with --yes; exit 1 while something is left.
+    """Find what a killed run left behind, and remove it once you agree; exit 1 while something is left.
 
-    With --older-than, only what ephemeral stacks made whose state is gone; --yes removes that for good. Those that are
+    With --older-than, only what ephemeral stacks made whose state is gone; that is removed for good. Those that are
     still deployed are named, and left alone.
     """
     from orgcal.durations import parse_duration
@@ -57,6 +58,10 @@ def _sweep_own(stack: OpenStack, yes: bool, as_json: bool) -> None:
         used = connector_client_id(stack.platform(), stack.settings.connector.key)
         orphans = find_orphans(graph, stack.settings.tag, state, used)
         removable = [orphan for orphan in orphans if not orphan.kept]
+        if removable and not yes and can_ask(as_json=as_json):
+            typer.echo("\n".join(_orphan_lines(stack.name, orphans, yes)))
+            approve("Remove what is left over?", where="orgcal sweep", yes=yes, as_json=as_json)
+            yes = True
         for orphan in removable if yes else []:
             remove_orphan(graph, orphan)
     result = {"removed": yes, "orphans": [orphan.as_json() for orphan in orphans]}
@@ -91,6 +96,10 @@ def _sweep_previews(stack: OpenStack, age: timedelta, yes: bool, as_json: bool) 
             now=datetime.now(UTC),
             connector_of=previews.own_connector(platform, settings.connector.key),
         )
+        if stacks.orphaned and not yes and can_ask(as_json=as_json):
+            typer.echo("\n".join(_preview_lines(stack.name, stacks, kept, yes)))
+            approve("Remove what is left over, for good?", where="orgcal sweep", yes=yes, as_json=as_json)
+            yes = True
         for item in stacks.orphaned if yes else []:
             try:
                 previews.remove_orphaned_preview(graph, item, platform)

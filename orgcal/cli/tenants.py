@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.cli.approval import YesOption, approve
 from orgcal.cli.common import (
     JsonLinesOption,
     JsonOption,
@@ -145,6 +146,7 @@ def remove(
     tenant: TenantArgument,
     force: Annotated[bool, typer.Option("--force", help="Also while its consent still works.")] = False,
     stack: StackOption = "dev",
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove an organisation: checks that its consent is revoked, and says how the customer revokes it."""
@@ -168,6 +170,13 @@ def remove(
                     "center; then run this again, or use --force"
                 ),
             )
+        approve(
+            f"Remove {known.label} ({known.state.value}), so that its consent links become useless?",
+            where="orgcal tenants remove",
+            yes=yes,
+            as_json=as_json,
+            needed=known.state in ACTIVE,
+        )
         reason = f"access was {access}" + (", by --force" if access not in ("none", "no tenant") else "")
         removed = opened.registry.remove(known.tenant_id, reason=reason, known=known.state)
     print_result(removed.as_json(), [f"{known.label} is removed; its log is kept"], as_json=as_json)

@@ -52,12 +52,12 @@ class CheckedTenant:
 
     @property
     def failed(self) -> bool:
-        """Whether it could not be checked, has lost access, or its scope is not as it should be."""
+        """Whether it could not be checked, revoked or lost access, or its scope is not as it should be."""
         verdict, undecided = self.verdict, self.probe.access == "granted"
         wrong = verdict is not None and (
             verdict.state in (State.TOO_MUCH, State.TOO_LITTLE) or (verdict.state is None and undecided)
         )
-        return not self.probe.decided or bool(self.lost) or wrong
+        return not self.probe.decided or bool(self.lost) or wrong or self.tenant.state is State.REVOKED
 
     def as_json(self) -> dict[str, Any]:
         """The probe, as a JSON object."""

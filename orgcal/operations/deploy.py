@@ -5,30 +5,44 @@ They work on a stack that is where its state was made, wait until no other updat
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orgcal.entra.exchange_roles import split_permissions
-from orgcal.entra.role_relation import compare
 from orgcal.errors import CloudMismatch, OrgcalError
-from orgcal.operations.interrupted import InterruptedRuns
-from orgcal.operations.sweep import Tell
 from orgcal.printable import counted
 from orgcal.resource_types import CONNECTOR_CREDENTIALS
+from orgcal.stack.engine_events import EngineStep, OnStep, UpdateResult
 from orgcal.stack.known_credentials import note_credentials
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
-from orgcal.stack.runner import EngineStep, OnStep, UpdateResult
-from orgcal.stack.state import DeploymentPlace
+from orgcal.stack.state import DeploymentPlace, StackState
 
 if TYPE_CHECKING:
-    from orgcal.tenants.model import Tenant
+    from orgcal.operations.interrupted import InterruptedRuns
+    from orgcal.operations.plan import Plan
+
+Tell = Callable[[str], object]
 
 
-def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell, credential_only: bool = False) -> UpdateResult:
-    """Brings a stack up; `stack.outputs` are the new ones then, and `tell` is told in one line what else was needed.
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What an update did.
 
-    With `credential_only`, whatever else the checkout changes is not deployed (`StackRunner.up_credential`).
+    Attributes:
+        outputs: of the stack, without the secret.
+    """
+
+    result: UpdateResult
+    outputs: StackOutputs
+
+
+def prepare(stack: OpenStack, *, tell: Tell) -> StackState:
+    """The state of a stack that can be brought up: where it was made, with no interrupted run in it.
+
+    Args:
+        tell: is told in one line what had to be done for that.
 
     Raises:
         UsageError: the stack lives on an emulator that does not run.
@@ -41,6 +55,60 @@ def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell, credential_only: bo
     state = runner.state()
     if _follow_emulator(stack, state.place, tell):
         state = runner.state()
+    if state.unfinished()[0]:
+        _interrupted_runs(stack, tell).settle_pending(state)
+        return runner.state()
+    return state
+
+
+def preview(
+    stack: OpenStack, *, state: StackState | None = None, on_step: OnStep, tell: Tell, save_plan: Path | None = None
+) -> Plan:
+    """What `deploy` would do; nothing is written, but the engine's plan where `save_plan` names a file.
+
+    Args:
+        state: as `prepare` gave it; else the stack is looked at as it is, and what would have to be prepared is told.
+
+    Raises:
+        UsageError: the stack lives on an emulator that does not run.
+        CloudMismatch: the stack's state was made in another cloud.
+        EngineError: the engine refused; its sentence.
+    """
+    if state is None:
+        stack.environment.running_endpoints()
+        state = stack.runner.state()
+        if why := _emulator_left(stack, state.place)[0]:
+            tell(f"{why} than when the stack was deployed: an update refreshes first, which this preview does not")
+        if state.unfinished()[0]:
+            tell("the last run was interrupted: an update first takes over what it made, which this preview does not")
+    result = stack.runner.preview(on_step=on_step, save_plan=save_plan)
+    from orgcal.operations.plan import read_plan
+
+    return read_plan(stack, state, result, tell)
+
+
+def deploy(
+    stack: OpenStack,
+    *,
+    on_step: OnStep,
+    tell: Tell,
+    credential_only: bool = False,
+    prepared: StackState | None = None,
+    plan: Path | None = None,
+) -> Deployed:
+    """Brings a stack up; `tell` is told in one line what else was needed.
+
+    Args:
+        credential_only: whatever else the checkout changes is not deployed (`StackRunner.up_credential`).
+        prepared: the state that `prepare` gave, if somebody has seen the `preview` of the update.
+        plan: file of a `preview`; the engine does nothing else.
+
+    Raises:
+        UsageError: the stack lives on an emulator that does not run.
+        CloudMismatch: the stack's state was made in another cloud.
+        EngineError: the engine refused; its sentence.
+    """
+    state = prepare(stack, tell=tell) if prepared is None else prepared
     before = state.declared()
     pushed = False
 
@@ -50,12 +118,17 @@ def deploy(stack: OpenStack, *, on_step: OnStep, tell: Tell, credential_only: bo
         on_step(step)
 
     result = _interrupted_runs(stack, tell).up(
-        state, preview_first=stack.core.protected, on_step=watch, credential_only=credential_only
+        preview_first=stack.core.protected,
+        previewed=prepared is not None,
+        on_step=watch,
+        credential_only=credential_only,
+        plan=plan,
     )
-    stack.outputs = runner.outputs()
+    stack.forget_outputs()
+    outputs = stack.outputs_without_secret(stack.runner.state())
     if result.changed:
-        _tell_registry(stack, good_hashes(stack.outputs, *before), pushed=pushed, tell=tell)
-    return result
+        _tell_registry(stack, outputs, before, pushed=pushed, tell=tell)
+    return Deployed(result, outputs)
 
 
 def destroy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
@@ -63,31 +136,29 @@ def destroy(stack: OpenStack, *, on_step: OnStep, tell: Tell) -> UpdateResult:
     stack.environment.running_endpoints()
     stack.runner.release_dead_lock()
     runs = _interrupted_runs(stack, tell)
-    return runs.destroy(stack.runner.state(), preview_first=stack.core.protected, on_step=on_step)
+    runs.settle_pending(stack.runner.state())
+    return runs.destroy(preview_first=stack.core.protected, on_step=on_step)
 
 
 def _interrupted_runs(stack: OpenStack, tell: Tell) -> InterruptedRuns:
+    from orgcal.operations.interrupted import InterruptedRuns  # Graph's client, which most runs do not need
+
     return InterruptedRuns(stack.runner, stack.core.tag, stack.home_graph, tell)
 
 
-def good_hashes(outputs: StackOutputs, hash_before: str, names_before: frozenset[str]) -> frozenset[str]:
-    """Hashes of permissions that, once consented to, leave nothing missing of what is declared now.
+def _tell_registry(
+    stack: OpenStack, outputs: StackOutputs, before: tuple[str, frozenset[str]], *, pushed: bool, tell: Tell
+) -> None:
+    """Note a push in the log; say how many organisations have not consented to all that is declared now.
 
     Args:
-        outputs: of the update.
-        hash_before: of the permissions that were declared before it.
-        names_before: their names.
+        before: hash and names of the permissions that were declared until now.
     """
-    enough = not compare((item.name for item in outputs.permissions), names_before).missing
-    return frozenset({outputs.permission_hash, *([hash_before] if enough else [])})
-
-
-def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell: Tell) -> None:
-    """Note a push in the log; say how many organisations have not consented to all that is declared now."""
+    from orgcal.operations.stale_consents import good_hashes, is_stale
     from orgcal.tenants.model import ACTIVE
 
-    outputs = stack.outputs
     declared = {item.name for item in outputs.permissions}
+    good = good_hashes(outputs.permission_hash, declared, *before)
     try:
         note_credentials(stack.registry, outputs)
         if pushed:
@@ -95,7 +166,7 @@ def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell
             stack.registry.note(
                 "push", outputs.client_id, "pushed", generation=outputs.active_generation, platform=kind
             )
-        stale = sum(tenant.state in ACTIVE and _is_stale(tenant, declared, good) for tenant in stack.registry.tenants())
+        stale = sum(tenant.state in ACTIVE and is_stale(tenant, declared, good) for tenant in stack.registry.tenants())
     except OrgcalError as error:
         tell(f"deployed, but the registry does not know of it: {error.what}")
         return
@@ -104,19 +175,24 @@ def _tell_registry(stack: OpenStack, good: frozenset[str], *, pushed: bool, tell
         tell(f"{counted(stale, 'organisation')} consented to other permissions than are declared now; see: {check}")
 
 
-def _is_stale(tenant: Tenant, declared: Collection[str], good: frozenset[str]) -> bool:
-    """Whether the consent lacks something declared; only its hash tells where the names were not yet recorded."""
-    if tenant.access == "scoped":  # the others are granted in Exchange, where nobody sees them
-        return bool(compare(split_permissions(declared).in_entra, tenant.permissions).missing)
-    if tenant.permissions:
-        return bool(compare(declared, tenant.permissions).missing)
-    return tenant.permission_hash not in good
-
-
 def _follow_emulator(stack: OpenStack, recorded: DeploymentPlace | None, tell: Tell) -> bool:
-    """Refuses another cloud; brings the state up to date where the emulator was replaced or moved, and says whether."""
+    """Brings the state up to date where the emulator was replaced or moved, and says whether; refuses another cloud."""
+    why, moved = _emulator_left(stack, recorded)
+    if why:
+        tell(f"{why} than when the stack was deployed: refreshing first")
+        if moved:  # a refresh asks where the state's providers point: they must follow first
+            stack.runner.up(preview_first=False)
+        stack.runner.refresh()
+    return bool(why)
+
+
+def _emulator_left(stack: OpenStack, recorded: DeploymentPlace | None) -> tuple[str, bool]:
+    """Why the emulator is not the one that a stack was deployed to (empty where it is), and whether its port differs.
+
+    Refuses another cloud.
+    """
     if recorded is None:
-        return False
+        return "", False
     if recorded.cloud != stack.cloud:
         raise CloudMismatch(
             f"the stack was made in cloud {recorded.cloud!r} and cannot move to {stack.cloud!r}",
@@ -125,17 +201,12 @@ def _follow_emulator(stack: OpenStack, recorded: DeploymentPlace | None, tell: T
         )
     endpoints = stack.endpoints
     if endpoints.emulated is None:
-        return False
+        return "", False
     replaced = recorded.directory_id != endpoints.emulated.directory_id
     # The port is part of the callback URL, so of the redirect URI.
     moved = recorded.callback_url.startswith("https://localhost:") and not recorded.callback_url.startswith(
         f"{endpoints.login_url}/"
     )
-    if not (replaced or moved):
-        return False
-    why = "the emulator's directory is another one" if replaced else "the emulator has another port"
-    tell(f"{why} than when the stack was deployed: refreshing first")
-    if moved:
-        stack.runner.up(preview_first=False)  # a refresh asks where the state's providers point: they must follow first
-    stack.runner.refresh()
-    return True
+    if replaced:
+        return "the emulator's directory is another one", moved
+    return "the emulator has another port" if moved else "", moved

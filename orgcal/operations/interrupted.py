@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from orgcal.engine.versions import AZUREAD_PLUGIN_VERSION
@@ -33,7 +34,8 @@ from orgcal.resource_types import (
     PASSWORD,
     SERVICE_PRINCIPAL,
 )
-from orgcal.stack.runner import OnStep, StackRunner, UpdateFailed, UpdateResult
+from orgcal.stack.engine_events import OnStep, UpdateResult
+from orgcal.stack.runner import StackRunner, UpdateFailed
 from orgcal.stack.state import StackState, UnfinishedOperation
 
 HomeGraph = Callable[[], AbstractContextManager[GraphClient]]
@@ -64,30 +66,37 @@ class InterruptedRuns:
 
     def up(
         self,
-        state: StackState,
         *,
         preview_first: bool,
+        previewed: bool = False,
         on_step: OnStep | None = None,
         credential_only: bool = False,
+        plan: Path | None = None,
     ) -> UpdateResult:
-        """`StackRunner.up`, after what an interrupted run left, and again after each failure that could be settled.
+        """`StackRunner.up`, again after each failure that could be settled; after `settle_pending`.
 
         With `credential_only`, `StackRunner.up_credential` instead.
+
+        Args:
+            preview_first: preview before anything is written.
+            previewed: somebody has seen a preview, so that only further tries need one.
+            plan: as for `StackRunner.up`; there are no further tries then, as they would do what nobody reviewed.
         """
         bring_up = self._runner.up_credential if credential_only else self._runner.up
-        self._settle_pending(state)
+        if plan is not None:
+            return self._runner.up(preview_first=False, on_step=on_step, plan=plan)
         for _ in range(_MOST_TRIES):
             began = datetime.now(UTC)
             try:
-                return bring_up(preview_first=preview_first, on_step=on_step)
+                return bring_up(preview_first=preview_first and not previewed, on_step=on_step)
             except UpdateFailed as error:
                 if not self._settle(error.unfinished, began):
                     raise
+            previewed = False
         return bring_up(preview_first=preview_first, on_step=on_step)
 
-    def destroy(self, state: StackState, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
+    def destroy(self, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
         """`StackRunner.destroy`, likewise; what is gone already is no reason to fail."""
-        self._settle_pending(state)
         try:
             return self._runner.destroy(preview_first=preview_first, on_step=on_step)
         except UpdateFailed as error:
@@ -96,12 +105,14 @@ class InterruptedRuns:
         self._tell("something was removed already: going on without it")
         return self._runner.destroy(preview_first=preview_first, on_step=on_step)
 
-    def _settle_pending(self, state: StackState) -> None:
+    def settle_pending(self, state: StackState) -> bool:
+        """Settle what an interrupted run left, by the state before; whether there was anything."""
         operations, since = state.unfinished()
         if operations:
             self._tell("the last run was interrupted: looking at what it made and removed")
             self._settle(operations, since)
             self._runner.forget_creations()
+        return bool(operations)
 
     def _settle(self, operations: Sequence[UnfinishedOperation], since: datetime) -> bool:
         """Settle operations that began at `since`; whether the state or the directory changed by it."""

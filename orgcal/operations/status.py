@@ -23,11 +23,14 @@ from orgcal.errors import OrgcalError, explained
 from orgcal.platforms import open_platform
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.outputs import StackOutputs
-from orgcal.tenants.model import ACTIVE, Access, Tenant
+from orgcal.tenants.model import ACTIVE, Access, State, Tenant
 from verify.agreement import WARN_DAYS, check_agreement, credential_differences
 from verify.context import RunContext
 from verify.models import Options, Verdict
 from verify.sources import from_outputs
+
+LOST_ACCESS = frozenset({State.REVOKED, State.TOO_LITTLE, State.TOO_MUCH})
+"""States in which an organisation's access is not what it was or should be, until it consents again or is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,9 @@ class Status:
 
     @property
     def ok(self) -> bool:
-        """No drift, no revoked credential that still exists, and none that ends within 30 days."""
-        return not self.drift and not self.revocation and not any(item.short for item in self.credentials)
+        """No drift, nobody who lost access, no revoked credential that still exists, none that ends within 30 days."""
+        lost = any(item.state in LOST_ACCESS for item in self.tenants)
+        return not (self.drift or self.revocation or lost or any(item.short for item in self.credentials))
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""

@@ -15,6 +15,10 @@ from orgcal.stack.passphrase import FILE_VARIABLE, copied_salt, foreign_values
 
 _PROTECTED = re.compile(r'resource "urn:[^"]*:(\w+)::([^":]+)" cannot be deleted\s+because it is protected')
 """What the engine says of each, besides advice to edit the state; type and name."""
+_OTHER_THAN_PLANNED = re.compile(r"violates plan|not allowed by the plan|expected resource operations for")
+"""What the engine says where an update plan does not allow what it is about to do, or it would do less."""
+_NAMED = re.compile(r"\burn:[^\s\"]*:(\w+)::([^\s\":]+)")
+"""Type and name of a resource."""
 _OF_THE_SETTINGS = re.compile(r"settings? (is|are) wrong:|the stack's cloud is")
 """Sentences of our program about settings and cloud; they end a command as wrong usage does."""
 
@@ -103,6 +107,14 @@ def explain(transcript: str, diagnostics: list[str], *, stack: str, project: Pat
     if protected:
         what = f"protected against deletion: {', '.join(protected)}"
         return EngineError(what, where=where, repair=hint(PROTECTED, stack))
+    if _OTHER_THAN_PLANNED.search(plain) or any(map(_OTHER_THAN_PLANNED.search, diagnostics)):
+        moved = [" ".join(names) for text in diagnostics for names in _NAMED.findall(text)]
+        return EngineError(
+            "what would be done now is not what the plan allows"
+            + (f": {', '.join(dict.fromkeys(moved))}" if moved else ""),
+            where=where,
+            repair=f"review it anew: orgcal up --stack {stack} --preview --plan FILE",
+        )
     sentences = _without_repeats(map(sentence_of, diagnostics))
     if not sentences:
         sentences = [line.removeprefix("error: ") for line in plain.splitlines() if line.startswith("error: ")]

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from orgcal.platforms import Platform
     from orgcal.stack.outputs import StackOutputs
     from orgcal.stack.runner import StackRunner
+    from orgcal.stack.state import StackState
     from orgcal.tenants.registry import Registry
 
 _GRAPH_BUDGET_S = 60.0
@@ -255,7 +256,7 @@ class OpenStack:
     @cached_property
     def runner(self) -> StackRunner:
         """Runs the engine on this stack."""
-        from orgcal.stack.runner import StackRunner  # pulumi is slow to import
+        from orgcal.stack.runner import StackRunner
 
         return StackRunner(
             self.engine,
@@ -278,6 +279,15 @@ class OpenStack:
             return self._read_outputs(self.engine, self._engine_environ)
         return self._reading.result()
 
+    def outputs_without_secret(self, state: StackState) -> StackOutputs:
+        """The outputs in a state that was read without its secrets; raises `UsageError` as `outputs`."""
+        return self._with_orders(state.outputs(where=self.where))
+
+    def forget_outputs(self) -> None:
+        """Let `outputs` be read anew, as an update may have changed them."""
+        self.__dict__.pop("outputs", None)
+        self._reading = None
+
     def begin_reading_outputs(self) -> None:
         """Let the engine read the outputs, which takes it half a second, while the caller prepares the rest."""
         if self._reading is not None or "outputs" in self.__dict__:
@@ -293,10 +303,7 @@ class OpenStack:
         return self.engine_environment(plugin=False).to_engine_environ(self.shell_environ)
 
     def _read_outputs(self, engine: Engine, environ: Mapping[str, str]) -> StackOutputs:
-        """The outputs without the Automation API, whose import takes as long as the answer.
-
-        Only where the engine refuses, the API says why, or makes the stack.
-        """
+        """The outputs; where the engine refuses, the runner says why, or makes the stack."""
         from orgcal.engine.command import run_engine
         from orgcal.stack.state import StackState
 

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pulumi import automation
 
 from orgcal.errors import UsageError
 from orgcal.platforms.model import NOT_SHOWN
 from orgcal.settings import load_stack_file
+from orgcal.stack.engine_events import STAND_IN_WARNING
 from orgcal.stack.errors import explain
 from orgcal.stack.open_stack import OpenStack
 from orgcal.stack.passphrase import DEV_PASSPHRASE_FILE
-from orgcal.stack.runner import STAND_IN_WARNING, ExactEnvironment
+from orgcal.stack.runner import CommandFailed, ExactEnvironment
 from orgcal.stack.state import StackState, exists_outside, name_in, replace_secrets
 
 _ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
@@ -103,20 +103,22 @@ def preview_without_secrets(stack: OpenStack) -> Preview:
                 (folder / "state.json").write_text(json.dumps(exported), encoding="utf-8")
                 command.run(["stack", "import", "--stack", stack.name, "--file", "state.json"], temporary, environ)
             chosen = ["--stack", stack.name, "--config-file", str(file)]
-            text = command.run(["preview", *chosen, "--json", "--color", "never"], project, environ).stdout
-        except automation.CommandError as error:
-            raise explain(str(error), _errors_in(str(error)), stack=stack.name, project=stack.project_dir) from None
+            text = command.run(["preview", *chosen, "--json", "--color", "never"], project, environ)
+        except CommandFailed as error:
+            raise explain(
+                error.transcript, _errors_in(error.transcript), stack=stack.name, project=stack.project_dir
+            ) from None
     return _as_preview(json.loads(text), exported)
 
 
 def _export(command: ExactEnvironment, stack: OpenStack, environ: Mapping[str, str]) -> dict[str, Any] | None:
     """The state with placeholders for secrets; None where the backend has no such stack."""
     try:
-        text = command.run(["stack", "export", "--stack", stack.name], str(stack.project_dir), environ).stdout
-    except automation.StackNotFoundError:
-        return None
-    except automation.CommandError as error:
-        raise explain(str(error), [], stack=stack.name, project=stack.project_dir) from None
+        text = command.run(["stack", "export", "--stack", stack.name], str(stack.project_dir), environ)
+    except CommandFailed as error:
+        if error.stack_missing:
+            return None
+        raise explain(error.transcript, [], stack=stack.name, project=stack.project_dir) from None
     exported: dict[str, Any] = json.loads(text)
     deployment = exported.get("deployment") or {}
     deployment.pop("pending_operations", None)

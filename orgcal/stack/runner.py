@@ -1,4 +1,7 @@
-"""Runs the Pulumi engine on one stack. The only caller of Pulumi's Automation API.
+"""Runs the Pulumi engine on one stack, by its command line and its event log.
+
+Not by Pulumi's Automation API: its import costs half a second, and each operation starts the engine three times more
+than it needs (docs/engine.md).
 
 What the engine reports while it works arrives as `EngineStep`s; what went wrong as one `EngineError` made of
 the engine's own diagnostics, without stack traces.
@@ -7,31 +10,43 @@ the engine's own diagnostics, without stack traces.
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pulumi import automation
-from pulumi.automation import events
-from pulumi.automation.errors import create_command_error
-from semver import VersionInfo
-
-from orgcal.engine.command import OnLine, run_engine
-from orgcal.engine.errors import MARKUP, sentence_of
+from orgcal.engine.command import CommandResult, OnLine, run_engine
 from orgcal.engine.find import Engine
 from orgcal.errors import EngineError, StackLocked
+from orgcal.settings import project_name
 from orgcal.stack import local_backend
+from orgcal.stack.engine_events import EngineStep, EventCollector, OnStep, UpdateResult, event_log
 from orgcal.stack.engine_variables import platform_variables
 from orgcal.stack.environment import StackEnvironment
 from orgcal.stack.errors import explain
 from orgcal.stack.outputs import DEPLOYED_FIELDS, DEPLOYED_VARIABLE, OUTPUT_NAME, StackOutputs
-from orgcal.stack.state import StackState, UnfinishedOperation, exists_outside, name_in, without_creations
+from orgcal.stack.state import StackState, UnfinishedOperation, without_creations
 
-OnStep = Callable[["EngineStep"], None]
-STAND_IN_WARNING = "using pulumi-resource-azuread from $PATH"
-"""The engine's warning where the stand-in is used, which `OpenStack` has told already, with the reason."""
+__all__ = ["CommandFailed", "EngineStep", "ExactEnvironment", "OnStep", "StackRunner", "UpdateFailed", "UpdateResult"]
+
+_NOT_FOUND = re.compile(r"no stack named.*found")
+_DEBUG_COMMANDS = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""Without it the engine knows no `--event-log`."""
+
+
+class CommandFailed(Exception):
+    """A command of the engine failed.
+
+    Args:
+        ended: what it printed, which may hold secrets and is never shown as it is.
+    """
+
+    def __init__(self, ended: CommandResult) -> None:
+        super().__init__(f"the engine ended with exit code {ended.code}")
+        self.transcript = f"code: {ended.code}\nstdout: {ended.out}\nstderr: {ended.err}"
+        self.stack_missing = bool(_NOT_FOUND.search(ended.err))
 
 
 class UpdateFailed(EngineError):
@@ -43,68 +58,29 @@ class UpdateFailed(EngineError):
         self.unfinished = tuple(unfinished)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineStep:
-    """One resource outside the state that the engine starts to work on, or a warning.
-
-    Attributes:
-        operation: `create`, `update`, `delete`, `replace`, `same`, … or `warning`.
-        type: the resource's type token; empty for a warning of the whole stack.
-        name: the resource's name, or the warning's text.
-    """
-
-    operation: str
-    type: str
-    name: str
-    done: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateResult:
-    """What an operation did: number of resources by operation, such as `{"create": 3, "same": 4}`.
-
-    Only what exists outside the state counts: not the stack, its components and its providers.
-    """
-
-    changes: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> int:
-        """Resources that did not stay the same."""
-        return sum(count for operation, count in self.changes.items() if operation != "same")
-
-    @property
-    def unchanged(self) -> int:
-        """Resources that stayed the same."""
-        return self.changes.get("same", 0)
-
-
-class ExactEnvironment(automation.PulumiCommand):
-    """Runs the engine with exactly the given variables.
-
-    The Automation API lays them over the process's own, and so could not keep a shell that is set up for
-    a real tenant out of the emulator.
-    """
+class ExactEnvironment:
+    """Runs the engine with exactly the given variables, so that no shell for a real tenant reaches the emulator."""
 
     def __init__(self, engine: Engine) -> None:
-        # Not the constructor of the Automation API: it runs `pulumi version` in the process's own environment.
-        # `find_engine` has asked for the version already, and refuses one that does not fit.
-        self.command = str(engine.pulumi)
-        self.version = VersionInfo.parse(engine.version)
+        self._pulumi = engine.pulumi
 
     def run(
         self,
-        args: list[str],
-        cwd: str,
-        additional_env: Mapping[str, str],
+        words: Sequence[str],
+        cwd: str | Path,
+        environ: Mapping[str, str],
         on_output: OnLine | None = None,
         on_error: OnLine | None = None,
-    ) -> automation.CommandResult:
-        ended = run_engine(self.command, args, cwd=cwd, environ=additional_env, on_output=on_output, on_error=on_error)
-        result = automation.CommandResult(stdout=ended.out, stderr=ended.err, code=ended.code)
+    ) -> str:
+        """Run `pulumi words`; what it printed on standard output, which may hold secrets.
+
+        Raises:
+            CommandFailed: it did not end well.
+        """
+        ended = run_engine(self._pulumi, words, cwd=cwd, environ=environ, on_output=on_output, on_error=on_error)
         if ended.code:
-            raise create_command_error(result)
-        return result
+            raise CommandFailed(ended)
+        return ended.out
 
 
 class StackRunner:
@@ -133,39 +109,44 @@ class StackRunner:
         self._environ = environ
         self._with_plugin = with_plugin
         self._platform_variables: tuple[str, ...] = ()
-        self._workspace = automation.LocalWorkspace(
-            work_dir=str(environment.project_dir),
-            env_vars=environment.to_engine_environ(environ),
-            secrets_provider=secrets_provider,
-            pulumi_command=ExactEnvironment(engine),
-        )
-        self._stack: automation.Stack | None = None
+        self._engine_environ = environment.to_engine_environ(environ)
+        self._secrets_provider = secrets_provider
+        self._command = ExactEnvironment(engine)
+        self._exists = False
         self._deployed = ""
 
     def select(self) -> None:
         """Makes sure that the stack exists in its backend."""
-        if self._stack is None:
-            with _translated(self._stack_name, self._project):
-                self._stack = automation.Stack.create_or_select(self._stack_name, self._workspace)
+        if not self._exists:
+            self.state()
 
-    def preview(self, *, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
-        """What `up` would do; nothing is written."""
-        with self._operation(on_step) as (stack, collected):
-            stack.preview(target=list(targets) or None, **collected.options)
-        return UpdateResult(collected.changes)
+    def preview(
+        self, *, on_step: OnStep | None = None, targets: Sequence[str] = (), save_plan: Path | None = None
+    ) -> UpdateResult:
+        """What `up` would do; nothing is written, but the engine's plan where `save_plan` names a file."""
+        kept = [] if save_plan is None else ["--save-plan", str(save_plan)]
+        return self._operate(["preview", *kept], on_step, targets)
 
-    def up(self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
+    def up(
+        self,
+        *,
+        preview_first: bool,
+        on_step: OnStep | None = None,
+        targets: Sequence[str] = (),
+        plan: Path | None = None,
+    ) -> UpdateResult:
         """Brings the stack up to the program.
 
         Args:
             preview_first: preview before anything is written, as every protected stack needs.
             targets: URNs of the only resources to bring up, or patterns with `*` and `**`; all if empty.
+            plan: as `preview` saved it; the engine refuses whatever is not in it, before anything is written.
         """
+        if plan is not None:  # the engine's own preview is the one that it holds against the plan
+            return self._operate(["up", "--yes", "--plan", str(plan)], on_step, targets, previews=1)
         if preview_first:
             self.preview(targets=targets)
-        with self._operation(on_step) as (stack, collected):
-            stack.up(target=list(targets) or None, show_secrets=False, **collected.options)
-        return UpdateResult(collected.changes)
+        return self._operate(["up", "--yes", "--skip-preview"], on_step, targets)
 
     def up_credential(
         self, *, preview_first: bool, on_step: OnStep | None = None, targets: Sequence[str] = ()
@@ -193,44 +174,38 @@ class StackRunner:
             resources: as `pulumi import --file` takes them.
             name_table: names in `resources` to URNs.
         """
-        with self._operation(None) as (stack, _):
-            stack.import_resources(
-                resources=[dict(item) for item in resources],  # type: ignore[misc]
-                name_table=dict(name_table),
-                protect=protect,
-                generate_code=False,
-                show_secrets=False,
+        with tempfile.TemporaryDirectory(prefix="orgcal-import-") as folder:
+            file = Path(folder, "import.json")
+            file.write_text(
+                json.dumps({"nameTable": dict(name_table), "resources": [dict(item) for item in resources]})
             )
+            words = ["--file", str(file), f"--protect={str(protect).lower()}", "--generate-code=false"]
+            self._operate(["import", "--yes", "--skip-preview", *words], None, (), events=False)
 
     def refresh(self, *, on_step: OnStep | None = None, targets: Sequence[str] = ()) -> UpdateResult:
         """Brings the state up to what the directory and the platform hold; `targets` as for `up`."""
-        with self._operation(on_step) as (stack, collected):
-            stack.refresh(target=list(targets) or None, show_secrets=False, **collected.options)
-        return UpdateResult(collected.changes)
+        return self._operate(["refresh", "--skip-preview", "--yes"], on_step, targets)
 
     def destroy(self, *, preview_first: bool, on_step: OnStep | None = None) -> UpdateResult:
         """Removes everything that the stack made; its settings and its (empty) state stay."""
-        with self._operation(on_step) as (stack, collected):
-            if preview_first:
-                stack.preview_destroy(**collected.options)
-            stack.destroy(show_secrets=False, **collected.options)
-        return UpdateResult(collected.changes)
+        if preview_first:
+            self._operate(["destroy", "--preview-only"], None)
+        return self._operate(["destroy", "--skip-preview", "--yes"], on_step)
 
     def remove(self) -> None:
         """Removes the (empty) state; the stack's file stays."""
         self.select()
-        with _translated(self._stack_name, self._project):
-            self._workspace.remove_stack(self._stack_name, preserve_config=True)
+        self._run("stack", "rm", "--yes", "--preserve-config", "--stack", self._stack_name)
+        self._exists = False
 
     def stack_names(self) -> frozenset[str]:
         """Names of the stacks of this project that the backend keeps a state of."""
-        with _translated(self._stack_name, self._project):
-            return frozenset(stack.name.rsplit("/", 1)[-1] for stack in self._workspace.list_stacks())
+        listed = json.loads(self._run("stack", "ls", "--json"))
+        return frozenset(str(stack["name"]).rsplit("/", 1)[-1] for stack in listed)
 
     def state_of(self, stack: str) -> StackState:
         """The state of another stack of this project, which needs no file and no passphrase here."""
-        with _translated(stack, self._project):
-            return StackState(self._printed(stack, "stack", "export"))
+        return StackState(json.loads(self._run("stack", "export", "--stack", stack)))
 
     def outputs(self) -> StackOutputs:
         """The stack's outputs, secret included; raises as `read_outputs` does."""
@@ -242,8 +217,11 @@ class StackRunner:
 
     def state(self, *, show_secrets: bool = False) -> StackState:
         """The state as the backend keeps it; secrets encrypted, or, for this process alone, as they are."""
-        # `Stack.export_stack` of the Automation API always shows secrets.
-        state = StackState(self._json("stack", "export", *(["--show-secrets"] if show_secrets else [])))
+        kept = None if show_secrets else self._kept_in_a_file()
+        if kept is None:
+            kept = self._json("stack", "export", *(["--show-secrets"] if show_secrets else []))
+        state = StackState(kept)
+        self._exists = True
         # A platform that the settings name no longer has to be cleared with its own login.
         self._platform_variables = platform_variables(state.platforms)
         return state
@@ -256,10 +234,12 @@ class StackRunner:
         """
         changed = without_creations(self._json("stack", "export"), types)
         if changed is not None:
-            with _translated(self._stack_name, self._project):
-                self._workspace.import_stack(
-                    self._stack_name, automation.Deployment(changed["version"], changed["deployment"])
+            with tempfile.TemporaryDirectory(prefix="orgcal-state-") as folder:
+                file = Path(folder, "state.json")
+                file.write_text(
+                    json.dumps({name: changed[name] for name in ("version", "deployment")}), encoding="utf-8"
                 )
+                self._run("stack", "import", "--file", str(file), "--stack", self._stack_name)
 
     def release_dead_lock(self) -> bool:
         """Removes the lock of a backend in local files if the process that took it is dead; whether there was one."""
@@ -269,106 +249,70 @@ class StackRunner:
         """Whose lock keeps updates of this stack waiting, in a few words; empty if none, or with a remote backend."""
         return local_backend.lock_holder(self._backend_url, self._stack_name)
 
-    @contextmanager
-    def _operation(self, on_step: OnStep | None) -> Iterator[tuple[automation.Stack, _Events]]:
-        """The stack, ready for a command that starts plugins, and what collects the engine's reports of it."""
+    def _operate(
+        self,
+        words: Sequence[str],
+        on_step: OnStep | None,
+        targets: Sequence[str] = (),
+        *,
+        events: bool = True,
+        previews: int = 0,
+    ) -> UpdateResult:
+        """Runs a command that starts plugins, and collects the engine's reports of it; `previews` it begins with."""
         if self._with_plugin is not None:
             self._environment = self._with_plugin()
             self._with_plugin = None
         known = self._environment.to_engine_environ(self._environ, self._platform_variables)
-        self._workspace.env_vars = {**known, **({DEPLOYED_VARIABLE: self._deployed} if self._deployed else {})}
+        self._engine_environ = {**known, **({DEPLOYED_VARIABLE: self._deployed} if self._deployed else {})}
         self.select()
-        assert self._stack is not None
-        collected = _Events(on_step)
-        with _translated(self._stack_name, self._project, collected):
-            yield self._stack, collected
+        collected = EventCollector(on_step, previews=previews)
+        chosen = [word for target in targets for word in ("--target", target)]
+        shown = ["--color", "never", "--suppress-progress", "--exec-kind", "auto.local"] if events else []
+        environ = {**self._engine_environ, **_DEBUG_COMMANDS}
+        with _translated(self._stack_name, self._project, collected), event_log(collected) as log:
+            told = ["--event-log", str(log)] if events else []
+            every = [*words, *chosen, *shown, *told, "--stack", self._stack_name]
+            self._command.run(every, self._project, environ)
+        return collected.result
+
+    def _kept_in_a_file(self) -> dict[str, Any] | None:
+        """The state out of a backend in local files, which costs no start of the engine; None where it has to tell."""
+        project = project_name(self._project)
+        for stack in local_backend.local_stacks(self._backend_url):
+            if (stack.project, stack.name) == (project, self._stack_name):
+                try:
+                    return stack.exported()
+                except (OSError, ValueError):  # such as a file that is being written
+                    return None
+        return None
 
     def _json(self, *words: str) -> dict[str, Any]:
         """What a command of the engine prints as JSON; the stack is made only where there is none."""
+        command = [*words, "--stack", self._stack_name]
         with _translated(self._stack_name, self._project):
             try:
-                return self._printed(self._stack_name, *words)
-            except automation.StackNotFoundError:
-                self.select()
-                return self._printed(self._stack_name, *words)
-
-    def _printed(self, stack: str, *words: str) -> dict[str, Any]:
-        ended = self._workspace.pulumi_command.run(
-            [*words, "--stack", stack], self._workspace.work_dir, self._workspace.env_vars
-        )
-        printed: dict[str, Any] = json.loads(ended.stdout)
+                text = self._command.run(command, self._project, self._engine_environ)
+            except CommandFailed as error:
+                if not error.stack_missing:
+                    raise
+                provider = ["--secrets-provider", self._secrets_provider] if self._secrets_provider else []
+                self._command.run(["stack", "init", self._stack_name, *provider], self._project, self._engine_environ)
+                text = self._command.run(command, self._project, self._engine_environ)
+        printed: dict[str, Any] = json.loads(text)
         return printed
 
-
-class _Events:
-    """Collects what the engine reports: steps for the caller, diagnostics for the error, changes for the result."""
-
-    def __init__(self, on_step: OnStep | None) -> None:
-        self._on_step = on_step
-        self._begun: dict[str, events.StepEventMetadata] = {}
-        self.errors: list[str] = []
-        self.changes: dict[str, int] = {}
-        self.options: dict[str, Any] = {"on_event": self, "color": "never", "suppress_progress": True}
-
-    @property
-    def unfinished(self) -> list[UnfinishedOperation]:
-        """What the engine began outside the state and did not report the end of."""
-        return [_unfinished(metadata) for metadata in self._begun.values()]
-
-    def __call__(self, event: events.EngineEvent) -> None:
-        if event.diagnostic_event is not None:
-            self._diagnostic(event.diagnostic_event)
-        elif event.resource_pre_event is not None:
-            self._step(event.resource_pre_event.metadata, done=False)
-        elif event.res_outputs_event is not None:
-            self._step(event.res_outputs_event.metadata, done=True)
-
-    def _diagnostic(self, diagnostic: events.DiagnosticEvent) -> None:
-        text = MARKUP.sub("", diagnostic.message).strip()
-        if diagnostic.severity == "error" and text:
-            self.errors.append(text)
-        elif diagnostic.severity == "warning" and text and self._on_step and STAND_IN_WARNING not in text:
-            self._on_step(EngineStep("warning", "", sentence_of(text)))
-
-    def _step(self, metadata: events.StepEventMetadata, *, done: bool) -> None:
-        if done:
-            self._begun.pop(metadata.urn, None)
-        state, operation = metadata.new or metadata.old, _operation_in(metadata)
-        if state is None or not exists_outside(metadata.type, state.custom):
-            return
-        if not done:
-            self._begun[metadata.urn] = metadata
-        elif "replace" not in operation:  # a replacement is reported as itself and again as the two that it consists of
-            self.changes[operation] = self.changes.get(operation, 0) + 1
-        if self._on_step:
-            self._on_step(EngineStep(operation, metadata.type, name_in(metadata.urn), done))
-
-
-def _operation_in(metadata: events.StepEventMetadata) -> str:
-    return str(getattr(metadata.op, "value", metadata.op))
-
-
-def _unfinished(metadata: events.StepEventMetadata) -> UnfinishedOperation:
-    operation = _operation_in(metadata)
-    state = metadata.new or metadata.old
-    assert state is not None
-    return UnfinishedOperation(
-        "deleting" if "delete" in operation else "creating" if "create" in operation else "updating",
-        metadata.urn,
-        metadata.type,
-        state.inputs or {},
-        state.parent or "",
-        (metadata.provider or "").rpartition("::")[0],
-    )
+    def _run(self, *words: str) -> str:
+        with _translated(self._stack_name, self._project):
+            return self._command.run(words, self._project, self._engine_environ)
 
 
 @contextmanager
-def _translated(stack: str, project: Path, collected: _Events | None = None) -> Iterator[None]:
-    """Turns the Automation API's errors, which carry whole transcripts, into one sentence."""
+def _translated(stack: str, project: Path, collected: EventCollector | None = None) -> Iterator[None]:
+    """Turns a failed command, which carries a whole transcript, into one sentence."""
     try:
         yield
-    except automation.CommandError as error:
-        explained = explain(str(error), collected.errors if collected else [], stack=stack, project=project)
+    except CommandFailed as error:
+        explained = explain(error.transcript, collected.errors if collected else [], stack=stack, project=project)
         if collected is None or isinstance(explained, StackLocked) or not collected.unfinished:
             raise explained from None
         raise UpdateFailed(explained, collected.unfinished) from None

@@ -214,6 +214,12 @@ class StackState:
             return None
         return DeploymentPlace(*(str(record.get(name, "")) for name in ("cloud", "directory_id", "callback_url")))
 
+    @property
+    def client_id(self) -> str:
+        """Client id of the application, by the stack's record; empty before the first deployment."""
+        record = (self._one(STACK).get("outputs") or {}).get(OUTPUT_NAME)
+        return str(record.get("client_id") or "") if isinstance(record, Mapping) else ""
+
     def declared(self) -> tuple[str, frozenset[str]]:
         """Hash and names of the permissions that the last update declared; empty before the first one."""
         record = (self._one(STACK).get("outputs") or {}).get(OUTPUT_NAME)

@@ -23,7 +23,7 @@ def empty(started: Checkout) -> Iterator[Checkout]:
     committed = path.read_text()
     yield started
     path.write_text(committed)
-    assert started.orgcal("destroy", "--stack", "dev", "--yes").code == 0
+    assert started.orgcal("destroy", "--stack", "dev", "--purge", "--yes").code == 0
 
 
 def clicked(outside: Outside) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def empty(started: Checkout) -> Iterator[Checkout]:
     committed = path.read_text()
     yield started
     path.write_text(committed)
-    assert started.orgcal("destroy", "--stack", "dev", "--yes").code == 0
+    assert started.orgcal("destroy", "--stack", "dev", "--purge", "--yes").code == 0
 
 
 def unwrapped(text: str) -> str:
@@ -101,7 +101,6 @@ def test_application_in_the_recycle_bin_is_told_with_the_restore_command(empty: 
     outside = Outside(empty.ready)
     gone = outside.graph.post("/applications", {"displayName": "Acme of last year"})
     outside.graph.delete(f"/applications/{gone['id']}")
-    empty.set("protect", True)
     empty.configure(application={"display_name": "Acme of last year"})
 
     previewed = empty.shell("pulumi preview --stack dev")

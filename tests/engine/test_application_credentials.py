@@ -47,7 +47,7 @@ def empty(trusted: Checkout) -> Iterator[Checkout]:
     committed = path.read_text()
     yield trusted
     path.write_text(committed)
-    assert trusted.orgcal("destroy", "--stack", "dev", "--yes").code == 0
+    assert trusted.orgcal("destroy", "--stack", "dev", "--purge", "--yes").code == 0
 
 
 def up_with(checkout: Checkout, **credential: Any) -> None:

@@ -19,7 +19,7 @@ def protected(started: Checkout) -> Checkout:
     """A deployed stack with `orgcal:protect: true` and two live generations."""
     started.set("protect", True)
     started.configure(credential={"generations": [1, 2], "active": 1})
-    up = started.orgcal("up")
+    up = started.orgcal("up", "--yes")
     assert up.code == 0, up.text
     return started
 
@@ -88,7 +88,7 @@ def test_up_with_everything_removed_reaches_nothing(removed: Checkout) -> None:
     mark = outside.mark()
 
     by_hand = removed.shell("pulumi up --yes --stack dev")
-    ours = removed.orgcal("up")
+    ours = removed.orgcal("up", "--yes")
 
     for refused in (by_hand, ours):
         assert refused.code != 0
@@ -105,7 +105,7 @@ def test_destroy_without_preview_loses_nothing_that_customers_use(protected: Che
 
     assert refused.code != 0
     assert used_by_customers(outside) == before
-    assert protected.orgcal("up").code == 0, "the next run completes what is missing"
+    assert protected.orgcal("up", "--yes").code == 0, "the next run completes what is missing"
 
 
 def test_everything_removed_without_preview_loses_nothing_that_customers_use(removed: Checkout) -> None:

@@ -156,7 +156,7 @@ def test_killed_revocation_is_red_until_the_daily_run_has_finished_it_and_deploy
     settings = (settled.path / "Pulumi.dev.yaml").read_text()
     settled.configure(application={"notes": "a change that waits"}, connector={"scopes": ["Calendars.ReadWrite"]})
 
-    with rotating(settled, "--revoke") as process:
+    with rotating(settled, "--revoke", "--yes") as process:
         assert process.stdout is not None
         assert any(b"updated  CredentialLedger" in line for line in process.stdout)
         end_group(process.pid)
@@ -214,7 +214,7 @@ def repository(checkout: Checkout) -> Checkout:
     ):
         ran = checkout.run("/bin/sh", "-c", command)
         assert ran.code == 0, ran.text
-    for words in (("emulator", "start"), ("up",)):
+    for words in (("emulator", "start"), ("up", "--yes")):
         ran = checkout.orgcal(*words)
         assert ran.code == 0, ran.text
     return checkout
@@ -230,7 +230,9 @@ def test_certificate_rotates_with_a_commit_for_each_step_that_lost_ones_are_made
     outside = Outside(repository.ready)
     before = held(outside)
 
-    rotated = repository.orgcal("rotate", "--now", "--overlap", "0s", "--json", environ={"CI": "true"}, timeout_s=300)
+    rotated = repository.orgcal(
+        "rotate", "--now", "--yes", "--overlap", "0s", "--json", environ={"CI": "true"}, timeout_s=300
+    )
 
     assert rotated.code == 0, rotated.text
     (application,) = outside.applications()
@@ -246,7 +248,7 @@ def test_certificate_rotates_with_a_commit_for_each_step_that_lost_ones_are_made
     # An old checkout that is deployed is refused; and the record that was lost is written from the state.
     git(repository, "reset", "-q", "--hard", "HEAD~3")
     git(repository, "push", "-q", "--force")
-    stale = repository.orgcal("up")
+    stale = repository.orgcal("up", "--yes")
     assert stale.code == 1
     assert "git pull" in stale.err
     assert held(outside)["generation"] == 2
@@ -263,7 +265,7 @@ def test_certificate_rotates_with_a_commit_for_each_step_that_lost_ones_are_made
     git(repository, "commit", "-q", "-a", "-m", "Secrets from now on")
     git(repository, "push", "-q")
 
-    revoked = repository.orgcal("rotate", "--revoke", "--json", environ={"CI": "true"}, timeout_s=300)
+    revoked = repository.orgcal("rotate", "--revoke", "--yes", "--json", environ={"CI": "true"}, timeout_s=300)
 
     assert revoked.code == 0, revoked.text
     said = json.loads(revoked.out)

@@ -61,6 +61,12 @@ class ScriptedRunner(SimulatedStack):
     def forget_creations(self, types: object = None) -> None:
         """There are none."""
 
+    def preview(self, *, on_step: Any = None, save_plan: Path | None = None) -> UpdateResult:
+        """Something is always to be done."""
+        return UpdateResult(
+            {"update": 1}, (EngineStep("update", CONNECTOR_CREDENTIALS, "outlook-calendar", done=True),)
+        )
+
     def up(self, *, preview_first: bool, on_step: Any = None) -> UpdateResult:
         return self._kept(ledger_only=False, on_step=on_step)
 

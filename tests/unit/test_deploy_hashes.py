@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from orgcal.operations.deploy import good_hashes
-from orgcal.stack.outputs import StackOutputs
+from orgcal.operations.stale_consents import good_hashes
 from orgcal.stack.state import StackState
-
-
-def outputs(*names: str) -> StackOutputs:
-    permissions = [SimpleNamespace(name=name) for name in names]
-    return cast("StackOutputs", SimpleNamespace(permission_hash="now", permissions=permissions))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +21,7 @@ def outputs(*names: str) -> StackOutputs:
     ],
 )
 def test_consent_to_wider_permissions_stays_good(before: Sequence[str], now: Sequence[str], good: set[str]) -> None:
-    assert good_hashes(outputs(*now), "before", frozenset(before)) == good
+    assert good_hashes("now", now, "before", before) == good
 
 
 def test_state_tells_what_was_declared() -> None:

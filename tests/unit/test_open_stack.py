@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from importlib.metadata import version
@@ -104,6 +105,7 @@ def test_engine_of_a_stack_gets_its_needs_and_those_of_the_deployed_platform_alo
     tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orgcal.engine.plugins.choose_azuread", lambda *_, **__: AzureadPlugin("real", None, ""))
+    monkeypatch.setattr("orgcal.engine.command.engine_login", contextlib.nullcontext)
     moved = {"type": "orgcal:index:Connector", "custom": True, "id": "x", "inputs": {"platform": {"kind": "nango"}}}
     environ = with_engine(tmp_path, environ, {"deployment": {"resources": [moved]}})
     program = tmp_path / "bin" / "pulumi"
@@ -117,8 +119,7 @@ def test_engine_of_a_stack_gets_its_needs_and_those_of_the_deployed_platform_alo
     with OpenStack("prod", environ, project=tmp_path) as stack:
         stack.runner.state()
         plain = engine_got()
-        with pytest.raises(OrgcalError):  # the fake engine's answer is no list of stacks
-            stack.runner.preview()
+        stack.runner.preview()
         moving = engine_got()
 
     for found in (plain, moving):

@@ -141,7 +141,7 @@ def engine_cache(folder: Path) -> None:
 
 
 def up(folder: Path) -> None:
-    command(folder, "up", "--json", "--stack", "prod")
+    command(folder, "up", "--json", "--yes", "--stack", "prod")
 
 
 def rotate(folder: Path) -> None:
@@ -149,7 +149,7 @@ def rotate(folder: Path) -> None:
 
 
 def revoke(folder: Path) -> None:
-    command(folder, "rotate", "--json", "--revoke", "--record", "file", "--stack", "prod")
+    command(folder, "rotate", "--json", "--revoke", "--yes", "--record", "file", "--stack", "prod")
 
 
 def revoke_or_go_on(folder: Path) -> None:
