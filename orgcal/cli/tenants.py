@@ -161,6 +161,9 @@ def export_tenants(stack: StackOption = "dev", as_json: JsonLinesOption = False)
             typer.echo(json.dumps(tenant.as_json(), ensure_ascii=False))
 
 
+_AS_EXPORTED = "write an organisation a line, as `orgcal tenants export` prints them; nothing was imported"
+
+
 @app.command("import", short_help="Import exported organisations")
 def import_tenants(
     file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.")],
@@ -181,9 +184,9 @@ def import_tenants(
         try:
             tenants.append(Tenant.from_json(json.loads(line)))
         except (json.JSONDecodeError, RecursionError):
-            raise UsageError(f"line {number} is not JSON", where=str(file)) from None
+            raise UsageError("this line is not JSON", where=f"{file}:{number}", repair=_AS_EXPORTED) from None
         except ValueError as error:
-            raise UsageError(f"line {number}: {error}", where=str(file)) from None
+            raise UsageError(str(error), where=f"{file}:{number}", repair=_AS_EXPORTED) from None
     with open_stack(stack) as opened:
         left = [tenant for tenant in tenants if not opened.registry.take_in(tenant)]
         removed = [item for item in left if opened.registry.wanted(item.tenant_id).state is State.REMOVED]
