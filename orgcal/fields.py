@@ -108,6 +108,7 @@ class _Problem:
         value: what was found there.
         limit: the number that `kind` is about, or None.
         sentence: of a validator of ours.
+        is_name: whether a name in a mapping is wrong; `value` is that name, and `path` the mapping's.
     """
 
     model: type[BaseModel]
@@ -116,16 +117,19 @@ class _Problem:
     value: Any
     limit: int | None = None
     sentence: str = ""
+    is_name: bool = False
 
     @classmethod
     def of(cls, item: Mapping[str, Any], model: type[BaseModel]) -> _Problem:
         path = tuple(part for part in item["loc"] if isinstance(part, str | int))
         context = item.get("ctx", {})
-        if path[-1:] == ("[key]",):  # a name in a mapping is wrong; the value is that name
+        is_name = path[-1:] == ("[key]",)
+        if is_name:
             path = path[:-2]
         cause = context.get("error")
         limit = context.get("max_length")
-        return cls(model, item["type"], path, item.get("input"), limit, str(cause) if cause is not None else "")
+        sentence = str(cause) if cause is not None else ""
+        return cls(model, item["type"], path, item.get("input"), limit, sentence, is_name)
 
     def parted(self) -> list[_Problem]:
         """The problem of each field that the sentence names; the problem itself where it names none."""
@@ -157,6 +161,7 @@ class _Problem:
 
 
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._:/+-]{1,80}")
+_WANT_A_MAPPING = ("model_type", "mapping_type", "dict_type")
 _TYPES = {"string_type": "a text: ", "tuple_type": "a list: ", "int_type": "a number: ", "int_parsing": "a number: "}
 """What stands before the expectation where a value is of another type."""
 
@@ -196,7 +201,7 @@ class _Line:
             value = json.dumps(problem.value) if isinstance(problem.value, bool) else str(problem.value)
             # What a platform's setting holds may be a secret.
             shows = self._namespace and ":" not in self._namespace and not is_secret
-            if shows and not isinstance(problem.value, dict | list) and _PLAIN_VALUE.fullmatch(value):
+            if shows and not isinstance(problem.value, dict | list | None) and _PLAIN_VALUE.fullmatch(value):
                 command = f"pulumi config set --path {_quoted(self._prefix + renamed)} {value}"
                 repair = f"{command}, then pulumi config rm --path {_quoted(self._key)}"
         expected = f"expected one of {', '.join(siblings)}"
@@ -216,8 +221,17 @@ class _Line:
             return "a value that is not shown here, as it may be a secret"
         if problem.kind == "too_long":
             return f"{len(value)} entries"
+        if ":" in self._namespace and problem.kind in _WANT_A_MAPPING and isinstance(value, str):
+            return "a text"  # of a platform, in the place of what says where a secret goes: it may be that secret
+        if problem.is_name and (near := self._near_choice()):
+            return f"{_shown(value)} (did you mean {near}?)"
         is_long = problem.kind == "string_too_long" and isinstance(value, str)
         return f"{_shown(value)} ({len(value.strip())} characters)" if is_long else _shown(value)
+
+    def _near_choice(self) -> str:
+        """Which of the words that the field takes was meant; empty where it takes no words, or none is like it."""
+        choices = list(_choices(self._field.annotation)) if self._field is not None else []
+        return next(iter(difflib.get_close_matches(str(self._problem.value), choices, n=1)), "")
 
     def _expected(self) -> str:
         problem, expected = self._problem, str(self._extra.get("expected", "another value"))
@@ -230,9 +244,8 @@ class _Line:
         """A command where one value does it; Pulumi's command line cannot set a whole mapping."""
         problem, example = self._problem, str(self._extra.get("example", "VALUE"))
         is_list = example.startswith("[")
-        if problem.kind == "literal_error" and self._field is not None:
-            choices = list(_choices(self._field.annotation))
-            example = next(iter(difflib.get_close_matches(str(problem.value), choices, n=1)), example)
+        if problem.kind == "literal_error" and not problem.is_name:
+            example = self._near_choice() or example
         if problem.kind == "too_long" and problem.limit is not None:
             return f"remove {len(problem.value) - problem.limit} of them from {self._file}"
         if is_list and problem.kind == "value_error" and (sorted_out := _sorted_out(problem.value)):
