@@ -205,14 +205,18 @@ def log(
     as_json: JsonLinesOption = False,
 ) -> None:
     """Show what was done about organisations, by whom, and when."""
+    from orgcal.consent.answers import told_of
+
     with open_stack(stack) as opened:
         subject = opened.registry.wanted(tenant).tenant_id if tenant else ""
+        names = {known.tenant_id: f"{known.label} ({known.tenant_id})" for known in opened.registry.tenants()}
         for entry in opened.registry.log(subject):
             if as_json:
                 typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
             else:
                 when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-                what = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"
+                result = told_of(entry) or f"{entry.result}{_detail(entry)}"
+                what = f"{entry.action}  {names.get(entry.subject, entry.subject)}  {result}"
                 typer.echo(f"{when}  {printable(f'{entry.operator}  {what}')}")
 
 

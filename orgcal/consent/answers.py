@@ -17,7 +17,7 @@ from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.durations import rfc3339
 from orgcal.entra.aadsts import meaning_of, number_in
 from orgcal.printable import printable
-from orgcal.tenants.model import Tenant
+from orgcal.tenants.model import LogEntry, Tenant
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 
 _LOG = logging.getLogger("orgcal.consent")
@@ -89,8 +89,7 @@ class ConsentNews:
 
     def line(self) -> str:
         """One line for a person."""
-        why = ": ".join(part for part in (self.detail, self.meaning) if part)
-        told = f"{self.organisation} ({self.tenant_id}) {self.sentence}{f' ({why})' if why else ''}"
+        told = f"{self.organisation} ({self.tenant_id}) {self.sentence}{in_brackets(self.detail)}"
         return printable(f"{told}; next: {self.next}" if self.next else told)
 
     def as_json(self) -> dict[str, Any]:
@@ -120,6 +119,21 @@ def sentence_of(outcome: ConsentOutcome, detail: str = "") -> str:
         return "has agreed, and orgcal broke while it looked for the permissions"
     _, sentence = ENDED.get(outcome) or _ON_THE_WAY.get(outcome, ("ignored", outcome.value))
     return sentence
+
+
+def in_brackets(detail: str) -> str:
+    """What a sentence says at its end: the detail of an answer, with the meaning of Microsoft's number in it."""
+    why = ": ".join(part for part in (detail, meaning_of(number_in(detail)).sentence) if part)
+    return f" ({why})" if why else ""
+
+
+def told_of(entry: LogEntry) -> str:
+    """What a row of the log says of an administrator's answer; empty for a row about something else."""
+    is_answer = entry.action == "consent" and "before" not in entry.detail and entry.result in set(ConsentOutcome)
+    if not is_answer:
+        return ""
+    detail = str(entry.detail.get("detail", ""))
+    return f"{entry.result}: {sentence_of(ConsentOutcome(entry.result), detail)}{in_brackets(detail)}"
 
 
 def next_step(outcome: ConsentOutcome, tenant_id: str, stack: str, detail: str = "") -> str:

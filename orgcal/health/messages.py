@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from orgcal.consent.answers import ENDED, next_step, sentence_of
+from orgcal.consent.answers import ENDED, in_brackets, next_step, sentence_of
 from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.health.rules import Severity
 from orgcal.printable import printable
@@ -46,7 +46,7 @@ def consent_change(event: ConsentEvent, tenant: Tenant, stack: str) -> Notice | 
     outcome = ConsentOutcome(event.outcome) if event.outcome in set(ConsentOutcome) else None
     if outcome is None or outcome not in ENDED:
         return None
-    detail = f" ({printable(event.detail)})" if event.detail else ""
+    detail = printable(in_brackets(event.detail))
     return Notice(
         "event",
         "consent",

@@ -65,7 +65,7 @@ def test_accepted_and_declined_are_sent_at_once_and_again_after_a_refusal(
 
     assert refused == first, "the same message again, with the same id"
     assert (first["rule"], first["tenant_id"]) == ("consent", FABRIKAM)
-    assert first["sentence"] == "Fabrikam has declined the consent (AADSTS65004)"
+    assert first["sentence"] == "Fabrikam has declined the consent (AADSTS65004: the administrator declined)"
     assert (second["tenant_id"], second["sentence"]) == (CONTOSO, "Contoso has consented")
     assert second["repair"] == f"orgcal verify --tenant {CONTOSO} --stack test"
     assert [(item.event, item.tenant_id) for item in news] == [

@@ -14,6 +14,7 @@ from orgcal.consent.answers import ENDED, news_of, next_step, unanswered
 from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 from tests.support.deployed_connector import CONTOSO
+from tests.support.health import Project
 from tests.support.registry import registry_of_customers
 
 NOT_TOLD = {ConsentOutcome.NOT_OURS, ConsentOutcome.UNAVAILABLE}
@@ -129,3 +130,20 @@ def test_name_that_would_move_the_cursor_is_told_without_doing_so(registry: Regi
 
     assert line.startswith("Con\\u001b[2K\\u000atoso (")
     assert "has not answered within 10 minutes; next: orgcal log" in line
+
+
+def test_log_names_the_organisation_and_what_it_has_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(tmp_path, monkeypatch)
+    with project.registry() as registry:
+        registry.add(CONTOSO, "Contoso", domain="contoso.example")
+        registry.note("consent", CONTOSO, "declined", detail="AADSTS65004")
+        registry.note("consent", CONTOSO, "verified", before="invited")
+        registry.note("consent", "33333333-3333-3333-3333-333333333333", "done", detail="")
+
+    lines = project.run("log").output.splitlines()
+
+    assert [line.split("  ada  ", 1)[1] for line in lines[1:]] == [
+        f"consent  Contoso ({CONTOSO})  declined: has declined the consent (AADSTS65004: the administrator declined)",
+        f"consent  Contoso ({CONTOSO})  verified (before invited)",
+        "consent  33333333-3333-3333-3333-333333333333  done: has consented",
+    ]
