@@ -9,6 +9,7 @@ import pulumi_azuread as azuread
 
 from orgcal.entra.permissions import (
     GRAPH_APP_ID,
+    USE_DIRECTORY,
     AppRole,
     application_permissions,
     published_roles,
@@ -16,6 +17,8 @@ from orgcal.entra.permissions import (
 from orgcal.entra.scope_advice import calendar_problem, scope_advice
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.settings import Settings
+from orgcal.settings.model import with_place
+from orgcal.settings.scope_rules import scope_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,14 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
         raise ConfigError(
             [
                 "orgcal:entra.lookup: found pinned; expected directory, as orgcal:application.home_grants needs it; "
-                "repair: pulumi config set --path orgcal:entra.lookup directory"
+                f"repair: pulumi config set --stack {settings.stack} --path orgcal:entra.lookup directory"
             ]
         )
+    if problems := scope_problems(connector.scopes, published, otherwise=USE_DIRECTORY):
+        raise ConfigError([with_place(problem, settings.stack, {}) for problem in problems])
     declared = Declared(application_permissions(connector.scopes, published), graph_principal_id)
     if problem := calendar_problem(connector.scopes, connector.calendars):
-        raise ConfigError([problem])
+        raise ConfigError([with_place(problem, settings.stack, {})])
     if pulumi.runtime.is_dry_run():
         for sentence in scope_advice(connector.scopes, connector.purpose):
             pulumi.log.warn(sentence)

@@ -175,13 +175,13 @@ class Setup:
         first.unlink()
 
     def install_lock(self, lock: Path) -> None:
-        count = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
-        self.say(f"installing {count} packages into .venv, once")
+        self.say(f"installing {packages_in(lock)} packages into .venv, once")
         self.pip_install(lock)
 
     def pip_install(self, lock: Path) -> None:
         options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--progress-bar", "off", "-r", str(lock)]
-        self.command([str(self.python), *PIP, "install", *options], "installing packages", PIP_LIMIT_S)
+        followed = Installation(self.venv, packages_in(lock))
+        self.command([str(self.python), *PIP, "install", *options], "installing packages", PIP_LIMIT_S, followed)
 
     def install_project(self) -> None:
         # Its build tools (hatchling, editables) are locked too, so nothing is downloaded here.
@@ -194,13 +194,20 @@ class Setup:
         temporary.write_text(json.dumps(self.wanted) + "\n", encoding="utf-8")
         temporary.replace(self.stamp)
 
-    def command(self, command: list[str], what: str, limit_s: float) -> None:
+    def command(self, command: list[str], what: str, limit_s: float, followed: Installation | None = None) -> None:
+        """Run a command; `followed` tells how far it is."""
+
+        def tell(seconds: float) -> None:
+            far = f": {followed.state()}" if followed else ""
+            self.progress.pulse(f"setup: {what}{far}, {in_words(seconds)}")
+
         ended = run_child(
             command,
             env=self.environ,
             cwd=self.root,
             limit_s=limit_s,
-            on_tick=lambda seconds: self.progress.pulse(f"setup: {what}, {in_words(seconds)}"),
+            on_line=followed.read if followed else None,
+            on_tick=tell,
         )
         self.progress.clear()
         if ended.status != 0:
@@ -209,6 +216,47 @@ class Setup:
 
     def say(self, text: str) -> None:
         say(self.progress, text)
+
+
+class Installation:
+    """How far pip is: it names what it fetches, and of what it installs only the traces can be counted.
+
+    Args:
+        venv: into which it installs.
+        count: of packages.
+    """
+
+    def __init__(self, venv: Path, count: int) -> None:
+        self._venv = venv
+        self._count = count
+        self._fetched = 0
+        self._name = ""
+        self._before: int | None = None
+        self._new = count
+
+    def read(self, line: str) -> None:
+        """Take in a line of pip's output."""
+        if found := re.match(r"(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)", line):
+            self._fetched += 1
+            self._name = found[1]
+        elif line.startswith("Installing collected packages:"):
+            self._new = line.count(",") + 1
+            self._before = self._installed()
+
+    def state(self) -> str:
+        """Such as `57 of 102 fetched (pydantic)` or `40 of 102 installed`."""
+        if self._before is None:
+            name = f" ({self._name})" if self._name else ""
+            return f"{min(self._fetched, self._count)} of {self._count} fetched{name}"
+        return f"{min(self._installed() - self._before, self._new)} of {self._new} installed"
+
+    def _installed(self) -> int:
+        return sum(1 for _ in self._venv.glob("lib/python*/site-packages/*.dist-info"))
+
+
+def packages_in(lock: Path) -> int:
+    """How many packages a lock file names."""
+    return sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
 
 
 def locked(lock: str, package: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgcal.entra.permissions import USE_DIRECTORY, AppRole, application_permissions
+from orgcal.entra.permissions import USE_DIRECTORY, AppRole
 from orgcal.entra.scope_advice import calendar_problem, scope_advice
 from orgcal.errors import ConfigError, UsageError
 from orgcal.settings import load_stack_file, settings_of, stack_file
 from orgcal.settings.logo import read_logo
 from orgcal.settings.model import Settings, with_place
 from orgcal.settings.placeholders import placeholders
+from orgcal.settings.scope_rules import scope_problems
+
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|&(#[0-9]+|[A-Za-z]+);")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,14 @@ def lint_stack(project_dir: Path, stack: str, published: Mapping[str, AppRole] |
         settings = settings_of(file)
     except ConfigError as error:
         return Lint((*error.problems, *left), ())
-    problems = (*_scope_problems(settings, published), *_logo_problems(settings, project_dir))
+    problems = (
+        *_home_problems(settings),
+        *_scope_problems(settings, published),
+        *_logo_problems(settings, project_dir),
+    )
     connector = settings.connector
     placed = (with_place(problem, stack, file.lines) for problem in problems)
-    return Lint((*placed, *left), tuple(scope_advice(connector.scopes, connector.purpose)))
+    return Lint((*placed, *left), (*scope_advice(connector.scopes, connector.purpose), *_name_advice(settings)))
 
 
 def _scope_problems(settings: Settings, published: Mapping[str, AppRole] | None) -> tuple[str, ...]:
@@ -64,18 +72,29 @@ def _scope_problems(settings: Settings, published: Mapping[str, AppRole] | None)
     scopes, asks = settings.connector.scopes, settings.entra.lookup == "directory"
     command = f"orgcal ci lint --directory --stack {settings.stack}"
     otherwise = f"if Microsoft publishes it, the directory's own list decides: {command}" if asks else USE_DIRECTORY
-    try:
-        application_permissions(scopes, published if asks else None, otherwise=otherwise)
-    except ConfigError as error:
-        return tuple(f"{_place(scopes, line)}: {line}" for line in error.problems)
+    if problems := scope_problems(scopes, published if asks else None, otherwise=otherwise):
+        return tuple(problems)
     problem = calendar_problem(scopes, settings.connector.calendars)
     return (problem,) if problem else ()
 
 
-def _place(scopes: Sequence[str], problem: str) -> str:
-    """The setting that a problem is about, which begins with the scope."""
-    key = "orgcal:connector.scopes"
-    return next((f"{key}[{n}]" for n, scope in enumerate(scopes) if problem.startswith(f"{scope}: ")), key)
+def _home_problems(settings: Settings) -> tuple[str, ...]:
+    """That no home tenant is named where there is none by itself."""
+    if settings.entra.tenant_id or settings.entra.cloud == "emulator":
+        return ()
+    key = "orgcal:entra.tenant_id"
+    return (
+        f"{key}: found nothing; expected the home tenant's id, a GUID; repair: pulumi config set --path {key} YOURS",
+    )
+
+
+def _name_advice(settings: Settings) -> Iterator[str]:
+    """Names that look other than they were meant, where customers read them."""
+    names = {"orgcal:application.display_name": settings.application.display_name}
+    names["orgcal:connector.name"] = settings.connector.name
+    for key, name in names.items():
+        if _MARKUP.search(name):
+            yield f"{key} holds HTML, and people read it as it is written; leave the tags out"
 
 
 def _logo_problems(settings: Settings, project_dir: Path) -> tuple[str, ...]:

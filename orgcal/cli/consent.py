@@ -26,6 +26,8 @@ from orgcal.printable import counted
 
 if TYPE_CHECKING:
     from orgcal.consent.check import CheckedTenant
+    from orgcal.consent.service import ConsentLink, ConsentResult, ConsentService
+    from orgcal.health.sender import AlertSender
     from orgcal.stack.open_stack import OpenStack
     from orgcal.stack.outputs import StackOutputs
     from orgcal.tenants.model import Tenant
@@ -41,15 +43,23 @@ def link(
     reconsent: Annotated[bool, typer.Option("--reconsent", help="One for each organisation that needs it.")] = False,
     days: Annotated[float, typer.Option(help="How many days it works.", metavar="DAYS", min=0.01, max=90)] = 7,
     revoke: Annotated[bool, typer.Option("--revoke", help="Make its unused links useless instead.")] = False,
+    wait: Annotated[str, typer.Option(help="Wait so long for the answer, such as 10m.", metavar="DURATION")] = "",
     stack: StackOption = "dev",
     as_json: JsonOption = False,
 ) -> None:
     """Make a link that an organisation's administrator opens, with a text to send.
 
     With --reconsent one for each organisation in state reconsent-needed; with --json then a line each.
+    With --wait it waits until the answer is proved, which `orgcal consent serve` or your own server receives: exit code
+    0 where the organisation has consented, 1 otherwise; with --json the answer is a second line.
     """
+    from orgcal.durations import parse_duration
+
     if bool(tenant) == reconsent or (revoke and reconsent):
         raise UsageError("name one organisation", where="orgcal consent link", repair="TENANT, or --reconsent")
+    if wait and (reconsent or revoke):
+        raise UsageError("--wait is for one new link", where="orgcal consent link", repair="TENANT --wait 10m")
+    limit = parse_duration(wait, "--wait") if wait else None
     with open_stack(stack) as opened:
         if revoke:
             from orgcal.tenants import links
@@ -72,10 +82,52 @@ def link(
         with consent_service(opened) as service:
             for number, known in enumerate(wanted):
                 made = service.link(known, lifetime=timedelta(days=days))
-                if as_json and reconsent:
+                if as_json and (reconsent or limit is not None):
                     print_json_line(made.as_json())
                 else:
                     print_result(made.as_json(), [("\n" if number else "") + made.message], as_json=as_json)
+                if limit is not None:
+                    _wait_for(service, made, known, limit, as_json=as_json)
+
+
+def _wait_for(service: ConsentService, made: ConsentLink, tenant: Tenant, limit: timedelta, *, as_json: bool) -> None:
+    """Wait for the answer to a link and tell it; exit code 1 unless it says yes. Progress is on standard error."""
+    import time
+
+    from orgcal.consent.answers import news_of, unanswered
+    from orgcal.consent.outcomes import ConsentOutcome
+    from orgcal.durations import in_words
+    from orgcal.engine.progress import Progress
+    from orgcal.engine.progress import in_words as elapsed
+
+    if not made.handle:
+        check = f"orgcal consent check {tenant.tenant_id} --stack {service.outputs.stack}"
+        raise UsageError("the platform takes this answer itself", where="--wait", repair=f"ask for it: {check}")
+    progress, began = Progress(), time.monotonic()
+
+    def show(result: ConsentResult) -> None:
+        doing = "its permissions are looked for" if result.outcome is ConsentOutcome.PROVING else "no answer yet"
+        progress.pulse(f"waiting for {tenant.label}: {doing}, {elapsed(time.monotonic() - began)}")
+
+    if not as_json:
+        progress.say(
+            f"waiting for the answer, at most {in_words(limit)}; Ctrl-C ends the waiting, and the link stays good"
+        )
+    try:
+        result = service.wait_for(made.handle, limit.total_seconds(), (lambda _: None) if as_json else show)
+    finally:
+        progress.clear()
+    registry, stack = service.registry, service.outputs.stack
+    if result.outcome is None:
+        news = unanswered(tenant, stack, in_words(limit), registry.now())
+    else:
+        news = news_of(registry, stack, tenant.tenant_id, result.outcome, result.detail)
+    if as_json:
+        print_json_line(news.as_json())
+    else:
+        typer.echo(news.line())
+    if result.outcome is not ConsentOutcome.DONE:
+        raise typer.Exit(1)
 
 
 @app.command(short_help="Print the steps of a customer who limits the connector")
@@ -144,30 +196,80 @@ def serve(
     ] = None,
     metrics: Annotated[str, typer.Option(help="Serve /metrics and /healthz there too.", metavar="127.0.0.1:PORT")] = "",
     stack: StackOption = "dev",
+    as_json: JsonLinesOption = False,
 ) -> None:
-    """Receive the answers of administrators on a loopback port until Ctrl-C; each is a line on standard error."""
+    """Receive the answers of administrators on a loopback port until Ctrl-C.
+
+    Standard error tells who accepted or declined, and what comes next; with --json standard output does, a line each.
+    The targets in orgcal:alerts hear of it at once.
+    """
     import logging
 
     from orgcal.consent.server import serve_here
 
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
-    logging.getLogger("orgcal.consent").setLevel(logging.INFO)
+    _log_to_stderr(logging.WARNING if as_json else logging.INFO)
     with (
         open_stack(stack) as opened,
         consent_service(opened) as service,
-        _metrics_beside(opened, metrics),
+        _alerts_beside(opened) as sender,
+        _metrics_beside(opened, metrics, as_json=as_json),
         suppress(KeyboardInterrupt),
     ):
+        if as_json:
+            service.listeners = [lambda news: print_json_line(news.as_json())]
+        service.listeners.append(sender.wake)
         serve_here(
             service,
             port,
             trusted_proxies=tuple(trusted_proxy or ()),
-            on_listening=lambda address: typer.echo(f"waiting for consents at {address}; Ctrl-C ends"),
+            on_listening=lambda address: _announce(
+                "listening",
+                f"waiting for consents at {address}; Ctrl-C ends",
+                address.partition(",")[0],
+                as_json=as_json,
+            ),
         )
 
 
+def _log_to_stderr(level: int) -> None:
+    """Lines of the server, with times in UTC."""
+    import logging
+    import time
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ"))
+    handler.formatter.converter = time.gmtime  # type: ignore[union-attr]  # set one line above
+    logging.basicConfig(handlers=[handler])
+    for name in ("orgcal.consent", "orgcal.alerts"):
+        logging.getLogger(name).setLevel(level)
+
+
+def _announce(event: str, line: str, address: str, *, as_json: bool) -> None:
+    """Tell where something is served."""
+    from datetime import UTC, datetime
+
+    from orgcal.durations import rfc3339
+
+    if as_json:
+        now = rfc3339(datetime.now(UTC))
+        print_json_line({"event": event, "address": address, "time": now})
+        return
+    typer.echo(line)
+
+
 @contextmanager
-def _metrics_beside(opened: OpenStack, address: str) -> Iterator[None]:
+def _alerts_beside(opened: OpenStack) -> Iterator[AlertSender]:
+    """Send alerts while answers are received, where the stack's file names targets."""
+    from orgcal.health.sender import AlertSender
+    from orgcal.health.targets import targets_of
+
+    targets = targets_of(opened.alerts, opened.shell_environ, opened.project_dir)
+    with AlertSender(opened.registry, opened.alerts, targets) as sender:
+        yield sender
+
+
+@contextmanager
+def _metrics_beside(opened: OpenStack, address: str, *, as_json: bool) -> Iterator[None]:
     """Serve metrics while answers are received; on a port of its own, as a proxy shows the other one to the world."""
     if not address:
         yield
@@ -177,7 +279,8 @@ def _metrics_beside(opened: OpenStack, address: str) -> Iterator[None]:
     from orgcal.health.snapshot import read_snapshot
 
     listening = listening_socket(address, where="--metrics")
-    typer.echo(f"metrics at http://127.0.0.1:{listening.getsockname()[1]}/metrics")
+    served = f"http://127.0.0.1:{listening.getsockname()[1]}/metrics"
+    _announce("metrics", f"metrics at {served}", served, as_json=as_json)
     app = make_app(lambda: metrics_text(read_snapshot(opened.registry)), CONTENT_TYPE)
     with serving(app, listening):
         yield

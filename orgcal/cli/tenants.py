@@ -190,6 +190,9 @@ def export_tenants(stack: StackOption = "dev", as_json: JsonLinesOption = False)
             print_json_line(tenant.as_json())
 
 
+_AS_EXPORTED = "write an organisation a line, as `orgcal tenants export` prints them; nothing was imported"
+
+
 @app.command("import", short_help="Import exported organisations")
 def import_tenants(
     file: Annotated[Path, typer.Argument(help="What `export` printed; - reads standard input.", metavar="FILE")],
@@ -210,9 +213,9 @@ def import_tenants(
         try:
             tenants.append(Tenant.from_json(json.loads(line)))
         except (json.JSONDecodeError, RecursionError):
-            raise UsageError(f"line {number} is not JSON", where=str(file)) from None
+            raise UsageError("this line is not JSON", where=f"{file}:{number}", repair=_AS_EXPORTED) from None
         except ValueError as error:
-            raise UsageError(f"line {number}: {error}", where=str(file)) from None
+            raise UsageError(str(error), where=f"{file}:{number}", repair=_AS_EXPORTED) from None
     with open_stack(stack) as opened:
         left = [tenant for tenant in tenants if not opened.registry.take_in(tenant)]
         removed = [item for item in left if opened.registry.wanted(item.tenant_id).state is State.REMOVED]
@@ -233,14 +236,18 @@ def log(
     as_json: JsonLinesOption = False,
 ) -> None:
     """Show what was done about organisations, by whom, and when."""
+    from orgcal.consent.answers import told_of
+
     with open_stack(stack) as opened:
         subject = opened.registry.wanted(tenant).tenant_id if tenant else ""
+        names = {known.tenant_id: f"{known.label} ({known.tenant_id})" for known in opened.registry.tenants()}
         for entry in opened.registry.log(subject):
             if as_json:
                 print_json_line(entry.as_json())
             else:
                 when = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-                what = f"{entry.action}  {entry.subject}  {entry.result}{_detail(entry)}"
+                result = told_of(entry) or f"{entry.result}{_detail(entry)}"
+                what = f"{entry.action}  {names.get(entry.subject, entry.subject)}  {result}"
                 typer.echo(f"{when}  {printable(f'{entry.operator}  {what}')}")
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from orgcal.consent.answers import INTERNAL, ConsentNews, log_news, news_of
 from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.consent.proof import FIRST_PAUSE_S, LONGEST_PAUSE_S, ConsentProber
 from orgcal.consent.recording import Declared, record, register
@@ -53,6 +54,7 @@ class Proofs:
     Args:
         patience_s: how long grants may take to arrive after an administrator agreed.
         pick_up_s: how often unfinished proofs are looked for.
+        tell: called with each answer whose proof has ended.
 
     Attributes:
         ended: notified when a proof has ended.
@@ -67,6 +69,7 @@ class Proofs:
         *,
         patience_s: float,
         pick_up_s: float = PICK_UP_S,
+        tell: Callable[[ConsentNews], object] = log_news,
     ) -> None:
         self.ended = threading.Condition()
         self._registry = registry
@@ -75,6 +78,7 @@ class Proofs:
         self._prober = prober
         self._patience_s = patience_s
         self._pick_up_s = pick_up_s
+        self._tell = tell
         self._schedule = Schedule(THREADS, "proof")
         self._lock = threading.Lock()
         self._open: dict[tuple[str, Declared], _Proof] = {}
@@ -177,23 +181,13 @@ class Proofs:
         return True
 
     def _write(self, link: Link, declared: Declared, probe: TenantAccess | None) -> None:
-        outcome, detail = ConsentOutcome.FAILED, "internal"
+        outcome, detail, missing = ConsentOutcome.FAILED, INTERNAL, tuple[str, ...]()
         if probe is not None:
             if record(self._registry, link, declared, probe) is None:
                 return
-            outcome, detail = ConsentOutcome.NOT_ARRIVED, probe.sentence
+            outcome, detail, missing = ConsentOutcome.NOT_ARRIVED, probe.sentence, probe.missing
             if probe.access == "granted":
                 outcome, detail = ConsentOutcome.DONE, ""
                 register(self._registry, self._outputs, self._environ, link.tenant_id)
         if links.finish(self._registry, link, outcome.value, detail):
-            log_outcome(self._registry, link.tenant_id, outcome, detail)
-
-
-def log_outcome(registry: Registry, tenant_id: str, outcome: ConsentOutcome, detail: str = "") -> None:
-    """Tell the server's log whose consent ended how."""
-    try:
-        known = registry.get(tenant_id)
-    except RegistryUnavailable:
-        known = None
-    named = f"{known.label} ({tenant_id})" if known is not None else tenant_id
-    _LOG.info("consent of %s: %s%s", named, outcome.value, f" ({detail})" if detail else "")
+            self._tell(news_of(self._registry, self._outputs.stack, link.tenant_id, outcome, detail, missing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -11,9 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from orgcal.consent import links as consent_links
+from orgcal.consent.answers import ConsentNews, Listener, log_news, news_of
 from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome, used_before
 from orgcal.consent.proof import PATIENCE_S, ConsentProber
-from orgcal.consent.proofs import PICK_UP_S, THREADS, Proofs, log_outcome
+from orgcal.consent.proofs import PICK_UP_S, THREADS, Proofs
 from orgcal.consent.recording import Declared, register
 from orgcal.durations import rfc3339
 from orgcal.entra.clouds import CloudEndpoints
@@ -32,6 +34,8 @@ from verify.sources import from_outputs
 
 if TYPE_CHECKING:
     from orgcal.entra.credentials import Credential
+
+_LOG = logging.getLogger("orgcal.consent")
 
 _MOST_UNSURE = 1000
 """Callbacks of which it is remembered that nobody knows whether they were recorded; older ones are forgotten."""
@@ -81,6 +85,9 @@ class ConsentService:
     Args:
         patience_s: how long grants may take to arrive after an administrator agreed.
         pick_up_s: how often proofs are looked for that nobody goes on with, once `resume` was called.
+
+    Attributes:
+        listeners: told of each administrator's answer, and of how its proof ended; the log unless changed.
     """
 
     def __init__(
@@ -99,7 +106,10 @@ class ConsentService:
         self._environ = environ
         self._session = new_session(endpoints, pool_size=max(THREADS, AT_ONCE))
         self.prober = self.new_prober(self.credential)
-        self._proofs = Proofs(registry, outputs, environ, self.prober, patience_s=patience_s, pick_up_s=pick_up_s)
+        self.listeners: list[Listener] = [log_news]
+        self._proofs = Proofs(
+            registry, outputs, environ, self.prober, patience_s=patience_s, pick_up_s=pick_up_s, tell=self._tell
+        )
         self._unsure: OrderedDict[str, str] = OrderedDict()  # hash of a state -> result handle of its callback
         self._unsure_lock = threading.Lock()
 
@@ -221,12 +231,20 @@ class ConsentService:
             if known is None or spent == "unknown":
                 return ConsentOutcome.NOT_OURS
             link, shown = known, used_before(known.outcome) if spent == "used" else ConsentOutcome.LINK_EXPIRED
-        log_outcome(self.registry, link.tenant_id, shown, link.detail)
+        detail = link.detail if isinstance(spent, links.Spent) else ""
+        self._tell(news_of(self.registry, self.outputs.stack, link.tenant_id, shown, detail))
         if not isinstance(spent, links.Spent):
             return shown
         if shown is ConsentOutcome.PROVING:
             self._proofs.begin(link)
         return spent
+
+    def _tell(self, news: ConsentNews) -> None:
+        for listener in self.listeners:
+            try:
+                listener(news)
+            except Exception:  # noqa: BLE001  # the page must be shown, and the registry knows the answer
+                _LOG.exception("an answer could not be told")
 
     def _spend(self, answer: CallbackAnswer) -> links.Spent | links.WhyNot:
         key = links.digest(answer.state)
@@ -251,10 +269,15 @@ class ConsentService:
         """Go on with proofs that an earlier server did not end, now and every minute; how many there are now."""
         return self._proofs.resume()
 
-    def wait_for(self, handle: str, timeout_s: float) -> ConsentResult:
+    def wait_for(
+        self, handle: str, timeout_s: float, on_look: Callable[[ConsentResult], object] = lambda _: None
+    ) -> ConsentResult:
         """How the link `ConsentLink.handle` ended, or how it stands after `timeout_s`.
 
         It does not matter which process receives the callback.
+
+        Args:
+            on_look: called with how it stands, each time that the registry was asked.
 
         Raises:
             UsageError: there is no such link.
@@ -264,14 +287,16 @@ class ConsentService:
             link = links.look_up(self.registry, handle)
             if link is None:
                 raise UsageError("there is no such consent link", where=handle)
-            return _result(link)
+            result = _result(link)
+            on_look(result)
+            return result
 
         def sleep(seconds: float) -> None:
             """Until a proof ends in this process; not long, as it may be another that proves."""
             with self._proofs.ended:
                 self._proofs.ended.wait(seconds)
 
-        patience = Patience(timeout_s, Clock(sleep=sleep), first_s=0.1, longest_s=0.25)
+        patience = Patience(timeout_s, Clock(sleep=sleep), first_s=0.1, longest_s=0.25 if timeout_s <= 60 else 1.0)
         return patience.until(lambda result: result.outcome not in (None, ConsentOutcome.PROVING), look_up)
 
     def shown(self, result: str) -> ConsentResult | None:

@@ -87,6 +87,18 @@ def application_permissions(
     return tuple(sorted({*_found(scopes, published, otherwise), always}))
 
 
+def nearest_permission(name: str, published: Mapping[str, AppRole] | None = None) -> str:
+    """The application permission that somebody who wrote `name` most likely means; empty where none is like it.
+
+    Args:
+        published: as of `lookup`.
+    """
+    plain = canonical(name)
+    if plain in DELEGATED_ONLY:
+        return DELEGATED_ONLY[plain]
+    return next(iter(_near(plain, APP_ROLE_IDS if published is None else published)), "")
+
+
 def permission_hash(roles: Iterable[AppRole]) -> str:
     """One value for a set of permissions, whatever their order: SHA-256 over the sorted role ids, in hex."""
     return hashlib.sha256("\n".join(sorted({role.role_id.lower() for role in roles})).encode()).hexdigest()
@@ -139,6 +151,13 @@ def _found(
     return [item for item in found if isinstance(item, AppRole)]
 
 
+def _near(name: str, roles: Iterable[str]) -> list[str]:
+    """The names that differ in case only, or else up to three that are like it, the likest first."""
+    names = list(roles)
+    exact = [other for other in names if other.lower() == name.lower()]
+    return exact or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+
+
 _NOT_PUBLISHED = "the directory's own list of Microsoft Graph's application permissions does not have it{hint}"
 
 
@@ -148,7 +167,6 @@ def _why_not(name: str, roles: Mapping[str, AppRole], nowhere: str) -> str:
     if plain in DELEGATED_ONLY:
         repair = f"set {DELEGATED_ONLY[plain]}" if DELEGATED_ONLY[plain] else "remove it"
         return f"{name}: this permission exists for signed-in users only, and the connector acts without one; {repair}"
-    exact = [other for other in roles if other.lower() == plain.lower()]
-    near = exact or difflib.get_close_matches(plain, roles, n=3, cutoff=0.6)
+    near = _near(plain, roles)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"{name}: {nowhere.format(hint=hint)}"

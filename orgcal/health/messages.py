@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from orgcal.consent.answers import ENDED, in_brackets, next_step, sentence_of
 from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.durations import rfc3339
 from orgcal.health.rules import Severity
@@ -20,20 +21,6 @@ AT_ONCE = 20
 """More changes of one rule than this become one message: a fault of our own may touch every customer."""
 
 _NAMED = 10
-
-_OUTCOMES: Mapping[ConsentOutcome, str] = {
-    ConsentOutcome.DONE: "has consented",
-    ConsentOutcome.DECLINED: "has declined the consent",
-    ConsentOutcome.NOT_ADMINISTRATOR: "has not consented: who opened the link is no administrator there",
-    ConsentOutcome.WRONG_ORGANISATION: "has not consented: somebody of another organisation used its link",
-    ConsentOutcome.SERVICE_MISSING: "could not consent: it lacks a service that the application needs",
-    ConsentOutcome.MISCONFIGURED: "could not consent: the application's registration is not as Entra ID wants it",
-    ConsentOutcome.BLOCKED: "could not consent: a policy of the organisation stopped the sign-in",
-    ConsentOutcome.BUSY: "could not consent: Entra ID could not answer",
-    ConsentOutcome.NOT_ARRIVED: "has agreed, and the permissions have not arrived in time",
-    ConsentOutcome.FAILED: "could not consent: Entra ID answered with an error",
-}
-"""What operators are told of an answer; of an organisation that was removed meanwhile they are told nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +44,17 @@ class Notice:
 
 def consent_change(event: ConsentEvent, tenant: Tenant, stack: str) -> Notice | None:
     """What an answer of an administrator's tells; None where nobody needs to hear of it."""
-    told = _OUTCOMES.get(ConsentOutcome(event.outcome)) if event.outcome in set(ConsentOutcome) else None
-    if told is None:
+    outcome = ConsentOutcome(event.outcome) if event.outcome in set(ConsentOutcome) else None
+    if outcome is None or outcome not in ENDED:
         return None
-    done = event.outcome == ConsentOutcome.DONE
-    detail = f" ({printable(event.detail)})" if event.detail else ""
-    command = "verify --tenant" if done else "consent link"
+    detail = printable(in_brackets(event.detail))
     return Notice(
         "event",
         "consent",
         tenant.tenant_id,
-        f"{tenant.label} {told}{detail}",
-        f"orgcal {command} {tenant.tenant_id} --stack {stack}",
-        "info" if done else "warning",
+        f"{tenant.label} {sentence_of(outcome, event.detail)}{detail}",
+        next_step(outcome, tenant.tenant_id, stack, event.detail),
+        "info" if outcome is ConsentOutcome.DONE else "warning",
         event.at,
     )
 

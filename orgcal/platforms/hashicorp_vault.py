@@ -103,6 +103,7 @@ class VaultSettings(SecretStoreSettings):
         example="VAULT_TOKEN_FILE",
         about="Environment variable that names the file with the token, secret id or JWT; only you may read that file.",
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        secret=True,
     )
 
     @model_validator(mode="after")

@@ -79,6 +79,7 @@ class HttpSettings(KeyedSettings):
         expected="a text with {api_key}",
         example='"Bearer {api_key}"',
         about="Value of that header; `{api_key}` stands for the key.",
+        secret=True,
     )
     auth_user: str | None = setting(
         None,
@@ -86,12 +87,14 @@ class HttpSettings(KeyedSettings):
         example="api",
         about="User of basic authentication, with the API key as password; `{api_key}` where the key is the user.",
         pattern=r"^[^:\x00-\x1f]+$",
+        secret=True,
     )
     headers: Mapping[_HeaderName, _HeaderValue] = setting(
         {},
         expected="header -> text, without the API key",
         example='{Api-Version: "2026-01-01"}',
         about="Further headers of each request.",
+        secret=True,
     )
     error_at: str = setting(
         "/error",

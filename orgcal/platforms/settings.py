@@ -121,6 +121,7 @@ def key_file_setting(default: str) -> Any:
         example=default,
         about="Environment variable that names the file with the API key; only you may read that file.",
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        secret=True,
     )
 
 

@@ -150,18 +150,17 @@ class CredentialSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> CredentialSettings:
-        """The name in each ValueError is the guilty field's (`describe_problems`)."""
-        if list(self.generations) != sorted(set(self.generations)) or self.generations[0] < 1:
-            raise ValueError("generations")
-        if self.active not in self.generations:
-            raise ValueError("active")
-        if list(self.revoked) != sorted(set(self.revoked) & set(self.generations)):
-            raise ValueError("revoked")
-        for number in self.generations:
-            if number in self.certificates and self.kind_of(number) != "certificate":
-                raise ValueError("certificates")
-            if (number in self.trusts) != (self.kind_of(number) == "federated"):
-                raise ValueError("trusts")
+        """The names in the ValueError are the guilty fields' (`describe_problems`)."""
+        live = sorted(set(self.generations))
+        wrong = {
+            "generations": list(self.generations) != live or live[0] < 1,
+            "active": self.active not in live,
+            "revoked": list(self.revoked) != sorted(set(self.revoked) & set(live)),
+            "certificates": any(n in self.certificates and self.kind_of(n) != "certificate" for n in live),
+            "trusts": any((n in self.trusts) != (self.kind_of(n) == "federated") for n in live),
+        }
+        if guilty := [name for name, is_wrong in wrong.items() if is_wrong]:
+            raise ValueError(", ".join(guilty))
         return self
 
     def kind_of(self, generation: int) -> CredentialKind:

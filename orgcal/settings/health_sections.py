@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from datetime import time, timedelta
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -13,6 +14,7 @@ from orgcal.fields import Section, setting
 
 DAYS = r"^[1-9][0-9]{0,3}d$"
 _HOURS = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_NO_ADDRESS = r"^(?!.*://)"
 _VARIABLE = r"^$|^[A-Za-z_][A-Za-z0-9_]*$"
 
 RuleName = Literal[
@@ -50,8 +52,10 @@ class AlertTarget(Section):
 
     url_file: str = setting(
         "",
-        expected="path of a file",
+        expected="path of a file that holds the address",
         example="/run/secrets/alerts",
+        pattern=_NO_ADDRESS,
+        secret=True,
         about="File with the target's address: https gets a signed webhook, any other is one of apprise.",
     )
     url_variable: str = setting(
@@ -60,11 +64,13 @@ class AlertTarget(Section):
         example="ORGCAL_ALERT_URL",
         about="Variable with the address instead, for jobs that get secrets so.",
         pattern=_VARIABLE,
+        secret=True,
     )
     secret_file: str = setting(
         "",
-        expected="path of a file",
+        expected="path of a file that holds the key",
         example="/run/secrets/alerts-signing",
+        secret=True,
         about="File with the key that signs a webhook, as `whsec_` and base64 or as it is.",
     )
     secret_variable: str = setting(
@@ -73,6 +79,7 @@ class AlertTarget(Section):
         example="ORGCAL_ALERT_SECRET",
         about="Variable with that key instead.",
         pattern=_VARIABLE,
+        secret=True,
     )
 
     @model_validator(mode="after")
@@ -88,7 +95,9 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # zoneinfo raises all three
-        raise ValueError(f"there is no time zone {name[:40]!r}; such as UTC or Europe/Berlin") from None
+        near = difflib.get_close_matches(name[:40], available_timezones(), n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"there is no time zone {name[:40]!r}{meant}") from None
     return name
 
 
@@ -99,17 +108,18 @@ class AlertSettings(Section):
         {},
         expected="a name (lower-case letters, digits and dashes) -> a mapping with `url_file` or `url_variable`",
         example="{ops: {url_file: /run/secrets/alerts}}",
+        secret=True,
         about="Where messages go, each under a name of your choice; none are made without one.",
     )
     off: tuple[RuleName, ...] = setting(
         (),
-        expected="names of rules",
+        expected=f"names of rules: {', '.join(get_args(RuleName))}",
         example="[consent]",
         about="Rules that are not asked; all are on by default (docs/health.md).",
     )
     days_left: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = setting(
         (30, 14, 7, 1),
-        expected="numbers of days",
+        expected="numbers of days, each from 1 to 3650",
         example="[30, 14, 7, 1]",
         about="Days before the end of the connector's credential at which a message is sent.",
         max_length=20,
@@ -129,7 +139,10 @@ class AlertSettings(Section):
         pattern=f"^$|^{_HOURS}-{_HOURS}$",
     )
     time_zone: Annotated[str, AfterValidator(_known_zone)] = setting(
-        "UTC", expected="a time zone of the IANA database", example="Europe/Berlin", about="Zone of the quiet hours."
+        "UTC",
+        expected="a time zone of the IANA database, such as UTC",
+        example="Europe/Berlin",
+        about="Zone of the quiet hours.",
     )
     mute: tuple[str, ...] = setting(
         (),

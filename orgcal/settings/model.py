@@ -31,13 +31,13 @@ from orgcal.settings.sections import (
     EntraSettings,
 )
 from orgcal.settings.stack_file import NAMESPACE, StackFile, load_stack_file
+from orgcal.settings.yaml_document import with_line
 
 if TYPE_CHECKING:
     from orgcal.entra.home.preflight import Intent
 
 _M = TypeVar("_M", bound=Section)
 _S = TypeVar("_S", bound="CoreSettings")
-_KEY = re.compile(r"[^:\s]+:[^:\s]+?(?=: )")
 
 
 class CoreSettings(Section):
@@ -330,13 +330,13 @@ def _scope_problems(connector: ConnectorSettings) -> list[str]:
 
 
 def with_place(problem: str, stack: str, lines: Mapping[str, int]) -> str:
-    """A problem with its line in the file, where there is a file, and with the stack in its repair."""
+    """A problem behind its place, `Pulumi.<stack>.yaml:<line>`, where there is a file; its repair names the stack."""
+    file = f"Pulumi.{stack}.yaml"
     problem = re.sub(r"\bpulumi config (set|rm) ", rf"pulumi config \1 --stack {stack} ", problem)
-    found = _KEY.match(problem)
-    key = found.group() if found else ""
-    while key and key not in lines:  # a missing setting has the line of its section
-        key = re.sub(r"(\[[0-9]+\]|\.[^.\[]*|^[^.\[]*)$", "", key)
-    return f"line {lines[key]}: {problem}" if key else problem
+    problem = problem.replace("the stack's file", file)
+    if not lines:
+        return problem
+    return with_line(problem, file, lines)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -28,14 +28,17 @@ def placeholders(file: StackFile) -> list[str]:
     if isinstance(entra, Mapping) and entra.get("cloud") == "emulator":
         return []
     return [
-        with_place(f"{NAMESPACE}:{dotted(path)}: {_sentence(value)}", file.stack, file.lines)
-        for path, value in _texts(sections, ())
+        with_place(f"{key}: {_sentence(value, key)}", file.stack, file.lines)
+        for key, value in ((f"{NAMESPACE}:{dotted(path)}", text) for path, text in _texts(sections, ()))
         if _is_placeholder(value)
     ]
 
 
-def _sentence(value: str) -> str:
-    return f"found the example's {value!r}; expected a value of your own; repair: correct it in the stack's file"
+def _sentence(value: str, key: str) -> str:
+    """What is wrong; of an address only its host is shown, as the rest may be a secret."""
+    shown = f"host {urlsplit(value).hostname}" if "://" in value else repr(value)
+    quoted = f"'{key}'" if "[" in key else key
+    return f"found the example's {shown}; expected a value of your own; repair: pulumi config set --path {quoted} YOURS"
 
 
 def _is_placeholder(value: str) -> bool:

@@ -69,14 +69,32 @@ def unsuitable(
     if able.emulated and not emulator:
         return [
             f"{key}.kind: found {settings['kind']!r}, the emulator's own platform, which no other cloud has; expected "
-            f"one of {', '.join(sorted(set(platforms.kinds()) - {settings['kind']}))} (docs/platforms.md)"
+            f"one of {', '.join(sorted(set(platforms.kinds()) - {settings['kind']}))} (docs/platforms.md); "
+            f"repair: pulumi config set --path {key}.kind nango"
         ]
     further = key != platforms.PREFIX
     where = f" ({key})" if further else ""
     refused = platforms.catalog_refusals(able, platforms.kept_part(able, declared) if further else declared)
-    problems = [f"orgcal:connector.{name}: {reason}{where}" for name, reason in refused.items()]
+    problems = [
+        f"orgcal:connector.{name}: {reason}{where}; repair: {_CATALOG_REPAIRS.get(name) or _shorten(name)}"
+        for name, reason in refused.items()
+    ]
     refusal = _credential_refusal(able, credential_kind)
-    return [*problems, f"orgcal:credential.kind: {refusal}{where}"] if refusal else problems
+    if refusal:
+        repair = f"pulumi config set --path orgcal:credential.kind {min(able.credential_kinds, default='secret')}"
+        problems.append(f"orgcal:credential.kind: {refusal}{where}; repair: {repair}")
+    return problems
+
+
+_CATALOG_REPAIRS: Mapping[str, str] = {
+    "description": "pulumi config rm --path orgcal:connector.description",
+    "published": "pulumi config set --path orgcal:connector.published true",
+}
+"""Of a setting for which a platform has no place."""
+
+
+def _shorten(name: str) -> str:
+    return f'pulumi config set --path orgcal:connector.{name} "a shorter one"'
 
 
 def _credential_refusal(able: platforms.Capabilities, kind: platforms.CredentialKind | None) -> str:

@@ -81,6 +81,10 @@ def schema_text() -> str:
     return json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+_OURS = ("title", "expected", "example", "secret", "$defs")
+"""What an item has that is no word for editors; `properties` are names, which these are not."""
+
+
 def _plain(item: Any) -> Any:
     """`item` in words of JSON Schema only: what is expected joins the description; titles repeat names."""
     if isinstance(item, list):
@@ -88,7 +92,7 @@ def _plain(item: Any) -> Any:
     if not isinstance(item, dict):
         return item
     expected = item.get("expected")
-    kept = {name: value for name, value in item.items() if name not in ("title", "expected", "example", "$defs")}
+    kept = {name: value for name, value in item.items() if name not in _OURS}
     if isinstance(expected, str):
         kept["description"] = f"{item.get('description', '')} Expected: {expected}.".strip()
     for name, value in kept.items():

@@ -16,8 +16,10 @@ from orgcal.fields import NameText, Section, setting
 
 GUID = f"^{tenant_ids.GUID}$"
 
-REDIRECT_URI = r"^(https://[^/?#*@\s]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^?#*!$'(),;\s]*)?$"
-"""Entra's rule: https, or http on this machine, no wildcard, fragment or unsupported character; no user, no password.
+REDIRECT_URI = r"^(https://[A-Za-z0-9._:\[\]-]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^?#*!$'(),;\s]*)?$"
+"""Entra's rule: https, or http on this machine, no wildcard, fragment, unsupported character, internationalized name.
+
+Nor has it a user or a password.
 
 Source: https://learn.microsoft.com/en-us/entra/identity-platform/reply-url
 """
@@ -38,7 +40,10 @@ def with_path(uri: str) -> str:
 RedirectUri = Annotated[str, Field(pattern=REDIRECT_URI, max_length=REDIRECT_URI_LENGTH), AfterValidator(with_path)]
 
 LINK = r"^https?://[^\s/@]+(/\S*)?$"
-_REDIRECT_EXPECTED = "an https address (or http://localhost) without user, query, fragment or any of *!$'(),;"
+_REDIRECT_EXPECTED = (
+    "an https address (or http://localhost) whose host is in ASCII, without a user, query or fragment, and with none "
+    "of *!$'(),; in it"
+)
 
 
 class EntraSettings(Section):
@@ -220,5 +225,5 @@ def redirect_problem(uri: str) -> str:
     if len(uri) > REDIRECT_URI_LENGTH:
         return f"it has {len(uri)} characters, and {REDIRECT_URI_LENGTH} are allowed"
     if not re.fullmatch(REDIRECT_URI, uri):
-        return "it must begin with https:// (or http://localhost) and have no user, query, fragment or any of *!$'(),;"
+        return f"expected {_REDIRECT_EXPECTED}"
     return ""

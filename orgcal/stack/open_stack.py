@@ -158,7 +158,7 @@ class OpenStack:
             raise UsageError(
                 "the stack names no home tenant",
                 where="orgcal:entra.tenant_id",
-                repair="pulumi config set --path orgcal:entra.tenant_id YOUR-TENANT-ID",
+                repair=f"pulumi config set --stack {self.name} --path orgcal:entra.tenant_id YOUR-TENANT-ID",
             )
         with new_session(endpoints, environ=self.environ) as session:
             tokens = operator_tokens(endpoints, self.environ, home, session)

@@ -64,8 +64,10 @@ def open_database(url: str) -> Engine:
         if parsed.drivername in ("postgres", "postgresql"):  # as providers write it
             parsed = parsed.set(drivername=_DRIVER)
         # A host with an @ holds a part of the password.
-        if parsed.drivername not in ("sqlite", _DRIVER) or "@" in (parsed.host or ""):
-            raise ValueError("not usable")
+        if "@" in (parsed.host or ""):
+            raise _UnusableError("a password whose special characters are not written as %XX")
+        if parsed.drivername not in ("sqlite", _DRIVER):
+            raise _UnusableError("a database of another kind")
         if parsed.get_backend_name() == "sqlite":
             return _open_file(parsed)
         more = {name: value for name, value in _SERVER_OPTIONS.items() if name not in parsed.query}
@@ -77,9 +79,16 @@ def open_database(url: str) -> Engine:
             "the driver for PostgreSQL is not installed", where=URL_VARIABLE, repair="pip install 'orgcal[postgresql]'"
         ) from None
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        found = str(error) if isinstance(error, _UnusableError) else "what is no address of a database"
         raise UsageError(
-            f"the registry's address cannot be used ({type(error).__name__})", where=URL_VARIABLE, repair=_REPAIR
+            f"the registry's address cannot be used: found {found}; expected sqlite:/// or {_DRIVER}://",
+            where=URL_VARIABLE,
+            repair=_REPAIR,
         ) from None
+
+
+class _UnusableError(ValueError):
+    """Says what was found in an address, and nothing of the address itself."""
 
 
 def _open_file(url: URL) -> Engine:

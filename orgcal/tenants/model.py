@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ GROUP_LENGTH = 256
 """Characters of a group's name: https://learn.microsoft.com/en-us/graph/api/resources/group"""
 _LONGEST = {"permission_hash": HASH_LENGTH, "invited_by": NAME_LENGTH, "verdict": VERDICT_LENGTH,
             "scope_group": GROUP_LENGTH}  # fmt: skip
+_NEEDED = ("tenant_id", "name", "domain", "state", "added_at", "changed_at")
 _TIMES = ("added_at", "changed_at", "consented_at", "verified_at", "checked_at", "awaited_since")
 _TEXTS = ("tenant_id", "name", "domain", "reason", "permission_hash", "invited_by", "verdict",
           "access", "scope_group", "group_id", "inside", "outside")  # fmt: skip
@@ -135,19 +137,24 @@ class Tenant(JsonRecord):
         """
         if not isinstance(said, dict):
             raise ValueError("not an organisation as `orgcal tenants export` writes it")
-        try:
-            known = {name: value for name, value in said.items() if name != "schema_version"}
-            values = {
-                **known,
-                "verdict": _stored(said.get("verdict", "")),
-                "state": State(said["state"]),
-                "permissions": tuple(said.get("permissions") or ()),
-            }
-            for name in _TIMES:
-                values[name] = None if values.get(name) is None else _moment(values[name])
-            tenant = cls(**values)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not an organisation as `orgcal tenants export` writes it: {error}") from None
+        said = {name: value for name, value in said.items() if name != "schema_version"}
+        known = {item.name for item in fields(cls)}
+        for name in sorted(said.keys() - known):
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"an organisation has no field {printable(name[:40])!r}{meant}")
+        if missing := [name for name in _NEEDED if said.get(name) is None]:
+            raise ValueError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+        if said["state"] not in tuple(State):
+            raise ValueError(f"state is {printable(str(said['state'])[:40])!r}; expected one of {', '.join(State)}")
+        permissions = said.get("permissions") or ()
+        if not isinstance(permissions, list | tuple):
+            raise ValueError("permissions is not a list of names")
+        values = {**said, "state": State(said["state"]), "permissions": tuple(permissions)}
+        values["verdict"] = _stored(said.get("verdict", ""))
+        for name in _TIMES:
+            values[name] = None if values.get(name) is None else _moment(values[name], name)
+        tenant = cls(**values)
         tenant.check()
         return tenant
 
@@ -226,12 +233,16 @@ def _stored(verdict: object) -> object:
     return stored(verdict) if isinstance(verdict, str) else verdict
 
 
-def _moment(text: object) -> datetime:
-    moment = datetime.fromisoformat(str(text))
+def _moment(text: object, name: str) -> datetime:
+    shown = f"{name} is {printable(str(text)[:40])!r}"
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ValueError(f"{shown}; expected a time such as 2026-11-01T00:00:00Z") from None
     if moment.tzinfo is None:
-        raise ValueError(f"{text}: a time without a zone")
+        raise ValueError(f"{shown}, a time without a zone; expected one such as 2026-11-01T00:00:00Z")
     try:
         moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{text}: a time outside the calendar") from None
+        raise ValueError(f"{shown}, a time outside the calendar") from None
     return moment

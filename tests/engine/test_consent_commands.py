@@ -16,7 +16,7 @@ from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.administrator import answer, heading
 from tests.support.checkout import Checkout
-from tests.support.deployed_connector import CONTOSO
+from tests.support.deployed_connector import CONTOSO, FABRIKAM
 
 
 @pytest.fixture
@@ -100,6 +100,29 @@ def test_consent_link_that_is_revoked_is_useless(deployed: Checkout, endpoints: 
     page = answer(endpoints, link["url"], "admin@fabrikam.example")
 
     assert heading(page) == "This link is not valid any more"
+
+
+def test_answers_are_told_as_json_lines_and_without_the_link(deployed: Checkout, endpoints: CloudEndpoints) -> None:
+    deployed.orgcal("tenants", "add", "fabrikam.example", "--name", "Fabrikam")
+    link = json.loads(deployed.orgcal("consent", "link", "Fabrikam", "--json").out)
+    command = [sys.executable, "-m", "orgcal.cli", "consent", "serve", "--json"]
+    with subprocess.Popen(
+        command, cwd=deployed.path, env=deployed.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        listening = json.loads(process.stdout.readline())
+        answer(endpoints, link["url"], "admin@fabrikam.example", "cancel")
+        told = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, rest, errors) == (0, "", "")
+    assert (listening["schema_version"], listening["event"]) == (1, "listening")
+    assert listening["address"].startswith("http://127.0.0.1:")
+    assert (told["event"], told["organisation"], told["tenant_id"]) == ("declined", "Fabrikam", FABRIKAM)
+    assert told["next"] == f"orgcal consent link {FABRIKAM} --stack dev, if that was a mistake"
+    assert told["time"].endswith("Z")
+    assert link["url"].partition("state=")[2].partition("&")[0] not in json.dumps(told)
 
 
 def test_no_secret_is_in_any_file_that_others_can_read(deployed: Checkout) -> None:

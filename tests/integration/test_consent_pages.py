@@ -74,9 +74,12 @@ def test_log_of_the_server_names_organisation_and_outcome(
 
     lines = [record.getMessage() for record in caplog.records if record.name == "orgcal.consent"]
     assert lines == [
-        f"consent of Fabrikam ({FABRIKAM}): declined (AADSTS65004)",
-        f"consent of Fabrikam ({FABRIKAM}): link-used-in-vain (AADSTS65004)",
-        f"consent of Contoso ({CONTOSO}): proving",
-        f"consent of Contoso ({CONTOSO}): done",
+        f"Fabrikam ({FABRIKAM}) has declined the consent (AADSTS65004: the administrator declined); "
+        f"next: orgcal consent link {FABRIKAM} --stack test, if that was a mistake",
+        f"Fabrikam ({FABRIKAM}) used its link again, by which it has not consented; "
+        f"next: orgcal consent link {FABRIKAM} --stack test",
+        f"Contoso ({CONTOSO}) has agreed; its permissions are looked for",
+        f"Contoso ({CONTOSO}) has consented: every permission that the link asks for is effective; "
+        f"next: orgcal verify --tenant {CONTOSO} --stack test",
     ]
     assert state not in caplog.text

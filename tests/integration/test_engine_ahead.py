@@ -21,7 +21,7 @@ from orgcal.engine.progress import Progress
 from orgcal.errors import EngineError
 from scripts import venv_maker
 from scripts.engine_ahead import FIRST_PACKAGES, EngineAhead
-from scripts.venv_maker import Setup, SetupError, locked, make_venv
+from scripts.venv_maker import Installation, Setup, SetupError, locked, make_venv
 from tests.support.fake_programs import build_environ, builds, endless_build, write_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ class _Pretended(Setup):
 
     on_command: Callable[[str], None] = staticmethod(lambda what: None)
 
-    def command(self, command: list[str], what: str, limit_s: float) -> None:
+    def command(self, command: list[str], what: str, limit_s: float, followed: Installation | None = None) -> None:
         if what == "making .venv":
             write_program(self.python, "#!/bin/sh\n")
         self.on_command(what)
@@ -145,7 +145,7 @@ from orgcal.engine import build
 from orgcal.engine.find import build_ahead
 
 class WithShell(venv_maker.Setup):
-    def command(self, command, what, limit_s):
+    def command(self, command, what, limit_s, followed=None):
         if what == "making .venv":
             self.python.parent.mkdir(parents=True)
             self.python.touch()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.venv_maker import Setup, SetupError
+from scripts.venv_maker import Installation, Setup, SetupError
 from tests.support.fake_programs import write_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ class _Recorded(Setup):
         self.did: list[str] = []
         self.fails_at = fails_at
 
-    def command(self, command: list[str], what: str, limit_s: float) -> None:
+    def command(self, command: list[str], what: str, limit_s: float, followed: Installation | None = None) -> None:
         self.did.append(what)
         if what == self.fails_at:
             raise SetupError(f"{what} failed: the disk is full")
@@ -54,6 +54,34 @@ def test_setup_fresh_checkout_makes_everything(checkout: Path) -> None:
     setup = _Recorded(checkout)
     assert "is ready" in setup.run()
     assert setup.did == ALL
+
+
+def test_setup_tells_how_many_packages_are_fetched_and_installed(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    (packages / "pip-23.dist-info").mkdir(parents=True)
+    pip = Installation(tmp_path, 3)
+    told = [pip.state()]
+    for line in (
+        "Requirement already satisfied: filelock==3 in ./lib",
+        "Collecting attrs==23 (from -r x.lock (line 1))",
+        "  Using cached attrs-23-py3-none-any.whl",
+        "Collecting pydantic-core==2 (from -r x.lock (line 2))",
+        "Installing collected packages: attrs, pydantic-core",
+    ):
+        pip.read(line)
+        told.append(pip.state())
+    (packages / "attrs-23.dist-info").mkdir()
+    told.append(pip.state())
+
+    assert told == [
+        "0 of 3 fetched",
+        "1 of 3 fetched (filelock)",
+        "2 of 3 fetched (attrs)",
+        "2 of 3 fetched (attrs)",
+        "3 of 3 fetched (pydantic-core)",
+        "0 of 2 installed",
+        "1 of 2 installed",
+    ]
 
 
 def test_setup_second_run_does_nothing(checkout: Path) -> None:

@@ -88,12 +88,15 @@ def test_command_by_variables_verifies_the_tenants_they_name(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("cloud: emulator\n", "client_id: Field required"),
-        ("client_id: [", "neither YAML nor JSON"),
-        ("client_id: x\nscopes: [Calendars.Reed]\nclient_secret_file: s\n", "did you mean Calendars.Read"),
-        ("client_id: x\nscopes: [New.Read.All]\nclient_secret_file: s\n", "with lookup: directory in this file"),
-        ("client_id: x\nscopes: [User.Read]\nlookup: directory\nclient_secret_file: s\n", "signed-in users only"),
-        ("client_id: x\nscopes: []\n", "client_secret_file"),
+        ("cloud: emulator\n", "connector.yaml: client_id: found nothing; expected the application's (client) id"),
+        ("client_id: [", "connector.yaml:1: this is not YAML"),
+        (f"client_id: {CONTOSO}\nscopes: [Calendars.Reed]\nclient_secret_file: s\n", "did you mean Calendars.Read"),
+        (f"client_id: {CONTOSO}\nscopes: [New.Read.All]\nclient_secret_file: s\n", "with `lookup: directory` in this"),
+        (
+            f"client_id: {CONTOSO}\nscopes: [User.Read]\nlookup: directory\nclient_secret_file: s\n",
+            "signed-in users only",
+        ),
+        (f"client_id: {CONTOSO}\nscopes: []\n", "client_secret_file: found nothing"),
     ],
 )
 def test_command_with_a_wrong_file_says_what_and_where(

@@ -73,8 +73,8 @@ def test_lint_says_what_is_wrong_and_what_could_go(tmp_path: Path) -> None:
     wrong, surplus, misspelt = (lint_stack(tmp_path, stack) for stack in "abc")
 
     assert 'found "180 days"' in wrong.problems[0]
-    assert "orgcal:connector.scopes[0]: Calendars.Reed: not in orgcal's own table" in misspelt.problems[0]
-    assert "did you mean Calendars.Read" in misspelt.problems[0]
+    assert 'orgcal:connector.scopes[0]: found "Calendars.Reed" (did you mean Calendars.Read?)' in misspelt.problems[0]
+    assert "not in orgcal's own table" in misspelt.problems[0]
     assert "**wrong**" in wrong.as_markdown("a")
     assert surplus.problems == ()
     assert "User.Read.All adds nothing" in surplus.advice[0]

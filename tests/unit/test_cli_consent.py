@@ -16,7 +16,9 @@ import orgcal.cli.consent as commands
 from orgcal.cli.tenants import app as tenants_app
 from orgcal.consent import check
 from orgcal.consent.check import CheckedTenant, lost_permissions
+from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.consent.recording import Declared
+from orgcal.consent.service import ConsentLink, ConsentResult
 from orgcal.entra.probe import TenantAccess
 from orgcal.errors import UsageError
 from orgcal.settings import HistorySettings
@@ -187,3 +189,74 @@ def test_mailboxes_without_their_profile_are_refused_before_anything_is_asked(wo
 
     assert isinstance(ended.exception, UsageError)
     assert ended.exception.repair
+
+
+# --- waiting for an answer ---
+
+
+def waited(outcome: ConsentOutcome | None, *words: str, handle: str = "handle", detail: str = "") -> Any:
+    """`orgcal consent link Contoso --wait 10m`, whose answer is `outcome`."""
+    tenant = organisation(State.INVITED)
+    registry = SimpleNamespace(current=lambda _: tenant, get=lambda _: tenant, now=lambda: NOW)
+    made = ConsentLink(tenant.tenant_id, "https://login.example/?state=hunter2", NOW, handle, "Dear administrator")
+
+    def wait_for(_: str, timeout_s: float, on_look: Any) -> ConsentResult:
+        assert timeout_s == 600
+        on_look(ConsentResult(tenant.tenant_id, None))
+        return ConsentResult(tenant.tenant_id, outcome, detail)
+
+    service = SimpleNamespace(
+        registry=registry, outputs=SimpleNamespace(stack="dev"), link=lambda *_, **__: made, wait_for=wait_for
+    )
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[Any]:
+        yield SimpleNamespace(begin_reading_outputs=lambda: None, registry=registry)
+
+    @contextmanager
+    def consenting(*_: object) -> Iterator[Any]:
+        yield service
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands, "open_stack", opened)
+        patch.setattr(commands, "consent_service", consenting)
+        return CliRunner().invoke(commands.app, ["link", "Contoso", "--wait", "10m", *words])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "told"),
+    [
+        (ConsentOutcome.DONE, 0, "has consented: every permission"),
+        (ConsentOutcome.DECLINED, 1, "has declined the consent"),
+        (ConsentOutcome.NOT_ARRIVED, 1, "the permissions have not arrived in time"),
+        (ConsentOutcome.PROVING, 1, "its permissions are looked for"),
+        (None, 1, "has not answered within 10 minutes; next: orgcal log"),
+    ],
+)
+def test_waiting_for_an_answer_ends_by_what_it_says(outcome: ConsentOutcome | None, code: int, told: str) -> None:
+    ended, as_json = waited(outcome), waited(outcome, "--json")
+
+    assert (ended.exit_code, as_json.exit_code) == (code, code)
+    assert ended.stdout.startswith("Dear administrator\n")
+    assert told in ended.stdout.splitlines()[-1]
+    assert "waiting for the answer, at most 10 minutes" in ended.stderr
+    link, answer = map(json.loads, as_json.stdout.splitlines())
+    assert link["tenant_id"] == answer["tenant_id"]
+    assert answer["outcome"] == (outcome.value if outcome is not None else None)
+    assert "hunter2" not in json.dumps(answer) + ended.stdout
+    assert as_json.stderr == "", "progress is not printed where JSON is asked for"
+
+
+def test_waiting_for_an_answer_that_the_platform_takes_itself_is_refused() -> None:
+    ended = waited(None, handle="")
+
+    assert isinstance(ended.exception, UsageError)
+    assert "orgcal consent check 22222222-2222-2222-2222-222222222222 --stack dev" in ended.exception.repair
+
+
+@pytest.mark.parametrize("words", [["--reconsent", "--wait", "10m"], ["Contoso", "--revoke", "--wait", "10m"]])
+def test_waiting_is_for_one_new_link(words: list[str]) -> None:
+    ended = CliRunner().invoke(commands.app, ["link", *words])
+
+    assert isinstance(ended.exception, UsageError)
+    assert ended.exception.repair == "TENANT --wait 10m"

@@ -13,9 +13,8 @@ import pytest
 
 from orgcal.consent import proofs as proofs_module
 from orgcal.consent import recording
-from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.consent.proof import ConsentProber
-from orgcal.consent.proofs import Proofs, log_outcome
+from orgcal.consent.proofs import Proofs
 from orgcal.entra.probe import TenantAccess
 from orgcal.tenants import links
 from orgcal.tenants.model import Link, State
@@ -106,7 +105,10 @@ def test_proof_of_a_grant_is_written_registered_and_logged(
     assert ended(registry, link) == ("done", "")
     assert registry.wanted("Contoso").state is State.VERIFIED
     assert platform.registered == [("outlook", CONTOSO)]
-    assert logged() == [f"consent of Contoso ({CONTOSO}): done"]
+    assert logged() == [
+        f"Contoso ({CONTOSO}) has consented: every permission that the link asks for is effective; "
+        f"next: orgcal verify --tenant {CONTOSO} --stack prod"
+    ]
     assert steps.run() == [None], "nothing is left to prove"
 
 
@@ -172,7 +174,10 @@ def test_proof_that_does_not_come_in_time_says_so_and_fails_who_was_only_invited
     assert ended(registry, link) == ("not-arrived", "it has not consented")
     assert registry.wanted("Contoso").state is State.FAILED
     assert platform.registered == []
-    assert logged() == [f"consent of Contoso ({CONTOSO}): not-arrived (it has not consented)"]
+    assert logged() == [
+        f"Contoso ({CONTOSO}) has agreed, and the permissions have not arrived in time (it has not consented); "
+        f"next: orgcal consent check {CONTOSO} --stack prod"
+    ]
 
 
 def test_proof_ends_only_the_links_whose_time_is_over(
@@ -223,7 +228,11 @@ def test_proof_that_breaks_ends_its_links_at_once_and_is_logged(
 
     assert ended(registry, link) == ("failed", "internal")
     assert registry.wanted("Contoso").state is State.INVITED, "nothing is known of it"
-    assert logged() == [f"the proof of {CONTOSO} broke", f"consent of Contoso ({CONTOSO}): failed (internal)"]
+    assert logged() == [
+        f"the proof of {CONTOSO} broke",
+        f"Contoso ({CONTOSO}) has agreed, and orgcal broke while it looked for the permissions (internal); "
+        f"next: orgcal consent check {CONTOSO} --stack prod",
+    ]
 
 
 def test_record_that_breaks_ends_its_link_and_is_logged_without_the_state(
@@ -331,22 +340,3 @@ def test_proofs_that_are_closed_are_not_tried_any_more(
 
     assert steps.run() == []
     assert ended(registry, link) == ("proving", ""), "the next process goes on with it"
-
-
-def test_log_names_an_organisation_as_far_as_it_can(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
-) -> None:
-    log_outcome(registry, CONTOSO, ConsentOutcome.DONE)
-    log_outcome(registry, "33333333-3333-3333-3333-333333333333", ConsentOutcome.DECLINED, "AADSTS65004")
-
-    def away(_: str) -> None:
-        raise AWAY
-
-    monkeypatch.setattr(registry, "get", away)
-    log_outcome(registry, CONTOSO, ConsentOutcome.DONE)
-
-    assert logged() == [
-        f"consent of Contoso ({CONTOSO}): done",
-        "consent of 33333333-3333-3333-3333-333333333333: declined (AADSTS65004)",
-        f"consent of {CONTOSO}: done",
-    ]

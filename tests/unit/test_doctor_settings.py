@@ -34,11 +34,11 @@ def test_doctor_names_all_wrong_settings_with_their_lines(tmp_path: Path) -> Non
 
     assert not found.ok
     assert found.says == "Pulumi.dev.yaml: 2 settings are wrong"
-    assert f"line {line}: orgcal:credential.lifetime: found" in found.repair
+    assert f"Pulumi.dev.yaml:{line}: orgcal:credential.lifetime: found" in found.repair
     assert "did you mean scopes?" in found.repair
 
 
 def test_doctor_names_settings_that_are_not_yaml(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text("config: [")
 
-    assert "Pulumi.dev.yaml: line 2: this is not YAML" in judged(tmp_path).says
+    assert "Pulumi.dev.yaml:1: this is not YAML" in judged(tmp_path).says

@@ -108,7 +108,7 @@ def test_name_in_a_connector_file_that_cannot_be_shown_is_refused(tmp_path: Path
     path = tmp_path / "connector.json"
     path.write_text(json.dumps({**described, "tenants": [{"tenant_id": TENANT, "name": HOSTILE}]}))
 
-    with pytest.raises(ConfigError, match=r"tenants\.0\.name.*holds U\+001B"):
+    with pytest.raises(ConfigError, match=r"tenants\[0\]\.name.*holds U\+001B"):
         from_file(path)
 
 

@@ -202,7 +202,7 @@ def test_dotenv_edit_changes_in_place_appends_and_keeps_comments() -> None:
         ({"kind": "file", "path": "settings.conf", "callback_url": "u"}, ["platform.format: found nothing"]),
         (
             {"kind": "file", "path": "a", "callback_url": "u", "names": {"clientid": "X"}},
-            ['names: found "clientid"; expected field -> its name in the file'],
+            ['names: found "clientid" (did you mean client_id?); expected field -> its name in the file'],
         ),
         ({"kind": "local", "url": "x"}, ["platform.url: found a setting that does not exist"]),
         (

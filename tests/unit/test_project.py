@@ -102,7 +102,7 @@ def test_project_file_that_cannot_be_read_is_refused(tmp_path: Path, text: str, 
     error = refused({}, project(tmp_path, text))
 
     assert what in error.what
-    assert error.where == str(tmp_path / "Pulumi.yaml")
+    assert error.where.removesuffix(":1") == str(tmp_path / "Pulumi.yaml")
 
 
 def test_no_project_at_all_names_what_to_do(tmp_path: Path) -> None:

@@ -73,7 +73,10 @@ def test_settings_unknown_key_is_named_with_nearest_and_repair() -> None:
     assert len(problems) == 1
     assert problems[0].startswith("orgcal:credential.lifetme: found a setting that does not exist")
     assert "did you mean lifetime?" in problems[0]
-    assert problems[0].endswith("repair: pulumi config rm --stack prod --path orgcal:credential.lifetme")
+    assert problems[0].endswith(
+        "repair: pulumi config set --stack prod --path orgcal:credential.lifetime 90d, "
+        "then pulumi config rm --stack prod --path orgcal:credential.lifetme"
+    )
 
 
 def test_settings_all_problems_are_said_at_once() -> None:
@@ -156,7 +159,7 @@ def test_settings_lifetime_out_of_range_is_refused(lifetime: str) -> None:
     ],
 )
 def test_settings_generations_that_do_not_fit_are_refused(credential: dict[str, Any], key: str) -> None:
-    (problem,) = problems_of(with_changes(credential=credential))
+    problem = problems_of(with_changes(credential=credential))[0]
 
     assert problem.startswith(f"orgcal:credential.{key}: found ")
 

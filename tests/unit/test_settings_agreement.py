@@ -149,7 +149,7 @@ def outcome(read: Any) -> Settings | list[str]:
     try:
         found = read()
     except ConfigError as error:
-        return sorted(re.sub(r"^line \d+: ", "", problem) for problem in error.problems)
+        return sorted(re.sub(r"^Pulumi\.prod\.yaml(:\d+)?: ", "", problem) for problem in error.problems)
     assert isinstance(found, Settings)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,14 @@ def written(folder: Path, content: str | bytes) -> Path:
         ("config: [", "this is not YAML"),
         ("config:\n  a: \x00", "this is not YAML"),
         ("config:\n  a: &b [*b]\n", "nested deeper than 32 levels"),
-        ("# one\n# two: \xe9".encode("latin-1"), "line 2: this is not UTF-8 text"),
-        ("a: " + "[" * 5000, "line 1: settings are nested deeper than 32 levels"),
+        ("# one\n# two: \xe9".encode("latin-1"), ":2: this is not UTF-8 text"),
+        ("a: " + "[" * 5000, ":1: settings are nested deeper than 32 levels"),
         ("a: " + "{b: " * 400_000, "larger than 1 MiB"),
         ("x" * (1024 * 1024 + 1), "larger than 1 MiB"),
         (BOMB, "more than 100,000 values"),
-        ("config:\n  orgcal:entra: {cloud: public, cloud: china}\n", "line 2: cloud is written twice"),
-        ("config:\n  a: 1\n  a: 2\n", "line 3: a is written twice"),
-        ("config:\n  entra: {}\n  orgcal:entra: {}\n", "line 3: entra and orgcal:entra are one setting"),
+        ("config:\n  orgcal:entra: {cloud: public, cloud: china}\n", ":2: cloud is written twice"),
+        ("config:\n  a: 1\n  a: 2\n", ":3: a is written twice"),
+        ("config:\n  entra: {}\n  orgcal:entra: {}\n", ":3: entra and orgcal:entra are one setting"),
         ("config:\n  ? [a]\n  : b\n", "name is a list or a mapping"),
         ("config:\n  a: {<<: 5}\n", "what `<<` merges is not a mapping"),
         ("config:\n  a: .inf\n", "not a number that Pulumi takes"),
@@ -54,9 +55,10 @@ def test_stack_file_that_pulumi_could_not_read_is_refused_in_one_sentence(
     with pytest.raises(UsageError) as refused:
         load_stack_file(written(tmp_path, content), "x")
 
-    assert says in refused.value.what
-    assert "\n" not in refused.value.what
-    assert refused.value.where == str(tmp_path / "Pulumi.x.yaml")
+    told = f"{refused.value.where}: {refused.value.what}"
+    assert says in told
+    assert "\n" not in told
+    assert re.fullmatch(rf"{re.escape(str(tmp_path))}/Pulumi\.x\.yaml(:[0-9]+)?", refused.value.where)
 
 
 def test_stack_file_that_is_a_fifo_a_device_or_a_directory_is_refused_at_once(tmp_path: Path) -> None:
@@ -110,8 +112,8 @@ def test_encrypted_setting_that_commands_need_is_named_with_its_repair(tmp_path:
         read_core_settings(tmp_path, "x")
 
     assert refused.value.problems == (
-        "line 4: orgcal:entra.tenant_id: found an encrypted value, which only the program can read; expected the home "
-        "tenant's id, a GUID; repair: pulumi config set --stack x --path orgcal:entra.tenant_id "
+        "Pulumi.x.yaml:4: orgcal:entra.tenant_id: found an encrypted value, which only the program can read; expected "
+        "the home tenant's id, a GUID; repair: pulumi config set --stack x --path orgcal:entra.tenant_id "
         "00000000-1111-2222-3333-444444444444 --plaintext",
     )
 
@@ -129,9 +131,9 @@ def test_problems_name_line_key_nearest_value_and_stack(tmp_path: Path) -> None:
     published = next(number for number, line in enumerate(lines, 1) if "perhaps" in line)
     assert refused.value.where == "Pulumi.x.yaml"
     assert refused.value.problems == (
-        f'line {cloud}: orgcal:entra.cloud: found "pubic"; expected emulator, public, usgov or china; '
+        f'Pulumi.x.yaml:{cloud}: orgcal:entra.cloud: found "pubic"; expected emulator, public, usgov or china; '
         "repair: pulumi config set --stack x --path orgcal:entra.cloud public",
-        f'line {published}: orgcal:connector.published: found "perhaps"; expected true or false; '
+        f'Pulumi.x.yaml:{published}: orgcal:connector.published: found "perhaps"; expected true or false; '
         "repair: pulumi config set --stack x --path orgcal:connector.published true",
     )
 
@@ -146,7 +148,7 @@ def test_missing_setting_has_the_line_of_its_section(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         read_settings(tmp_path, "x")
 
-    assert refused.value.problems[0].startswith(f"line {line}: orgcal:application")
+    assert refused.value.problems[0].startswith(f"Pulumi.x.yaml:{line}: orgcal:application")
 
 
 def test_core_settings_are_read_although_others_are_wrong(tmp_path: Path) -> None:
@@ -164,8 +166,8 @@ def test_setting_written_flat_and_nested_is_refused_with_its_repair(tmp_path: Pa
         read_core_settings(tmp_path, "x")
 
     assert refused.value.problems == (
-        "line 3: orgcal:entra.cloud: found this key beside the same setting in orgcal:entra; expected one of them; "
-        "repair: pulumi config rm --stack x orgcal:entra.cloud",
+        "Pulumi.x.yaml:3: orgcal:entra.cloud: found this key beside the same setting in orgcal:entra; expected one of "
+        "them; repair: pulumi config rm --stack x orgcal:entra.cloud",
     )
 
 

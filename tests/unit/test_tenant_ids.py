@@ -58,13 +58,13 @@ def of_registry(name: str, folder: Path) -> None:
 
 def of_connector_file(name: str, folder: Path) -> None:
     path = folder / "connector.json"
-    described = {"client_id": "c", "client_secret_file": "secret", "scopes": ["Calendars.Read"]}
+    described = {"client_id": TENANT, "client_secret_file": "secret", "scopes": ["Calendars.Read"]}
     path.write_text(json.dumps({**described, "tenants": [{"tenant_id": name}]}))
     from_file(path)
 
 
 def of_variable(name: str, _: Path) -> None:
-    variables = {"ORGCAL_CLIENT_ID": "c", "ORGCAL_SCOPES": "Calendars.Read", "ORGCAL_CLIENT_SECRET_FILE": "secret"}
+    variables = {"ORGCAL_CLIENT_ID": TENANT, "ORGCAL_SCOPES": "Calendars.Read", "ORGCAL_CLIENT_SECRET_FILE": "secret"}
     from_variables({**variables, "ORGCAL_TENANTS": f"contoso.com,{name}"})
 
 

@@ -118,16 +118,16 @@ def test_option_in_the_address_goes_before_ours(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("url", "kind"),
+    ("url", "found"),
     [
-        ("hush", "ArgumentError"),
-        ("mysql://a:hush@b/c", "ValueError"),
-        ("postgresql://a:hu@sh@b/c", "ValueError"),
-        ("sqlite+pysqlcipher://:hush@/x", "ValueError"),
+        ("hush", "what is no address of a database"),
+        ("mysql://a:hush@b/c", "a database of another kind"),
+        ("postgresql://a:hu@sh@b/c", "a password whose special characters"),
+        ("sqlite+pysqlcipher://:hush@/x", "a database of another kind"),
     ],
 )
-def test_address_that_cannot_be_used_is_not_shown(url: str, kind: str) -> None:
-    with pytest.raises(UsageError, match=rf"the registry's address cannot be used \({kind}\)") as refused:
+def test_address_that_cannot_be_used_is_not_shown(url: str, found: str) -> None:
+    with pytest.raises(UsageError, match=rf"the registry's address cannot be used: found {found}") as refused:
         open_database(url)
 
     assert "hush" not in str(refused.value)
