@@ -80,6 +80,7 @@ class ConsentService:
     Args:
         patience_s: how long grants may take to arrive after an administrator agreed.
         pick_up_s: how often proofs are looked for that nobody goes on with, once `resume` was called.
+        read_logo: gives the application's picture for our pages, empty where it has none; called when they are served.
     """
 
     def __init__(
@@ -91,7 +92,9 @@ class ConsentService:
         *,
         patience_s: float = PATIENCE_S,
         pick_up_s: float = PICK_UP_S,
+        read_logo: Callable[[], bytes] = bytes,
     ) -> None:
+        self.read_logo = read_logo
         self.registry = registry
         self.outputs = outputs
         self.endpoints = endpoints

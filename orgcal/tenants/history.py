@@ -8,12 +8,12 @@ Rows are read in the order in which they were written, which a clock that jumps 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import String, cast, delete, func, insert, literal, select
+from sqlalchemy import String, cast, delete, func, insert, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from orgcal.settings.health_sections import HistorySettings
@@ -138,6 +138,26 @@ def last_runs(registry: Registry, kind: RunKind, *, decided: bool = False) -> di
     query = query.where(TenantRow.connector == registry.connector)
     with registry.transaction() as session:
         return {row.tenant_id: _run(row) for row in session.execute(query)}
+
+
+def began(registry: Registry, verdicts: Collection[str]) -> dict[str, datetime]:
+    """When the verifications of each organisation began to end in one of `verdicts`, by tenant id.
+
+    Rows of which nobody could tell count for neither side; organisations that ended otherwise last are absent.
+
+    Raises:
+        RegistryUnavailable: the database cannot be asked now.
+    """
+    mine = HistoryRow.connector == registry.connector, HistoryRow.kind == "verify"
+    others = HistoryRow.verdict.not_in([*verdicts, "error"])
+    other = select(HistoryRow.tenant_id, func.max(HistoryRow.entry).label("last"))
+    other_runs = other.where(*mine, others).group_by(HistoryRow.tenant_id).subquery()
+    query = select(HistoryRow.tenant_id, func.min(HistoryRow.at).label("at"))
+    query = query.outerjoin(other_runs, other_runs.c.tenant_id == HistoryRow.tenant_id)
+    after = or_(other_runs.c.last.is_(None), HistoryRow.entry > other_runs.c.last)
+    query = query.where(*mine, HistoryRow.verdict.in_(verdicts), after).group_by(HistoryRow.tenant_id)
+    with registry.transaction() as session:
+        return {row.tenant_id: row.at for row in session.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)
