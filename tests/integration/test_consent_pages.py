@@ -49,7 +49,7 @@ def test_logo_of_the_application_is_in_the_page_itself(start_service: StartServi
     page = result_page(service, receive(service, f"error=access_denied&state={state}"))
 
     assert page.text.count("<img") == page.text.count('<img src="data:image/gif;base64,R0lGODlh"') == 1
-    policy = page.headers["Content-Security-Policy"]
+    policy = page.headers["content-security-policy"]
     assert "img-src data:" in policy
     assert "script-src" not in policy, "only the page that waits has a script"
 
