@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 
 _LINK = re.compile(r'(?P<before>\]\(|(?:src|href)=")(?P<target>[^)"\s]+)(?P<after>[)"])')
 _FENCE = re.compile(r"(?ms)^ *(```+|~~~+).*?^ *\1 *$")
+_MARKED = re.compile(r"^( *```+\w+)[^\n]*")
 _LOADED = re.compile(r'<(?:script|img|iframe|source|video|audio)\b[^>]*\ssrc="(?:https?:)?//[^"]*"|<link\b[^>]*>')
 _ELSEWHERE = re.compile(r'href="(?:https?:)?//')
 _FOLLOWED = re.compile(r'rel="(?:canonical|next|prev)"')
@@ -69,12 +70,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Let the links of a page lead where its readers are; what stands in fences stays as it is."""
+    """Let the links of a page lead where its readers are; of a fence, only the language is kept beside its text."""
     place = page.file.src_uri
     source = next((name for name, there in ROOT_PAGES.items() if there == place), f"docs/{place}")
     parts, end = [], 0
     for fence in _FENCE.finditer(markdown):
-        parts += [_with_links(markdown[end : fence.start()], source, place), fence[0]]
+        # Marks beside the language (CONTRIBUTING.md) are for tests; mkdocs would take such a fence for a paragraph.
+        parts += [_with_links(markdown[end : fence.start()], source, place), _MARKED.sub(r"\1", fence[0], count=1)]
         end = fence.end()
     return "".join([*parts, _with_links(markdown[end:], source, place)])
 

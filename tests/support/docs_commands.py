@@ -63,7 +63,7 @@ class Block:
 
     @property
     def script(self) -> str:
-        """What is typed: the whole block; of one that shows answers too, the lines after `$ ` and what continues them."""
+        """What is typed: the whole block; where it shows answers too, the lines after `$ ` and what continues them."""
         lines = self.text.splitlines()
         if not any(line.lstrip().startswith("$ ") for line in lines):
             return self.text
