@@ -9,7 +9,7 @@ PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up verify down clean witnesses test fuzz mutants live e2e check dist lock compare-azuread \
+.PHONY: help setup demo up verify down clean witnesses docs test fuzz mutants live e2e check dist lock compare-azuread \
 	bench-setup bench-up bench-demo bench-emulator bench-verify bench-consent bench-azuread bench-rotation bench-files bench-health
 
 help: ## Say what each target does
@@ -37,8 +37,14 @@ clean: down ## Remove .venv and stack dev; say what is kept elsewhere, which org
 	@if [ -x $(ORGCAL) ]; then $(ORGCAL) uninstall --dry-run; fi
 	@rm -rf .venv .local/dev
 
-witnesses: setup ## Add to .venv the unmodified clients that witness the emulator (460 MB; make test does)
-	@$(PYTHON) scripts/setup_venv.py --witnesses
+witnesses: setup ## Add to .venv what only tests need: the unmodified clients that witness the emulator (460 MB), and what docs needs
+	@$(PYTHON) scripts/setup_venv.py --witnesses --docs
+
+# Not --quiet, with which mkdocs counts no warning, so that nothing is strict. The variable hides an advertisement.
+docs: setup ## Build the site of the documentation into site/; a link or an anchor that leads nowhere ends it
+	@$(PYTHON) scripts/setup_venv.py --docs
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+	@echo "docs: site/index.html"
 
 # WORKERS: modules of tests that run at a time; the tests of one share what they need, such as a deployed checkout. What
 # `make test` starts waits a good deal for other programs, so it keeps 2 cores busy only with three of them.

@@ -140,10 +140,10 @@ def killed(checkout: Checkout, moment_s: float, moments: list[float], *, with_ch
 
 
 @contextmanager
-def rotating(checkout: Checkout, asked: str = "--now") -> Iterator[subprocess.Popen[bytes]]:
-    """A rotation without an overlap, at work; `asked` is the option that begins it."""
+def rotating(checkout: Checkout, *asked: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A rotation without an overlap, at work; `asked` are the options that begin it, `--now` unless given."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "orgcal.cli", *ROTATE, asked],
+        [sys.executable, "-m", "orgcal.cli", *ROTATE, *(asked or ("--now",))],
         cwd=checkout.path,
         env=checkout.environ,
         stdin=subprocess.DEVNULL,

@@ -1,9 +1,9 @@
 """Resolve the dependencies of pyproject.toml anew and write them down (for maintainers; needs `uv` and `npm` on PATH).
 
 Writes `requirements.lock` (of both projects), `emulator/requirements.lock` (of the emulator alone), the lock of the
-projects that `orgcal new` writes (without orgcal itself) and, for what only `make test` needs,
-`requirements.witnesses.lock` and the locks in `tests/support/clients`: versions and hashes, for every platform and
-Python we support, without addresses of registries.
+projects that `orgcal new` writes (without orgcal itself) and, for what only `make test` and `make docs` need,
+`requirements.witnesses.lock`, `requirements.docs.lock` and the locks in `tests/support/clients`: versions and hashes,
+for every platform and Python we support, without addresses of registries.
 Also `requirements.wheels.json` (file name of each locked wheel by its SHA-256, from which a test knows without network
 that every platform is served). Versions already locked stay, unless `--upgrade`.
 """
@@ -23,6 +23,7 @@ LOCK = ROOT / "requirements.lock"
 EMULATOR = ROOT / "emulator" / "requirements.lock"
 PROJECT = ROOT / "orgcal" / "project_template" / "requirements.txt"
 WITNESSES = ROOT / "requirements.witnesses.lock"
+DOCS = ROOT / "requirements.docs.lock"
 WHEELS = ROOT / "requirements.wheels.json"
 CLIENTS = ROOT / "tests" / "support" / "clients"
 # fmt: off
@@ -93,6 +94,7 @@ def main() -> int:
         resolve(PROJECT, [*of_project, "-c", str(LOCK)])
         # They are installed on top of the others, so what both need has one version.
         names |= resolve(WITNESSES, ["--group", "witnesses", "-c", str(LOCK), *upgrade])
+        names |= resolve(DOCS, ["--group", "docs", "-c", str(LOCK), "-c", str(WITNESSES), *upgrade])
         resolve_clients(upgrade)
     except FileNotFoundError as error:
         print(f"lock: there is no {error.filename} on PATH\n  repair: install it, then try again", file=sys.stderr)
@@ -101,7 +103,7 @@ def main() -> int:
         print(f"lock: {error.cmd[0]} ended with status {error.returncode}; what it wrote stands above", file=sys.stderr)
         return 1
     WHEELS.write_text(json.dumps(dict(sorted(names.items())), indent=1) + "\n", encoding="utf-8")
-    print(f"lock: {len(names)} packages in {LOCK.name}, {WITNESSES.name} and {WHEELS.name}")
+    print(f"lock: {len(names)} packages in {LOCK.name}, {WITNESSES.name}, {DOCS.name} and {WHEELS.name}")
     return 0
 
 

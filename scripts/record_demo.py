@@ -1,9 +1,9 @@
 """Records a real `make demo` as a moving picture: `python -m scripts.record_demo docs/pictures/demo.svg`.
 
 Runs the demo in a pseudo terminal on a checkout of its own, notes when each line came, and draws the lines
-as an SVG that shows them in that order and time (waits over a second are cut to one). What is in the picture is
-what the demo printed; only the path of the temporary checkout and the consent link's state, which whoever has
-the link could use once, are replaced.
+as an SVG that shows them whole, and then in that order and time (waits over a second are cut to one). What is in the
+picture is what the demo printed; only the path of the temporary checkout and the consent link's state, which whoever
+has the link could use once, are replaced.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tests.support.checkout import Checkout, make_checkout
 
 COLUMNS, ROWS = 118, 60
 LONGEST_WAIT_S = 1.0
+WHOLE_AT_FIRST_S = 5.0  # so that a picture that stands still, or is only glanced at, shows the whole demo
 PAUSE_AT_END_S = 8.0
 _MOVED = re.compile(r"\r|\x1b\[\d*[AK]|\x1b\[\?25[lh]")
 _LINK_STATE = re.compile(r"state=[\w-]+")
@@ -82,7 +83,7 @@ def record(checkout: Checkout) -> list[tuple[float, str]]:
 
 
 def draw(lines: list[tuple[float, str]]) -> str:
-    """The lines as an SVG whose rows appear one after the other and start again after a pause."""
+    """The lines as an SVG whose rows appear one after the other, and all at first and at the end."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     for _, text in lines:
         console.print(Text.from_ansi(text), no_wrap=False)
@@ -99,12 +100,14 @@ def draw(lines: list[tuple[float, str]]) -> str:
 
 
 def animate(svg: str, rows: list[float]) -> str:
-    """Adds to rich's picture what lets row `n` appear at `rows[n]` seconds; without animation all rows are shown."""
-    total = rows[-1] + PAUSE_AT_END_S
+    """Adds to rich's picture what lets row `n` appear at `rows[n]` seconds; its first frame shows all rows."""
+    total = WHOLE_AT_FIRST_S + rows[-1] + PAUSE_AT_END_S
+    gone = 100 * WHOLE_AT_FIRST_S / total
     rules = [
-        f"@keyframes row{number} {{ 0%, {100 * at / total:.2f}% {{ opacity: 0 }} {100 * at / total + 0.01:.2f}%, 100% "
-        f"{{ opacity: 1 }} }} [clip-path='url(#demo-line-{number})'] {{ animation: row{number} {total:.1f}s infinite }}"
-        for number, at in enumerate(rows)
+        f"@keyframes row{number} {{ 0%, {gone:.2f}% {{ opacity: 1 }} {gone + 0.01:.2f}%, {back:.2f}% {{ opacity: 0 }} "
+        f"{back + 0.01:.2f}%, 100% {{ opacity: 1 }} }} "
+        f"[clip-path='url(#demo-line-{number})'] {{ animation: row{number} {total:.1f}s infinite }}"
+        for number, back in enumerate(100 * (WHOLE_AT_FIRST_S + at) / total for at in rows)
     ]
     motion = "@media (prefers-reduced-motion: no-preference) {\n" + "\n".join(rules) + "\n}"
     return svg.replace("</style>", f"{motion}\n</style>", 1)

@@ -1,6 +1,7 @@
 """`make setup`: make `.venv` from requirements.lock. Any Python can read this file, to say that it is too old.
 
-With `--witnesses`, as `make test` asks for: also the packages of requirements.witnesses.lock.
+With `--witnesses` and `--docs`, as `make test` and `make docs` ask for: also the packages of
+requirements.witnesses.lock and requirements.docs.lock.
 With `--engine`, as `make setup` asks for: also build the Pulumi engine meanwhile, where it has to be built.
 """
 
@@ -19,7 +20,8 @@ def main():  # type: () -> int
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from scripts.venv_maker import make_venv
 
-    return make_venv(witnesses="--witnesses" in sys.argv[1:], engine="--engine" in sys.argv[1:])
+    added = [what for what in ("witnesses", "docs") if "--" + what in sys.argv[1:]]
+    return make_venv(added=added, engine="--engine" in sys.argv[1:])
 
 
 if __name__ == "__main__":

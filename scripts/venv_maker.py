@@ -1,4 +1,6 @@
-"""Makes `.venv` with exactly the packages of requirements.lock, this project and the emulator's; witnesses when asked.
+"""Makes `.venv` with exactly the packages of requirements.lock, this project and the emulator's; others when asked.
+
+The others are the clients that witness the emulator, and what builds the site of the docs.
 
 Builds the Pulumi engine meanwhile, when asked for and where it has to be built.
 
@@ -18,7 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # All of these need nothing but the standard library.
@@ -30,7 +32,11 @@ from scripts.engine_ahead import FIRST_PACKAGES, EngineAhead, build_with_package
 
 ROOT = Path(__file__).resolve().parent.parent
 DISK_NEEDED_BYTES = 800_000_000  # measured 430 MB for .venv, and pip's downloads while it works
-WITNESSES_NEED_BYTES = 700_000_000  # measured 460 MB, most of them the generated models of msgraph-sdk
+ADDED = {
+    "witnesses": 700_000_000,  # measured 460 MB, most of them the generated models of msgraph-sdk
+    "docs": 200_000_000,  # measured 115 MB: the icons of mkdocs-material 62, languages of babel 36
+}
+"""What is installed on top when it is asked for, each from its lock, and the free disk in bytes that it needs."""
 PIP_LIMIT_S = 1800.0
 VENV_LIMIT_S = 300.0
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -59,7 +65,6 @@ class Setup:
         self.python = self.venv / "bin" / "python"
         self.aside = root / ".local" / "venv.old"
         self.stamp = self.venv / "orgcal-setup.json"
-        self.witnesses_stamp = self.venv / "orgcal-witnesses"
         self.environ = {name: value for name, value in os.environ.items() if name not in MISLEADING}
         self.wanted = {
             "python": f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
@@ -96,15 +101,16 @@ class Setup:
         shutil.rmtree(self.aside, ignore_errors=True)
         return f".venv is ready (Python {self.wanted['python']})"
 
-    def add_witnesses(self) -> str:
-        """Install the clients that witness the emulator into an up-to-date `.venv`, and say what was done."""
-        lock = self.root / "requirements.witnesses.lock"
-        if self.witnesses_stamp.exists() and self.witnesses_stamp.read_text(encoding="utf-8") == digest(lock):
-            return "its witnesses too"
-        self.check_disk(WITNESSES_NEED_BYTES)
+    def add(self, what: str) -> str:
+        """Install what `ADDED` names into an up-to-date `.venv`, and say what was done."""
+        lock = self.root / f"requirements.{what}.lock"
+        stamp = self.venv / f"orgcal-{what}"
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == digest(lock):
+            return f"its {what} too"
+        self.check_disk(ADDED[what])
         self.install_lock(lock)
-        self.witnesses_stamp.write_text(digest(lock), encoding="utf-8")
-        return "its witnesses were installed"
+        stamp.write_text(digest(lock), encoding="utf-8")
+        return f"its {what} were installed"
 
     def found(self) -> dict[str, str]:
         """What the last complete run left; empty after a killed one."""
@@ -288,12 +294,12 @@ def alone(root: Path, progress: Progress) -> Iterator[None]:
         os.close(handle)
 
 
-def make_venv(root: Path = ROOT, *, witnesses: bool = False, engine: bool = False) -> int:
+def make_venv(root: Path = ROOT, *, added: Sequence[str] = (), engine: bool = False) -> int:
     """Make or repair `.venv` in the checkout `root`; the exit status.
 
     Args:
         root: the checkout.
-        witnesses: add the witnesses.
+        added: names of `ADDED` to install on top.
         engine: where `.venv` has to be made, build the engine meanwhile, if it has to be built.
     """
     if sys.prefix != sys.base_prefix:  # started from .venv itself, which this run may replace
@@ -305,8 +311,8 @@ def make_venv(root: Path = ROOT, *, witnesses: bool = False, engine: bool = Fals
         with EngineAhead(progress, build_with_packages_of) as ahead:
             with alone(root, progress):
                 setup = Setup(root, progress, ahead if engine else None)
-                done = setup.run()
-                say(progress, f"{done}, {setup.add_witnesses()}" if witnesses else done)
+                done = [setup.run(), *(setup.add(what) for what in added)]
+                say(progress, ", ".join(done))
             ahead.wait()
     except SetupError as error:
         say(progress, str(error))

@@ -100,7 +100,7 @@ def verify(
             listener=reports,
             stop=stopping.is_set,
         )
-        summary = _run(targets, options, reports, stopping, dask)
+        summary = _run(targets, options, reports, stopping, dask, source.registry)
         if summary.complete and source.registry is not None:
             from verify.recording import record
 
@@ -130,7 +130,12 @@ def _check(options: Options, *, through_platform: bool, elsewhere: bool) -> None
 
 
 def _run(
-    targets: Iterator[Target], options: Options, reports: Reports, stopping: threading.Event, dask: str
+    targets: Iterator[Target],
+    options: Options,
+    reports: Reports,
+    stopping: threading.Event,
+    dask: str,
+    registry: Registry | None,
 ) -> Summary:
     """Run, and write every report whatever happens; after Ctrl-C with what is known so far."""
     from verify.run_description import describe
@@ -153,6 +158,10 @@ def _run(
             reports.result(result)
     summary.complete = not stopping.is_set()
     summary.duration_s = time.perf_counter() - began
+    if registry is not None:
+        from verify.recording import note_since
+
+        note_since(registry, summary)
     reports.end(summary)
     return summary
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from orgcal import __version__
 from orgcal.entra.aadsts import Kind, meaning_of
-from orgcal.tenants.history import KEEP, Run, add_runs
+from orgcal.tenants.history import KEEP, Run, add_runs, began
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.scope import MailboxScope, awaited_since
@@ -16,6 +16,9 @@ from orgcal.tenants.states import Cause, Move, after_failed_verification
 from verify.baseline import baseline_of
 from verify.models import CheckResult, MailboxClass, Target, Verdict
 from verify.summary import WORST_FIRST, OrganisationSummary, Summary
+
+_WELL = (Verdict.PASS, Verdict.WARN)
+_NOT_WELL = (Verdict.FAIL,)
 
 
 def registered_targets(registry: Registry) -> Iterator[Target]:
@@ -46,6 +49,19 @@ def record(registry: Registry, summary: Summary, *, keep: timedelta = KEEP) -> N
             after = registry.move(known.tenant_id, Cause.VERIFY, _decision(registry, organisation))
             runs.append(_run(registry, organisation, after))
     add_runs(registry, runs, keep=keep)
+
+
+def note_since(registry: Registry, summary: Summary) -> None:
+    """Fill in since when each organisation of a run is as the run found it, for reports.
+
+    An organisation that has just changed is so since now. It stays open for those of which nobody could tell.
+    """
+    for verdicts in (_WELL, _NOT_WELL):
+        found = [item for item in summary.organisations.values() if item.verdict in verdicts]
+        before = began(registry, verdicts) if found else {}
+        for organisation in found:
+            if registry.get(organisation.tenant_id) is not None:
+                organisation.since = before.get(organisation.tenant_id.lower(), registry.now())
 
 
 def _run(registry: Registry, organisation: OrganisationSummary, after: Tenant) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from orgcal.entra.exchange_roles import LAG_WORDS
@@ -18,16 +19,26 @@ ALL_PASS, FAILED, AUTHENTICATION, NOTHING_CHECKED, INTERRUPTED = 0, 1, 4, 5, 130
 
 @dataclass(slots=True)
 class OrganisationSummary:
-    """One organisation: its results by check, and its worst verdict."""
+    """One organisation: its results by check, and its worst verdict.
+
+    Attributes:
+        since: when it began to be well, or not well, as the history of the registry knows it; None where nobody knows.
+    """
 
     tenant_id: str
     organisation: str
     results: dict[str, CheckResult] = field(default_factory=dict)
+    since: datetime | None = None
 
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of its checks."""
         return worst(result.verdict for result in self.results.values())
+
+    @property
+    def worst(self) -> CheckResult | None:
+        """The result that its verdict comes from; None without a result."""
+        return min(self.results.values(), key=lambda result: WORST_FIRST.index(result.verdict), default=None)
 
     @property
     def checked(self) -> bool:

@@ -27,9 +27,11 @@ name their origin, which `no-referrer` would hide."""
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader([str(folder) for folder in _FOLDERS]), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["moment"] = lambda rfc3339: rfc3339.replace("T", " ").replace("Z", " UTC")  # for people
+    return environment
 
 
 def render(template: str, **values: object) -> str:

@@ -66,7 +66,7 @@ def consent_service(stack: OpenStack) -> Iterator[ConsentService]:
     endpoints = stack.endpoints
     from orgcal.consent.service import ConsentService
 
-    service = ConsentService(stack.registry, stack.outputs, endpoints, stack.environ)
+    service = ConsentService(stack.registry, stack.outputs, endpoints, stack.environ, read_logo=stack.read_logo)
     try:
         yield service
     finally:

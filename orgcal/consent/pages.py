@@ -1,10 +1,14 @@
 """What an administrator sees after Entra ID sent them back: one page for each outcome, each with what to do next.
 
-Pages work without JavaScript, load nothing from elsewhere, and hold neither secrets nor names of people.
+Pages work without JavaScript, load nothing from elsewhere, and hold neither secrets nor names of people. The page that
+waits has a script that looks whether it is over and only then loads the page anew: a screen reader is not made to begin
+again every few seconds. Where there are no scripts, the browser loads it anew by itself.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +16,13 @@ from importlib import resources
 from typing import Literal
 
 import jinja2
+from markupsafe import Markup
 
 from orgcal.consent.outcomes import ConsentOutcome
+from orgcal.settings.logo import media_type
 
 REFRESH_S = 2
+"""Seconds between two looks of the page that waits; `templates/working.js` has the same number."""
 
 PURPOSES: Mapping[str, str] = {
     "Calendars.Read": "read events of all calendars",
@@ -204,12 +211,15 @@ class Renderer:
         application: its name, as Microsoft's consent page shows it.
         publisher: who publishes it, as that page shows it; empty where nobody knows.
         permissions: names of those that the application declares.
+        logo: the application's picture (PNG, JPEG or GIF), as that page shows it; empty where there is none.
     """
 
-    def __init__(self, application: str, publisher: str, permissions: Sequence[str]) -> None:
+    def __init__(self, application: str, publisher: str, permissions: Sequence[str], logo: bytes = b"") -> None:
         self._application = application
         self._publisher = publisher
         self._permissions = tuple(permissions)
+        kind = media_type(logo)
+        self._logo = f"data:{kind};base64,{base64.b64encode(logo).decode()}" if kind else ""
 
     def page(self, outcome: ConsentOutcome, *, stylesheet: str, code: str = "", permissions: Sequence[str] = ()) -> str:
         """The page of `outcome`.
@@ -225,7 +235,9 @@ class Renderer:
             application=self._application,
             publisher=self._publisher,
             permissions=[(name, PURPOSES.get(name, "")) for name in agreed],
+            logo=self._logo,
             refresh_s=REFRESH_S if outcome is ConsentOutcome.PROVING else 0,
+            script=Markup(_text_of("working.js")),  # noqa: S704  # ours
             stylesheet=stylesheet,
             code=code,
         )
@@ -233,7 +245,15 @@ class Renderer:
     @property
     def stylesheet(self) -> str:
         """The style sheet of all pages."""
-        return (resources.files("orgcal.consent") / "templates" / "style.css").read_text(encoding="utf-8")
+        return _text_of("style.css")
+
+    @staticmethod
+    def script_source(outcome: ConsentOutcome) -> str:
+        """The source of scripts that a content security policy has to allow on the page of `outcome`; mostly none."""
+        if outcome is not ConsentOutcome.PROVING:
+            return ""
+        digest = hashlib.sha256(_text_of("working.js").encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
 
     @cached_property
     def _template(self) -> jinja2.Template:
@@ -242,3 +262,8 @@ class Renderer:
             loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
         )
         return environment.get_template("page.html.j2")
+
+
+def _text_of(name: str) -> str:
+    """A file that lies beside the templates."""
+    return (resources.files("orgcal.consent") / "templates" / name).read_text(encoding="utf-8")

@@ -45,7 +45,8 @@ MAX_QUERY = 8192
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -59,7 +60,7 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Puts `HEADERS` on every answer, and HSTS where the public address is https."""
+    """Puts `HEADERS` on every answer that does not have its own, and HSTS where the public address is https."""
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
         self._app = app
@@ -68,7 +69,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -107,11 +110,15 @@ def make_app(service: ConsentService) -> Starlette:
     callback = split.path or "/"
     beside = callback.rsplit("/", 1)[0]
     outputs = service.outputs
-    renderer = Renderer(outputs.display_name, outputs.publisher, [item.name for item in outputs.permissions])
+    permissions = [item.name for item in outputs.permissions]
+    renderer = Renderer(outputs.display_name, outputs.publisher, permissions, service.read_logo())
 
     def shown(outcome: ConsentOutcome, stylesheet: str, code: str = "", permissions: Sequence[str] = ()) -> Response:
         page = renderer.page(outcome, stylesheet=stylesheet, code=code, permissions=permissions)
         headers = {"Retry-After": "60"} if outcome is ConsentOutcome.UNAVAILABLE else {}
+        if scripts := renderer.script_source(outcome):
+            policy = f"{HEADERS['Content-Security-Policy']}; script-src {scripts}; connect-src 'self'"
+            headers["Content-Security-Policy"] = policy
         return HTMLResponse(page, PAGES[outcome].status, headers)
 
     async def receive_answer(request: Request) -> Response:

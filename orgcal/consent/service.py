@@ -85,6 +85,7 @@ class ConsentService:
     Args:
         patience_s: how long grants may take to arrive after an administrator agreed.
         pick_up_s: how often proofs are looked for that nobody goes on with, once `resume` was called.
+        read_logo: gives the application's picture for our pages, empty where it has none; called when they are served.
 
     Attributes:
         listeners: told of each administrator's answer, and of how its proof ended; the log unless changed.
@@ -99,7 +100,9 @@ class ConsentService:
         *,
         patience_s: float = PATIENCE_S,
         pick_up_s: float = PICK_UP_S,
+        read_logo: Callable[[], bytes] = bytes,
     ) -> None:
+        self.read_logo = read_logo
         self.registry = registry
         self.outputs = outputs
         self.endpoints = endpoints

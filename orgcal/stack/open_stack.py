@@ -29,6 +29,7 @@ from orgcal.settings import (
     read_settings,
     stack_file,
 )
+from orgcal.settings.logo import read_logo
 from orgcal.stack.environment import StackEnvironment, original_environment, stack_environment
 from orgcal.stack.local_backend import remove_empty_sidecars
 from orgcal.stack.passphrase import ensure_passphrase
@@ -113,6 +114,18 @@ class OpenStack:
     def alerts(self) -> AlertSettings:
         """The section `orgcal:alerts`, whatever is wrong in others."""
         return self._health.alerts
+
+    def read_logo(self) -> bytes:
+        """The application's picture as its settings name it; empty where they name none or cannot be read.
+
+        Raises:
+            ConfigError: they name a file that is no such picture.
+        """
+        try:
+            name = self.settings.application.logo
+        except OrgcalError:  # told by whatever deploys; pages without a picture are better than none
+            return b""
+        return read_logo(self.project_dir / name) if name else b""
 
     # --- where it lives ---
 

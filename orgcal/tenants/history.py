@@ -8,12 +8,12 @@ Rows are read in the order in which they were written, which a clock that jumps 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import String, cast, delete, func, insert, literal, select
+from sqlalchemy import String, cast, delete, func, insert, literal, or_, select
 
 from orgcal.settings.health_sections import HistorySettings
 from orgcal.tenants.model import JsonRecord, State
@@ -141,6 +141,26 @@ def last_runs(registry: Registry, kind: RunKind, *, decided: bool = False) -> di
     query = query.where(TENANTS.c.connector == registry.connector)
     with registry.transaction() as connection:
         return {row.tenant_id: _run(row) for row in connection.execute(query)}
+
+
+def began(registry: Registry, verdicts: Collection[str]) -> dict[str, datetime]:
+    """When the verifications of each organisation began to end in one of `verdicts`, by tenant id.
+
+    Rows of which nobody could tell count for neither side; organisations that ended otherwise last are absent.
+
+    Raises:
+        RegistryUnavailable: the database cannot be asked now.
+    """
+    mine = HISTORY.c.connector == registry.connector, HISTORY.c.kind == "verify"
+    others = HISTORY.c.verdict.not_in([*verdicts, "error"])
+    other = select(HISTORY.c.tenant_id, func.max(HISTORY.c.entry).label("last"))
+    other_runs = other.where(*mine, others).group_by(HISTORY.c.tenant_id).subquery()
+    query = select(HISTORY.c.tenant_id, func.min(HISTORY.c.at).label("at"))
+    query = query.outerjoin(other_runs, other_runs.c.tenant_id == HISTORY.c.tenant_id)
+    after = or_(other_runs.c.last.is_(None), HISTORY.c.entry > other_runs.c.last)
+    query = query.where(*mine, HISTORY.c.verdict.in_(verdicts), after).group_by(HISTORY.c.tenant_id)
+    with registry.transaction() as connection:
+        return {row.tenant_id: row.at for row in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import check_accessible, chromium, contrast, keep_pictures, new_context
+from tests.support.browser import SIZES, check_accessible, chromium, contrast, keep_pictures, new_context
 from verify.models import CheckResult, MailboxClass, Verdict
 from verify.report.html import html
+from verify.run_description import RunDescription
 from verify.summary import Summary
+
+BEGAN = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+CLIENT, HOME = "44444444-4444-4444-4444-444444444444", "11111111-1111-1111-1111-111111111111"
+ABOUT = RunDescription("Outlook Calendar (Admin)", "Acme Calendar Sync", CLIENT, "prod", "public", HOME, "1.2.3", BEGAN)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 def report(tmp_path: Path) -> Path:
     """A run with something of everything."""
-    summary = Summary()
+    summary = Summary(run=ABOUT, duration_s=12.3)
     summary.add(CheckResult("agreement", Verdict.PASS, "connector, application and stack agree"))
     summary.add(CheckResult("expiry", Verdict.WARN, "the credential lasts until 2026-12-01", "orgcal rotate"))
     names = ["Contoso", "Fabrikam", "A Very Long Name of an Organisation That Nobody Would Ever Shorten GmbH & Co. KG"]
@@ -45,8 +51,9 @@ def report(tmp_path: Path) -> Path:
         summary.add(CheckResult("token", Verdict.PASS, "Entra ID gave a token", "", tenant_id, name))
         summary.add(CheckResult("users", Verdict.PASS, "9,950 listed", "", tenant_id, name, {"listed": 9950}))
         summary.add(CheckResult("calendars", verdict, "calendars read", "look at it", tenant_id, name, evidence))
+        summary.organisations[tenant_id].since = BEGAN - timedelta(days=number)
     path = tmp_path / "report.html"
-    path.write_text(html(summary, datetime(2026, 11, 23, 10, 0, tzinfo=UTC)))
+    path.write_text(html(summary, BEGAN))
     return path
 
 
@@ -62,7 +69,7 @@ def test_report_is_readable_at_every_width_and_in_both_schemes(browser: Browser,
     check_accessible(page)
     keep_pictures(page, "verify", f"report-{'dark' if dark else 'light'}")
     assert len(requested) == 1, "one file, and nothing from elsewhere"
-    for selector in ("h1", ".conclusion", "td.v.pass", "td.v.warn", "td.v.fail", "td.v.error", ".repair", ".soft"):
+    for selector in ("h1", ".conclusion", ".pass", ".v .warn", ".v .fail", ".v .error", ".repair", ".soft", ".why"):
         assert contrast(page, selector) >= 4.5, selector
     context.close()
 
@@ -78,4 +85,42 @@ def test_report_names_its_pictures_and_puts_the_worst_first(browser: Browser, tm
     assert page.get_by_role("heading", level=3).first.inner_text() == "Fabrikam"
     page.locator("summary").first.click()
     assert page.get_by_text("00000000-0000-0000-0000-000000000001").first.is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("size", ["phone", "desktop"])
+def test_first_screen_says_who_is_fine_who_is_not_and_since_when(
+    browser: Browser, tmp_path: Path, size: Literal["phone", "desktop"]
+) -> None:
+    context = new_context(browser, size)
+    page = context.new_page()
+    page.goto(report(tmp_path).as_uri())
+
+    for text in ABOUT.labelled().values():
+        assert page.locator(".facts").get_by_text(text, exact=True).first.is_visible()
+    wrong = page.locator(".overview").first.locator("li")
+    assert " ".join(wrong.first.inner_text().split()) == "Fabrikam ✕ failed since 2026-11-22 10:00 UTC calendars read"
+    fine = page.locator(".fine li")
+    assert fine.all_inner_texts() == ["Contoso ✓ ok since 2026-11-23 10:00 UTC"]
+    box = (fine if size == "desktop" else wrong).first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= SIZES[size][1]
+    context.close()
+
+
+@pytest.mark.parametrize("size", ["narrow", "phone", "desktop"])
+def test_times_are_never_broken_and_no_line_stands_above_a_first_row(
+    browser: Browser, tmp_path: Path, size: Literal["narrow", "phone", "desktop"]
+) -> None:
+    context = new_context(browser, size)
+    page = context.new_page()
+    page.goto(report(tmp_path).as_uri())
+
+    lines = page.locator(".time").evaluate_all("them => them.map(each => each.getClientRects().length)")
+    assert len(lines) >= 4
+    assert set(lines) == {1}
+    above = page.locator(".checks tr:first-child").evaluate_all(
+        "them => them.flatMap(each => [each, ...each.children]).map(each => getComputedStyle(each).borderTopWidth)"
+    )
+    assert set(above) == {"0px"}
     context.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,10 +97,10 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 def start_service(
     registry: Registry, outputs: StackOutputs, endpoints: CloudEndpoints, emulator_environ: Mapping[str, str]
 ) -> Iterator[StartService]:
-    """Starts a consent service without a server; what is given replaces outputs, registry or a time."""
+    """Starts a consent service without a server; what is given replaces outputs, registry, times or logo."""
     services: list[ConsentService] = []
 
-    def start(*, used: Registry = registry, told: StackOutputs = outputs, **more: float) -> ConsentService:
+    def start(*, used: Registry = registry, told: StackOutputs = outputs, **more: Any) -> ConsentService:
         services.append(ConsentService(used, told, endpoints, emulator_environ, **more))
         return services[-1]
 

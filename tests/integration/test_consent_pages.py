@@ -42,6 +42,18 @@ def test_refusal_has_a_page_of_its_own(
     assert "Contoso Sync, published by isv.example" in link.message
 
 
+def test_logo_of_the_application_is_in_the_page_itself(start_service: StartService, registry: Registry) -> None:
+    service = start_service(read_logo=lambda: b"GIF89a")
+    state = state_in(service.link(registry.wanted("Contoso")).url)
+
+    page = result_page(service, receive(service, f"error=access_denied&state={state}"))
+
+    assert page.text.count("<img") == page.text.count('<img src="data:image/gif;base64,R0lGODlh"') == 1
+    policy = page.headers["content-security-policy"]
+    assert "img-src data:" in policy
+    assert "script-src" not in policy, "only the page that waits has a script"
+
+
 def test_link_used_again_after_a_decline_claims_no_record(start_service: StartService, registry: Registry) -> None:
     service = start_service()
     state = state_in(service.link(registry.wanted("Contoso")).url)

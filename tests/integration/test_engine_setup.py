@@ -115,23 +115,23 @@ def test_setup_witnesses_are_added_once_and_again_when_their_lock_has_changed(ch
         setup = _Recorded(checkout)
         setup.run()
         setup.did.clear()
-        setup.add_witnesses()
+        setup.add("witnesses")
         assert setup.did == expected
     (checkout / "requirements.witnesses.lock").write_text("b==2\n", encoding="utf-8")
     setup = _Recorded(checkout)
     assert setup.run() == ".venv is up to date"
-    setup.add_witnesses()
+    setup.add("witnesses")
     assert setup.did == ["installing packages"]
 
 
 def test_setup_changed_lock_asks_for_the_witnesses_anew(checkout: Path) -> None:
     first = _Recorded(checkout)
     first.run()
-    first.add_witnesses()
+    first.add("witnesses")
     (checkout / "requirements.lock").write_text("a==2\n", encoding="utf-8")
     setup = _Recorded(checkout)
     setup.run()
-    assert not setup.witnesses_stamp.exists()
+    assert not (setup.venv / "orgcal-witnesses").exists()
 
 
 @pytest.mark.parametrize("fails_at", ALL)

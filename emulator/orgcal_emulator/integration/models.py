@@ -1,4 +1,4 @@
-"""Connectors of the platform `local`: catalogue entry, credentials, connected organisations."""
+"""Connectors of the platform `local`: catalog entry, credentials, connected organisations."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Platform:
         return connector
 
     def change(self, key: str, body: dict[str, Any]) -> Connector:
-        """Change a connector's catalogue entry.
+        """Change a connector's catalog entry.
 
         Raises:
             PlatformFailure: 400 or 404.
