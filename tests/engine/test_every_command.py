@@ -18,7 +18,7 @@ from tests.support.checkout import Checkout, Ran, make_checkout
 from tests.support.command_schema import SCHEMA, mistakes_in
 from tests.support.every_command import CASES, Case, on_terminal, prepare
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(900)
 
 PYTHON = re.compile(r"<class|<int|<str|list\[|Traceback|\bTrue\b|\bNone\b|datetime\(")
 
