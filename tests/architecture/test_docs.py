@@ -34,3 +34,14 @@ def test_make_targets_that_the_readme_names_exist() -> None:
 
     assert {"demo", "test"} <= named
     assert named <= targets
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda picture: picture.name)
+def test_picture_that_moves_shows_everything_on_its_first_frame(picture: Path) -> None:
+    text = picture.read_text(encoding="utf-8")
+    moves = re.findall(r"@keyframes (\w+) \{ ([^}]*)\}", text)
+
+    assert bool(moves) == ("animation:" in text)
+    hidden = [name for name, first in moves if not re.match(r"0%.*\{ opacity: 1 $", first)]
+    assert hidden == []
+    assert not re.search(r'(?:href|src)="(?:https?:)?//|@import|url\(["\']?http', text), "it loads nothing"

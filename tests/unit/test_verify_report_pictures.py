@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from verify.models import CheckResult, Verdict
-from verify.report.html import bar, latency, refusals
+from verify.report.html import bar, latency, refusals, whole_times
 from verify.summary import OrganisationSummary
 
 
@@ -69,3 +69,18 @@ def test_refusals_are_told_in_their_order_with_what_they_mean_and_unknown_ones_l
     assert "application access policy of the customer's Exchange" in found[0]["sentence"]
     assert "Test-ApplicationAccessPolicy" in found[0]["repair"]
     assert refusals(OrganisationSummary("t0", "Contoso")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("until 2026-12-01 UTC", 'until <span class="time">2026-12-01</span> UTC'),
+        ("at 2026-12-01 10:00:05 UTC.", 'at <span class="time">2026-12-01 10:00:05 UTC</span>.'),
+        ("2026-12-01T10:00:05Z", '<span class="time">2026-12-01T10:00:05Z</span>'),
+        ("<b>2026-12-01</b>", '&lt;b&gt;<span class="time">2026-12-01</span>&lt;/b&gt;'),
+        ("& \u202e", "&amp; \\u202e"),
+        ("22222222-2222-2222-2222-222222222222", "22222222-2222-2222-2222-222222222222"),
+    ],
+)
+def test_times_stay_whole_and_all_else_is_text(text: str, expected: str) -> None:
+    assert whole_times(text) == expected
