@@ -81,9 +81,9 @@ def test_pictures_are_told_in_words(registry: Registry) -> None:
     labels = Outline(filled(registry)).values("aria-label")
 
     assert labels == [
-        "last 30 runs: 27 pass, 3 warn",
+        "last 30 runs: 27 ok, 3 warning",
         "readable mailboxes: 30 to 44, now 30",
-        "last 30 runs: 30 pass",
+        "last 30 runs: 30 ok",
         "readable mailboxes: 44 to 44, now 44",
     ]
 
