@@ -28,6 +28,7 @@ from orgcal.tenants.alerts import rotation_failure
 from orgcal.tenants.history import Run, Trail, runs, trails
 from orgcal.tenants.model import ACTIVE, Tenant
 from orgcal.tenants.registry import Registry
+from orgcal.verdicts import WORDS
 
 STRIP = 30
 """Runs in a strip."""
@@ -45,7 +46,6 @@ _ASKED = 50
 """Organisations whose history is asked since when they are not well, where no alert tells."""
 
 _SYMBOLS = {"p": "pass", "w": "warn", "f": "fail", "e": "error"}
-_WORDS = {"pass": "ok", "warn": "warning", "fail": "failed", "error": "unknown", "never": "never"}
 _WORST_FIRST = ("f", "e", "w", "", "p")
 _FACTS: Mapping[str, str] = {
     "users": "users",
@@ -138,7 +138,7 @@ def page_of(registry: Registry, settings: AlertSettings) -> str:
         moment=_moment,
         script=Markup(script),  # noqa: S704  # a file of ours
         digest=digest,
-        words=_WORDS,
+        words={**WORDS, "never": "never"},
         strip_runs=STRIP,
     )
 
@@ -177,7 +177,7 @@ def _row(tenant: Tenant, trail: Trail | None, snapshot: Snapshot, wrong: set[str
     shown = trail.verdicts[-STRIP:]
     last = shown[-1:]
     counts = Counter(shown)
-    told = ", ".join(f"{counts[letter]} {_WORDS[_SYMBOLS[letter]]}" for letter in "pwfe" if counts[letter])
+    told = ", ".join(f"{counts[letter]} {WORDS[_SYMBOLS[letter]]}" for letter in "pwfe" if counts[letter])
     numbers = [number for number in trail.readable if number >= 0]
     line = line_of(thinned(numbers))
     bad = tenant.tenant_id in wrong

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import typer
 
-from orgcal.cli import build_app
+from orgcal.cli import whole_app
 from tests.support.docs_commands import BY_TEST, IN_ORDER, MARKS, ROOT, Block, blocks, shell_blocks
 
 
 @cache
 def command_line() -> Any:
-    return typer.main.get_command(build_app([]))
+    return typer.main.get_command(whole_app())
 
 
 def read(words: Sequence[str]) -> None:

@@ -19,6 +19,9 @@ FIRST_STEPS = "tests/engine/test_first_steps.py::test_every_block_runs_where_the
 IN_ORDER: Mapping[str, str] = {
     "docs/emulator.md": "tests/integration/test_emulator_documentation.py::test_every_command_block_of_the_page_runs",
     "docs/first-steps.md": FIRST_STEPS,
+    "docs/reference/commands.md": (
+        "tests/engine/test_every_command.py::test_every_command_does_what_is_right_wherever_its_output_goes"
+    ),
     "docs/your-program.md": (
         "tests/witnesses/long/test_your_program_page.py::test_every_block_of_the_page_runs_in_order"
     ),
@@ -27,6 +30,10 @@ IN_ORDER: Mapping[str, str] = {
 
 BY_TEST: Mapping[tuple[str, str], str] = {
     ("README.md", "make demo"): "tests/engine/test_demo.py::test_demo_again_changes_nothing_and_verifies_again",
+    ("docs/command-line.md", "orgcal -h"): "tests/unit/test_grammar.py::test_topic_is_told",
+    ("docs/command-line.md", 'eval "$(orgcal completion bash)"'): (
+        "tests/integration/test_completion.py::test_script_asks_by_the_variables_that_are_answered"
+    ),
     ("docs/consent.md", "orgcal log --json"): FIRST_STEPS,
     ("docs/engine.md", "python -m orgcal.engine ensure"): FIRST_STEPS,
     ("docs/ephemeral.md", "orgcal ephemeral create"): (

@@ -38,6 +38,7 @@ class FakeService:
     answers: list[CallbackAnswer] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     resumed: int = 0
+    read_logo: Callable[[], bytes] = bytes
     outputs: Any = field(
         default_factory=lambda: SimpleNamespace(
             display_name="Acme Sync",

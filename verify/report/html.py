@@ -35,14 +35,6 @@ MAX_NAMES = 200
 
 _TIMES = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?: ?UTC|Z)?)?)")
 
-WORDS: dict[Verdict, str] = {
-    Verdict.PASS: "ok",
-    Verdict.WARN: "warning",
-    Verdict.SKIP: "skipped",
-    Verdict.FAIL: "failed",
-    Verdict.ERROR: "unknown",
-}
-
 SYMBOLS: dict[Verdict, str] = {
     Verdict.PASS: "✓",
     Verdict.WARN: "!",
@@ -83,7 +75,6 @@ def html(summary: Summary, began: datetime) -> str:
         },
         refusals=refusals,
         symbols=SYMBOLS,
-        words=WORDS,
         bar=bar,
         latency=latency,
         mailbox_words=MAILBOX_WORDS,
