@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from orgcal.cli import whole_app
+from orgcal.cli.grammar import moved_behind
 from tests.support.docs_commands import BY_TEST, IN_ORDER, MARKS, ROOT, Block, blocks, shell_blocks
 
 
@@ -25,7 +26,7 @@ def read(words: Sequence[str]) -> None:
     Raises:
         typer.TyperException: it does not know a word, an option or a value.
     """
-    command, name, rest = command_line(), "orgcal", list(words)
+    command, name, rest = command_line(), "orgcal", moved_behind(list(words))
     while True:
         if {"--help", "-h"} & set(rest):
             return
