@@ -24,7 +24,7 @@ demo: setup ## The whole job against the emulator; KEEP=1 leaves it running and 
 
 up: setup ## Start the emulator if none runs, and bring stack dev up
 	@$(ORGCAL) emulator start
-	@$(ORGCAL) up
+	@$(ORGCAL) up --yes
 
 verify: setup ## Verify the organisations of stack dev again
 	@$(ORGCAL) emulator start

@@ -31,7 +31,7 @@ from tests.support.processes import end_group
 CONNECTOR_KEY = "outlook-calendar-admin"
 HOME = "11111111-1111-1111-1111-111111111111"
 LAG_S = 3.0
-ROTATE = ("rotate", "--overlap", "0s", "--record", "file")
+ROTATE = ("rotate", "--yes", "--overlap", "0s", "--record", "file")
 EARLIEST_KILL_S = 0.5
 """Before that, Python is still starting."""
 

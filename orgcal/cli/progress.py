@@ -9,6 +9,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from orgcal.cli.grammar import is_quiet
 from orgcal.operations.plan_words import OPERATIONS, kind_of
@@ -18,6 +19,19 @@ from orgcal.stack.engine_events import EngineStep
 _PAST = {**OPERATIONS, "refresh": "read"}
 _TOLD_AFTER_S = 1.0
 """What takes less needs no time beside it."""
+
+
+class _Doing:
+    """What is being worked on, and for how many seconds by now; drawn anew with each picture of the live line."""
+
+    def __init__(self, markup: str, clock: Callable[[], float]) -> None:
+        self._markup = markup
+        self._clock = clock
+        self._began = clock()
+
+    def __rich__(self) -> Text:
+        seconds = self._clock() - self._began
+        return Text.from_markup(f"{self._markup}, {seconds:.0f} s" if seconds >= _TOLD_AFTER_S else self._markup)
 
 
 class StepPrinter:
@@ -55,7 +69,8 @@ class StepPrinter:
 
     def __enter__(self) -> StepPrinter:
         if self._console.is_terminal and not self._only_warnings:
-            self._status = self._console.status("looking at what is to be done" if self._planning else "starting")
+            first = "looking at what is to be done" if self._planning else "starting the engine"
+            self._status = self._console.status(_Doing(first, self._clock))
             self._status.start()
         return self
 
@@ -76,7 +91,8 @@ class StepPrinter:
             self._began[key] = self._clock()
             if self._status is not None:
                 doing = "looking at" if self._planning else "working on"
-                self._status.update(plain_markup(f"{doing} {kind} {step.name}{self._far(self._done + 1)}"))
+                what = plain_markup(f"{doing} {kind} {step.name}{self._far(self._done + 1)}")
+                self._status.update(_Doing(what, self._clock))
             return
         word = _PAST.get(step.operation)
         if word and not self._planning:

@@ -277,6 +277,8 @@ class StackRunner:
 
     def _kept_in_a_file(self) -> dict[str, Any] | None:
         """The state out of a backend in local files, which costs no start of the engine; None where it has to tell."""
+        if not self._backend_url.startswith("file:///"):  # others are relative to whatever folder the engine runs in
+            return None
         project = project_name(self._project)
         for stack in local_backend.local_stacks(self._backend_url):
             if (stack.project, stack.name) == (project, self._stack_name):

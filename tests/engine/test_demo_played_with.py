@@ -60,7 +60,7 @@ def serving(checkout: Checkout) -> Iterator[str]:
 def invite(checkout: Checkout) -> str:
     """Fabrikam without consent, in registry and directory, and the link that a demo then prints."""
     outside = Outside(checkout.ready)
-    removed = checkout.orgcal("tenants", "remove", "Fabrikam", "--force")
+    removed = checkout.orgcal("tenants", "remove", "Fabrikam", "--force", "--yes")
     assert removed.code == 0, removed.text
     outside.withdraw_consent("33333333-3333-3333-3333-333333333333")
     demo = checkout.orgcal("demo")
@@ -151,7 +151,7 @@ def test_demo_tells_what_fails_elsewhere_and_does_not_end_by_it(kept: Checkout) 
         again = kept.orgcal("demo")
         judged = kept.orgcal("verify")
     finally:
-        kept.orgcal("tenants", "remove", BROKEN, "--force")
+        kept.orgcal("tenants", "remove", BROKEN, "--force", "--yes")
 
     assert imported.code == 0, imported.text
     assert again.code == 0, again.text

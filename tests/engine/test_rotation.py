@@ -156,9 +156,9 @@ def test_killed_revocation_is_red_until_the_daily_run_has_finished_it_and_deploy
     settings = (settled.path / "Pulumi.dev.yaml").read_text()
     settled.configure(application={"notes": "a change that waits"}, connector={"scopes": ["Calendars.ReadWrite"]})
 
-    with rotating(settled, "--revoke", "--yes") as process:
+    with rotating(settled, "--revoke") as process:
         assert process.stdout is not None
-        assert any(b"updated  CredentialLedger" in line for line in process.stdout)
+        assert any(b"changed  ledger of the credential" in line for line in process.stdout)
         end_group(process.pid)
     status, verified = settled.orgcal("status"), settled.orgcal("verify")
     daily = rotate(settled, "--if-expiring-within", "30d")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from orgcal import errors
+from orgcal.consent.check import CheckedTenant
+from orgcal.entra.probe import Access, TenantAccess
 from orgcal.errors import EXIT_CODES, ExitCode, OrgcalError
+from orgcal.operations.status import Status, TenantStatus
+from orgcal.tenants.model import State, Tenant
 from verify import summary
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "exit-codes.md"
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 OTHER_THAN_1 = {
     errors.UsageError: ExitCode.USAGE,
     errors.ConfigError: ExitCode.USAGE,
@@ -63,3 +69,28 @@ def test_verification_ends_with_the_same_codes() -> None:
         ExitCode.NOTHING_YET,
         ExitCode.INTERRUPTED,
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "access", "failed"),
+    [
+        (State.VERIFIED, "granted", False),
+        (State.INVITED, "none", False),
+        (State.REVOKED, "none", True),
+        (State.CONSENTED, "unknown", True),
+    ],
+)
+def test_check_of_consent_is_red_where_a_customer_has_revoked_it(state: State, access: Access, failed: bool) -> None:
+    tenant = Tenant("id", "Contoso", "", state, added_at=NOW, changed_at=NOW)
+
+    assert CheckedTenant(tenant, State.VERIFIED, TenantAccess(access, "a sentence")).failed is failed
+
+
+@pytest.mark.parametrize(
+    ("state", "ok"),
+    [("verified", True), ("invited", True), ("revoked", False), ("too-little-access", False), ("removed", True)],
+)
+def test_status_is_red_where_a_customer_lost_access(state: str, ok: bool) -> None:
+    organisation = TenantStatus("id", "Contoso", state)
+
+    assert Status("dev", "id", (), "", (), (organisation,), ()).ok is ok
