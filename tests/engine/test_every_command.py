@@ -20,7 +20,7 @@ from tests.support.every_command import CASES, Case, on_terminal, prepare
 
 pytestmark = pytest.mark.timeout(900)
 
-PYTHON = re.compile(r"<class|<int|<str|list\[|Traceback|\bTrue\b|\bNone\b|datetime\(")
+PYTHON = re.compile(r"<class|<int|<str|list\[|Traceback|\bNone\b|datetime\(")
 
 
 @pytest.fixture(scope="module")

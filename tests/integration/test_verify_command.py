@@ -48,7 +48,7 @@ def test_command_with_a_connector_file_writes_every_report(
     assert "\x1b[" not in ended.stdout
     lines = [json.loads(line) for line in (tmp_path / "details.jsonl").read_text().splitlines()]
     assert sum(line["type"] == "mailbox" for line in lines) == 57
-    assert lines[-1] == {"type": "end", "complete": True, "exit_code": 0}
+    assert lines[-1] == {"schema_version": 1, "type": "end", "complete": True, "exit_code": 0}
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
     assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("Contoso", "5", "0")
     page = (tmp_path / "report.html").read_text()

@@ -151,7 +151,7 @@ def test_command_interrupted_writes_partial_reports_and_exits_130(
     assert mailboxes["not_read"] > 0
     assert mailboxes["ok"] > 0
     last = json.loads((tmp_path / "details.jsonl").read_text().splitlines()[-1])
-    assert last == {"type": "end", "complete": False, "exit_code": 130}
+    assert last == {"schema_version": 1, "type": "end", "complete": False, "exit_code": 130}
     assert ElementTree.parse(tmp_path / "junit.xml").getroot().find("./testsuite[@name='run']") is not None
     assert "interrupted" in (tmp_path / "report.html").read_text()
 
