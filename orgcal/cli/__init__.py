@@ -22,7 +22,7 @@ from orgcal.cli.common import begin_output, print_error
 from orgcal.cli.completion import COMPLETE_VARIABLE
 from orgcal.cli.grammar import DEBUG_VARIABLE, Commands, begin_line, called_command, moved_behind
 from orgcal.cli.topics import TOPICS
-from orgcal.errors import OrgcalError
+from orgcal.errors import ExitCode, OrgcalError
 from orgcal.masking import masking
 from orgcal.output import guarded_output
 from orgcal.wrong_words import wrong_words
@@ -75,10 +75,10 @@ def _run(arguments: list[str]) -> int:
     """Run a command; the exit code."""
     begin_output()
     begin_line()
+    words = moved_behind(arguments)
     try:
         if instruction := os.environ.get(COMPLETE_VARIABLE):
             return _complete(instruction)
-        words = moved_behind(arguments)
         command = typer.main.get_command(build_app(words))
         # Not `command.main`: it ends the process with 1 where the reader of a pipe has gone.
         with masking(os.environ), command.make_context("orgcal", words) as context:
@@ -92,6 +92,8 @@ def _run(arguments: list[str]) -> int:
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # told in one sentence, and as a trace where asked for
         code, told, text = _explained(error)
+        if code == ExitCode.USAGE and called_command(words) == "up" and "--preview" in words:
+            code = ExitCode.FAILED  # there, 2 says that there are changes
         if os.environ.get(DEBUG_VARIABLE) and not isinstance(error, KeyboardInterrupt | typer.TyperException):
             traceback.print_exc()
         sys.stderr.write(text)

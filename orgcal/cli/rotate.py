@@ -12,6 +12,7 @@ import typer
 from orgcal.cli.approval import YesOption, approve, can_ask
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_object, print_result, progress_lines
 from orgcal.errors import OrgcalError, UsageError
+from orgcal.printable import counted
 
 if TYPE_CHECKING:
     from orgcal.rotation.status import RotationResult
@@ -117,7 +118,7 @@ def _approve(stack: OpenStack, file: SettingsFile, request: RotationRequest, *, 
     if not yes and can_ask(as_json=as_json):
         typer.echo("\n".join(read_status(stack, file, request, datetime.now(UTC)).lines()))
         count = len(consented_organisations(stack))
-        whom = "1 organisation uses" if count == 1 else f"{count} organisations use"
+        whom = f"{counted(count, 'organisation')} {'uses' if count == 1 else 'use'}"
         typer.echo(f"for customers: {whom} this connector; {_meaning(request)}")
     what = "Revoke" if request.revoke else "Roll back" if request.rollback else "Rotate"
     approve(

@@ -10,7 +10,7 @@ import typer
 
 from orgcal.cli.approval import YesOption, approve
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result, progress_lines
-from orgcal.errors import ExitCode, OrgcalError, UsageError
+from orgcal.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from orgcal.operations.plan import Plan
@@ -77,21 +77,16 @@ def up(
 
 
 def _preview(stack: str, plan: Path | None, as_json: bool) -> None:
-    """Show what `up` would do; exit code 2 where that is something, so that no error may have it."""
+    """Show what `up` would do; exit code 2 where that is something."""
     from orgcal.cli.progress import StepPrinter
     from orgcal.operations import deploy
     from orgcal.operations.plan_file import kept_plan
 
     tell = progress_lines(as_json)
-    try:
-        with open_stack(stack) as opened:
-            opened.choose_plugin(tell)
-            with StepPrinter(quiet=as_json, planning=True) as printer, kept_plan(plan) as saving:
-                planned = deploy.preview(opened, on_step=printer, tell=tell, save_plan=saving)
-    except OrgcalError as error:
-        if error.exit_code == ExitCode.USAGE:
-            error.exit_code = ExitCode.FAILED
-        raise
+    with open_stack(stack) as opened:
+        opened.choose_plugin(tell)
+        with StepPrinter(quiet=as_json, planning=True) as printer, kept_plan(plan) as saving:
+            planned = deploy.preview(opened, on_step=printer, tell=tell, save_plan=saving)
     lines = [*plan_lines(stack, planned)]
     if plan is not None:
         lines.append(f"  kept in {plan}; do this, and nothing else: orgcal up --stack {stack} --plan {plan}")
