@@ -73,8 +73,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "ci": ("orgcal ci lint", "orgcal ci preview --stack prod"),
     "ci setup": (
-        "orgcal ci setup github --repo acme/infra --environment prod --backend azblob://state --stack prod --dry-run",
-        "orgcal ci setup generic --issuer https://gitlab.example --subject x --backend azblob://state --stack prod",
+        "orgcal ci setup github --repo acme/infra --environment prod --dry-run",
+        "orgcal ci setup generic --issuer https://gitlab.example --dry-run",
     ),
     "ci lint": ("orgcal ci lint --stack prod", "orgcal ci lint --directory"),
     "ci preview": ("orgcal ci preview --stack prod", "orgcal ci preview --output comment.md"),

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
+from unittest import mock
 
 import pytest
 import typer
 
 from orgcal.cli import whole_app
-from orgcal.cli.grammar import moved_behind
+from orgcal.cli.grammar import begin_line, moved_behind
 from tests.support.docs_commands import BY_TEST, IN_ORDER, MARKS, ROOT, Block, blocks, shell_blocks
+
+
+@pytest.fixture(autouse=True)
+def _line_leaves_nothing() -> Iterator[None]:
+    """Options that name a project or ask for quiet hold for the process."""
+    with mock.patch.dict(os.environ):
+        yield
+    begin_line()
 
 
 @cache

@@ -211,7 +211,7 @@ def test_alerts_send_tells_a_change_once_and_lists_what_is_wrong(
     first, second = (project.run("alerts", "send") for _ in range(2))
 
     assert "ops: orgcal orgcal/prod: critical: Contoso has taken its access away (gone)" in first.output
-    assert second.output == "0 messages sent, 0 waiting; 1 things are wrong\n"
+    assert second.output == "0 messages sent, 0 waiting; 1 thing is wrong\n"
     assert "access-lost  Contoso has taken its access away (gone)" in project.run("alerts", "list").output
     assert len(receiver.messages) == 1
     assert TOKEN not in first.output + second.output
