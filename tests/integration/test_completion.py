@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkout import Checkout, make_checkout
+from tests.support.warm_checkout import warm
 
 ORGANISATION = {
     "tenant_id": "22222222-2222-4222-8222-222222222222",
@@ -26,7 +27,7 @@ ORGANISATION = {
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout with two stacks and an organisation, whose command is on PATH; nothing runs."""
-    made = make_checkout(tmp_path_factory.mktemp("completion"))
+    made = warm(make_checkout(tmp_path_factory.mktemp("completion")))
     shutil.copy(made.path / "Pulumi.dev.yaml", made.path / "Pulumi.demo.yaml")
     (made.path / "one.jsonl").write_text(json.dumps(ORGANISATION) + "\n", encoding="utf-8")
     taken = made.orgcal("tenants", "import", "one.jsonl")
@@ -44,7 +45,7 @@ def answers(checkout: Checkout, shell: str, line: str) -> list[str]:
     words = shlex.split(line) + ([""] if line.endswith(" ") else [])
     environ = {"_ORGCAL_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": line}
     environ |= {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    ran = checkout.run("orgcal", environ=environ)
+    ran = checkout.orgcal(environ=environ)
     assert (ran.code, ran.err) == (0, ""), ran.text
     if shell == "zsh":
         return re.findall(r'"([^"]*)"(?::"[^"]*")?', ran.out)
