@@ -25,7 +25,7 @@ def killed_after(checkout: Checkout, outside: Outside, writes: int) -> bool:
     """Starts `orgcal up` and kills it, with all it started, after so many writes; False if it ended before."""
     mark = outside.mark()
     process = subprocess.Popen(
-        [sys.executable, "-m", "orgcal.cli", "up"],
+        [sys.executable, "-m", "orgcal.cli", "up", "--allow", "recycle-bin"],
         cwd=checkout.path,
         env=checkout.environ,
         stdout=subprocess.DEVNULL,
@@ -66,9 +66,7 @@ def left_over(outside: Outside, checkout: Checkout) -> set[str]:
             found.add(application["id"])
         elif application["id"] in held:
             keys = {item["keyId"] for item in application["passwordCredentials"]}
-            principals = {
-                item["object_id"] for item in outside.service_principals() if item["appId"] == application["appId"]
-            }
+            principals = {item["id"] for item in outside.service_principals() if item["appId"] == application["appId"]}
             found |= (keys | principals) - held
     return found
 
