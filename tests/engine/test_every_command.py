@@ -17,6 +17,7 @@ from orgcal.help_text import command_tree
 from tests.support.checkout import Checkout, Ran, make_checkout
 from tests.support.command_schema import SCHEMA, mistakes_in
 from tests.support.every_command import CASES, Case, on_terminal, prepare
+from tests.support.warm_checkout import warm
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -26,7 +27,7 @@ PYTHON = re.compile(r"<class|<int|<str|list\[|Traceback|\bNone\b|datetime\(")
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose stack is up; these tests remove it at their end."""
-    checkout = make_checkout(tmp_path_factory.mktemp("every"))
+    checkout = warm(make_checkout(tmp_path_factory.mktemp("every")))
     try:
         for words in (("emulator", "start"), ("up",)):
             done = checkout.orgcal(*words)

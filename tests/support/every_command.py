@@ -74,7 +74,7 @@ CASES: Mapping[str, Case] = {
     "ci lint": Case(),
     "ci preview": Case(once=True),
     "ci token": Case(("azure",), codes=(1, 2)),
-    "tenants remove": Case(("Contoso",), codes=(0, 2)),
+    "tenants remove": Case(("Contoso", "--yes"), codes=(0, 2)),
     "uninstall": Case(("--dry-run",)),
     "completion": Case(("bash",)),
     "help": Case(("exit-codes",)),
