@@ -63,7 +63,7 @@ class CheckedTenant:
         """The probe, as a JSON object."""
         return {
             "before": self.before.value,
-            "access": self.probe.access,
+            "token_access": self.probe.access,
             "effective": None if self.probe.effective is None else sorted(self.probe.effective),
             "missing": list(self.probe.missing),
             "surplus": list(self.probe.surplus),

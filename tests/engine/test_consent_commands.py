@@ -53,7 +53,7 @@ def test_consent_from_link_to_verified_by_commands_alone(
     checked = deployed.orgcal("consent", "check", "--all", "--json")
     assert checked.code == 0, checked.text
     [found] = [line for line in map(json.loads, checked.out.splitlines()) if line["tenant_id"] == CONTOSO]
-    assert (found["state"], found["access"]) == ("verified", "granted")
+    assert (found["state"], found["token_access"]) == ("verified", "granted")
 
     verified = deployed.orgcal("verify", "--json", "--probe", "events")
     assert verified.code == 0, verified.text

@@ -102,7 +102,7 @@ def test_check_as_json_has_the_probe_and_the_repair_for_this_organisation(regist
     down(registry, GRANTED)
     assert down(registry, replace(PARTIAL, surplus=("X",), effective=frozenset({"B", "A"}))).as_json() == {
         "before": "consented",
-        "access": "partial",
+        "token_access": "partial",
         "effective": ["A", "B"],
         "missing": ["Calendars.Read"],
         "surplus": ["X"],
