@@ -157,6 +157,6 @@ def test_two_bad_nights_and_a_good_one_are_told_exactly_once_each(
     assert nights.gauge("orgcal_organisation_healthy", CONTOSO) == 1
     page = nights.page()
     assert "Nothing is wrong." in page
-    assert 'aria-label="last 4 runs: 2 pass, 2 fail"' in page
+    assert 'aria-label="last 4 runs: 2 ok, 2 failed"' in page
     assert 'aria-label="last 4 runs: 2 pass, 2 warn"' in page
     assert nights.night() == []
