@@ -158,5 +158,5 @@ def test_two_bad_nights_and_a_good_one_are_told_exactly_once_each(
     page = nights.page()
     assert "Nothing is wrong." in page
     assert 'aria-label="last 4 runs: 2 ok, 2 failed"' in page
-    assert 'aria-label="last 4 runs: 2 pass, 2 warn"' in page
+    assert 'aria-label="last 4 runs: 2 ok, 2 warning"' in page
     assert nights.night() == []
