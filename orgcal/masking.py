@@ -14,7 +14,6 @@ import os
 import socket
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
@@ -55,6 +54,8 @@ def masking(environ: MutableMapping[str, str], log: TextIO | None = None) -> Ite
     if environ.get("GITHUB_ACTIONS") != "true" or _is_file(log):
         yield
         return
+    import tempfile  # few commands need it
+
     with tempfile.TemporaryDirectory(prefix="orgcal-") as folder, socket.socket(socket.AF_UNIX) as listening:
         address = str(Path(folder) / "mask")  # the folder has mode 0700
         listening.bind(address)

@@ -13,10 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import psutil
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from orgcal.child_environ import passed_on
 from orgcal.errors import PlatformError, UsageError
@@ -24,6 +21,9 @@ from orgcal.files.whole import private_dir, write_whole
 from orgcal.formats import USE_NEWER
 from orgcal.patience import Patience
 from orgcal.stack.files import DEV_STACK, START_OVER
+
+if TYPE_CHECKING:
+    import psutil
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
@@ -69,6 +69,8 @@ class EmulatorOfStack:
 
     def _ours(self, pid: int, *packages: str) -> psutil.Process | None:
         """The process of this id if it is this stack's emulator; ids are used again, so its command line must fit."""
+        import psutil  # commands on other clouds need none of it
+
         try:
             process = psutil.Process(pid)
             words = process.cmdline()
@@ -96,6 +98,8 @@ class EmulatorOfStack:
         Raises:
             UsageError: the port is taken, or the emulator did not come up.
         """
+        from filelock import FileLock, Timeout
+
         private_dir(self.state_dir)
         lock = FileLock(self.state_dir.parent / "emulator.lock", mode=0o600)
         try:
@@ -130,6 +134,8 @@ class EmulatorOfStack:
 
     def _end(self, process: psutil.Process) -> None:
         """Asks a process to end, and ends it if it does not."""
+        import psutil
+
         process.terminate()
         try:
             process.wait(STOP_TIMEOUT_S)
