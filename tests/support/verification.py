@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.deployed_connector import CONTOSO, FABRIKAM
+from tests.support.warm_checkout import run_warm
 from verify import CheckResult, Options, Summary, Target, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +32,14 @@ def checks(summary: Summary, tenant_id: str) -> dict[str, CheckResult]:
 def verify(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs `python -m verify` with these variables, and none of the caller's that would change it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ORGCAL_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "verify", *arguments],
-        cwd=ROOT,
-        env={**kept, **environ, "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ran = run_warm(_main, arguments, ROOT, {**kept, **environ, "NO_COLOR": "1"}, timeout_s=60)
+    return subprocess.CompletedProcess(arguments, ran.code, ran.out, ran.err)
+
+
+def _main(words: Sequence[str]) -> None:
+    from orgcal.output import guarded_output
+    from verify.__main__ import main
+
+    sys.argv = ["verify", *words]
+    with guarded_output():
+        main()

@@ -1,7 +1,7 @@
-"""A checkout whose commands run in processes that begin with orgcal imported, which takes a tenth of the time.
+"""Commands in processes that begin with orgcal imported, which takes a tenth of the time.
 
 For tests of what many commands print. What a process does before `main`, and what its argument list shows, is seen by
-those that start a `Checkout`'s commands.
+those that start Python anew.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.checkout import Checkout, Ran
 from tests.support.failing_writes import cli, preload, start
 
-preload("orgcal.cli", "orgcal.cli.consent", "orgcal.cli.emulator", "orgcal.consent.service", "verify.command")
+preload(
+    "orgcal.cli", "orgcal.cli.consent", "orgcal.cli.emulator", "orgcal.consent.service", "verify.__main__",
+    "verify.command", "verify.report.html",
+)  # fmt: skip
 
 
 @dataclass
@@ -25,14 +28,7 @@ class WarmCheckout(Checkout):
     """A `Checkout` for which only `run` starts Python anew."""
 
     def orgcal(self, *words: str, environ: Mapping[str, str] | None = None, timeout_s: float = 120) -> Ran:
-        with tempfile.TemporaryDirectory() as folder:
-            told = [Path(folder, name) for name in ("out", "err")]
-            process = start(_main, words, self.path, {**self.environ, **(environ or {})}, told)
-            process.join(timeout_s)
-            if process.exitcode is None:
-                process.kill()
-                raise TimeoutError(f"orgcal {' '.join(words)} ran for more than {timeout_s:g} s")
-            return Ran(process.exitcode, *(path.read_text() for path in told))
+        return run_warm(_orgcal, words, self.path, {**self.environ, **(environ or {})}, timeout_s)
 
 
 def warm(checkout: Checkout) -> WarmCheckout:
@@ -40,7 +36,44 @@ def warm(checkout: Checkout) -> WarmCheckout:
     return WarmCheckout(checkout.path, checkout.home, checkout.extra)
 
 
-def _main(words: Sequence[str], folder: Path, environ: Mapping[str, str], told: Sequence[Path]) -> None:
+def run_warm(
+    main: Callable[[Sequence[str]], object],
+    words: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    timeout_s: float,
+) -> Ran:
+    """Run a command in a process of its own.
+
+    Args:
+        main: a function of a module, which takes the command's words and may raise SystemExit.
+        folder: the working directory.
+        environ: the whole environment.
+
+    Raises:
+        TimeoutError: it did not end in time.
+    """
+    with tempfile.TemporaryDirectory() as told_in:
+        told = [Path(told_in, name) for name in ("out", "err")]
+        process = start(_in_child, main, words, folder, environ, told)
+        process.join(timeout_s)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"{' '.join(words)} ran for more than {timeout_s:g} s")
+        return Ran(process.exitcode, *(path.read_text() for path in told))
+
+
+def _orgcal(words: Sequence[str]) -> None:
+    cli(*words)
+
+
+def _in_child(
+    main: Callable[[Sequence[str]], object],
+    words: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    told: Sequence[Path],
+) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream, path in zip((1, 2), told, strict=True):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
@@ -48,4 +81,4 @@ def _main(words: Sequence[str], folder: Path, environ: Mapping[str, str], told: 
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
-    cli(*words)
+    main(words)
