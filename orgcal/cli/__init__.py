@@ -68,6 +68,7 @@ def main() -> None:
     gc.set_threshold(20_000)  # a command makes many objects and few circles: Python's 700 cost a tenth of a short one
     with guarded_output():
         code = _run(sys.argv[1:])
+    gc.freeze()  # what is left ends with the process: Python looks for circles in it, for a tenth of a second
     sys.exit(code)
 
 
