@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib.metadata
 import json
 import os
@@ -25,6 +27,7 @@ from orgcal.stack.outputs import DEPLOYED_VARIABLE
 
 def run_program(story: Callable[[], None]) -> None:
     """Tells `story`; what we can explain ends it without a stack trace, before anything is written."""
+    atexit.register(gc.freeze)  # the engine waits while Python looks for circles in all that was imported
     try:
         story()
     except OrgcalError as error:
