@@ -20,7 +20,7 @@ import typer
 from orgcal import __version__
 from orgcal.cli.common import begin_output, print_error
 from orgcal.cli.completion import COMPLETE_VARIABLE
-from orgcal.cli.grammar import DEBUG_VARIABLE, Commands, begin_line, called_command, moved_behind
+from orgcal.cli.grammar import DEBUG_VARIABLE, CommandGroup, begin_line, called_command, moved_behind
 from orgcal.cli.topics import TOPICS
 from orgcal.errors import ExitCode, OrgcalError
 from orgcal.masking import masking
@@ -156,7 +156,7 @@ def whole_app() -> typer.Typer:
 
 
 def _app(names: Iterable[str], *, names_only: bool = False) -> typer.Typer:
-    app = Commands()
+    app = CommandGroup()
     topics = f"`orgcal help COMMAND` shows a command, `orgcal help TOPIC` a topic: {', '.join(TOPICS)}."
     app.callback(help=f"{_root.__doc__}\n\n{topics}")(_root)
     for name in names:

@@ -14,7 +14,7 @@ from orgcal.files.whole import write_whole
 from orgcal.printable import counted
 
 if TYPE_CHECKING:
-    from orgcal.operations.adopt import Plan
+    from orgcal.operations.adopt import AdoptionPlan
 
 
 def adopt(
@@ -74,7 +74,7 @@ def adopt(
     print_result(result, [next_step], as_json=as_json)
 
 
-def _show(planned: Plan, before: str) -> None:
+def _show(planned: AdoptionPlan, before: str) -> None:
     application = planned.application
     typer.echo(f"application {application.display_name}, {application.client_id}")
     typer.echo("settings that mirror it:")

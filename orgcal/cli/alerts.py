@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result
-from orgcal.cli.grammar import Commands
+from orgcal.cli.grammar import CommandGroup
 from orgcal.errors import UsageError
 from orgcal.printable import counted, printable
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orgcal.health.targets import MessageTarget
     from orgcal.stack.open_stack import OpenStack
 
-app = Commands(help="Messages when something changes, to the targets in orgcal:alerts.")
+app = CommandGroup(help="Messages when something changes, to the targets in orgcal:alerts.")
 
 
 @app.command(short_help="Send messages about what has changed")

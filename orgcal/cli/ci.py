@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_result, progress_lines
-from orgcal.cli.grammar import Commands
+from orgcal.cli.grammar import CommandGroup
 from orgcal.errors import UsageError
 from orgcal.printable import printable_lines
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orgcal.stack.git_folder import GitFolder
     from orgcal.stack.open_stack import OpenStack
 
-app = Commands(help="CI without a stored secret: set it up, and what its jobs run.")
+app = CommandGroup(help="CI without a stored secret: set it up, and what its jobs run.")
 
 KINDS = ("github", "generic")
 

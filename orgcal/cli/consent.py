@@ -20,7 +20,7 @@ from orgcal.cli.common import (
     print_result,
 )
 from orgcal.cli.completion import complete_tenant
-from orgcal.cli.grammar import Commands
+from orgcal.cli.grammar import CommandGroup
 from orgcal.errors import UsageError
 from orgcal.printable import counted
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from orgcal.stack.outputs import StackOutputs
     from orgcal.tenants.model import Tenant
 
-app = Commands(help="Consent of customer organisations: links, callback, proof.")
+app = CommandGroup(help="Consent of customer organisations: links, callback, proof.")
 
 
 @app.command(short_help="Make a link for an administrator")

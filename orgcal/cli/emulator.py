@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orgcal.cli.common import JsonOption, StackOption, print_result
-from orgcal.cli.grammar import Commands
+from orgcal.cli.grammar import CommandGroup
 from orgcal.errors import CloudMismatch
 from orgcal.files.whole import private_dir
 from orgcal.settings import read_core_settings
@@ -16,7 +16,7 @@ from orgcal.stack.emulator import EmulatorOfStack, EmulatorProcess
 from orgcal.stack.files import DEV_STACK, emulator_home
 from orgcal.stack.project import find_project
 
-app = Commands(help="The local emulator of Entra ID, Microsoft Graph and an integration platform.")
+app = CommandGroup(help="The local emulator of Entra ID, Microsoft Graph and an integration platform.")
 
 
 @app.command()

@@ -9,9 +9,9 @@ import typer
 
 from orgcal.cli.common import JsonOption, print_result
 from orgcal.cli.completion import complete_stack
-from orgcal.cli.grammar import Commands
+from orgcal.cli.grammar import CommandGroup
 
-app = Commands(help="Short-lived copies of a stack, with an application and connector of their own.")
+app = CommandGroup(help="Short-lived copies of a stack, with an application and connector of their own.")
 
 
 @app.command(short_help="Write the file of a short-lived copy")

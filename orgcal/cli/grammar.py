@@ -1,6 +1,6 @@
 """What all commands have alike: `-h`, `-C`, `-q`, `-v` anywhere in the line, and examples in their help.
 
-A group is declared as `Commands(...)`; its commands and groups get everything from here.
+A group is declared as `CommandGroup(...)`; its commands and groups get everything from here.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class Group(HelpGroup):
         super().format_epilog(ctx, formatter)
 
 
-class Commands(typer.Typer):
-    """Commands in orgcal's grammar."""
+class CommandGroup(typer.Typer):
+    """CommandGroup in orgcal's grammar."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None, **settings)

@@ -25,14 +25,14 @@ from orgcal.cli.common import (
     print_result,
 )
 from orgcal.cli.completion import complete_tenant
-from orgcal.cli.grammar import Commands
+from orgcal.cli.grammar import CommandGroup
 from orgcal.errors import UsageError
 from orgcal.printable import counted, printable
 
 if TYPE_CHECKING:
     from orgcal.tenants.model import LogEntry, Tenant
 
-app = Commands(help="Customer organisations of a connector.")
+app = CommandGroup(help="Customer organisations of a connector.")
 
 
 class AccessChoice(enum.StrEnum):

@@ -63,7 +63,7 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AdoptionPlan:
     """What `orgcal adopt` is about to do.
 
     Attributes:
@@ -102,7 +102,7 @@ def live_application(graph: GraphClient, client_id: str, *, restore: bool, stack
     return application
 
 
-def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) -> Plan:
+def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) -> AdoptionPlan:
     """How `application` becomes the stack's; nothing is written.
 
     Raises:
@@ -137,7 +137,7 @@ def plan(graph: GraphClient, application: FoundApplication, stack: OpenStack) ->
     patch = {**adoption.patch, "connector": {**adoption.patch.get("connector", {}), **told}}
     adoption = replace(adoption, patch={section: values for section, values in patch.items() if values})
     principal = applications.service_principal_of(graph, whole.client_id)
-    return Plan(
+    return AdoptionPlan(
         whole,
         adoption,
         patched(stack.file.read_text(encoding="utf-8"), adoption.patch, where=str(stack.file)),
@@ -262,7 +262,7 @@ def patched(text: str, patch: Mapping[str, Mapping[str, Any]], *, where: str) ->
     return text
 
 
-def carry_out(graph: GraphClient, plan: Plan, stack: OpenStack, state: StackState) -> None:
+def carry_out(graph: GraphClient, plan: AdoptionPlan, stack: OpenStack, state: StackState) -> None:
     """Tags the application, makes the operator an owner, and imports what exists; no credential is touched.
 
     The stack's file must have been written before.
@@ -283,7 +283,7 @@ def carry_out(graph: GraphClient, plan: Plan, stack: OpenStack, state: StackStat
 
 
 def _import_list(
-    plan: Plan, settings: Settings, known_urns: Collection[str]
+    plan: AdoptionPlan, settings: Settings, known_urns: Collection[str]
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Resources and names as `pulumi import --file` takes them, of what exists and is not in the state.
 

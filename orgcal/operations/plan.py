@@ -69,7 +69,7 @@ class Irreversible:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PlanFacts:
     """What is known besides the preview.
 
     Attributes:
@@ -123,7 +123,7 @@ class Plan:
         }
 
 
-def make_plan(result: UpdateResult, facts: Facts) -> Plan:
+def make_plan(result: UpdateResult, facts: PlanFacts) -> Plan:
     """The plan that follows from a preview.
 
     Args:
@@ -184,10 +184,10 @@ def read_plan(stack: OpenStack, state: StackState, result: UpdateResult, tell: C
         tell: is told in one line what cannot be known.
     """
     if not result.steps:
-        return make_plan(result, Facts(stack.name))
+        return make_plan(result, PlanFacts(stack.name))
     hash_before, names_before = state.declared()
     creates = any((step.type, step.operation) == (APPLICATION, "create") for step in result.steps)
-    facts = Facts(
+    facts = PlanFacts(
         stack.name,
         tenants=_consented(stack, tell),
         client_id=state.client_id,
@@ -243,7 +243,7 @@ def _restorable(stack: OpenStack, tell: Callable[[str], object]) -> list[str]:
         return []
 
 
-def _newly_stale(tenants: Sequence[Tenant], facts: Facts) -> list[Tenant]:
+def _newly_stale(tenants: Sequence[Tenant], facts: PlanFacts) -> list[Tenant]:
     """Those whose consent covered what was declared, and does not cover what the settings declare."""
     if not facts.names_before or not _added(facts):
         return []
@@ -256,13 +256,13 @@ def _newly_stale(tenants: Sequence[Tenant], facts: Facts) -> list[Tenant]:
     ]
 
 
-def _added(facts: Facts) -> list[str]:
+def _added(facts: PlanFacts) -> list[str]:
     """Permissions that the settings declare and the deployed application does not, sorted."""
     known = set(map(canonical, facts.names_before))
     return sorted(name for name in facts.declared if canonical(name) not in known)
 
 
-def _new_client_id(facts: Facts) -> Irreversible:
+def _new_client_id(facts: PlanFacts) -> Irreversible:
     whose = f" {facts.client_id}" if facts.client_id else ""
     who = _who(facts.tenants) if facts.tenants else "organisations that nobody knows"
     plural = "have" if facts.tenants and len(facts.tenants) > 1 else "has"
@@ -273,7 +273,7 @@ def _new_client_id(facts: Facts) -> Irreversible:
     )
 
 
-def _recycle_bin(facts: Facts) -> Irreversible:
+def _recycle_bin(facts: PlanFacts) -> Irreversible:
     count = len(facts.restorable)
     what = "an application of this name is" if count == 1 else f"{count} applications of this name are"
     return Irreversible(
@@ -284,7 +284,7 @@ def _recycle_bin(facts: Facts) -> Irreversible:
     )
 
 
-def _adopt(facts: Facts) -> str:
+def _adopt(facts: PlanFacts) -> str:
     return f"bring it back: orgcal adopt --stack {facts.stack} --client-id {facts.restorable[0]} --restore"
 
 

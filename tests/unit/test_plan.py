@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orgcal.errors import Refused, UsageError
-from orgcal.operations.plan import Facts, Plan, make_plan, refuse_irreversible
+from orgcal.operations.plan import Plan, PlanFacts, make_plan, refuse_irreversible
 from orgcal.operations.plan_file import kept_plan, read_plan_file
 from orgcal.operations.plan_words import ALLOWANCES, KINDS, kind_of
 from orgcal.resource_types import APPLICATION, CONNECTOR, PASSWORD, SERVICE_PRINCIPAL
@@ -37,60 +37,69 @@ TWO = (CONTOSO, FABRIKAM)
 @pytest.mark.parametrize(
     ("steps", "facts", "allowances", "said"),
     [
-        ([], Facts("dev", TWO), [], []),
-        ([(APPLICATION, "create")], Facts("dev"), [], []),
-        ([(APPLICATION, "update")], Facts("dev", TWO, "id"), [], []),
+        ([], PlanFacts("dev", TWO), [], []),
+        ([(APPLICATION, "create")], PlanFacts("dev"), [], []),
+        ([(APPLICATION, "update")], PlanFacts("dev", TWO, "id"), [], []),
         (
             [(APPLICATION, "create")],
-            Facts("dev", TWO),
+            PlanFacts("dev", TWO),
             ["new-client-id"],
             ["2 organisations (Contoso, Fabrikam) must consent again, to a new client id"],
         ),
         (
             [(APPLICATION, "replace")],
-            Facts("dev", (CONTOSO,), "id"),
+            PlanFacts("dev", (CONTOSO,), "id"),
             ["new-client-id"],
             ["1 organisation (Contoso) must consent again, to a new client id"],
         ),
-        ([(APPLICATION, "create")], Facts("dev", restorable=["old"]), ["recycle-bin"], []),
+        ([(APPLICATION, "create")], PlanFacts("dev", restorable=["old"]), ["recycle-bin"], []),
         (
             [(APPLICATION, "create")],
-            Facts("dev", (CONTOSO,), restorable=["old"]),
+            PlanFacts("dev", (CONTOSO,), restorable=["old"]),
             ["new-client-id", "recycle-bin"],
             ["1 organisation (Contoso) must consent again, to a new client id"],
         ),
-        ([(CONNECTOR, "replace")], Facts("dev", TWO, "id"), ["connector-in-use"], []),
-        ([(CONNECTOR, "delete")], Facts("dev", TWO, "id"), ["connector-in-use"], []),
-        ([(CONNECTOR, "delete")], Facts("dev", (), "id"), [], []),
+        ([(CONNECTOR, "replace")], PlanFacts("dev", TWO, "id"), ["connector-in-use"], []),
+        ([(CONNECTOR, "delete")], PlanFacts("dev", TWO, "id"), ["connector-in-use"], []),
+        ([(CONNECTOR, "delete")], PlanFacts("dev", (), "id"), [], []),
         (
             [(APPLICATION, "replace")],
-            Facts("dev", None, "id"),
+            PlanFacts("dev", None, "id"),
             ["new-client-id"],
             ["the registry cannot be read, so nobody knows whom of the customers this concerns"],
         ),
         (
             [(APPLICATION, "update")],
-            Facts("dev", TWO, "id", ["Calendars.Read", "Mail.Read"], "hash", BEFORE),
+            PlanFacts(
+                "dev",
+                TWO,
+                "id",
+                ["Calendars.Read", "Mail.Read"],
+                "hash",
+                BEFORE,
+            ),
             [],
             ["2 organisations (Contoso, Fabrikam) must consent again, as permissions are added: Mail.Read"],
         ),
         (
             [(APPLICATION, "update")],
-            Facts("dev", (CONTOSO, tenant("Wide", *BEFORE, "Mail.Read")), "id", ["Mail.Read"], "hash", BEFORE),
+            PlanFacts("dev", (CONTOSO, tenant("Wide", *BEFORE, "Mail.Read")), "id", ["Mail.Read"], "hash", BEFORE),
             [],
             ["1 organisation (Contoso) must consent again, as permissions are added: Mail.Read"],
         ),
-        ([(APPLICATION, "update")], Facts("dev", TWO, "id", ["Calendars.Read"], "hash", BEFORE), [], []),
+        ([(APPLICATION, "update")], PlanFacts("dev", TWO, "id", ["Calendars.Read"], "hash", BEFORE), [], []),
         (
             [(APPLICATION, "update")],
-            Facts("dev", (tenant("Late", "Calendars.Read"),), "id", ["Calendars.Read", "Mail.Read"], "hash", BEFORE),
+            PlanFacts(
+                "dev", (tenant("Late", "Calendars.Read"),), "id", ["Calendars.Read", "Mail.Read"], "hash", BEFORE
+            ),
             [],
             [],
         ),
     ],
 )
 def test_plan_tells_what_it_means_for_customers_and_what_nobody_can_undo(
-    steps: Sequence[tuple[str, str]], facts: Facts, allowances: Sequence[str], said: Sequence[str]
+    steps: Sequence[tuple[str, str]], facts: PlanFacts, allowances: Sequence[str], said: Sequence[str]
 ) -> None:
     plan = make_plan(previewed(*steps), facts)
 
@@ -102,7 +111,7 @@ def test_plan_tells_what_it_means_for_customers_and_what_nobody_can_undo(
 def test_plan_names_resources_in_the_words_of_the_guide_in_the_engines_order() -> None:
     steps = previewed((CONNECTOR, "create"), (APPLICATION, "update"), (PASSWORD, "replace"), same=3)
 
-    plan = make_plan(steps, Facts("dev"))
+    plan = make_plan(steps, PlanFacts("dev"))
 
     assert [(change.operation, change.kind) for change in plan.changes] == [
         ("created", "connector"),
@@ -116,11 +125,11 @@ def test_plan_names_resources_in_the_words_of_the_guide_in_the_engines_order() -
 
 @pytest.mark.parametrize(("state_changes", "empty"), [(False, True), (True, False)])
 def test_plan_without_resources_is_empty_unless_the_state_changes(state_changes: bool, empty: bool) -> None:
-    assert make_plan(UpdateResult({"same": 6}, (), state_changes), Facts("dev")).empty is empty
+    assert make_plan(UpdateResult({"same": 6}, (), state_changes), PlanFacts("dev")).empty is empty
 
 
 def test_what_cannot_be_undone_is_refused_until_each_word_is_given() -> None:
-    plan = make_plan(previewed((APPLICATION, "create")), Facts("dev", (CONTOSO,), restorable=["old"]))
+    plan = make_plan(previewed((APPLICATION, "create")), PlanFacts("dev", (CONTOSO,), restorable=["old"]))
 
     with pytest.raises(Refused) as refused:
         refuse_irreversible(plan, ["recycle-bin"], stack="dev")
