@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orgcal.cli.approval import YesOption, approve, can_ask
 from orgcal.cli.common import JsonOption, print_result
-from orgcal.errors import UsageError
+from orgcal.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from orgcal.operations.uninstall import UninstallPlan
@@ -21,7 +21,7 @@ _WHERE = "orgcal uninstall"
 
 def uninstall(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed, and what kept.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove the cached engine, and the data of stacks that hold no resources: passphrases, registries, states.
@@ -34,14 +34,13 @@ def uninstall(
         raise UsageError("--dry-run and --yes exclude each other", where=_WHERE, repair="name one of them")
     project = _project()
     plan = plan_uninstall(os.environ, project)
-    remove = yes
-    if not dry_run and not yes and plan.removable:
-        _ask(plan)
-        remove = True
+    remove = not dry_run
+    if remove and not yes and plan.removable:
+        if can_ask(as_json=as_json):
+            typer.echo("\n".join(_lines(plan, removed=False)), err=True)
+        approve("Remove what is listed as removable?", where=_WHERE, yes=yes, as_json=as_json)
         if plan_uninstall(os.environ, project) != plan:
-            raise UsageError(
-                "something has changed meanwhile; nothing was removed", where=_WHERE, repair="run it again"
-            )
+            raise Refused("something has changed meanwhile; nothing was removed", where=_WHERE, repair="run it again")
     if remove:
         remove_all(plan)
     print_result(_as_json(plan, remove), _lines(plan, remove), as_json=as_json)
@@ -59,26 +58,6 @@ def _project() -> Path | None:
         if original_environment(os.environ).get(PROJECT_VARIABLE):
             raise
         return None
-
-
-def _on_terminal() -> bool:
-    return sys.stdin.isatty()
-
-
-def _ask(plan: UninstallPlan) -> None:
-    """Shows the plan and asks; raises UsageError unless the answer is yes."""
-    if not _on_terminal():
-        raise UsageError(
-            "nothing was removed, as nobody can be asked", where=_WHERE, repair="--dry-run lists it, --yes removes it"
-        )
-    typer.echo("\n".join(_lines(plan, removed=False)), err=True)
-    try:
-        agreed = typer.confirm("Remove what is listed as removable?", err=True)
-    except typer.Abort:
-        typer.echo(err=True)
-        agreed = False
-    if not agreed:
-        raise UsageError("nothing was removed, as nobody said yes", where=_WHERE, repair="--yes says it")
 
 
 def _lines(plan: UninstallPlan, removed: bool) -> Iterator[str]:

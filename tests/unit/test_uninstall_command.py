@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from orgcal.cli import build_app, uninstall
-from orgcal.errors import UsageError
+from orgcal.cli import approval, build_app, uninstall
+from orgcal.errors import Refused, UsageError
 from tests.support.machine import Machine
 
 
@@ -30,7 +30,7 @@ class Command:
 
     def run(self, *words: str, typed: str | None = None) -> Result:
         """`typed` is what somebody types on a terminal; None stands for no terminal."""
-        self._patch.setattr(uninstall, "_on_terminal", lambda: typed is not None)
+        self._patch.setattr(approval, "_is_terminal", lambda _: typed is not None)
         return CliRunner().invoke(build_app(["uninstall"]), ["uninstall", *words], input=typed)
 
     @property
@@ -70,9 +70,9 @@ def test_yes_removes_without_a_question(command: Command) -> None:
 def test_without_terminal_and_flag_it_refuses(command: Command, words: tuple[str, ...]) -> None:
     ran = command.run(*words)
 
-    assert isinstance(ran.exception, UsageError)
+    assert isinstance(ran.exception, Refused)
     assert "nobody can be asked" in ran.exception.what
-    assert "--dry-run lists it, --yes removes it" in ran.exception.repair
+    assert "--yes" in ran.exception.repair
     assert command.untouched
 
 
@@ -80,7 +80,7 @@ def test_without_terminal_and_flag_it_refuses(command: Command, words: tuple[str
 def test_on_a_terminal_only_yes_removes(command: Command, typed: str) -> None:
     ran = command.run(typed=typed)
 
-    assert isinstance(ran.exception, UsageError)
+    assert isinstance(ran.exception, Refused)
     assert "removable  1.0 kB  the Pulumi engine" in ran.output
     assert command.untouched
 
@@ -97,14 +97,14 @@ def test_on_a_terminal_yes_removes_what_was_listed(command: Command) -> None:
 def test_what_changes_while_somebody_reads_the_list_is_not_removed(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deployed_meanwhile(*_: object) -> None:
+    def deployed_meanwhile(*_: object, **__: object) -> None:
         command.machine.held_state("new")
 
-    monkeypatch.setattr(uninstall, "_ask", deployed_meanwhile)
+    monkeypatch.setattr(uninstall, "approve", deployed_meanwhile)
 
     ran = command.run(typed="")
 
-    assert isinstance(ran.exception, UsageError)
+    assert isinstance(ran.exception, Refused)
     assert "something has changed meanwhile" in ran.exception.what
     assert command.untouched
 
