@@ -12,7 +12,6 @@ import typer
 from orgcal.cli.approval import YesOption, approve, can_ask
 from orgcal.cli.common import JsonOption, StackOption, open_stack, print_object, print_result, progress_lines
 from orgcal.errors import OrgcalError, UsageError
-from orgcal.printable import counted
 
 if TYPE_CHECKING:
     from orgcal.rotation.status import RotationResult
@@ -112,30 +111,23 @@ def rotate(
 def _approve(stack: OpenStack, file: SettingsFile, request: RotationRequest, *, yes: bool, as_json: bool) -> None:
     """Show generations, what is next and whom it concerns, and ask; refuse where nobody can be asked and it matters."""
     from orgcal.operations.plan import consented_organisations
+    from orgcal.rotation.question import meaning_for_customers, rotation_question
     from orgcal.rotation.status import read_status
 
-    needed = request.revoke or stack.core.protected
+    question = ""
     if not yes and can_ask(as_json=as_json):
-        typer.echo("\n".join(read_status(stack, file, request, datetime.now(UTC)).lines()))
-        count = len(consented_organisations(stack))
-        whom = f"{counted(count, 'organisation')} {'uses' if count == 1 else 'use'}"
-        typer.echo(f"for customers: {whom} this connector; {_meaning(request)}")
-    what = "Revoke" if request.revoke else "Roll back" if request.rollback else "Rotate"
+        current = read_status(stack, file, request, datetime.now(UTC))
+        typer.echo("\n".join(current.lines()))
+        meaning = meaning_for_customers(request, current, len(consented_organisations(stack)))
+        typer.echo(f"for customers: {meaning}")
+        question = rotation_question(request, current)
     approve(
-        f"{what} the credential of stack {stack.name}?",
+        question,
         where=f"orgcal rotate --stack {stack.name}",
         yes=yes,
         as_json=as_json,
-        needed=needed,
+        needed=request.revoke or stack.core.protected,
     )
-
-
-def _meaning(request: RotationRequest) -> str:
-    if request.revoke:
-        return "the active generation stops working as soon as another is in the connector, everywhere it is used"
-    if request.rollback:
-        return "it goes back to the generation before, which is proved first"
-    return "the old generation works on until its overlap ends" if request.overlap else "the old one ends at once"
 
 
 def _lines(result: RotationResult) -> Iterator[str]:

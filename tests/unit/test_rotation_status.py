@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orgcal.durations import rfc3339
 from orgcal.rotation.proof import Proof
+from orgcal.rotation.question import meaning_for_customers, rotation_question
 from orgcal.rotation.status import RotationResult, RotationStatus, read_status, rotation_state, status_of
 from orgcal.rotation.steps import Action, RotationRequest, RotationStep
 from orgcal.settings import CredentialSettings
@@ -232,3 +235,36 @@ def test_status_of_an_open_stack_is_read_from_its_state_and_file(tmp_path: Path)
     status = read_status(stack.opened(), file, RotationRequest(now=True), NOW)
 
     assert (status.stack, status.agrees, status.step.words()) == ("prod", True, "add generation 2")
+
+
+@pytest.mark.parametrize(
+    ("overlap_is_on", "request_", "question", "meaning"),
+    [
+        (True, RotationRequest(revoke=True), "Revoke generation 2 of stack prod?",
+         "generation 2 stops working at once, everywhere it is used, and generation 3 stays"),
+        (False, RotationRequest(revoke=True), "Revoke generation 1 of stack prod?",
+         "the active generation stops working as soon as another is in the connector"),
+        (True, RotationRequest(rollback=True), "Roll back the credential of stack prod?", "goes back"),
+        (False, RotationRequest(now=True), "Rotate the credential of stack prod?", "until its overlap ends"),
+        (False, RotationRequest(now=True, overlap=timedelta()), "Rotate the credential of stack prod?", "ends at once"),
+    ],
+)  # fmt: skip
+def test_question_names_what_is_next_and_what_stops_working(
+    tmp_path: Path, overlap_is_on: bool, request_: RotationRequest, question: str, meaning: str
+) -> None:
+    state = overlapping(tmp_path) if overlap_is_on else one(tmp_path)
+    wanted = settings((2, 3), 3) if overlap_is_on else settings((1,), 1)
+    status = status_of(state, wanted, request_, NOW)
+
+    assert rotation_question(request_, status) == question
+    assert meaning_for_customers(request_, status, 1).startswith("1 organisation uses this connector; ")
+    assert meaning in meaning_for_customers(request_, status, 2)
+
+
+def test_question_of_a_revocation_under_way_names_no_further_generation(tmp_path: Path) -> None:
+    state = one(tmp_path)
+    state = dataclasses.replace(state, outputs=state.outputs.model_copy(update={"revoked": (1,)}))
+    request = RotationRequest(revoke=True)
+    status = status_of(state, settings((1,), 1), request, NOW)
+
+    assert rotation_question(request, status) == "Go on with the revocation of stack prod?"
