@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pulumi_azuread as azuread
@@ -17,8 +19,9 @@ from orgcal.entra.permissions import (
 from orgcal.entra.scope_advice import calendar_problem, scope_advice
 from orgcal.errors import ConfigError, OrgcalError
 from orgcal.settings import Settings
-from orgcal.settings.model import with_place
+from orgcal.settings.model import sections_of, with_place
 from orgcal.settings.scope_rules import scope_problems
+from orgcal.settings.stack_file import load_stack_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,25 @@ def declare(settings: Settings, *, provider: azuread.Provider) -> Declared:
             ]
         )
     if problems := scope_problems(connector.scopes, published, otherwise=USE_DIRECTORY):
-        raise ConfigError([with_place(problem, settings.stack, {}) for problem in problems])
+        raise ConfigError([with_place(problem, settings.stack, _lines(settings)) for problem in problems])
     declared = Declared(application_permissions(connector.scopes, published), graph_principal_id)
     if problem := calendar_problem(connector.scopes, connector.calendars):
-        raise ConfigError([with_place(problem, settings.stack, {})])
+        raise ConfigError([with_place(problem, settings.stack, _lines(settings))])
     if pulumi.runtime.is_dry_run():
         for sentence in scope_advice(connector.scopes, connector.purpose):
             pulumi.log.warn(sentence)
     return declared
+
+
+def _lines(settings: Settings) -> Mapping[str, int]:
+    """Setting to its line in the stack's file; nothing where the engine took the scopes from another file."""
+    try:
+        file = load_stack_file(Path.cwd(), settings.stack)
+    except OrgcalError:
+        return {}
+    connector = sections_of(file.config)[0].get("connector")
+    scopes = connector.get("scopes") if isinstance(connector, dict) else None
+    return file.lines if scopes == list(settings.connector.scopes) else {}
 
 
 def _published(provider: azuread.Provider) -> tuple[dict[str, AppRole], str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.checkout import Checkout
 from tests.support.docs_commands import BY_TEST, FIRST_STEPS, Block, shell_blocks
 
 PAGE = "docs/first-steps.md"
+MISTAKE = re.compile(
+    r"Pulumi\.dev\.yaml:\d+: orgcal:connector\.scopes\[0\]: found .* \(did you mean Calendars\.Read\?\)"
+)
 # The packages of the checkout's .venv are the tests' own: make is not to install them.
 BEGIN = """set -e
 make() { command make -o setup "$@"; }
@@ -38,7 +43,7 @@ def test_every_block_runs_where_the_page_has_led(checkout: Checkout) -> None:
     assert ran.code == 0, ran.text
     assert ran.out.count("===") == len(steps) + len(others)
     assert "stack dev: 6 changed, 0 unchanged" in ran.out
-    assert "did you mean Calendars.Read" in ran.err, "the mistake is refused with what to write instead"
+    assert MISTAKE.search(ran.err), "the mistake is refused with its line and with what to write instead"
     assert (checkout.path / ".local" / "report.html").is_file()
     assert "generation 2  active" in ran.out
     assert not (checkout.path / ".local/dev/emulator/ready.json").exists(), "make down has stopped it"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pulumi
 import pulumi_azuread as azuread
 import pytest
 
-from orgcal.errors import OrgcalError
+from orgcal.errors import ConfigError, OrgcalError
 from orgcal.settings import parse_settings
 from provisioning.permissions import declare
 
@@ -71,3 +72,32 @@ def test_lookup_that_is_refused_says_what_graph_said_and_what_is_lacking(
 
     said = "the permissions of Microsoft Graph cannot be looked up in the home tenant"
     assert (refused.value.what, refused.value.repair) == (f"{said}: {says}", repair)
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("Calendars.Read, Calender.Read", "Pulumi.prod.yaml:3: "),
+        ("Calendars.Read", ""),  # `pulumi --config-file` took the scopes from elsewhere
+        (None, ""),
+    ],
+)
+def test_wrong_scope_is_told_with_its_line_where_the_file_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str | None, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Pulumi.yaml").write_text("name: orgcal\nruntime: python\n")
+    if written is not None:
+        (tmp_path / "Pulumi.prod.yaml").write_text(
+            f"config:\n  orgcal:connector:\n    scopes: [{written}]\n", encoding="utf-8"
+        )
+
+    with pytest.raises(ConfigError) as refused:
+        declare(settings("pinned", "Calendars.Read", "Calender.Read"), provider=NO_PROVIDER)
+
+    [problem] = refused.value.problems
+    assert problem.startswith(
+        f'{place}orgcal:connector.scopes[1]: found "Calender.Read" (did you mean Calendars.Read?)'
+    )
+    assert "did you mean Calendars.Read?" in problem
+    assert "pulumi config set --stack prod --path 'orgcal:connector.scopes[1]' Calendars.Read" in problem
