@@ -24,10 +24,10 @@ _TOLD_AFTER_S = 1.0
 class _Doing:
     """What is being worked on, and for how many seconds by now; drawn anew with each picture of the live line."""
 
-    def __init__(self, markup: str, clock: Callable[[], float]) -> None:
+    def __init__(self, markup: str, clock: Callable[[], float], began: float | None = None) -> None:
         self._markup = markup
         self._clock = clock
-        self._began = clock()
+        self._began = clock() if began is None else began
 
     def __rich__(self) -> Text:
         seconds = self._clock() - self._began
@@ -89,18 +89,26 @@ class StepPrinter:
         kind, key = kind_of(step.type), (step.type, step.name)
         if not step.done:
             self._began[key] = self._clock()
-            if self._status is not None:
-                doing = "looking at" if self._planning else "working on"
-                what = plain_markup(f"{doing} {kind} {step.name}{self._far(self._done + 1)}")
-                self._status.update(_Doing(what, self._clock))
+            self._show_running()
             return
-        word = _PAST.get(step.operation)
-        if word and not self._planning:
-            self._done += 1
-            seconds = self._clock() - self._began.pop(key, self._clock())
+        began = self._began.pop(key, self._clock())
+        word = "" if self._planning else _PAST.get(step.operation, "")
+        self._done += bool(word)
+        self._show_running()  # before a line is printed, which draws the live line anew
+        if word:
+            seconds = self._clock() - began
             took = f", {seconds:.0f} s" if seconds >= _TOLD_AFTER_S else ""
             about = f"{plain_markup(kind)} [dim]{plain_markup(step.name)}{self._far(self._done)}{took}[/]"
             self._console.print(f"  [green]{word:<8}[/] {about}")
+
+    def _show_running(self) -> None:
+        """The live line names what began last and has not ended; it stays as it is where nothing runs."""
+        if self._status is None or not self._began:
+            return
+        (kind, name), began = next(reversed(self._began.items()))
+        doing = "looking at" if self._planning else "working on"
+        what = plain_markup(f"{doing} {kind_of(kind)} {name}{self._far(self._done + 1)}")
+        self._status.update(_Doing(what, self._clock, began))
 
     def _far(self, number: int) -> str:
         """How far, where that is known; a retry may do more than was planned."""

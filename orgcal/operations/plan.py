@@ -215,7 +215,8 @@ def plan_of_destroy(
     consequences = []
     if consented and state.application_ids:
         until = "" if for_good else ", unless the application is brought back within 30 days (orgcal adopt --restore)"
-        consequences.append(f"{_who(consented)} lose access, and must consent again{until}")
+        loses = "loses" if len(consented) == 1 else "lose"
+        consequences.append(f"{_who(consented)} {loses} access, and must consent again{until}")
     return Plan(changes, {"delete": len(changes)}, consequences=tuple(consequences))
 
 

@@ -63,6 +63,20 @@ def test_terminal_has_a_live_line_with_the_seconds_of_what_takes_longer() -> Non
     assert "working on application one (1 of 3), 7 s" in terminal.getvalue()
 
 
+def test_live_line_goes_on_with_what_still_runs() -> None:
+    terminal, clock = Terminal(), Clock()
+    with StepPrinter(stream=terminal, total=2, clock=clock) as printer:
+        printer(EngineStep("create", APPLICATION, "slow"))
+        printer(EngineStep("create", PASSWORD, "quick"))
+        clock.now = 4.0
+        printer(EngineStep("create", PASSWORD, "quick", done=True))
+        clock.now = 9.0
+
+    after = terminal.getvalue().partition("quick (1 of 2), 4 s")[2]
+    assert "working on application slow (2 of 2), 9 s" in after
+    assert "working on secret" not in after
+
+
 def test_quiet_printer_tells_nothing() -> None:
     log, clock = io.StringIO(), Clock()
     with StepPrinter(stream=log, quiet=True, clock=clock) as printer:
