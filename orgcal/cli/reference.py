@@ -167,7 +167,11 @@ def _json() -> Iterator[str]:
     for name, shape in schema["commands"].items():
         yield f"### orgcal {name}\n"
         yield f"{'JSON Lines. ' if shape.get('x-lines') else ''}{shape['description']}\n"
-        yield from _table("member|type|meaning", list(_member_rows(shape)))
+        own: list[tuple[str, ...]] = list(_member_rows(shape))
+        for target in filter(None, map(_target, shape.get("allOf", ()))):
+            yield f"The members of [{target}](#{target}){', and:' if own else '.'}\n"
+        if own or "allOf" not in shape:
+            yield from _table("member|type|meaning", own)
     yield "## Shapes that several commands print\n"
     for name, shape in schema["$defs"].items():
         if name not in ("time", "verdict", "changes", "error", "refused"):

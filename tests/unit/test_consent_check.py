@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -21,6 +22,7 @@ from orgcal.errors import UsageError
 from orgcal.platforms.testing_server import FakeTime
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
+from tests.support.command_schema import mistakes_in
 from tests.support.consent_probes import (
     CONTOSO,
     NOW,
@@ -111,6 +113,16 @@ def test_check_as_json_has_the_probe_and_the_repair_for_this_organisation(regist
         "repair": f"orgcal consent link {CONTOSO}",
     }
     assert down(registry, UNKNOWN).as_json()["effective"] is None
+
+
+@pytest.mark.parametrize("probe", [GRANTED, PARTIAL, UNKNOWN])
+def test_line_of_a_check_has_the_shape_of_the_schema(registry: Registry, probe: TenantAccess) -> None:
+    checked = down(registry, probe)
+    line = json.loads(json.dumps({"schema_version": 1, "ok": True, **checked.tenant.as_json(), **checked.as_json()}))
+
+    assert mistakes_in("consent check", line) == []
+    assert mistakes_in("consent check", {**line, "invented": 1})
+    assert mistakes_in("consent check", {name: value for name, value in line.items() if name != "access"})
 
 
 def tenant(state: State, permissions: tuple[str, ...] = (), permission_hash: str = "") -> Tenant:
