@@ -20,6 +20,20 @@ import pulumi
 from orgcal import __version__
 from orgcal.provider._sdk import Resource
 from orgcal.provider.connector import certificates, connectors, credentials, ledgers
+from orgcal.provider.connector.version import GetVersion
+
+
+def start_plugin(*, after: pulumi.Resource) -> None:
+    """Let the engine start the plugin now, and not only for its first resource, which saves a third of a second.
+
+    What keeps it from starting is told by the first resource.
+
+    Args:
+        after: the azuread provider. The engine starts one plugin after the other, and the program waits for what that
+            one looks up, while ours starts.
+    """
+    options = pulumi.InvokeOutputOptions(version=__version__, depends_on=[after])
+    pulumi.runtime.invoke_output(GetVersion.token, {}, options)
 
 
 class _Resource(pulumi.CustomResource):

@@ -9,12 +9,13 @@ from orgcal.provider.connector.certificates import CertificateKey
 from orgcal.provider.connector.connectors import Connector
 from orgcal.provider.connector.credentials import ConnectorCredentials
 from orgcal.provider.connector.ledgers import CredentialLedger
+from orgcal.provider.connector.version import GetVersion
 
 
 def main() -> None:
     """Serve the package `orgcal`."""
     resources = [Connector(), CredentialLedger(), ConnectorCredentials(), CertificateKey()]
-    serve(Provider("orgcal", __version__, resources))
+    serve(Provider("orgcal", __version__, resources, [GetVersion()]))
 
 
 if __name__ == "__main__":
