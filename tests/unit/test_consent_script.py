@@ -63,6 +63,14 @@ def test_only_permissions_of_the_directory_are_granted_in_entra(form: Form) -> N
     assert all(word in text for word in (made.facts.permissions if form == "m365" else made.facts.permissions.values()))
 
 
+def test_grant_by_graph_has_the_members_that_graph_needs() -> None:
+    """Source: https://learn.microsoft.com/en-us/graph/api/serviceprincipal-post-approleassignments (2026-11-29)."""
+    (grant,) = (step for step in guide("Calendars.Read", "Place.Read.All").steps if step.step == "grant")
+    bodies = [json.loads(line) for line in grant.commands["graph"] if line.startswith("  ")]
+
+    assert [body.keys() for body in bodies] == [{"principalId", "resourceId", "appRoleId"}] * 2
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_exactly_the_declared_roles_are_assigned(form: Form) -> None:
     made = guide("Calendars.ReadWrite", "MailboxSettings.Read")

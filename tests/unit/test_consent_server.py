@@ -124,19 +124,20 @@ def test_answer_with_too_many_fields_is_not_ours_and_asks_nobody(logged: Callabl
 
 
 @pytest.mark.parametrize(
-    ("taken", "status", "lines"),
+    ("taken", "status", "lines", "step"),
     [
-        (ConsentOutcome.NOT_OURS, 400, ["callback: not-ours"]),
-        (ConsentOutcome.LINK_USED, 410, []),
-        (ConsentOutcome.LINK_EXPIRED, 410, []),
+        (ConsentOutcome.NOT_OURS, 400, ["callback: not-ours"], "open the link again as a whole"),
+        (ConsentOutcome.LINK_USED, 410, [], "If it was you who used it, nothing more is needed."),
+        (ConsentOutcome.LINK_EXPIRED, 410, [], "Ask the person who sent you the link for a new one."),
     ],
 )
 def test_answer_to_no_open_link_is_a_page_at_once(
-    logged: Callable[[], list[str]], taken: ConsentOutcome, status: int, lines: list[str]
+    logged: Callable[[], list[str]], taken: ConsentOutcome, status: int, lines: list[str], step: str
 ) -> None:
     page = ask(FakeService(taken=taken), query="state=s")
 
     assert page.status == status
+    assert step in page.text
     assert 'href="style.css"' in page.text
     assert "retry-after" not in page.headers
     assert logged() == lines, "of links that are ours the service tells itself"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from orgcal.operations.sweep import Orphan
 from orgcal.rotation.log import RotationLog
 from orgcal.rotation.proof import Proof
 from orgcal.rotation.steps import Action, RotationStep
+from orgcal.stack.outputs import StackOutputs
 from orgcal.tenants.model import State
-from orgcal.tenants.registry import FILE_NAME, open_stack_registry
+from orgcal.tenants.registry import FILE_NAME, RegistryUnavailable, open_stack_registry
 from tests.support.open_stacks import open_stack
 
 
@@ -61,13 +64,30 @@ def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> N
 
 def test_log_samples_the_organisations_that_have_consented(tmp_path: Path) -> None:
     registry = open_stack_registry(tmp_path, "orgcal", "prod", {})
-    for number, name, state in ((2, "Contoso", State.VERIFIED), (3, "Fabrikam", State.INVITED)):
+    states = (State.VERIFIED, State.INVITED, State.RECONSENT_NEEDED, State.CONSENTED, State.REVOKED, State.FAILED)
+    for number, (name, state) in enumerate(zip("ABCDEF", states, strict=True)):
         tenant = registry.add(f"00000000-0000-0000-0000-{number:012d}", name)
         registry.set_state(tenant.tenant_id, state)
     registry.close()
 
     with open_stack(tmp_path) as stack:
-        assert [item.name for item in RotationLog(stack, print).sample("seed")] == ["Contoso"]
+        sampled = RotationLog(stack, print).sample("seed")
+    assert {item.name for item in sampled} == {"A", "C", "D"}, "whoever lacks a new permission has access all the same"
+
+
+def test_registry_that_cannot_take_the_generations_is_told_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RegistryUnavailable("the database is full")
+
+    told: list[str] = []
+    monkeypatch.setattr("orgcal.rotation.log.note_credentials", refuse)
+    with open_stack(tmp_path) as stack:
+        assert list(stack.registry.log()) == []
+        RotationLog(stack, told.append).known(StackOutputs.model_construct())
+
+    assert told == ["the registry does not know the generations: the database is full"]
 
 
 def test_log_that_cannot_be_written_stops_no_rotation(tmp_path: Path) -> None:
