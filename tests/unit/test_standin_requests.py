@@ -20,6 +20,7 @@ from orgcal.provider.azuread.certificate import ApplicationCertificate
 from orgcal.provider.azuread.federated import ApplicationFederatedIdentityCredential
 from orgcal.provider.azuread.managed import Managed
 from orgcal.provider.azuread.password import ApplicationPassword
+from orgcal.provider.azuread.states import meta as state_meta
 from tests.support.standin_graph import AnsweredConnection, AnsweredGraph, call, refusal
 
 APP = "00000000-0000-0000-0000-00000000000a"
@@ -42,6 +43,13 @@ META = {
     "ApplicationPassword": meta("1", create=15, delete=5, read=5, update=5),
 }
 """`SchemaVersion` and `Timeouts` of each resource of the Terraform provider."""
+
+
+def test_state_has_schema_and_time_outs_as_go_writes_a_map() -> None:
+    """Sorted, without blanks, times in nanoseconds. Source: https://pkg.go.dev/encoding/json#Marshal (2026-11-29)."""
+    assert state_meta(1, update=5, create=10) == (
+        '{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"create":600000000000,"update":300000000000},"schema_version":"1"}'
+    )
 
 
 def create(kind: type[Managed], graph: AnsweredGraph, **given: Any) -> tuple[str, dict[str, Any]]:
