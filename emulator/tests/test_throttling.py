@@ -56,7 +56,8 @@ def test_identity_units_over_the_limit_answer_429_with_graphs_headers(
     assert third.headers["x-ms-resource-unit"] == "1"
     assert "x-ms-throttle-limit-percentage" not in third.headers
     fourth = reader.get("users?$top=5")
-    assert fourth.headers["x-ms-throttle-limit-percentage"] == "0.83"
+    # 5 of 6 units; what a busy machine lets pass between two requests is given back.
+    assert fourth.headers["x-ms-throttle-limit-percentage"] in {"0.80", "0.81", "0.82", "0.83"}
     refused = reader.get("users")
     assert refused.status_code == 429
     assert refused.json()["error"]["code"] == "TooManyRequests"
