@@ -52,23 +52,28 @@ def answers(checkout: Checkout, shell: str, line: str) -> list[str]:
     return [each.split("\t")[0] for each in ran.out.splitlines() if each]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+LINES = [
+    ("orgcal tenants sh", ["show"]),
+    ("orgcal consent check --al", ["--all"]),
+    ("orgcal status --stack de", ["demo", "dev"]),
+    ("orgcal status -s ", ["demo", "dev"]),
+    ("orgcal tenants show cont", ["contoso.example"]),
+    ("orgcal consent check --stack dev cont", ["contoso.example"]),
+    ("orgcal consent check --stack demo cont", []),
+    ("orgcal consent check --stack nowhere cont", []),
+    ("orgcal new folder --platform nan", ["nango"]),
+    ("orgcal new folder --cloud us", ["usgov"]),
+    ("orgcal watch --record co", ["commit"]),
+    ("orgcal help exit", ["exit-codes"]),
+]
+"""What stands before the cursor, and what is completed."""
+FIRST = 4
+"""Lines that every shell is asked for: a command, an option, a value of its own, and all values."""
+
+
 @pytest.mark.parametrize(
-    ("line", "completed"),
-    [
-        ("orgcal tenants sh", ["show"]),
-        ("orgcal consent check --al", ["--all"]),
-        ("orgcal status --stack de", ["demo", "dev"]),
-        ("orgcal status -s ", ["demo", "dev"]),
-        ("orgcal tenants show cont", ["contoso.example"]),
-        ("orgcal consent check --stack dev cont", ["contoso.example"]),
-        ("orgcal consent check --stack demo cont", []),
-        ("orgcal consent check --stack nowhere cont", []),
-        ("orgcal new folder --platform nan", ["nango"]),
-        ("orgcal new folder --cloud us", ["usgov"]),
-        ("orgcal watch --record co", ["commit"]),
-        ("orgcal help exit", ["exit-codes"]),
-    ],
+    ("shell", "line", "completed"),
+    [(shell, *line) for shell in ("bash", "zsh", "fish") for line in (LINES if shell == "bash" else LINES[:FIRST])],
 )
 def test_shell_completes(checkout: Checkout, shell: str, line: str, completed: list[str]) -> None:
     assert answers(checkout, shell, line) == completed
