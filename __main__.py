@@ -8,7 +8,6 @@ import os
 from orgcal.settings import Settings
 from provisioning import permissions, stack_output
 from provisioning.application import EntraApplication
-from provisioning.connector import start_plugin
 from provisioning.connector_resources import connector_entries
 from provisioning.credentials import ApplicationCredentials, declare_ledger, push
 from provisioning.home import HomeTenant
@@ -22,7 +21,6 @@ def story(settings: Settings) -> None:
     endpoints = entra_endpoints(settings.entra, os.environ)
     home = HomeTenant(settings, endpoints, os.environ)
     entra = entra_provider(settings.entra, endpoints)
-    start_plugin(after=entra)
     declared = permissions.declare(settings, provider=entra)
     # Before anything is written: the ledger refuses a stale checkout. It freezes end dates for step 3.
     ledger = declare_ledger(NAME, settings, home.lifetime)

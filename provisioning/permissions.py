@@ -22,6 +22,7 @@ from orgcal.settings import Settings
 from orgcal.settings.model import sections_of, with_place
 from orgcal.settings.scope_rules import scope_problems
 from orgcal.settings.stack_file import load_stack_file
+from provisioning.connector import start_plugin
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def _lines(settings: Settings) -> Mapping[str, int]:
 
 def _published(provider: azuread.Provider) -> tuple[dict[str, AppRole], str]:
     """The roles that Microsoft Graph publishes in the home tenant, and the object id of its service principal there."""
+    start_plugin(after=provider)
     try:
         graph = azuread.get_service_principal(client_id=GRAPH_APP_ID, opts=pulumi.InvokeOptions(provider=provider))
     except Exception as error:  # pulumi has no narrower type for what a plugin refuses

@@ -64,6 +64,8 @@ def test_lookup_that_is_refused_says_what_graph_said_and_what_is_lacking(
     def refuse(**_: object) -> None:
         raise RuntimeError(told)
 
+    started: list[object] = []
+    monkeypatch.setattr("provisioning.permissions.start_plugin", lambda *, after: started.append(after))
     monkeypatch.setattr(azuread, "get_service_principal", refuse)
     monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
 
@@ -72,6 +74,7 @@ def test_lookup_that_is_refused_says_what_graph_said_and_what_is_lacking(
 
     said = "the permissions of Microsoft Graph cannot be looked up in the home tenant"
     assert (refused.value.what, refused.value.repair) == (f"{said}: {says}", repair)
+    assert started == [NO_PROVIDER], "our plugin starts while the program waits for the answer"
 
 
 @pytest.mark.parametrize(
