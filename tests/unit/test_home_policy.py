@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jwt
 import pytest
 
 from orgcal.entra.home.policy import CredentialPolicy, parse_duration, parse_policy
@@ -101,3 +102,16 @@ def test_operator_has_a_right_by_permission_or_role(operator: Operator, right: A
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "e30.W10.e30"])
 def test_operator_of_an_unreadable_token_is_unknown(token: str) -> None:
     assert read_operator(token) is None
+
+
+def test_operator_is_who_the_token_names_with_the_roles_of_the_directory_in_it() -> None:
+    """Source: https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference (2026-11-29)."""
+    person = {"oid": "o", "scp": "User.Read Application.ReadWrite.All", "wids": ["role-1", "role-2"]}
+    program = {"oid": "p", "roles": ["Application.Read.All"]}
+
+    assert read_operator(jwt.encode(person, "k" * 32, algorithm="HS256")) == Operator(
+        "o", True, frozenset({"User.Read", "Application.ReadWrite.All"}), frozenset({"role-1", "role-2"})
+    )
+    assert read_operator(jwt.encode(program, "k" * 32, algorithm="HS256")) == Operator(
+        "p", False, frozenset({"Application.Read.All"}), frozenset()
+    )

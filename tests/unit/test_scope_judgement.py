@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
+from orgcal.consent.scoped import probe_scope
 from orgcal.entra.probe import TenantAccess
 from orgcal.errors import UsageError
-from orgcal.tenants.model import State
-from orgcal.tenants.scope import AccessProfile, GroupReading, MailboxSeen, ScopedAccess, Seen, judge_scope
+from orgcal.tenants.model import State, Tenant
+from orgcal.tenants.scope import AccessProfile, GroupReading, MailboxScope, MailboxSeen, ScopedAccess, Seen, judge_scope
 from verify.models import Mailbox, MailboxClass
 from verify.scope import ScopeTally
 
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 GRANTED = TenantAccess("granted", "")
 GROUP = GroupReading("g", "Pilot", frozenset({"a", "b"}))
 INSIDE, OUTSIDE = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -113,3 +119,16 @@ def test_tally_without_a_group_takes_those_that_answered_as_inside_but_for_the_o
         tally.add(mailbox(user_id, kind))
 
     assert (tally.read, tally.outside_read, tally.refused, tally.outside_refused) == (1, 1, 0, 1)
+
+
+def test_probe_that_breaks_is_this_organisations_and_not_the_runs_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError("nobody foresaw it")
+
+    monkeypatch.delenv("ORGCAL_DEBUG", raising=False)
+    monkeypatch.setattr("orgcal.consent.scoped._probe", break_down)
+    tenant = Tenant("t", "Contoso", "", State.CONSENTED, access="scoped", added_at=NOW, changed_at=NOW)
+
+    seen = probe_scope(cast(Any, SimpleNamespace(declared=frozenset())), tenant, MailboxScope())
+
+    assert (seen.access.access, seen.access.sentence) == ("unknown", "internal error, ZeroDivisionError")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orgcal.tenants.history import runs
 from orgcal.tenants.model import ACTIVE, OF_SCOPED, State
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.states import MOVES, Cause
@@ -182,3 +183,10 @@ def test_report_is_told_since_when_an_organisation_is_well_or_not(registry: Regi
         record(registry, summary)
 
     assert told == [0, 1, None, 3, 3, 5, None, 5]
+
+
+def test_history_has_the_permissions_that_were_effective(registry: Registry) -> None:
+    verified(registry, ("token", Verdict.PASS, {}), ("roles", Verdict.WARN, ONE_ROLE), ("users", Verdict.PASS, {}))
+    verified(registry, ("token", Verdict.FAIL, NOT_KNOWN))
+
+    assert sorted(run.roles for run in runs(registry, CONTOSO)) == [(), ("Directory.Read.All",)]

@@ -385,3 +385,10 @@ def test_json_report_is_one_object_with_null_for_what_nobody_looked_at(capsys: p
         None,
     ]
     assert [organisation[name] for name in ("users", "calendars", "mailboxes")] == [None, None, None]
+
+
+def test_summary_of_github_shows_markup_in_a_name_as_text() -> None:
+    told = step_summary(summary_of(of_contoso("token", Verdict.FAIL, "<img src=x> & |b|")))
+
+    assert "&lt;img src=x&gt; & \\|b\\|" in told
+    assert "<img" not in told
