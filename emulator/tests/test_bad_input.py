@@ -82,10 +82,13 @@ def direct(emulator_keys: Keys) -> Iterator[Direct]:
         made.close()
 
 
-def check(direct: Direct, method: str, target: str, answer: Answer, before: dict[str, Any]) -> dict[str, Any]:
-    """Judge an answer; the state after it, where a refusal must have left the one `before`."""
-    status, raw = answer
-    shown = f"{method} {target!r} -> {status} {raw[:300]!r}"
+def exchange(
+    direct: Direct, method: str, target: str, body: bytes, headers: dict[str, str], before: dict[str, Any]
+) -> dict[str, Any]:
+    """Send a request and judge its answer; the state after it, where a refusal must have left the one `before`."""
+    status, raw = direct.send(method, target, body, **headers)
+    named = {name: value for name, value in headers.items() if name != "authorization"}
+    shown = f"{method} {target!r} {named} {body[:300]!r} -> {status} {raw[:300]!r}"
     assert status < 500 or status == 501, shown
     assert b"Traceback" not in raw, shown
     assert b'File "' not in raw, shown
@@ -99,7 +102,7 @@ def check(direct: Direct, method: str, target: str, answer: Answer, before: dict
 
 
 def seed() -> int:
-    """Another one in each run; `-p "randomly_seed=…"`, which the first lines of a run name, makes it up again."""
+    """Another one in each run; where pytest-randomly runs, `--randomly-seed` of that run makes it up again."""
     return random.getrandbits(64)
 
 
@@ -109,7 +112,7 @@ def test_generated_graph_requests_never_break_it(direct: Direct) -> None:
     for _ in range(GENERATED * 3 // 5):
         method, target, body = made_up.one_of(METHODS), made_up.target("/v1.0"), made_up.body()
         headers = {"content-type": made_up.one_of(TYPES), **made_up.one_of(HEADERS)}
-        before = check(direct, method, target, direct.send(method, target, body, **headers), before)
+        before = exchange(direct, method, target, body, headers, before)
 
 
 @pytest.mark.timeout(300)
@@ -118,7 +121,7 @@ def test_generated_bodies_for_known_routes_never_break_it(direct: Direct) -> Non
     for _ in range(GENERATED // 4):
         method, path = made_up.one_of(KNOWN)
         target, headers = made_up.target("", path=path), {"content-type": "application/json", **made_up.one_of(HEADERS)}
-        before = check(direct, method, target, direct.send(method, target, made_up.body(), **headers), before)
+        before = exchange(direct, method, target, made_up.body(), headers, before)
 
 
 @pytest.mark.timeout(300)
@@ -134,7 +137,7 @@ def test_generated_requests_outside_of_graph_never_break_it(direct: Direct) -> N
             key = direct.keys[0] if path.startswith("/_emulator") else direct.keys[1]
             headers["authorization"] = f"Bearer {Path(key).read_text()}"
         body = made_up.one_of((made_up.form, made_up.body))()
-        before = check(direct, method, path, direct.send(method, path, body, **headers), before)
+        before = exchange(direct, method, path, body, headers, before)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ class Group(HelpGroup):
 
 
 class CommandGroup(typer.Typer):
-    """CommandGroup in orgcal's grammar."""
+    """A group of commands in orgcal's grammar."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None, **settings)

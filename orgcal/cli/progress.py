@@ -65,12 +65,12 @@ class StepPrinter:
         self._began: dict[tuple[str, str], float] = {}
         self._warned: set[str] = set() if after is None else after._warned
         self._status: Status | None = None
+        self._idle = "looking at what is to be done" if planning else "waiting for the engine"
         self._only_warnings = is_quiet()
 
     def __enter__(self) -> StepPrinter:
         if self._console.is_terminal and not self._only_warnings:
-            first = "looking at what is to be done" if self._planning else "starting the engine"
-            self._status = self._console.status(_Doing(first, self._clock))
+            self._status = self._console.status(_Doing(self._idle, self._clock))
             self._status.start()
         return self
 
@@ -102,8 +102,11 @@ class StepPrinter:
             self._console.print(f"  [green]{word:<8}[/] {about}")
 
     def _show_running(self) -> None:
-        """The live line names what began last and has not ended; it stays as it is where nothing runs."""
-        if self._status is None or not self._began:
+        """The live line names what began last and has not ended."""
+        if self._status is None:
+            return
+        if not self._began:
+            self._status.update(_Doing(self._idle, self._clock))
             return
         (kind, name), began = next(reversed(self._began.items()))
         doing = "looking at" if self._planning else "working on"

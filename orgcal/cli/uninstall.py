@@ -43,7 +43,7 @@ def uninstall(
             raise Refused("something has changed meanwhile; nothing was removed", where=_WHERE, repair="run it again")
     if remove:
         remove_all(plan)
-    print_result(_as_json(plan, remove), _lines(plan, remove), as_json=as_json)
+    print_result(_as_json(plan, remove and bool(plan.removable)), _lines(plan, remove), as_json=as_json)
 
 
 def _project() -> Path | None:

@@ -14,6 +14,7 @@ from orgcal.entra.role_relation import canonical
 from orgcal.errors import OrgcalError, Refused
 from orgcal.operations.plan_words import OPERATIONS, Allowance, kind_of
 from orgcal.operations.stale_consents import good_hashes, is_stale
+from orgcal.printable import counted
 from orgcal.resource_types import APPLICATION, CONNECTOR
 from orgcal.stack.engine_events import UpdateResult
 from orgcal.stack.state import StackState, exists_outside, name_in
@@ -292,4 +293,4 @@ def _adopt(facts: PlanFacts) -> str:
 def _who(tenants: Sequence[Tenant]) -> str:
     """How many organisations, and the first of their names."""
     names = ", ".join(tenant.label for tenant in tenants[:3]) + (", …" if len(tenants) > 3 else "")
-    return f"{len(tenants)} organisation{'s' if len(tenants) != 1 else ''} ({names})"
+    return f"{counted(len(tenants), 'organisation')} ({names})"

@@ -9,7 +9,9 @@ import pulumi
 import pulumi_azuread as azuread
 import pytest
 
+from orgcal import __version__
 from orgcal.errors import ConfigError, OrgcalError
+from orgcal.provider.connector.version import GetVersion
 from orgcal.settings import parse_settings
 from provisioning.permissions import declare
 
@@ -104,3 +106,8 @@ def test_wrong_scope_is_told_with_its_line_where_the_file_has_it(
     )
     assert "did you mean Calendars.Read?" in problem
     assert "pulumi config set --stack prod --path 'orgcal:connector.scopes[1]' Calendars.Read" in problem
+
+
+def test_plugin_tells_its_version_and_nothing_else() -> None:
+    assert GetVersion().call({}) == {"version": __version__}
+    assert GetVersion.outputs.keys() == {"version"}

@@ -77,6 +77,16 @@ def test_live_line_goes_on_with_what_still_runs() -> None:
     assert "working on secret" not in after
 
 
+def test_live_line_names_nothing_that_is_over() -> None:
+    terminal, clock = Terminal(), Clock()
+    with StepPrinter(stream=terminal, total=2, clock=clock) as printer:
+        printer(EngineStep("create", APPLICATION, "one"))
+        printer(EngineStep("create", APPLICATION, "one", done=True))
+        clock.now = 3.0
+
+    assert "waiting for the engine, 3 s" in terminal.getvalue().partition("one (1 of 2)")[2]
+
+
 def test_quiet_printer_tells_nothing() -> None:
     log, clock = io.StringIO(), Clock()
     with StepPrinter(stream=log, quiet=True, clock=clock) as printer:
