@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import shlex
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,12 @@ from orgcal.stack.outputs import DEPLOYED_VARIABLE
 
 
 def run_program(story: Callable[[], None]) -> None:
-    """Tells `story`; what we can explain ends it without a stack trace, before anything is written."""
+    """Tells `story`; what we can explain ends it without a stack trace, before anything is written.
+
+    The engine interrupts the program when a resource was refused, and it says that itself
+    (https://github.com/pulumi/pulumi, sdk/python/cmd/pulumi-language-python/main.go, `cmd.Cancel`).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would add the stack of wherever the program waited
     atexit.register(gc.freeze)  # the engine waits while Python looks for circles in all that was imported
     try:
         story()
