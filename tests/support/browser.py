@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 ARTEFACTS = Path(os.environ.get("ORGCAL_ARTEFACTS") or Path(__file__).resolve().parents[2] / ".local" / "artefacts")
 SIZES = {"narrow": (320, 640), "phone": (390, 844), "desktop": (1280, 800)}
@@ -26,6 +26,8 @@ LOOKS: tuple[tuple[Size, Literal["light", "dark"], Literal["active", "none"]], .
     ("desktop", "light", "active"),
 )
 """Size, colour scheme and forced colours in which axe-core judges each page."""
+WIDEST = "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+Seen = TypeVar("Seen")
 
 
 @contextmanager
@@ -59,6 +61,16 @@ def new_context(browser: Browser, size: Size = "desktop", *, dark: bool = False)
     return context
 
 
+def looked_again(look: Callable[[], Seen]) -> Seen:
+    """What `look` sees of a page; it looks once more where the page's own refresh came in between."""
+    try:
+        return look()
+    except Error as error:
+        if "because of a navigation" not in error.message:
+            raise
+        return look()
+
+
 def keep_pictures(page: Page, folder: str, name: str) -> None:
     """Pictures of `page` at every width; also checks that nothing sticks out at any."""
     target = ARTEFACTS / folder
@@ -66,14 +78,14 @@ def keep_pictures(page: Page, folder: str, name: str) -> None:
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         page.screenshot(path=target / f"{name}-{size}.png", full_page=True)
-        widest = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+        widest = looked_again(lambda: page.evaluate(WIDEST))
         assert widest <= width, f"{name} is {widest} px wide on a {size} of {width} px"
 
 
 def check_accessible(page: Page) -> None:
     """What a screen reader needs first: language, title, one heading of level 1, a main part, names of pictures."""
     assert page.locator("html").get_attribute("lang") == "en"
-    assert page.title()
+    assert looked_again(page.title)
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.get_by_role("main").count() == 1
     for picture in page.get_by_role("img").all():
@@ -108,9 +120,8 @@ def axe_violations(page: Page) -> list[str]:
 
 def contrast(page: Page, selector: str) -> float:
     """Contrast of an element's text with the page behind it, as WCAG defines it (1 to 21)."""
-    colours = page.locator(selector).first.evaluate(
-        "e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
-    )
+    script = "e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
+    colours = looked_again(lambda: page.locator(selector).first.evaluate(script))
     light, dark = sorted((_luminance(colour) for colour in colours), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
