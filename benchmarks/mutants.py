@@ -43,6 +43,7 @@ import yaml
 
 from benchmarks.mutants_copy import ROOT, Copy
 from benchmarks.mutants_tests import RecordedTest, closest_tests, fast_modules, importers_of, recorded
+from benchmarks.mutants_uses import readers_of
 from benchmarks.mutations import Mutation, is_sound, mutations_of
 
 AREAS = (
@@ -139,10 +140,14 @@ def main() -> int:
         if not tests:
             print("mutants: not one test could be recorded; see above", file=sys.stderr)
             return 2
-        importers = importers_of(ROOT, [*sources_of(ROOT), *fast_modules(ROOT)])
+        everything = sources_of(ROOT)
+        importers = importers_of(ROOT, [*everything, *fast_modules(ROOT)])
 
         def choose(mutation: Mutation) -> list[RecordedTest]:
-            return closest_tests(mutation.path, mutation.function, tests, importers)
+            if mutation.function:
+                return closest_tests({f"{mutation.path}:{mutation.function}"}, tests, elsewhere=mutation.path)
+            readers = readers_of(mutation.path, mutation.line, everything, importers)
+            return closest_tests(readers, tests, importers.get(mutation.path, set()), elsewhere=mutation.path)
 
         copies += [copies[0].copied(Path(folder) / str(number)) for number in range(1, given.jobs)]
         if left and not copies[0].passes(choose(left[0])):

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Set
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,9 +37,9 @@ LEFT_OUT = (
     "tests/integration/test_new_project",
 )
 """Tests that take minutes, of the emulator alone, or that build or install: none of the changed code is theirs."""
-BUDGET_S = 40.0
+BUDGET_S = 80.0
 """Seconds of tests, as they were recorded, that one mutant may cost."""
-MOST_FILES = 12
+MOST_FILES = 20
 """Test modules that one mutant may cost: each has to be imported."""
 _SITE = f"""\
 import os
@@ -70,20 +70,21 @@ class RecordedTest:
 
 
 def closest_tests(
-    path: str, function: str, tests: Iterable[RecordedTest], importers: Mapping[str, Set[str]]
+    functions: Set[str], tests: Iterable[RecordedTest], importers: Set[str] = frozenset(), elsewhere: str = ""
 ) -> list[RecordedTest]:
-    """The tests that can notice a change in a function of a module, the closest first.
+    """The tests that can notice a change in any of these functions (`path:qualified name`), the closest first.
 
-    Those are closest whose calls are for the largest part calls into this module. Where nobody is known to call the
-    function, and for what a module does at its import, they are the tests that call anything in the module or in those
-    that import it, and those in test modules that do (`importers`, by path). No more are returned than `BUDGET_S` and
+    Those are closest whose calls are for the largest part calls into the modules of these functions. Tests in modules
+    that import the changed one (`importers`) may look at what it defines, and count as well. Where there is none, those
+    that call anything in the module `elsewhere` stand in for them. No more are returned than `BUDGET_S` and
     `MOST_FILES` allow, and those of one file stand together.
     """
-    near = [test for test in tests if function and f"{path}:{function}" in test.ran]
-    places = {path}
+    tests = list(tests)
+    places = {name.partition(":")[0] for name in functions}
+    near = [test for test in tests if functions & test.ran or test.file in importers]
     if not near:
-        places |= importers.get(path, set())
-        near = [test for test in tests if test.file in places or places & test.calls.keys()]
+        places = {elsewhere}
+        near = [test for test in tests if elsewhere in test.calls]
 
     def share(test: RecordedTest) -> float:
         return sum(test.calls[place] for place in places) / max(1, len(test.ran))

@@ -108,7 +108,7 @@ def test_record_that_takes_too_long_leaves_modules_for_the_next_run(copy: Copy, 
 def test_change_is_noticed_by_a_test_or_not_and_taken_back(copy: Copy, record: list[RecordedTest]) -> None:
     noticed = {}
     for mutation in mutations_of("product/rules.py", PRODUCT):
-        tests = closest_tests(mutation.path, mutation.function, record, {})
+        tests = closest_tests({f"{mutation.path}:{mutation.function}"}, record)
         was_noticed, failed = copy.notices(mutation, tests)
         noticed[f"{mutation.function}: {mutation.change}"] = (was_noticed, sorted(failed))
 

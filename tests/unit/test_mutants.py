@@ -14,6 +14,7 @@ from benchmarks import mutants
 from benchmarks.mutants import Figures, declared_equivalent, sampled, sources_of, try_all, write_results
 from benchmarks.mutants_copy import Copy
 from benchmarks.mutants_tests import BUDGET_S, MOST_FILES, RecordedTest, closest_tests, fast_modules, importers_of
+from benchmarks.mutants_uses import readers_of
 from benchmarks.mutations import Mutation, mutations_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,29 +69,78 @@ def test_tests_that_call_the_function_come_closest_first() -> None:
     slow = ran("t/near.py::b", "m.py:f", "m.py:g", seconds=2.0)
     beside = ran("t/beside.py::a", "m.py:g")
 
-    assert closest_tests("m.py", "f", [wide, slow, beside, near], {}) == [near, slow, wide]
+    assert closest_tests({"m.py:f"}, [wide, slow, beside, near]) == [near, slow, wide]
 
 
 def test_tests_of_a_module_stand_in_for_those_of_a_function_that_nobody_calls() -> None:
     inside, outside = ran("t/a.py::a", "m.py:g"), ran("t/b.py::a", "n.py:f")
 
-    assert closest_tests("m.py", "f", [outside, inside], {}) == [inside]
+    assert closest_tests({"m.py:f"}, [outside, inside], elsewhere="m.py") == [inside]
 
 
-def test_tests_of_a_table_are_those_of_its_module_and_of_what_imports_it() -> None:
-    by_module, by_test, other = ran("t/a.py::a", "user.py:f"), ran("t/b.py::a"), ran("t/c.py::a", "n.py:f")
+def test_tests_of_a_table_are_those_of_its_readers_and_of_test_modules_that_import_it() -> None:
+    of_reader, beside = ran("t/a.py::a", "user.py:f"), ran("t/a.py::b", "user.py:g")
+    by_test, other = ran("t/b.py::a"), ran("t/c.py::a", "n.py:f")
 
-    found = closest_tests("table.py", "", [other, by_test, by_module], {"table.py": {"user.py", "t/b.py"}})
+    found = closest_tests({"user.py:f"}, [other, by_test, beside, of_reader], {"user.py", "t/b.py"}, "table.py")
 
-    assert found == [by_module, by_test]
+    assert found == [of_reader, by_test]
+
+
+TABLE = """
+LIMIT = 3
+TWICE = {"a": LIMIT,
+         "b": 2}
+
+class Row:
+    size: int = 4
+
+    def shown(self):
+        return f"{self.size}"
+
+def within(number):
+    return number < LIMIT
+
+def unconcerned():
+    return 1
+"""
+USER = """
+import table
+
+ROWS = [table.TWICE]
+
+def twice(name):
+    return table.TWICE[name]
+
+class Shelf:
+    def rows(self):
+        return ROWS, table.Row()
+"""
+STRANGER = "def limited(): return LIMIT, ROWS\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "readers"),
+    [
+        (2, {"table.py:within", "user.py:twice", "user.py:Shelf.rows"}),
+        (4, {"user.py:twice", "user.py:Shelf.rows"}),
+        (7, {"table.py:Row.shown", "user.py:Shelf.rows"}),
+        (1, set()),
+    ],
+    ids=["constant", "row of a table", "field", "nothing"],
+)
+def test_readers_of_a_line_are_the_functions_that_it_reaches(line: int, readers: set[str]) -> None:
+    sources = {"table.py": TABLE, "user.py": USER, "stranger.py": STRANGER}
+
+    assert readers_of("table.py", line, sources, {"table.py": {"user.py", "tests/a.py"}}) == readers
 
 
 def test_tests_cost_no_more_than_the_budget() -> None:
     slow = [ran(f"t/a.py::{number}", "m.py:f", seconds=BUDGET_S / 4) for number in range(9)]
     spread = [ran(f"t/{number}.py::a", "m.py:f", seconds=0.1) for number in range(40)]
 
-    assert len(closest_tests("m.py", "f", slow, {})) == 4
-    assert len(closest_tests("m.py", "f", spread, {})) == MOST_FILES
+    assert len(closest_tests({"m.py:f"}, slow)) == 4
+    assert len(closest_tests({"m.py:f"}, spread)) == MOST_FILES
 
 
 def test_importers_are_known_by_module_package_and_name(tmp_path: Path) -> None:
