@@ -1,9 +1,10 @@
 """Small changes to Python code, each of which a test ought to notice; pure functions of a module's text.
 
-Changed are comparisons, conditions, `and` and `or`, arithmetic, constants, the first two arguments of a call,
-statements that only have an effect, handlers of exceptions, and rows of a module's tables. Left alone is what is not
-behaviour: docstrings, sentences (texts with blanks), annotations, decorators, `__all__`; and f-strings, whose parts
-have no place in the text before Python 3.12.
+Changed are comparisons, conditions, `and` and `or`, arithmetic, constants, the first two arguments of a call (where
+their order matters), statements that only have an effect, handlers of exceptions, and rows of a module's tables. Left
+alone is what is not behaviour: docstrings, sentences (texts with blanks), annotations, decorators, `__all__`, and
+`strict` of zip, which watches a promise of the program; and f-strings, whose parts have no place in the text before
+Python 3.12.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _ARITHMETIC: dict[type[ast.operator], tuple[str, str]] = {
 }
 _TABLES = (ast.Dict, ast.Set, ast.List, ast.Tuple)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_ANY_ORDER = {"min", "max", "where", "and_", "or_"}
+"""Calls whose arguments mean the same in any order: numbers, or conditions of SQLAlchemy."""
 _LONGEST_TEXT = 60
 
 
@@ -169,7 +172,9 @@ class _Reader:
                 yield self._replaced(test, f"not {self._text(test)}", function)
             case ast.Constant():
                 yield from self._constant(node, function, in_table=in_table)
-            case ast.Call(args=[first, second, *_]) if not {type(first), type(second)} & {ast.Starred}:
+            case ast.Call(args=[first, second, *_]) if not (
+                {type(first), type(second)} & {ast.Starred} or _name_of(node.func) in _ANY_ORDER
+            ):
                 between = self._content[self._end(first) : self._start(second)].decode()
                 swapped = f"{self._text(second)}{between}{self._text(first)}"
                 yield self._mutation(self._start(first), self._end(second), swapped, function)
@@ -211,6 +216,14 @@ class _Reader:
             yield self._mutation(start, end, "", "", shown=shown)
 
 
+def _name_of(called: ast.expr) -> str:
+    match called:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
 def _is_left_alone(node: ast.AST) -> bool:
     match node:
         case ast.JoinedStr() | ast.Import() | ast.ImportFrom():
@@ -220,6 +233,8 @@ def _is_left_alone(node: ast.AST) -> bool:
         case ast.Assign(targets=[ast.Name(id="__all__")]):
             return True
         case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Compare(left=ast.Name(id="__name__"))):
+            return True
+        case ast.keyword(arg="strict"):
             return True
         case ast.Subscript(value=ast.Name(id="Literal")):
             return True

@@ -61,6 +61,9 @@ def test_code_is_changed_in_each_way_once(source: str, becomes: list[str]) -> No
         "x = cast('int', y)",
         "x = {'a': 'b'}",
         "def f():\n    x = (a, b)\n    return x",
+        "x = min(a, b)",
+        "x = rows.where(a, b)",
+        "x = zip(a, strict=True)",
     ],
 )
 def test_code_that_no_test_should_see_is_left_alone(source: str) -> None:
