@@ -2,7 +2,7 @@
 
 Changed are comparisons, conditions, `and` and `or`, arithmetic, constants, the first two arguments of a call (where
 their order matters), statements that only have an effect, handlers of exceptions, and rows of a module's tables. Left
-alone is what is not behaviour: docstrings, sentences (texts with blanks), annotations, decorators, `__all__`, and
+alone is what is not behaviour: docstrings, sentences (texts with blanks), types, decorators, `__all__`, and
 `strict` of zip, which watches a promise of the program; and f-strings, whose parts have no place in the text before
 Python 3.12.
 """
@@ -37,6 +37,7 @@ _TABLES = (ast.Dict, ast.Set, ast.List, ast.Tuple)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ANY_ORDER = {"min", "max", "where", "and_", "or_"}
 """Calls whose arguments mean the same in any order: numbers, or conditions of SQLAlchemy."""
+_GENERIC_TYPES = {"Callable", "Iterator", "Literal", "Mapping", "Sequence", "dict", "list", "set", "tuple"}
 _LONGEST_TEXT = 60
 
 
@@ -236,7 +237,7 @@ def _is_left_alone(node: ast.AST) -> bool:
             return True
         case ast.keyword(arg="strict"):
             return True
-        case ast.Subscript(value=ast.Name(id="Literal")):
+        case ast.Subscript(value=ast.Name(id=name)) if name in _GENERIC_TYPES:
             return True
         case ast.Call(func=ast.Name(id="cast" | "TypeVar" | "NewType")):
             return True

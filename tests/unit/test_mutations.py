@@ -59,6 +59,7 @@ def test_code_is_changed_in_each_way_once(source: str, becomes: list[str]) -> No
         "if TYPE_CHECKING:\n    x = 1",
         "if __name__ == '__main__':\n    main(1)",
         "x = cast('int', y)",
+        "X = Callable[[int, str], object] | dict[str, int]",
         "x = {'a': 'b'}",
         "def f():\n    x = (a, b)\n    return x",
         "x = min(a, b)",
