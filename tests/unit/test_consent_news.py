@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,87 +11,159 @@ from typing import Any, cast
 
 import pytest
 
-from orgcal.consent.answers import ENDED, news_of, next_step, unanswered
+from orgcal.consent.answers import ConsentNews, Event, news_of, told_of, unanswered
 from orgcal.consent.outcomes import ConsentOutcome
+from orgcal.tenants.model import LogEntry
 from orgcal.tenants.registry import Registry, RegistryUnavailable
-from tests.support.deployed_connector import CONTOSO
+from tests.support.consent_probes import CONTOSO, memory_registry
 from tests.support.health import Project
-from tests.support.registry import registry_of_customers
-
-NOT_TOLD = {ConsentOutcome.NOT_OURS, ConsentOutcome.UNAVAILABLE}
-"""What belongs to no organisation."""
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    with registry_of_customers(tmp_path) as registry:
+@pytest.fixture(scope="module")
+def registry() -> Iterator[Registry]:
+    with closing(memory_registry()) as registry:
         yield registry
 
 
 LINK, CHECK = f"orgcal consent link {CONTOSO} --stack prod", f"orgcal consent check {CONTOSO} --stack prod"
-DONE, DECLINED, FAILED = ConsentOutcome.DONE, ConsentOutcome.DECLINED, ConsentOutcome.FAILED
-NOT_ADMINISTRATOR, NOT_ARRIVED = ConsentOutcome.NOT_ADMINISTRATOR, ConsentOutcome.NOT_ARRIVED
+VERIFY = f"orgcal verify --tenant {CONTOSO} --stack prod"
+Outcome = ConsentOutcome
+
+PLAIN: dict[ConsentOutcome, tuple[Event, str, str]] = {
+    Outcome.PROVING: ("proving", "has agreed; its permissions are looked for", ""),
+    Outcome.DONE: ("accepted", "has consented: every permission that the link asks for is effective", VERIFY),
+    Outcome.DECLINED: ("declined", "has declined the consent", f"{LINK}, if that was a mistake"),
+    Outcome.NOT_ADMINISTRATOR: (
+        "refused",
+        "has not consented: who opened the link is no administrator there",
+        LINK,
+    ),
+    Outcome.WRONG_ORGANISATION: (
+        "refused",
+        "has not consented: somebody of another organisation used its link",
+        LINK,
+    ),
+    Outcome.SERVICE_MISSING: ("refused", "could not consent: it lacks a service that the application needs", LINK),
+    Outcome.MISCONFIGURED: (
+        "refused",
+        "could not consent: the application's registration is not as Entra ID wants it",
+        LINK,
+    ),
+    Outcome.BLOCKED: ("refused", "could not consent: a policy of the organisation stopped the sign-in", LINK),
+    Outcome.BUSY: ("refused", "could not consent: Entra ID could not answer", LINK),
+    Outcome.NOT_ARRIVED: ("incomplete", "has agreed, and the permissions have not arrived in time", CHECK),
+    Outcome.WITHDRAWN: ("ignored", "was removed while its consent was proved", ""),
+    Outcome.FAILED: ("refused", "could not consent: Entra ID answered with an error", LINK),
+    Outcome.LINK_USED: ("ignored", "used its link again, by which it has consented", ""),
+    Outcome.LINK_USED_WAITING: (
+        "ignored",
+        "used its link again, whose permissions have not been seen yet",
+        CHECK,
+    ),
+    Outcome.LINK_USED_IN_VAIN: ("ignored", "used its link again, by which it has not consented", LINK),
+    Outcome.LINK_EXPIRED: ("ignored", "used a link that is not good any more", LINK),
+    Outcome.NOT_OURS: ("ignored", "not-ours", LINK),  # belongs to no organisation, so that nobody is told
+    Outcome.UNAVAILABLE: ("ignored", "unavailable", LINK),
+}
+
+
+@pytest.mark.parametrize("outcome", list(ConsentOutcome))
+def test_answer_without_a_detail_is_told_with_what_comes_next(registry: Registry, outcome: ConsentOutcome) -> None:
+    event, sentence, following = PLAIN[outcome]
+
+    news = news_of(registry, "prod", CONTOSO, outcome)
+
+    assert news == ConsentNews(event, outcome, CONTOSO, "Contoso", sentence, "", "", (), following, news.time)
+    line = f"Contoso ({CONTOSO}) {sentence}"
+    assert news.line() == (f"{line}; next: {following}" if following else line)
+
+
+GLOBAL = "pass the link on to a Global Administrator or Privileged Role Administrator"
 
 
 @pytest.mark.parametrize(
-    ("outcome", "detail", "event", "told", "following"),
+    ("outcome", "detail", "meaning", "following"),
     [
-        (DONE, "", "accepted", "has consented: every permission", f"orgcal verify --tenant {CONTOSO} --stack prod"),
-        (ConsentOutcome.PROVING, "", "proving", "has agreed; its permissions are looked for", ""),
-        (DECLINED, "AADSTS65004", "declined", "(AADSTS65004: the administrator declined)", LINK),
-        (DECLINED, "access_denied", "declined", "has declined the consent (access_denied)", LINK),
+        (Outcome.DECLINED, "AADSTS65004", "the administrator declined", f"{LINK}, if that was a mistake"),
+        (Outcome.DECLINED, "access_denied", "", f"{LINK}, if that was a mistake"),
+        (Outcome.NOT_ADMINISTRATOR, "AADSTS90094", "only an administrator may consent", f"{GLOBAL}, then {LINK}"),
         (
-            NOT_ADMINISTRATOR,
-            "AADSTS90094",
-            "refused",
-            "only an administrator may consent)",
-            "pass the link on to a Global",
-        ),
-        (NOT_ADMINISTRATOR, "", "refused", "who opened the link is no administrator there;", LINK),
-        (
-            ConsentOutcome.SERVICE_MISSING,
+            Outcome.SERVICE_MISSING,
             "AADSTS650052",
-            "refused",
-            "it lacks a service",
-            "Exchange Online must be enabled",
+            "the organisation lacks a service that the application needs",
+            "Exchange Online must be enabled there; then send the organisation's administrator the link of "
+            f"`{LINK}`, and check the tenant id",
         ),
-        (ConsentOutcome.BUSY, "AADSTS90033", "refused", "is not available for the moment)", f"try again, then {LINK}"),
-        (NOT_ARRIVED, "not effective: A", "incomplete", "have not arrived in time (not effective: A)", CHECK),
         (
-            FAILED,
-            "AADSTS50000",
-            "refused",
-            "Entra ID answered with an error (AADSTS50000",
-            "try again; then ask Microsoft",
+            Outcome.BUSY,
+            "AADSTS90033",
+            "Entra ID's directory is not available for the moment",
+            f"try again, then {LINK}",
         ),
-        (ConsentOutcome.LINK_USED, "", "ignored", "used its link again, by which it has consented", ""),
-        (ConsentOutcome.LINK_USED_WAITING, "", "ignored", "whose permissions have not been seen yet", CHECK),
-        (ConsentOutcome.LINK_EXPIRED, "", "ignored", "used a link that is not good any more", LINK),
+        (Outcome.NOT_ARRIVED, "not effective: A", "", CHECK),
+        (Outcome.DONE, "AADSTS90033", "Entra ID's directory is not available for the moment", VERIFY),
     ],
 )
-def test_answer_is_told_with_name_meaning_and_what_comes_next(
-    registry: Registry, outcome: ConsentOutcome, detail: str, event: str, told: str, following: str
+def test_detail_of_an_answer_is_told_with_its_meaning_and_repair(
+    registry: Registry, outcome: ConsentOutcome, detail: str, meaning: str, following: str
 ) -> None:
+    event, sentence, _ = PLAIN[outcome]
+
     news = news_of(registry, "prod", CONTOSO, outcome, detail)
 
-    assert news.event == event
-    assert news.line().startswith(f"Contoso ({CONTOSO}) ")
-    assert told in news.line()
-    assert news.next.startswith(following) if following else news.next == ""
-    assert news.line().endswith(f"; next: {news.next}" if following else told)
+    assert news == ConsentNews(event, outcome, CONTOSO, "Contoso", sentence, detail, meaning, (), following, news.time)
+    why = f"{detail}: {meaning}" if meaning else detail
+    assert news.line() == f"Contoso ({CONTOSO}) {sentence} ({why}); next: {following}"
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in ConsentOutcome if outcome not in NOT_TOLD])
-def test_every_outcome_has_words_of_its_own_and_only_those_that_ended_well_need_no_step(
-    registry: Registry, outcome: ConsentOutcome
-) -> None:
-    news = news_of(registry, "prod", CONTOSO, outcome)
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_ARRIVED])
+def test_proof_that_broke_is_told_as_our_fault_and_looked_at_again(registry: Registry, outcome: ConsentOutcome) -> None:
+    news = news_of(registry, "prod", CONTOSO, outcome, "internal")
 
-    assert " " in news.sentence, "the outcome's own name is no sentence"
-    assert (next_step(outcome, CONTOSO, "prod") != "") is (
-        outcome
-        in (*ENDED, ConsentOutcome.LINK_USED_IN_VAIN, ConsentOutcome.LINK_USED_WAITING, ConsentOutcome.LINK_EXPIRED)
+    assert news.sentence == "has agreed, and orgcal broke while it looked for the permissions"
+    assert (news.event, news.detail, news.next) == (PLAIN[outcome][0], "internal", CHECK)
+
+
+def row(action: str, result: str, **detail: str) -> LogEntry:
+    return LogEntry(1, datetime(2026, 11, 29, tzinfo=UTC), "ada", action, CONTOSO, result, detail)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (row("consent", "declined", detail="AADSTS65004"),
+         "declined: has declined the consent (AADSTS65004: the administrator declined)"),
+        (row("consent", "done", detail=""), "done: has consented"),
+        (row("consent", "busy"), "busy: could not consent: Entra ID could not answer"),
+        (row("consent", "failed", detail="internal"),
+         "failed: has agreed, and orgcal broke while it looked for the permissions (internal)"),
+        (row("consent", "failed", before="invited"), ""),
+        (row("consent", "verified"), ""),
+        (row("platform", "failed"), ""),
+    ],
+)  # fmt: skip
+def test_row_of_the_log_is_told_where_it_is_an_answer(entry: LogEntry, told: str) -> None:
+    assert told_of(entry) == told
+
+
+def test_nobody_who_answered_is_told_as_news_too(registry: Registry) -> None:
+    contoso, now = registry.wanted("Contoso"), datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+    news = unanswered(contoso, "prod", "10 minutes", now)
+
+    assert news == ConsentNews(
+        "unanswered",
+        None,
+        CONTOSO,
+        "Contoso",
+        "has not answered within 10 minutes",
+        "",
+        "",
+        (),
+        f"orgcal log {CONTOSO} --stack prod",
+        now,
     )
+    assert (news.as_json()["outcome"], news.as_json()["time"]) == (None, "2026-11-29T12:00:00Z")
 
 
 def test_answer_as_json_has_the_time_in_utc_and_what_is_missing(registry: Registry) -> None:
@@ -116,9 +189,16 @@ def test_answer_is_told_by_its_tenant_id_where_the_registry_is_away(registry: Re
     def away(_: str) -> Any:
         raise RegistryUnavailable("the registry cannot be asked now", where="registry")
 
+    def broken(_: str) -> Any:
+        raise ValueError("broken")
+
     fake = cast(Registry, SimpleNamespace(get=away, now=registry.now))
 
-    assert news_of(fake, "prod", CONTOSO, ConsentOutcome.DONE).line().startswith(f"{CONTOSO} ({CONTOSO}) has consented")
+    assert news_of(fake, "prod", CONTOSO, ConsentOutcome.LINK_USED).line() == (
+        f"{CONTOSO} ({CONTOSO}) used its link again, by which it has consented"
+    )
+    with pytest.raises(ValueError, match="broken"):
+        news_of(cast(Registry, SimpleNamespace(get=broken, now=registry.now)), "prod", CONTOSO, ConsentOutcome.DONE)
 
 
 def test_name_that_would_move_the_cursor_is_told_without_doing_so(registry: Registry) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
+import re
+from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,53 +17,13 @@ from starlette.responses import Response
 from orgcal.consent import server
 from orgcal.consent.connections import BoundedConnection
 from orgcal.consent.outcomes import CallbackAnswer, ConsentOutcome
-from orgcal.consent.server import HEADERS, config_of, make_app, serve_here, serving
+from orgcal.consent.server import config_of, make_app
 from orgcal.consent.service import ConsentResult, ConsentService
-from orgcal.errors import UsageError
-from orgcal.tenants.registry import RegistryUnavailable
 from tests.support.asgi import Answered, call
+from tests.support.consent_probes import AWAY, CONTOSO
+from tests.support.consent_server import CALLBACK, FakeService
 
-CONTOSO = "22222222-2222-2222-2222-222222222222"
-AWAY = RegistryUnavailable("the registry cannot be asked now", where="registry")
-CALLBACK = "/consent/callback"
 RESULT = "/consent/result/handle"
-
-
-@dataclass
-class FakeService:
-    """Answers callbacks and result pages with what a test says; an exception is raised."""
-
-    redirect_uri: str = f"https://acme.example{CALLBACK}"
-    taken: Any = ConsentOutcome.NOT_OURS
-    results: list[Any] = field(default_factory=list)
-    answers: list[CallbackAnswer] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    resumed: int = 0
-    read_logo: Callable[[], bytes] = bytes
-    outputs: Any = field(
-        default_factory=lambda: SimpleNamespace(
-            display_name="Acme Sync",
-            publisher="acme.example",
-            permissions=[SimpleNamespace(name="Calendars.Read"), SimpleNamespace(name="User.Read.All")],
-        )
-    )
-
-    def answered(self, answer: CallbackAnswer) -> Any:
-        self.answers.append(answer)
-        return _or_raise(self.taken)
-
-    def shown(self, result: str) -> Any:
-        self.asked.append(result)
-        return _or_raise(self.results.pop(0) if len(self.results) > 1 else self.results[0])
-
-    def resume(self) -> int:
-        return self.resumed
-
-
-def _or_raise(said: Any) -> Any:
-    if isinstance(said, Exception):
-        raise said
-    return said
 
 
 def ask(service: FakeService, path: str = CALLBACK, query: str = "", **more: Any) -> Answered:
@@ -96,12 +57,13 @@ def test_value_that_is_empty_in_an_answer_is_seen() -> None:
     assert service.answers[0].claimed is ConsentOutcome.FAILED, "an answer with an error is a refusal"
 
 
-def test_answer_longer_than_any_of_entras_is_cut_off() -> None:
-    service = FakeService()
+@pytest.mark.parametrize(("length", "state"), [(8191, "st"), (8192, "st"), (8193, "s"), (8194, "")])
+def test_answer_longer_than_any_of_entras_is_cut_off(length: int, state: str) -> None:
+    service, end = FakeService(), "&admin_consent=True&state=st"
 
-    ask(service, query=f"x={'y' * 8192}&admin_consent=True&state=s")
+    ask(service, query=f"x={'y' * (length - len(end) - 2)}{end}")
 
-    assert service.answers[0].state == ""
+    assert service.answers[0].state == state
 
 
 def test_answer_with_bytes_that_are_no_text_is_read() -> None:
@@ -213,8 +175,13 @@ def test_result_that_is_nearly_there_is_waited_for(monkeypatch: pytest.MonkeyPat
     later = FakeService(results=[result(ConsentOutcome.PROVING)])
     assert "Working on it" in ask(later, RESULT).text
     assert 0.8 <= sum(slept) < 1.3, "no longer than a page may take"
-    assert slept == sorted(slept), "the pauses grow"
+    assert slept[:6] == [0.03, 0.03, 0.03, 0.045, 0.0675, 0.10125], "the pauses grow"
     assert len(slept) < 12
+
+    slept.clear()
+    monkeypatch.setattr("orgcal.consent.server.FIRST_WAIT_S", 0.06)
+    ask(later, RESULT)
+    assert slept == [0.03, 0.03], "not a moment longer"
 
 
 def test_head_of_a_callback_takes_no_answer() -> None:
@@ -224,6 +191,14 @@ def test_head_of_a_callback_takes_no_answer() -> None:
 
     assert (page.status, page.headers["allow"]) == (405, "GET")
     assert service.answers == []
+
+
+@pytest.mark.parametrize("path", [CALLBACK, RESULT, "/consent/style.css"])
+def test_nothing_is_taken_by_another_method(path: str) -> None:
+    service = FakeService(results=[result(ConsentOutcome.DONE)])
+
+    assert ask(service, path, "state=s", method="POST").status == 405
+    assert (service.answers, service.asked) == ([], [])
 
 
 def test_style_sheet_lies_beside_the_callback() -> None:
@@ -248,17 +223,43 @@ def test_callback_at_the_root_of_a_host_serves() -> None:
     assert ask(service, "/style.css").status == 200
 
 
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+ALWAYS = {
+    "content-security-policy": POLICY,
+    "referrer-policy": "no-referrer",  # the address holds a handle
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+    "server": "orgcal",
+}
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_every_answer_has_the_headers_that_a_page_with_a_secret_address_needs(scheme: str) -> None:
     service = FakeService(redirect_uri=f"{scheme}://localhost:8400{CALLBACK}", results=[result(ConsentOutcome.DONE)])
 
     for path in (CALLBACK, RESULT, "/consent/style.css", "/nowhere"):
         given = ask(service, path).headers
-        assert {name: given.get(name.lower()) for name in HEADERS} == HEADERS
-        expected = "max-age=31536000" if scheme == "https" else None
-        assert given.get("strict-transport-security") == expected
-    assert HEADERS["Referrer-Policy"] == "no-referrer", "the address holds a handle"
-    assert HEADERS["Cache-Control"] == "no-store"
+        kept = {"strict-transport-security": "max-age=31536000"} if scheme == "https" else {}
+        assert {name: value for name, value in given.items() if not name.startswith("content-")} == {
+            name: value for name, value in (ALWAYS | kept).items() if not name.startswith("content-")
+        }
+        assert given["content-security-policy"] == POLICY
+
+
+def test_page_that_waits_may_run_its_own_script_and_ask_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orgcal.consent.server.FIRST_WAIT_S", 0.0)
+    page = ask(FakeService(results=[result(ConsentOutcome.PROVING)]), RESULT)
+    [script] = re.findall(r"(?s)<script>(.*?)</script>", page.text)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+
+    assert page.headers["content-security-policy"] == (f"{POLICY}; script-src 'sha256-{digest}'; connect-src 'self'")
+    assert (page.status, "retry-after" in page.headers) == (200, False)
 
 
 def test_whatever_breaks_is_a_page_and_its_message_is_not_logged(logged: Callable[[], list[str]]) -> None:
@@ -266,6 +267,7 @@ def test_whatever_breaks_is_a_page_and_its_message_is_not_logged(logged: Callabl
 
     assert page.status == 503
     assert "Please try again in a minute" in page.text
+    assert 'href="style.css"' in page.text
     [line] = logged()
     assert line.startswith("callback: RuntimeError broke it\n")
     assert "in answered" in line, "where it broke"
@@ -279,7 +281,8 @@ def test_what_breaks_after_the_answer_has_begun_gets_no_second_one() -> None:
 
     page = server.QuietErrors(broken, Response("second"))
 
-    assert asyncio.run(call(page, "/")).status == 200
+    answered = asyncio.run(call(page, "/"))
+    assert (answered.status, answered.text) == (200, "")
 
 
 def test_server_logs_no_address_and_believes_no_header_of_strangers() -> None:
@@ -294,64 +297,5 @@ def test_server_logs_no_address_and_believes_no_header_of_strangers() -> None:
     assert plain.proxy_headers is False
     assert proxied.proxy_headers is True
     assert proxied.forwarded_allow_ips == ["10.0.0.1", "10.0.0.2"]
-    assert 8192 < cast(int, plain.h11_max_incomplete_event_size) <= 65536, "a whole answer, and not much more"
+    assert plain.h11_max_incomplete_event_size == 2 * server.MAX_QUERY, "a whole answer, and its headers"
     assert 1 <= plain.timeout_keep_alive <= 10
-
-
-def test_server_without_a_port_says_how_to_name_one() -> None:
-    with pytest.raises(UsageError, match="names no port to listen on") as refused:
-        serve_here(cast(ConsentService, FakeService()), None, trusted_proxies=(), on_listening=print)
-
-    assert refused.value.where == f"https://acme.example{CALLBACK}"
-    assert "--port 8400" in refused.value.repair
-
-
-def test_server_listens_on_its_port_and_tells_what_it_goes_on_with(
-    monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
-) -> None:
-    served: list[tuple[str, int]] = []
-    told: list[str] = []
-
-    class Server:
-        def __init__(self, config: Any) -> None:
-            assert config.forwarded_allow_ips == ["10.0.0.1"]
-
-        def run(self, *, sockets: list[Any]) -> None:
-            assert len(told) == 1, "whoever is told of it may connect at once"
-            served.append(sockets[0].getsockname())
-
-    monkeypatch.setattr("uvicorn.Server", Server)
-    service = cast(ConsentService, FakeService(resumed=3))
-
-    serve_here(service, 0, trusted_proxies=("10.0.0.1",), on_listening=told.append)
-
-    [(host, port)] = served
-    assert host == "127.0.0.1"
-    assert told == [f"http://127.0.0.1:{port}, for https://acme.example{CALLBACK}"]
-    assert logged() == ["going on with 3 proofs"]
-
-
-def test_server_whose_port_is_taken_serves_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uvicorn.Server", lambda _: pytest.fail("requests would be passed on to another port"))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        service = cast(ConsentService, FakeService(redirect_uri=f"http://localhost:{port}/cb"))
-        with pytest.raises(UsageError, match=f"port {port} cannot be used"):
-            serve_here(service, None, trusted_proxies=(), on_listening=print)
-
-
-def test_port_that_is_taken_is_refused_and_that_of_localhost_may_be_another() -> None:
-    with serving(cast(ConsentService, FakeService(redirect_uri="http://localhost/consent/callback"))) as first:
-        port = int(first.redirect_uri.split(":")[2].split("/")[0])
-        same = FakeService(redirect_uri=f"http://localhost:{port}/consent/callback")
-        with serving(cast(ConsentService, same)) as second:
-            assert second.redirect_uri != first.redirect_uri
-        assert same.redirect_uri == f"http://localhost:{port}/consent/callback", "as before"
-        for uri, given in ((f"http://localhost:{port}/cb", port), (f"http://127.0.0.1:{port}/cb", None)):
-            with (
-                pytest.raises(UsageError, match=f"port {port} cannot be used") as refused,
-                serving(cast(ConsentService, FakeService(redirect_uri=uri)), given),
-            ):
-                pytest.fail("two servers on one port")
-            assert refused.value.where == "orgcal consent serve"
-            assert "--port" in refused.value.repair
