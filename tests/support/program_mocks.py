@@ -6,9 +6,10 @@ import asyncio
 import atexit
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pulumi
+from pulumi.runtime.mocks import MockMonitor
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
@@ -19,10 +20,45 @@ def program_test(function: Test) -> Test:
     return decorated
 
 
-def use_mocks(mocks: pulumi.runtime.Mocks) -> None:
-    """Make `mocks` answer for every plugin in this test, as in an update of stack `prod`."""
+class Engine(MockMonitor):
+    """Keeps what the program asks of the engine.
+
+    Attributes:
+        registered: requests for resources, by their names and then the last words of their types.
+        completed: outputs of components, by the same.
+        invoked: calls of functions.
+    """
+
+    def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
+        super().__init__(mocks)
+        self.registered: dict[tuple[str, str], Any] = {}
+        self.completed: dict[tuple[str, str], dict[str, Any]] = {}
+        self.invoked: list[Any] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - as Pulumi calls it
+        """Register a resource."""
+        self.registered[request.name, request.type.rpartition(":")[2]] = request
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        """End a component."""
+        kind, _, name = request.urn.rpartition("::")
+        outputs = pulumi.runtime.rpc.deserialize_properties(request.outputs)
+        self.completed[name, kind.rpartition(":")[2]] = outputs
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802
+        """Call a function."""
+        self.invoked.append(request)
+        return super().Invoke(request)  # type: ignore[no-untyped-call]
+
+
+def use_mocks(mocks: pulumi.runtime.Mocks, *, preview: bool = False) -> Engine:
+    """Make `mocks` answer for every plugin in this test, as in an update (or a preview) of stack `prod`."""
     asyncio.set_event_loop(_event_loop())
-    pulumi.runtime.set_mocks(mocks, project="orgcal", stack="prod", preview=False)
+    engine = Engine(mocks)
+    pulumi.runtime.set_mocks(mocks, project="orgcal", stack="prod", preview=preview, monitor=engine)
+    return engine
 
 
 @cache
