@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -43,6 +43,15 @@ class World:
 
     def home(self, environ: Mapping[str, str] | None = None, **sections: Any) -> HomeTenant:
         return HomeTenant(settings_with(**sections), load_endpoints("public", {}), environ or {})
+
+
+@dataclass
+class Hook:
+    """A hook that the engine is not told of."""
+
+    name: str
+    callback: Callable[[Any], None]
+    opts: pulumi.ResourceHookOptions
 
 
 @pytest.fixture
@@ -97,6 +106,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     for attribute, fake in (("GraphClient", graph_of), ("read_policy", policy_of), ("preflight", looks)):
         monkeypatch.setattr(home, attribute, fake)
     monkeypatch.setattr(home, "check_name", name_of)
+    monkeypatch.setattr(pulumi, "ResourceHook", Hook)
     return made
 
 
@@ -290,12 +300,10 @@ def look_of(asked: HomeTenant) -> Callable[[], None]:
     """The look that is taken before the application is created."""
     binding = asked.before_create()
     assert (binding.after_create, binding.before_update, binding.before_delete) == (None, None, None)
-    [hook] = binding.before_create or []
-    assert isinstance(hook, pulumi.ResourceHook)
+    [hook] = cast(list[Hook], binding.before_create)
     assert hook.name == "free-name"
-    assert hook.opts is not None
     assert hook.opts.on_dry_run is True, "a preview refuses too"
-    return lambda: hook.callback(None)  # type: ignore[arg-type,return-value]
+    return lambda: hook.callback(None)
 
 
 def test_name_that_another_application_has_is_refused_before_it_is_created(world: World) -> None:
