@@ -210,12 +210,11 @@ class RememberedCredential:
         self._read = read
         self._monotonic = (clock or Clock()).monotonic
         self._lock = threading.Lock()
-        self._credential: Credential | None = None
-        self._until = 0.0
+        self._kept: tuple[Credential, float] | None = None
+        """The credential, and until when it is given out."""
 
     def __call__(self) -> Credential:
         with self._lock:
-            if self._credential is None or self._monotonic() >= self._until:
-                self._credential = self._read()
-                self._until = self._monotonic() + REMEMBERED_S
-            return self._credential
+            if self._kept is None or self._monotonic() >= self._kept[1]:
+                self._kept = self._read(), self._monotonic() + REMEMBERED_S
+            return self._kept[0]

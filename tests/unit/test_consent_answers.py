@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgcal.consent.links import consent_url, message, with_port
 from orgcal.consent.outcomes import MAX_STATE, CallbackAnswer, ConsentOutcome, read_answer, used_before
 from orgcal.consent.pages import PAGES
-from orgcal.entra.clouds import load_endpoints
 from orgcal.entra.probe import TenantAccess
 from orgcal.tenants.links import Refusal
 from orgcal.tenants.model import Link, State, Tenant
@@ -216,47 +213,6 @@ def test_answer_of_any_kind_is_read_without_a_crash(query: list[tuple[str, str]]
     assert read.tenant_id == "" or re.fullmatch(r"[0-9a-f-]{36}", read.tenant_id)
     if any(name.startswith("error") for name, _ in query):
         assert read.claimed is not ConsentOutcome.PROVING
-
-
-@pytest.mark.parametrize(
-    ("cloud", "host", "graph"),
-    [
-        ("public", "login.microsoftonline.com", "https://graph.microsoft.com/.default"),
-        ("usgov", "login.microsoftonline.us", "https://graph.microsoft.us/.default"),
-        ("china", "login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn/.default"),
-    ],
-)
-def test_consent_url_leads_to_the_clouds_own_page(cloud: str, host: str, graph: str) -> None:
-    endpoints = load_endpoints(cloud, {})
-    url = consent_url(
-        endpoints, tenant_id=CONTOSO, client_id="c", redirect_uri="https://a.example/cb?x=1", state="s+/="
-    )
-
-    split = urlsplit(url)
-    assert (split.scheme, split.hostname, split.path) == ("https", host, f"/{CONTOSO}/v2.0/adminconsent")
-    assert parse_qs(split.query) == {
-        "client_id": ["c"],
-        "scope": [graph],
-        "redirect_uri": ["https://a.example/cb?x=1"],
-        "state": ["s+/="],
-    }
-
-
-def test_message_names_permissions_expiry_and_organisation() -> None:
-    text = message(
-        organisation="Contoso",
-        application="Sync",
-        publisher="acme.example",
-        url="https://x",
-        expires_at=NOW,
-        permissions=["Calendars.Read"],
-    )
-    parts = ("Contoso", "Sync, published by acme.example", "https://x", "2026-11-23 00:00 UTC", "Calendars.Read")
-    assert all(part in text for part in parts)
-
-
-def test_port_of_a_loopback_redirect_uri_can_be_another() -> None:
-    assert with_port("http://localhost:8400/consent/callback", 9) == "http://localhost:9/consent/callback"
 
 
 GRANTED = TenantAccess("granted", "every declared permission is effective")

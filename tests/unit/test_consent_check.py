@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -12,16 +13,18 @@ from typing import Any, cast
 
 import pytest
 
+from orgcal import __version__
+from orgcal.consent import check
 from orgcal.consent.check import CheckedTenant, RememberedCredential, check_tenants, lost_permissions, write_down
-from orgcal.consent.links import checked_redirect_uri, message
 from orgcal.consent.recording import Declared
 from orgcal.consent.service import ConsentService
 from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.probe import TenantAccess
-from orgcal.errors import UsageError
 from orgcal.platforms.testing_server import FakeTime
+from orgcal.tenants.history import Run, runs
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
+from orgcal.tenants.scope import AccessProfile, MailboxScope, MailboxSeen, ScopedAccess
 from tests.support.command_schema import mistakes_in
 from tests.support.consent_probes import (
     CONTOSO,
@@ -53,10 +56,16 @@ def registry(moment: Time) -> Iterator[Registry]:
         yield registry
 
 
-def service_of(registry: Registry, *answers: TenantAccess) -> Any:
+def service_of(registry: Registry, *answers: Any) -> Any:
     prober = ScriptedProber(*answers)
     known = SimpleNamespace(registry=registry, outputs=OUTPUTS, credential=lambda: ClientSecret("s"), prober=prober)
-    known.new_prober = lambda credential: prober
+    known.credentials = []
+
+    def new_prober(credential: Any) -> ScriptedProber:
+        known.credentials.append(credential())
+        return prober
+
+    known.new_prober = new_prober
     return known
 
 
@@ -187,6 +196,178 @@ def test_check_that_is_left_early_notes_whom_it_has_looked_at(registry: Registry
     assert registry.wanted("Contoso").checked_at == moment.now
 
 
+# The history -------------------------------------------------------------------------------------------------------
+
+
+def noted(registry: Registry, *answers: TenantAccess, **more: Any) -> list[Run]:
+    """The rows that checks with these answers add for Contoso, one after the other."""
+    before = len(list(runs(registry)))
+    for answer in answers:
+        list(check_tenants(cast(ConsentService, service_of(registry, answer)), [registry.wanted(CONTOSO)], **more))
+    return list(runs(registry))[before:]
+
+
+def row(moment: Time, verdict: str, state: State, **more: Any) -> Run:
+    return Run(moment.now, CONTOSO, "check", __version__, verdict, state, **more)
+
+
+def test_check_of_an_organisation_with_access_adds_a_row(registry: Registry, moment: Time) -> None:
+    surplus = TenantAccess("granted", "more than declared: X", surplus=("X",), effective=BOTH | {"X"})
+
+    assert noted(registry, GRANTED, surplus) == [
+        row(moment, "pass", State.CONSENTED, roles=("Calendars.Read", "Directory.Read.All")),
+        row(moment, "pass", State.CONSENTED, roles=("Calendars.Read", "Directory.Read.All", "X")),
+    ]
+
+
+def test_check_that_finds_less_or_nothing_adds_a_row_that_says_why(registry: Registry, moment: Time) -> None:
+    partial = replace(PARTIAL, effective=frozenset({"Directory.Read.All"}))
+
+    assert noted(registry, GRANTED, partial, UNKNOWN, NONE)[1:] == [
+        row(
+            moment,
+            "fail",
+            State.RECONSENT_NEEDED,
+            roles=("Directory.Read.All",),
+            checks={"roles": "fail"},
+            cause="not effective: Calendars.Read",
+        ),
+        row(moment, "error", State.RECONSENT_NEEDED, checks={"token": "error"}, cause="no answer"),
+        row(moment, "fail", State.REVOKED, checks={"token": "fail"}, cause="it is not known there"),
+    ]
+
+
+def test_organisation_that_was_never_there_or_is_gone_has_no_history(registry: Registry) -> None:
+    assert noted(registry, NONE, UNKNOWN) == []
+    known = registry.wanted(CONTOSO)
+    registry.remove(CONTOSO, reason="over")
+
+    assert list(check_tenants(cast(ConsentService, service_of(registry, GRANTED)), [known]))
+    assert list(runs(registry)) == []
+
+
+def test_history_is_kept_as_long_as_is_asked_for(registry: Registry, moment: Time) -> None:
+    noted(registry, GRANTED)
+    moment.now = NOW + timedelta(days=2)
+    assert len([*runs(registry), *noted(registry, GRANTED, keep=timedelta(days=3))]) == 2
+    noted(registry, GRANTED, keep=timedelta(days=1))
+
+    assert [each.at for each in runs(registry)] == [moment.now, moment.now]
+
+
+MAILBOXES = (MailboxSeen("in", "read"), MailboxSeen("out", "refused"))
+CLOSED = (MailboxSeen("in", "refused"), MailboxSeen("out", "refused"))
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "state", "more"),
+    [
+        (ScopedAccess(GRANTED, (), None, *MAILBOXES), "pass", State.VERIFIED, {}),
+        (
+            ScopedAccess(GRANTED, (), None, *CLOSED),
+            "warn",
+            State.WAITING,
+            {"cause": "the mailboxes are not open yet; changes in Exchange take 30 minutes to 2 hours"},
+        ),
+        (
+            ScopedAccess(GRANTED, ("Calendars.Read",), None, *MAILBOXES),
+            "fail",
+            State.TOO_MUCH,
+            {
+                "checks": {"roles": "fail"},
+                "cause": "the grant in Entra still reaches every mailbox: Calendars.Read",
+            },
+        ),
+        (
+            ScopedAccess(GRANTED, (), None, MailboxSeen("in", "no user"), None),
+            "fail",
+            State.WAITING,
+            {"checks": {"roles": "fail"}, "cause": "in is no user of this organisation"},
+        ),
+    ],
+)
+def test_check_of_an_organisation_that_limits_the_connector_adds_what_follows(
+    registry: Registry,
+    moment: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    found: ScopedAccess,
+    verdict: str,
+    state: State,
+    more: dict[str, Any],
+) -> None:
+    looks: list[Any] = []
+
+    def look(prober: Any, tenant: Tenant, scope: Any) -> ScopedAccess:
+        looks.append((tenant.tenant_id, scope))
+        return found
+
+    monkeypatch.setattr(check, "probe_scope", look)
+    registry.add(CONTOSO, profile=AccessProfile("scoped", "Pilot"))
+    service = service_of(registry, UNKNOWN)
+    service.register = lambda tenant_id: None
+
+    [checked] = check_tenants(cast(ConsentService, service), [registry.wanted(CONTOSO)])
+
+    assert looks == [(CONTOSO, MailboxScope("Pilot", waiting=True))]
+    assert service.prober.asked == []
+    assert checked.tenant.state is state
+    roles = ("Calendars.Read", "Directory.Read.All")
+    assert list(runs(registry)) == [row(moment, verdict, state, roles=roles, **more)]
+
+
+# Many at once ------------------------------------------------------------------------------------------------------
+
+
+class Many:
+    """Probes of many organisations, on threads."""
+
+    def __init__(self, together: int = 1) -> None:
+        self.meeting = threading.Barrier(together)
+        self.threads: set[str] = set()
+
+    def probe(self, tenant_id: str) -> TenantAccess:
+        self.threads.add(threading.current_thread().name)
+        self.meeting.wait(20)
+        return UNKNOWN
+
+
+def organisations(registry: Registry, count: int) -> list[Tenant]:
+    return [registry.add(f"44444444-4444-4444-4444-{number:012d}", f"Organisation {number}") for number in range(count)]
+
+
+def test_organisations_are_probed_together_and_few_are_read_ahead(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "AT_ONCE", 2)
+    known, taken = organisations(registry, 8), list[Tenant]()
+    service, many = service_of(registry, UNKNOWN), Many(together=2)
+    service.new_prober = lambda credential: many
+
+    def read() -> Iterator[Tenant]:
+        for each in known:
+            taken.append(each)
+            yield each
+
+    checking = check_tenants(cast(ConsentService, service), read())
+    next(checking)
+
+    assert len(taken) == 4
+    assert len(list(checking)) == 7
+    assert len(many.threads) == 2
+    assert {name.rpartition("_")[0] for name in many.threads} == {"check"}
+
+
+def test_check_reads_the_credential_and_notes_its_end(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted_of: list[Any] = []
+    monkeypatch.setattr(check, "note_credentials", lambda *given: noted_of.append(given))
+    service = service_of(registry, UNKNOWN)
+
+    list(check_tenants(cast(ConsentService, service), registry.tenants()))
+
+    assert service.credentials == [ClientSecret("s")]
+    assert noted_of == [(registry, OUTPUTS)]
+
+
 def test_check_of_nobody_asks_and_writes_nothing(registry: Registry) -> None:
     service = service_of(registry, GRANTED)
 
@@ -208,49 +389,3 @@ def test_credential_is_remembered_for_a_while_and_no_longer() -> None:
     time.now_s += 0.1
     assert remembered() == ClientSecret("s-2")
     assert remembered() == ClientSecret("s-2")
-
-
-# Links -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("changed", "says", "repair"),
-    [
-        ({"consent_redirect_uri": ""}, "the stack has no consent callback of ours", "set orgcal:consent.public_url to"),
-        ({"redirect_uris": ()}, "is not among the application's redirect URIs", "pulumi up"),
-        (
-            {"consent_redirect_uri": "http://acme.example/cb", "redirect_uris": ("http://acme.example/cb",)},
-            "is not https",
-            "put a proxy that speaks https",
-        ),
-    ],
-)
-def test_callback_that_could_not_be_used_is_refused(changed: dict[str, Any], says: str, repair: str) -> None:
-    with pytest.raises(UsageError, match=says) as refused:
-        checked_redirect_uri(OUTPUTS.model_copy(update=changed))
-
-    assert refused.value.where == "orgcal:consent.public_url"
-    assert refused.value.repair.startswith(repair)
-
-
-def test_callback_of_the_emulator_needs_no_https() -> None:
-    uri = "http://localhost:8400/consent/callback"
-    named = {"consent_redirect_uri": uri, "redirect_uris": (uri,)}
-
-    assert checked_redirect_uri(OUTPUTS.model_copy(update={**named, "cloud": "emulator"})) == uri
-    assert checked_redirect_uri(OUTPUTS) == "https://acme.example/consent/callback"
-
-
-def test_message_lists_each_permission_in_a_line_and_names_no_unknown_publisher() -> None:
-    text = message(
-        organisation="Contoso",
-        application="Sync",
-        publisher="",
-        url="https://x",
-        expires_at=NOW,
-        permissions=["A", "B"],
-    )
-
-    assert "\n  - A\n  - B\n" in text
-    assert "published by" not in text
-    assert "\n  https://x\n" in text
