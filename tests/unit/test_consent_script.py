@@ -182,20 +182,50 @@ def test_page_shows_names_as_text_and_loads_nothing() -> None:
     assert "&lt;script&gt;" in page
     assert "src=" not in page
     assert "@media print" in page
+    assert "\n\n" not in page[page.index("<body>") :]
     assert all(word in page for word in ("Privileged Role Administrator", "Exchange Administrator", CLIENT))
 
 
+CONNECTOR = "orgcal:connector.scopes"
+
+
 @pytest.mark.parametrize(
-    ("fields", "scopes", "what"),
+    ("fields", "scopes", "what", "where", "repair"),
     [
-        ({"access": "all"}, (), "lets the connector read all mailboxes"),
-        ({"scope_group": ""}, (), "no group of Contoso is known"),
-        ({}, ("Place.Read.All",), "declares no permission that Exchange can limit"),
+        (
+            {"access": "all"},
+            (),
+            "Contoso lets the connector read all mailboxes",
+            TENANT,
+            "orgcal tenants add contoso.example --access scoped --group NAME --stack prod",
+        ),
+        (
+            {"scope_group": ""},
+            (),
+            "no group of Contoso is known whose mailboxes the connector may read",
+            TENANT,
+            "--group NAME, or its object id",
+        ),
+        (
+            {},
+            ("Place.Read.All",),
+            "the connector declares no permission that Exchange can limit to some mailboxes",
+            CONNECTOR,
+            "add Calendars.Read, or Calendars.ReadWrite",
+        ),
     ],
 )
 def test_what_cannot_be_limited_is_refused_with_the_repair(
-    fields: dict[str, Any], scopes: tuple[str, ...], what: str
+    fields: dict[str, Any], scopes: tuple[str, ...], what: str, where: str, repair: str
 ) -> None:
-    with pytest.raises(UsageError, match=what) as refused:
+    with pytest.raises(UsageError) as refused:
         guide(*scopes, **fields)
-    assert refused.value.repair
+
+    assert (refused.value.what, refused.value.where, refused.value.repair) == (what, where, repair)
+
+
+def test_name_of_a_group_that_cannot_be_one_is_refused() -> None:
+    limit_guide(organisation(), outputs(), PUBLIC, group="x" * 256)
+    for name in ("x" * 257, "a\nb"):
+        with pytest.raises(UsageError, match="the group's name"):
+            limit_guide(organisation(), outputs(), PUBLIC, group=name)
