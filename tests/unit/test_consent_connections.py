@@ -6,6 +6,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -13,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from uvicorn.server import ServerState
 
 from orgcal.consent import connections
 from orgcal.consent.connections import BoundedConnection
@@ -114,6 +117,91 @@ def test_connection_too_many_is_ended_and_the_others_are_served(port: int, monke
             assert all_of(third) == b""
         second.sendall(REQUEST)
         assert b"hello" in greeting(second)
+
+
+class Task:
+    """A request that nobody answers."""
+
+    def add_done_callback(self, call: object) -> None:
+        """It is never done."""
+
+
+class Surroundings:
+    """Event loop and transport of one connection: timers that a test looks at, and nothing is sent."""
+
+    def __init__(self) -> None:
+        self.timers: list[tuple[float, object]] = []
+        self.cancelled: list[int] = []
+        self.aborted = 0
+        self.closing = False
+
+    def call_later(self, seconds: float, call: object) -> Any:
+        number = len(self.timers)
+        self.timers.append((seconds, call))
+        return SimpleNamespace(cancel=lambda: self.cancelled.append(number))
+
+    def create_task(self, work: Any) -> Any:
+        work.close()
+        return Task()
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return default
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def write(self, data: bytes) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        self.closing = True
+
+    pause_reading = resume_reading = lambda self: None
+
+
+@pytest.fixture
+def around() -> Surroundings:
+    return Surroundings()
+
+
+@pytest.fixture
+def connection(around: Surroundings) -> BoundedConnection:
+    config = uvicorn.Config(Starlette(), http=BoundedConnection, ws="none", lifespan="off", log_level="warning")
+    config.load()
+    made = BoundedConnection(config, ServerState(), {}, cast(Any, around))
+    made.connection_made(cast(Any, around))
+    return made
+
+
+def test_connection_has_ten_seconds_for_a_request(around: Surroundings, connection: BoundedConnection) -> None:
+    connection.data_received(REQUEST[:10])
+    connection.data_received(REQUEST[10:20])
+
+    assert around.timers == [(10.0, around.abort)], "from its begin, however often something comes"
+    assert around.cancelled == []
+
+
+def test_whole_request_ends_the_wait(around: Surroundings, connection: BoundedConnection) -> None:
+    connection.data_received(REQUEST)
+
+    assert (len(around.timers), around.cancelled) == (1, [0])
+
+
+def test_connection_that_is_lost_is_waited_for_no_longer(around: Surroundings, connection: BoundedConnection) -> None:
+    connection.connection_lost(None)
+
+    assert (len(around.timers), around.cancelled) == (1, [0])
+    assert connection not in connection.connections
+
+
+def test_connection_that_is_being_closed_is_not_waited_for(around: Surroundings, connection: BoundedConnection) -> None:
+    connection.data_received(b"not HTTP\r\n\r\n")
+
+    assert around.closing
+    assert len(around.timers) == 1
 
 
 def test_limits_leave_time_and_room_for_administrators() -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from orgcal.consent import proofs as proofs_module
 from orgcal.consent import recording
+from orgcal.consent.answers import ConsentNews
+from orgcal.consent.outcomes import ConsentOutcome
 from orgcal.consent.proof import ConsentProber
 from orgcal.consent.proofs import Proofs
 from orgcal.entra.probe import TenantAccess
@@ -60,6 +62,9 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return lambda: [record.getMessage() for record in caplog.records if record.name == "orgcal.consent"]
 
 
+Logged = Callable[[], list[str]]
+
+
 class Steps:
     """A schedule that runs a step only when a test says so, and keeps the seconds until the next."""
 
@@ -79,13 +84,19 @@ class Steps:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     schedule = Steps()
-    monkeypatch.setattr(proofs_module, "Schedule", lambda threads, name: schedule)
+
+    def new(threads: int, name: str) -> Steps:
+        assert threads > 1, "one that is slow holds up nobody"
+        assert name == "proof"
+        return schedule
+
+    monkeypatch.setattr(proofs_module, "Schedule", new)
     return schedule
 
 
-def proofs_of(registry: Registry, *answers: TenantAccess | Exception, patience_s: float = 60.0) -> Proofs:
+def proofs_of(registry: Registry, *answers: TenantAccess | Exception, patience_s: float = 60.0, **more: Any) -> Proofs:
     prober = cast(ConsentProber, ScriptedProber(*answers))
-    return Proofs(registry, OUTPUTS, {}, prober, patience_s=patience_s, pick_up_s=60.0)
+    return Proofs(registry, OUTPUTS, {}, prober, patience_s=patience_s, **more)
 
 
 def ended(registry: Registry, link: Link) -> tuple[str, str]:
@@ -95,7 +106,7 @@ def ended(registry: Registry, link: Link) -> tuple[str, str]:
 
 
 def test_proof_of_a_grant_is_written_registered_and_logged(
-    registry: Registry, platform: FakePlatform, steps: Steps, logged: Callable[[], list[str]]
+    registry: Registry, platform: FakePlatform, steps: Steps, logged: Logged
 ) -> None:
     link, proofs = used_link(registry), proofs_of(registry, GRANTED)
 
@@ -127,26 +138,24 @@ def test_proof_is_asked_for_what_the_link_asked_for_with_a_user_listed(
 
 
 def test_proof_is_tried_again_with_growing_pauses_until_it_comes(
-    registry: Registry, platform: FakePlatform, steps: Steps
+    registry: Registry, platform: FakePlatform, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("random.random", lambda: 1.0)
     link, proofs = used_link(registry), proofs_of(registry, *[NOT_YET] * 9, GRANTED)
     proofs.begin(link)
 
     pauses = [steps.run()[0] for _ in range(9)]
 
     assert ended(registry, link) == ("proving", "")
-    assert all(pause is not None and 0 < pause <= 15 * 1.5 for pause in pauses)
-    first, last = pauses[0], pauses[-1]
-    assert first is not None
-    assert last is not None
-    assert first < 1 < last
+    assert pauses == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15]
     assert steps.run() == [None]
     assert ended(registry, link) == ("done", "")
 
 
 def test_link_that_comes_later_begins_anew_with_short_pauses(
-    registry: Registry, platform: FakePlatform, steps: Steps
+    registry: Registry, platform: FakePlatform, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("random.random", lambda: 1.0)
     proofs = proofs_of(registry, NOT_YET)
     first = used_link(registry)
     proofs.begin(first)
@@ -154,17 +163,65 @@ def test_link_that_comes_later_begins_anew_with_short_pauses(
         steps.run()
 
     proofs.begin(first)
-    [long] = steps.run()
+    assert steps.run() == [15], "the same link once more changes nothing"
     proofs.begin(used_link(registry))
-    [short] = steps.run()
+    assert steps.run() == [0.25]
 
-    assert short is not None
-    assert long is not None
-    assert short < 1 < long, "the same link once more changes nothing"
+
+def test_proof_tells_what_is_missing_and_only_what_it_has_ended(
+    registry: Registry, platform: FakePlatform, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[ConsentNews] = []
+    partial = TenantAccess("partial", "not effective: A", missing=("A",))
+    proofs = proofs_of(registry, partial, patience_s=0, tell=told.append)
+    proofs.begin(used_link(registry))
+    steps.run()
+    [news] = told
+    assert (news.outcome, news.detail, news.missing, news.next) == (
+        ConsentOutcome.NOT_ARRIVED,
+        "not effective: A",
+        ("A",),
+        f"orgcal consent check {CONTOSO} --stack prod",
+    )
+
+    monkeypatch.setattr(links, "finish", lambda *_: False)
+    proofs.begin(used_link(registry))
+    steps.run()
+    assert told == [news], "another server has told it"
+
+
+def test_proof_of_an_organisation_that_was_removed_tells_nobody(
+    registry: Registry, platform: FakePlatform, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[ConsentNews] = []
+    link, proofs = used_link(registry), proofs_of(registry, GRANTED, tell=told.append)
+    proofs.begin(link)
+    proving = links.still_proving(registry, [link])
+    registry.remove(CONTOSO, reason="over")
+    monkeypatch.setattr(links, "still_proving", lambda *_: proving)  # it was removed after this was asked
+
+    assert steps.run() == [None]
+
+    assert ended(registry, link) == ("withdrawn", "")
+    assert (told, platform.registered) == ([], [])
+
+
+def test_record_that_breaks_again_and_again_leaves_its_link(
+    registry: Registry, platform: FakePlatform, steps: Steps, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(links, "finish", broken)
+    link, proofs = used_link(registry), proofs_of(registry, GRANTED)
+    proofs.begin(link)
+
+    assert steps.run() == [None]
+    assert logged() == [f"the proof for link {link.state_hash[:8]} broke"] * 2
 
 
 def test_proof_that_does_not_come_in_time_says_so_and_fails_who_was_only_invited(
-    registry: Registry, platform: FakePlatform, steps: Steps, logged: Callable[[], list[str]]
+    registry: Registry, platform: FakePlatform, steps: Steps, logged: Logged
 ) -> None:
     link, proofs = used_link(registry), proofs_of(registry, NOT_YET, patience_s=0)
     proofs.begin(link)
@@ -219,7 +276,7 @@ def test_link_that_ended_elsewhere_is_not_proved(registry: Registry, platform: F
 
 
 def test_proof_that_breaks_ends_its_links_at_once_and_is_logged(
-    registry: Registry, steps: Steps, logged: Callable[[], list[str]]
+    registry: Registry, steps: Steps, logged: Logged
 ) -> None:
     link, proofs = used_link(registry), proofs_of(registry, RuntimeError("unforeseen"))
     proofs.begin(link)
@@ -236,7 +293,7 @@ def test_proof_that_breaks_ends_its_links_at_once_and_is_logged(
 
 
 def test_record_that_breaks_ends_its_link_and_is_logged_without_the_state(
-    registry: Registry, steps: Steps, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
+    registry: Registry, steps: Steps, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("unforeseen")
@@ -257,7 +314,7 @@ def test_proof_while_the_registry_is_away_is_tried_again(
     platform: FakePlatform,
     steps: Steps,
     monkeypatch: pytest.MonkeyPatch,
-    logged: Callable[[], list[str]],
+    logged: Logged,
     when: str,
 ) -> None:
     def away(*_: object, **__: object) -> None:
@@ -298,7 +355,7 @@ def test_proofs_that_another_server_left_are_gone_on_with(
 
 
 def test_proofs_are_picked_up_once_nobody_has_gone_on_with_them_for_a_minute(
-    registry: Registry, platform: FakePlatform, steps: Steps, moment: Time, logged: Callable[[], list[str]]
+    registry: Registry, platform: FakePlatform, steps: Steps, moment: Time, logged: Logged
 ) -> None:
     proofs = proofs_of(registry, GRANTED)
     assert proofs.resume() == 0
@@ -316,7 +373,7 @@ def test_proofs_are_picked_up_once_nobody_has_gone_on_with_them_for_a_minute(
 
 
 def test_pick_up_while_the_registry_is_away_goes_on(
-    registry: Registry, steps: Steps, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[str]]
+    registry: Registry, steps: Steps, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     proofs = proofs_of(registry, GRANTED)
     proofs.resume()

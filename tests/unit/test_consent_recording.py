@@ -12,6 +12,7 @@ from orgcal.consent import recording
 from orgcal.consent.recording import Declared, record, register
 from orgcal.entra.probe import TenantAccess
 from orgcal.errors import PlatformError
+from orgcal.tenants import links
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.consent_probes import (
@@ -63,6 +64,46 @@ def test_record_of_what_changes_nothing_writes_nothing(registry: Registry) -> No
 
     assert tenant is not None
     assert (tenant.state, tenant.checked_at) == (State.INVITED, None)
+
+
+def test_record_of_a_refusal_says_why_and_keeps_what_was_known(registry: Registry, moment: Time) -> None:
+    link = used_link(registry)
+    moment.now = NOW + timedelta(minutes=1)
+
+    tenant = record(registry, link, Declared.of(OUTPUTS), TenantAccess("partial", "not effective: A", missing=("A",)))
+
+    assert tenant is not None
+    assert (tenant.state, tenant.reason, tenant.checked_at) == (State.FAILED, "not effective: A", moment.now)
+    assert (tenant.permissions, tenant.consented_at, tenant.verified_at) == ((), None, None)
+
+
+def test_record_after_the_proof_has_ended_writes_nothing(registry: Registry) -> None:
+    link = used_link(registry)
+    links.finish(registry, link, "done")
+
+    assert record(registry, link, Declared.of(OUTPUTS), GRANTED) is None
+    assert registry.wanted("Contoso").state is State.INVITED
+
+
+def test_proof_asks_for_what_the_link_names_or_else_the_stack(registry: Registry) -> None:
+    named = used_link(registry, "User.Read.All", "Calendars.Read")
+
+    assert Declared.of_link(named, OUTPUTS) == Declared(("Calendars.Read", "User.Read.All"), "hash of the link")
+    assert Declared.of_link(used_link(registry), OUTPUTS) == Declared.of(OUTPUTS)
+    unsorted = outputs_with("User.Read.All", "Calendars.Read")
+    assert Declared.of(unsorted) == Declared(("Calendars.Read", "User.Read.All"), unsorted.permission_hash)
+
+
+def test_fault_of_ours_while_a_platform_is_told_is_not_hidden(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(settings: object, environ: object) -> None:
+        raise ValueError("unforeseen")
+
+    monkeypatch.setattr(recording, "open_platform", broken)
+
+    with pytest.raises(ValueError, match="unforeseen"):
+        register(registry, OUTPUTS, {}, CONTOSO)
 
 
 @pytest.mark.parametrize(

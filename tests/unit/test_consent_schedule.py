@@ -84,7 +84,117 @@ def test_step_that_runs_is_run_once_more_and_never_beside_itself(schedule: Sched
     go_on.set()
 
     assert second.wait(LIMIT_S)
+    later = threading.Event()
+    schedule.soon("b", later.set)
+    assert later.wait(LIMIT_S)
     assert len(at_once) == 2
+
+
+def test_threads_are_no_more_than_so_many() -> None:
+    schedule, go_on = Schedule(2, "few"), threading.Event()
+
+    def step() -> None:
+        assert go_on.wait(LIMIT_S)
+
+    for number in range(4):
+        schedule.soon(number, step)
+
+    assert [thread.name for thread in threading.enumerate()].count("few") == 2
+    go_on.set()
+    schedule.close()
+    assert "few" not in [thread.name for thread in threading.enumerate()]
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
+        self.now_s = now_s
+        monkeypatch.setattr("orgcal.consent.schedule.time", self)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+def ran(schedule: Schedule, key: str = "asked last") -> bool:
+    """Whether a new step is run."""
+    done = threading.Event()
+    schedule.soon(key, done.set)
+    return done.wait(5.0)
+
+
+def test_new_step_is_run_at_once_on_a_clock_that_has_just_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch, 0.0)
+    schedule = Schedule(1, "begun")
+
+    assert ran(schedule)
+    schedule.close()
+
+
+def test_step_is_tried_again_when_its_time_has_come_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, schedule, runs = Clock(monkeypatch, 100.0), Schedule(1, "times"), list[str]()
+    again, pauses = threading.Event(), iter([0.0, None])
+
+    def waits() -> float:
+        runs.append("waits")
+        return 50.0
+
+    def comes_again() -> float | None:
+        runs.append("again")
+        pause_s = next(pauses)
+        if pause_s is None:
+            again.set()
+        return pause_s
+
+    schedule.soon("waits", waits)
+    schedule.soon("again", comes_again)
+    assert again.wait(5.0)
+    assert runs == ["waits", "again", "again"]
+    clock.now_s = 149.9
+    assert ran(schedule)
+    assert ran(schedule)
+    assert runs == ["waits", "again", "again"]
+    clock.now_s = 150.0
+    assert ran(schedule)
+    assert ran(schedule)
+    schedule.close()
+    assert runs.count("waits") == 2
+
+
+def test_step_that_was_brought_forward_and_ended_is_not_run_at_its_old_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, schedule, runs = Clock(monkeypatch, 100.0), Schedule(1, "old"), list[int]()
+    pauses = iter([5.0, None, None])
+
+    def step() -> float | None:
+        runs.append(1)
+        return next(pauses)
+
+    schedule.soon("a", step)
+    assert ran(schedule)
+    schedule.soon("a", step)
+    assert ran(schedule)
+    assert len(runs) == 2
+    clock.now_s = 106.0
+    assert ran(schedule)
+    assert ran(schedule)
+    schedule.close()
+    assert len(runs) == 2
+
+
+def test_close_waits_for_the_step_that_runs() -> None:
+    schedule, inside, ended = Schedule(1, "ending"), threading.Event(), list[int]()
+    never = threading.Event()
+
+    def step() -> None:
+        inside.set()
+        never.wait(0.1)
+        ended.append(1)
+
+    schedule.soon("a", step)
+    assert inside.wait(LIMIT_S)
+    schedule.close()
+
+    assert ended == [1]
 
 
 def test_schedule_that_is_closed_begins_nothing_more() -> None:
