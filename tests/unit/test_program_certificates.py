@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pulumi
 import pytest
 
+from orgcal.entra.certificates import ends_at_utc
 from orgcal.entra.credentials import ClientCertificate
 from orgcal.errors import ConfigError
 from orgcal.settings.credential_section import CertificateFiles
@@ -41,8 +43,22 @@ def refusal(files: CertificateFiles) -> str:
 def test_certificate_with_its_key_is_taken_and_the_key_is_not_shown(files: CertificateFiles) -> None:
     brought, ends = read_certificate(files, 2)
 
-    assert ends[:10] == f"{datetime.now(UTC) + timedelta(days=10):%Y-%m-%d}"
+    pair = rsa_pair(Path(files.certificate_file).parent.name, days=10)
+    assert brought == ClientCertificate(pair.key, pair.certificate)
+    assert ends == f"{ends_at_utc(pair.certificate):%Y-%m-%dT%H:%M:%SZ}"
     assert "PRIVATE" not in repr(brought)
+
+
+def test_certificate_in_the_projects_folder_is_named_from_there(
+    files: CertificateFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ORGCAL_PROJECT", raising=False)
+    named = CertificateFiles(certificate_file="c.pem", private_key_file="k.pem")
+
+    assert read_certificate(named, 2) == read_certificate(files, 2)
+    (tmp_path / "k.pem").chmod(0o640)
+    assert f"repair: chmod 600 {tmp_path / 'k.pem'}" in refusal(named)
 
 
 def test_certificate_with_the_key_of_another_is_refused(files: CertificateFiles, tmp_path: Path) -> None:
@@ -58,11 +74,33 @@ def test_certificate_with_the_key_of_another_is_refused(files: CertificateFiles,
 def test_certificate_with_a_key_that_others_may_read_is_refused(files: CertificateFiles) -> None:
     Path(files.private_key_file).chmod(0o644)
 
-    assert f"chmod 600 {files.private_key_file}" in refusal(files)
+    assert refusal(files) == (
+        "1 setting is wrong:\n"
+        "  - orgcal:credential.certificates.2.private_key_file: found a file that others may read; "
+        f"expected a file of your own; repair: chmod 600 {files.private_key_file}"
+    )
 
 
 def test_certificate_that_is_over_is_refused(tmp_path: Path) -> None:
-    assert "found one that ended at" in refusal(written(tmp_path, days=-1))
+    over = written(tmp_path, days=-1)
+
+    assert refusal(over) == (
+        "1 setting is wrong:\n  - orgcal:credential.certificates.2.certificate_file: found one that ended at "
+        f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}; expected a valid one; repair: make a new one"
+    )
+
+
+@pytest.mark.parametrize(("left", "taken"), [(timedelta(seconds=1), True), (timedelta(0), False)])
+def test_certificate_is_good_until_the_second_in_which_it_ends(
+    files: CertificateFiles, monkeypatch: pytest.MonkeyPatch, left: timedelta, taken: bool
+) -> None:
+    ends = ends_at_utc(Path(files.certificate_file).read_text())
+    monkeypatch.setattr("provisioning.byo_certificate.datetime", SimpleNamespace(now=lambda zone: ends - left))
+
+    if taken:
+        assert read_certificate(files, 2)
+    else:
+        assert "found one that ended at" in refusal(files)
 
 
 @pytest.mark.parametrize("name", ["c.pem", "k.pem"])
@@ -118,7 +156,10 @@ def test_certificate_file_with_its_key_registers_the_certificate_alone(files: Ce
 def test_certificate_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     missing = CertificateFiles(certificate_file=str(tmp_path / "gone"), private_key_file=str(tmp_path / "gone"))
 
-    assert "cannot be read" in refusal(missing)
+    said = refusal(missing)
+    assert said.startswith("1 setting is wrong:\n  - orgcal:credential.certificates.2.certificate_file: ")
+    assert "cannot be read" in said
+    assert "; repair: " in said
 
 
 @pytest.mark.parametrize(
@@ -127,14 +168,18 @@ def test_certificate_file_that_is_missing_is_refused(tmp_path: Path) -> None:
         ("2027-05-22T04:53:28Z", 0),
         ("2027-05-22T04:53:28.0000000+00:00", 0),
         ("2027-05-22T06:54:00+02:00", 0),
+        ("2027-05-22T04:54:28Z", 0),
+        ("2027-05-22T04:52:28Z", 0),
+        ("2027-05-22T04:54:29Z", 1),
+        ("2027-05-22T04:52:27Z", 1),
         ("2028-11-23T04:53:28Z", 1),
     ],
 )
 def test_end_date_that_entra_changed_is_noticed(issued: str, count: int) -> None:
-    said = differing_end_dates({"1": "2027-05-22T04:53:28Z"}, {"1": issued})
+    asked = {"1": "2027-05-22T04:53:28Z"}
+    sentence = f"Entra issued generation 1 of the credential with the end {issued}, not {asked['1']} as asked for"
 
-    assert len(said) == count
-    assert all(issued in sentence for sentence in said)
+    assert differing_end_dates(asked, {"1": issued, "2": issued}) == [sentence] * count
 
 
 def test_logo_that_is_no_picture_of_the_right_size_is_refused(tmp_path: Path) -> None:
@@ -164,8 +209,12 @@ def test_logo_is_of_the_type_that_its_first_bytes_show(content: bytes, expected:
 
 
 def test_redirect_uris_of_a_callback_that_entra_refuses_are_refused() -> None:
-    with pytest.raises(pulumi.RunError, match="cannot be a redirect URI"):
-        _redirect_uris(["http://platform.example/callback"], [])
+    with pytest.raises(pulumi.RunError) as refused:
+        _redirect_uris(["https://platform.example/", "http://platform.example/callback"], [])
+
+    told, repair = str(refused.value).split("\n")
+    assert told.startswith("the platform's callback http://platform.example/callback cannot be a redirect URI: ")
+    assert repair == "  repair: correct the address in orgcal:connector.platform (or also_push_to)"
 
 
 def test_redirect_uri_without_a_path_is_registered_with_a_slash() -> None:
@@ -176,5 +225,11 @@ def test_redirect_uris_are_counted_and_not_repeated() -> None:
     callback = "https://platform.example/callback"
     assert _redirect_uris([callback], ["https://a.example/", callback]) == [callback, "https://a.example/"]
 
-    with pytest.raises(pulumi.RunError, match="there are 257 redirect URIs"):
-        _redirect_uris([callback], [f"https://a.example/{number}" for number in range(256)])
+    further = [f"https://a.example/{number}" for number in range(256)]
+    assert len(_redirect_uris([callback], further[:255])) == 256
+    with pytest.raises(pulumi.RunError) as refused:
+        _redirect_uris([callback], further)
+    assert str(refused.value) == (
+        "there are 257 redirect URIs, and an application may have 256\n"
+        "  repair: remove some from orgcal:application.redirect_uris"
+    )

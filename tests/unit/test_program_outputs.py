@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_azuread as azuread
 import pytest
 
-from orgcal.entra.clouds import load_endpoints
+from orgcal.entra.clouds import CloudEndpoints, EmulatorEndpoints, load_endpoints
 from orgcal.entra.permissions import application_permissions, permission_hash
 from orgcal.settings import Settings
+from orgcal.settings.sections import EntraSettings
 from orgcal.stack.outputs import StackOutputs, read_outputs
 from provisioning import stack_output
 from provisioning.application import EntraApplication
@@ -47,15 +49,17 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return found
 
 
-def record_of(settings: Settings, exported: dict[str, Any]) -> pulumi.Output[Any]:
-    """The record as commands read it, and whether its secret was a Pulumi secret."""
+def record_of(
+    settings: Settings, exported: dict[str, Any], endpoints: CloudEndpoints | None = None
+) -> pulumi.Output[Any]:
+    """The record as commands read it."""
     provider = azuread.Provider("entra")
     declared = Declared(application_permissions(settings.connector.scopes), "principal")
     ledger = declare_ledger("c", settings, settings.credential.lifetime)
     connector = connector_entries("c", settings, after=ledger)
     application = EntraApplication("c", settings, connector, declared, QuietHome(), provider=provider)
     credentials = ApplicationCredentials("c", settings, application, ledger, provider=provider)
-    endpoints = load_endpoints(settings.entra.cloud, {})
+    endpoints = endpoints or load_endpoints(settings.entra.cloud, {})
     stack_output.export(settings, endpoints, connector, application, declared, ledger, credentials)
     return pulumi.Output.from_input(exported["orgcal"]).apply(
         lambda record: read_outputs({"orgcal": record}, where="stack prod")
@@ -118,3 +122,35 @@ def test_record_of_a_certificate_has_no_secret_and_names_the_domain_as_publisher
 
     settings = settings_with(credential={"kind": "certificate"}, connector={"calendars": "none"})
     return record_of(settings, exported).apply(look)
+
+
+@program_test
+def test_record_of_a_consent_page_without_a_publisher_names_the_domain(exported: dict[str, Any]) -> Any:
+    def look(record: StackOutputs) -> None:
+        assert (record.publisher, record.consent_redirect_uri) == ("isv.example", "https://app.example.com/back")
+
+    return record_of(settings_with(consent={"public_url": "https://app.example.com/back"}), exported).apply(look)
+
+
+@program_test
+def test_record_of_a_stack_on_the_emulator_names_its_directory_and_tenant(exported: dict[str, Any]) -> Any:
+    path = Path("/none")
+    emulated = EmulatorEndpoints("directory", path, "operators", "o", path, path, "https://p", path, "https://c", path)
+    endpoints = CloudEndpoints("emulator", "https://l", "https://g", "public", "localhost:1", emulated)
+    settings = settings_with()
+    settings = settings.model_copy(update={"entra": EntraSettings(cloud="emulator")})
+
+    def look(record: StackOutputs) -> None:
+        assert (record.cloud, record.directory_id, record.tenant_id) == ("emulator", "directory", "operators")
+
+    return record_of(settings, exported, endpoints).apply(look)
+
+
+@program_test
+def test_secret_of_the_record_is_a_secret_of_the_engine(exported: dict[str, Any]) -> Any:
+    made = record_of(settings_with(), exported)
+
+    async def look() -> None:
+        assert await exported["orgcal"]["client_secret"].is_secret()
+
+    return made.apply(lambda _: pulumi.Output.from_input(look()))
