@@ -75,7 +75,7 @@ class ConsentResult:
 
     tenant_id: str
     outcome: ConsentOutcome | None
-    detail: str = ""
+    detail: str
     permissions: tuple[str, ...] = ()
 
 

@@ -70,7 +70,7 @@ class Settings(Section):
     """All settings of the program."""
 
     entra: EntraSettings = setting(
-        expected="a mapping with `cloud`", example="{cloud: public}", about=EntraSettings.__doc__ or ""
+        expected="a mapping with `cloud`", example="{cloud: public}", about="Where the identities live."
     )
     identities: dict[str, IdentitySettings] = setting(
         expected="a mapping of identities",

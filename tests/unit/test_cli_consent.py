@@ -202,7 +202,7 @@ def waited(outcome: ConsentOutcome | None, *words: str, handle: str = "handle", 
 
     def wait_for(_: str, timeout_s: float, on_look: Any) -> ConsentResult:
         assert timeout_s == 600
-        on_look(ConsentResult(tenant.tenant_id, None))
+        on_look(ConsentResult(tenant.tenant_id, None, ""))
         return ConsentResult(tenant.tenant_id, outcome, detail)
 
     service = SimpleNamespace(

@@ -154,6 +154,14 @@ def test_yes_of_the_links_organisation_refuses_nothing(tenant: str) -> None:
     assert CallbackAnswer("s", ConsentOutcome.PROVING, tenant).refusal_of(link) is None
 
 
+def test_outcomes_are_called_as_registries_keep_them_and_programs_read_them() -> None:
+    assert [outcome.value for outcome in ConsentOutcome] == [
+        "proving", "done", "declined", "not-administrator", "wrong-organisation", "service-missing", "misconfigured",
+        "blocked", "busy", "not-arrived", "withdrawn", "failed", "link-used", "link-used-waiting", "link-used-in-vain",
+        "link-expired", "not-ours", "unavailable",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("earlier", "page", "recorded"),
     [
@@ -186,7 +194,7 @@ def test_page_of_a_used_link_says_that_nothing_is_needed_only_where_that_is_so(
     ],
 )
 def test_answer_that_cannot_be_understood_claims_nothing(query: list[tuple[str, str]]) -> None:
-    assert read_answer(query) == CallbackAnswer("s", None)
+    assert read_answer(query) == CallbackAnswer("s", None, "", "")
 
 
 def test_answer_with_two_states_or_a_huge_one_has_none() -> None:

@@ -187,14 +187,14 @@ def test_settings_of_ci_take_what_entra_takes(config: dict[str, str], engine: En
     [
         ({"display_name": "x" * 121}, "orgcal:identities.deploy.display_name: "),
         ({"permissions": []}, "orgcal:identities.deploy.permissions: "),
-        ({"permissions": ["Application.Read.All", "Nothing.Read"]}, "orgcal:identities.deploy"),
+        ({"permissions": ["Application.Read.All", "Nothing.Read"]}, "orgcal:identities.deploy: permissions; "),
         ({"trusts": []}, "orgcal:identities.deploy.trusts: "),
         ({"trusts": many(21)}, "orgcal:identities.deploy.trusts: "),
         ({"trusts": [{**TRUST, "name": "ab"}]}, "orgcal:identities.deploy.trusts[0].name: "),
         ({"trusts": [{**TRUST, "name": "a" * 121}]}, "orgcal:identities.deploy.trusts[0].name: "),
         ({"trusts": [{**TRUST, "name": "-bc"}]}, "orgcal:identities.deploy.trusts[0].name: "),
-        ({"trusts": [{**TRUST, "subject": ""}]}, "orgcal:identities.deploy.trusts[0]"),
-        ({"trusts": [{**TRUST, "issuer": "http://issuer.example"}]}, "orgcal:identities.deploy.trusts[0]"),
+        ({"trusts": [{**TRUST, "subject": ""}]}, "orgcal:identities.deploy.trusts[0]: subject; "),
+        ({"trusts": [{**TRUST, "issuer": "http://issuer.example"}]}, "orgcal:identities.deploy.trusts[0]: subject; "),
         ({"trusts": [{**TRUST, "invented": "x"}]}, "orgcal:identities.deploy.trusts[0].invented: "),
     ],
 )
