@@ -71,6 +71,19 @@ def test_input_that_is_not_declared_reaches_the_plugin_which_refuses_it(sent: Se
     return entry.urn.apply(look)
 
 
+@program_test
+def test_options_of_the_program_count_more_than_our_own(sent: Sent) -> Any:
+    engine = use_mocks(sent)
+    made = Connector(
+        "c", platform={}, key="k", display_name="d", scopes=[], opts=pulumi.ResourceOptions(version="9.9.9")
+    )
+
+    def look(_: Any) -> None:
+        assert engine.registered["c", "Connector"].version == "9.9.9"
+
+    return made.urn.apply(look)
+
+
 @pytest.mark.parametrize(
     ("ours", "plugin"),
     [
