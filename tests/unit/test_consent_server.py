@@ -81,6 +81,7 @@ def test_answer_with_too_many_fields_is_not_ours_and_asks_nobody(logged: Callabl
 
     assert (fifty.status, more.status) == (400, 400)
     assert "This did not start with us" in more.text
+    assert 'href="style.css"' in more.text
     assert len(service.answers) == 1
     assert logged() == ["callback: not-ours", "callback: not-ours"]
 
@@ -110,6 +111,8 @@ def test_answer_while_the_database_is_away_asks_to_try_again(logged: Callable[[]
 
     assert (page.status, page.headers["retry-after"]) == (503, "60")
     assert "Please try again in a minute" in page.text
+    assert 'href="style.css"' in page.text
+    assert "Microsoft's code" not in page.text
     assert logged() == ["callback: the registry cannot be asked"]
 
 
@@ -127,6 +130,7 @@ def test_result_that_does_not_exist_is_not_ours(found: ConsentResult | None) -> 
 
     assert page.status == 400
     assert "This did not start with us" in page.text
+    assert 'href="../style.css"' in page.text
 
 
 def test_result_names_the_permissions_that_were_agreed_to() -> None:
@@ -137,7 +141,8 @@ def test_result_names_the_permissions_that_were_agreed_to() -> None:
     assert (page.status, service.asked) == (200, ["handle"])
     assert "MailboxSettings.Read" in page.text
     assert "User.Read.All" not in page.text
-    assert "Acme Sync" in page.text
+    assert "<b>Acme Sync</b><span>acme.example</span>" in page.text
+    assert 'href="../style.css"' in page.text
 
 
 def test_result_of_an_older_link_names_the_declared_permissions() -> None:
@@ -155,6 +160,7 @@ def test_result_shows_microsofts_code_to_whoever_can_use_it(outcome: ConsentOutc
     page = ask(FakeService(results=[result(outcome, "AADSTS53003")]), RESULT)
 
     assert ("AADSTS53003" in page.text) is shows
+    assert ("Microsoft's code" in page.text) is shows
     assert "Calendars.Read" not in page.text
 
 
@@ -271,6 +277,7 @@ def test_whatever_breaks_is_a_page_and_its_message_is_not_logged(logged: Callabl
     [line] = logged()
     assert line.startswith("callback: RuntimeError broke it\n")
     assert "in answered" in line, "where it broke"
+    assert all(each.startswith("  ") for each in line.splitlines()[1:])
     assert "hush" not in line
 
 

@@ -96,15 +96,34 @@ def test_server_whose_port_is_taken_serves_nowhere_else(monkeypatch: pytest.Monk
 def test_port_that_is_taken_is_refused_and_that_of_localhost_may_be_another() -> None:
     with serving(service_of(redirect_uri="http://localhost/consent/callback")) as first:
         port = urlsplit(first.redirect_uri).port or 0
+        assert port >= 1024, "a free one"
         same = FakeService(redirect_uri=f"http://localhost:{port}/consent/callback")
         with serving(cast(ConsentService, same)) as second:
             other = urlsplit(second.redirect_uri)
             assert (other.hostname, other.port != port, other.path) == ("localhost", True, "/consent/callback")
+            assert (other.port or 0) >= 1024
         assert same.redirect_uri == f"http://localhost:{port}/consent/callback", "as before"
         for uri, given in ((f"http://localhost:{port}/cb", port), (f"http://127.0.0.1:{port}/cb", None)):
             with pytest.raises(UsageError) as refused, serving(service_of(redirect_uri=uri), given):
                 pytest.fail("two servers on one port")
             assert told(refused) == refusal_of_taken(port)
+
+
+def test_computer_without_any_port_to_listen_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    def refuse(address: object) -> None:
+        tried.append(address)
+        assert len(tried) < 9, "it is tried again and again"
+        raise OSError(errno.EACCES, "no")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+
+    with pytest.raises(UsageError) as refused, serving(service_of(redirect_uri="http://localhost:8400/cb")):
+        pytest.fail("nobody receives callbacks")
+
+    assert refused.value.what == f"port 0 cannot be used ({os.strerror(errno.EACCES)})"
+    assert tried == [("127.0.0.1", 8400), ("127.0.0.1", 0)]
 
 
 def test_callback_of_another_host_is_served_on_its_port_and_keeps_its_address() -> None:

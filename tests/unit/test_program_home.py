@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -127,6 +128,20 @@ def test_home_is_asked_as_the_operator_in_the_stacks_own_tenant(world: World) ->
         ("graph", "public", "tokens", "session", 10.0),
         ("policy", "graph", ""),
     ]
+
+
+def test_program_goes_on_while_home_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    program_went_on, waited = threading.Event(), list[bool]()
+
+    def slow(*_: object) -> None:
+        waited.append(program_went_on.wait(5))
+
+    monkeypatch.setattr(home, "read_policy", slow)
+    asked = world.home()
+    program_went_on.set()
+    asked.tell()
+
+    assert waited == [True]
 
 
 def test_preview_looks_at_the_rest_too(world: World) -> None:

@@ -133,6 +133,23 @@ def test_record_of_a_consent_page_without_a_publisher_names_the_domain(exported:
 
 
 @program_test
+def test_record_of_an_application_without_a_domain_names_no_publisher(monkeypatch: pytest.MonkeyPatch) -> Any:
+    class WithoutDomain(Recorded):
+        def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+            urn, outputs = super().new_resource(args)
+            return urn, {name: value for name, value in outputs.items() if name != "publisherDomain"}
+
+    use_mocks(WithoutDomain())
+    exported: dict[str, Any] = {}
+    monkeypatch.setattr("pulumi.export", exported.__setitem__)
+
+    def look(record: StackOutputs) -> None:
+        assert record.publisher == ""
+
+    return record_of(settings_with(), exported).apply(look)
+
+
+@program_test
 def test_record_of_a_stack_on_the_emulator_names_its_directory_and_tenant(exported: dict[str, Any]) -> Any:
     path = Path("/none")
     emulated = EmulatorEndpoints("directory", path, "operators", "o", path, path, "https://p", path, "https://c", path)
