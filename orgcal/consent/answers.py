@@ -112,12 +112,16 @@ Listener = Callable[[ConsentNews], object]
 """Is told of each answer, in the thread that received or proved it: what takes long belongs into another one."""
 
 
-def sentence_of(outcome: ConsentOutcome, detail: str = "") -> str:
+def sentence_of(outcome: ConsentOutcome, detail: str) -> str:
     """What an organisation has done, or what became of its consent; arguments as of `next_step`."""
     if detail == INTERNAL:
         return "has agreed, and orgcal broke while it looked for the permissions"
-    _, sentence = ENDED.get(outcome) or _ON_THE_WAY.get(outcome, ("ignored", outcome.value))
-    return sentence
+    return _told(outcome)[1]
+
+
+def _told(outcome: ConsentOutcome) -> tuple[Event, str]:
+    """Event and sentence of an outcome; its own name of one that belongs to no organisation."""
+    return ENDED.get(outcome) or _ON_THE_WAY.get(outcome, ("ignored", outcome.value))
 
 
 def in_brackets(detail: str) -> str:
@@ -135,7 +139,7 @@ def told_of(entry: LogEntry) -> str:
     return f"{entry.result}: {sentence_of(ConsentOutcome(entry.result), detail)}{in_brackets(detail)}"
 
 
-def next_step(outcome: ConsentOutcome, tenant_id: str, stack: str, detail: str = "") -> str:
+def next_step(outcome: ConsentOutcome, tenant_id: str, stack: str, detail: str) -> str:
     """What the operator does after an answer; empty where nothing is to be done.
 
     Args:
@@ -167,12 +171,11 @@ def news_of(
         known = registry.get(tenant_id)
     except RegistryUnavailable:
         known = None
-    event, _ = ENDED.get(outcome) or _ON_THE_WAY.get(outcome, ("ignored", ""))
     sentence = sentence_of(outcome, detail)
     if outcome is ConsentOutcome.DONE:
         sentence += ": every permission that the link asks for is effective"
     return ConsentNews(
-        event,
+        _told(outcome)[0],
         outcome,
         tenant_id,
         known.label if known is not None else tenant_id,
