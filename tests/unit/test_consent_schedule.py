@@ -197,10 +197,11 @@ def test_close_waits_for_the_step_that_runs() -> None:
     assert ended == [1]
 
 
-def test_schedule_that_is_closed_begins_nothing_more() -> None:
+def test_schedule_that_is_closed_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     schedule, runs = Schedule(2, "test"), []
     schedule.soon("a", lambda: 1000.0)
     schedule.close()
+    monkeypatch.setattr("threading.Thread", lambda **_: pytest.fail("nobody would end it"))
 
     schedule.soon("b", lambda: runs.append(1))
 
