@@ -154,14 +154,6 @@ def test_yes_of_the_links_organisation_refuses_nothing(tenant: str) -> None:
     assert CallbackAnswer("s", ConsentOutcome.PROVING, tenant).refusal_of(link) is None
 
 
-def test_outcomes_are_called_as_registries_keep_them_and_programs_read_them() -> None:
-    assert [outcome.value for outcome in ConsentOutcome] == [
-        "proving", "done", "declined", "not-administrator", "wrong-organisation", "service-missing", "misconfigured",
-        "blocked", "busy", "not-arrived", "withdrawn", "failed", "link-used", "link-used-waiting", "link-used-in-vain",
-        "link-expired", "not-ours", "unavailable",
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("earlier", "page", "recorded"),
     [

@@ -67,13 +67,24 @@ PLAIN: dict[ConsentOutcome, tuple[Event, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("outcome", list(ConsentOutcome))
-def test_answer_without_a_detail_is_told_with_what_comes_next(registry: Registry, outcome: ConsentOutcome) -> None:
+WORDS = (
+    "proving", "done", "declined", "not-administrator", "wrong-organisation", "service-missing", "misconfigured",
+    "blocked", "busy", "not-arrived", "withdrawn", "failed", "link-used", "link-used-waiting", "link-used-in-vain",
+    "link-expired", "not-ours", "unavailable",
+)  # fmt: skip
+"""As registries keep outcomes, and programs read them."""
+
+
+@pytest.mark.parametrize(("outcome", "word"), list(zip(ConsentOutcome, WORDS, strict=True)))
+def test_answer_without_a_detail_is_told_with_what_comes_next(
+    registry: Registry, outcome: ConsentOutcome, word: str
+) -> None:
     event, sentence, following = PLAIN[outcome]
 
     news = news_of(registry, "prod", CONTOSO, outcome)
 
     assert news == ConsentNews(event, outcome, CONTOSO, "Contoso", sentence, "", "", (), following, news.time)
+    assert news.as_json()["outcome"] == word
     line = f"Contoso ({CONTOSO}) {sentence}"
     assert news.line() == (f"{line}; next: {following}" if following else line)
 
