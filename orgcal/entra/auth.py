@@ -94,7 +94,7 @@ class TokenSource:
     def renewed(self, refused: str) -> str:
         """A token other than `refused`, which a server answered with 401; many callers cause one request."""
         with self._lock:
-            if self._token == refused:
+            if self._token in ("", refused):  # empty where another thread's request for a new one failed
                 self._ask()
             return self._token
 
