@@ -113,7 +113,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     stands for the local time, which counts without a Date header.
     """
     lowered = {name.lower(): str(value).strip() for name, value in headers.items()}
-    raw = lowered.get("retry-after", "")
+    raw = lowered.get("retry-after")
     if not raw:
         return None
     try:

@@ -46,11 +46,10 @@ MAX_REFUSAL_BYTES = 64 * 1024
 class RedactingAdapter(HTTPAdapter):
     """Adds timeouts, bounds answers, and takes what a request kept secret out of its refusal."""
 
-    def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
-        self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
+    def send(  # type: ignore[override]  # as requests calls it
+        self, request: requests.PreparedRequest, timeout: Any = None, **options: Any
     ) -> requests.Response:
-        timeout = timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
-        response = super().send(request, stream=stream, timeout=timeout, **options)
+        response = super().send(request, timeout=timeout or (CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **options)
         if response.status_code >= 300:
             redactor = redactor_of(request.headers, request.body)
             response.reason = redactor.text(str(response.reason))
@@ -105,16 +104,15 @@ class _Adapter(RedactingAdapter):
     def __init__(self, pool_size: int, servers: frozenset[str], whose: str) -> None:
         self._servers = servers
         self._whose = whose
-        self._proxies_by_host: dict[str, dict[str, str]] = {}
+        self._proxies_by_host: dict[str | None, dict[str, str]] = {}
         self._trust: ssl.SSLContext | None = None
         super().__init__(pool_connections=8, pool_maxsize=pool_size)
 
-    def send(  # type: ignore[override]  # the arguments of HTTPAdapter.send, taken together
-        self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
-    ) -> requests.Response:
-        self.check(request.url or "")
-        options["proxies"] = self.proxies_to(request.url or "")
-        return super().send(request, stream=stream, timeout=timeout, **options)
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # as requests calls it
+        url = str(request.url)
+        self.check(url)
+        options["proxies"] = self.proxies_to(url)
+        return super().send(request, **options)
 
     def check(self, url: str) -> None:
         """Refuse an address of a server that the session was not made for.
@@ -142,7 +140,7 @@ class _Adapter(RedactingAdapter):
 
     def proxies_to(self, url: str) -> dict[str, str]:
         """The proxies for an address, by scheme."""
-        host = urlsplit(url).hostname or ""
+        host = urlsplit(url).hostname
         if host not in self._proxies_by_host:
             self._proxies_by_host[host] = {} if is_loopback(host) else dict(get_environ_proxies(url))
         return self._proxies_by_host[host]
