@@ -71,10 +71,11 @@ def split_permissions(names: Iterable[str]) -> PermissionProfile:
     for name in plain:
         if not lies_in_mailboxes(name):
             continue
-        wider = next((other for other in EXCHANGE_ROLES if _includes(other, name)), "")
-        if name not in EXCHANGE_ROLES:
+        own = EXCHANGE_ROLES.get(name)
+        if own is None:
             widened.append(name)
-        if role := EXCHANGE_ROLES.get(name) or EXCHANGE_ROLES.get(wider):
+        wider = (role for other, role in EXCHANGE_ROLES.items() if _includes(other, name))
+        if role := own or next(wider, None):
             in_exchange[name] = role
     in_entra = tuple(name for name in plain if not lies_in_mailboxes(name))
     return PermissionProfile(in_entra, in_exchange, tuple(widened))
@@ -103,7 +104,7 @@ def scope_limits(scopes: Iterable[str]) -> Iterator[str]:
     """One sentence for each scope of a connector that no customer can limit to some mailboxes as it is."""
     for name in split_permissions(scopes).widened:
         profile = split_permissions([name])
-        role = profile.in_exchange.get(name, "")
+        role = profile.in_exchange.get(name)
         instead = (
             f"customers who want that assign {role!r}, which includes it and gives more"
             if role

@@ -9,8 +9,10 @@ from orgcal_emulator.exchange.roles import ROLES as EMULATED
 from orgcal.entra.exchange_roles import (
     EXCHANGE_ROLES,
     UNDER_POLICIES,
+    PermissionProfile,
     lies_in_mailboxes,
     reaching_every_mailbox,
+    removal_command,
     scope_limits,
     split_permissions,
 )
@@ -41,21 +43,84 @@ def test_every_permission_that_exchange_limits_reaches_every_mailbox_as_a_grant(
     assert reaching_every_mailbox([name, "Directory.Read.All"]) == (name,)
 
 
-def test_permissions_are_split_by_where_they_are_granted() -> None:
-    profile = split_permissions(["Calendars.ReadWrite", "Calendars.Read", "Directory.Read.All", "MailboxSettings.Read"])
+@pytest.mark.parametrize(
+    ("names", "profile", "roles"),
+    [
+        (
+            ["Calendars.ReadWrite", "Directory.Read.All", "Calendars.Read", "MailboxSettings.Read", "Calendars.Read"],
+            PermissionProfile(
+                ("Directory.Read.All",),
+                {
+                    "Calendars.Read": "Application Calendars.Read",
+                    "Calendars.ReadWrite": "Application Calendars.ReadWrite",
+                    "MailboxSettings.Read": "Application MailboxSettings.Read",
+                },
+                (),
+            ),
+            ("Application Calendars.ReadWrite", "Application MailboxSettings.Read"),
+        ),
+        (
+            ["https://graph.microsoft.com/Mail.Send", "User.Read.All", "Group.Read.All"],
+            PermissionProfile(("Group.Read.All", "User.Read.All"), {"Mail.Send": "Application Mail.Send"}, ()),
+            ("Application Mail.Send",),
+        ),
+        (
+            ["Mail.ReadBasic.All", "Calendars.ReadBasic.All"],
+            PermissionProfile(
+                (),
+                {
+                    "Calendars.ReadBasic.All": "Application Calendars.Read",
+                    "Mail.ReadBasic.All": "Application Mail.Read",
+                },
+                ("Calendars.ReadBasic.All", "Mail.ReadBasic.All"),
+            ),
+            ("Application Calendars.Read", "Application Mail.Read"),
+        ),
+        (["MailboxItem.Read.All"], PermissionProfile((), {}, ("MailboxItem.Read.All",)), ()),
+        ([], PermissionProfile((), {}, ()), ()),
+    ],
+)
+def test_permissions_are_split_by_where_they_are_granted(
+    names: list[str], profile: PermissionProfile, roles: tuple[str, ...]
+) -> None:
+    found = split_permissions(names)
 
-    assert profile.in_entra == ("Directory.Read.All",)
-    assert profile.roles == ("Application Calendars.ReadWrite", "Application MailboxSettings.Read")
-    assert profile.widened == ()
+    assert found == profile
+    assert list(found.in_exchange) == sorted(found.in_exchange)
+    assert found.roles == roles
 
 
-def test_calendars_readbasic_all_has_no_role_and_its_advice_names_the_one_that_includes_it() -> None:
-    profile = split_permissions(["Calendars.ReadBasic.All", "Directory.Read.All"])
+@pytest.mark.parametrize(
+    ("scope", "sentence"),
+    [
+        (
+            "Calendars.ReadBasic.All",
+            "Exchange has no role for it, and application access policies do not limit it; customers who want that "
+            "assign 'Application Calendars.Read', which includes it and gives more",
+        ),
+        (
+            "Mail.ReadBasic.All",
+            "Exchange has no role for it; customers who want that assign 'Application Mail.Read', which includes it "
+            "and gives more",
+        ),
+        (
+            "MailboxItem.Read.All",
+            "Exchange has no role for it, and application access policies do not limit it; customers who want that "
+            "cannot use the connector",
+        ),
+    ],
+)
+def test_scope_without_a_role_of_its_own_is_told_with_what_to_do(scope: str, sentence: str) -> None:
+    expected = f"scope {scope} cannot be limited to some mailboxes: {sentence}"
 
-    assert (profile.roles, profile.widened) == (("Application Calendars.Read",), ("Calendars.ReadBasic.All",))
-    (sentence,) = scope_limits(["Calendars.ReadBasic.All", "Directory.Read.All"])
-    assert "Exchange has no role for it, and application access policies do not limit it" in sentence
-    assert "'Application Calendars.Read'" in sentence
+    assert list(scope_limits([scope, "Directory.Read.All", "Calendars.Read"])) == [expected]
+
+
+def test_grants_are_removed_by_one_command_with_all_of_them() -> None:
+    assert removal_command("the-client", ["Mail.Read", "Calendars.Read"]) == (
+        "their Privileged Role Administrator removes the grant: m365 entra approleassignment remove "
+        "--appId the-client --resource 'Microsoft Graph' --scopes 'Calendars.Read,Mail.Read' --force"
+    )
 
 
 def test_every_pinned_permission_of_mailbox_data_is_known_as_such() -> None:

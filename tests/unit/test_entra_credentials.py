@@ -7,10 +7,12 @@ import pytest
 from orgcal.entra.credentials import (
     ClientCertificate,
     ClientSecret,
+    Credential,
     FederatedToken,
     StorableCredential,
     fields_of,
     from_fields,
+    msal_credential,
 )
 from orgcal.platforms import PlatformCredential
 
@@ -50,3 +52,46 @@ def test_fingerprint_of_a_stack_deployed_before_stays(credential: StorableCreden
 def test_repr_shows_no_value(credential: object) -> None:
     assert repr(credential) == f"{type(credential).__name__}()"
     assert "hush" not in repr(PlatformCredential("client", 1, SECRET))
+
+
+def token() -> str:
+    return "hush"
+
+
+@pytest.mark.parametrize(
+    ("credential", "kind", "fields", "of_msal"),
+    [
+        (SECRET, "secret", {"client_secret": "hush"}, "hush"),
+        (
+            CERTIFICATE,
+            "certificate",
+            {"certificate_pem": "-----CERTIFICATE-----\n", "private_key_pem": "-----KEY-----\n"},
+            {"private_key": "-----KEY-----\n", "public_certificate": "-----CERTIFICATE-----\n"},
+        ),
+        (FederatedToken(token), "federated", None, {"client_assertion": token}),
+    ],
+)
+def test_credential_has_one_form_in_fields_and_one_for_msal(
+    credential: Credential, kind: str, fields: dict[str, str] | None, of_msal: object
+) -> None:
+    """Source: https://learn.microsoft.com/en-us/python/api/msal/msal.application.confidentialclientapplication
+    (`client_credential`)."""
+    assert credential.kind == kind
+    assert msal_credential(credential) == of_msal
+    assert isinstance(credential, FederatedToken) or fields_of(credential) == fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "credential"),
+    [
+        ({}, ClientSecret("")),
+        ({"client_secret": None, "certificate_pem": None}, ClientSecret("")),
+        ({"client_secret": "a", "certificate_pem": "", "private_key_pem": "k"}, ClientSecret("a")),
+        ({"client_secret": "a", "certificate_pem": "c", "private_key_pem": "k"}, ClientCertificate("k", "c")),
+        ({"certificate_pem": "c"}, ClientCertificate("", "c")),
+    ],
+)
+def test_certificate_among_the_fields_comes_before_a_secret(
+    fields: dict[str, str | None], credential: StorableCredential
+) -> None:
+    assert from_fields(fields) == credential
