@@ -89,7 +89,6 @@ def _needs_conversion(certificate: bytes, key: bytes, pair: ClientCertificate) -
     try:
         leaf = x509.load_pem_x509_certificate(certificate)
         fits = serialization.load_pem_private_key(key, None).public_key() == leaf.public_key()
-        (certificate + key).decode()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return True
     return not fits or leaf != x509.load_pem_x509_certificate(pair.certificate_pem.encode())

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,7 +33,6 @@ _OTHER_BLOCKS = {
     "PUBLIC KEY": "a public key",
     "RSA PUBLIC KEY": "a public key",
     "PGP PRIVATE KEY BLOCK": "a PGP key",
-    "SSH2 ENCRYPTED PRIVATE KEY": "an SSH key",
 }
 _CONVERSIONS = {
     "PKCS7": "openssl pkcs7 -in {file} -print_certs -out NEW.pem",
@@ -42,7 +40,7 @@ _CONVERSIONS = {
     "TRUSTED CERTIFICATE": "openssl x509 -in {file} -out NEW.pem",
 }
 """Blocks that hold certificates in another form, and what converts them."""
-_LABEL = re.compile(r"[A-Z0-9 ]{1,40}")
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----((?>.*?(?=-----)))-----END \1-----", re.DOTALL)
 _HEADER = re.compile(r"(Proc-Type: *\S+)|(DEK-Info: *\S+)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 _LONGEST_SECRET = 256
@@ -133,7 +131,7 @@ def _unwrapped(text: str) -> bytes | None:
     if len(bare) <= _LONGEST_SECRET or not _BASE64.fullmatch(bare):
         return None
     try:
-        raw = base64.b64decode("".join(bare.split()), validate=True)
+        raw = base64.b64decode("".join(bare.split()))
     except binascii.Error:
         return None
     return raw if _is_binary(raw) or b"-----BEGIN " in raw else None
@@ -173,27 +171,23 @@ def _of_text(text: str, source: SecretSource, password: Password) -> KeyMaterial
 
 def _blocks(text: str, source: SecretSource) -> Iterator[_Block]:
     """The blocks of a PEM; what stands between them, such as `Bag Attributes`, is skipped."""
-    begin, end, position = "-----BEGIN ", "-----END ", 0
-    while (start := text.find(begin, position)) >= 0:
+    position = 0
+    while (start := text.find("-----BEGIN ", position)) >= 0:
         line = text.count("\n", 0, start) + 1
-        label_end = text.find("-----", start + len(begin))
-        label = text[start + len(begin) : label_end]
-        body_start = label_end + 5
-        body_end = text.find("-----", body_start)
-        last = f"{end}{label}-----"
-        if min(label_end, body_end) < 0 or not _LABEL.fullmatch(label) or not text.startswith(last, body_end):
+        block = _BLOCK.match(text, start)
+        if block is None:
             what = f"has a block that begins in line {line} and has no proper end"
             raise source.error(what, "copy the PEM anew, with all of its lines")
-        yield _Block(label, text[body_start:body_end], line)
-        position = body_end + len(last)
+        yield _Block(block[1], block[2], line)
+        position = block.end()
 
 
 def _pem_of(block: _Block) -> bytes:
-    """The block as it should be: lines of 64 characters, headers before an empty one."""
+    """The block as it should be: headers before an empty line, then the rest without blanks."""
     body = block.body.replace("\\r", "\n").replace("\\n", "\n")
     headers = "".join(f"{match[0]}\n" for match in _HEADER.finditer(body))
-    lines = textwrap.wrap("".join(_HEADER.sub("", body).split()), 64)
-    parts = [f"-----BEGIN {block.label}-----", *([headers] if headers else []), *lines, f"-----END {block.label}-----"]
+    rest = "".join(_HEADER.sub("", body).split())
+    parts = [f"-----BEGIN {block.label}-----", *([headers] if headers else []), rest, f"-----END {block.label}-----"]
     return ("\n".join(parts) + "\n").encode()
 
 
