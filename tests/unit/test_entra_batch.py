@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -42,6 +42,24 @@ def read(*entries: Any, reads: int = 2, headers: Mapping[str, str] | None = None
     return sent(graph, Reply(200, {"responses": list(entries)}, dict(headers or {})), reads)
 
 
+def told(found: BatchAnswer) -> dict[str, Any]:
+    return {each.name: getattr(found, each.name) for each in fields(found)}
+
+
+def whole(status: int, entries: list[BatchResponse | None] | None = None, **others: Any) -> dict[str, Any]:
+    """Every field of an answer, with what it has where nothing is told."""
+    rest = {"reason": "", "code": "", "request_id": "", "throttled": False, "limited": False, "retry_after_s": None}
+    return {
+        "status": status,
+        "entries": entries or [],
+        **rest,
+        "limit_share": 0.0,
+        "unusable": 0,
+        "elapsed_s": 0.0,
+        **others,
+    }
+
+
 FOUND = BatchResponse(200, {}, {"n": 1})
 
 
@@ -76,7 +94,7 @@ def test_batch_is_one_request_with_all_reads(graph: ScriptedGraph) -> None:
 def test_entries_are_placed_by_their_ids_in_any_order(graph: ScriptedGraph) -> None:
     found = read(entry("1", 404, {"error": {}}), entry(0), reads=3, graph=graph)
 
-    assert found == BatchAnswer(200, [FOUND, BatchResponse(404, {}, {"error": {}}), None])
+    assert told(found) == whole(200, [FOUND, BatchResponse(404, {}, {"error": {}}), None])
 
 
 def test_entries_that_are_doubled_unknown_or_unreadable_are_counted(graph: ScriptedGraph) -> None:
@@ -84,7 +102,7 @@ def test_entries_that_are_doubled_unknown_or_unreadable_are_counted(graph: Scrip
 
     found = read(entry("0"), entry("0", 500), *odd, graph=graph)
 
-    assert found == BatchAnswer(200, [FOUND, None], unusable=9)
+    assert told(found) == whole(200, [FOUND, None], unusable=9)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +204,7 @@ def test_service_is_in_trouble_where_two_or_more_are_most_of_the_batch(
     ],
 )
 def test_batch_without_entries_says_why_and_calls_for_a_pause(graph: ScriptedGraph, reply: Reply, found: str) -> None:
-    assert sent(graph, reply) == BatchAnswer(0, reason=found, throttled=True)
+    assert told(sent(graph, reply)) == whole(0, reason=found, throttled=True)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +212,7 @@ def test_batch_without_entries_says_why_and_calls_for_a_pause(graph: ScriptedGra
     [
         (
             Reply(429, {"error": {"code": "TooMany", "message": "wait"}}, {"Retry-After": "7", "request-id": "r"}),
-            BatchAnswer(
+            whole(
                 429,
                 reason="Microsoft Graph answered 429 TooMany: wait",
                 code="TooMany",
@@ -204,30 +222,30 @@ def test_batch_without_entries_says_why_and_calls_for_a_pause(graph: ScriptedGra
                 retry_after_s=7.0,
             ),
         ),
-        (Reply(430, {}), BatchAnswer(430, reason="Microsoft Graph answered 430")),
-        (Reply(499, {}), BatchAnswer(499, reason="Microsoft Graph answered 499")),
-        (Reply(500, {}), BatchAnswer(500, reason="Microsoft Graph answered 500", throttled=True)),
-        (Reply(201, {"responses": []}), BatchAnswer(201, reason="Microsoft Graph answered 201")),
-        (Reply(400, b"<html>"), BatchAnswer(400, reason="Microsoft Graph answered 400")),
+        (Reply(430, {}), whole(430, reason="Microsoft Graph answered 430")),
+        (Reply(499, {}), whole(499, reason="Microsoft Graph answered 499")),
+        (Reply(500, {}), whole(500, reason="Microsoft Graph answered 500", throttled=True)),
+        (Reply(201, {"responses": []}), whole(201, reason="Microsoft Graph answered 201")),
+        (Reply(400, b"<html>"), whole(400, reason="Microsoft Graph answered 400")),
         (
             Reply(401, {"error": {"code": "No", "message": f"{TOKEN} is wrong"}}, {"request-id": TOKEN}),
-            BatchAnswer(401, reason="Microsoft Graph answered 401 No: *** is wrong", code="No", request_id="***"),
+            whole(401, reason="Microsoft Graph answered 401 No: *** is wrong", code="No", request_id="***"),
         ),
         (
             Reply(403, b'{"error": {"code": "No", "filler": "' + b" " * (65536 - 39) + b'"}}'),
-            BatchAnswer(403, reason="Microsoft Graph answered 403 No", code="No"),
+            whole(403, reason="Microsoft Graph answered 403 No", code="No"),
         ),
         (
             Reply(403, b'{"error": {"code": "No", "filler": "' + b" " * (65536 - 38) + b'"}}'),
-            BatchAnswer(403, reason="Microsoft Graph answered 403"),
+            whole(403, reason="Microsoft Graph answered 403"),
         ),
     ],
 )
 def test_batch_that_is_refused_as_a_whole_says_what_graph_says(
-    graph: ScriptedGraph, reply: Reply, found: BatchAnswer
+    graph: ScriptedGraph, reply: Reply, found: dict[str, Any]
 ) -> None:
     """Of a refusal 64 KiB are read, and it is told without the token."""
-    assert sent(graph, reply) == found
+    assert told(sent(graph, reply)) == found
 
 
 @pytest.mark.parametrize(
@@ -240,7 +258,7 @@ def test_batch_that_is_refused_as_a_whole_says_what_graph_says(
     ],
 )
 def test_connection_that_breaks_is_told_by_the_kind_of_failure(graph: ScriptedGraph, reply: Reply, kind: str) -> None:
-    assert sent(graph, reply) == BatchAnswer(0, reason=f"connection lost ({kind})", throttled=True)
+    assert told(sent(graph, reply)) == whole(0, reason=f"connection lost ({kind})", throttled=True)
 
 
 def test_server_that_is_not_there_and_token_that_cannot_be_sent_are_lost_connections(graph: ScriptedGraph) -> None:

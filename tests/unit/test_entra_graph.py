@@ -81,7 +81,8 @@ def test_request_is_sent_once_as_a_whole(call: Call, sent: tuple[Any, ...], foun
     assert (request.method, request.url, request.query, request.body) == (method, url, query, body)
     named = {"Authorization", "Accept", "Content-Type", "ConsistencyLevel"} & request.headers.keys()
     assert {name: request.headers[name] for name in named} == {
-        "Authorization": "Bearer t1", "Accept": "application/json",
+        "Authorization": "Bearer t1",
+        "Accept": "application/json",
         **headers,
     }
 
@@ -189,6 +190,13 @@ def test_client_waits_two_minutes_in_all_unless_told_otherwise() -> None:
     with pytest.raises(GraphError):
         client.get("/me")
     assert len(time.waits) == 3
+
+
+def test_times_of_a_client_are_named() -> None:
+    given: Any = (ENDPOINTS, GivenTokens(), AnsweringSession([answer(200, {})]), 5.0)
+
+    with pytest.raises(TypeError):
+        GraphClient(*given)
 
 
 LOST = requests.ConnectionError("secret")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,10 @@ import jwt
 import pytest
 
 from orgcal.entra import auth
-from orgcal.entra.auth import _lifetime_s, claims_of, names_principal, roles_of
+from orgcal.entra.auth import TokenSource, _lifetime_s, claims_of, names_principal, roles_of
 from orgcal.entra.credentials import ClientCertificate, FederatedToken
 from orgcal.errors import Unreachable, UsageError
-from tests.support.answered_tokens import TOKEN_URL, WELL_KNOWN, described, issued, source_of
+from tests.support.answered_tokens import TENANT, TOKEN_URL, WELL_KNOWN, described, issued, source_of
 from tests.support.answering_session import answer
 from tests.support.certificates import rsa_pair
 
@@ -72,7 +73,15 @@ def test_source_shows_neither_credential_nor_token() -> None:
 
     assert "hush" not in repr(source)
     assert "the-token" not in repr(source)
-    assert "session" not in repr(source)
+    assert not {"session", "_lock", "_token"} & set(re.split("[(, =]", repr(source)))
+
+
+def test_source_begins_without_a_token() -> None:
+    source, _ = source_of(described(), issued())
+    given: Any = (source.endpoints, TENANT, "client", source.credential, source.session, "a token")
+
+    with pytest.raises(TypeError):
+        TokenSource(*given)
 
 
 # --- when it is asked again ---
