@@ -44,7 +44,7 @@ def resolve_tenant(endpoints: CloudEndpoints, name: str, session: requests.Sessi
     configuration = parse_object(response.content, where=url, content_type=response.headers.get("Content-Type", ""))
     # The issuer's path begins with the tenant id, whatever name the tenant was asked for by.
     try:
-        tenant_id = urlsplit(str(configuration.get("issuer") or "")).path.strip("/").split("/")[0].lower()
+        tenant_id = urlsplit(str(configuration.get("issuer"))).path.strip("/").split("/")[0].lower()
     except ValueError:  # no address
         tenant_id = ""
     if not is_guid(tenant_id):

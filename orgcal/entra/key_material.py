@@ -259,7 +259,7 @@ def _of_binary(raw: bytes, source: SecretSource, password: Password) -> KeyMater
         try:
             return KeyMaterial(keys=[serialization.load_der_private_key(raw, candidate)])
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            continue
+            pass
     if raw.startswith((b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")):
         command = f"keytool -importkeystore -srckeystore {source.argument} -destkeystore NEW.pfx -deststoretype PKCS12"
         raise source.error("is a Java key store", f"{command}, then openssl pkcs12 -in NEW.pfx -nodes -out NEW.pem")

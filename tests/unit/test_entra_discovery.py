@@ -56,6 +56,7 @@ def told(what: str, where: str = URL, repair: str = "") -> dict[str, Any]:
             for body in (
                 *({}, {"issuer": None}, {"issuer": ""}, {"issuer": 5}, {"issuer": "https://[::1/x"}),
                 *({"issuer": f"{ENTRA}/common/v2.0"}, {"issuer": f"{ENTRA}/common/{TENANT}"}),
+                *({"issuer": f"{ENTRA}/X{TENANT}"}, {"issuer": f"{ENTRA}/{TENANT}X"}),
             )
         ],
     ],
