@@ -161,7 +161,9 @@ def test_emulator_that_does_not_run_is_started(tmp_path: Path) -> None:
 
     where = str(tmp_path / "gone")
     assert vars(refused.value) == {
-        "what": "the emulator is not running", "where": where, "repair": "orgcal emulator start"
+        "what": "the emulator is not running",
+        "where": where,
+        "repair": "orgcal emulator start",
     }
 
 
