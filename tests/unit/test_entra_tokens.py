@@ -96,9 +96,9 @@ def test_token_is_kept_and_a_fresh_one_is_asked_for() -> None:
 def test_token_is_renewed_for_the_refused_one_only() -> None:
     source, sent = source_of(described(), issued("t1"), described(), issued("t2"))
 
-    assert [source.token(), source.renewed("t0"), source.renewed("t1"), source.renewed("t1")] == [
-        *("t1", "t1", "t2", "t2")
-    ]
+    given = [source.token(), *(source.renewed(refused) for refused in ("t0", "t1", "t1"))]
+
+    assert given == ["t1", "t1", "t2", "t2"]
     assert len(sent) == 4
 
 
