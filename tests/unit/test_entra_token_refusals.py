@@ -86,6 +86,12 @@ def test_answer_that_brings_no_token_is_explained(
     assert (type(error), vars(error)) == (Unreachable, told)
 
 
+def test_place_of_an_unusable_answer_is_told_without_the_query() -> None:
+    tenant = answer(200, {"authorization_endpoint": ENTRA, "token_endpoint": f"{TOKEN_URL}?p=hush", "issuer": ENTRA})
+
+    assert error_of(tenant, answer(200, b"{")).where == TOKEN_URL
+
+
 def entra(what: str, repair: str = "", **others: Any) -> dict[str, Any]:
     rest = {"aadsts": 0, "status": 0, "correlation_id": ""}
     return {"what": what, "where": ASKED, "repair": repair, **rest, **others}
