@@ -16,7 +16,6 @@ from orgcal.files.whole import write_whole
 from orgcal.patience import Clock, Patience
 from orgcal.stack.runner import StackRunner
 
-WAIT = timedelta(minutes=10)
 _LONGEST_PAUSE_S = 2.0
 
 

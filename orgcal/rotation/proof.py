@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 IN_A_ROW = 3
 SAMPLE = 5
 """Organisations asked at most. They share the credential: more of them only reach more of Entra ID's servers."""
-PATIENCE = timedelta(minutes=5)
 LONGEST_PAUSE_S = 15.0
 
 MOST_CLOCK_OFFSET_S = 300.0
@@ -116,7 +115,7 @@ class CredentialProber:
     endpoints: CloudEndpoints
     client_id: str
     session: requests.Session
-    patience: timedelta = PATIENCE
+    patience: timedelta
     tell: Callable[[str], object] = lambda _: None
     clock: Clock | None = None
 

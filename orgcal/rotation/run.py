@@ -13,9 +13,8 @@ from orgcal.errors import OrgcalError, StackLocked
 from orgcal.operations.deploy import deploy
 from orgcal.operations.sweep import Tell, credentials_of, remove_leftovers
 from orgcal.rotation import checks
-from orgcal.rotation.lock import WAIT, UpdateLock
+from orgcal.rotation.lock import UpdateLock
 from orgcal.rotation.log import RotationLog
-from orgcal.rotation.proof import PATIENCE
 from orgcal.rotation.proof_session import Proofs
 from orgcal.rotation.record import Record
 from orgcal.rotation.status import RotationResult, rotation_state, status_of
@@ -50,8 +49,8 @@ class Rotation:
         *,
         on_step: OnStep,
         tell: Tell,
-        patience: timedelta = PATIENCE,
-        wait: timedelta = WAIT,
+        patience: timedelta,
+        wait: timedelta,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._stack = stack

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from orgcal.errors import UsageError
-from orgcal.rotation.proof import IN_A_ROW, SAMPLE, ClockSkew, Organisation, sample_of
+from orgcal.rotation.proof import IN_A_ROW, ClockSkew, Organisation, sample_of
 from orgcal.tenants.model import State, Tenant
 from tests.support.deployed_connector import (
     FABRIKAM,
@@ -72,12 +73,27 @@ def test_sample_of_many_organisations_is_small_fair_and_repeatable() -> None:
 
     samples = [sample_of(iter(known), f"seed {seed}") for seed in range(60)]
 
-    assert {len(sample) for sample in samples} == {SAMPLE}
+    assert {len(sample) for sample in samples} == {5}
     assert sample_of(iter(known), "seed 1") == samples[1]
     chosen = {item.tenant_id for sample in samples for item in sample}
     assert chosen <= {item.tenant_id for item in known if item.state in (State.VERIFIED, State.CONSENTED)}
     assert len(chosen) > 80  # of a hundred; every one has a chance
     assert sample_of(known[1:2], "seed") == []
+
+
+def test_sample_leaves_each_organisation_out_as_often_as_any_other() -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    known = [
+        Tenant(str(number), f"Organisation {number}", "", State.VERIFIED, added_at=now, changed_at=now)
+        for number in range(7)
+    ]
+
+    samples = [sample_of(known, f"seed {seed}") for seed in range(1400)]
+
+    chosen = Counter(item for sample in samples for item in sample)
+    assert sample_of(known[:5], "seed") == [Organisation(str(number), f"Organisation {number}") for number in range(5)]
+    assert chosen.keys() == {Organisation(str(number), f"Organisation {number}") for number in range(7)}
+    assert all(920 <= count <= 1080 for count in chosen.values()), "each in five sevenths of the samples"
 
 
 # The clock ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -174,6 +174,8 @@ class SimulatedStack:
             _CountedRecord(file, self),
             on_step=lambda _: None,
             tell=self.told.append,
+            patience=timedelta(minutes=5),
+            wait=timedelta(minutes=10),
             now=self.clock,
         )
         return rotation.run()

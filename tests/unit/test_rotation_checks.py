@@ -40,8 +40,12 @@ def section(**changed: Any) -> CredentialSettings:
 
 
 def test_rollback_without_an_old_generation_is_refused() -> None:
-    with pytest.raises(UsageError, match="generation 3 is the only live one"):
+    with pytest.raises(UsageError) as refused:
         check_request(one(), section(), RotationRequest(rollback=True), NOW)
+    assert str(refused.value) == (
+        "stack prod: generation 3 is the only live one; there is nothing to go back to\n"
+        "  repair: orgcal rotate --now makes a new one"
+    )
 
 
 def test_rollback_repeated_after_it_was_done_is_fine() -> None:
@@ -53,8 +57,11 @@ def test_rollback_repeated_after_it_was_done_is_fine() -> None:
 
 def test_rollback_to_an_expired_generation_is_refused() -> None:
     check_request(two(), section(), RotationRequest(rollback=True), NOW)
-    with pytest.raises(UsageError, match="generation 3 has expired"):
+    with pytest.raises(UsageError) as refused:
         check_request(two(), section(), RotationRequest(rollback=True), datetime(2030, 1, 1, tzinfo=UTC))
+    assert str(refused.value) == (
+        "stack prod: generation 3 has expired, so nothing can go back to it\n  repair: orgcal rotate --now"
+    )
 
 
 @pytest.mark.parametrize("asked", [RotationRequest(now=True), RotationRequest(revoke=True)], ids=["now", "revoke"])
@@ -66,13 +73,21 @@ def test_rotation_of_a_federated_credential_is_refused_in_one_sentence(asked: Ro
         "a secret is to take over"
     )
     check_request(trusting(), federated, RotationRequest(), NOW)
-    with pytest.raises(UsageError, match="tokens of its own, so there is nothing to rotate"):
+    with pytest.raises(UsageError) as refused:
         check_request(trusting(), federated, asked, NOW)
+    assert str(refused.value) == (
+        "stack prod: the platform proves itself with tokens of its own, so there is nothing to rotate\n"
+        "  repair: to trust others: orgcal:credential.trusts, docs/credentials.md"
+    )
 
 
 def test_new_generation_that_would_be_a_trust_is_refused() -> None:
-    with pytest.raises(UsageError, match="only the platform can prove it"):
+    with pytest.raises(UsageError) as refused:
         check_new_generation(4, one(), section(kind="federated", kinds={3: "secret"}), {})
+    assert str(refused.value) == (
+        "orgcal:credential.kind: generation 4 would be a trust in the platform's own tokens, and only the platform can "
+        "prove it\n  repair: change over by hand: docs/credentials.md, From one kind to another"
+    )
 
 
 def test_emulator_that_does_not_run_is_said_before_anything_is_asked(tmp_path: Path) -> None:
@@ -98,9 +113,12 @@ def test_emulator_that_was_replaced_is_refused_and_the_stacks_own_is_not() -> No
     check_place(state, placed("emulator", "first"))
     check_place(state, placed("emulator", None))
     check_place(state, placed("public", "second"))
-    with pytest.raises(UsageError, match="another one than the stack was deployed to") as refused:
+    with pytest.raises(UsageError) as refused:
         check_place(state, placed("emulator", "second"))
-    assert (refused.value.where, refused.value.repair) == ("stack dev", "orgcal up --stack dev")
+    assert str(refused.value) == (
+        "stack dev: the emulator's directory is another one than the stack was deployed to\n"
+        "  repair: orgcal up --stack dev"
+    )
 
 
 def test_rollback_at_the_moment_of_expiry_comes_too_late() -> None:
@@ -123,9 +141,11 @@ def test_rollback_to_a_revoked_generation_is_refused() -> None:
     newer = dataclasses.replace(state, outputs=state.outputs.model_copy(update={"revoked": (4,)}))
 
     check_request(newer, section(), RotationRequest(rollback=True), NOW)
-    with pytest.raises(UsageError, match="generation 3 is revoked") as refused:
+    with pytest.raises(UsageError) as refused:
         check_request(revoked, section(), RotationRequest(rollback=True), NOW)
-    assert refused.value.where == "stack prod"
+    assert str(refused.value) == (
+        "stack prod: generation 3 is revoked, so nothing goes back to it\n  repair: orgcal rotate"
+    )
     check_request(revoked, section(), RotationRequest(now=True), NOW)
 
 
@@ -172,7 +192,8 @@ def test_new_generation_of_a_kind_that_a_platform_cannot_hold_is_refused(state: 
     check_new_generation(4, state, section(), {})
     with pytest.raises(UsageError, match="takes a secret, not a certificate") as refused:
         check_new_generation(4, state, section(kind="certificate", kinds={3: "secret"}), {})
-    assert "a.env" in refused.value.where
+    assert refused.value.where.endswith("a.env")
+    assert refused.value.repair == "set orgcal:credential.kind to the other; nothing was changed"
 
 
 def test_new_certificate_is_made_unless_the_old_one_was_brought_along() -> None:
@@ -181,6 +202,10 @@ def test_new_certificate_is_made_unless_the_old_one_was_brought_along() -> None:
     check_new_generation(4, state, section(kind="certificate"), {})
     check_new_generation(4, state, section(kind="certificate", certificates={3: files, 4: files}), {})
     check_new_generation(4, state, section(kinds={3: "certificate"}, certificates={3: files}), {})
-    with pytest.raises(UsageError, match="there are no files for generation 4") as refused:
+    with pytest.raises(UsageError) as refused:
         check_new_generation(4, state, section(kind="certificate", certificates={3: files}), {})
-    assert refused.value.where == "orgcal:credential.certificates.4"
+    assert str(refused.value) == (
+        "orgcal:credential.certificates.4: you brought the certificate of generation 3 along, and there are no files "
+        "for generation 4\n"
+        "  repair: add 4: {certificate_file: \u2026, private_key_file: \u2026} beside those of 3"
+    )

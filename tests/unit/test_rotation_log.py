@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from orgcal.rotation.log import RotationLog
 from orgcal.rotation.proof import Proof
 from orgcal.rotation.steps import Action, RotationStep
 from orgcal.stack.outputs import StackOutputs
+from orgcal.stack.state import StackState
+from orgcal.tenants.credentials import KnownCredential, known_credentials
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import FILE_NAME, RegistryUnavailable, open_stack_registry
 from tests.support.open_stacks import open_stack
+from tests.support.stack_exports import exported, password
 
 
 def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
@@ -35,8 +39,12 @@ def test_log_has_a_row_for_each_step_proof_and_leftover(tmp_path: Path) -> None:
         ("ada", "rotate", "generation 4", "not proved"),
         ("ada", "rotate", "generation 4", "left-over removed"),
     ]
-    assert rows[1].detail["organisations"] == ["Contoso"]
-    assert rows[3].detail["key_id"] == "key"
+    assert [row.detail for row in rows] == [
+        {"why": "asked for"},
+        {"way": "stack's credential", "organisations": ["Contoso"], "said": "3 fresh tokens"},
+        {"way": "platform's tokens", "organisations": [], "said": "no token"},
+        {"name": "orgcal:orgcal/prod generation 4", "key_id": "key"},
+    ]
 
 
 def test_log_has_a_row_for_a_run_that_failed_and_one_for_the_first_that_succeeded_after_it(tmp_path: Path) -> None:
@@ -57,6 +65,8 @@ def test_log_without_a_registry_makes_none_and_knows_nobody(tmp_path: Path) -> N
     log = RotationLog(open_stack(tmp_path), print)
 
     log.step(RotationStep(Action.ADD, 4, "asked for"))
+    log.known(StackOutputs.model_construct())
+    log.ended("no token")
 
     assert log.sample("seed") == []
     assert not (tmp_path / FILE_NAME).exists()
@@ -73,6 +83,21 @@ def test_log_samples_the_organisations_that_have_consented(tmp_path: Path) -> No
     with open_stack(tmp_path) as stack:
         sampled = RotationLog(stack, print).sample("seed")
     assert {item.name for item in sampled} == {"A", "C", "D"}, "whoever lacks a new permission has access all the same"
+
+
+def test_log_gives_the_registry_the_generations_that_are_live(tmp_path: Path) -> None:
+    with open_stack(tmp_path) as stack:
+        assert list(stack.registry.log()) == []
+        state = StackState(exported([3, 4], 4, password(3), password(4), pushed=4)).credential_state(where="stack prod")
+        RotationLog(stack, print).known(state.outputs)
+
+        known = known_credentials(stack.registry)
+    expires = datetime(2027, 5, 1, tzinfo=UTC)
+    assert known is not None
+    assert (known.active, known.credentials) == (
+        4,
+        (KnownCredential(3, "secret", expires), KnownCredential(4, "secret", expires)),
+    )
 
 
 def test_registry_that_cannot_take_the_generations_is_told_and_stops_nothing(
@@ -97,7 +122,13 @@ def test_log_that_cannot_be_written_stops_no_rotation(tmp_path: Path) -> None:
     log = RotationLog(open_stack(tmp_path, environ=environ), told.append)
 
     log.step(RotationStep(Action.ADD, 4, "asked for"))
+    log.ended("no token")
 
     assert log.sample("seed") == []
-    assert told[0].startswith("the log could not be written: ")
-    assert "the proof is made in the home tenant" in told[1]
+    reason = told[0].removeprefix("the log could not be written: ")
+    assert told == [
+        f"the log could not be written: {reason}",
+        f"the log could not be written: {reason}",
+        f"the registry cannot be asked ({reason}); the proof is made in the home tenant",
+    ]
+    assert reason

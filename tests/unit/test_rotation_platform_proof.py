@@ -27,6 +27,7 @@ from tests.support.stack_exports import exported, password
 
 HOME, CONTOSO, FABRIKAM = (Organisation(name.upper(), name) for name in ("Home", "Contoso", "Fabrikam"))
 SECRET = ClientSecret("secret-1")
+GO_BACK = "orgcal rotate tries again; orgcal rotate --rollback goes back to the old one while it lives"
 FURTHER = {"vault": {"kind": "further"}}
 
 
@@ -99,8 +100,9 @@ def test_platform_that_takes_tokens_is_asked_for_one_of_each_connected_organisat
 
     made = through(monkeypatch, platform, 1, CONTOSO, FABRIKAM)
 
-    assert (made.passed, made.way, made.organisations) == (True, TOKENS, ("Contoso", "Home"))
-    assert made.sentence == "the platform itself took tokens in Contoso, Home"
+    assert made == Proof(
+        True, "the platform itself took tokens in Contoso, Home", "platform's tokens", ("Contoso", "Home")
+    )
     assert platform.asked == ["CONTOSO", "HOME"]
 
 
@@ -109,9 +111,8 @@ def test_platform_that_gets_no_token_fails_the_proof(monkeypatch: pytest.MonkeyP
 
     made = through(monkeypatch, platform, 1, CONTOSO, FABRIKAM)
 
-    assert (made.passed, made.way) == (False, TOKENS)
-    assert made.sentence == "the platform got no token in Fabrikam: 401 from Entra ID"
-    assert "--rollback" in made.repair
+    said = "the platform got no token in Fabrikam: 401 from Entra ID"
+    assert made == Proof(False, said, "platform's tokens", repair=GO_BACK)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,7 @@ def test_credential_that_a_trusting_platform_shows_and_entra_refuses_names_the_w
 
     made = through(monkeypatch, platform, None)
 
-    assert (made.passed, made.way) == (False, READ_BACK)
-    assert "--rollback" in made.repair
+    assert made == Proof(False, "asked", "credential read back", ("Home",), GO_BACK)
 
 
 @pytest.mark.parametrize(("generation", "uses"), [(1, "the connector uses generation 1"), (None, "it trusts tokens")])
@@ -162,8 +162,8 @@ def test_platform_that_shows_nothing_proves_nothing(
 
     made = through(monkeypatch, platform, generation, CONTOSO)
 
-    assert (made.passed, made.way, made.organisations) == (True, NEITHER, ())
-    assert made.sentence == f"https://platform.example shows neither tokens nor credentials; {uses}"
+    said = f"https://platform.example shows neither tokens nor credentials; {uses}"
+    assert made == Proof(True, said, "nothing")
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,7 @@ def test_platform_that_holds_something_else_fails_the_proof(
 ) -> None:
     made = through(monkeypatch, FakePlatform(SHOWS_TOKENS, held=held, connected=("contoso",)), 1, CONTOSO)
 
-    assert (made.passed, made.sentence, made.way) == (False, says, READ_BACK)
-    assert "--rollback" in made.repair
+    assert made == Proof(False, says, "credential read back", repair=GO_BACK)
 
 
 @pytest.mark.parametrize("held", [stored(), stored(None), stored(1, None)], ids=["same", "no number", "no value"])
@@ -194,6 +193,21 @@ def test_platform_that_holds_the_pushed_credential_passes(monkeypatch: pytest.Mo
 
 
 # The session of a run ----------------------------------------------------------------------------------------------
+
+
+class NotedLog(RotationLog):
+    """Notes the proofs, and gives two organisations, by what was asked."""
+
+    def __init__(self) -> None:
+        self.proved: list[tuple[int, Proof]] = []
+        self.seeds: list[str] = []
+
+    def proof(self, generation: int, proof: Proof) -> None:
+        self.proved.append((generation, proof))
+
+    def sample(self, seed: str) -> list[Organisation]:
+        self.seeds.append(seed)
+        return [CONTOSO, FABRIKAM]
 
 
 @dataclass
@@ -220,13 +234,13 @@ class Run:
         outputs = state.outputs.model_copy(update={"also_pushed_to": FURTHER, "tenant_id": "HOME"})
         return replace(state, outputs=outputs, **changed)
 
-    def proofs(self, *, stacks_now: datetime | None = None) -> Proofs:
+    def proofs(self, *, stacks_now: datetime | None = None, log: RotationLog | None = None) -> Proofs:
         return Proofs(
             load_endpoints("public", {}),
             self.state().outputs,
             {},
             SettingsFile(self.folder, "prod", emulated=False, overlay=False),
-            RotationLog(open_stack(self.folder), print),
+            log or RotationLog(open_stack(self.folder), print),
             patience=timedelta(0),
             tell=self.told.append,
             now=lambda: stacks_now or datetime.now(UTC),
@@ -290,8 +304,30 @@ def test_generation_is_proved_before_use_with_the_stacks_own_secret(
             proofs.before_use(1, federated(run))
 
     assert [(each.way, each.organisations) for each in proofs.made] == [(STACKS_OWN, ("the home tenant",))]
-    assert refused.value.where == "stack prod"
-    assert refused.value.repair.startswith("orgcal:credential.active: 1, then orgcal up")
+    assert str(refused.value) == (
+        "stack prod: generation 1 is a trust in the platform's own tokens, and only the platform can prove it\n"
+        "  repair: orgcal:credential.active: 1, then orgcal up: docs/credentials.md"
+    )
+
+
+def test_each_proof_has_a_row_in_the_log_and_the_first_one_chooses_the_organisations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, log = Run(tmp_path, monkeypatch), NotedLog()
+    run.platforms["further"].held = None
+    with run.proofs(log=log) as proofs:
+        assert proofs.before_use(1, run.state())
+        assert not proofs.in_use(run.state())
+
+    everywhere = ("Contoso", "Fabrikam")
+    at_home = "the platform itself took tokens in the home tenant"
+    assert proofs.made == [
+        Proof(True, "asked", "stack's credential", everywhere, "the prober's own repair"),
+        Proof(True, at_home, "platform's tokens", ("the home tenant",)),
+        Proof(False, "the connector has no credential", "credential read back", (), GO_BACK, "vault"),
+    ]
+    assert log.proved == [(1, made) for made in proofs.made]
+    assert log.seeds == ["client 1"], "every proof of a run asks the same ones"
 
 
 def test_generation_that_the_state_does_not_have_cannot_be_proved(

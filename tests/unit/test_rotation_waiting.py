@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +21,10 @@ class Holders:
     def __init__(self, holders: Sequence[str], *, dead: bool = False) -> None:
         self.holders = list(holders)
         self.dead = dead
+        self.looked: list[int] = []
 
     def release_dead_lock(self) -> bool:
+        self.looked.append(len(self.holders))
         return self.dead
 
     def lock_holder(self) -> str:
@@ -32,25 +35,57 @@ def lock_of(time: FakeTime, wait: timedelta, told: list[str]) -> UpdateLock:
     return UpdateLock("prod", wait, told.append, clock=time.clock())
 
 
-def test_lock_waits_for_a_living_update_and_says_whose_it_is_once() -> None:
+def test_lock_waits_for_a_living_update_and_says_whose_it_is_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     time = FakeTime()
+    monkeypatch.setattr(random, "random", lambda: 1.0)
 
     lock_of(time, timedelta(minutes=10), told).until_free(Holders(["ada on host (pid 7)"] * 9))  # type: ignore[arg-type]
 
     assert told == ["waiting for an update of ada on host (pid 7), at most 10 minutes"]
-    assert 0 < time.now_s < 60
+    assert time.waits == [0.5, 1, *[2] * 7]
 
 
 def test_lock_gives_up_after_the_wait_and_says_how_to_go_on() -> None:
     told: list[str] = []
     time = FakeTime()
 
-    with pytest.raises(StackLocked, match="still at work after 30 seconds; nothing was changed") as refused:
+    with pytest.raises(StackLocked) as refused:
         lock_of(time, timedelta(seconds=30), told).until_free(Holders(["ada"] * 1000))  # type: ignore[arg-type]
 
-    assert "--wait" in refused.value.repair
-    assert "pulumi cancel --stack prod" in refused.value.repair
+    assert str(refused.value) == (
+        "stack prod: an update of ada is still at work after 30 seconds; nothing was changed\n"
+        "  repair: try again later, or wait longer: --wait 30m; if nobody works on it: pulumi cancel --stack prod"
+    )
+    assert 29 <= time.now_s <= 31
+
+
+def test_lock_tells_of_each_holder_and_of_one_that_comes_back() -> None:
+    told: list[str] = []
+
+    lock = lock_of(FakeTime(), timedelta(minutes=10), told)
+    lock.until_free(Holders(["ada", "ada", "bob", "ada"]))  # type: ignore[arg-type]
+
+    assert told == [f"waiting for an update of {who}, at most 10 minutes" for who in ("ada", "bob", "ada")]
+    assert lock.waited
+
+
+def test_lock_of_a_dead_update_is_looked_for_again_while_another_is_waited_for() -> None:
+    holders = Holders(["ada", "ada"])
+
+    lock_of(FakeTime(), timedelta(minutes=10), []).until_free(holders)  # type: ignore[arg-type]
+
+    assert holders.looked == [2, 1, 0], "so many were to come, each time that a dead one was looked for"
+
+
+def test_two_waits_of_a_run_share_one_budget() -> None:
+    time, told = FakeTime(), list[str]()
+    lock = lock_of(time, timedelta(seconds=30), told)
+    lock.until_free(Holders(["ada"] * 10))  # type: ignore[arg-type]
+
+    with pytest.raises(StackLocked):
+        lock.until_free(Holders(["ada"] * 1000))  # type: ignore[arg-type]
+
     assert 29 <= time.now_s <= 31
 
 
