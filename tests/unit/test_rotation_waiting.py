@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from filelock import Timeout
 
 from orgcal.errors import StackLocked
 from orgcal.platforms.testing_server import FakeTime
@@ -106,13 +109,75 @@ def test_second_lock_at_once_is_refused_and_names_the_holder(tmp_path: Path) -> 
 
     with UpdateLock("prod", timedelta(0), told.append).alone(tmp_path):
         second = UpdateLock("prod", timedelta(0), told.append)
-        with pytest.raises(StackLocked, match=rf"another orgcal rotate \(pid {os.getpid()}\)"), second.alone(tmp_path):
+        with pytest.raises(StackLocked) as refused, second.alone(tmp_path):
             pytest.fail("two at once")
+    assert refused.value.what == (
+        f"another orgcal rotate (pid {os.getpid()}) is still at work after 0 seconds; nothing was changed"
+    )
     with UpdateLock("prod", timedelta(0), told.append).alone(tmp_path):
         pass
 
     assert second.waited
+    assert (tmp_path / "rotate.pid").read_text() == str(os.getpid())
+    assert stat.S_IMODE((tmp_path / "rotate.lock").stat().st_mode) == 0o600
     assert told == [f"waiting for another orgcal rotate (pid {os.getpid()}), at most 0 seconds"]
+
+
+class TakenLock:
+    """A lock that another process holds for so many tries; `tries` has how long each waited."""
+
+    tries: ClassVar[list[float]]
+    taken: ClassVar[int]
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Whichever file it is."""
+
+    def acquire(self, timeout: float) -> None:
+        self.tries.append(timeout)
+        if len(self.tries) <= self.taken:
+            raise Timeout("rotate.lock")
+
+    def release(self) -> None:
+        """Nobody waits for it."""
+
+
+@pytest.mark.parametrize(("passed_s", "left_s"), [(12, 18.0), (30, 0.0), (40, 0.0)])
+def test_second_rotation_is_waited_for_as_long_as_the_run_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed_s: float, left_s: float
+) -> None:
+    monkeypatch.setattr("orgcal.rotation.lock.FileLock", TakenLock)
+    TakenLock.tries, TakenLock.taken = [], 1
+    time, told = FakeTime(), list[str]()
+    lock = lock_of(time, timedelta(seconds=30), told)
+    time.now_s = passed_s
+
+    with lock.alone(tmp_path):
+        assert TakenLock.tries == [0, left_s]
+    assert told == ["waiting for another orgcal rotate (pid unknown), at most 30 seconds"]
+
+
+@pytest.mark.parametrize(("text", "called"), [("", "unknown"), (" 77\n", "77")])
+def test_rotation_that_holds_the_lock_is_named_by_what_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, called: str
+) -> None:
+    monkeypatch.setattr("orgcal.rotation.lock.FileLock", TakenLock)
+    TakenLock.tries, TakenLock.taken = [], 2
+    (tmp_path / "rotate.pid").write_text(text)
+
+    with pytest.raises(StackLocked) as refused, UpdateLock("prod", timedelta(0), print).alone(tmp_path):
+        pytest.fail("two at once")
+
+    assert refused.value.what.startswith(f"another orgcal rotate (pid {called}) is still at work")
+    assert refused.value.where == "stack prod"
+
+
+def test_lock_serves_where_its_message_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "rotate.pid").mkdir()
+
+    with UpdateLock("prod", timedelta(0), print).alone(tmp_path):
+        second = UpdateLock("prod", timedelta(0), print)
+        with pytest.raises(StackLocked, match=r"\(pid unknown\)"), second.alone(tmp_path):
+            pytest.fail("two at once")
 
 
 def test_lock_that_fails_inside_lets_the_next_one_in(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from orgcal.entra.exchange_roles import scope_limits
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.role_relation import INCLUDES, included_in
-from orgcal.entra.scope_advice import ENOUGH_FOR, Purpose, scope_advice
+from orgcal.entra.scope_advice import ENOUGH_FOR, Purpose, calendar_problem, scope_advice
 
 
 @pytest.mark.parametrize(
@@ -14,29 +17,69 @@ from orgcal.entra.scope_advice import ENOUGH_FOR, Purpose, scope_advice
     [
         (["Calendars.Read"], None, []),
         (["Calendars.Read"], "read", []),
-        (["Calendars.ReadBasic"], "availability", ["scope Calendars.ReadBasic.All cannot be limited to some"]),
-        (
-            ["Calendars.Read"],
-            "availability",
-            [
-                "scope Calendars.Read is more than a connector needs that sees when people are busy; "
-                "Calendars.ReadBasic.All suffices"
-            ],
-        ),
-        (["Calendars.Read", "Calendars.ReadWrite"], None, ["scope Calendars.Read adds nothing: Calendars.ReadWrite"]),
-        (["Calendars.Read", "User.Read.All"], None, ["scope User.Read.All adds nothing: Directory.Read.All, which"]),
-        (["Calendars.ReadWrite"], "read", ["scope Calendars.ReadWrite is more than"]),
-        (["Calendars.Read", "Mail.Read"], "read", ["scope Mail.Read has nothing to do with"]),
-        (["Calendars.Read"], "write", ["the connector writes events (orgcal:connector.purpose), and no scope"]),
+        (["Calendars.ReadWrite"], "write", []),
         (["Directory.Read.All", "Calendars.Read"], "read", []),
+        ([], None, []),
+        (["Calendars.Read"], "availability",
+         ["scope Calendars.Read is more than a connector needs that sees when people are busy; "
+          "Calendars.ReadBasic.All suffices"]),
+        (["Calendars.ReadWrite"], "read",
+         ["scope Calendars.ReadWrite is more than a connector needs that reads events; Calendars.Read suffices"]),
+        (["Calendars.Read", "Calendars.ReadWrite"], None,
+         ["scope Calendars.Read adds nothing: Calendars.ReadWrite includes it; remove it from "
+          "orgcal:connector.scopes"]),
+        (["Calendars.Read", "User.Read.All"], None,
+         ["scope User.Read.All adds nothing: Directory.Read.All, which every connector has, includes it; remove it "
+          "from orgcal:connector.scopes"]),
+        (["Calendars.Read", "Mail.Read"], "read",
+         ["scope Mail.Read has nothing to do with a connector that reads events; administrators will ask why it is "
+          "there"]),
+        (["Calendars.Read"], "write",
+         ["the connector writes events (orgcal:connector.purpose), and no scope allows that; add Calendars.ReadWrite"]),
+        (["Mail.Read"], "read",
+         ["scope Mail.Read has nothing to do with a connector that reads events; administrators will ask why it is "
+          "there",
+          "the connector reads events (orgcal:connector.purpose), and no scope allows that; add Calendars.Read"]),
+        ([], "availability",
+         ["the connector sees when people are busy (orgcal:connector.purpose), and no scope allows that; add "
+          "Calendars.ReadBasic.All"]),
     ],
-)
-def test_lint_says_what_could_go(scopes: list[str], purpose: Purpose | None, said: list[str]) -> None:
-    found = list(scope_advice(scopes, purpose))
+)  # fmt: skip
+def test_lint_says_what_could_go_and_what_is_missing(
+    scopes: list[str], purpose: Purpose | None, said: list[str]
+) -> None:
+    assert list(scope_advice(scopes, purpose)) == said
 
-    assert len(found) == len(said), found
-    for sentence, beginning in zip(found, said, strict=True):
-        assert sentence.startswith(beginning)
+
+def test_lint_ends_with_the_scopes_that_no_customer_can_limit() -> None:
+    found = list(scope_advice(["https://graph.microsoft.com/Calendars.ReadBasic"], "availability"))
+
+    assert found == list(scope_limits(["Calendars.ReadBasic.All"]))
+    assert found[0].startswith("scope Calendars.ReadBasic.All cannot be limited to some")
+
+
+@pytest.mark.parametrize("source", ["exchange", "none"])
+def test_connector_whose_calendars_come_from_elsewhere_or_not_at_all_has_no_problem(source: Any) -> None:
+    assert calendar_problem([], source) == ""
+
+
+@pytest.mark.parametrize("scope", ["Calendars.ReadBasic", "Calendars.ReadBasic.All", "Calendars.Read",
+                                   "Calendars.ReadWrite"])  # fmt: skip
+def test_connector_with_a_scope_that_opens_calendars_has_no_problem(scope: str) -> None:
+    assert calendar_problem(["Mail.Read", f"https://graph.microsoft.com/{scope}"], "consented") == ""
+
+
+@pytest.mark.parametrize(
+    ("scopes", "found", "place"),
+    [([], "nothing", 0), (["Mail.Read", " Calendars.Read.All"], "Mail.Read, Calendars.Read.All", 2)],
+)
+def test_connector_that_would_reach_no_calendar_is_told_how_it_could(scopes: list[str], found: str, place: int) -> None:
+    assert calendar_problem(scopes, "consented") == (
+        f"orgcal:connector.scopes: found {found}, none of which opens calendars; expected one of Calendars.Read, "
+        "Calendars.ReadBasic.All, Calendars.ReadWrite among them; repair: pulumi config set --path "
+        f"'orgcal:connector.scopes[{place}]' Calendars.Read, or, where that is meant, pulumi config set --path "
+        "orgcal:connector.calendars none (exchange: customers assign it in Exchange)"
+    )
 
 
 def test_lint_never_advises_the_disputed_permission() -> None:

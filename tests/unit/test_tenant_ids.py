@@ -16,7 +16,7 @@ from orgcal.entra.credentials import ClientSecret
 from orgcal.entra.discovery import resolve_tenant
 from orgcal.entra.operator import operator_credential
 from orgcal.entra.session import new_session
-from orgcal.entra.tenant_ids import checked_tenant
+from orgcal.entra.tenant_ids import checked_tenant, is_domain, is_guid
 from orgcal.errors import OrgcalError, UsageError
 from orgcal.platforms import check_settings
 from orgcal.settings.sections import EntraSettings
@@ -135,9 +135,49 @@ def test_checked_tenant_gives_what_an_address_takes() -> None:
 
 
 def test_refusal_of_a_long_name_shows_its_beginning() -> None:
-    with pytest.raises(UsageError, match=r"x{60}' is not a tenant id") as caught:
+    with pytest.raises(UsageError) as caught:
         checked_tenant("x" * 5000, where="line 3", domains=False)
 
-    assert len(str(caught.value)) < 300
-    assert caught.value.where == "line 3"
-    assert caught.value.repair
+    assert str(caught.value) == (
+        f"line 3: '{'x' * 60}' is not a tenant id (a GUID)\n"
+        "  repair: name one, such as 00000000-1111-2222-3333-444444444444"
+    )
+
+
+def test_refusal_of_what_is_neither_names_both() -> None:
+    with pytest.raises(UsageError) as caught:
+        checked_tenant("common", where="TENANT")
+
+    assert str(caught.value) == (
+        "TENANT: 'common' is neither a tenant id nor a domain\n"
+        "  repair: name one, such as contoso.com or 00000000-1111-2222-3333-444444444444"
+    )
+
+
+LABEL = "a" * 63
+DOMAINS = {
+    "contoso.com": True, "Contoso.COM": True, "a.co": True, "1.co": True, "a-b.co": True, "xn--bcher-kva.example": True,
+    "contoso.onmicrosoft.com": True, f"{LABEL}.com": True, f"a.{LABEL}": True,
+    ".".join([LABEL] * 3) + "." + "a" * 61: True, ".".join([LABEL] * 3) + "." + "a" * 62: False,
+    "contoso": False, "a.c": False, ".com": False, "a..com": False, "-a.com": False, "a-.com": False, "a_b.com": False,
+    f"{LABEL}a.com": False, f"a.{LABEL}a": False, "a.com ": False, "a.com\n": False, "": False, "\u00fc.com": False,
+}  # fmt: skip
+"""Texts, and whether they could be a domain: labels of 1 to 63 letters, digits and dashes, 253 characters in all.
+
+Source: RFC 1035, section 2.3, and RFC 1123, section 2.1.
+"""
+
+
+@pytest.mark.parametrize("text", DOMAINS)
+def test_domain_is_what_the_domain_name_system_has(text: str) -> None:
+    assert is_domain(text) is DOMAINS[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [(TENANT, True), (TENANT.lower(), True), (TENANT.replace("-", ""), False), (TENANT[1:], False),
+     (TENANT + "0", False), (TENANT.replace("8F", "GG"), False), (TENANT + "\n", False),
+     (TENANT[:-1] + "\u0661", False)],
+)  # fmt: skip
+def test_guid_is_told_in_any_case_and_by_its_whole_text(text: str, is_one: bool) -> None:
+    assert is_guid(text) is is_one
