@@ -165,13 +165,4 @@ def test_token_is_judged_by_the_permissions_in_it(
 
     assert (probe.access, probe.missing, probe.surplus) == (access, missing, surplus)
     assert (probe.effective, probe.source, probe.decided) == (frozenset(roles), "token", True)
-
-
-def test_token_without_principal_and_roles_is_not_yet_and_decides_nothing() -> None:
-    """Entra ID gives such tokens for about a minute after a consent (retire-service-principal-less-authentication)."""
-    token = jwt.encode({"appid": "client"}, "k" * 32, algorithm="HS256")
-
-    probe = probe_tenant(load_endpoints("public", {}), GivenTokens(token), requests.Session(), "client", DECLARED)
-
-    assert (probe.access, probe.decided, probe.may_change) == ("unknown", False, True)
-    assert "has not arrived" in probe.sentence
+    assert (probe.users_readable, probe.error, probe.repair) == (None, None, "")

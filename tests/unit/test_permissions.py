@@ -14,6 +14,7 @@ from orgcal.entra.permissions import (
     application_permissions,
     lookup,
     names_of,
+    nearest_permission,
     permission_hash,
     published_roles,
 )
@@ -37,20 +38,75 @@ def test_lookup_of_the_documented_alias_gives_the_deployed_role() -> None:
     assert lookup("Calendars.ReadBasic").name == "Calendars.ReadBasic.All"
 
 
+NOT_OURS = "not in orgcal's own table of Microsoft Graph's application permissions"
+THEN = (
+    "; if Microsoft publishes it, your directory's own list has it: set orgcal:entra.lookup to directory, and orgcal "
+    "preflight tells"
+)
+NOT_THEIRS = "the directory's own list of Microsoft Graph's application permissions does not have it"
+FOR_USERS = "this permission exists for signed-in users only, and the connector acts without one"
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("Calendar.Read", "did you mean Calendars.Read"),
-        ("calendars.read", "did you mean Calendars.Read?"),
-        ("Calendars.Read.Shared", "signed-in users only, and the connector acts without one; set Calendars.Read"),
-        ("offline_access", "remove it"),
-        ("zzzzzz", "not in orgcal's own table of Microsoft Graph's application permissions; if Microsoft publishes it"),
+        (
+            "Calendar.Read",
+            f"{NOT_OURS}; did you mean Calendars.Read or Calendars.ReadWrite or Calendars.ReadBasic.All?{THEN}",
+        ),
+        ("calendars.read", f"{NOT_OURS}; did you mean Calendars.Read?{THEN}"),
+        ("https://graph.microsoft.com/Calendars.Read.Shared", f"{FOR_USERS}; set Calendars.Read"),
+        ("offline_access", f"{FOR_USERS}; remove it"),
+        ("zzzzzz", f"{NOT_OURS}{THEN}"),
     ],
 )
 def test_lookup_of_a_wrong_name_says_what_is_right(name: str, says: str) -> None:
-    with pytest.raises(ConfigError, match=r"1 setting is wrong") as caught:
+    with pytest.raises(ConfigError) as caught:
         lookup(name)
-    assert says in str(caught.value)
+    assert caught.value.problems == (f"{name}: {says}",)
+    assert caught.value.where == "orgcal:connector.scopes"
+
+
+def test_lookup_in_a_directory_says_what_is_like_it_there() -> None:
+    published = {"Calendars.Read": READ, "New.Read.All": AppRole("New.Read.All", "n")}
+
+    assert lookup(" https://graph.microsoft.com/New.Read.All", published) == AppRole("New.Read.All", "n")
+    for name, hint in (("new.read.all", "; did you mean New.Read.All?"), ("zzzzzz", "")):
+        with pytest.raises(ConfigError) as caught:
+            lookup(name, published)
+        assert caught.value.problems == (f"{name}: {NOT_THEIRS}{hint}",)
+
+
+def test_permissions_say_what_else_to_do_where_the_caller_knows_better() -> None:
+    with pytest.raises(ConfigError) as caught:
+        application_permissions(["zzzzzz"], otherwise="ask Ada")
+    assert caught.value.problems == (f"zzzzzz: {NOT_OURS}; ask Ada",)
+
+
+def test_directory_decides_over_the_permission_that_is_always_added() -> None:
+    published = {"Directory.Read.All": AppRole("Directory.Read.All", "theirs"), "Calendars.Read": READ}
+
+    assert application_permissions(["Calendars.Read"], published) == (READ, published["Directory.Read.All"])
+    assert application_permissions(["Calendars.Read"], {"Calendars.Read": READ}) == (READ, DIRECTORY)
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "nearest"),
+    [
+        ("Calendars.Read.Shared", None, "Calendars.Read"),
+        ("https://graph.microsoft.com/User.Read", None, "User.Read.All"),
+        ("openid", None, ""),
+        ("calendars.readwrite", None, "Calendars.ReadWrite"),
+        ("Calendars.Reed", None, "Calendars.Read"),
+        ("zzzzzz", None, ""),
+        ("Calendars.Reed", {}, ""),
+        ("New.Read", {"New.Read.All": AppRole("New.Read.All", "n")}, "New.Read.All"),
+    ],
+)
+def test_nearest_permission_is_what_somebody_most_likely_meant(
+    name: str, published: dict[str, AppRole] | None, nearest: str
+) -> None:
+    assert nearest_permission(name, published) == nearest
 
 
 def test_application_permissions_with_several_wrong_scopes_names_all_of_them() -> None:
@@ -65,8 +121,13 @@ def test_published_roles_with_another_id_than_pinned_are_refused() -> None:
         "id": "00000000-0000-0000-0000-000000000001",
         "allowedMemberTypes": ["Application"],
     }
-    with pytest.raises(ConfigError, match=r"trust neither"):
+    with pytest.raises(ConfigError) as caught:
         published_roles([forged])
+    assert caught.value.problems == (
+        "Calendars.Read: the directory says 00000000-0000-0000-0000-000000000001, the pinned table "
+        "798ee544-9d2d-430c-a058-570e29e34338; trust neither until you know why",
+    )
+    assert caught.value.where == "app roles of Microsoft Graph (00000003-0000-0000-c000-000000000000)"
 
 
 def test_published_roles_leave_out_disabled_and_delegated_entries() -> None:
@@ -74,6 +135,11 @@ def test_published_roles_leave_out_disabled_and_delegated_entries() -> None:
         {"value": "New.Read.All", "id": "A" * 8, "allowedMemberTypes": ["Application"], "isEnabled": True},
         {"value": "Old.Read.All", "id": "b", "allowedMemberTypes": ["Application"], "isEnabled": False},
         {"value": "User.Thing", "id": "c", "allowedMemberTypes": ["User"]},
+        {"value": "No.Types", "id": "d"},
+        {"value": "No.Types", "id": "d", "allowedMemberTypes": None},
+        {"value": "", "id": "e", "allowedMemberTypes": ["Application"]},
+        {"value": "No.Id", "id": None, "allowedMemberTypes": ["Application"]},
+        {"value": None, "id": "f", "allowedMemberTypes": ["Application"]},
     ]
     assert published_roles(entries) == {"New.Read.All": AppRole("New.Read.All", "aaaaaaaa")}
 
@@ -115,7 +181,10 @@ def test_pinned_table_is_sorted_and_its_ids_are_guids() -> None:
 
 
 def test_names_of_an_unknown_id_keeps_the_id() -> None:
-    assert names_of([READ.role_id.upper(), "unknown-id"]) == {"Calendars.Read", "unknown-id"}
+    published = {"New.Read.All": AppRole("New.Read.All", "new-id")}
+
+    assert names_of([READ.role_id.upper(), "Unknown-Id", "new-id"]) == {"Calendars.Read", "Unknown-Id", "new-id"}
+    assert names_of([READ.role_id, "NEW-ID"], published) == {"Calendars.Read", "New.Read.All"}
 
 
 @given(st.lists(st.sampled_from(sorted(APP_ROLE_IDS)), unique=True))
@@ -126,6 +195,13 @@ def test_permission_hash_ignores_order_and_repetition(names: list[str]) -> None:
 
 def test_permission_hash_of_more_permissions_differs() -> None:
     assert permission_hash([READ]) != permission_hash([READ, DIRECTORY])
+
+
+def test_permission_hash_stays_the_same_between_versions() -> None:
+    """States and registries hold it: `printf '%s\\n%s' ID ID | sha256sum` over the sorted ids."""
+    whole = "08bd51f524769b43525d4498eb139d27ad27876ad0d0250f21bf585dc8eb5e86"
+
+    assert permission_hash([DIRECTORY, AppRole("Calendars.Read", READ.role_id.upper())]) == whole
 
 
 def test_pinned_tables_do_not_contradict_each_other() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orgcal.errors import UsageError
+from orgcal.errors import PlatformError, UsageError
 from orgcal.rotation import git
 from orgcal.rotation.git import GitRefused, TrackedFile
 from orgcal.rotation.record import CommitRecord, PullRequestRecord, Record, open_record
@@ -26,10 +26,14 @@ class FakeGit:
         self.answers = answers
         self.asked: list[Sequence[str]] = []
         self.environ: Mapping[str, str] = {}
+        self.environs: list[Mapping[str, str]] = []
+        self.texts: list[str] = []
 
     def __call__(self, file: Path, command: Sequence[str], environ: Mapping[str, str], text: str = "") -> Any:
         self.asked.append(command)
         self.environ = environ
+        self.environs.append(environ)
+        self.texts.append(text)
         assert command[0] == "git"
         code, out, err = self.answers.get(command[1].replace("-", "_"), (0, "", ""))
         return subprocess.CompletedProcess(command, code, out, err)
@@ -92,6 +96,7 @@ def test_refusal_of_git_is_one_sentence_of_its_own(
 
     assert refused.value.what.startswith(sentence)
     assert refused.value.where == "git push"
+    assert "hint" not in refused.value.what
 
 
 @pytest.mark.parametrize(
@@ -147,10 +152,12 @@ def test_branch_without_an_upstream_is_refused_with_the_command_that_gives_it_on
     }
     asked, _ = tracked(monkeypatch, file, **{**known, missing: (1, "", "")})
 
-    with pytest.raises(UsageError, match="the branch mine has no upstream to push to") as refused:
+    with pytest.raises(UsageError) as refused:
         asked.upstream()
-    assert refused.value.repair.startswith("git push --set-upstream origin mine, ")
-    assert refused.value.where == "--record"
+    assert str(refused.value) == (
+        "--record: the branch mine has no upstream to push to\n  repair: git push --set-upstream origin mine, "
+        "or keep the record in the file only: --record file"
+    )
 
 
 def test_upstream_is_named_as_git_and_as_its_remote_name_it(
@@ -161,9 +168,116 @@ def test_upstream_is_named_as_git_and_as_its_remote_name_it(
         "config": (0, "refs/heads/main\n", ""),
         "rev_parse": (0, "abc\n", ""),
     }
-    asked, _ = tracked(monkeypatch, file, **known)
+    asked, fake = tracked(monkeypatch, file, **known)
 
     assert asked.upstream() == ("abc", "refs/heads/main", "main")
+    assert fake.asked == [
+        ["git", "symbolic-ref", "--short", "--quiet", "HEAD"],
+        ["git", "config", "branch.mine.remote"],
+        ["git", "config", "branch.mine.merge"],
+        ["git", "rev-parse", "--verify", "--quiet", "@{upstream}"],
+    ]
+
+
+def test_head_without_a_branch_is_refused_with_what_checks_one_out(
+    monkeypatch: pytest.MonkeyPatch, file: SettingsFile
+) -> None:
+    asked, _ = tracked(monkeypatch, file, symbolic_ref=(1, "", ""))
+
+    with pytest.raises(UsageError) as refused:
+        asked.upstream()
+    assert str(refused.value) == (
+        "--record: no branch is checked out (detached HEAD), so a commit could not be pushed\n  repair: "
+        "git switch BRANCH (in GitHub Actions: actions/checkout with ref), "
+        "or keep the record in the file only: --record file"
+    )
+
+
+KEPT = "config:\n  orgcal:entra: {cloud: public}\n  orgcal:credential:\n    generations: [3]\n    active: 3"
+BEGUN = KEPT.replace("[3]", "[3, 4]")
+
+
+@pytest.mark.parametrize(
+    ("text", "committed", "git_dir", "said"),
+    [
+        (f"{KEPT}\n", (0, f"{KEPT}\n", ""), 0, ""),
+        (KEPT, (0, f"{KEPT}\n", ""), 0, ""),
+        (f"{BEGUN}\n", (0, f"{KEPT}\n", ""), 0, ""),
+        (f"{BEGUN}\n", (0, f"{KEPT}\n", ""), 128,
+         "FOLDER: this is no working copy of git\n"
+         "  repair: git init, or keep the record in the file only: --record file"),
+        (f"{BEGUN}\n", (128, "", "fatal: path"), 0,
+         "Pulumi.prod.yaml: git does not keep the stack's file\n"
+         "  repair: git add -f Pulumi.prod.yaml && git commit"),
+        (f"{BEGUN}\n# by hand\n", (0, f"{KEPT}\n", ""), 0,
+         "Pulumi.prod.yaml: the stack's file has changes that are not committed\n"
+         "  repair: commit them, or keep the record in the file only: --record file"),
+    ],
+    ids=["committed", "no end of line", "an interrupted rotation's", "no git", "not kept", "changed by hand"],
+)  # fmt: skip
+def test_file_is_gits_and_as_it_was_committed_or_as_a_rotation_left_it(
+    monkeypatch: pytest.MonkeyPatch, file: SettingsFile, text: str, committed: Answer, git_dir: int, said: str
+) -> None:
+    file.path.write_text(text)
+    asked, fake = tracked(monkeypatch, file, show=committed, rev_parse=(git_dir, "", ""))
+
+    if said:
+        with pytest.raises(UsageError) as refused:
+            asked.check()
+        assert str(refused.value) == said.replace("FOLDER", str(file.path.parent))
+    else:
+        asked.check()
+    assert fake.asked[0] == ["git", "rev-parse", "--git-dir"]
+    if not git_dir:
+        assert fake.asked[1:] == [["git", "rev-parse", "--show-prefix"], ["git", "show", "HEAD:Pulumi.prod.yaml"]]
+
+
+def test_file_that_cannot_be_changed_in_place_is_refused_first(
+    monkeypatch: pytest.MonkeyPatch, file: SettingsFile
+) -> None:
+    aliased = "  kept: &kept {generations: [3], active: 3}\n  orgcal:credential: *kept\n"
+    file.path.write_text(f"config:\n  orgcal:entra: {{cloud: public}}\n{aliased}")
+    asked, fake = tracked(monkeypatch, file)
+
+    with pytest.raises(PlatformError):
+        asked.check()
+    assert fake.asked == []
+
+
+def test_commit_is_made_without_the_working_copy_and_its_index(
+    monkeypatch: pytest.MonkeyPatch, file: SettingsFile
+) -> None:
+    asked, fake = tracked(
+        monkeypatch,
+        file,
+        {"GIT_AUTHOR_EMAIL": "ada@example.com"},
+        rev_parse=(0, "infra/\n", ""),
+        ls_tree=(0, "100755 blob old\tinfra/Pulumi.prod.yaml\n", ""),
+        hash_object=(0, "b1ob\n", ""),
+        write_tree=(0, "tree\n", ""),
+        commit_tree=(0, "c0mmit\n", ""),
+        config=(1, "", ""),
+    )
+
+    assert asked.commit_on("base", "stack prod: a step") == "c0mmit"
+
+    assert [" ".join(words[1:]) for words in fake.asked] == [
+        "rev-parse --show-prefix",
+        "ls-tree --full-tree base -- infra/Pulumi.prod.yaml",
+        "hash-object -w --stdin",
+        "read-tree base",
+        "update-index --cacheinfo 100755,b1ob,infra/Pulumi.prod.yaml",
+        "write-tree",
+        "config user.email",
+        "commit-tree tree -p base -m stack prod: a step",
+    ]
+    assert fake.texts == ["", "", "config: {}\n", *[""] * 5]
+    index = [environ.get("GIT_INDEX_FILE") for environ in fake.environs]
+    assert (index[:3], index[6:]) == ([None] * 3, [None] * 2)
+    [own] = set(index[3:6])
+    assert own is not None
+    assert Path(own).name == "index"
+    assert not Path(own).parent.exists(), "it is gone with the commit"
 
 
 def test_push_that_would_be_refused_is_tried_without_pushing(
@@ -171,10 +285,16 @@ def test_push_that_would_be_refused_is_tried_without_pushing(
 ) -> None:
     asked, fake = tracked(monkeypatch, file, push=(1, "", "fatal: denied"))
 
-    with pytest.raises(UsageError, match="the record could not be pushed: fatal: denied; nothing was changed"):
+    with pytest.raises(UsageError) as refused:
         asked.try_push("origin", "HEAD:refs/heads/main")
 
-    assert "--dry-run" in fake.asked[0]
+    assert str(refused.value) == (
+        "git push origin: the record could not be pushed: fatal: denied; nothing was changed\n  repair: git pull; let "
+        "the login write to the repository; or keep the record in the file only: --record file"
+    )
+    assert fake.asked == [
+        ["git", "push", "--dry-run", "--quiet", "--no-verify", "origin", "HEAD:refs/heads/main"],
+    ]
 
 
 @pytest.mark.parametrize(
