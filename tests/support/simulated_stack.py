@@ -22,6 +22,7 @@ from orgcal.provider._sdk import Call, InvalidInputs
 from orgcal.provider.connector.ledgers import CredentialLedger
 from orgcal.resource_types import CONNECTOR_CREDENTIALS, CREDENTIAL_LEDGER
 from orgcal.rotation import checks, run
+from orgcal.rotation.proof import Proof
 from orgcal.rotation.record import Record
 from orgcal.rotation.run import Rotation
 from orgcal.rotation.status import RotationResult
@@ -74,6 +75,9 @@ class SimulatedStack:
         everything: number of updates that deployed the whole checkout.
         published: the stack's file as the record keeps it.
         told: what a person was told.
+        messages: with which the record was published, also where there was nothing new.
+        updates: how each update of the engine was asked for.
+        forgotten: resource types whose interrupted creations were taken off the state's list.
         registry: whose log takes the steps, where there is one.
         clock: what the rotation takes for the time.
     """
@@ -85,6 +89,9 @@ class SimulatedStack:
     everything: int = 0
     published: str = STACK_FILE
     told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    forgotten: list[object] = field(default_factory=list)
     registry: Registry | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -112,6 +119,7 @@ class SimulatedStack:
 
     def up(self, *, preview_first: bool, on_step: object = None) -> UpdateResult:
         """Deploy the whole checkout."""
+        self.updates.append({"preview_first": preview_first, "on_step": on_step})
         self.everything += 1
         return self._update(ledger_only=False)
 
@@ -123,7 +131,12 @@ class SimulatedStack:
         targets: Sequence[str] = (),
     ) -> UpdateResult:
         """Deploy the credential, or only the ledger where that is the target."""
+        self.updates.append({"preview_first": preview_first, "on_step": on_step, "credential": list(targets)})
         return self._update(ledger_only=bool(targets))
+
+    def forget_creations(self, types: object) -> None:
+        """Take interrupted creations of these types off the list."""
+        self.forgotten.append(types)
 
     def release_dead_lock(self) -> bool:
         """There is none."""
@@ -172,7 +185,7 @@ class SimulatedStack:
             request,
             file,
             _CountedRecord(file, self),
-            on_step=lambda _: None,
+            on_step=on_step,
             tell=self.told.append,
             patience=timedelta(minutes=5),
             wait=timedelta(minutes=10),
@@ -207,6 +220,10 @@ class SimulatedStack:
         return cast(OpenStack, opened)
 
 
+def on_step(_: object) -> None:
+    """What a rotation tells of the engine's steps to."""
+
+
 class _CountedFile(SettingsFile):
     def __init__(self, stack: SimulatedStack) -> None:
         super().__init__(stack.folder, "prod", emulated=False, overlay=False)
@@ -222,6 +239,7 @@ class _CountedRecord(Record):
         self._stack = stack
 
     def publish(self, message: str) -> None:
+        self._stack.messages.append(message)
         text = self._stack.path.read_text()
         if text != self._stack.published:
             self._stack.writes(lambda: setattr(self._stack, "published", text))
@@ -230,7 +248,7 @@ class _CountedRecord(Record):
 class PassingProofs:
     """Stands for `Proofs`."""
 
-    made: tuple[()] = ()
+    made: Sequence[Proof] = ()
 
     def __init__(self, *_: object, **__: object) -> None:
         """Whatever is to be proved passes."""
@@ -257,7 +275,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def deploy(stack: Any, *, on_step: object, tell: object, credential_only: bool = False) -> UpdateResult:
         bring_up = stack.runner.up_credential if credential_only else stack.runner.up
-        done: UpdateResult = bring_up(preview_first=True)
+        done: UpdateResult = bring_up(preview_first=stack.core.protected, on_step=on_step)
         return done
 
     monkeypatch.setattr(run, "deploy", deploy)
