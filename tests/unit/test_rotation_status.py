@@ -241,12 +241,16 @@ def test_status_of_an_open_stack_is_read_from_its_state_and_file(tmp_path: Path)
     ("overlap_is_on", "request_", "question", "meaning"),
     [
         (True, RotationRequest(revoke=True), "Revoke generation 2 of stack prod?",
-         "generation 2 stops working at once, everywhere it is used, and generation 3 stays"),
+         "generation 2 stops working at once, everywhere it is used, and generation 3 stays; if that one leaked, run "
+         "this again afterwards"),
         (False, RotationRequest(revoke=True), "Revoke generation 1 of stack prod?",
-         "the active generation stops working as soon as another is in the connector"),
-        (True, RotationRequest(rollback=True), "Roll back the credential of stack prod?", "goes back"),
-        (False, RotationRequest(now=True), "Rotate the credential of stack prod?", "until its overlap ends"),
-        (False, RotationRequest(now=True, overlap=timedelta()), "Rotate the credential of stack prod?", "ends at once"),
+         "the active generation stops working as soon as another is in the connector, everywhere it is used"),
+        (True, RotationRequest(rollback=True), "Roll back the credential of stack prod?",
+         "it goes back to the generation before, which is proved first"),
+        (False, RotationRequest(now=True), "Rotate the credential of stack prod?",
+         "the old generation works on until its overlap ends"),
+        (False, RotationRequest(now=True, overlap=timedelta()), "Rotate the credential of stack prod?",
+         "the old one ends at once"),
     ],
 )  # fmt: skip
 def test_question_names_what_is_next_and_what_stops_working(
@@ -257,8 +261,9 @@ def test_question_names_what_is_next_and_what_stops_working(
     status = status_of(state, wanted, request_, NOW)
 
     assert rotation_question(request_, status) == question
-    assert meaning_for_customers(request_, status, 1).startswith("1 organisation uses this connector; ")
-    assert meaning in meaning_for_customers(request_, status, 2)
+    assert meaning_for_customers(request_, status, 0) == f"0 organisations use this connector; {meaning}"
+    assert meaning_for_customers(request_, status, 1) == f"1 organisation uses this connector; {meaning}"
+    assert meaning_for_customers(request_, status, 2) == f"2 organisations use this connector; {meaning}"
 
 
 def test_question_of_a_revocation_under_way_names_no_further_generation(tmp_path: Path) -> None:
@@ -268,3 +273,7 @@ def test_question_of_a_revocation_under_way_names_no_further_generation(tmp_path
     status = status_of(state, settings((1,), 1), request, NOW)
 
     assert rotation_question(request, status) == "Go on with the revocation of stack prod?"
+    assert meaning_for_customers(request, status, 1) == (
+        "1 organisation uses this connector; the active generation stops working as soon as another is in the "
+        "connector, everywhere it is used"
+    )

@@ -56,6 +56,20 @@ CASES: list[tuple[str, RotationState, RotationRequest, Action, int]] = [
     ("has expired", alone(-DAY), ask(within=30 * DAY), Action.ADD, 4),
     ("has expired, nothing asked for", alone(-DAY), ask(), Action.REST, 3),
     ("now", alone(), ask(now=True), Action.ADD, 4),
+    ("ends in a moment", alone(timedelta(seconds=1)), ask(), Action.REST, 3),
+    ("ends now", alone(timedelta(0)), ask(), Action.REST, 3),
+    ("ends a moment later than asked", alone(30 * DAY + timedelta(seconds=1)), ask(within=30 * DAY), Action.REST, 3),
+    ("added and expires now", added(entries={3: entry(), 4: entry(timedelta(0))}), ask(), Action.WITHDRAW, 4),
+    ("added and expires in a moment", added(entries={3: entry(), 4: entry(timedelta(seconds=1))}), ask(),
+     Action.ACTIVATE, 4),
+    ("activated, the old expires now", activated(entries={3: entry(timedelta(0), superseded=DAY), 4: entry()}), ask(),
+     Action.RETIRE, 3),
+    ("activated, the old expires in a moment",
+     activated(entries={3: entry(timedelta(seconds=1), superseded=DAY), 4: entry()}), ask(), Action.WAIT, 3),
+    ("activated, a moment before the overlap is over", activated(7 * DAY - timedelta(seconds=1)), ask(), Action.WAIT,
+     3),
+    ("file revokes both", activated(ordered=frozenset({3, 4})), ask(), Action.REVOKE, 3),
+    ("file names an older one", alone(begun=2), ask(now=True), Action.ADD, 4),
     ("revoke", alone(), ask(revoke=True), Action.REVOKE, 3),
     ("revoke, interrupted", alone(complete=False), ask(revoke=True), Action.REVOKE, 3),
     ("revoke, others rotated meanwhile", alone(may_begin=False), ask(revoke=True), Action.REST, 3),
@@ -133,6 +147,15 @@ REASONS = {
     "added, roll back": "generation 3 stays, as asked for",
     "added and expired": "it has expired",
     "the added one is revoked": "it is revoked",
+    "revoked, added, roll back": "generation 4 is to replace generation 3",
+    "file skips numbers": "the stack's file names generation 7",
+    "ends in a moment": "generation 3 is good until 2026-11-25; a rotation begins with --now, or "
+    "--if-expiring-within 30d",
+    "ends now": "generation 3 expired on 2026-11-25; a rotation begins with --now, or --if-expiring-within 30d",
+    "this run did one already": "generation 3 is good until 2027-05-24; a rotation begins from 2026-04-19",
+    "revoked, rolled back": "the connector was rolled back to generation 3",
+    "activated, the old expires now": "it has expired",
+    "added and expires now": "it has expired",
     "activated, in its overlap": "generation 3 lives on until 2026-11-26 12:00 UTC",
     "activated, overlap over": "its overlap of 7 days is over",
     "activated, no overlap": "no overlap was asked for",
@@ -164,6 +187,30 @@ def test_next_step_that_waits_says_until_when() -> None:
     assert overlapping.due_at == NOW + 6 * DAY
     assert resting.due_at == NOW + 70 * DAY
     assert next_step(alone(), RotationRequest(), NOW).due_at is None
+
+
+def test_step_as_json_has_no_time() -> None:
+    waiting = next_step(activated(DAY), RotationRequest(), NOW)
+
+    assert waiting.as_json() == {
+        "step": "wait",
+        "generation": 3,
+        "why": "generation 3 lives on until 2026-12-01 12:00 UTC",
+    }
+
+
+def test_step_in_a_few_words_names_the_generation_but_for_what_was_interrupted() -> None:
+    assert [RotationStep(do, 3, "").words() for do in Action] == [
+        "revoke generation 3",
+        "finish the interrupted update",
+        "add generation 3",
+        "activate generation 3",
+        "retire generation 3",
+        "roll back generation 3",
+        "withdraw generation 3",
+        "wait generation 3",
+        "rest generation 3",
+    ]
 
 
 EVERY_ASKED = [
