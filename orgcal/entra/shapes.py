@@ -82,7 +82,7 @@ def _misfit(value: Any, shape: Shape, name: str = "") -> str:
             return name
         parts = [(part, shape[0], name) for part in value]
     elif isinstance(value, Mapping):
-        parts = [(value.get(key), inner, f"{name}.{key}".lstrip(".")) for key, inner in shape.items()]
+        parts = [(value.get(key), inner, f"{name}.{key}" if name else key) for key, inner in shape.items()]
     else:
         return name
     return next(filter(None, (_misfit(*part) for part in parts)), "")

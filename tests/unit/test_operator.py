@@ -343,6 +343,18 @@ def test_issuer_that_gives_no_token_is_told_without_its_answer(body: Any, kind: 
     assert error.__suppress_context__, "its text may quote the key"
 
 
+def test_issuer_with_an_https_address_gets_the_key() -> None:
+    asked: list[Any] = []
+
+    class Session(requests.Session):
+        def get(self, url: Any, **more: Any) -> Any:
+            asked.append((url, more["headers"]["Authorization"]))
+            return SimpleNamespace(content=b'{"value": "t0ken"}')
+
+    assert request_token(ISSUER, Session(), "aud") == "t0ken"
+    assert asked == [("https://i.example/token", "Bearer key")]
+
+
 @pytest.mark.parametrize("missing", ISSUER)
 def test_issuer_without_address_or_key_is_none(missing: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import jwt
 import pytest
 import requests
 
+from orgcal.entra import probe as probe_module
 from orgcal.entra.aadsts import Kind, meaning_of
 from orgcal.entra.auth import refusal_in
 from orgcal.entra.clouds import load_endpoints
+from orgcal.entra.graph import GraphClient
 from orgcal.entra.pinned_roles import APP_ROLE_IDS
 from orgcal.entra.probe import TenantAccess, granted_roles, probe_tenant, token_refusal
 from orgcal.errors import EntraError, GraphError, OrgcalError, Unforeseen, Unreachable
@@ -105,6 +108,27 @@ def test_token_that_nobody_can_read_is_judged_by_the_grants() -> None:
         effective=names,
         source="grants",
     )
+
+
+def test_grants_are_waited_for_half_a_minute_and_not_as_long_as_a_deployment_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One organisation among hundreds must not hold the others up."""
+    given: list[Any] = []
+
+    class Noted(GraphClient):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            given.append((arguments, more))
+
+        def pages(self, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+            return iter([])
+
+    monkeypatch.setattr(probe_module, "GraphClient", Noted)
+    tokens, session = Tokens("opaque"), requests.Session()
+
+    assert granted_roles(PUBLIC, tokens, session, "client") == frozenset()
+
+    assert given == [((PUBLIC, tokens, session), {"budget_s": 30.0})]
 
 
 def test_token_and_grants_that_nobody_can_read_decide_nothing() -> None:

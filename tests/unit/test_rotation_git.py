@@ -81,7 +81,10 @@ def test_answer_of_git_loses_the_end_of_its_last_line_only(monkeypatch: pytest.M
     [
         ("To x\n ! [rejected] main -> main (fetch first)\nhint: Updates were rejected\n", "! [rejected] main -> main"),
         ("warning: a\nerror: first\nfatal: second\nlast\n", "error: first"),
-        ("warning: a\nremote: denied\n", "remote: denied"),
+        ("warning: a\nremote: denied\nlast\n", "remote: denied"),
+        ("warning: a\nfatal: denied\nlast\n", "fatal: denied"),
+        ("fatal: first\nerror: second\n", "fatal: first"),
+        ("hint: error: a\nlast\n", "last"),
         ("one\n\ntwo\nhint: three\n", "two"),
         ("\n", "git failed"),
     ],

@@ -85,7 +85,12 @@ def test_answer_without_a_date_leaves_the_clock_as_it_was_known(date: str | None
 
 @pytest.mark.parametrize(
     ("entra_says", "off"),
-    [("12:05:01", "5 minutes behind"), ("11:54:59", "5 minutes ahead of"), ("12:08:40", "9 minutes behind")],
+    [
+        ("12:05:01", "5 minutes behind"),
+        ("11:54:59", "5 minutes ahead of"),
+        ("12:08:40", "9 minutes behind"),
+        ("13:00:00", "60 minutes behind"),
+    ],
 )
 def test_clock_further_off_than_entra_tolerates_is_refused(entra_says: str, off: str) -> None:
     skew, answer = ClockSkew(lambda: NOW), requests.Response()
