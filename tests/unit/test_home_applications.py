@@ -13,6 +13,7 @@ import pytest
 
 from orgcal.entra.home import applications
 from orgcal.entra.home.applications import FoundApplication
+from orgcal.entra.home.tags import EPHEMERAL_TAG, deployment_tag, origin_tag
 from orgcal.errors import GraphError, Unreachable, UsageError
 from tests.support.home_graph import GRAPH, HomeGraph, refusal
 
@@ -195,6 +196,13 @@ def test_owners_are_told_by_their_ids() -> None:
     with pytest.raises(Unreachable, match=r"at id") as refused:
         applications.owners_of(HomeGraph({"GET /applications/object/owners": [{"displayName": "Ada"}]}), "object")
     assert refused.value.where == "GET /applications/object/owners"
+
+
+def test_tags_of_a_stack_stay_the_same_between_versions() -> None:
+    """A later version finds by them what an earlier one has made."""
+    assert deployment_tag("orgcal", "prod") == "orgcal:orgcal/prod"
+    assert EPHEMERAL_TAG == "orgcal:ephemeral"
+    assert origin_tag("dev") == "orgcal:origin:dev"
 
 
 def test_names_of_credentials_fit_where_they_are_written() -> None:

@@ -164,6 +164,7 @@ def test_refusal_is_told_with_its_repair_and_what_is_missing() -> None:
     )
     assert token_refusal(Tokens(error)) == TenantAccess("none", error.what, error.repair, error=error)
     assert token_refusal(Tokens("t")) is None
+    assert (probe(error).source, probe(error).effective) == ("", None), "nothing told what is effective"
 
 
 def test_failure_that_nobody_foresaw_is_the_organisations_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -307,6 +307,23 @@ def test_record_is_kept_as_asked_for(file: SettingsFile, mode: Any, kind: type[R
     assert type(open_record(mode, file, "prod", {}, print)) is kind
 
 
+def test_record_in_git_is_of_this_file_and_stack_and_told(monkeypatch: pytest.MonkeyPatch, file: SettingsFile) -> None:
+    known: dict[str, Any] = {"symbolic_ref": (0, "main", ""), "config": (0, "origin", ""), "rev_parse": (0, "base", "")}
+    _, fake = tracked(monkeypatch, file, **known, ls_tree=(0, "100644 blob old", ""))
+    told: list[str] = []
+
+    open_record("commit", file, "prod", {"PATH": ""}, told.append).publish("stack prod: a step")
+    open_record("pull-request", file, "prod", {"PATH": ""}, told.append).publish("stack prod: a step")
+
+    branch = "orgcal/rotate-prod"
+    assert ["git", "ls-remote", "origin", f"refs/heads/{branch}"] in [list(words) for words in fake.asked]
+    assert told == [
+        "  recorded: pushed to origin/origin",
+        f"  recorded: pushed to origin/{branch}",
+        f"  open the pull request: gh pr create --head {branch} --base origin --fill",
+    ]
+
+
 def test_record_in_the_file_asks_git_nothing(monkeypatch: pytest.MonkeyPatch, file: SettingsFile) -> None:
     _, fake = tracked(monkeypatch, file)
     record = open_record("file", file, "prod", {}, print)

@@ -127,6 +127,7 @@ def test_credential_is_proved_in_every_organisation_and_at_home_only_without_any
         True, "3 fresh tokens in a row in Contoso, Fabrikam", "stack's credential", ("Contoso", "Fabrikam")
     )
     assert at_home == Proof(True, "3 fresh tokens in a row in Home", "stack's credential", ("Home",))
+    assert (at_home.repair, at_home.platform, at_home.words()) == ("", "", "3 fresh tokens in a row in Home")
 
 
 def test_organisation_that_cannot_tell_is_named_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
