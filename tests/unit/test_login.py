@@ -146,6 +146,7 @@ def test_certificate_of_a_variable_gets_a_file_that_no_folder_has(
         assert path.read_bytes()
         assert list(tmp_path.iterdir()) == []
         assert not path.resolve().exists(), "no name leads to it but that of the open file"
+        assert os.readlink(path) == "/memfd:certificate (deleted)", "whoever lists open files sees what it is"
 
     assert not path.exists()
 

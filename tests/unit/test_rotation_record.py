@@ -243,7 +243,7 @@ def test_pull_request_record_pushes_a_commit_on_the_target_over_its_own_branch(
     pushed = f"  recorded: pushed to origin/{BRANCH}"
     by_hand = f"  open the pull request: gh pr create --head {BRANCH} --base main --fill"
     assert told == [pushed, by_hand, pushed], "what to type is told once"
-    assert kept.problem is None
+    assert (kept.url, kept.problem) == ("", None)
 
 
 def test_pull_request_record_makes_a_branch_that_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,4 +361,5 @@ def test_command_runs_beside_the_file_with_its_text_and_variables(tmp_path: Path
     done = git.run_beside(tmp_path / "Pulumi.prod.yaml", ["/bin/sh", "-c", "pwd; cat; echo $A >&2; exit 3"],
                           {"A": "\u00fc"}, "text")  # fmt: skip
 
+    assert git.run_beside(tmp_path / "x", ["/bin/cat"], {}).stdout == "", "it waits for no input"
     assert (done.returncode, done.stdout, done.stderr) == (3, f"{tmp_path.resolve()}\ntext", "\u00fc\n")

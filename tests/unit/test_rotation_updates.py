@@ -12,7 +12,6 @@ from orgcal.errors import EngineError, OrgcalError, StackLocked, UsageError
 from orgcal.rotation import checks, run
 from orgcal.rotation.lock import UpdateLock
 from orgcal.rotation.log import RotationLog
-from orgcal.rotation.run import Rotation
 from orgcal.rotation.steps import Action, RotationRequest, RotationStep
 from orgcal.settings import GenerationSet
 from orgcal.settings.credential_file import SettingsFile
@@ -201,7 +200,6 @@ def test_new_generation_that_could_not_take_over_is_refused_before_it_is_begun(
 def test_run_that_ends_nowhere_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     circle = RotationStep(Action.REVOKE, 1, "again and again")
     monkeypatch.setattr(run, "next_step", lambda *_: circle)
-    monkeypatch.setattr(Rotation, "_revoke", lambda rotation, step, _: rotation._result.done.append(step))
 
     with pytest.raises(OrgcalError) as refused:
         SimulatedStack(tmp_path).rotate(NOW)
