@@ -66,7 +66,7 @@ class Rotation:
         self._result = RotationResult()
         self._called_at = now()
         self._deployed = False
-        self._credential_only = False
+        self._credential_only: bool  # of each step anew
 
     def run(self) -> RotationResult:
         """Do what is due.
