@@ -193,10 +193,9 @@ class AwsSecretsManager(SecretStore):
             repair = f"allow the action on the secret {name} in a policy (docs/platforms.md names them all)"
         elif code in _LOGIN:
             repair = "check the login: aws sts get-caller-identity"
+        words = ": ".join(filter(None, (code, str(about.get("Message", "")))))
         return Refusal(
-            ""
-            if whole_number(code) is not None
-            else f"{code}: {about.get('Message', '')}",  # else it is some proxy's page
+            words if whole_number(code) is None else "",  # a number is of some proxy's page
             int(meta.get("HTTPStatusCode", 0)) or 500,
             repair,
             code in _AGAIN,

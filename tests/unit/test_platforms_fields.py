@@ -9,7 +9,7 @@ import pytest
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import PlatformError
-from orgcal.platforms import ConnectorSettings, PlatformCredential, StoredCredential
+from orgcal.platforms import ConnectorEntry, ConnectorSettings, PlatformCredential, StoredCredential
 from orgcal.platforms.github_environment import GithubEnvironment, GithubSettings
 from orgcal.platforms.github_values import EnvironmentValues
 from orgcal.platforms.local import LocalPlatform
@@ -37,23 +37,32 @@ def local(**answers: Any) -> tuple[LocalPlatform, FakeClient]:
 def test_local_entry_that_tells_little_is_empty_and_nobody_is_connected() -> None:
     platform, _ = local(GET={"key": "outlook", "callback_url": CALLBACK})
 
-    entry = platform.read_connector("outlook")
-
-    assert entry is not None
-    assert (entry.key, entry.callback_url) == ("outlook", CALLBACK)
-    assert (entry.display_name, entry.description, entry.scopes) == ("", "", ())
-    assert (entry.published, entry.connections) == (False, 0)
+    assert platform.read_connector("outlook") == ConnectorEntry(
+        "outlook", CALLBACK, display_name="", description="", scopes=(), published=False, connections=0
+    )
 
 
 def test_local_entry_that_tells_all_is_taken_as_it_is() -> None:
     told = {"name": "Outlook", "description": "x", "scopes": ["A"], "published": True, "connections": 3}
-    platform, _ = local(GET={"key": "outlook", "callback_url": CALLBACK, **told})
+    platform, _ = local(GET={"key": "told", "callback_url": CALLBACK, **told})
 
-    entry = platform.read_connector("outlook")
+    assert platform.read_connector("outlook") == ConnectorEntry(
+        "told", CALLBACK, display_name="Outlook", description="x", scopes=("A",), published=True, connections=3
+    )
 
-    assert entry is not None
-    assert (entry.display_name, entry.description, entry.scopes) == ("Outlook", "x", ("A",))
-    assert (entry.published, entry.connections) == (True, 3)
+
+@pytest.mark.parametrize("lost", ["key", "callback_url"])
+def test_local_entry_without_its_key_or_callback_is_not_the_platforms(lost: str) -> None:
+    told = {"key": "outlook", "callback_url": CALLBACK, lost: None}
+    platform, _ = local(GET=told, POST=told, PATCH=told)
+
+    for ask in (
+        lambda: platform.read_connector("outlook"),
+        lambda: platform.create_connector(DECLARED),
+        lambda: platform.update_connector(DECLARED, ["published"]),
+    ):
+        with pytest.raises(PlatformError, match=f"the platform answered without '{lost}'"):
+            ask()
 
 
 def test_local_requests_name_the_connector_as_one_segment_of_the_path() -> None:
@@ -61,11 +70,14 @@ def test_local_requests_name_the_connector_as_one_segment_of_the_path() -> None:
     platform, client = local(POST=answer, PATCH=answer)
     declared = ConnectorSettings("a/b", "Outlook", "for all", ("A", "B"), published=False)
 
-    platform.create_connector(declared)
-    platform.update_connector(declared, ["display_name", "published"])
+    entry = ConnectorEntry("a/b", CALLBACK, "", "", (), published=False, connections=0)
+    assert platform.create_connector(declared) == entry
+    assert platform.update_connector(declared, ["display_name", "published"]) == entry
     platform.delete_connector("a/b")
     platform.delete_connector("a/b", connected_too=True)
     platform.remove_credentials("a/b")
+    platform.read_connector("a/b")
+    platform.read_credentials("a/b")
 
     assert client.sent == [
         (
@@ -77,20 +89,30 @@ def test_local_requests_name_the_connector_as_one_segment_of_the_path() -> None:
         ("DELETE", "/connectors/a%2Fb", None),
         ("DELETE", "/connectors/a%2Fb", None),
         ("DELETE", "/connectors/a%2Fb/credentials", None),
+        ("GET", "/connectors/a%2Fb", None),
+        ("GET", "/connectors/a%2Fb/credentials", None),
     ]
-    assert [options.get("params") for options in client.options[2:4]] == [None, {"force": "true"}]
+    never: dict[str, Any] = {"absent": frozenset()}
+    assert client.options == [never, never, {"params": None}, {"params": {"force": "true"}}, {}, {}, {}]
 
 
 def test_local_connector_that_is_connected_is_not_deleted() -> None:
     platform, _ = local(DELETE=PlatformError("2 organisations", status=409, where="x"))
-    with pytest.raises(PlatformError, match="organisations are connected to 'outlook'") as refused:
+    with pytest.raises(PlatformError) as refused:
         platform.delete_connector("outlook")
-    assert (refused.value.status, refused.value.where) == (409, "https://platform.example")
-    assert "delete_connected=True" in refused.value.repair
+    assert refused.value.status == 409
+    assert refused.value.as_json() == {
+        "kind": "platform",
+        "what": "organisations are connected to 'outlook', and deleting it would cut them off (2 organisations)",
+        "where": "https://platform.example",
+        "repair": "disconnect them, or set `delete_connected=True` on the connector and run pulumi up first",
+    }
 
-    platform, _ = local(DELETE=PlatformError("the key is wrong", status=401, where="x"))
-    with pytest.raises(PlatformError, match="the key is wrong"):
-        platform.delete_connector("outlook")
+    for status in (401, 408, 410):
+        platform, _ = local(DELETE=PlatformError("the key is wrong", status=status, where="x"))
+        with pytest.raises(PlatformError) as other:
+            platform.delete_connector("outlook")
+        assert (other.value.what, other.value.status) == ("the key is wrong", status)
 
 
 def test_local_credential_is_stored_and_read_back_with_its_time() -> None:
@@ -116,12 +138,19 @@ def test_local_connector_that_is_gone_is_told_by_everything_that_needs_it() -> N
         lambda: platform.connections("outlook"),
         lambda: platform.register_connection("outlook", "t"),
     ):
-        with pytest.raises(PlatformError, match="there is no connector 'outlook'") as refused:
+        with pytest.raises(PlatformError) as refused:
             ask()
-        assert (refused.value.status, refused.value.repair) == (404, "pulumi up --refresh")
-    with pytest.raises(PlatformError, match="the organisation t/1 is not connected to 'outlook'") as unconnected:
+        assert refused.value.status == 404
+        assert refused.value.as_json() == {
+            "kind": "platform",
+            "what": "there is no connector 'outlook'",
+            "where": "https://platform.example",
+            "repair": "pulumi up --refresh",
+        }
+    with pytest.raises(PlatformError) as unconnected:
         platform.access_token("outlook", "t/1")
     assert unconnected.value.status == 404
+    assert str(unconnected.value) == "https://platform.example: the organisation t/1 is not connected to 'outlook'"
     assert client.sent[-1] == ("POST", "/connectors/outlook/connections/t%2F1/token", {})
 
 
@@ -139,9 +168,22 @@ def test_local_connection_that_is_there_already_is_no_error() -> None:
 
 
 def test_local_token_is_the_one_that_the_platform_took() -> None:
-    platform, _ = local(POST={"access_token": "token"})
+    platform, client = local(POST={"access_token": "token"}, GET={"connections": [{"tenant_id": "t"}]})
 
     assert platform.access_token("outlook", "t") == "token"
+    platform.register_connection("outlook", "t")
+    assert platform.connections("outlook") == ["t"]
+    assert client.sent == [
+        ("POST", "/connectors/outlook/connections/t/token", {}),
+        ("POST", "/connectors/outlook/connections", {"tenant_id": "t"}),
+        ("GET", "/connectors/outlook/connections", None),
+    ]
+    for answer in ({}, {"access_token": None}):
+        with pytest.raises(PlatformError, match="the platform answered without 'access_token'"):
+            local(POST=answer)[0].access_token("outlook", "t")
+    for answer in ({}, {"connections": [{}]}):
+        with pytest.raises(PlatformError, match="the platform answered without"):
+            local(GET=answer)[0].connections("outlook")
 
 
 # A GitHub environment ------------------------------------------------------------------------------------------------
@@ -186,8 +228,9 @@ def test_github_keeps_no_secret_of_the_other_kind(
 ) -> None:
     platform, client = github(**KEY, PUT={}, PATCH={}, GET=None)
 
-    platform.push_credentials("outlook", credential)
+    stored = platform.push_credentials("outlook", credential)
 
+    assert stored == StoredCredential("client", credential.generation, "")
     puts = {path.rpartition("/")[2]: body for method, path, body in client.sent if method == "PUT"}
     assert {name: body["encrypted_value"] for name, body in puts.items()} == {
         name: f"{text} sealed for KEY" for name, text in secrets.items() if text
@@ -207,7 +250,13 @@ def test_github_environment_that_does_not_exist_is_named_with_what_the_token_nee
 
     with pytest.raises(PlatformError, match="there is no environment 'prod/eu' that this token may write") as refused:
         platform.push_credentials("outlook", SECRET)
-    assert (refused.value.status, refused.value.where) == (404, "acme/app")
+    assert refused.value.status == 404
+    assert refused.value.as_json() == {
+        "kind": "platform",
+        "what": "there is no environment 'prod/eu' that this token may write",
+        "where": "acme/app",
+        "repair": "make it under Settings, Environments; the token needs its variables and secrets, read and write",
+    }
     assert sent(client) == [f"GET {BASE}/secrets/public-key"], "nothing is sealed for nobody"
     values = EnvironmentValues(cast(RestClient, FakeClient()), "acme/app", "prod/eu")
     with pytest.raises(PlatformError, match="there is no environment"):
@@ -233,16 +282,12 @@ def test_github_entry_is_what_its_variables_say() -> None:
     assert platform.read_connector("outlook") is None
 
     platform, _ = github(**{f"GET {BASE}/variables/CAL_PUBLISHED": {"value": "true"}})
-    bare = platform.read_connector("outlook")
-    assert bare is not None
-    assert (bare.key, bare.callback_url) == ("outlook", CALLBACK)
-    assert (bare.display_name, bare.description, bare.scopes, bare.published) == ("", "", (), True)
+    assert platform.read_connector("outlook") == ConnectorEntry("outlook", CALLBACK, "", "", (), published=True)
 
     texts = {"DISPLAY_NAME": "Outlook", "DESCRIPTION": "x", "SCOPES": "A,,B", "PUBLISHED": "True"}
     platform, _ = github(**{f"GET {BASE}/variables/CAL_{name}": {"value": text} for name, text in texts.items()})
     entry = platform.read_connector("outlook")
-    assert entry is not None
-    assert (entry.display_name, entry.description, entry.scopes, entry.published) == ("Outlook", "x", ("A", "B"), False)
+    assert entry == ConnectorEntry("outlook", CALLBACK, "Outlook", "x", ("A", "B"), published=False)
 
 
 def test_github_entry_that_is_accepted_and_not_kept_is_an_error() -> None:
@@ -251,7 +296,11 @@ def test_github_entry_that_is_accepted_and_not_kept_is_an_error() -> None:
     with pytest.raises(PlatformError, match="GitHub accepted the variables and has none") as refused:
         platform.update_connector(DECLARED, ["display_name", "scopes", "published"])
     assert refused.value.where == "acme/app, environment prod/eu"
-    assert [body["value"] for _, _, body in client.sent[:3]] == ["Outlook", "A,B", "false"]
+    assert client.sent[:3] == [
+        ("PATCH", f"{BASE}/variables/CAL_DISPLAY_NAME", {"name": "CAL_DISPLAY_NAME", "value": "Outlook"}),
+        ("PATCH", f"{BASE}/variables/CAL_SCOPES", {"name": "CAL_SCOPES", "value": "A,B"}),
+        ("PATCH", f"{BASE}/variables/CAL_PUBLISHED", {"name": "CAL_PUBLISHED", "value": "false"}),
+    ]
 
 
 def test_github_removes_what_it_has_made_and_nothing_else() -> None:

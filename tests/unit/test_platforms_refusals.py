@@ -57,17 +57,36 @@ def test_key_vault_refusal_has_its_words_and_status() -> None:
     assert plain == Refusal("BadParameter: not like this", 400)
 
 
+RECOVER = f"az keyvault secret recover --vault-name acme-prod --name {SECRET}, then pulumi up"
+OFFICER = "give the operator the role Key Vault Secrets Officer on this secret (docs/platforms.md)"
+REDIRECT = "check vault_url; redirects are not followed, as the token would go along"
+
+
 @pytest.mark.parametrize(
     ("status", "inner", "repair", "again"),
     [
+        (409, "ObjectIsBeingDeleted", RECOVER, True),
         (409, "ObjectIsBeingRecovered", "", True),
-        (409, "ObjectIsDeletedButRecoverable", "az keyvault secret recover", False),
-        (403, "SecretDisabled", f"az keyvault secret set-attributes --vault-name acme-prod --name {SECRET}", False),
-        (403, "ForbiddenByFirewall", "let this machine's address through", False),
-        (403, "ForbiddenByRbac", "give the operator the role Key Vault Secrets Officer", False),
-        (401, "", "give the operator the role Key Vault Secrets Officer", False),
-        (302, "", "check vault_url; redirects are not followed", False),
-        (300, "", "check vault_url; redirects are not followed", False),
+        (409, "ObjectIsDeletedButRecoverable", RECOVER, False),
+        (
+            403,
+            "SecretDisabled",
+            f"az keyvault secret set-attributes --vault-name acme-prod --name {SECRET} --enabled true",
+            False,
+        ),
+        (
+            403,
+            "ForbiddenByFirewall",
+            "let this machine's address through: az keyvault network-rule add --name acme-prod --ip-address IP",
+            False,
+        ),
+        (403, "ForbiddenByRbac", OFFICER, False),
+        (401, "", OFFICER, False),
+        (402, "", "", False),
+        (404, "", "", False),
+        (399, "", REDIRECT, False),
+        (302, "", REDIRECT, False),
+        (300, "", REDIRECT, False),
         (400, "", "", False),
         (299, "", "", False),
     ],
@@ -75,30 +94,46 @@ def test_key_vault_refusal_has_its_words_and_status() -> None:
 def test_key_vault_refusal_names_the_repair(status: int, inner: str, repair: str, again: bool) -> None:
     found = key_vault().refusal(SECRET, azure_error(status, "Code", "words", inner))
 
-    assert (found.repair.startswith(repair), bool(found.repair)) == (True, bool(repair))
-    assert (found.status, found.again) == (status, again)
+    assert found == Refusal(f"{inner or 'Code'}: words", status, repair, again)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "words"), [("", "words", "words"), ("Code", "", "Code"), ("", "", ""), ("Code", "w", "Code: w")]
+)
+def test_key_vault_refusal_joins_what_it_has_of_code_and_words(code: str, message: str, words: str) -> None:
+    assert key_vault().refusal(SECRET, azure_error(400, code, message)) == Refusal(words, 400)
 
 
 def test_key_vault_refusal_waits_as_the_vault_asks() -> None:
-    assert key_vault().refusal(SECRET, azure_error(429, "Throttled", "slow", **{"Retry-After": "7"})).retry_after_s == 7
+    found = key_vault().refusal(SECRET, azure_error(429, "Throttled", "slow", **{"Retry-After": "7"}))
+    assert found == Refusal("Throttled: slow", 429, retry_after_s=7.0)
     assert key_vault().refusal(SECRET, azure_error(429, "Throttled", "slow")).retry_after_s is None
 
 
 def test_key_vault_that_gives_no_answer_has_no_status() -> None:
     lost = azure.ServiceRequestError("x", error=requests.exceptions.ConnectTimeout())
-    found = key_vault().refusal(SECRET, lost)
-    assert (found.words, found.status, found.again) == ("Key Vault did not answer in time", 0, True)
-
+    assert key_vault().refusal(SECRET, lost) == Refusal(
+        "Key Vault did not answer in time", repair="try again; what did happen is then adopted", again=True
+    )
     untrusted = azure.ServiceRequestError("x", error=requests.exceptions.SSLError())
-    found = key_vault().refusal(SECRET, untrusted)
-    assert (found.words, found.status, found.again) == ("the certificate of Key Vault is not trusted", 0, False)
+    assert key_vault().refusal(SECRET, untrusted) == Refusal(
+        "the certificate of Key Vault is not trusted",
+        repair="name its authority in REQUESTS_CA_BUNDLE if it is your own",
+    )
+    assert key_vault().refusal(SECRET, azure.AzureError("x")) == Refusal(
+        "Key Vault cannot be reached (NoneType)", repair="check its address and the network", again=True
+    )
+    assert key_vault().refusal(SECRET, azure.HttpResponseError("x")) == Refusal("", 0)
 
-    nothing = key_vault().refusal(SECRET, azure.HttpResponseError("x"))
-    assert (nothing.status, nothing.retry_after_s) == (0, None)
 
-    page = azure.DecodeError("x", response=SimpleNamespace(status_code=200, reason="", headers={}))
+@pytest.mark.parametrize(("status", "told"), [(200, True), (299, True), (300, False), (502, False)])
+def test_key_vault_page_of_a_proxy_is_no_answer_or_a_refusal_without_words(status: int, told: bool) -> None:
+    page = azure.DecodeError("x", response=SimpleNamespace(status_code=status, reason="", headers={}))
+
     found = key_vault().refusal(SECRET, page)
-    assert found == Refusal("Key Vault answered with something that is not JSON", repair="check vault_url")
+
+    no_json = Refusal("Key Vault answered with something that is not JSON", repair="check vault_url")
+    assert found == (no_json if told else Refusal("", status, REDIRECT if status == 300 else ""))
 
 
 def test_key_vault_without_a_tenant_or_on_the_emulator_is_refused() -> None:
@@ -106,11 +141,19 @@ def test_key_vault_without_a_tenant_or_on_the_emulator_is_refused() -> None:
     model = KeyVaultSettings.model_validate(settings)
     with pytest.raises(UsageError, match="nothing says in which tenant the vault is") as refused:
         model.store({})
-    assert refused.value.where == "orgcal:connector.platform.tenant_id"
-    assert "export ARM_TENANT_ID=TENANT-ID" in refused.value.repair
+    assert refused.value.as_json() == {
+        "kind": "usage",
+        "what": "nothing says in which tenant the vault is",
+        "where": "orgcal:connector.platform.tenant_id",
+        "repair": "pulumi config set --path orgcal:connector.platform.tenant_id TENANT-ID, "
+        "or export ARM_TENANT_ID=TENANT-ID",
+    }
     with pytest.raises(UsageError, match="whose tokens no Key Vault takes") as emulated:
         model.store({"ARM_TENANT_ID": "t", "ARM_METADATA_HOSTNAME": "localhost"})
     assert emulated.value.where == "ARM_METADATA_HOSTNAME"
+    assert emulated.value.repair == "give this stack the platform {kind: local}"
+    own = KeyVaultSettings.model_validate({**settings, "tenant_id": "aaaaaaaa-0000-4000-8000-000000000001"})
+    assert own.store({}).called == "Key Vault"
 
 
 # AWS Secrets Manager --------------------------------------------------------------------------------
@@ -133,7 +176,11 @@ def aws_error(code: str, status: int = 400, operation: str = "PutSecretValue", *
 @pytest.mark.parametrize(
     ("code", "repair", "again"),
     [
-        ("AccessDeniedException", f"allow the action on the secret {SECRET} in a policy", False),
+        (
+            "AccessDeniedException",
+            f"allow the action on the secret {SECRET} in a policy (docs/platforms.md names them all)",
+            False,
+        ),
         ("UnrecognizedClientException", "check the login: aws sts get-caller-identity", False),
         ("InvalidClientTokenId", "check the login: aws sts get-caller-identity", False),
         ("ExpiredTokenException", "check the login: aws sts get-caller-identity", False),
@@ -147,57 +194,77 @@ def aws_error(code: str, status: int = 400, operation: str = "PutSecretValue", *
     ],
 )
 def test_aws_refusal_names_the_repair_and_whether_to_read_again(code: str, repair: str, again: bool) -> None:
-    found = secrets_manager().refusal(SECRET, aws_error(code))
-
-    assert (found.words, found.status, found.again) == (f"{code}: words", 400, again)
-    assert (found.repair.startswith(repair), bool(found.repair)) == (True, bool(repair))
+    assert secrets_manager().refusal(SECRET, aws_error(code)) == Refusal(f"{code}: words", 400, repair, again)
 
 
 def test_aws_role_that_may_not_be_assumed_is_the_logins() -> None:
     role = "arn:aws:iam::123456789012:role/orgcal"
     found = secrets_manager(role=role).refusal(SECRET, aws_error("AccessDenied", 403, "AssumeRole"))
 
-    assert (found.repair, found.status) == (f"let this login assume the role {role}", 403)
+    assert found == Refusal("AccessDenied: words", 403, f"let this login assume the role {role}")
 
 
 def test_aws_page_of_a_proxy_has_no_words_and_waits_as_it_asks() -> None:
     found = secrets_manager().refusal(SECRET, aws_error("503", 503, **{"retry-after": "7"}))
 
-    assert (found.words, found.status, found.retry_after_s) == ("", 503, 7)
+    assert found == Refusal("", 503, retry_after_s=7.0)
     nothing = secrets_manager().refusal(SECRET, aws.ClientError({}, "PutSecretValue"))
-    assert nothing.status == 500, "so that it is asked again"
+    assert nothing == Refusal("", 500), "so that it is asked again"
+    wordless = aws.ClientError({"Error": {"Code": "Odd"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "x")
+    assert secrets_manager().refusal(SECRET, wordless) == Refusal("Odd", 400)
+
+
+NO_LOGIN = "log in by aws configure, aws sso login or variables; try it: aws sts get-caller-identity"
 
 
 @pytest.mark.parametrize(
-    ("error", "words", "again"),
+    ("error", "refusal"),
     [
-        (aws.SSLError(endpoint_url="x", error="y"), "the certificate of AWS Secrets Manager is not trusted", False),
-        (aws.ConnectTimeoutError(endpoint_url="x"), "AWS Secrets Manager did not answer in time", True),
-        (aws.ReadTimeoutError(endpoint_url="x"), "AWS Secrets Manager did not answer in time", True),
         (
-            aws.EndpointConnectionError(endpoint_url="x"),
-            "AWS Secrets Manager cannot be reached (EndpointConnectionError)",
-            True,
+            aws.SSLError(endpoint_url="x", error="y"),
+            Refusal(
+                "the certificate of AWS Secrets Manager is not trusted",
+                repair="name its authority in AWS_CA_BUNDLE if it is your own",
+            ),
+        ),
+        *(
+            (
+                late(endpoint_url="x"),
+                Refusal(
+                    "AWS Secrets Manager did not answer in time",
+                    repair="try again; what did happen is then adopted",
+                    again=True,
+                ),
+            )
+            for late in (aws.ConnectTimeoutError, aws.ReadTimeoutError)
+        ),
+        *(
+            (
+                lost,
+                Refusal(
+                    f"AWS Secrets Manager cannot be reached ({type(lost).__name__})",
+                    repair="check the region and the network",
+                    again=True,
+                ),
+            )
+            for lost in (aws.EndpointConnectionError(endpoint_url="x"), aws.HTTPClientError(error="x"))
         ),
         (
-            aws.HTTPClientError(error="x"),
-            "AWS Secrets Manager cannot be reached (HTTPClientError)",
-            True,
+            ResponseParserError("x"),
+            Refusal("AWS Secrets Manager answered with something that is not JSON", repair="check the address"),
         ),
-        (ResponseParserError("x"), "AWS Secrets Manager answered with something that is not JSON", False),
         (
             aws.NoCredentialsError(),
-            "AWS' own configuration gives no login (NoCredentialsError: Unable to locate credentials)",
-            False,
+            Refusal(
+                "AWS' own configuration gives no login (NoCredentialsError: Unable to locate credentials)",
+                repair=NO_LOGIN,
+            ),
         ),
     ],
     ids=lambda given: type(given).__name__ if isinstance(given, Exception) else "",
 )
-def test_aws_that_gives_no_answer_has_no_status(error: Exception, words: str, again: bool) -> None:
-    found = secrets_manager().refusal(SECRET, error)
-
-    assert (found.words, found.status, found.again) == (words, 0, again)
-    assert found.repair
+def test_aws_that_gives_no_answer_has_no_status(error: Exception, refusal: Refusal) -> None:
+    assert secrets_manager().refusal(SECRET, error) == refusal
 
 
 # HashiCorp Vault --------------------------------------------------------------------------------
@@ -217,13 +284,21 @@ def answered(vault: Vault, status: int, **headers: str) -> None:
     vault._note(SimpleNamespace(status_code=status, headers=headers))
 
 
+POLICY = (
+    f"check the token login (VAULT_TOKEN_FILE) and its policy for kv/{SECRET} (docs/platforms.md names what it needs)"
+)
+MOUNTS = "vault secrets list shows the mounts; set mount to one of KV version 2, not kv"
+
+
 @pytest.mark.parametrize(
     ("status", "words", "repair", "again"),
     [
-        (403, "permission denied", "check the token login (VAULT_TOKEN_FILE) and its policy for kv/", False),
-        (401, "no token", "check the token login (VAULT_TOKEN_FILE) and its policy for kv/", False),
-        (404, "no handler for route kv/x", "vault secrets list shows the mounts; set mount to one of KV", False),
+        (403, "permission denied", POLICY, False),
+        (401, "no token", POLICY, False),
+        (402, "odd", "", False),
+        (404, "no handler for route kv/x", MOUNTS, False),
         (503, "Vault is sealed", "vault status says whether the server is sealed", False),
+        (504, "late", "", False),
         (400, "check-and-set parameter did not match the current version", "", True),
         (400, "other", "", False),
     ],
@@ -234,18 +309,36 @@ def test_vault_refusal_names_the_repair(vault: Vault, status: int, words: str, r
 
     found = vault.refusal(SECRET, hvac.VaultError(errors=[words, "more"]))
 
-    assert (found.words, found.status, found.again) == (f"{words}; more", status, again)
-    assert (found.repair.startswith(repair), bool(found.repair)) == (True, bool(repair))
-    assert found.retry_after_s == 7
+    assert found == Refusal(f"{words}; more", status, repair, again, 7.0)
+
+
+def test_vault_login_that_gave_no_token_is_the_one_to_check(tmp_path: Path) -> None:
+    key_file = tmp_path / "secret-id"
+    key_file.write_text("hush")
+    key_file.chmod(0o600)
+    said = {"kind": "hashicorp-vault", "address": "https://vault.example.com:8200", "callback_url": CALLBACK}
+    more = {"auth": "approle", "role": "orgcal", "key_file_variable": "ID_FILE"}
+    vault = VaultSettings.model_validate({**said, **more}).store({"ID_FILE": str(key_file)})
+    answered(vault, 400)
+
+    assert vault.refusal(SECRET, hvac.InvalidRequest(errors=["invalid role"])) == Refusal(
+        "invalid role",
+        400,
+        f"check the approle login (ID_FILE) and its policy for secret/{SECRET} (docs/platforms.md names what it needs)",
+    )
 
 
 def test_vault_that_gives_no_answer_or_another_address_is_told(vault: Vault) -> None:
-    lost = vault.refusal(SECRET, requests.exceptions.ConnectionError())
-    assert (lost.words, lost.status, lost.again) == ("Vault cannot be reached (ConnectionError)", 0, True)
-
-    moved = vault.refusal(SECRET, requests.exceptions.TooManyRedirects())
-    assert (moved.words, moved.status, moved.again) == ("a redirect", 307, False)
-    assert moved.repair.startswith("name the address of the active server")
-
+    assert vault.refusal(SECRET, requests.exceptions.ConnectionError()) == Refusal(
+        "Vault cannot be reached (ConnectionError)", repair="check its address and the network", again=True
+    )
+    assert vault.refusal(SECRET, requests.exceptions.SSLError()) == Refusal(
+        "the certificate of Vault is not trusted", repair="name its authority in REQUESTS_CA_BUNDLE if it is your own"
+    )
+    assert vault.refusal(SECRET, requests.exceptions.TooManyRedirects()) == Refusal(
+        "a redirect",
+        307,
+        "name the address of the active server; redirects are not followed, as the token would go along",
+    )
     answered(vault, 500)
-    assert vault.refusal(SECRET, hvac.InternalServerError()).words == ""
+    assert vault.refusal(SECRET, hvac.InternalServerError()) == Refusal("", 500)
