@@ -176,7 +176,7 @@ def read_platform(settings: Mapping[str, Any], where: str = PREFIX) -> PlatformS
 
     kind = settings.get("kind")
     if str(kind) not in KINDS and str(kind) not in kinds():
-        near = difflib.get_close_matches(str(kind), kinds(), n=1)
+        near = difflib.get_close_matches(str(kind), kinds())
         meant = f" (did you mean {near[0]}?)" if near else ""
         shown = "nothing" if kind is None else json.dumps(kind, default=str)
         expected = f"expected one of {', '.join(sorted(kinds()))}"
