@@ -140,7 +140,7 @@ class GithubEnvironment(Platform):
         updated_at = self._updated_at()
         if not updated_at:
             return None
-        number = whole_number(self._values.variable("CREDENTIAL_GENERATION") or "") or 0
+        number = whole_number(str(self._values.variable("CREDENTIAL_GENERATION"))) or 0
         return StoredCredential(self._values.variable("CLIENT_ID") or "", number, updated_at)
 
     def remove_credentials(self, key: str) -> None:  # noqa: ARG002 - one a prefix

@@ -223,7 +223,7 @@ class HttpPlatform(Platform):
             return None
         fields = {str(field): templates.at(answer, path) for field, path in requests.fields.items()}
         client_id = str(fields["client_id"]) if fields.get("client_id") else None
-        generation = whole_number(str(fields.get("generation") or ""))
+        generation = whole_number(str(fields["generation"])) if fields.get("generation") else None
         updated_at = str(fields["updated_at"]) if fields.get("updated_at") else None
         if self.capabilities.reads_back == "timestamp" and updated_at is None:
             return None  # the entry is there, and nothing was ever stored in it

@@ -132,7 +132,7 @@ class PlatformCredential:
         """The credential that a platform shows as flat fields, named as `fields` does; what is missing is empty."""
         return cls(
             client_id=str(fields.get("client_id") or ""),
-            generation=whole_number(str(fields.get("generation") or "")) or 0,
+            generation=whole_number(str(fields.get("generation"))) or 0,
             credential=from_fields(fields),
         )
 

@@ -13,6 +13,8 @@ from orgcal.errors import ConfigError, UsageError
 from orgcal.platforms import (
     KINDS,
     Capabilities,
+    CatalogField,
+    CredentialKind,
     capabilities_of,
     check_settings,
     kinds,
@@ -32,9 +34,9 @@ from orgcal.platforms.local import LocalSettings
 from orgcal.platforms.nango import NangoSettings
 from tests.support.platform_cases import SETTINGS
 
-CATALOG = frozenset({"display_name", "description", "scopes", "published"})
-SECRET, BOTH = frozenset({"secret"}), frozenset({"secret", "certificate"})
-ENTRY = {"read": {"method": "GET", "path": "/x"}}
+CATALOG: frozenset[CatalogField] = frozenset({"display_name", "description", "scopes", "published"})
+SECRET: frozenset[CredentialKind] = frozenset({"secret"})
+BOTH: frozenset[CredentialKind] = frozenset({"secret", "certificate"})
 KEY = "orgcal:connector.platform.kind"
 
 GOOD = """

@@ -196,7 +196,8 @@ def test_part_of_an_answer_has_its_type_or_is_not_the_platforms() -> None:
     client = client_of(ScriptedSession(reply()))
 
     assert client.part({"data": {"a": 1}}, "data", dict) == {"a": 1}
-    for answer in ({}, {"data": None}, {"data": []}, [], None, "data"):
+    answers: list[Any] = [{}, {"data": None}, {"data": []}, [], None, "data"]
+    for answer in answers:
         with pytest.raises(PlatformError) as caught:
             client.part(answer, "data", dict)
         assert caught.value.as_json() == {

@@ -12,7 +12,15 @@ import requests
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import PlatformError, Unreachable, UsageError
-from orgcal.platforms import Capabilities, ConnectorEntry, ConnectorSettings, PlatformCredential, StoredCredential
+from orgcal.platforms import (
+    Capabilities,
+    CatalogField,
+    ConnectorEntry,
+    ConnectorSettings,
+    CredentialKind,
+    PlatformCredential,
+    StoredCredential,
+)
 from orgcal.platforms.secret_store import (
     Refusal,
     SecretStore,
@@ -107,13 +115,14 @@ def refusing(words: str = "no", status: int = 400, **more: Any) -> StoreError:
 
 def test_store_keeps_nothing_of_the_catalog_and_shows_the_credential() -> None:
     platform = opened(MemoryStore())
-    both = frozenset({"secret", "certificate"})
+    both: frozenset[CredentialKind] = frozenset({"secret", "certificate"})
+    nothing: frozenset[CatalogField] = frozenset()
 
-    assert platform.capabilities == Capabilities("configured", "value", frozenset(), both)
+    assert platform.capabilities == Capabilities("configured", "value", nothing, both)
     assert platform.place == "https://store.example/orgcal/{key}"
     assert opened(MemoryStore(), name="one").capabilities.keyed is False
     plain = opened(MemoryStore(), value="{client_secret}").capabilities
-    assert plain == Capabilities("configured", "value", frozenset(), frozenset({"secret"}))
+    assert plain == Capabilities("configured", "value", nothing, both - {"certificate"})
 
 
 def test_entry_is_what_the_stack_says() -> None:
@@ -351,10 +360,11 @@ def test_refusal_shows_neither_credential_nor_login_nor_what_else_is_stored() ->
     quoting = refusing(f"{API_KEY} hush-4711 their-text-4711 said", 400)
 
     class Quoting(MemoryStore):
-        def write(self, *_: Any) -> None:
+        def write(self, *_: Any, **__: Any) -> None:
             raise quoting
 
-        delete = write
+        def delete(self, *_: Any, **__: Any) -> None:
+            raise quoting
 
     store = Quoting()
     store.held = StoredVersion({**HELD, "client_secret": "old", "theirs": ["their-text-4711"]}, "v", {})
