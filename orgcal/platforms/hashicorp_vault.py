@@ -38,7 +38,6 @@ from orgcal.redaction import hiding
 
 _CALLED = "Vault"
 _CONFLICT = "check-and-set parameter did not match"
-_DEFAULT_VERSIONS = 10
 _SEGMENT = r"(?:[A-Za-z0-9_-]|\{key\})(?:[A-Za-z0-9_.-]|\{key\})*"
 """Of a path; none begins with a dot, as `..` would lead out of the mount."""
 _PATH = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$"
@@ -256,7 +255,7 @@ class Vault(SecretStore):
         except self._errors.InvalidPath:
             repair = f"vault secrets list -detailed shows the mounts; set mount to one of KV version 2, not {mount}"
             raise PlatformError("the mount is no KV engine of version 2", where=where, repair=repair) from None
-        if (max(own, int(config.get("max_versions") or 0)) or _DEFAULT_VERSIONS) < 2:
+        if max(own, int(config.get("max_versions") or 0)) == 1:  # where neither says a number, 10 are kept
             raise PlatformError(
                 "Vault keeps one version only of this secret, so that nothing could go back to the credential before",
                 where=where,
