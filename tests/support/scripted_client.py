@@ -26,7 +26,7 @@ class FakeClient:
         self.sent.append((method, path, body))
         self.options.append(options)
         answer = self.answers.get(f"{method} {path}", self.answers.get(method))
-        if isinstance(answer, list) and answer and options.get("params", {}).get("page"):
+        if isinstance(answer, list) and answer and (options.get("params") or {}).get("page"):
             answer = answer.pop(0)
         if isinstance(answer, Exception):
             raise answer
