@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -10,11 +12,14 @@ import pytest
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import PlatformError, Unreachable
+from orgcal.masking import masking
 from orgcal.platforms import (
     Capabilities,
     CatalogField,
     ConnectorEntry,
     ConnectorSettings,
+    CredentialKind,
+    Ensured,
     Platform,
     PlatformCredential,
     StoredCredential,
@@ -51,6 +56,7 @@ class MemoryPlatform(Platform):
         self.drops: dict[str, Any] = {}
         self.refusal: Exception | None = None
         self.lost_answer = False
+        self.raised: Exception | None = None
         self.calls: list[Any] = []
 
     def read_connector(self, key: str) -> ConnectorEntry | None:
@@ -81,6 +87,8 @@ class MemoryPlatform(Platform):
 
     def push_credentials(self, key: str, credential: PlatformCredential) -> StoredCredential:
         self.calls.append("push")
+        if self.raised is not None:
+            raise self.raised
         if self.stored is None:
             self.stored = StoredCredential(credential.client_id, credential.generation, credential=credential)
         return StoredCredential(credential.client_id, credential.generation, "pushed")
@@ -98,9 +106,9 @@ def test_entry_that_is_not_there_is_made() -> None:
 
     ensured = ensure_connector(platform, DECLARED)
 
-    assert (ensured.outcome, ensured.differences, platform.calls) == ("created", (), ["create"])
-    assert ensured.entry == platform.entry
-    assert ensure_connector(platform, DECLARED).outcome == "adopted"
+    made = ConnectorEntry("outlook", CALLBACK, "Outlook", "for all", ("A", "B"), published=False)
+    assert (ensured, platform.calls) == (Ensured(made, "created"), ["create"])
+    assert ensure_connector(platform, DECLARED) == Ensured(made, "adopted")
     assert platform.calls == ["create"]
 
 
@@ -110,8 +118,9 @@ def test_entry_that_differs_is_changed_in_that_alone_and_the_differences_are_tol
 
     ensured = ensure_connector(platform, DECLARED)
 
-    assert ensured.outcome == "changed"
-    assert ensured.differences == ("display_name: 'Old' -> 'Outlook'", "published: True -> False")
+    changed = ConnectorEntry("outlook", CALLBACK, "Outlook", "for all", ("B", "A"), published=False)
+    told = ("display_name: 'Old' -> 'Outlook'", "published: True -> False")
+    assert ensured == Ensured(changed, "changed", told)
     assert platform.calls == [["display_name", "published"]]
 
 
@@ -123,8 +132,9 @@ def test_entry_whose_platform_does_not_tell_a_field_does_not_differ_in_it() -> N
 
 def test_entry_that_is_made_with_its_credential_is_deferred() -> None:
     platform = MemoryPlatform(able(created_with="credential"))
+    made = ConnectorEntry("outlook", CALLBACK, "Outlook", "for all", ("A", "B"), published=False)
 
-    assert ensure_connector(platform, DECLARED).outcome == "deferred"
+    assert ensure_connector(platform, DECLARED) == Ensured(made, "deferred")
     platform.entry = ConnectorEntry("outlook", CALLBACK, "Outlook", "for all", ("A", "B"), published=False)
     assert ensure_connector(platform, DECLARED).outcome == "adopted"
 
@@ -149,9 +159,22 @@ def test_entry_that_is_taken_and_not_kept_is_an_error(entry: ConnectorEntry | No
     with pytest.raises(PlatformError, match="did not keep what it accepted for 'outlook'") as refused:
         ensure_connector(platform, DECLARED)
 
-    assert "description: '' -> 'for all'" in refused.value.what
-    assert refused.value.where == "https://platform.example"
-    assert "check the rights of its API key" in refused.value.repair
+    differences = "description: '' -> 'for all'"
+    assert refused.value.as_json() == {
+        "kind": "platform",
+        "what": f"the platform did not keep what it accepted for 'outlook' ({differences})",
+        "where": "https://platform.example",
+        "repair": "check the rights of its API key and what its documentation says about these fields",
+    }
+
+
+def test_entry_that_cannot_be_read_back_is_what_the_platform_answered() -> None:
+    class Blind(MemoryPlatform):
+        def read_connector(self, key: str) -> ConnectorEntry | None:
+            return None
+
+    made = ConnectorEntry("outlook", CALLBACK, "Outlook", "for all", ("A", "B"), published=False)
+    assert ensure_connector(Blind(able()), DECLARED) == Ensured(made, "created")
 
 
 def test_credential_is_read_back_where_the_platform_shows_it() -> None:
@@ -180,11 +203,27 @@ def test_credential_that_is_taken_and_not_kept_is_an_error_without_it(held: Any)
     platform = MemoryPlatform(able())
     platform.stored = held
 
-    with pytest.raises(PlatformError, match="the platform accepted generation 4 of the credential for 'outlook'") as no:
+    with pytest.raises(PlatformError) as refused:
         push_credentials(platform, "outlook", SECRET)
 
-    assert "hush" not in str(no.value)
-    assert "something else writes this entry" in no.value.repair
+    assert refused.value.as_json() == {
+        "kind": "platform",
+        "what": "the platform accepted generation 4 of the credential for 'outlook' and holds another one",
+        "where": "https://platform.example",
+        "repair": "look whether something else writes this entry, then run pulumi up again",
+    }
+
+
+def test_credential_is_masked_in_a_job_and_hidden_in_every_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    platform, log = MemoryPlatform(able()), io.StringIO()
+    platform.raised = PlatformError("cannot store hush-4711", where="at hush-4711", repair="not hush-4711")
+
+    with masking(os.environ, log), pytest.raises(PlatformError) as refused:
+        push_credentials(platform, "outlook", replace(SECRET, credential=ClientSecret("hush-4711")))
+
+    assert str(refused.value) == "at ***: cannot store ***\n  repair: not ***"
+    assert log.getvalue() == "::add-mask::hush-4711\n"
 
 
 def test_credential_of_another_generation_with_the_same_secret_is_kept() -> None:
@@ -197,15 +236,17 @@ def test_credential_of_another_generation_with_the_same_secret_is_kept() -> None
 def test_credential_of_a_kind_that_the_platform_cannot_use_is_not_sent() -> None:
     platform = MemoryPlatform(able())
 
-    with pytest.raises(PlatformError, match="this platform takes a secret, not a certificate") as refused:
+    with pytest.raises(PlatformError) as refused:
         push_credentials(platform, "outlook", CERTIFICATE)
 
-    assert (refused.value.where, platform.calls) == ("https://platform.example", [])
+    assert str(refused.value) == "https://platform.example: this platform takes a secret, not a certificate"
+    assert platform.calls == []
     both = able(credential_kinds=frozenset({"secret", "certificate"}))
     assert kind_refusal(both, "certificate") == kind_refusal(both, "secret") == ""
-    assert kind_refusal(able(credential_kinds=frozenset({"certificate"})), "secret").endswith(
-        "certificate, not a secret"
-    )
+    only = able(credential_kinds=frozenset({"certificate"}))
+    assert kind_refusal(only, "secret") == "this platform takes a certificate, not a secret"
+    other = cast(CredentialKind, "token")
+    assert kind_refusal(both, other) == "this platform takes a certificate or a secret, not a token"
 
 
 def test_catalog_that_a_platform_has_no_place_for_is_refused_unless_it_says_nothing() -> None:
@@ -214,7 +255,13 @@ def test_catalog_that_a_platform_has_no_place_for_is_refused_unless_it_says_noth
 
     assert catalog_refusals(able(), DECLARED) == {}
     assert catalog_refusals(name_only, plain) == {}
-    assert list(catalog_refusals(name_only, DECLARED)) == ["description", "published"]
+    refusals = {
+        "description": "this platform keeps no description of a connector; leave it out",
+        "published": "this platform cannot hide a connector; leave `published` true",
+    }
+    assert catalog_refusals(name_only, DECLARED) == refusals
+    assert catalog_refusals(able("display_name", "description"), DECLARED) == {"published": refusals["published"]}
+    assert catalog_refusals(able("display_name", "published"), DECLARED) == {"description": refusals["description"]}
     too_long = catalog_refusals(name_only, replace(plain, display_name="Outlook!"))
     assert too_long == {"display_name": "8 characters, and this platform takes at most 7"}
 
@@ -301,4 +348,4 @@ def test_platform_that_knows_nothing_of_organisations_says_so() -> None:
     ):
         with pytest.raises(PlatformError) as refused:
             ask()
-        assert refused.value.what == f"the platform does not know {what}"
+        assert str(refused.value) == f"https://platform.example: the platform does not know {what}"

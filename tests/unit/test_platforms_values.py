@@ -1,4 +1,4 @@
-"""What is stored of a credential, by templates: filled in, read back, and told apart."""
+"""What is stored of a credential and an entry: by templates, read back, and told apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.platforms import (
+    ConnectorEntry,
+    ConnectorSettings,
     PlatformCredential,
+    StoredCredential,
     secret_values,
     templates,
 )
@@ -17,6 +20,8 @@ from orgcal.platforms.model import kinds_kept_in
 
 SECRET = PlatformCredential("client", 4, ClientSecret("hush"))
 CERTIFICATE = PlatformCredential("client", 4, ClientCertificate("KEY", "CERT"))
+CALLBACK = "https://platform.example/callback"
+DECLARED = ConnectorSettings("outlook", "Outlook", "for all", ("A", "B"), published=False)
 
 
 def test_credential_is_told_apart_by_its_material_alone() -> None:
@@ -34,6 +39,16 @@ def test_credential_is_told_apart_by_its_material_alone() -> None:
     assert len({SECRET.fingerprint(key), *different}) == 6
     spaced = replace(CERTIFICATE, credential=ClientCertificate("KEY\n", "CERT\n"))
     assert spaced.fingerprint(key) == CERTIFICATE.fingerprint(key)
+
+
+def test_fingerprint_is_the_one_that_states_of_stacks_hold() -> None:
+    """openssl dgst -sha256 -hmac, of the JSON list of secret, certificate and key."""
+    key = b"k" * 32
+
+    assert SECRET.fingerprint(key) == ("hmac-sha256:577e6a68184ad2f06ce7796d7c0cc64b05c5a6a40d6cbc62d64dc0264cbd232e")
+    assert CERTIFICATE.fingerprint(key) == (
+        "hmac-sha256:5a0e8ed1f8848b901a170c6f4c28e1c6a08dc229fbd06572f1b5adb22eab5397"
+    )
 
 
 def test_kinds_kept_need_all_their_texts() -> None:
@@ -125,3 +140,55 @@ def test_text_of_a_store_is_taken_apart_where_the_template_could_have_made_it() 
     assert secret_values.from_text("{client_secret}", "[1]") == "[1]"
     assert (secret_values.as_text("a"), secret_values.as_text({"a": 1})) == ("a", '{"a": 1}')
     assert list(secret_values.texts_in({"a": ["x", {"b": "y"}, 4], "c": "z"})) == ["x", "y", "z"]
+
+
+# The model ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "differences"),
+    [
+        ({}, {}),
+        ({"display_name": ""}, {"display_name": "display_name: '' -> 'Outlook'"}),
+        ({"display_name": "Outlook", "description": "for all", "scopes": ("B", "A"), "published": False}, {}),
+        ({"scopes": ()}, {"scopes": "scopes: [] -> ['A', 'B']"}),
+        ({"scopes": ("C", "A")}, {"scopes": "scopes: ['A', 'C'] -> ['A', 'B']"}),
+        (
+            {"published": True, "description": "x"},
+            {"description": "description: 'x' -> 'for all'", "published": "published: True -> False"},
+        ),
+    ],
+)
+def test_entry_differs_in_what_it_tells_otherwise(entry: dict[str, Any], differences: dict[str, str]) -> None:
+    held = ConnectorEntry("outlook", CALLBACK, **entry)
+
+    assert list(held.differences(DECLARED).items()) == list(differences.items())
+
+
+@pytest.mark.parametrize(
+    ("fields", "credential"),
+    [
+        ({}, PlatformCredential("", 0, ClientSecret(""))),
+        ({"client_id": None, "generation": "x", "client_secret": None}, PlatformCredential("", 0, ClientSecret(""))),
+        ({"client_id": 7, "generation": 4, "client_secret": "hush"}, PlatformCredential("7", 4, ClientSecret("hush"))),
+        ({"generation": "4"}, PlatformCredential("", 4, ClientSecret(""))),
+    ],
+)
+def test_credential_is_made_of_the_fields_that_are_there(
+    fields: dict[str, Any], credential: PlatformCredential
+) -> None:
+    assert PlatformCredential.from_fields(fields) == credential
+
+
+def test_credential_is_shown_by_the_fields_of_its_kind() -> None:
+    assert SECRET.fields() == {"client_id": "client", "generation": 4, "client_secret": "hush"}
+    pair = {"certificate_pem": "CERT", "private_key_pem": "KEY"}
+    assert CERTIFICATE.fields() == {"client_id": "client", "generation": 4, **pair}
+    assert (SECRET.secrets(), CERTIFICATE.secrets()) == (("hush",), ("CERT", "KEY"))
+    assert replace(SECRET, credential=ClientSecret("")).secrets() == ()
+
+
+def test_what_is_not_declared_says_nothing() -> None:
+    assert ConnectorSettings("outlook", "Outlook") == ConnectorSettings("outlook", "Outlook", "", (), published=True)
+    assert PlatformCredential("c", 1, ClientSecret("s")) == PlatformCredential("c", 1, ClientSecret("s"), (), "")
+    assert StoredCredential() == StoredCredential(None, None, None, None, intact=True)
