@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,13 @@ from orgcal.errors import ConfigError, PlatformError, Unreachable, UsageError
 from orgcal.platforms import open_platform, place_of
 from orgcal.platforms.rest import RestClient, segment
 from orgcal.platforms.testing_server import FakeTime, Reply, Request, StrictServer
+from tests.support.local_platform_api import LocalPlatformApi, bundle_of, write_emulator_file
 from tests.support.nango_api import NangoApi
 from tests.support.platform_apis import API_KEY
+from tests.support.platform_cases import GITHUB, NYLAS
+
+BEARER = f"Bearer {API_KEY}"
+BASIC = f"Basic {base64.b64encode(f'me:{API_KEY}'.encode()).decode()}"
 
 
 def echo(request: Request) -> Reply:
@@ -133,8 +139,6 @@ def test_key_file_must_be_private_and_named(tmp_path: Path) -> None:
 
 
 def test_platform_on_the_emulators_address_trusts_its_authority(tmp_path: Path) -> None:
-    from tests.support.local_platform_api import bundle_of, write_emulator_file
-
     authority = trustme.CA()
     with StrictServer(NangoApi(), ca=authority).running() as server:
         ready = write_emulator_file(tmp_path, server, authority)
@@ -145,3 +149,53 @@ def test_platform_on_the_emulators_address_trusts_its_authority(tmp_path: Path) 
         environ["REQUESTS_CA_BUNDLE"] = str(bundle_of(trustme.CA(), tmp_path / ".."))
         platform = open_platform({"kind": "nango", "base_url": server.base_url}, environ)
         assert platform.read_connector("outlook") is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "address", "headers"),
+    [
+        ({"kind": "nango"}, "base_url", {"authorization": BEARER}),
+        (GITHUB, "api_url", {"authorization": BEARER, "x-github-api-version": "2022-11-28"}),
+        ({**NYLAS, "auth_user": "me"}, "base_url", {"authorization": BASIC}),
+        ({**NYLAS, "auth_header": "X-Key", "headers": {"X-A": "b"}}, "base_url", {"x-key": BEARER, "x-a": "b"}),
+    ],
+    ids=["nango", "github", "http with a user", "http with headers"],
+)
+def test_kind_is_opened_with_its_address_key_and_clock(
+    server: StrictServer, tmp_path: Path, settings: dict[str, Any], address: str, headers: dict[str, str]
+) -> None:
+    """GitHub's version: https://docs.github.com/en/rest/about-the-rest-api/api-versions, supported since 2022-11-28."""
+    key_file, time = tmp_path / "key", FakeTime()
+    key_file.write_text(API_KEY)
+    key_file.chmod(0o600)
+    variables = ("NANGO_API_KEY_FILE", "GITHUB_TOKEN_FILE", "ORGCAL_PLATFORM_KEY_FILE")
+    environ = dict.fromkeys(variables, str(key_file))
+    server.arm("status", reply=Reply(503))
+    server.api = lambda _: Reply(403, {"message": "no"})
+
+    with pytest.raises(PlatformError, match=r"^.*(Nango|GitHub|Nylas) answered 403: no") as caught:
+        open_platform({**settings, address: server.base_url}, environ, clock=time.clock()).read_credentials("outlook")
+
+    assert caught.value.repair.startswith("check the API key (")
+    assert len(time.waits) == 1
+    sent = server.seen[0].headers
+    assert {name: text for name, text in sent.items() if name in (*headers, "authorization")} == headers
+
+
+def test_local_platform_is_opened_with_the_emulators_key(tmp_path: Path) -> None:
+    authority, time = trustme.CA(), FakeTime()
+    with StrictServer(LocalPlatformApi(), ca=authority).running() as server:
+        environ = {"ORGCAL_EMULATOR_FILE": str(write_emulator_file(tmp_path, server, authority))}
+        key_file = tmp_path / "platform.key"
+        platform = open_platform({"kind": "local"}, environ, clock=time.clock())
+        server.arm("status", reply=Reply(503))
+        assert platform.read_connector("outlook") is None
+        assert (len(time.waits), platform.place) == (1, f"{server.base_url}/platform/local")
+        key_file.write_text("another-key")
+        with pytest.raises(PlatformError, match=r"the platform answered 401: unauthorized") as caught:
+            open_platform({"kind": "local"}, environ).read_connector("outlook")
+        assert caught.value.repair == f"check the API key ({key_file}) and its rights"
+        key_file.write_text("schl\u00fcssel")
+        with pytest.raises(UsageError, match="API key") as unusable:
+            open_platform({"kind": "local"}, environ)
+        assert unusable.value.repair == "orgcal emulator stop && orgcal emulator start"

@@ -183,6 +183,12 @@ def test_error_inside_an_answer_is_a_refusal_where_the_settings_say(error_at: st
     assert (error.what, error.status, error.where) == (said, 200, f"GET {URL}/x")
 
 
+def test_answer_is_no_error_unless_the_settings_name_a_place() -> None:
+    client = client_of(ScriptedSession(reply(200, {"error": "bad"})))
+
+    assert (client.call("GET", "/x"), client.error_at) == ({"error": "bad"}, "")
+
+
 def test_error_inside_an_answer_does_not_show_what_was_sent() -> None:
     client = client_of(ScriptedSession(reply(200, {"error": "no hush-4711 here"})), error_at="/error")
 

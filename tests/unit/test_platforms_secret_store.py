@@ -330,6 +330,8 @@ def test_refusal_tells_store_status_words_and_repair(words: str, said: str | Non
 
 
 def test_store_without_an_answer_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match="secret orgcal/outlook: away$"):
+        opened(MemoryStore(StoreError(Refusal("away")))).read_credentials("outlook")
     with pytest.raises(Unreachable) as refused:
         opened(MemoryStore(refusing("the store is away", 0, repair="wake it"))).read_credentials("outlook")
 
@@ -374,9 +376,6 @@ def test_refusal_shows_neither_credential_nor_login_nor_what_else_is_stored() ->
     with pytest.raises(PlatformError) as refused:
         opened(store).remove_credentials("outlook")
     assert refused.value.what == "the store answered 400: *** hush-4711 *** said", "nobody sent or read that one"
-
-
-# SDKs ----------------------------------------------------------------------------------------------------------------
 
 
 def test_sdk_that_is_missing_is_named_with_its_extra() -> None:

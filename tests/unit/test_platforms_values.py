@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -115,11 +116,63 @@ def test_value_keeps_what_is_not_ours_and_leaves_out_what_the_credential_lacks()
         "generation": 4,
         "client_secret": "hush",
     }
+    whole = {"all": "{key} {scopes:space} {client_id} {generation} {client_secret}"}
+    assert secret_values.filled(whole, values, None) == {"all": "outlook A client 4 hush"}
     assert secret_values.read_fields(template, {**stored, "secret": None}) == {"client_id": "client"}
     assert secret_values.foreign(template, "text") == secret_values.foreign("{client_secret}", {"a": 1}) == {}
     assert secret_values.filled("{client_secret}", values, "old") == "hush"
     assert secret_values.read_fields("{client_secret}", "hush") == {"client_secret": "hush"}
     assert secret_values.read_fields("{client_secret}", "") == secret_values.read_fields(template, "text") == {}
+
+
+VALUE_NAMES = ("key", "client_id", "generation", "scopes", "client_secret", "certificate_pem", "private_key_pem")
+TAG_NAMES = VALUE_NAMES[:4]
+
+
+def test_value_takes_every_placeholder_and_tags_those_that_are_no_secret() -> None:
+    for name in VALUE_NAMES:
+        template = {"secret": "{client_secret}", "other": f"a {{{name}}}"}
+        assert secret_values.checked_value(template) is template
+        if name in TAG_NAMES:
+            assert secret_values.checked_tags({"a": f"{{{name}}}"}) == {"a": f"{{{name}}}"}
+            continue
+        with pytest.raises(ValueError, match=rf"^unknown {{{name}}}; known are {', '.join(TAG_NAMES)}$"):
+            secret_values.checked_tags({"a": f"{{{name}}}"})
+    with pytest.raises(ValueError, match=rf"^unknown {{x}}; known are {', '.join(VALUE_NAMES)}$"):
+        secret_values.checked_value({"secret": "{client_secret}", "other": ["{x}{y}"]})
+    pair = {"a": "{certificate_pem}", "b": "{private_key_pem}"}
+    assert secret_values.checked_value(pair) is pair
+    assert secret_values.checked_value("{client_secret}") == "{client_secret}"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{client_id}", "must be {client_secret}, or a mapping of texts with placeholders"),
+        ("x{client_secret}", "must be {client_secret}, or a mapping of texts with placeholders"),
+        (["{client_secret}"], "must be a mapping of texts with placeholders, or {client_secret}"),
+        (None, "must be a mapping of texts with placeholders, or {client_secret}"),
+        ({}, "needs {client_secret}, or {private_key_pem} and {certificate_pem}, each as a whole text"),
+        (
+            {"a": "{private_key_pem}", "b": "x {certificate_pem}", "c": {"d": "{client_secret}"}},
+            "needs {client_secret}, or {private_key_pem} and {certificate_pem}, each as a whole text",
+        ),
+    ],
+)
+def test_value_that_could_not_be_read_back_is_refused(template: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        secret_values.checked_value(template)
+
+
+def test_value_that_is_stored_unless_a_stack_says_another_has_all_fields() -> None:
+    assert secret_values.DEFAULT == {
+        "client_id": "{client_id}",
+        "client_secret": "{client_secret}",
+        "certificate_pem": "{certificate_pem}",
+        "private_key_pem": "{private_key_pem}",
+        "generation": "{generation}",
+        "scopes": "{scopes}",
+    }
 
 
 def test_tags_are_added_for_what_the_value_and_the_tags_have_no_place_for() -> None:
