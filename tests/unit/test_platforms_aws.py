@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from orgcal.errors import PlatformError
+from orgcal.platforms import check_settings
 from orgcal.platforms.aws_secrets_manager import AwsSecretsManager, AwsSettings
 from orgcal.platforms.secret_store import StoredVersion
 
@@ -208,3 +209,59 @@ def test_write_to_a_secret_that_waits_for_its_deletion_is_refused(boto3: Scripte
         "repair": f"aws secretsmanager restore-secret --region {REGION} --secret-id {NAME}",
     }
     assert boto3.operations() == []
+
+
+# Settings ------------------------------------------------------------------------------------------------------------
+
+MINIMUM = {"kind": "aws-secrets-manager", "region": REGION, "callback_url": "a"}
+
+
+def test_settings_that_are_left_out_have_their_defaults() -> None:
+    settings = AwsSettings.model_validate(MINIMUM)
+
+    assert settings.model_dump(exclude={"value"}) == {
+        **MINIMUM,
+        "name": "orgcal/{key}",
+        "tags": {},
+        "profile": None,
+        "role": None,
+        "endpoint_url": None,
+    }
+    assert (settings.place, settings.variables) == (f"{REGION}/orgcal/{{key}}", ("AWS_*",))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"region": "eu-central"}, "region"),
+        ({"region": "EU-central-1"}, "region"),
+        ({"region": "eu-central-12"}, "region"),
+        ({"name": "a b"}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "{client_id}"}, "name"),
+        ({"profile": ""}, "profile"),
+        ({"role": "orgcal"}, "role"),
+        ({"role": "arn:aws:iam::12345678901:role/x"}, "role"),
+        ({"role": "arn:aws:iam::123456789012:user/x"}, "role"),
+        ({"endpoint_url": "http://vpce.example.com"}, "endpoint_url"),
+        ({"callback_url": ""}, "callback_url"),
+        ({"tags": {"a": "{client_secret}"}}, "tags"),
+    ],
+)
+def test_setting_that_is_guilty_is_named(wrong: dict[str, Any], name: str) -> None:
+    (problem,) = check_settings({**MINIMUM, **wrong})
+
+    assert problem.startswith(f"orgcal:connector.platform.{name}: ")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"region": "us-gov-west-1"},
+        {"name": "a/_+=.@-{key}", "profile": "p"},
+        {"role": "arn:aws-us-gov:iam::123456789012:role/path/a_+=,.@-b"},
+        {"endpoint_url": "https://vpce.example.com/", "tags": {"a": "{key} {client_id} {generation} {scopes}"}},
+    ],
+)
+def test_names_that_aws_takes_are_taken(more: dict[str, Any]) -> None:
+    assert check_settings({**MINIMUM, **more}) == []

@@ -261,6 +261,42 @@ def test_setting_that_is_guilty_is_named(more: dict[str, Any], named: list[str])
 
 
 @pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            {"auth_value": {"a": "hunter2"}},
+            "auth_value: found a value that is not shown here, as it may be a secret; expected a text: a text with "
+            '{api_key}; repair: pulumi config set --path orgcal:connector.platform.auth_value "Bearer {api_key}"',
+        ),
+        (
+            {"auth_value": "hunter2"},
+            "auth_value: must hold {api_key}; the key itself belongs in a file; expected a text with {api_key}; "
+            'repair: pulumi config set --path orgcal:connector.platform.auth_value "Bearer {api_key}"',
+        ),
+        (
+            {"auth_user": "me:hunter2"},
+            "auth_user: found a value that is not shown here, as it may be a secret; expected a user name, without "
+            "auth_header and auth_value; repair: pulumi config set --path orgcal:connector.platform.auth_user api",
+        ),
+        (
+            {"headers": "hunter2"},
+            "headers: found a value that is not shown here, as it may be a secret; expected header -> text, without "
+            'the API key; repair: write `orgcal:connector.platform.headers: {Api-Version: "2026-01-01"}` into the '
+            "stack's file (Pulumi.prod.yaml.example shows each setting)",
+        ),
+        (
+            {"key_file_variable": "hunter-2"},
+            "key_file_variable: found a value that is not shown here, as it may be a secret; expected the name of an "
+            "environment variable; repair: pulumi config set --path orgcal:connector.platform.key_file_variable "
+            "ORGCAL_PLATFORM_KEY_FILE",
+        ),
+    ],
+)
+def test_setting_that_may_be_the_key_is_not_shown(more: dict[str, Any], line: str) -> None:
+    assert check_settings({**BASE, "credentials": {"push": PUSH}, **more}) == [f"{WHERE}.{line}"]
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {"headers": {"X-Cookie": "", "Authorization2": "a ~"}},

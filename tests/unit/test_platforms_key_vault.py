@@ -10,6 +10,7 @@ import pytest
 from azure.core import exceptions
 
 from orgcal.errors import PlatformError
+from orgcal.platforms import check_settings
 from orgcal.platforms.azure_key_vault import KeyVault, KeyVaultSettings
 from orgcal.platforms.secret_store import StoredVersion
 
@@ -191,3 +192,50 @@ def test_removal_that_nothing_could_undo_is_refused(sdk: ScriptedSecrets) -> Non
         "repair": "az keyvault update --name acme --enable-soft-delete true",
     }
     assert sdk.calls == []
+
+
+# Settings ------------------------------------------------------------------------------------------------------------
+
+MINIMUM = {"kind": "azure-key-vault", "vault_url": "https://acme.vault.azure.net", "callback_url": "a"}
+
+
+def test_settings_that_are_left_out_have_their_defaults() -> None:
+    settings = KeyVaultSettings.model_validate(MINIMUM)
+
+    assert settings.model_dump(exclude={"value"}) == {**MINIMUM, "name": "orgcal-{key}", "tags": {}, "tenant_id": None}
+    assert settings.place == "https://acme.vault.azure.net/orgcal-{key}"
+    assert settings.variables == ("AZURE_*",)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"vault_url": "https://ab.vault.azure.net"}, "vault_url"),
+        ({"vault_url": f"https://{'a' * 25}.vault.azure.net"}, "vault_url"),
+        ({"vault_url": "https://a.b.vault.azure.net"}, "vault_url"),
+        ({"vault_url": "https://acme.vault.azure.net/x"}, "vault_url"),
+        ({"vault_url": "https://acme.vaultxazure.net"}, "vault_url"),
+        ({"vault_url": "xhttps://acme.vault.azure.net"}, "vault_url"),
+        ({"name": "a_b"}, "name"),
+        ({"name": ""}, "name"),
+        ({"tenant_id": "contoso.example"}, "tenant_id"),
+        ({"callback_url": ""}, "callback_url"),
+    ],
+)
+def test_setting_that_is_guilty_is_named(wrong: dict[str, Any], name: str) -> None:
+    (problem,) = check_settings({**MINIMUM, **wrong})
+
+    assert problem.startswith(f"orgcal:connector.platform.{name}: ")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"vault_url": "https://abc.vault.azure.net/"},
+        {"vault_url": f"https://{'a' * 24}.vault.azure.cn"},
+        {"name": "a-{key}-B9", "tenant_id": TENANT},
+        {"name": "n"},
+    ],
+)
+def test_names_that_a_vault_takes_are_taken(more: dict[str, Any]) -> None:
+    assert check_settings({**MINIMUM, **more}) == []

@@ -11,7 +11,13 @@ import pytest
 
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import OrgcalError, PlatformError, Unreachable
-from orgcal.platforms import ConnectorEntry, ConnectorSettings, PlatformCredential, StoredCredential
+from orgcal.platforms import (
+    ConnectorEntry,
+    ConnectorSettings,
+    PlatformCredential,
+    StoredCredential,
+    check_settings,
+)
 from orgcal.platforms.nango import NangoPlatform, NangoSettings
 from orgcal.platforms.rest import RestClient
 from tests.support.scripted_client import FakeClient
@@ -274,4 +280,25 @@ def test_nango_answer_without_a_link_is_told(wrong: dict[str, Any]) -> None:
 
     assert refused(nango(POST={"data": answer})[0].consent_link, "outlook", "t", "Contoso") == of_nango(
         "Nango made no link", "update Nango, or share a connect link from its dashboard"
+    )
+
+
+MINIMUM: dict[str, Any] = {"kind": "nango"}
+
+
+def test_nango_settings_that_are_left_out_have_their_defaults() -> None:
+    assert NangoSettings.model_validate(MINIMUM).model_dump() == {
+        **MINIMUM,
+        "base_url": "https://api.nango.dev",
+        "key_file_variable": "NANGO_API_KEY_FILE",
+        "callback_url": "",
+        "token_scopes": ("https://graph.microsoft.com/.default",),
+    }
+    scopes = ["a:/_.*-Z9", "b"]
+    assert NangoSettings.model_validate({**MINIMUM, "token_scopes": scopes}).token_scopes == tuple(scopes)
+    (told,) = check_settings({**MINIMUM, "token_scopes": ["a b"]})
+    assert told == (
+        'orgcal:connector.platform.token_scopes[0]: found "a b"; expected scopes of letters, digits and :/_.*- only, '
+        "as Nango takes them; repair: pulumi config set --path 'orgcal:connector.platform.token_scopes[0]' "
+        '"https://graph.microsoft.com/.default"'
     )

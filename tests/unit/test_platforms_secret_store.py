@@ -330,7 +330,7 @@ def test_refusal_tells_store_status_words_and_repair(words: str, said: str | Non
 
 
 def test_store_without_an_answer_is_unreachable() -> None:
-    with pytest.raises(Unreachable, match="secret orgcal/outlook: away$"):
+    with pytest.raises(Unreachable, match=r"secret orgcal/outlook: away$"):
         opened(MemoryStore(StoreError(Refusal("away")))).read_credentials("outlook")
     with pytest.raises(Unreachable) as refused:
         opened(MemoryStore(refusing("the store is away", 0, repair="wake it"))).read_credentials("outlook")

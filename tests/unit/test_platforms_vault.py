@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orgcal.errors import PlatformError
+from orgcal.platforms import check_settings
 from orgcal.platforms.hashicorp_vault import Vault, VaultSettings
 from orgcal.platforms.secret_store import StoredVersion
 
@@ -271,3 +272,75 @@ def test_answer_to_a_write_without_data_is_not_of_vault(hvac: ScriptedHvac, key_
 
     with pytest.raises(TypeError, match="no data"):
         opened(key_file).write(NAME, {"b": 2}, {}, None)
+
+
+# Settings ------------------------------------------------------------------------------------------------------------
+
+MINIMUM = {"kind": "hashicorp-vault", "address": ADDRESS, "callback_url": "a"}
+WHERE = "orgcal:connector.platform"
+
+
+def test_settings_that_are_left_out_have_their_defaults() -> None:
+    settings = VaultSettings.model_validate(MINIMUM)
+
+    assert settings.model_dump(exclude={"value"}) == {
+        **MINIMUM,
+        "name": "orgcal/{key}",
+        "tags": {},
+        "namespace": None,
+        "mount": "secret",
+        "auth": "token",
+        "auth_mount": None,
+        "role": None,
+        "key_file_variable": "VAULT_TOKEN_FILE",
+    }
+    assert settings.place == f"{ADDRESS}/secret/orgcal/{{key}}"
+    assert (settings.key_variable, settings.variables) == ("VAULT_TOKEN_FILE", ("VAULT_TOKEN_FILE", "VAULT_*"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"name": "/x"}, "name"),
+        ({"name": ".x"}, "name"),
+        ({"name": "x/.y"}, "name"),
+        ({"name": "x//y"}, "name"),
+        ({"name": "{client_id}"}, "name"),
+        ({"mount": ".."}, "mount"),
+        ({"mount": "a/"}, "mount"),
+        ({"auth_mount": "/a"}, "auth_mount"),
+        ({"namespace": ""}, "namespace"),
+        ({"auth": "jwt"}, "role"),
+        ({"auth": "jwt", "role": ""}, "role"),
+        ({"auth": "github"}, "auth"),
+        ({"callback_url": ""}, "callback_url"),
+        ({"address": "http://vault.example.com"}, "address"),
+        ({"value": "{client_secret}"}, "value"),
+        ({"value": {"id": "{client_id}"}}, "value"),
+        ({"key_file_variable": "1"}, "key_file_variable"),
+    ],
+)
+def test_setting_that_is_guilty_is_named(wrong: dict[str, Any], name: str) -> None:
+    (problem,) = check_settings({**MINIMUM, **wrong})
+
+    assert problem.startswith(f"{WHERE}.{name}: ")
+
+
+@pytest.mark.parametrize(
+    "short",
+    [
+        {"name": "n", "namespace": "n", "mount": "k"},
+        {"auth": "jwt", "role": "r", "auth_mount": "j"},
+        {"name": "{key}/a.b/c-d_{key}.e"},
+        {"mount": "a.b/c-d", "key_file_variable": "_"},
+    ],
+)
+def test_shortest_and_oddest_names_are_taken(short: dict[str, Any]) -> None:
+    assert check_settings({**MINIMUM, **short}) == []
+
+
+def test_token_in_place_of_its_file_is_not_shown() -> None:
+    assert check_settings({**MINIMUM, "key_file_variable": "hvs.hunter2"}) == [
+        f"{WHERE}.key_file_variable: found a value that is not shown here, as it may be a secret; expected the name of "
+        f"an environment variable; repair: pulumi config set --path {WHERE}.key_file_variable VAULT_TOKEN_FILE"
+    ]
