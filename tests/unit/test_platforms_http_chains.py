@@ -297,6 +297,35 @@ def test_setting_that_may_be_the_key_is_not_shown(more: dict[str, Any], line: st
 
 
 @pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"method": "ZZZ"}, 'method: found "ZZZ"; expected GET, POST, PUT, PATCH or DELETE; repair: SET.method GET'),
+        (
+            {"path": "x"},
+            'path: found "x"; expected a path such as /connectors/{key}; repair: SET.path /connectors/{key}',
+        ),
+        (
+            {"absent": "x"},
+            'absent: found "x"; expected HTTP statuses; repair: write `PLACE.absent: [404]` into the stack\'s file '
+            "(Pulumi.prod.yaml.example shows each setting)",
+        ),
+        (
+            {"absent": ["x"]},
+            'absent[0]: found "x"; expected a number: HTTP statuses; repair: pulumi config set --path '
+            "'PLACE.absent[0]' 404",
+        ),
+    ],
+)
+def test_part_of_a_request_is_told_with_an_example(wrong: dict[str, Any], line: str) -> None:
+    place = f"{WHERE}.credentials.push"
+
+    (problem,) = check_settings({**BASE, "credentials": {"push": {**PUSH, **wrong}}})
+
+    told = line.replace("SET", "pulumi config set --path PLACE").replace("PLACE", place)
+    assert problem == f"{place}.{told}"
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {"headers": {"X-Cookie": "", "Authorization2": "a ~"}},
