@@ -258,9 +258,11 @@ def test_github_environment_that_does_not_exist_is_named_with_what_the_token_nee
         "repair": "make it under Settings, Environments; the token needs its variables and secrets, read and write",
     }
     assert sent(client) == [f"GET {BASE}/secrets/public-key"], "nothing is sealed for nobody"
-    values = EnvironmentValues(cast(RestClient, FakeClient()), "acme/app", "prod/eu")
+    client = FakeClient()
+    values = EnvironmentValues(cast(RestClient, client), "acme/app", "prod/eu")
     with pytest.raises(PlatformError, match="there is no environment"):
         values.set_variable("A", "1")
+    assert sent(client) == [f"PATCH {BASE}/variables/A", f"POST {BASE}/variables"]
 
 
 def test_github_variable_is_changed_or_made_and_an_empty_one_removed() -> None:

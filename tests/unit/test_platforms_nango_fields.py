@@ -22,10 +22,13 @@ from orgcal.platforms.nango import NangoPlatform, NangoSettings
 from orgcal.platforms.rest import RestClient
 from tests.support.scripted_client import FakeClient
 
+DEFAULT = ["https://graph.microsoft.com/.default"]
 
-def nango(**answers: Any) -> tuple[NangoPlatform, FakeClient]:
+
+def nango(*scopes: str, **answers: Any) -> tuple[NangoPlatform, FakeClient]:
     client = FakeClient(**answers)
-    return NangoPlatform(cast(RestClient, client), NangoSettings.model_validate({"kind": "nango"})), client
+    settings = NangoSettings.model_validate({"kind": "nango", "token_scopes": scopes or DEFAULT})
+    return NangoPlatform(cast(RestClient, client), settings), client
 
 
 def integration(**more: Any) -> dict[str, Any]:
@@ -83,6 +86,33 @@ def test_nango_credential_whose_scopes_were_changed_is_not_intact() -> None:
         "the API key may not read the credentials of the integration 'outlook'",
         "give the key the scope environment:integrations:read_credentials",
     )
+
+
+@pytest.mark.parametrize(
+    ("scopes", "held", "intact"),
+    [(("a", "b"), "a,b", True), (("a", "b"), "b,a", False), (("a",), "a", True), (("a",), "", False)],
+)
+def test_nango_scopes_are_joined_by_commas(scopes: tuple[str, ...], held: str, intact: bool) -> None:
+    credentials = {"client_id": "client", "client_secret": "hush", "scopes": held}
+    platform, client = nango(*scopes, GET=integration(credentials=credentials), PATCH=integration())
+
+    stored = platform.read_credentials("outlook")
+    platform.push_credentials("outlook", CREDENTIAL)
+
+    assert stored is not None
+    assert stored.intact is intact
+    assert client.sent[-1][2]["credentials"]["scopes"] == ",".join(scopes)
+
+
+@pytest.mark.parametrize("held", [None, ""])
+def test_nango_that_shall_keep_no_scopes_is_intact_without(held: str | None) -> None:
+    settings = NangoSettings.model_validate({"kind": "nango", "token_scopes": []})
+    client = FakeClient(GET=integration(credentials={"client_id": "client", "scopes": held}))
+
+    stored = NangoPlatform(cast(RestClient, client), settings).read_credentials("outlook")
+
+    assert stored is not None
+    assert stored.intact
 
 
 def test_nango_token_is_taken_fresh_for_the_connection_of_the_organisation() -> None:
