@@ -145,6 +145,13 @@ def test_value_takes_every_placeholder_and_tags_those_that_are_no_secret() -> No
     assert secret_values.checked_value("{client_secret}") == "{client_secret}"
 
 
+def test_field_is_where_the_template_has_it_as_a_whole() -> None:
+    template = {"id": "{client_id}", "all": "{scopes:space}", "mixed": "x {generation}", "deep": {"a": "{key}"}}
+
+    assert secret_values.fields_of(template) == {"id": "client_id", "all": "scopes"}
+    assert secret_values.fields_of("{client_secret}") == {"": "client_secret"}, "a text has no names"
+
+
 @pytest.mark.parametrize(
     ("template", "said"),
     [
