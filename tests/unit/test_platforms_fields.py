@@ -9,7 +9,7 @@ import pytest
 
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import PlatformError
-from orgcal.platforms import ConnectorEntry, ConnectorSettings, PlatformCredential, StoredCredential
+from orgcal.platforms import Capabilities, ConnectorEntry, ConnectorSettings, PlatformCredential, StoredCredential
 from orgcal.platforms.github_environment import GithubEnvironment, GithubSettings
 from orgcal.platforms.github_values import EnvironmentValues
 from orgcal.platforms.local import LocalPlatform
@@ -32,6 +32,21 @@ def sent(client: FakeClient) -> list[str]:
 def local(**answers: Any) -> tuple[LocalPlatform, FakeClient]:
     client = FakeClient(**answers)
     return LocalPlatform(cast(RestClient, client)), client
+
+
+def test_local_platform_can_do_everything() -> None:
+    assert local()[0].capabilities == Capabilities(
+        callback="created",
+        reads_back="value",
+        catalog=frozenset({"display_name", "description", "scopes", "published"}),
+        credential_kinds=frozenset({"secret", "certificate"}),
+        connections="registered",
+        tokens=True,
+        limits={},
+        emulated=True,
+        keyed=True,
+        created_with="settings",
+    )
 
 
 def test_local_entry_that_tells_little_is_empty_and_nobody_is_connected() -> None:
@@ -204,6 +219,22 @@ BASE = "/repos/acme/app/environments/prod%2Feu"
 def github(**answers: Any) -> tuple[GithubEnvironment, FakeClient]:
     client = FakeClient(**answers)
     return GithubEnvironment(cast(RestClient, client), SETTINGS), client
+
+
+def test_github_keeps_all_texts_and_shows_times_alone() -> None:
+    """48 KB a variable: https://docs.github.com/en/actions/reference/workflows-and-actions/variables."""
+    assert github()[0].capabilities == Capabilities(
+        callback="configured",
+        reads_back="timestamp",
+        catalog=frozenset({"display_name", "description", "scopes", "published"}),
+        credential_kinds=frozenset({"secret", "certificate"}),
+        connections="none",
+        tokens=False,
+        limits={"display_name": 49_152, "description": 49_152},
+        emulated=False,
+        keyed=False,
+        created_with="settings",
+    )
 
 
 @pytest.fixture

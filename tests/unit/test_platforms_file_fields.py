@@ -306,7 +306,16 @@ def test_fields_with_names_are_what_the_platform_keeps() -> None:
     settings = {**BASE, "path": "a.env", "names": both, "files": {"client_secret": "s.txt"}}
 
     assert capabilities_of(settings) == Capabilities(
-        "configured", "value", frozenset({"published", "scopes"}), frozenset({"secret", "certificate"}), keyed=False
+        callback="configured",
+        reads_back="value",
+        catalog=frozenset({"published", "scopes"}),
+        credential_kinds=frozenset({"secret", "certificate"}),
+        connections="none",
+        tokens=False,
+        limits={},
+        emulated=False,
+        keyed=False,
+        created_with="settings",
     )
 
 

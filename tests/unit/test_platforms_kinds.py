@@ -68,51 +68,6 @@ def test_kinds_are_those_of_their_settings() -> None:
     ("settings", "able"),
     [
         (
-            {"kind": "local"},
-            Capabilities(
-                callback="created",
-                reads_back="value",
-                catalog=CATALOG,
-                credential_kinds=BOTH,
-                connections="registered",
-                tokens=True,
-                limits={},
-                emulated=True,
-                keyed=True,
-                created_with="settings",
-            ),
-        ),
-        (
-            {"kind": "nango"},
-            Capabilities(
-                callback="fixed",
-                reads_back="value",
-                catalog=frozenset({"display_name"}),
-                credential_kinds=SECRET,
-                connections="own flow",
-                tokens=True,
-                limits={},
-                emulated=False,
-                keyed=True,
-                created_with="credential",
-            ),
-        ),
-        (
-            SETTINGS["github-environment"],
-            Capabilities(
-                callback="configured",
-                reads_back="timestamp",
-                catalog=CATALOG,
-                credential_kinds=BOTH,
-                connections="none",
-                tokens=False,
-                limits={"display_name": 49_152, "description": 49_152},
-                emulated=False,
-                keyed=False,
-                created_with="settings",
-            ),
-        ),
-        (
             SETTINGS["file-yaml"],
             Capabilities(
                 callback="configured",
@@ -136,7 +91,6 @@ def test_kinds_are_those_of_their_settings() -> None:
     ids=lambda given: given.get("kind") if isinstance(given, dict) else "",
 )
 def test_kind_can_do_what_its_platform_does(settings: dict[str, Any], able: Capabilities) -> None:
-    """GitHub: 48 KB a variable (https://docs.github.com/en/actions/reference/workflows-and-actions/variables)."""
     assert capabilities_of(settings) == able
 
 

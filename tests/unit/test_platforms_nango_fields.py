@@ -12,6 +12,7 @@ import pytest
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import OrgcalError, PlatformError, Unreachable
 from orgcal.platforms import (
+    Capabilities,
     ConnectorEntry,
     ConnectorSettings,
     PlatformCredential,
@@ -153,6 +154,21 @@ def test_nango_connection_that_tells_no_tenant_is_of_nobody() -> None:
     assert nango(**answers)[0].connections("outlook") == ["a", "b"]
     del answers["GET /connections/c3"]
     assert nango(**answers)[0].connections("outlook") == ["b"], "one that is gone meanwhile"
+
+
+def test_nango_keeps_a_name_and_runs_its_own_flow() -> None:
+    assert nango()[0].capabilities == Capabilities(
+        callback="fixed",
+        reads_back="value",
+        catalog=frozenset({"display_name"}),
+        credential_kinds=frozenset({"secret"}),
+        connections="own flow",
+        tokens=True,
+        limits={},
+        emulated=False,
+        keyed=True,
+        created_with="credential",
+    )
 
 
 def test_nango_integration_is_not_deleted_while_it_is_used() -> None:

@@ -249,6 +249,7 @@ def test_credential_is_shown_by_the_fields_of_its_kind() -> None:
 
 
 def test_what_is_not_declared_says_nothing() -> None:
-    assert ConnectorSettings("outlook", "Outlook") == ConnectorSettings("outlook", "Outlook", "", (), published=True)
-    assert PlatformCredential("c", 1, ClientSecret("s")) == PlatformCredential("c", 1, ClientSecret("s"), (), "")
+    plain = ConnectorEntry("outlook", CALLBACK, "Outlook", "", (), published=True)
+    assert plain.differences(ConnectorSettings("outlook", "Outlook")) == {}
+    assert PlatformCredential.from_fields({}) == PlatformCredential("", 0, ClientSecret(""), (), "")
     assert StoredCredential() == StoredCredential(None, None, None, None, intact=True)
