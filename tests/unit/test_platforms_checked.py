@@ -9,7 +9,6 @@ import pytest
 from orgcal.entra.credentials import ClientCertificate, ClientSecret
 from orgcal.errors import PlatformError, Unreachable
 from orgcal.platforms import (
-    Capabilities,
     ConnectorEntry,
     ConnectorSettings,
     Platform,
@@ -22,55 +21,6 @@ MOST = 1_000_000
 DECLARED = ConnectorSettings("outlook", "Outlook")
 SECRET = PlatformCredential("client", 4, ClientSecret("hush"))
 ENTRY = ConnectorEntry("outlook", "https://x")
-
-
-class Answering(Platform):
-    """Returns or raises what a test says, in every method."""
-
-    capabilities = Capabilities("created", "value", frozenset(), frozenset())
-    place = "https://platform.example"
-    called = "Acme"
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-
-    def _told(self) -> Any:
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def read_connector(self, key: str) -> Any:
-        return self._told()
-
-    def create_connector(self, declared: ConnectorSettings) -> Any:
-        return self._told()
-
-    def update_connector(self, declared: ConnectorSettings, changed: Any) -> Any:
-        return self._told()
-
-    def delete_connector(self, key: str, *, connected_too: bool = False) -> None:
-        self._told()
-
-    def push_credentials(self, key: str, credential: PlatformCredential) -> Any:
-        return self._told()
-
-    def read_credentials(self, key: str) -> Any:
-        return self._told()
-
-    def remove_credentials(self, key: str) -> None:
-        self._told()
-
-    def connections(self, key: str) -> Any:
-        return self._told()
-
-    def register_connection(self, key: str, tenant_id: str) -> None:
-        self._told()
-
-    def access_token(self, key: str, tenant_id: str) -> Any:
-        return self._told()
-
-    def consent_link(self, key: str, tenant_id: str, name: str) -> Any:
-        return self._told()
 
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
@@ -88,6 +38,18 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }
 
 
+def answering(answer: Any) -> Any:
+    """A platform of a class of its own, as each kind has one: returns the answer in every method, or raises it."""
+
+    def told(*_: Any, **__: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    named = {"place": "https://platform.example", "called": "Acme"}
+    return type("Answering", (Platform,), {**named, **dict.fromkeys(ARGUMENTS, told)})()
+
+
 class Counted(list[str]):
     """A list with one entry that says that it has more."""
 
@@ -100,7 +62,7 @@ class Counted(list[str]):
 
 
 def asked(method: str, answer: Any) -> Any:
-    return getattr(Answering(answer), method)(*ARGUMENTS[method])
+    return getattr(answering(answer), method)(*ARGUMENTS[method])
 
 
 def refused(method: str, answer: Any) -> PlatformError:
