@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
@@ -12,9 +13,11 @@ from orgcal.provider._sdk import Call, InvalidInputs, Prop, Secret, State, probl
 from orgcal.provider.azuread.app_role_assignment import AppRoleAssignment
 from orgcal.provider.azuread.application import Application
 from orgcal.provider.azuread.application_fields import APPLICATION, not_empty, redirect_uri, short_text
+from orgcal.provider.azuread.arguments import changed
 from orgcal.provider.azuread.certificate import ApplicationCertificate
 from orgcal.provider.azuread.connection import Connection
 from orgcal.provider.azuread.federated import ApplicationFederatedIdentityCredential
+from orgcal.provider.azuread.fields import Fields
 from orgcal.provider.azuread.managed import Managed
 from orgcal.provider.azuread.password import ApplicationPassword
 from orgcal.provider.azuread.service_principal import ServicePrincipal
@@ -25,6 +28,7 @@ from tests.contract.rules.azuread_arguments import (
     FORCE_NEW,
     GUID,
     MOST,
+    ORDERED,
     REQUIRED,
     VALUES,
     Values,
@@ -237,6 +241,25 @@ def test_list_has_as_many_elements_as_the_plugin_takes(title: str, argument: str
 
     assert wrong(title, {**VALID[title], argument: elements[:most]}) == set()
     assert wrong(title, {**VALID[title], argument: elements}) == {argument}
+
+
+def places_with_elements(fields: Fields, place: str = "") -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Each argument with several elements, and values that have two of them there, in either order."""
+    for name, item in fields.items():
+        if item.argument and item.kind in ("set", "list", "blocks"):
+            one, other = ({}, dict.fromkeys(item.nested, "x")) if item.nested else ("a", "b")
+            yield f"{place}{name}", {name: [one, other]}, {name: [other, one]}
+        for inner, turned, back in places_with_elements(item.nested, f"{place}{name}."):
+            block = item.kind == "block"
+            yield inner, {name: turned if block else [turned]}, {name: back if block else [back]}
+
+
+@pytest.mark.parametrize("title", KINDS)
+def test_order_of_elements_counts_exactly_in_the_lists_of_the_plugin(title: str) -> None:
+    fields = KINDS[title].fields
+    ordered = {place for place, turned, back in places_with_elements(fields) if changed(fields, turned, back)}
+
+    assert ordered == ORDERED.get(title, frozenset())
 
 
 def arguments_of(title: str) -> list[str]:

@@ -219,6 +219,25 @@ def test_refresh_takes_the_servers_value_of_what_was_given() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "shown", "left"),
+    [
+        ({"labels": {"a": "b"}}, {"labels": {"a": "c", "d": "e"}}, {"labels": {"a": "c", "d": "e"}}),
+        ({"box": {"lid": "fir"}}, {"box": {"lid": "elm", "key": "k"}}, {"box": {"lid": "elm"}}),
+        ({"box": {"lid": "fir"}}, {"box": None}, {}),
+        ({"box": {"lid": "fir"}}, {}, {}),
+        ({"box": UNKNOWN}, {"box": {"lid": "fir"}}, {"box": {"lid": "fir"}}),
+        ({"parts": [{"id": "1"}]}, {"parts": []}, {"parts": []}),
+        ({"order": ["a"]}, {"order": None}, {}),
+        ({"order": []}, {"order": None}, {"order": []}),
+    ],
+)
+def test_refresh_takes_maps_as_they_are_and_drops_what_is_gone(
+    given: dict[str, Any], shown: dict[str, Any], left: dict[str, Any]
+) -> None:
+    assert refreshed(FIELDS, given, shown) == left
+
+
 def test_refresh_no_longer_calls_a_default_what_somebody_changed() -> None:
     inputs = {"colour": "red", "name": "n", DEFAULTS: ["colour", "gone"]}
     after = refreshed(FIELDS, inputs, {"colour": "blue", "name": "n"})

@@ -44,6 +44,7 @@ def test_end_without_a_start_is_counted_from_now() -> None:
     assert end is not None
     assert before + timedelta(hours=1) <= end <= datetime.now(UTC) + timedelta(hours=1)
     assert end_after("2029-01-01T00:00:00+01:00", "1h") == "2029-01-01T00:00:00Z"
+    assert end_after("2029-01-01T00:00:00Z", "0s") == "2029-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("text", ["2030-01-01t00:00:00z", "2030-01-01T00:00:00.5Z", "2030-01-01T02:00:00+02:00"])

@@ -6,6 +6,7 @@ Nothing is asked before the first resource or function needs it: an update witho
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from orgcal.errors import OrgcalError, Unreachable
 from orgcal.provider.azuread.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import requests
 
     from orgcal.provider.azuread.directory import Directory
@@ -72,39 +75,41 @@ def _open(settings: Settings) -> Directory:
     from orgcal.entra.graph import GraphClient
     from orgcal.provider.azuread.directory import Directory
 
-    session = _session(settings)
-    endpoints = _endpoints(settings, session)
+    base = f"https://{settings.metadata_host}"
+    emulator = CloudEndpoints("emulator", base, base, "public", settings.metadata_host)
+    session = _session(emulator, settings.ca_file)
+    login_url, graph_url = _addresses(settings.metadata_host, session)
+    endpoints = replace(emulator, login_url=login_url, graph_url=graph_url)
     tokens = TokenSource(endpoints, settings.tenant_id, settings.client_id, settings.credential, session)
     return Directory(GraphClient(endpoints, tokens, session), lambda: object_id_in(tokens.token()), settings.client_id)
 
 
-def _session(settings: Settings) -> requests.Session:
+def _session(emulator: CloudEndpoints, ca_file: Path | None) -> requests.Session:
     from orgcal.entra.session import new_session
     from orgcal.provider.azuread.guard import Guard
 
-    base = f"https://{settings.metadata_host}"
-    session = new_session(CloudEndpoints("emulator", base, base, "public", settings.metadata_host))
-    if settings.ca_file is not None:
-        session.verify = str(settings.ca_file)
+    session = new_session(emulator)
+    if ca_file is not None:
+        session.verify = str(ca_file)
     for scheme in ("https://", "http://"):
         session.mount(scheme, Guard(POOL_SIZE))
     return session
 
 
-def _endpoints(settings: Settings, session: requests.Session) -> CloudEndpoints:
-    """The addresses in the emulator's metadata."""
+def _addresses(metadata_host: str, session: requests.Session) -> tuple[str, str]:
+    """The addresses of Entra ID and of Microsoft Graph in the emulator's metadata, without a slash at the end."""
     import requests
 
     from orgcal.entra.answers import parse_object
     from orgcal.provider.azuread.loopback import require_loopback
 
-    url = f"https://{settings.metadata_host}{METADATA_PATH}"
+    url = f"https://{metadata_host}{METADATA_PATH}"
     try:
         response = session.get(url)
     except requests.exceptions.SSLError as error:
         raise Unreachable(
             "the emulator's certificate is not trusted",
-            where=settings.metadata_host,
+            where=metadata_host,
             repair='set SSL_CERT_FILE to the emulator\'s authority: eval "$(orgcal env)"',
         ) from error
     except requests.exceptions.TooManyRedirects as error:
@@ -112,7 +117,7 @@ def _endpoints(settings: Settings, session: requests.Session) -> CloudEndpoints:
     except requests.exceptions.RequestException as error:
         raise Unreachable(
             f"the emulator does not answer ({type(error).__name__})",
-            where=settings.metadata_host,
+            where=metadata_host,
             repair="orgcal emulator start",
         ) from error
     if response.status_code != 200:
@@ -126,7 +131,7 @@ def _endpoints(settings: Settings, session: requests.Session) -> CloudEndpoints:
     # Azure's metadata names many services; these two are all that is ever called, and `Guard` watches every call.
     for address in (login, graph):
         require_loopback(urlsplit(address).hostname or "", named_by="the metadata answer")
-    return CloudEndpoints("emulator", login.rstrip("/"), graph.rstrip("/"), "public", settings.metadata_host)
+    return login.rstrip("/"), graph.rstrip("/")
 
 
 def object_id_in(token: str) -> str:

@@ -102,6 +102,25 @@ MOST: tuple[tuple[str, str, int], ...] = (
 )
 """Resource, argument, `MaxItems`."""
 
+ORDERED: dict[str, frozenset[str]] = {
+    "Application": frozenset(
+        {
+            "featureTags",
+            "optionalClaims.accessTokens",
+            "optionalClaims.accessTokens.additionalProperties",
+            "optionalClaims.idTokens",
+            "optionalClaims.idTokens.additionalProperties",
+            "optionalClaims.saml2Tokens",
+            "optionalClaims.saml2Tokens.additionalProperties",
+            "requiredResourceAccesses.resourceAccesses",
+        }
+    ),
+    "ServicePrincipal": frozenset({"featureTags", "features"}),
+    "ApplicationFederatedIdentityCredential": frozenset({"audiences"}),
+}
+"""Arguments with `Type: pluginsdk.TypeList` that can have several elements: their order counts. Each other one with
+elements is a `TypeSet`."""
+
 REQUIRED: dict[str, frozenset[str]] = {
     "Application": frozenset(
         {
