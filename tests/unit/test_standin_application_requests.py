@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from orgcal.errors import OrgcalError
+from orgcal.errors import GraphError, OrgcalError
 from orgcal.provider._answers import state as declared
-from orgcal.provider._sdk import Incomplete, InvalidInputs, State, problems_of
+from orgcal.provider._sdk import Incomplete, State, problems_of
 from orgcal.provider.azuread.application import Application
 from orgcal.provider.azuread.application_body import api_of, body_of
 from orgcal.provider.azuread.application_fields import not_empty
@@ -173,6 +173,18 @@ def test_update_may_keep_its_own_name_where_names_must_be_unique() -> None:
     assert graph.sent[0] == ("GET", "/applications", {"$filter": "displayName eq 'n'"})
 
 
+def test_update_to_a_name_that_another_application_has_is_refused() -> None:
+    graph = AnsweredGraph({}, {"/applications": [{"id": APP, "displayName": "n"}, {"id": OTHER, "displayName": "n"}]})
+    with pytest.raises(OrgcalError) as caught:
+        update(graph, {"displayName": "o"}, preventDuplicateNames=True)
+
+    assert graph.writes == []
+    assert f'An existing "azuread_application" with name "n" (ID: "{OTHER}") was found' in caught.value.what
+    assert caught.value.repair == (
+        f"pulumi import --generate-code=false azuread:index/application:Application NAME /applications/{OTHER}"
+    )
+
+
 def test_creation_is_patient_with_the_new_application_and_its_client_id() -> None:
     graph = answering()
     graph.answers[f"DELETE {PATH}/owners/{CALLER}/$ref"] = [refusal(404), {}]
@@ -231,6 +243,9 @@ def test_update_sends_some_parts_only_if_they_changed(name: str) -> None:
         ({"tags": ["x"]}, {"tags": []}, []),
         ({}, {"featureTags": [{"hide": True}]}, ["HideApp"]),
         ({"tags": ["HideApp"]}, {"featureTags": [{"hide": True}]}, ["HideApp"]),
+        ({"tags": ["HideApp", "x"]}, {"featureTags": [{"hide": True}]}, ["HideApp", "x"]),
+        ({"tags": ["HideApp", "x"]}, {"featureTags": [{"hide": False}]}, []),
+        ({"tags": ["HideApp", "x"]}, {"featureTags": []}, ["HideApp", "x"]),
     ],
 )
 def test_update_keeps_tags_that_nobody_gives(before: dict[str, Any], given: dict[str, Any], tags: list[str]) -> None:
@@ -350,27 +365,10 @@ def test_delete_waits_until_the_application_is_gone() -> None:
     assert len(connection.waits) == 1
     assert connection.directory.found(PATH) is None
     assert len(connection.waits) == 1, "a deleted application is not waited for"
-
-
-@pytest.mark.parametrize(
-    ("roles", "scopes", "words"),
-    [
-        ([ROLE, {**ROLE, "value": "b"}], [], f"the id '{OTHER}' is used for several roles or scopes"),
-        ([ROLE], [{**SCOPE, "value": "admin"}], "the value 'admin' is used for several roles or scopes"),
-        ([ROLE, {**ROLE, "id": APP, "value": ""}], [{"id": CALLER}, SCOPE], ""),
-        ([ROLE], [SCOPE], ""),
-    ],
-)
-def test_ids_and_values_of_roles_and_scopes_are_different(
-    roles: list[dict[str, Any]], scopes: list[dict[str, Any]], words: str
-) -> None:
-    given = {"appRoles": roles, "api": {"oauth2PermissionScopes": scopes}}
-    if words:
-        with pytest.raises(InvalidInputs) as caught:
-            inputs_of(**given)
-        assert caught.value.failures == {"appRoles": words}
-    else:
-        assert inputs_of(**given)["appRoles"]
+    graph.answers["POST /servicePrincipals"] = refusal(400, "does not reference a valid application object")
+    with pytest.raises(GraphError):
+        connection.directory.post("/servicePrincipals", {"appId": "client"})
+    assert len(connection.waits) == 1, "nor is its client id"
 
 
 def test_outputs_cannot_be_given_and_only_the_name_must_be() -> None:

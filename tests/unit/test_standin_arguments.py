@@ -226,7 +226,6 @@ def test_refresh_takes_the_servers_value_of_what_was_given() -> None:
         ({"box": {"lid": "fir"}}, {"box": {"lid": "elm", "key": "k"}}, {"box": {"lid": "elm"}}),
         ({"box": {"lid": "fir"}}, {"box": None}, {}),
         ({"box": {"lid": "fir"}}, {}, {}),
-        ({"box": UNKNOWN}, {"box": {"lid": "fir"}}, {"box": {"lid": "fir"}}),
         ({"parts": [{"id": "1"}]}, {"parts": []}, {"parts": []}),
         ({"order": ["a"]}, {"order": None}, {}),
         ({"order": []}, {"order": None}, {"order": []}),

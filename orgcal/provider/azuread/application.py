@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from orgcal import resource_types
@@ -183,7 +184,8 @@ def _clash(inputs: Mapping[str, Any]) -> str:
     scopes = api.get("oauth2PermissionScopes") if isinstance(api, dict) else None
     value_of: dict[str, str] = {}
     id_of: dict[str, str] = {}
-    for entry in [*(inputs.get("appRoles") or []), *(scopes or [])]:
+    lists = [listed for listed in (inputs.get("appRoles"), scopes) if isinstance(listed, list)]  # in previews: unknown
+    for entry in chain.from_iterable(lists):
         entry_id, value = (entry.get("id"), entry.get("value")) if isinstance(entry, dict) else (None, None)
         if not isinstance(entry_id, str) or not isinstance(value, str) or not value:
             continue
