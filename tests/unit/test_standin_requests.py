@@ -206,6 +206,7 @@ def test_certificate_is_added_to_those_that_are_there(encoding: str, value: str)
     )
 
     assert graph.writes == [("PATCH", PATH, {**WRITTEN, "keyCredentials": [{"keyId": OTHER}, CERTIFICATE]})]
+    assert [request[0] for request in graph.sent] == ["GET", "PATCH", "GET", "GET", "GET"]
     assert resource_id == f"{APP}/certificate/{KEY}"
     expected = {**CERTIFICATE_STATE, "encoding": encoding, "endDateRelative": None, "value": value}
     assert reveal(outputs) == expected
@@ -269,9 +270,14 @@ def test_certificate_of_an_application_that_is_gone_tells_how_to_go_on(status: i
 
 def test_certificate_with_a_key_id_that_is_there_is_refused_with_its_import() -> None:
     graph = certificates([{"keyId": KEY.upper()}])
-    with pytest.raises(OrgcalError, match=f'A resource with the ID "{APP}/certificate/{KEY}" already exists') as caught:
+    with pytest.raises(OrgcalError) as caught:
         create(ApplicationCertificate, graph, **CERTIFICATE_STATE, value=Secret(PEM))
     assert graph.writes == []
+    assert caught.value.what == (
+        f"ApplicationCertificate 'thing': A resource with the ID \"{APP}/certificate/{KEY}\" already exists: "
+        "To be managed via Terraform, this resource needs to be imported into the State. Please see the resource "
+        'documentation for "azuread_application_certificate" for more information.'
+    )
     assert caught.value.repair == (
         "pulumi import --generate-code=false "
         f"azuread:index/applicationCertificate:ApplicationCertificate thing {APP}/certificate/{KEY}"

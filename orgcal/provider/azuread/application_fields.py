@@ -69,7 +69,7 @@ def redirect_uri(value: object, *, urn: bool = False) -> str | None:
     Source: `internal/helpers/tf/validation/uri.go` of hashicorp/terraform-provider-azuread, `IsRedirectUriFunc`, at
     commit f0169e0ecec4a7f87c0a512fd989368a182306c1.
     """
-    text = str(value or "")
+    text = str(value)
     if urn and text.startswith("urn:") and text.count(":") > 1:
         return None
     try:
