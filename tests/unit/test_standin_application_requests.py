@@ -233,6 +233,8 @@ def test_update_sends_some_parts_only_if_they_changed(name: str) -> None:
         if argument != name:
             del body[part]
     assert graph.writes == [("PATCH", PATH, body)]
+    reads_before = ["GET"] if name == "appRoles" else []
+    assert [request[0] for request in graph.sent] == [*reads_before, "PATCH", "GET", "GET", "GET"]
 
 
 @pytest.mark.parametrize(
