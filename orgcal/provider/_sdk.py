@@ -245,7 +245,7 @@ def problems_of(declared: Mapping[str, Prop], given: Properties, olds: Propertie
     for name, value in given.items():
         prop = declared.get(name)
         if prop is None:
-            near = difflib.get_close_matches(name, declared, n=1)
+            near = difflib.get_close_matches(name, declared)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(declared))}"
             problems[name] = f"there is no input {name!r}; {hint}"
         elif prop.filled and _differs(olds.get(name), value):

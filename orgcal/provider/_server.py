@@ -68,21 +68,20 @@ def serve(provider: Provider) -> None:
 
 
 def _guarded(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
-    """Turn exceptions into what the engine shows: one sentence, no trace."""
+    """Turn exceptions into what the engine shows: one sentence, no trace (each `abort` raises)."""
 
     @functools.wraps(method)
     def answer(self: Servicer, request: Any, context: Any) -> Any:
         try:
             return method(self, request, context)
         except Incomplete as error:
-            resource = self.resource_of(getattr(request, "urn", ""))
+            resource = self.resource_of(request.urn)
             inputs = getattr(request, "properties", None) or getattr(request, "news", None)
             context.abort_with_status(answers.incomplete_status(error, resource, decode(inputs)))
         except OrgcalError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
             context.abort(grpc.StatusCode.INTERNAL, answers.internal(self.provider.name, error))
-        raise AssertionError("abort raises")
 
     return answer
 
@@ -259,5 +258,4 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 def _engine(address: str) -> Any:
     if not address:
         return None
-    channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
-    return engine_pb2_grpc.EngineStub(channel)
+    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))

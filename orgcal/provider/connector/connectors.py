@@ -113,9 +113,9 @@ def _declared(inputs: Properties) -> ConnectorSettings:
     return ConnectorSettings(
         key=inputs["key"],
         display_name=inputs["displayName"],
-        description=inputs.get("description", ""),
+        description=inputs["description"],
         scopes=tuple(scopes),
-        published=inputs.get("published", True),
+        published=inputs["published"],
     )
 
 

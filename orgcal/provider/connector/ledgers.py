@@ -105,7 +105,7 @@ class CredentialLedger(Resource):
 def _refuse_newer(olds: Properties) -> None:
     """Refuse a state that a newer orgcal wrote, before the first write of an update."""
     try:
-        refuse_newer_state(olds, where="CredentialLedger")
+        refuse_newer_state(olds, where=FORMAT_KEY)
     except UsageError as error:
         raise InvalidInputs({FORMAT_KEY: f"{error.what}\n  repair: {error.repair}"}) from None
 
