@@ -41,16 +41,25 @@ def server() -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
     thread.join()
 
 
-def answered_by(addresses: list[str]) -> Any:
-    """A name service of this machine that gives these addresses."""
-    return lambda host, port, *rest, **options: [(socket.AF_INET, 0, 0, "", (address, 0)) for address in addresses]
+def answered_by(addresses: list[str], name: str = "localhost") -> Any:
+    """A name service of this machine that gives these addresses for a name, and knows no other one."""
+
+    def answer(host: str, port: object, *rest: Any, **options: Any) -> list[Any]:
+        if host != name:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(socket.AF_INET, 0, 0, "", (address, 0)) for address in addresses]
+
+    return answer
 
 
 def test_name_that_leads_to_another_machine_is_refused_before_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", answered_by(["127.0.0.1", "10.0.0.1"]))
     with guarded_session() as session, pytest.raises(CloudMismatch) as caught:
         session.get("http://localhost:1/", timeout=1)
-    assert "this machine's name service for 'localhost' names '10.0.0.1'" in caught.value.what
+    assert str(caught.value) == (
+        "the azuread stand-in speaks to the local emulator only, and this machine's name service for 'localhost' names "
+        "'10.0.0.1'\n  repair: use the real azuread plugin (AZUREAD_PLUGIN=real)"
+    )
 
 
 def test_name_is_asked_for_again_with_each_request(
@@ -60,7 +69,7 @@ def test_name_is_asked_for_again_with_each_request(
     address, seen = server
     with guarded_session() as session:
         assert session.get(f"{address}/first", timeout=30).status_code == 200
-        monkeypatch.setattr(socket, "getaddrinfo", answered_by(["10.0.0.1"]))
+        monkeypatch.setattr(socket, "getaddrinfo", answered_by(["10.0.0.1"], "127.0.0.1"))
         with pytest.raises(CloudMismatch):
             session.get(f"{address}/second", timeout=30)
     assert [path for path, _ in seen] == ["/first"]

@@ -51,6 +51,16 @@ def test_chance_decides_over_the_second_half_of_a_wait(
     assert waits[:3] == pytest.approx([0.1 * share, 0.2 * share, 0.4 * share])
 
 
+@pytest.mark.parametrize(("bound_s", "expected"), [(0.1, [0.1]), (0.09, []), (0.29, [0.1])])
+def test_wait_may_take_all_the_time_there_is(
+    bound_s: float, expected: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 1.0)
+    directory, _, waits = opened()
+    assert directory.wait(lambda: None, bound_s) is None
+    assert waits == pytest.approx(expected)
+
+
 def test_waits_for_a_new_object_begin_with_a_tenth_of_a_second_too() -> None:
     directory, _, waits = opened({f"GET {PATH}": [refusal(404)] * 6 + [{"id": MINE}]})
     directory.remember(MINE)
@@ -91,6 +101,15 @@ def test_body_that_names_a_new_object_may_be_refused_for_two_minutes(message: st
     with pytest.raises(GraphError):
         directory.post("/servicePrincipals", {"appId": MINE})
     assert 118.0 < sum(waits) <= 120.0
+
+
+@pytest.mark.parametrize(("status", "message"), [(500, "Not a valid reference update"), (400, "words"), (429, "words")])
+def test_other_refusal_about_a_new_object_is_believed(status: int, message: str) -> None:
+    directory, graph, waits = opened({"POST /servicePrincipals": refusal(status, message)})
+    directory.remember(MINE)
+    with pytest.raises(GraphError, match=f"answered {status}"):
+        directory.post("/servicePrincipals", {"appId": MINE})
+    assert (len(graph.sent), waits) == (1, [])
 
 
 def test_the_newest_of_several_new_objects_counts() -> None:
@@ -187,8 +206,9 @@ def test_until_takes_an_object_that_is_there_after_two_reads() -> None:
 
 def test_until_and_gone_name_the_time_after_which_they_give_up() -> None:
     directory, _, waits = opened()
-    with pytest.raises(Unreachable, match="the thing was created, but cannot be seen after 120 s"):
+    with pytest.raises(Unreachable, match="the thing was created, but cannot be seen after 120 s") as caught:
         directory.until(lambda: None, "the thing")
+    assert caught.value.repair == "pulumi up, which goes on from here"
     assert 118.0 < sum(waits) <= 120.0
     waits.clear()
     with pytest.raises(Unreachable, match="the thing was deleted, but can still be seen after 120 s") as caught:
