@@ -130,3 +130,22 @@ def test_sdk_that_is_loaded_after_the_messages_is_whole() -> None:
     )
 
     assert {"pulumi.automation", "pulumi.runtime.rpc"} <= loaded
+
+
+def test_messages_that_are_loaded_after_the_sdk_are_the_sdks() -> None:
+    loaded_by(
+        "import pulumi; from pulumi.runtime.proto import provider_pb2 as first; "
+        "from orgcal.provider._messages import provider_pb2; assert provider_pb2 is first; pulumi.CustomResource"
+    )
+
+
+def test_messages_without_the_sdk_say_what_is_missing() -> None:
+    loaded = loaded_by(
+        "import sys; sys.path = [folder for folder in sys.path if 'site-packages' not in folder]\n"
+        "try: import orgcal.provider._messages\n"
+        "except ModuleNotFoundError as error: assert error.name == 'pulumi'\n"
+        "else: raise AssertionError('it is there')\n"
+        "pass"
+    )
+
+    assert "pulumi" not in loaded

@@ -9,7 +9,7 @@ import pytest
 
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import CloudMismatch, ConfigError, OrgcalError, UsageError
-from orgcal.provider._sdk import UNKNOWN, InvalidInputs, Prop, Secret
+from orgcal.provider._sdk import UNKNOWN, InvalidInputs, Prop, Secret, State
 from orgcal.provider.azuread import VERSION, ids
 from orgcal.provider.azuread.federated import ApplicationFederatedIdentityCredential
 from orgcal.provider.azuread.fields import Field
@@ -208,6 +208,16 @@ def test_end_of_a_password_after_a_while_is_refused_as_the_real_plugin_ignores_i
         "endDateRelative": "the stand-in cannot serve 'endDateRelative' (the real one ignores it for passwords; "
         "give endDate); use the real azuread plugin"
     }
+
+
+def test_password_cannot_be_imported_as_its_value_is_told_once() -> None:
+    graph = AnsweredGraph({f"GET /applications/{NONE}": {"passwordCredentials": [{"keyId": ONES}]}})
+    with pytest.raises(OrgcalError) as caught:
+        ApplicationPassword(AnsweredConnection(graph)).read(call(), f"{NONE}/password/{ONES}", State())
+    assert str(caught.value) == (
+        "ApplicationPassword 'thing': ApplicationPassword cannot be imported, as with the real plugin"
+    )
+    assert graph.sent == []
 
 
 # Pictures -----------------------------------------------------------------------------------------------------------

@@ -97,6 +97,7 @@ def test_metadata_host_on_this_machine_is_taken_as_it_is(host: str) -> None:
         ({"ARM_OIDC_TOKEN": "x"}, "ARM_OIDC_TOKEN"),
         ({"ARM_OIDC_TOKEN_FILE_PATH": "x"}, "ARM_OIDC_TOKEN_FILE_PATH"),
         ({"ARM_USE_OIDC": "true"}, "ARM_USE_OIDC"),
+        ({"ARM_USE_AKS_WORKLOAD_IDENTITY": "true"}, "ARM_USE_AKS_WORKLOAD_IDENTITY"),
         ({"ARM_OIDC_TOKEN": "x", "ARM_OIDC_TOKEN_FILE_PATH": "x"}, "ARM_OIDC_TOKEN"),
     ],
 )

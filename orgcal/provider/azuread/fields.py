@@ -48,7 +48,7 @@ class Field:
 
     Attributes:
         argument: can be given by a program; otherwise an output only.
-        computed: filled in by the server where a program gives nothing, so that nothing given is no change.
+        computed: an argument that the server fills in where nothing is given, so that nothing given is no change.
         replaces: a change makes a new resource.
         default: filled in where nothing is given.
         one_of: the only values allowed.
@@ -83,7 +83,7 @@ Fields = Mapping[str, Field]
 
 def output(kind: Kind = "string", *, secret: bool = False, volatile: bool = False) -> Field:
     """An output that no program can set."""
-    return Field(kind, argument=False, computed=True, secret=secret, volatile=volatile)
+    return Field(kind, argument=False, secret=secret, volatile=volatile)
 
 
 def argument_props(fields: Fields) -> dict[str, Prop]:
