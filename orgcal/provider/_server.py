@@ -52,7 +52,7 @@ def serve(provider: Provider) -> None:
     """Answer the engine until it ends this process or goes away itself."""
     parent = os.getppid()
     server = grpc.server(ThreadPoolExecutor(WORKERS), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
-    servicer = Servicer(provider, sys.argv[1] if len(sys.argv) > 1 else "")
+    servicer = Servicer(provider, sys.argv[1] if len(sys.argv) > 1 else None)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -89,7 +89,7 @@ def _guarded(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any]
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """One plugin's answers. Everything it does not answer is "unimplemented" for the engine."""
 
-    def __init__(self, provider: Provider, engine_address: str) -> None:
+    def __init__(self, provider: Provider, engine_address: str | None) -> None:
         self.provider = provider
         self._resources = {resource.token: resource for resource in provider.resources}
         self._functions = {function.token: function for function in provider.functions}
@@ -255,7 +255,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return answers.state(resource, news, {**outputs, **resource.plan(self._call(request), news, old)})
 
 
-def _engine(address: str) -> Any:
+def _engine(address: str | None) -> Any:
     if not address:
         return None
     return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))

@@ -74,7 +74,7 @@ def started(*arguments: str) -> Iterator[Any]:
 
 def test_plugin_has_our_types_and_tells_the_engine_that_started_it() -> None:
     engine = Engine()
-    with listening(engine) as address, started(address, "further") as stub:
+    with listening(engine) as address, started(address) as stub:
         schema = json.loads(stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
         stub.Check(provider_pb2.CheckRequest(urn=URN, news=encode(NEVER)))
 

@@ -97,6 +97,14 @@ class AnsweredConnection(Connection):
         return self._answered
 
 
+def chance_that_ends_after(bound_s: float) -> float:
+    """The chance (`random.random`) with which waits one after the other end half a second after `bound_s`."""
+    longest, count = 3.1, 0  # 0.1, 0.2, 0.4, 0.8 and 1.6; then 2.0 each
+    while longest + 2.0 * count <= bound_s + 0.5:
+        count += 1
+    return 2.0 * (bound_s + 0.5) / (longest + 2.0 * count) - 1.0
+
+
 def call(told: list[tuple[str, str]] | None = None) -> Call:
     """The call of a resource named `thing`; what it tells the user goes into `told`."""
     lines = [] if told is None else told

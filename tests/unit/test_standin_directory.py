@@ -13,6 +13,8 @@ from orgcal.provider.azuread.directory import LAG_S, REFUSED_LAG_S, Directory
 
 MINE = "00000000-0000-0000-0000-00000000000a"
 OTHER = "00000000-0000-0000-0000-00000000000b"
+GRANT = "X2VxZdPn0E6Xlc9WUcc3XX"
+"""An assignment of an app role has an id of any letters."""
 
 
 class Time:
@@ -126,11 +128,13 @@ def test_found_part_of_an_own_new_object_is_believed_to_be_gone() -> None:
         f"/applications/{MINE}/owners",
         f"/beta/applications/{MINE}",
         f"/servicePrincipals/{OTHER}/appRoleAssignedTo/{MINE}",
+        f"/servicePrincipals/{OTHER}/appRoleAssignedTo/{GRANT}",
+        f"/servicePrincipals/{OTHER}/appRoleAssignedTo/{GRANT}/",
     ],
 )
 def test_get_by_any_path_that_ends_in_a_new_object_is_patient(path: str) -> None:
     directory, graph, _ = new(failing(404, 2))
-    directory.remember(MINE)
+    directory.remember(MINE, GRANT)
     directory.get(path)
     assert graph.calls == 3
 

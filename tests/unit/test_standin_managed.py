@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from orgcal.provider.azuread.connection import Connection
 from orgcal.provider.azuread.directory import Directory
 from orgcal.provider.azuread.fields import DEFAULTS
 from orgcal.provider.azuread.password import ApplicationPassword
-from tests.support.standin_graph import AnsweredConnection, AnsweredGraph
+from tests.support.standin_graph import AnsweredConnection, AnsweredGraph, chance_that_ends_after
 
 APP = "00000000-0000-0000-0000-00000000000a"
 KEY = "00000000-0000-0000-0000-00000000000b"
@@ -185,7 +186,8 @@ def test_plan_of_an_update_keeps_what_the_change_does_not_touch() -> None:
     assert "notes" not in planned
 
 
-def test_update_takes_the_word_of_reads_after_twenty_seconds() -> None:
+def test_update_takes_the_word_of_reads_after_twenty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "random", lambda: chance_that_ends_after(20.0))
     before = {"id": APP, "appId": KEY, "displayName": "x", "signInAudience": "AzureADMyOrg"}
     graph = AnsweredGraph({f"GET /applications/{APP}": before, f"GET /beta/applications/{APP}": {}})
     connection = AnsweredConnection(graph)

@@ -14,7 +14,7 @@ import pytest
 
 from orgcal.errors import GraphError, OrgcalError, Unreachable
 from orgcal.provider.azuread.directory import Directory, quoted, set_owners
-from tests.support.standin_graph import AnsweredConnection, AnsweredGraph, Sent, refusal
+from tests.support.standin_graph import AnsweredConnection, AnsweredGraph, Sent, chance_that_ends_after, refusal
 
 MINE = "00000000-0000-0000-0000-00000000000a"
 OTHER = "00000000-0000-0000-0000-00000000000b"
@@ -195,6 +195,26 @@ def test_shown_has_no_patience_with_a_new_object() -> None:
     assert (directory.shown(PATH), waits) == (None, [])
     assert directory.shown(PATH) == {"id": MINE}
     assert len(graph.sent) == 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+def test_wait_for_a_new_object_ends_before_its_time_is_over(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest_s = 120.0 if status in (400, 404) else 30.0
+    monkeypatch.setattr(random, "random", lambda: chance_that_ends_after(longest_s))
+    directory, _, waits = opened({"POST /x": refusal(status, "Not a valid reference update")})
+    directory.remember(MINE)
+    with pytest.raises(GraphError):
+        directory.post("/x", {"id": MINE})
+    assert longest_s - 2.0 < sum(waits) < longest_s
+
+
+@pytest.mark.parametrize("appears", [True, False])
+def test_wait_until_something_appears_or_is_gone_ends_in_time(appears: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "random", lambda: chance_that_ends_after(120.0))
+    directory, _, waits = opened()
+    with pytest.raises(Unreachable):
+        directory.until(lambda: None, "it") if appears else directory.gone(lambda: 1, "it")
+    assert 118.0 < sum(waits) < 120.0
 
 
 def test_until_takes_an_object_that_is_there_after_two_reads() -> None:

@@ -210,7 +210,7 @@ def _tags(news: Mapping[str, Any]) -> list[str]:
     if news.get("features"):
         first = news["features"][0]
         flags = {new: first.get(old) for old, new in _OLD_FEATURES.items()}
-        return tags_of([{**flags, "hide": not first.get("visibleToUsers", True)}])
+        return tags_of([{**flags, "hide": not first["visibleToUsers"]}])
     return strings(news.get("tags"))
 
 
