@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 import requests
 
+from orgcal.entra.credentials import FederatedToken
 from orgcal.errors import CloudMismatch
+from orgcal.platforms.testing_server import Reply, StrictServer
 from orgcal.provider.azuread.guard import guarded_session
+from orgcal.provider.azuread.settings import read_settings
 
 
 @pytest.fixture
@@ -115,3 +118,20 @@ def test_surroundings_add_no_login_and_no_proxy(
 def test_other_machine_is_refused_whatever_the_scheme(url: str) -> None:
     with guarded_session() as session, pytest.raises(CloudMismatch, match="an address it was told to call names"):
         session.get(url, timeout=1)
+
+
+def test_issuer_on_this_machine_is_asked_for_each_token() -> None:
+    """Source: https://docs.github.com/en/actions/reference/security/oidc, how a job asks for its token."""
+    values = iter(["first", "second"])
+    with StrictServer(lambda _: Reply(200, {"value": next(values)})).running() as server:
+        variables = {"ARM_TENANT_ID": "t", "ARM_CLIENT_ID": "c", "ARM_METADATA_HOSTNAME": "localhost:1"}
+        issuer = {"ARM_OIDC_REQUEST_URL": f"{server.base_url}/token", "ARM_OIDC_REQUEST_TOKEN": "key"}
+        settings = read_settings({"useOidc": "true"}, {**variables, **issuer})
+        assert settings is not None
+        assert isinstance(settings.credential, FederatedToken)
+        assert [settings.credential.read(), settings.credential.read()] == ["first", "second"]
+
+    for request in server.seen:
+        assert (request.method, request.path) == ("GET", "/token")
+        assert request.query == {"audience": "api://AzureADTokenExchange"}
+        assert request.headers["authorization"] == "Bearer key"
