@@ -86,7 +86,7 @@ def test_plugin_has_our_types_and_tells_the_engine_that_started_it() -> None:
     assert engine.lines == [(engine_pb2.WARNING, said, URN)]
 
 
-def test_plugin_without_an_engine_takes_messages_as_large_as_the_engine_sends() -> None:
+def test_plugin_takes_messages_as_large_as_the_engine_sends() -> None:
     """gRPC by itself takes 4 MiB: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html."""
     large = {**NEVER, "world": "x" * 5 * 1024 * 1024}
     with started() as stub:

@@ -123,7 +123,7 @@ def test_entry_of_which_nothing_is_told_keeps_what_the_state_has(platform: Scrip
 
 
 @pytest.mark.parametrize("scopes", [("b", "a"), ("a", "b")])
-def test_entry_whose_scopes_come_in_another_order_keeps_the_order_of_the_program(
+def test_entry_with_scopes_in_another_order_keeps_the_programs(
     platform: ScriptedPlatform, scopes: tuple[str, ...]
 ) -> None:
     platform.entry = ConnectorEntry("k", CALLBACK, scopes=scopes)

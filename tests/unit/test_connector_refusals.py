@@ -159,7 +159,7 @@ def test_entry_without_a_platform_in_its_state_is_not_replaced() -> None:
     assert naming.moved(Diff(frozenset({"platform"})), {}, ENTRY) == Diff(frozenset({"platform"}))
 
 
-def test_entry_that_moves_to_another_platform_is_replaced_with_its_other_reasons() -> None:
+def test_entry_that_moves_is_replaced_for_all_its_reasons() -> None:
     news = {**ENTRY, "platform": NANGO, "key": "l"}
     names = frozenset({"platform", "key"})
     assert Connector().diff(Told().call(), "id", State(ENTRY, ENTRY), news) == Diff(names, names)
@@ -265,7 +265,7 @@ def test_what_exists_in_the_state_only_cannot_be_imported(resource: Resource, wh
     assert str(refused.value) == f"name: {what}\n  repair: {repair}"
 
 
-def test_ledger_that_nothing_lives_longer_in_tells_the_end_of_each() -> None:
+def test_ledger_with_another_lifetime_tells_the_end_of_each() -> None:
     made = CredentialLedger().check(Told().call(), {**WANTED, "generations": [1, 2]}, {})
     end = made["entries"]["1"]["expires"][:10]
     news = CredentialLedger().check(Told().call(), {**WANTED, "generations": [1, 2], "lifetime": "30d"}, made)
@@ -362,7 +362,7 @@ def test_certificate_is_an_rsa_key_of_2048_bits_for_one_client() -> None:
     assert rfc3339(certificate.not_valid_after_utc) == made["notAfter"] == END
 
 
-def test_keys_of_two_resources_have_different_ids() -> None:
+def test_ledgers_of_two_stacks_have_different_ids() -> None:
     resource: Any = CredentialLedger()
     made = resource.check(Told().call(), WANTED, {})
     assert resource.create(Told().call(), made).resource_id != resource.create(Told().call(), made).resource_id

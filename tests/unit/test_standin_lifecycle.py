@@ -181,7 +181,7 @@ def test_preview_of_an_update_knows_what_it_does_not_touch() -> None:
 # Creation -----------------------------------------------------------------------------------------------------------
 
 
-def test_creation_gives_what_was_made_last_with_what_the_server_does_not_tell() -> None:
+def test_creation_gives_what_was_made_last() -> None:
     made = {"name": "n", "mode": "a", "seen": "s"}
     toy = Toy([{"name": "n"}, made], [made])
     created = toy.create(call(), {"name": Secret("n"), "mode": "a", "__defaults": ["mode"]})
@@ -198,7 +198,7 @@ def test_creation_keeps_arguments_that_the_server_does_not_show() -> None:
     assert created.outputs == outputs(name="n", mode="a", on=False, steps=[{"do": "x"}])
 
 
-def test_empty_collections_are_kept_only_where_they_were_given_or_the_servers() -> None:
+def test_empty_collection_that_was_never_given_is_absent() -> None:
     """As in the real plugin's state: an argument that was never given is absent there, not empty."""
     empty: Properties = {"labels": {}, "parts": [], "order": [], "steps": [], "tags": [], "found": []}
     toy = Toy([{"name": "n", **empty, "note": ""}])

@@ -200,7 +200,7 @@ def test_name_of_a_federated_credential_has_1_to_120_characters(name: Any) -> No
     assert rule("x") is rule("x" * 120) is None
 
 
-def test_end_of_a_password_after_a_while_is_refused_as_the_real_plugin_ignores_it() -> None:
+def test_relative_end_of_a_password_is_refused() -> None:
     kind = ApplicationPassword(AnsweredConnection(AnsweredGraph({})))
     with pytest.raises(InvalidInputs) as caught:
         kind.check(call(), {"applicationId": f"/applications/{NONE}", "endDateRelative": "24h"}, {})
