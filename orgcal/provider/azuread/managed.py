@@ -50,7 +50,7 @@ class Managed(Resource):
         if "fields" in cls.__dict__:
             cls.inputs = argument_props(cls.fields)
             cls.outputs = output_props(cls.fields)
-            cls.title = cls.token.rsplit(":", 1)[-1]
+            cls.title = cls.token.rpartition(":")[-1]
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
