@@ -90,9 +90,9 @@ class Connector(Resource):
             return None
         catalog = {wire: getattr(entry, name) for name, wire in _WIRE_NAMES.items()}
         known: Properties = {wire: value for wire, value in catalog.items() if value is not None}
-        if entry.scopes is not None:
-            same = set(entry.scopes) == set(old.inputs.get("scopes", ()))
-            known["scopes"] = old.inputs.get("scopes", []) if same else list(entry.scopes)
+        if "scopes" in known:
+            same = set(known["scopes"]) == set(old.inputs.get("scopes", ()))
+            known["scopes"] = old.inputs.get("scopes", []) if same else list(known["scopes"])
         defaults = {"displayName": key, "description": "", "scopes": [], "published": True, "deleteConnected": False}
         inputs = {**defaults, **old.inputs, "platform": settings, "key": key, **known}
         return ReadResult(naming.resource_id(settings, key), inputs, _outputs(entry))
