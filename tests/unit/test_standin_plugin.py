@@ -320,3 +320,5 @@ def test_lookup_believes_no_answer_that_has_another_name() -> None:
     assert graph.sent == [("GET", "/servicePrincipals", {"$filter": f"appId eq '{ONES}'"})]
     said, _ = lookup({"displayName": "n"}, {"displayName": "N"}, {"displayName": "n"}, {"displayName": "nn"})
     assert said == "getServicePrincipal: the tenant has 2 service principals with displayName 'n'"
+    said, _ = lookup({"displayName": "None"}, {"displayName": None}, {})
+    assert said == "getServicePrincipal: the tenant has no service principal with displayName 'None'"

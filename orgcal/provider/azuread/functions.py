@@ -65,7 +65,7 @@ def _lookup(directory: Directory, key: str, value: str) -> dict[str, Any]:
     else:
         name = "displayName" if key == "displayName" else "appId"
         listed = directory.items("/servicePrincipals", {"$filter": f"{name} eq {quoted(value)}"})
-        matches = [entry for entry in listed if str(entry.get(name) or "").lower() == value.lower()]
+        matches = [entry for entry in listed if entry.get(name) and str(entry[name]).lower() == value.lower()]
     if len(matches) != 1:
         how_many = "no service principal" if not matches else f"{len(matches)} service principals"
         raise UsageError(f"getServicePrincipal: the tenant has {how_many} with {key} {value!r}")
