@@ -5,49 +5,25 @@ from __future__ import annotations
 import os
 import signal
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from orgcal.tenants import database
 from orgcal.tenants.schema import HEAD
 from tests.support.failing_writes import PROCESSES, preload, start
+from tests.support.first_registry import ROWS, make_first_version, write
 
-MOMENT = "2026-11-01 00:00:00+00:00"
-ROWS = {
-    "tenants": {
-        "connector": "orgcal/prod", "tenant_id": "2222", "name": "Contoso", "domain": "contoso.com",
-        "state": "verified", "reason": "", "permission_hash": "hash", "added_at": MOMENT, "changed_at": MOMENT,
-        "invited_by": "ada", "verdict": "pass",
-    },
-    "consent_links": {
-        "state_hash": "state", "connector": "orgcal/prod", "client_id": "client", "tenant_id": "2222",
-        "redirect_uri": "https://app", "permission_hash": "hash", "created_at": MOMENT, "expires_at": MOMENT,
-        "result_hash": "", "outcome": "", "detail": "",
-    },
-    "log": {
-        "at": MOMENT, "connector": "orgcal/prod", "operator": "ada", "action": "add", "subject": "2222",
-        "result": "added", "detail": "{}",
-    },
-}  # fmt: skip
-"""By table, as the first version has its columns."""
 preload(__name__)
 
 
 def first_version(url: str) -> None:
     """The registry as its first version makes it, with a row in each table."""
     engine = create_engine(url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    make_first_version(engine)
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for table, row in ROWS.items():
-            places = ", ".join(f":{name}" for name in row)
-            connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"), row)
+        for table in ROWS:
+            write(connection, table)
     engine.dispose()
 
 
