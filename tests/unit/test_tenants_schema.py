@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from orgcal.errors import UsageError
-from orgcal.tenants import links
+from orgcal.tenants import database, links
 from orgcal.tenants.database import migrate, open_database
 from orgcal.tenants.model import Link, LogEntry, State, Tenant
 from orgcal.tenants.registry import Registry
@@ -74,14 +74,17 @@ def test_times_have_a_zone_and_entries_count_by_themselves_on_postgresql() -> No
         assert "entry SERIAL NOT NULL" in made[name]
 
 
-def test_database_is_migrated_once(engine: Engine) -> None:
+def test_database_that_lacks_no_migration_is_opened_while_somebody_writes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     migrate(engine)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE alerts"))
+    monkeypatch.setattr(database, "STATEMENT_TIMEOUT_S", 0)
+    other = open_database(str(engine.url))
+    with engine.connect() as writer:
+        writer.exec_driver_sql("BEGIN IMMEDIATE")
 
-    migrate(engine)
-
-    assert not inspect(engine).has_table("alerts"), "nothing is looked at where the revision is known"
+        migrate(other)
+    other.dispose()
 
 
 @pytest.mark.parametrize("revision", ["0005", "9999"])
