@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import create_engine, text
 
-from orgcal.tenants.history import CAUSE_LENGTH, Run, RunKind, add_runs, last_runs, runs
+from orgcal.tenants.history import CAUSE_LENGTH, Run, RunKind, Trail, add_runs, began, last_runs, runs, trails
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.deployed_connector import CONTOSO
@@ -54,6 +55,20 @@ def test_last_run_of_each_organisation_is_the_one_written_last(registry: Registr
 
     assert {tenant: run.verdict for tenant, run in last.items()} == {CONTOSO: "fail", FABRIKAM: "error"}
     assert decided[FABRIKAM].at == later
+
+
+def test_runs_are_told_in_short_in_the_order_of_writing(registry: Registry, clock: Clock) -> None:
+    times = [clock.now - timedelta(days=number) for number in (2, 5, 1, 0)]  # of a clock that jumped
+    add_runs(registry, [run_at(at, verdict=verdict) for at, verdict in zip(times, ("pass", "warn"), strict=False)])
+    add_runs(registry, [run_at(times[2], FABRIKAM, verdict="error"), run_at(times[2], verdict="fail")])
+    add_runs(registry, [replace(run_at(times[3], verdict="fail"), readable=None), run_at(times[3], kind="check")])
+
+    assert trails(registry, since=times[0]) == {
+        CONTOSO: Trail("pwff", (44, 44, 44, -1)),
+        FABRIKAM: Trail("e", (44,)),
+    }
+    assert began(registry, ["fail"]) == {CONTOSO: times[2]}
+    assert trails(registry, since=clock.now + timedelta(seconds=1)) == {}
 
 
 def test_rows_older_than_the_time_to_keep_are_removed(registry: Registry, clock: Clock) -> None:
