@@ -64,7 +64,7 @@ def open_database(url: str) -> Engine:
         if parsed.drivername in ("postgres", "postgresql"):  # as providers write it
             parsed = parsed.set(drivername=_DRIVER)
         # A host with an @ holds a part of the password.
-        if "@" in (parsed.host or ""):
+        if parsed.host and "@" in parsed.host:
             raise _UnusableError("a password whose special characters are not written as %XX")
         if parsed.drivername not in ("sqlite", _DRIVER):
             raise _UnusableError("a database of another kind")

@@ -140,7 +140,7 @@ class Tenant(JsonRecord):
         said = {name: value for name, value in said.items() if name != "schema_version"}
         known = {item.name for item in fields(cls)}
         for name in sorted(said.keys() - known):
-            near = difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, known)
             meant = f" (did you mean {near[0]}?)" if near else ""
             raise ValueError(f"an organisation has no field {printable(name[:40])!r}{meant}")
         if missing := [name for name in _NEEDED if said.get(name) is None]:

@@ -67,7 +67,7 @@ def refuse_hidden(text: str, what: str) -> None:
 
 def meant_by(wanted: str, known: Sequence[str], connector: str) -> str:
     """Which of the `known` names and domains is called nearly so, or how to take a new organisation in."""
-    near = difflib.get_close_matches(wanted, known, n=1)
+    near = difflib.get_close_matches(wanted, known)
     return f"did you mean {near[0]!r}?" if near else command_to_add(wanted, connector)
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from sqlalchemy import Connection, Engine, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from orgcal.errors import UsageError
 from orgcal.tenants import database
-from orgcal.tenants.database import RegistryUnavailable, available, open_database
+from orgcal.tenants.database import RegistryUnavailable, available, migrate, open_database
+from orgcal.tenants.schema import HEAD
 
 BUSY, BUSY_RECOVERY, BUSY_SNAPSHOT, CANNOT_OPEN = 5, 261, 517, 14
 """Result codes: https://www.sqlite.org/rescode.html; the last byte of an extended one is the code that it extends."""
@@ -70,7 +74,7 @@ def test_file_that_stays_busy_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_file_and_its_folder_are_made_for_their_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "tenants.sqlite"
+    path = tmp_path / "very" / "new" / "tenants.sqlite"
 
     open_database(f"sqlite:///{path}")
 
@@ -100,21 +104,24 @@ def test_server_is_asked_with_every_wait_bounded(monkeypatch: pytest.MonkeyPatch
     url, options = postgresql(monkeypatch, f" '{kind}://ada:hush@db.example/registry'\n")
 
     assert url.drivername == "postgresql+psycopg"
-    sent = options["connect_args"]
-    assert 1 < sent["connect_timeout"] <= 10
-    assert 1000 < sent["tcp_user_timeout"] <= 30_000
-    assert sent["options"] == "-c statement_timeout=15s -c lock_timeout=15s"
-    assert sent["application_name"] == "orgcal"
-    assert options["pool_pre_ping"] is True, "a server may have been restarted"
-    assert options["pool_size"] + options["max_overflow"] == 20
-    assert options["pool_timeout"] == 15.0
+    assert options == {
+        "pool_pre_ping": True,  # a server may have been restarted
+        "pool_size": 5,
+        "max_overflow": 15,
+        "pool_timeout": 15.0,
+        "connect_args": {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 15_000,
+            "options": "-c statement_timeout=15s -c lock_timeout=15s",
+            "application_name": "orgcal",
+        },
+    }
 
 
 def test_option_in_the_address_goes_before_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     _, options = postgresql(monkeypatch, "postgresql://db.example/registry?connect_timeout=2")
 
-    assert "connect_timeout" not in options["connect_args"]
-    assert "application_name" in options["connect_args"]
+    assert options["connect_args"].keys() == {"tcp_user_timeout", "options", "application_name"}
 
 
 @pytest.mark.parametrize(
@@ -137,21 +144,78 @@ def test_address_that_cannot_be_used_is_not_shown(url: str, found: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "says"),
+    ("raised", "says", "repair"),
     [
         (
             OperationalError("SELECT hush", {}, Exception(f"server closed{'x' * 300}\nat db.example")),
             f"the registry cannot be asked now (server closed{'x' * 187})",
+            "try again; if it stays, check the database that ORGCAL_REGISTRY_URL names",
         ),
-        (NoConnectionLeft("pool hush"), "all connections to the registry were in use for 15 s"),
-        (IntegrityError("INSERT hush", {}, Exception("hush")), "the registry refused (IntegrityError)"),
+        (NoConnectionLeft("pool hush"), "all connections to the registry were in use for 15 s", "try again"),
+        (IntegrityError("INSERT hush", {}, Exception("hush")), "the registry refused (IntegrityError)", ""),
     ],
     ids=["away", "no connection left", "refused"],
 )
-def test_whatever_a_database_answers_is_one_error_without_its_statement(raised: Exception, says: str) -> None:
+def test_whatever_a_database_answers_is_one_error_without_its_statement(
+    raised: Exception, says: str, repair: str
+) -> None:
     with pytest.raises(RegistryUnavailable) as refused, available():
         raise raised
 
-    assert (refused.value.what, refused.value.where) == (says, "registry")
+    assert (refused.value.what, refused.value.where, refused.value.repair) == (says, "registry", repair)
     assert "hush" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_password_of_a_newer_registry_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_revision", lambda _: "9999")
+    engine = SimpleNamespace(connect=nullcontext, url=make_url("postgresql+psycopg://ada:hush@db.example/registry"))
+
+    with pytest.raises(UsageError, match="the registry has format 9999") as refused:
+        migrate(cast(Engine, engine))
+
+    assert refused.value.where == "postgresql+psycopg://ada:***@db.example/registry"
+
+
+def test_nobody_else_writes_while_a_registry_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade, seen = database._upgrade, []
+
+    def look_first(connection: Connection) -> None:
+        with closing(sqlite3.connect(tmp_path / "tenants.sqlite", timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                seen.append(str(error))
+        upgrade(connection)
+
+    monkeypatch.setattr(database, "_upgrade", look_first)
+    engine = open_database(f"sqlite:///{tmp_path}/tenants.sqlite")
+    migrate(engine)
+    engine.dispose()
+
+    assert seen == ["database is locked"]
+
+
+def test_migration_that_another_process_ended_meanwhile_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = open_database("sqlite://")
+    migrate(engine)
+    looks = iter(["", HEAD])
+    monkeypatch.setattr(database, "_revision", lambda _: next(looks))
+
+    migrate(engine)
+
+    assert next(looks, "none left") == "none left"
+    engine.dispose()
+
+
+def test_migrations_are_found_in_a_folder_with_a_percent_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "100%" / "orgcal"
+    installed.mkdir(parents=True)
+    (installed / "migrations").symlink_to(Path(database.__file__).parent / "migrations")
+    monkeypatch.setattr(database, "__file__", str(installed / "database.py"))
+    engine = open_database("sqlite://")
+
+    migrate(engine)
+
+    assert inspect(engine).has_table("tenants")
+    engine.dispose()

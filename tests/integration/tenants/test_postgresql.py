@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from orgcal.errors import UsageError
 from orgcal.tenants import database
@@ -71,3 +71,20 @@ def test_registry_on_postgresql_without_its_driver_names_the_extra(monkeypatch: 
 
     assert refused.value.repair == "pip install 'orgcal[postgresql]'"
     assert PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_others_wait_while_a_registry_is_migrated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade, others = database._upgrade, create_engine(url)
+    seen: list[bool] = []
+
+    def look_first(connection: Connection) -> None:
+        with others.connect() as other:
+            seen.append(bool(other.execute(text("SELECT pg_try_advisory_xact_lock(7215091)")).scalar()))
+        upgrade(connection)
+
+    monkeypatch.setattr(database, "_upgrade", look_first)
+    Registry(url, connector="orgcal/prod", operator="ada").close()
+    others.dispose()
+
+    assert seen == [False]
