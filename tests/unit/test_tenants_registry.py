@@ -20,6 +20,9 @@ from orgcal.tenants.names import can_be_kept, check_text, meant_by, refuse_hidde
 from orgcal.tenants.registry import Registry, RegistryUnavailable, operator_of, registry_url
 from orgcal.tenants.states import Cause, Move
 from tests.support.consent_probes import CONTOSO, FABRIKAM, NOW, Time, made_link, memory_registry
+from tests.support.registry import empty_registry
+
+HEX = "abcdefab-1111-4222-8333-abcdefabcdef"
 
 
 @pytest.fixture
@@ -109,6 +112,122 @@ def test_added_organisation_has_its_name_stripped_and_its_domain_checked(registr
         registry.add("fabrikam.example", "x")
     with pytest.raises(UsageError, match="201 characters, and 200 are kept"):
         registry.add(FABRIKAM, "x" * 201)
+
+
+ADDED = Tenant(FABRIKAM, FABRIKAM, "", State.INVITED, added_at=NOW, changed_at=NOW)
+
+
+def detail_of_the_last(registry: Registry, action: str, tenant_id: str = FABRIKAM) -> tuple[str, dict[str, object]]:
+    """Result and detail of the last row of the log."""
+    last = registry.last(action, tenant_id)
+    assert last is not None
+    return last.result, last.detail
+
+
+def test_organisation_is_called_by_what_is_known_of_it(registry: Registry, moment: Time) -> None:
+    assert registry.add(FABRIKAM.upper()) == registry.wanted(FABRIKAM) == ADDED
+    assert detail_of_the_last(registry, "add") == ("added", {"name": FABRIKAM})
+    moment.now = NOW + timedelta(minutes=1)
+    again = replace(ADDED, domain="fabrikam.example", changed_at=moment.now)
+    assert registry.add(FABRIKAM, domain="fabrikam.example") == registry.wanted(FABRIKAM) == again
+    assert detail_of_the_last(registry, "add") == ("known", {"name": FABRIKAM, "domain": "fabrikam.example"})
+    named = replace(again, name="Fabrikam")
+    assert registry.add(FABRIKAM, "Fabrikam", domain=" ") == registry.wanted("FABRIKAM") == named
+    assert registry.add(HEX, domain="Hex.Example").name == "hex.example"
+
+
+def test_organisation_that_was_removed_begins_anew_with_its_name(registry: Registry, moment: Time) -> None:
+    registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
+    registry.set_state(FABRIKAM, State.VERIFIED, reason="x", permissions=["A"], permission_hash="h", verdict="pass")
+    registry.remove(FABRIKAM, reason="over")
+    moment.now = NOW + timedelta(minutes=1)
+
+    back = registry.add(FABRIKAM, since=NOW)
+
+    assert back == replace(ADDED, name="Fabrikam", domain="fabrikam.example", changed_at=moment.now)
+    assert registry.wanted(FABRIKAM) == back
+    assert detail_of_the_last(registry, "add") == ("added", {"name": "Fabrikam", "domain": "fabrikam.example"})
+
+
+def test_name_that_was_given_since_the_caller_began_stays(registry: Registry, moment: Time) -> None:
+    registry.add(FABRIKAM, "theirs")
+    began = NOW + timedelta(minutes=1)
+
+    assert registry.add(FABRIKAM, "ours", since=NOW).name == "theirs", "it was given at that moment"
+    assert registry.add(FABRIKAM, "ours", since=began).name == "ours"
+    moment.now = began
+    assert registry.add(FABRIKAM, "theirs again").name == "theirs again"
+    assert registry.add(FABRIKAM, "ours", domain="ours.example", since=began).name == "theirs again"
+    assert registry.wanted(FABRIKAM).domain == "ours.example"
+
+
+@pytest.mark.parametrize(("tenant_id", "domain"), [("fabrikam.example", ""), (FABRIKAM, "no domain")])
+def test_organisation_that_no_tenant_can_be_is_refused(registry: Registry, tenant_id: str, domain: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        registry.add(tenant_id, domain=domain)
+
+    assert refused.value.where == "tenants"
+    assert [tenant.name for tenant in registry.tenants()] == ["Contoso"]
+
+
+def test_organisation_is_found_by_its_id_before_its_domain_before_its_name(registry: Registry) -> None:
+    registry.add(FABRIKAM, "contoso.example", domain="other.example")
+    registry.add(HEX, FABRIKAM)
+
+    assert registry.wanted("contoso.example").tenant_id == CONTOSO
+    assert registry.wanted(FABRIKAM).tenant_id == FABRIKAM
+    assert registry.wanted("OTHER.example").tenant_id == FABRIKAM
+    assert registry.get("nobody") is None
+
+
+def test_organisations_of_one_name_are_listed_by_their_tenant_id(registry: Registry) -> None:
+    for tenant_id, name in ((HEX, "Same"), (FABRIKAM, "Same"), (HEX.replace("b", "0"), "Zoo")):
+        registry.add(tenant_id, name)
+
+    assert [tenant.tenant_id for tenant in registry.tenants()] == [CONTOSO, FABRIKAM, HEX, HEX.replace("b", "0")]
+
+
+def test_move_is_decided_anew_where_somebody_else_wrote_meanwhile(tmp_path: Path, moment: Time) -> None:
+    with empty_registry(tmp_path, moment) as registry, empty_registry(tmp_path, moment, operator="bob") as other:
+        registry.add(CONTOSO, "Contoso")
+        seen: list[str] = []
+
+        def decide(tenant: Tenant) -> Move:
+            seen.append(tenant.name)
+            if len(seen) == 1:
+                moment.now = NOW + timedelta(minutes=1)
+                other.add(CONTOSO, "Renamed")
+            return Move(State.CONSENTED, "", {"permissions": ["A"], "permission_hash": "h"})
+
+        after = registry.move(CONTOSO, Cause.CONSENT, decide)
+
+        assert seen == ["Contoso", "Renamed"], "the state was the same, and something else was not"
+        assert after == registry.wanted(CONTOSO)
+        assert (after.name, after.permissions, after.permission_hash) == ("Renamed", ("A",), "h")
+        assert [(entry.action, entry.operator) for entry in registry.log(CONTOSO)] == [
+            ("add", "ada"),
+            ("add", "bob"),
+            ("consent", "ada"),
+        ]
+
+
+def test_state_set_without_a_reason_has_none(registry: Registry) -> None:
+    registry.set_state(CONTOSO, State.FAILED, reason="it failed")
+
+    told = registry.set_state(CONTOSO, State.VERIFIED)
+
+    assert (told.state, told.reason) == (State.VERIFIED, "")
+    assert detail_of_the_last(registry, "set", CONTOSO) == ("verified", {"before": "failed"})
+
+
+def test_removal_is_in_the_log_with_its_reason(registry: Registry) -> None:
+    removed = registry.remove(CONTOSO, reason="the customer left")
+
+    assert (removed.state, removed.reason) == (State.REMOVED, "the customer left")
+    assert detail_of_the_last(registry, "remove", CONTOSO) == (
+        "removed",
+        {"before": "invited", "reason": "the customer left"},
+    )
 
 
 def test_organisations_are_listed_by_name_without_the_removed(registry: Registry) -> None:
