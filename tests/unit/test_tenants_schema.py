@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,18 +11,22 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, Table, inspect, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from orgcal.errors import UsageError
-from orgcal.tenants import database, links
+from orgcal.tenants import alerts, database, links
+from orgcal.tenants.credentials import KnownCredential, KnownCredentials, known_credentials, remember_credentials
 from orgcal.tenants.database import migrate, open_database
+from orgcal.tenants.history import add_runs, runs
 from orgcal.tenants.model import Link, LogEntry, State, Tenant
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.schema import HEAD, METADATA, UtcDateTime
 from tests.support.first_registry import make_first_version, write
+from tests.support.health import a_run
+from tests.support.registry import empty_registry, new_link
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -41,28 +45,79 @@ def registry_of(engine: Engine) -> Registry:
     return Registry(str(engine.url), connector="orgcal/prod", operator="grace", now=lambda: NOW)
 
 
-@pytest.fixture(scope="module")
-def made() -> Iterator[Connection]:
-    """A connection to tables that the migrations made."""
+def keys_of(connection: Connection) -> dict[str, list[str]]:
+    """The columns of each table's key, as the database has them."""
+    made = inspect(connection)
+    return {table: made.get_pk_constraint(table)["constrained_columns"] for table in METADATA.tables}
+
+
+KEYS = {name: [column.name for column in table.primary_key] for name, table in METADATA.tables.items()}
+
+
+def test_migrations_make_the_tables_that_the_code_has() -> None:
     engine = open_database("sqlite://")
     migrate(engine)
+
     with engine.connect() as connection:
-        yield connection
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == HEAD
+        assert compare_metadata(context, METADATA) == []
+        assert keys_of(connection) == KEYS
     engine.dispose()
 
 
-def test_tables_columns_and_indexes_are_those_that_the_migrations_make(made: Connection) -> None:
-    context = MigrationContext.configure(made)
-
-    assert context.get_current_revision() == HEAD
-    assert compare_metadata(context, METADATA) == []
+def write_log(registry: Registry) -> None:
+    registry.note("push", "client", "pushed")
+    assert [registry.last("push", "client")] == list(registry.log())
 
 
-@pytest.mark.parametrize("table", METADATA.sorted_tables, ids=lambda table: str(table.name))
-def test_table_has_the_key_that_the_migrations_give_it(made: Connection, table: Table) -> None:
-    key = inspect(made).get_pk_constraint(table.name)["constrained_columns"]
+def write_history(registry: Registry) -> None:
+    add_runs(registry, [a_run(at=NOW)])
+    assert list(runs(registry)) == [a_run(at=NOW)]
 
-    assert key == [column.name for column in table.primary_key]
+
+def write_credentials(registry: Registry) -> None:
+    remember_credentials(registry, 1, [KnownCredential(1, "secret", NOW)])
+    assert known_credentials(registry) == KnownCredentials(NOW, 1, (KnownCredential(1, "secret", NOW),))
+
+
+def write_alerts(registry: Registry) -> None:
+    with alerts.alert_session(registry) as session:
+        session.put(alerts.OpenAlert("access-lost", "contoso", 1, NOW, "it is gone"))
+        session.add_message("a", {"ops": NOW}, "access-lost", "contoso", {})
+    assert (len(alerts.open_alerts(registry)), alerts.waiting(registry)) == (1, 1)
+
+
+def write_link(registry: Registry) -> None:
+    made = new_link(registry)
+    assert links.of_state(registry, made.state) == made.link
+
+
+def write_organisation(registry: Registry) -> None:
+    assert registry.add("2" * 8 + "-2222-4222-8222-" + "2" * 12) == next(registry.tenants())
+
+
+WRITERS: Mapping[str, Callable[[Registry], None]] = {
+    "tenants": write_organisation,
+    "consent_links": write_link,
+    "log": write_log,
+    "history": write_history,
+    "connectors": write_credentials,
+    "alerts": write_alerts,
+    "alert_cursors": write_alerts,
+    "alert_messages": write_alerts,
+}
+
+
+@pytest.mark.parametrize("table", METADATA.tables)
+def test_table_that_takes_a_row_is_the_one_that_the_code_has(tmp_path: Path, table: str) -> None:
+    with empty_registry(tmp_path, lambda: NOW) as registry:
+        WRITERS[table](registry)
+
+        with registry.transaction() as connection:
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1
+            assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+            assert keys_of(connection) == KEYS
 
 
 def test_times_have_a_zone_and_entries_count_by_themselves_on_postgresql() -> None:
@@ -165,17 +220,18 @@ def test_log_only_grows(engine: Engine, change: str) -> None:
         assert connection.execute(text("SELECT operator FROM log")).scalars().all() == ["ada"]
 
 
-def test_time_is_kept_in_utc_and_one_without_a_zone_is_refused(made: Connection) -> None:
+def test_time_is_kept_in_utc_and_one_without_a_zone_is_refused() -> None:
+    dialect = sqlite.dialect()
     kind, east = UtcDateTime(), datetime.fromisoformat("2026-11-28T14:00:00+02:00")
 
-    kept = kind.process_bind_param(east, made.dialect)
+    kept = kind.process_bind_param(east, dialect)
     assert kept is not None
     assert (kept, kept.utcoffset()) == (NOW, timedelta(0))
-    assert kind.process_bind_param(None, made.dialect) is None
+    assert kind.process_bind_param(None, dialect) is None
     with pytest.raises(ValueError, match="a time without a zone"):
-        kind.process_bind_param(east.replace(tzinfo=None), made.dialect)
+        kind.process_bind_param(east.replace(tzinfo=None), dialect)
     for stored in (east, NOW, NOW.replace(tzinfo=None)):
-        read = kind.process_result_value(stored, made.dialect)
+        read = kind.process_result_value(stored, dialect)
         assert read is not None
         assert (read, read.tzinfo) == (NOW, UTC)
-    assert kind.process_result_value(None, made.dialect) is None
+    assert kind.process_result_value(None, dialect) is None
