@@ -99,7 +99,7 @@ def test_open_alert_is_kept_changed_and_closed_for_its_connector_alone(
     }  # fmt: skip
 
 
-def test_open_alerts_are_told_oldest_first_and_then_by_rule_and_subject(registry: Registry, clock: Clock) -> None:
+def test_open_alerts_are_told_oldest_first_then_by_rule(registry: Registry, clock: Clock) -> None:
     order = [("b", "z", -HOUR), ("a", "y", timedelta()), ("a", "z", timedelta()), ("b", "x", timedelta())]
     with alert_session(registry) as session:
         for rule, subject, age in reversed(order):
@@ -230,7 +230,7 @@ def test_message_is_claimed_as_it_was_added(registry: Registry, clock: Clock) ->
     assert claim(registry, "nobody") is None
 
 
-def test_message_has_the_same_id_in_every_version_and_another_one_for_each_connector(
+def test_message_has_an_id_of_its_connector_in_every_version(
     both: tuple[Registry, Registry],
 ) -> None:
     """Receivers tell by it that a message came twice, also from jobs of two versions."""
@@ -244,7 +244,7 @@ def test_message_has_the_same_id_in_every_version_and_another_one_for_each_conne
     assert ids == ["a348d31a-6b2c-586d-98d4-05b0629aeb1c", "6de0973c-6a3a-558c-8bca-0dcf2581db9d"]
 
 
-def test_messages_of_one_moment_go_in_the_order_in_which_they_were_added(registry: Registry, clock: Clock) -> None:
+def test_messages_of_one_moment_go_in_the_order_of_adding(registry: Registry, clock: Clock) -> None:
     keys = [f"k{number}" for number in range(8)]
     for key in keys:
         add(registry, key)

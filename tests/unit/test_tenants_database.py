@@ -196,7 +196,7 @@ def test_nobody_else_writes_while_a_registry_is_migrated(tmp_path: Path, monkeyp
     assert seen == ["database is locked"]
 
 
-def test_migration_that_another_process_ended_meanwhile_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migration_that_another_process_ended_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_database("sqlite://")
     migrate(engine)
     looks = iter(["", HEAD])

@@ -142,9 +142,7 @@ def test_rows_are_kept_for_four_hundred_days_unless_asked(registry: Registry, cl
 # The last ones -----------------------------------------------------------------------------------------------------
 
 
-def test_last_run_of_a_kind_is_the_connectors_own_of_an_organisation_that_it_has(
-    both: tuple[Registry, Registry], clock: Clock
-) -> None:
+def test_last_run_is_of_its_kind_and_of_a_known_organisation(both: tuple[Registry, Registry], clock: Clock) -> None:
     prod, test = both
     nobodys = "99999999-9999-4999-8999-999999999999"
     passed, failed, checked = a_run(clock.now), a_run(clock.now - DAY, verdict="fail"), a_run(clock.now, kind="check")

@@ -29,7 +29,7 @@ class Engine:
         self.closed += 1
 
 
-def test_connections_are_closed_with_the_registry_or_where_it_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_are_closed_with_the_registry_or_its_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine()
     monkeypatch.setattr(log, "open_database", lambda _: engine)
     monkeypatch.setattr(log, "migrate", lambda _: None)

@@ -170,7 +170,7 @@ def test_organisation_that_no_tenant_can_be_is_refused(registry: Registry, tenan
     assert [tenant.name for tenant in registry.tenants()] == ["Contoso"]
 
 
-def test_organisation_is_found_by_its_id_before_its_domain_before_its_name(registry: Registry) -> None:
+def test_organisation_is_found_by_id_before_domain_before_name(registry: Registry) -> None:
     registry.add(FABRIKAM, "contoso.example", domain="other.example")
     registry.add(HEX, FABRIKAM)
 
