@@ -132,8 +132,6 @@ def after_consent(tenant: Tenant, probe: TenantAccess) -> tuple[State, str]:
 def after_scope(tenant: Tenant, seen: ScopedAccess, now: datetime) -> tuple[State, str]:
     """The state that follows from what was seen of an organisation that limits the connector, and why."""
     if seen.access.access != "granted" and not seen.reaching:
-        if seen.access.access == "partial" and tenant.state not in _HAD_ACCESS:
-            return tenant.state, tenant.reason
         return after_probe(tenant, seen.access)
     verdict = judge_scope(seen, waiting=is_waiting(tenant, now))
     if verdict.state is None:  # its directory can be read, which is all that is known
