@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,40 +12,10 @@ from orgcal.durations import rfc3339
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import EntraError
 from orgcal.platforms.model import PlatformCredential, StoredCredential
-from orgcal.stack.outputs import CredentialGeneration, StackOutputs
+from tests.support.stack_record import NOW, outputs
 from verify import agreement
 from verify.agreement import check_agreement, check_expiry, credential_differences
 from verify.models import Verdict
-
-NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-
-
-def outputs(left: timedelta = timedelta(days=100), **changed: Any) -> StackOutputs:
-    """The record of a stack whose second generation is active and ends then."""
-    texts = [
-        *("project", "stack", "directory_id", "tenant_id", "client_id", "application_object_id", "connector_key"),
-        *("service_principal_id", "display_name", "callback_url", "permission_hash", "connector_name"),
-    ]
-    ends = {1: NOW - timedelta(days=1), 2: NOW + left}
-    generations = [
-        CredentialGeneration(generation=number, key_id=f"k{number}", created_at=NOW, expires_at=end)
-        for number, end in ends.items()
-    ]
-    record: dict[str, Any] = {
-        **{name: name for name in texts},
-        "schema_version": 1,
-        "cloud": "public",
-        "consent_redirect_uri": "",
-        "redirect_uris": (),
-        "scopes": (),
-        "permissions": (),
-        "platform": {},
-        "credential_kind": "secret",
-        "active_generation": 2,
-        "credentials": tuple(generations),
-        "client_secret": "secret of the stack",
-    }
-    return StackOutputs.model_validate({**record, **changed})
 
 
 @pytest.mark.parametrize(
