@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -291,8 +292,8 @@ def test_link_in_the_middle_of_a_text_of_the_page_is_not_taken_for_the_next() ->
     ("there", "what"),
     [
         ("https://elsewhere.example/v1.0/users?x", "Microsoft Graph's next page leads to "
-         "https://elsewhere.example:443, not to https://graph.example:443; it was not followed, as the token would have "
-         "gone there"),
+         "https://elsewhere.example:443, not to https://graph.example:443; it was not followed, as the token would "
+         "have gone there"),
         ("https://[", "Microsoft Graph's next page has no usable address"),
         (FIRST, "the pages of users lead in a circle"),
     ],
@@ -306,6 +307,26 @@ def test_users_before_a_link_that_leads_nowhere_are_listed(there: str, what: str
 
     assert (error.value.what, error.value.where) == (what, "GET /users")
     assert set(found.addresses()) == {FIRST}
+
+
+def test_listing_that_is_left_asks_for_no_further_page_than_the_two_it_had_asked_for_ahead() -> None:
+    chain = {FIRST: [page("1", link=link(2))], **{link(n): [page(str(n), link=link(n + 1))] for n in range(2, 9)}}
+    found, third = Listed(chain), threading.Event()
+    plain = found.get
+
+    def get(url: str, headers: dict[str, str]) -> requests.Response:
+        if url == link(3):
+            third.set()
+        return plain(url, headers)
+
+    found.get = get  # type: ignore[method-assign]
+    pages = iter(found.users)
+    next(pages)
+    assert third.wait(10)
+
+    pages.close()  # type: ignore[attr-defined]
+
+    assert found.addresses() == [FIRST, link(2), link(3)]
 
 
 def expired(status: int = 400) -> requests.Response:
