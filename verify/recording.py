@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from orgcal import __version__
-from orgcal.entra.aadsts import Kind, meaning_of
+from orgcal.entra.aadsts import MEANINGS, Kind
 from orgcal.tenants.history import KEEP, Run, add_runs, began
 from orgcal.tenants.model import State, Tenant
 from orgcal.tenants.registry import Registry
@@ -163,5 +163,6 @@ def _failure(organisation: OrganisationSummary) -> tuple[State | None, str]:
 
 
 def _not_consented(token: CheckResult) -> bool:
-    evidence = token.evidence
-    return meaning_of(evidence.get("aadsts", 0), evidence.get("error", "")).kind is Kind.NOT_CONSENTED
+    number: Any = token.evidence.get("aadsts")
+    meaning = MEANINGS.get(number)
+    return meaning is not None and meaning.kind is Kind.NOT_CONSENTED

@@ -47,13 +47,16 @@ def test_part_of_a_page_that_comes_again_is_no_circle() -> None:
     assert not seen.circle()
 
 
-def test_empty_pages_are_a_circle_after_fifty_in_a_row() -> None:
+@pytest.mark.parametrize("between", [[], [1], [1, 2]])
+def test_empty_pages_are_a_circle_after_fifty_in_a_row(between: list[int]) -> None:
     seen = _Seen()
-    for first in (1, 2):
-        seen.new_of(ids(first))
+    for user in between:
         for _ in range(49):
-            assert seen.new_of([]) == []
-            assert not seen.circle()
+            seen.new_of([])
+        seen.new_of(ids(user))
+    for _ in range(49):
+        assert seen.new_of([]) == []
+        assert not seen.circle()
 
     seen.new_of([])
 
