@@ -219,15 +219,17 @@ def test_batches_in_flight_are_counted_for_all_organisations(graph: ScriptedGrap
     assert set(connections.asked) == {0, 1}
 
 
-def test_batches_of_a_reading_that_broke_no_longer_count(graph: ScriptedGraph, connections: Connections) -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_batches_of_a_reading_that_broke_no_longer_count(
+    graph: ScriptedGraph, connections: Connections, shared: bool
+) -> None:
     class Breaking(Heard):
-        def progress(self, target: Target, listed: int, read: int) -> None:
-            if connections.in_flight:
-                raise ZeroDivisionError
+        def mailbox(self, target: Target, mailbox: Mailbox) -> None:
+            raise ZeroDivisionError
 
     graph.users = ScriptedGraph(100).users
     with pytest.raises(ZeroDivisionError):
-        read(graph, connections=connections, listener=Breaking())
+        read(graph, connections=connections if shared else None, listener=Breaking())
 
     assert connections.in_flight == 0
 
