@@ -51,7 +51,6 @@ def html(summary: Summary, began: datetime) -> str:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
-        lstrip_blocks=True,
         finalize=_shown,
     )
     environment.filters["whole_times"] = whole_times
