@@ -7,6 +7,7 @@ retries as entries were in flight.
 from __future__ import annotations
 
 import heapq
+import itertools
 import random
 import re
 from collections import deque
@@ -75,7 +76,7 @@ class ReadQueue:
         self._chosen: list[User] = []
         self._again: deque[Read] = deque()
         self._later: list[tuple[float, int, Read]] = []
-        self._number = 0
+        self._numbers = itertools.count()
         self._listing = True
         self.listed = 0
 
@@ -105,8 +106,7 @@ class ReadQueue:
     def again(self, read: Read, due_at: float = 0.0) -> None:
         """`read` has to be asked for once more, or has another page; not before `due_at`, in monotonic seconds."""
         if due_at:
-            self._number += 1
-            heapq.heappush(self._later, (due_at, self._number, read))
+            heapq.heappush(self._later, (due_at, next(self._numbers), read))
         else:
             self._again.append(read)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orgcal.entra.batch import MAX_ENTRIES
-from verify.batching import MAX_PAUSING, PACKED_WITHIN_S, PAGE_SIZE, Read, ReadQueue
+from verify.batching import MAX_PAUSING, PAGE_SIZE, Read, ReadQueue
 
 
 class Pages:
@@ -76,8 +76,8 @@ def test_batch_that_is_not_full_waits_for_what_will_soon_be_due_and_for_nothing_
     queue.listing_ended()
     queue.again(Read("soon", ""), due_at=10.0)
 
-    assert ids(queue.next_batch(0, now=10.0 - PACKED_WITHIN_S)) == []
-    assert ids(queue.next_batch(0, now=9.0 - PACKED_WITHIN_S)) == ids_of(3)
+    assert ids(queue.next_batch(0, now=9.5)) == []
+    assert ids(queue.next_batch(0, now=9.49)) == ids_of(3)
 
 
 def test_batch_that_is_not_full_waits_while_users_are_listed_and_what_is_tried_again_for_batches_in_flight(
@@ -190,3 +190,47 @@ def test_drained_queue_gives_everything_that_was_not_read_once(pages: Pages) -> 
     sampled.add_page(users(1))
     assert ids(list(sampled.drain())) == ["u0"]
     assert sampled.empty
+
+
+def test_full_batch_of_what_is_tried_again_leaves_though_more_are_in_flight(pages: Pages) -> None:
+    queue = ReadQueue(pages)
+    for number in range(21):
+        queue.again(Read(f"u{number}", ""))
+
+    assert ids(queue.next_batch(5, now=0.0)) == ids_of(20)
+    assert queue.next_batch(5, now=0.0) == []
+
+
+def test_batch_is_filled_up_to_twenty_with_users_never_asked(pages: Pages) -> None:
+    queue = ReadQueue(pages)
+    for number in range(3):
+        queue.again(Read(f"again{number}", ""))
+    queue.add_page(users(40))
+
+    first = queue.next_batch(5, now=0.0)
+
+    assert ids(first) == ["again0", "again1", "again2", *ids_of(17)]
+    assert (first[3].calendars, first[3].pages, first[3].attempts, first[3].waited_s, first[3].refused_tokens) == (
+        *(0, 0, 0),
+        *(0.0, 0),
+    )
+
+
+def test_sample_counts_every_user_and_keeps_all_of_a_small_organisation(pages: Pages) -> None:
+    queue = ReadQueue(pages, sample=5)
+
+    assert queue.add_page(users(3)) == []
+    assert queue.add_page(users(2, 3)) == []
+    assert (queue.listed, pages.read) == (5, 2)
+
+
+def test_sample_of_a_seed_is_the_same_each_time(pages: Pages) -> None:
+    def chosen(**options: int) -> list[str]:
+        queue = ReadQueue(pages, sample=4, **options)
+        queue.add_page(users(30))
+        queue.add_page(users(30, 30))
+        queue.listing_ended()
+        return ids(queue.next_batch(0, now=0.0))
+
+    assert chosen() == chosen(seed=0) == chosen(seed=0)
+    assert chosen(seed=1) != chosen(seed=0)

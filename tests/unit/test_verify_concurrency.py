@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Barrier
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +68,18 @@ def test_window_takes_a_throttled_page_of_users_as_news_too() -> None:
     assert (window.limit, window.throttles) == (8, 1)
     answers(window, 16)
     assert window.limit == 8, "the window in which the throttle came is not clean"
+
+
+def test_threads_are_enough_for_every_batch_and_what_runs_beside_it() -> None:
+    """One batch of the common limit, four of the organisation's own, and three that list, count and wait for those."""
+    reading = Connector("public", "c", ("Calendars.Read",), SecretReference("file", "f"))
+    shared = RunContext(Options(reading, pace=Pace(fixed=1), organisations_at_once=1))
+    together = Barrier(9)
+
+    assert sorted(future.result(10) for future in [shared.pool.submit(together.wait, 10) for _ in range(9)]) == [
+        *range(9)
+    ]
+    shared.close()
 
 
 def test_connections_are_shared_evenly_and_what_others_leave_unused_is_taken() -> None:
@@ -148,6 +162,76 @@ def test_gate_of_a_stopped_run_lets_nobody_pass(time: FakeTime) -> None:
     held.hold(50.0)
 
     assert not held.wait()
+
+
+def test_gate_looks_four_times_a_second_whether_the_run_was_stopped(time: FakeTime) -> None:
+    held = gate(time)
+    held.hold(0.625)
+
+    assert held.wait()
+    assert time.waits == [0.25, 0.25, 0.125]
+
+
+def test_gate_takes_a_hold_that_ends_with_another_for_the_same(time: FakeTime) -> None:
+    held = gate(time, budget_s=5.0)
+    held.hold(5.0, UNANSWERED)
+    held.hold(5.0)
+    assert (held.waited_s, held.shut) == (5.0, False)
+
+    time.now_s += 2.0
+    held.hold(3.5)
+    assert (held.waited_s, held.shut, held.why) == (5.0, True, THROTTLED)
+
+
+def test_window_is_as_many_answers_long_as_were_in_flight_when_it_began() -> None:
+    window, limits = Window(Pace(start=2, cap=5)), []
+    answered = [(1, False), (3, False), (3, False), (3, False), (4, False), (4, True), (3, False), (2, False)]
+    for in_flight, throttled in [*answered, (1, False), (1, False)]:
+        window.answered(in_flight, throttled=throttled)
+        limits.append(window.limit)
+
+    assert limits == [2, 4, 4, 4, 5, 2, 2, 2, 2, 3]
+    assert (window.reached, window.throttles) == (5, 1)
+
+
+def test_window_without_an_answer_in_flight_is_one_answer_long() -> None:
+    window, limits = Window(Pace(start=1, cap=64)), []
+    for _ in range(4):
+        window.answered(0, throttled=False)
+        limits.append(window.limit)
+
+    assert limits == [2, 4, 8, 16]
+
+
+def test_window_begins_within_its_cap_and_a_fixed_one_has_no_other() -> None:
+    narrow, fixed = Window(Pace(start=8, cap=3)), Window(Pace(fixed=99, start=8, cap=3))
+
+    assert (narrow.limit, narrow.reached, fixed.limit, fixed.reached) == (3, 3, 99, 99)
+
+
+def test_usual_window_begins_with_eight_batches_and_ends_at_sixty_four() -> None:
+    window, limits = Window(Pace()), []
+    for _ in range(5):
+        limits.append(window.limit)
+        answers(window, window.limit)
+
+    assert limits == [8, 16, 32, 64, 64]
+
+
+@pytest.mark.parametrize(("budget_s", "single_s"), [(900.0, 30.0), (30.0, 30.0), (12.0, 12.0)])
+def test_single_request_waits_half_a_minute_at_most(budget_s: float, single_s: float) -> None:
+    assert Pace(budget_s=budget_s).single_budget_s == single_s
+
+
+def test_latencies_are_counted_in_places_that_grow_by_a_tenth() -> None:
+    latencies = Latencies()
+    for seconds in (0.0, 0.001, 0.00101, 0.0011, 0.0099, 0.01, 0.01, 500.0, 900.0):
+        latencies.add(seconds)
+
+    assert latencies.buckets() == [(1.0, 2), (1.1, 1), (1.2, 1), (10.8, 3), (218603.1, 2)]
+    assert latencies.count == 9
+    percentiles = {percent: latencies.percentile_ms(percent) for percent in (0, 22, 23, 77, 78, 100)}
+    assert percentiles == {0: 1.0, 22: 1.0, 23: 1.1, 77: 10.8, 78: 218603.1, 100: 218603.1}
 
 
 def test_latencies_give_percentiles_within_a_tenth() -> None:

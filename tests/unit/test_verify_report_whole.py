@@ -278,3 +278,15 @@ def test_progress_is_a_line_for_each_organisation_that_goes_when_it_is_over(term
     assert "Contoso" not in left
     assert out.getvalue() == "ok      Contoso  token: token told\n"
     assert shown.getvalue().endswith("\x1b[1A\x1b[2K"), "the last line is taken away"
+
+
+def test_console_that_is_over_takes_its_progress_away_before_the_table(terminal: Callable[[], Terminal]) -> None:
+    shown = terminal()
+    report = ConsoleReport(out=shown, progress=shown)
+    report.started(Target("t0", "Contoso"), 57)
+    report.end(summary(result("token", PASS)))
+
+    progress, _, table = shown.getvalue().rpartition("\x1b[1A\x1b[2K")
+    assert "0/57" in progress
+    assert "organisation" in plain(table)
+    assert "0/57" not in table
