@@ -159,15 +159,12 @@ class MailboxClassifier:
             self.on_mailbox(mailbox)
 
     def settle(self) -> OrgcalError | None:
-        """Count the reads that were kept aside; the error that they agree on, where no mailbox shows the contrary."""
+        """Count the reads that are still kept aside, as no mailbox shows the contrary; the error that they agree on."""
         aside, self._aside = self._aside, []
         error: OrgcalError | None = None
         for read, answer in aside:
-            if self._contradicted(answer.rule):
-                self._give_up(read, answer)
-            else:
-                error = error or _whole(answer)
-                self.done(read, MailboxClass.NOT_READ, answer.reason, answer.request_id)
+            error = error or _whole(answer)
+            self.done(read, MailboxClass.NOT_READ, answer.reason, answer.request_id)
         return error
 
     def _meaning(self, answer: BatchAnswer, entry: BatchResponse | None) -> Answer:
@@ -273,7 +270,7 @@ class MailboxClassifier:
 
     def _heard(self, *, of_exchange: bool) -> None:
         """A mailbox was answered for its own sake, so that what was kept aside may be those mailboxes' own."""
-        if self._answered or (self._accepted and not of_exchange):
+        if self._answered:
             return
         self._accepted = True
         self._answered = of_exchange
@@ -289,7 +286,7 @@ def entry_answer(status: int, headers: Mapping[str, Any], body: Mapping[str, Any
     error = (body or {}).get("error")
     error = error if isinstance(error, Mapping) else {}
     code = shorten(str(error.get("code") or ""), 120)
-    rule = rule_of(Place.ENTRY, status, code, str(error.get("message") or "")[:1000])
+    rule = rule_of(Place.ENTRY, status, code, str(error.get("message"))[:1000])
     # A limit of requests concerns all of them: the gate waits for it, and this read need not wait on its own.
     asked = 0.0 if status == 429 else retry_after_s(headers)
     reason = f"{status} {code}".strip()[:120]

@@ -60,7 +60,7 @@ def read_group(graph: GraphClient, group: str) -> GroupReading:
     group_id = str(found[0].get("id") or "")
     users, nested = set[str](), 0
     for member in graph.pages(f"/groups/{quote(group_id, safe='')}/members", {"$select": "id", "$top": "999"}):
-        if str(member.get("@odata.type") or "").endswith(".group"):
+        if str(member.get("@odata.type")).endswith(".group"):
             nested += 1
         elif identifier := str(member.get("id") or ""):
             users.add(identifier.lower())

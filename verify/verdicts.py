@@ -51,11 +51,11 @@ def roles_verdict(command: str, access: Access, required: frozenset[str], stats:
         sentence = f"more is granted than declared: {', '.join(sorted(compared.beyond))}{source}"
         repair = "remove the grant in the customer's tenant, or add the scope to the connector"
         return result(Verdict.WARN, sentence, repair)
-    sentence = f"missing: {', '.join(sorted(missing))}"
+    names = ", ".join(sorted(missing))
     if missing <= _granted_elsewhere(access.roles, stats):
-        names = sentence.replace("missing", "missing from the token", 1)
         elsewhere = "the calls that need it succeed, so it is granted elsewhere (RBAC for Applications)"
-        return result(Verdict.WARN, f"{names}; {elsewhere}")
+        return result(Verdict.WARN, f"missing from the token: {names}; {elsewhere}")
+    sentence = f"missing: {names}"
     if not access.roles:
         sentence = "no permission is effective: the consent is missing, or has not arrived everywhere yet"
     repair = _RECONSENT.format(command=command)

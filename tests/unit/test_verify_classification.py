@@ -11,9 +11,8 @@ from orgcal.entra.batch import BatchAnswer, BatchResponse
 from orgcal.entra.clouds import CloudEndpoints
 from orgcal.errors import GraphError, OrgcalError, Unreachable
 from tests.support.verified import RAOP
-from verify.answers import Place, rule_of
 from verify.batching import Read, ReadQueue
-from verify.classification import Answer, MailboxClassifier, ReadingStats, entry_answer
+from verify.classification import MailboxClassifier, ReadingStats
 from verify.models import Mailbox, MailboxClass, Pace
 
 GRAPH = "https://graph.example"
@@ -332,6 +331,15 @@ def test_refusal_after_a_mailbox_was_read_is_the_mailboxes_own_at_once(found: So
     assert found.classifier.settle() is None
 
 
+def test_mailbox_that_was_read_once_is_not_forgotten_for_another_answer(found: Sorted) -> None:
+    found.answer(calendars())
+    found.answer(refused(409), reads=[new_read("other")])
+
+    found.answer(NO_EXCHANGE, reads=[new_read("late")])
+
+    assert found.classes()[2:] == [("late", FAILED)]
+
+
 def test_organisation_that_ten_batches_refuse_ends_the_run(found: Sorted) -> None:
     for number in range(200):
         assert found.answer(NO_EXCHANGE, reads=[new_read(f"u{number}")]) is None
@@ -380,36 +388,3 @@ def test_error_of_one_read_ends_the_run_though_others_of_its_batch_go_on() -> No
     found.answer(*[refused(502)] * 399)
 
     assert isinstance(found.answer(refused(502), calendars()), Unreachable)
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "body", "answer"),
-    [
-        (409, {}, None, ("409", "", "", None)),
-        (409, {}, {"error": "text"}, ("409", "", "", None)),
-        (409, {}, {"error": {"code": None}}, ("409", "", "", None)),
-        (409, {"Request-ID": "r"}, {"error": {"code": "c"}}, ("409 c", "c", "r", None)),
-        (503, {"retry-after": "4"}, {"error": {"code": "c"}}, ("503 c", "c", "", 4.0)),
-        (429, {"retry-after": "4"}, {"error": {"code": "c"}}, ("429 c", "c", "", 0.0)),
-        (409, {}, {"error": {"code": "c", "innererror": {"request-id": "r"}}}, ("409 c", "c", "r", None)),
-        (409, {}, {"error": {"code": "c", "innerError": {"requestId": "r" * 70}}},
-         ("409 c", "c", "r" * 63 + "\u2026", None)),
-        (409, {"request-id": "r" * 65}, {}, ("409", "", "r" * 63 + "\u2026", None)),
-        (409, {}, {"error": {"code": "c" * 130}}, ("409 " + "c" * 116, "c" * 119 + "\u2026", "", None)),
-        (409, {}, {"error": {"code": "c", "innerError": "r"}}, ("409 c", "c", "", None)),
-    ],
-)  # fmt: skip
-def test_entry_is_taken_for_what_it_says(
-    status: int, headers: dict[str, str], body: dict[str, Any] | None, answer: tuple[str, str, str, float | None]
-) -> None:
-    reason, code, request_id, wait_s = answer
-    rule = rule_of(Place.ENTRY, status, code)
-
-    assert entry_answer(status, headers, body) == Answer(rule, reason, status, code, request_id, wait_s)
-
-
-@pytest.mark.parametrize(("before", "name"), [(900, "application access policy"), (1000, "denied by Exchange")])
-def test_words_of_a_refusal_are_read_up_to_a_thousand_characters(before: int, name: str) -> None:
-    entry = refused(403, "ErrorAccessDenied", "x" * before + "[RAOP]")
-
-    assert entry_answer(*entry).rule.name == name

@@ -108,6 +108,16 @@ def test_group_of_groups_alone_has_nobody_in_its_scope() -> None:
     assert reading(answers, "Pilot")[0] == GroupReading("g", "Pilot", frozenset(), 1, False, problem)
 
 
+def test_group_without_an_id_or_of_which_there_are_many_is_looked_at_no_further() -> None:
+    def many() -> Iterator[dict[str, Any]]:
+        yield from ({"id": "1"}, {"id": "2"})
+        pytest.fail("a third was asked for")
+
+    assert reading({"/groups": many()}, "Pilot")[0].problem.startswith("several groups are called Pilot")
+    nameless, asked = reading({"/groups": [{}], "/groups//members": [member("a")]}, "Pilot")
+    assert (nameless.group_id, nameless.members, len(asked)) == ("", frozenset({"a"}), 2)
+
+
 def test_group_that_may_not_be_read_is_no_group_that_is_missing() -> None:
     with pytest.raises(GraphError) as refused:
         reading({f"/groups/{GROUP}": GraphError("no", status=403)}, GROUP)
@@ -224,6 +234,14 @@ def test_report_names_five_mailboxes_outside_that_can_be_read() -> None:
         tally.add(Mailbox(user_id, MailboxClass.OK))
 
     assert tally.as_json()["outside"] == {"read": 6, "refused": 0, "examples": [OUTSIDE, "B", "c", "d", "e"]}
+
+
+def test_refusals_inside_are_told_apart_by_what_refuses() -> None:
+    tally = ScopeTally(frozenset("abc"))
+    for user_id, refusal in (("a", "denied by Exchange"), ("b", "application access policy"), ("c", "")):
+        tally.add(Mailbox(user_id, MailboxClass.RESTRICTED, refusal=refusal))
+
+    assert tally.as_json()["inside"] == {"read": 0, "refused": 3, "by_policy": 1, "without_mailbox": 0}
 
 
 def test_mailboxes_without_a_class_of_the_scope_count_inside_alone() -> None:

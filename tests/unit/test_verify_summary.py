@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from verify.models import CheckResult, MailboxClass, Verdict
+from verify.run_description import RunDescription
 from verify.summary import OrganisationSummary, Summary, conclusion, conclusion_verdict, exit_code
 
 PASS, WARN, SKIP, FAIL, ERROR = Verdict.PASS, Verdict.WARN, Verdict.SKIP, Verdict.FAIL, Verdict.ERROR
+RUN = RunDescription("Outlook", "", "client-1", "", "public", "", "1", datetime(2026, 11, 23, tzinfo=UTC))
 COUNTS = {"ok": 3, "no_mailbox": 4, "restricted": 5, "deleted": 6, "failed": 7, "not_read": 8}
 
 
@@ -67,6 +70,7 @@ def test_organisation_without_a_user_was_read_all_the_same() -> None:
 
     assert (nobody.nobody, nobody.read, nobody.numbers()) == (True, True, [0, 0])
     assert organisation(result("scope", WARN, waiting=True)).waiting
+    assert organisation(result("users", listed=1)).numbers() == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,9 @@ def test_summary_is_one_object_for_programs() -> None:
         "organisations": [READ.as_json()],
     }
     found.add(result("roles", FAIL))
-    assert (found.as_json()["ok"], found.as_json()["exit_code"]) == (False, 1)
+    found.run, found.duration_s = RUN, 1.23456
+    told = found.as_json()
+    assert (told["ok"], told["exit_code"], told["run"]) == (False, 1, {**RUN.as_json(), "duration_s": 1.235})
 
 
 USERS = result("users", listed=3)
