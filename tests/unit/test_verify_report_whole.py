@@ -290,3 +290,17 @@ def test_console_that_is_over_takes_its_progress_away_before_the_table(terminal:
     assert "0/57" in progress
     assert "organisation" in plain(table)
     assert "0/57" not in table
+
+
+@pytest.mark.parametrize(
+    ("verdict", "symbol", "colour"),
+    [(PASS, "✅", "32"), (WARN, "⚠️", "33"), (SKIP, "⏭️", "2"), (FAIL, "❌", "1;31"), (ERROR, "❓", "1;35")],
+)
+def test_each_verdict_has_its_symbol_and_its_colour(
+    terminal: Callable[[], Terminal], verdict: Verdict, symbol: str, colour: str
+) -> None:
+    out, found = terminal(), result("token", verdict)
+    ConsoleReport(out=out).result(found)
+
+    assert out.getvalue().startswith(f"\x1b[{colour}m{verdict.word:<7}\x1b[0m Contoso")
+    assert f"| Contoso | {symbol} {verdict.word} |" in step_summary(summary(found))
