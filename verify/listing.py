@@ -70,7 +70,6 @@ class _Expired(Exception):
     """The link to a page is not good any more."""
 
     def __init__(self, refused: GraphError) -> None:
-        super().__init__()
         self.refused = refused
 
 

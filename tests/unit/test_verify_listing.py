@@ -233,9 +233,6 @@ def test_listing_of_a_stopped_run_sends_nothing() -> None:
     assert found.asked == []
 
 
-BROKEN = answer(b"{", 200)
-
-
 @pytest.mark.parametrize(
     ("first", "what"),
     [
@@ -266,7 +263,7 @@ def test_page_that_is_no_list_of_users_is_asked_for_again_and_then_given_up(
 
 
 def test_page_that_was_asked_for_ahead_is_asked_for_again_by_its_own_address() -> None:
-    pages = {FIRST: [page("a", link=link(2))], link(2): [BROKEN, page("b", link=link(3))], link(3): [page("c")]}
+    pages = {FIRST: [page("a", link=link(2))], link(2): [answer(b"{"), page("b", link=link(3))], link(3): [page("c")]}
     found = Listed(pages)
 
     assert found.pages() == [[("a", "")], [("b", "")], [("c", "")]]
@@ -358,6 +355,19 @@ def test_listing_begins_anew_five_times_in_a_row_without_a_further_user() -> Non
     assert (error.value.code, found.users.relisted) == ("Directory_ExpiredPageToken", 6)
     assert found.addresses() == [FIRST, link(2)] * 7
     assert found.gate.waited_s == 51.0
+
+
+def test_listing_whose_first_page_is_told_to_have_expired_begins_anew_five_times() -> None:
+    found = Listed({FIRST: [expired()]})
+
+    with pytest.raises(GraphError):
+        found.pages()
+
+    assert (found.users.relisted, found.addresses(), found.gate.waited_s) == (
+        5,
+        [FIRST] * 6,
+        2.0 + 4.0 + 8.0 + 16.0 + 20.0,
+    )
 
 
 @pytest.mark.parametrize(
