@@ -95,7 +95,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pages_are_listed_one_after_the_other_with_the_token_and_at_low_priority() -> None:
-    found = Listed({FIRST: [page("a", "b", link=link(2), request_id="r1")], link(2): [page("c", request_id="r2")]})
+    found = Listed({FIRST: [page("a", "b", link=link(2), request_id="r1")], link(2): [page("c", request_id="r" * 65)]})
 
     assert found.pages() == [[("a", ""), ("b", "")], [("c", "")]]
 
@@ -103,7 +103,7 @@ def test_pages_are_listed_one_after_the_other_with_the_token_and_at_low_priority
     assert found.asked == [(FIRST, headers), (link(2), headers)]
     users = found.users
     assert (users.complete, users.requests, users.repeated, users.relisted) == (True, 2, 0, 0)
-    assert (users.request_id, found.throttles, found.gate.waited_s) == ("r2", 0, 0.0)
+    assert (users.request_id, found.throttles, found.gate.waited_s) == ("r" * 63 + "\u2026", 0, 0.0)
 
 
 def test_names_are_asked_for_and_shortened_where_somebody_wants_them() -> None:

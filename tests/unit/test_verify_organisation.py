@@ -184,7 +184,14 @@ def test_organisation_that_is_verified_counts_while_it_is_and_is_told_as_finishe
     monkeypatch: pytest.MonkeyPatch, target: Target, strict: bool
 ) -> None:
     results = [CheckResult("token", PASS, "given"), CheckResult("calendars", PASS, "read")]
-    monkeypatch.setattr(organisation, "_checks", lambda *_: results)
+    asked: list[Any] = []
+
+    def checks_with(*given: Any) -> list[CheckResult]:
+        asked.extend(given)
+        return results
+
+    monkeypatch.setattr(organisation, "gain_access", lambda *given: ("access", *given))
+    monkeypatch.setattr(organisation, "checks_with", checks_with)
     times = iter([5.0, 7.5])
     monkeypatch.setattr("verify.organisation.time.perf_counter", lambda: next(times))
     heard = Heard()
@@ -196,6 +203,7 @@ def test_organisation_that_is_verified_counts_while_it_is_and_is_told_as_finishe
         CheckResult("token", PASS, "given", "", "t0", "Contoso"),
         CheckResult("calendars", PASS, "read", "", "t0", "Contoso", duration_s=2.5),
     ]
+    assert asked == [("access", target, shared), target, shared]
     assert (shared.counted, heard.told) == ([1, -1], [("finished", target)])
 
 

@@ -314,3 +314,12 @@ def test_first_error_of_a_reading_is_the_one_that_is_told(graph: ScriptedGraph) 
     assert isinstance(outcome.reading_error, GraphError)
     assert outcome.reading_error.code == "OrganizationFromTenantGuidNotFound"
     assert outcome.tally.counts[NOT_READ] == 200
+    assert len(graph.batches()) == 1, "nothing is sent after it"
+
+
+def test_eight_batches_are_under_way_at_first(graph: ScriptedGraph) -> None:
+    graph.users = ScriptedGraph(160).users
+    together = threading.Barrier(8)
+    graph.intercept = lambda seen: together.wait(5) and None if "$batch" in seen.path else None
+
+    assert read(graph).tally.counts[OK] == 160

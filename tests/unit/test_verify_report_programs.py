@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orgcal import __version__
-from orgcal.errors import UsageError
+from orgcal.errors import PlatformError, UsageError
 from tests.support.stack_record import outputs
 from verify.models import CheckResult, Connector, Mailbox, MailboxClass, Options, SecretReference, Target, Verdict
 from verify.report import Reports
@@ -65,6 +65,17 @@ def test_report_in_a_file_is_told_by_its_option_where_it_cannot_be(tmp_path: Pat
 
         repair = "name a file in a directory that exists"
         assert str(refused.value) == f"--html: {path} cannot be written\n  repair: {repair}"
+
+
+def test_report_that_the_disk_refuses_is_told_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, text: str) -> None:
+        raise PlatformError(f"cannot be written: {text}")
+
+    monkeypatch.setattr("verify.report.base.write_whole", refuse)
+    with pytest.raises(UsageError) as refused:
+        FileReport(tmp_path / "report", "--html", lambda *_: "no space left").end(Summary())
+
+    assert str(refused.value) == f"{tmp_path}/report: the report cannot be written: no space left"
 
 
 class Heard(Report):
