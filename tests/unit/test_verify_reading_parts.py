@@ -320,6 +320,12 @@ def test_first_error_of_a_reading_is_the_one_that_is_told(graph: ScriptedGraph) 
 def test_eight_batches_are_under_way_at_first(graph: ScriptedGraph) -> None:
     graph.users = ScriptedGraph(160).users
     together = threading.Barrier(8)
-    graph.intercept = lambda seen: together.wait(5) and None if "$batch" in seen.path else None
+
+    def intercept(seen: Seen) -> Reply | None:
+        if "$batch" in seen.path:
+            together.wait(10)
+        return None
+
+    graph.intercept = intercept
 
     assert read(graph).tally.counts[OK] == 160
