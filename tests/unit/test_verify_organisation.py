@@ -65,7 +65,12 @@ def stats(monkeypatch: pytest.MonkeyPatch) -> ReadingStats:
     """Of one mailbox that was read, of a user that was listed; each reading gives these."""
     found = ReadingStats(listed=1, listing_complete=True, complete=True)
     found.tally.add(Mailbox("u0", MailboxClass.OK, 1))
-    monkeypatch.setattr(organisation, "read_mailboxes", lambda *_: found)
+
+    def read(target: Target, context: Any, tokens: Any) -> ReadingStats:
+        assert (target.tenant_id, context.endpoints, tokens) == ("t0", "endpoints", TOKENS)
+        return found
+
+    monkeypatch.setattr(organisation, "read_mailboxes", read)
     return found
 
 
