@@ -317,10 +317,14 @@ def test_token_without_a_principal_is_told_as_not_yet(monkeypatch: pytest.Monkey
     assert (tokens.token(), script.refused) == ("good", ["bad", "worse"])
     monkeypatch.setattr(access, "names_principal", lambda token: pytest.fail("it was judged"))
     assert tokens.token() == "good"
+    assert "good" not in repr(tokens)
     monkeypatch.setattr(access, "names_principal", lambda token: False)
 
+    late = Script("a", "b", "c", "d")
     with pytest.raises(Unreachable) as refused:
-        PatientTokens(Script("a", "b", "c", "d"), 99.0, clock=FakeTime().clock()).token()
+        PatientTokens(late, 99.0, clock=FakeTime().clock()).token()
+
+    assert late.answers == ["d"]
 
     assert refused.value.what == (
         "the application's service principal has not arrived everywhere in this organisation yet"

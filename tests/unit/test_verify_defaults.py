@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,11 @@ import verify
 from orgcal.entra.credentials import ClientSecret
 from orgcal.errors import EntraError, GraphError, OrgcalError, PlatformError, Unreachable
 from tests.support.stack_record import outputs
+from verify.access import PatientTokens
 from verify.answers import NO_PRINCIPAL, Again, Fault, Place, error_rule, rule_of, token_rule
-from verify.classification import ReadingStats
+from verify.classification import Answer, MailboxClassifier, ReadingStats
+from verify.concurrency import Gate
+from verify.listing import UserPages
 from verify.models import (
     Baseline,
     CheckResult,
@@ -60,6 +64,8 @@ def test_values_have_nothing_that_nobody_gave() -> None:
     assert SecretReference("file", "f", {}) == REFERENCE
     assert Connector("public", "c", ("Mail.Read",), REFERENCE, None, "", False, None) == CONNECTOR
     assert Baseline(3) == Baseline(3, frozenset(), None, None)
+    rule = rule_of(Place.ENTRY, 0)
+    assert Answer(rule, "r") == Answer(rule, "r", 0, "", "", None, False)
     assert OrganisationSummary("t", "n") == OrganisationSummary("t", "n", {}, None)
     assert Summary() == Summary({}, {}, True, None, 0.0)
 
@@ -74,6 +80,19 @@ def test_measures_of_different_days_are_equal_where_their_numbers_are() -> None:
         "at": "2026-11-23T00:00:00Z",
         "members": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (Gate, "budget_s stopped clock"),
+        (PatientTokens, "tokens budget_s stopped clock"),
+        (MailboxClassifier, "endpoints queue stats pace on_mailbox now"),
+        (UserPages, "endpoints tokens session gate with_names pace throttled"),
+    ],
+)
+def test_nobody_is_asked_for_what_something_keeps_to_itself(kind: type, arguments: str) -> None:
+    assert list(inspect.signature(kind).parameters) == arguments.split()
 
 
 def test_credential_and_record_of_the_stack_are_in_no_representation() -> None:

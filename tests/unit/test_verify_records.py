@@ -18,7 +18,7 @@ from orgcal.tenants.scope import AccessProfile, MailboxScope
 from verify.baseline import baseline_of, baseline_verdict, remember
 from verify.classification import ReadingStats
 from verify.models import Baseline, CheckResult, Mailbox, MailboxClass, Target, Verdict
-from verify.recording import record, registered_targets
+from verify.recording import note_since, record, registered_targets
 from verify.summary import Summary
 
 CONTOSO = "22222222-2222-2222-2222-222222222222"
@@ -245,6 +245,17 @@ def test_targets_of_a_registry_bring_measure_and_scope(limited: Registry) -> Non
     assert fabrikam == Target(FABRIKAM, "Fabrikam", True, baseline=Baseline(7, frozenset({"no mailbox"}), NOW, 3))
     assert fabrikam.baseline is not None
     assert fabrikam.baseline.at == NOW
+
+
+@pytest.mark.parametrize(("verdict", "told"), [(PASS, NOW), (WARN, NOW), (FAIL, NOW), (ERROR, None)])
+def test_report_is_told_that_an_organisation_has_just_changed(
+    registry: Registry, verdict: Verdict, told: datetime | None
+) -> None:
+    found = summary(result("users", verdict))
+
+    note_since(registry, found)
+
+    assert found.organisations[CONTOSO].since == told
 
 
 # --- measures ---

@@ -75,6 +75,19 @@ def test_summary_of_a_step_is_this_text() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("proof", "words"),
+    [
+        ("connector", "the connector's own credential"),
+        ("platform", "a token of the platform"),
+        ("stack", "the stack's copy of the credential"),
+        ("given", "the credential given"),
+    ],
+)
+def test_summary_of_a_step_says_what_proved_an_organisation(proof: str, words: str) -> None:
+    assert f"| {words} |" in step_summary(summary(result("token", PASS, proof=proof)))
+
+
 def test_summary_of_a_step_leaves_out_a_run_that_nobody_told() -> None:
     found = summary(run=None)
     found.complete = False

@@ -101,6 +101,7 @@ def read(tmp_path: Path, **described: Any) -> tuple[Connector, list[Target]]:
         ({"client_secret_file": "/f", "client_secret_variable": "V"}, SecretReference("file", "/f")),
         ({"client_secret_file": "/f", "platform": {"kind": "nango"}, "connector_key": "outlook"},
          SecretReference("platform", "outlook", {"kind": "nango"})),
+        ({"client_secret_file": "/f", "client_secret_variable": ""}, SecretReference("file", "/f")),
         ({"platform": {"kind": "nango"}}, SecretReference("platform", "", {"kind": "nango"})),
     ],
 )  # fmt: skip
