@@ -329,3 +329,39 @@ def test_eight_batches_are_under_way_at_first(graph: ScriptedGraph) -> None:
     graph.intercept = intercept
 
     assert read(graph).tally.counts[OK] == 160
+
+
+@pytest.mark.parametrize(
+    ("answer", "throttles"),
+    [
+        (BatchAnswer(200, [READ], limit_share=0.9), 1),
+        (BatchAnswer(200, [READ], limit_share=0.89), 0),
+        (BatchAnswer(200, [READ], throttled=True), 1),
+        (BatchAnswer(429, throttled=True), 1),
+        (BatchAnswer(0, throttled=True), 0),
+        (BatchAnswer(429), 0),
+    ],
+)
+def test_limit_that_an_answer_tells_slows_the_reading_down_and_a_lost_answer_does_not(
+    parts: Parts, answer: BatchAnswer, throttles: int
+) -> None:
+    parts.reading._in_flight = 3
+
+    parts.reading._handle_answer([new_read()], answer, None)
+
+    window = parts.reading._window
+    assert (window.throttles, window.limit, parts.reading._in_flight) == (throttles, 4 if throttles else 8, 2)
+    assert parts.reading._finished().requests == 1
+
+
+def test_batch_that_was_not_sent_is_no_request_and_its_error_ends_the_reading(parts: Parts) -> None:
+    error = EntraError("no token")
+
+    parts.reading._handle_answer([new_read("a")], None, None)
+    assert parts.reading._stats.reading_error is None
+    parts.reading._handle_answer([new_read("b")], None, error)
+    parts.reading._handle_answer([new_read("c")], None, Unreachable("later"))
+
+    stats = parts.reading._finished()
+    assert (stats.reading_error, stats.requests) == (error, 0)
+    assert stats.tally.reasons == {"the run ended before": 3}
