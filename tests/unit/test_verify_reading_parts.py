@@ -365,3 +365,13 @@ def test_batch_that_was_not_sent_is_no_request_and_its_error_ends_the_reading(pa
     stats = parts.reading._finished()
     assert (stats.reading_error, stats.requests) == (error, 0)
     assert stats.tally.reasons == {"the run ended before": 3}
+
+
+def test_error_that_nobody_foresaw_in_a_thread_ends_the_reading_with_itself(parts: Parts) -> None:
+    def divide(number: int) -> None:
+        number / 0
+
+    parts.reading._reported(divide, 1)
+
+    with pytest.raises(ZeroDivisionError):
+        parts.reading._handle(parts.reading._events.get_nowait())
