@@ -64,7 +64,7 @@ class CommitRecord(Record):
     def publish(self, message: str) -> None:
         path = str(self._git.path)
         base, remote, branch = self._git.upstream()
-        if self._git.run("status", "--porcelain", path):
+        if self._git.run("status", "--porcelain", "--", path):
             self._git.run("commit", "--quiet", "-m", message, "--only", "--", path, **self._git.identity())
         if self._git.text_at(base) == self._git.text:
             return

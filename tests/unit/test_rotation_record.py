@@ -76,7 +76,7 @@ def test_commit_record_commits_the_file_and_pushes_it(tmp_path: Path) -> None:
     kept.publish("stack prod: a step")
 
     assert asked.asked == [
-        f"status --porcelain {asked.path}",
+        f"status --porcelain -- {asked.path}",
         "config user.email",
         COMMIT.format(path=asked.path),
         "show base:infra/Pulumi.prod.yaml",
