@@ -255,12 +255,12 @@ def test_refusal_with_an_echo_of_the_request_shows_no_secret(case: Case, page: b
             ("DescribeSecret", "GetSecretValue")
         ):
             return proper(request)
-        pending[:] = pending or echo_of(request)
+        pending[:] = pending or echo_of(request, secrets)
         text = pending.pop()
         return Reply(422, f"<html>{text}</html>".encode()) if page else case.store.refusal(422, text)
 
-    case.server.api = api
     secrets = [*credential.secrets(), *case.store.keys]
+    case.server.api = api
     for _ in range(200):
         with pytest.raises(OrgcalError) as caught:
             case.push(credential)
@@ -271,10 +271,11 @@ def test_refusal_with_an_echo_of_the_request_shows_no_secret(case: Case, page: b
 
 
 def test_refusal_of_reading_with_an_echo_shows_no_key(case: Case) -> None:
-    case.server.api = lambda request: case.store.refusal(400, " ".join(echo_of(request))[:250])
+    keys = list(case.store.keys)
+    case.server.api = lambda request: case.store.refusal(400, " ".join(echo_of(request, keys))[:250])
     with pytest.raises(PlatformError, match="answered 400") as caught:
         case.platform.read_credentials("outlook")
-    assert_hidden(caught.value, list(case.store.keys))
+    assert_hidden(caught.value, keys)
 
 
 @pytest.mark.parametrize("case", OBJECTS, indirect=True)
