@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -80,10 +82,7 @@ class SeedSource:
         Raises:
             SeedError: naming file, line and field.
         """
-        # Imported here: an emulator that finds its state on disk needs no YAML, and starts faster without.
-        from orgcal_emulator.yaml_located import read_yaml
-
-        return _read(read_yaml(self.text, self.name))
+        return deepcopy(_read_text(self.text, self.name))
 
 
 def seed_source(source: Path | str | None = None) -> SeedSource:
@@ -102,6 +101,15 @@ def seed_source(source: Path | str | None = None) -> SeedSource:
         return SeedSource(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise SeedError(f"{path}: the file cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+@lru_cache(maxsize=8)
+def _read_text(text: str, name: str) -> Seed:
+    """Read once in a process, as tests start many emulators with one seed, and reading takes most of a start."""
+    # Imported here: an emulator that finds its state on disk needs no YAML, and starts faster without.
+    from orgcal_emulator.yaml_located import read_yaml
+
+    return _read(read_yaml(text, name))
 
 
 def _read(root: Field) -> Seed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -14,8 +16,7 @@ def problems(data: Any, schema: dict[str, Any]) -> Iterator[str]:
 
     A missing or an unknown key is a place of its own, with the words `required` and `unknown`.
     """
-    Draft202012Validator.check_schema(schema)
-    for error in Draft202012Validator(schema).iter_errors(data):
+    for error in _validator_of(json.dumps(schema)).iter_errors(data):
         path = "".join(f".{part}" for part in error.absolute_path)
         if error.validator == "required":
             yield from (f"{path}.{key}: required" for key in error.validator_value if f"'{key}' is" in error.message)
@@ -27,3 +28,11 @@ def problems(data: Any, schema: dict[str, Any]) -> Iterator[str]:
             yield from (f"{path}.{key}: unknown" for key in unknown)
         else:
             yield f"{path}: {error.validator}"
+
+
+@cache
+def _validator_of(schema: str) -> Draft202012Validator:
+    """Judges by a schema that is one itself, which takes long to find out."""
+    parsed = json.loads(schema)
+    Draft202012Validator.check_schema(parsed)
+    return Draft202012Validator(parsed)

@@ -42,17 +42,8 @@ def new_link(registry: Registry, client_id: str = CLIENT) -> NewLink:
     )
 
 
-@contextmanager
-def registry_of_customers(folder: Path) -> Iterator[Registry]:
-    """A registry in a file that knows the emulator's two customer organisations."""
-    with closing(Registry(f"sqlite:///{folder}/tenants.sqlite", connector="orgcal/test", operator="ada")) as registry:
-        registry.add(CONTOSO, "Contoso", domain="contoso.example")
-        registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
-        yield registry
-
-
 @cache
-def _tables() -> bytes:
+def tables() -> bytes:
     """A database with the tables of a registry, which take a tenth of a second to make."""
     engine = open_database("sqlite://")
     migrate(engine)
@@ -63,12 +54,22 @@ def _tables() -> bytes:
 
 
 @contextmanager
+def registry_of_customers(folder: Path) -> Iterator[Registry]:
+    """A registry in a file that knows the emulator's two customer organisations."""
+    (folder / "tenants.sqlite").write_bytes(tables())
+    with closing(Registry(f"sqlite:///{folder}/tenants.sqlite", connector="orgcal/test", operator="ada")) as registry:
+        registry.add(CONTOSO, "Contoso", domain="contoso.example")
+        registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
+        yield registry
+
+
+@contextmanager
 def empty_registry(
     folder: Path, now: Callable[[], datetime], *, connector: str = "orgcal/prod", operator: str = "ada"
 ) -> Iterator[Registry]:
     """A registry in a file of a folder, empty unless there is one already."""
     file = folder / "tenants.sqlite"
     if not file.exists():
-        file.write_bytes(_tables())
+        file.write_bytes(tables())
     with closing(Registry(f"sqlite:///{file}", connector=connector, operator=operator, now=now)) as registry:
         yield registry

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from orgcal.tenants.registry import Registry
 from tests.support.deployed_connector import CONTOSO
-from tests.support.registry import Clock
+from tests.support.registry import Clock, tables
 
 
 @pytest.fixture
@@ -20,6 +21,8 @@ def clock() -> Clock:
 @pytest.fixture
 def registry(url: str, clock: Clock) -> Iterator[Registry]:
     """Of connector `orgcal/prod`, whose operator is Ada; it knows Contoso."""
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).write_bytes(tables())
     registry = Registry(url, connector="orgcal/prod", operator="ada", now=clock)
     registry.add(CONTOSO, "Contoso", domain="contoso.com")
     yield registry
