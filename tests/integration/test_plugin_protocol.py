@@ -7,44 +7,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS, _MAX_RPC_MESSAGE_SIZE
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
 from orgcal import __version__
 from orgcal.provider._server import MAX_MESSAGE_BYTES
 from orgcal.provider._values import decode, encode
+from tests.support.plugin_protocol import Engine, served
 
 URN = "urn:pulumi:dev::shop::orgcal:index:CredentialLedger::ledger"
 NEVER = {"generations": [1], "active": 1, "lifetime": "never"}
-
-
-class Engine(engine_pb2_grpc.EngineServicer):
-    """Keeps the lines that a plugin tells the user."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[Any, str, str]] = []
-
-    def Log(self, request: Any, context: Any) -> Any:  # noqa: N802 - name of the protocol
-        self.lines.append((request.severity, request.message, request.urn))
-        return empty_pb2.Empty()
-
-
-@contextmanager
-def listening(engine: Engine) -> Iterator[str]:
-    server = grpc.server(ThreadPoolExecutor(1))
-    engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        server.stop(None).wait()
 
 
 @contextmanager
@@ -74,7 +50,7 @@ def started(*arguments: str) -> Iterator[Any]:
 
 def test_plugin_has_our_types_and_tells_the_engine_that_started_it() -> None:
     engine = Engine()
-    with listening(engine) as address, started(address) as stub:
+    with served(engine_pb2_grpc.add_EngineServicer_to_server, engine) as address, started(address) as stub:
         schema = json.loads(stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
         stub.Check(provider_pb2.CheckRequest(urn=URN, news=encode(NEVER)))
 

@@ -73,3 +73,13 @@ def empty_registry(
         file.write_bytes(tables())
     with closing(Registry(f"sqlite:///{file}", connector=connector, operator=operator, now=now)) as registry:
         yield registry
+
+
+@contextmanager
+def two_registries(folder: Path, now: Callable[[], datetime]) -> Iterator[tuple[Registry, Registry]]:
+    """Registries of the connectors `orgcal/prod` and `orgcal/test` in one file, empty."""
+    with (
+        empty_registry(folder, now, connector="orgcal/prod") as prod,
+        empty_registry(folder, now, connector="orgcal/test") as test,
+    ):
+        yield prod, test

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -31,8 +30,9 @@ from orgcal.provider._sdk import (
     State,
     reveal,
 )
-from orgcal.provider._server import MAX_MESSAGE_BYTES, Servicer
+from orgcal.provider._server import Servicer
 from orgcal.provider._values import decode, encode
+from tests.support.plugin_protocol import Engine, served
 
 URN = "urn:pulumi:dev::shop::my:index:Box$demo:index:Lamp::desk lamp"
 DiffKind = provider_pb2.PropertyDiff.Kind
@@ -87,17 +87,6 @@ class Lamp(Resource):
         self.calls.append(("delete", resource_id, old))
 
 
-class Engine(engine_pb2_grpc.EngineServicer):
-    """Keeps the lines that a plugin tells the user."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[Any, str, str]] = []
-
-    def Log(self, request: Any, context: Any) -> Any:  # noqa: N802 - name of the protocol
-        self.lines.append((request.severity, request.message, request.urn))
-        return empty_pb2.Empty()
-
-
 class Answer(Function):
     """Gives what it is asked for."""
 
@@ -107,18 +96,6 @@ class Answer(Function):
 
     def call(self, arguments: Properties) -> Properties:
         return {"reply": "x"} if arguments["question"] == "odd" else {"answer": arguments["question"]}
-
-
-@contextmanager
-def served(add: Any, servicer: Any) -> Iterator[str]:
-    server = grpc.server(ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
-    add(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        server.stop(None).wait()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from orgcal.tenants.alerts import (
 from orgcal.tenants.history import add_runs
 from orgcal.tenants.registry import Registry
 from tests.support.health import a_run
-from tests.support.registry import Clock, empty_registry
+from tests.support.registry import Clock, two_registries
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -40,12 +39,8 @@ def clock() -> Clock:
 @pytest.fixture
 def both(tmp_path: Path, clock: Clock) -> Iterator[tuple[Registry, Registry]]:
     """Registries of two connectors in one database, empty."""
-    with ExitStack() as opened:
-        prod, test = (
-            opened.enter_context(empty_registry(tmp_path, clock, connector=name))
-            for name in ("orgcal/prod", "orgcal/test")
-        )
-        yield prod, test
+    with two_registries(tmp_path, clock) as both:
+        yield both
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from orgcal.tenants.history import Run, RunKind, Trail, add_runs, began, last_runs, runs, trails
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
-from tests.support.registry import Clock, empty_registry
+from tests.support.registry import Clock, two_registries
 
 CONTOSO, FABRIKAM = "22222222-2222-2222-2222-222222222222", "aaaaaaaa-3333-3333-3333-333333333333"
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -28,15 +27,11 @@ def clock() -> Clock:
 @pytest.fixture
 def both(tmp_path: Path, clock: Clock) -> Iterator[tuple[Registry, Registry]]:
     """Registries of two connectors in one database, which know two organisations."""
-    with ExitStack() as opened:
-        prod, test = (
-            opened.enter_context(empty_registry(tmp_path, clock, connector=name))
-            for name in ("orgcal/prod", "orgcal/test")
-        )
-        for registry in (prod, test):
+    with two_registries(tmp_path, clock) as both:
+        for registry in both:
             registry.add(CONTOSO, "Contoso")
             registry.add(FABRIKAM, "Fabrikam")
-        yield prod, test
+        yield both
 
 
 @pytest.fixture
