@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -69,7 +68,7 @@ def url(request: pytest.FixtureRequest, folder: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{folder}/tenants.sqlite"
     server: PostgresqlServer = request.getfixturevalue("server")
-    return server.new_database(f"races-{secrets.token_hex(6)}")
+    return server.new_database()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tests.support.administrator import answer
 from tests.support.consent_steps import StartService
 from tests.support.deployed_connector import CONSENT_URI, deploy
 from tests.support.postgresql import PostgresqlServer, running_postgresql
-from tests.support.registry import registry_of_customers
+from tests.support.registry import registry_of_customers, tables
 from tests.support.stack_repository import SETTINGS, StackRepository
 from verify import Options
 from verify.sources import from_outputs
@@ -70,20 +69,37 @@ def larger_repository(tmp_path: Path) -> StackRepository:
     return made
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL of the module's own."""
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL for every test of a process."""
     with running_postgresql() as server:
         yield server
 
 
+@pytest.fixture
+def server(postgresql: PostgresqlServer) -> Iterator[PostgresqlServer]:
+    """A PostgreSQL that the test may stop."""
+    yield postgresql
+    postgresql.start()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/tenants.sqlite"
     server: PostgresqlServer = request.getfixturevalue("server")
-    return server.new_database(f"registry-{secrets.token_hex(6)}")
+    return server.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind with the tables of a registry."""
+    if request.param == "sqlite":
+        (tmp_path / "tenants.sqlite").write_bytes(tables())
+        return f"sqlite:///{tmp_path}/tenants.sqlite"
+    server: PostgresqlServer = request.getfixturevalue("server")
+    return server.new_registry()
 
 
 @pytest.fixture

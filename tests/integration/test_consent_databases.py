@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from tests.support.administrator import answer, heading
 from tests.support.consent_steps import StartService, accept, receive, state_in
 from tests.support.deployed_connector import CONTOSO
 from tests.support.lost_commit import lossy_connections
-from tests.support.postgresql import PASSWORD, PostgresqlServer, running_postgresql
+from tests.support.postgresql import PASSWORD, PostgresqlServer
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_callback_while_postgresql_is_down_marks_nothing(
     emulator_environ: Mapping[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    registry = open_registry(server.new_database(f"down-{secrets.token_hex(6)}"))
+    registry = open_registry(server.new_registry())
     service = ConsentService(registry, outputs, endpoints, emulator_environ)
     with serving(service, 0):
         link = service.link(registry.wanted("Contoso"))
@@ -72,14 +72,15 @@ def test_proof_that_ends_while_postgresql_is_down_is_recorded_later(
     emulator_environ: Mapping[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    registry = open_registry(server.new_database(f"away-{secrets.token_hex(6)}"))
+    registry = open_registry(server.new_registry())
     service = ConsentService(registry, outputs, endpoints, emulator_environ)
-    probe = service.prober.probe
+    probe, lost = service.prober.probe, Event()
 
     def probe_and_lose_the_database(*named: Any, **more: Any) -> Any:
         found = probe(*named, **more)
         server.stop()
         monkeypatch.undo()
+        lost.set()
         return found
 
     monkeypatch.setattr(service.prober, "probe", probe_and_lose_the_database)
@@ -87,6 +88,7 @@ def test_proof_that_ends_while_postgresql_is_down_is_recorded_later(
         link = service.link(registry.wanted("Contoso"))
         page = answer(endpoints, link.url, "admin@contoso.example")
         assert heading(page) in ("Please try again in a minute", "Working on it")
+        assert lost.wait(20)
         server.start()
         assert service.wait_for(link.handle, 20).outcome is ConsentOutcome.DONE
     assert registry.wanted("Contoso").state is State.VERIFIED
@@ -94,11 +96,11 @@ def test_proof_that_ends_while_postgresql_is_down_is_recorded_later(
 
 
 def test_answer_whose_commit_was_lost_is_proved_after_a_reload(
-    start_service: StartService, endpoints: CloudEndpoints, outputs: StackOutputs
+    server: PostgresqlServer, start_service: StartService, endpoints: CloudEndpoints, outputs: StackOutputs
 ) -> None:
     accept(endpoints, outputs)
-    with running_postgresql() as server, lossy_connections(server) as connections:
-        url = connections.url(server.new_database(f"lost-{secrets.token_hex(6)}"))
+    with lossy_connections(server) as connections:
+        url = connections.url(server.new_registry())
         with closing(Registry(url, connector="orgcal/test", operator="ada")) as kept:
             kept.add(CONTOSO, "Contoso")
             service = start_service(used=kept, patience_s=20)

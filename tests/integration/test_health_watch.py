@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
@@ -85,7 +84,7 @@ def test_watch_serves_the_page_ends_cleanly_and_goes_on_after_a_kill(project: Pr
 def test_work_is_claimed_by_one_of_several_processes_and_freed_when_it_dies(
     server: PostgresqlServer, tmp_path: Path
 ) -> None:
-    url = server.new_database(f"watch-{secrets.token_hex(6)}")
+    url = server.new_registry()
     registries = [Registry(url, connector=name, operator="ada") for name in ("orgcal/prod", "orgcal/prod", "orgcal/b")]
     first, second, other = (Claims(registry, tmp_path) for registry in registries)
 
@@ -102,7 +101,7 @@ def test_work_is_claimed_by_one_of_several_processes_and_freed_when_it_dies(
 
 
 def test_claims_survive_a_database_that_goes_away(server: PostgresqlServer, tmp_path: Path) -> None:
-    registry = Registry(server.new_database(f"watch-{secrets.token_hex(6)}"), connector="orgcal/prod", operator="ada")
+    registry = Registry(server.new_registry(), connector="orgcal/prod", operator="ada")
     claims = Claims(registry, tmp_path)
     assert claims.take("verify a")
     server.stop()

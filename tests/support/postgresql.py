@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from orgcal.tenants.database import migrate, open_database
 
 USER = "orgcal"
 PASSWORD = "a-password-nobody-may-see"
@@ -41,9 +44,12 @@ class PostgresqlServer:
     folder: Path
     bin_dir: Path
     process: subprocess.Popen[bytes] | None = None
+    has_tables: bool = False
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it unless it runs, and wait until it answers."""
+        if self.process is not None:
+            return
         self.process = self._begin(
             "postgres", "-D", f"{self.folder}/data", "-k", f"{self.folder}", "-c", "listen_addresses=",
             "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=60",
@@ -75,10 +81,22 @@ class PostgresqlServer:
             host=str(self.folder), user=USER, password=PASSWORD, dbname=database, connect_timeout=5, autocommit=True
         )
 
-    def new_database(self, name: str) -> str:
-        """An empty database; its URL."""
+    def new_database(self, *, like: str = "template1") -> str:
+        """An empty database, or a copy of another; its URL."""
+        return self._make(f"orgcal-{secrets.token_hex(6)}", like)
+
+    def new_registry(self) -> str:
+        """A database with the tables of a registry, which are copied, as making them takes longer; its URL."""
+        if not self.has_tables:
+            engine = open_database(self._make("tables", "template1"))
+            migrate(engine)
+            engine.dispose()
+            self.has_tables = True
+        return self.new_database(like="tables")
+
+    def _make(self, name: str, like: str) -> str:
         with self.connect("postgres") as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"'.encode())
         return f"postgresql+psycopg://{USER}:{PASSWORD}@/{name}?host={self.folder}"
 
     def initialise(self) -> None:

@@ -69,21 +69,21 @@ def rows(url: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("filled", [True, False], ids=["first version", "empty"])
-def test_migration_killed_at_any_statement_is_ended_by_the_next(url: str, filled: bool) -> None:
+def test_migration_killed_at_any_statement_is_ended_by_the_next(empty_url: str, filled: bool) -> None:
     if filled:
-        first_version(url)
+        first_version(empty_url)
     whole = dict.fromkeys(ROWS, int(filled))
-    before = rows(url)
+    before = rows(empty_url)
     kills = 0
 
-    while ended(url, kills + 1) is None:
+    while ended(empty_url, kills + 1) is None:
         kills += 1
-        found = rows(url)
+        found = rows(empty_url)
         assert found in (before, whole), f"killed before statement {kills}"
 
     assert kills >= 2
-    assert rows(url) == whole
-    engine = create_engine(url)
+    assert rows(empty_url) == whole
+    engine = create_engine(empty_url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD
     engine.dispose()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from orgcal.tenants.registry import Registry
 from tests.support.deployed_connector import CONTOSO
-from tests.support.registry import Clock, tables
+from tests.support.registry import Clock
 
 
 @pytest.fixture
@@ -21,8 +20,6 @@ def clock() -> Clock:
 @pytest.fixture
 def registry(url: str, clock: Clock) -> Iterator[Registry]:
     """Of connector `orgcal/prod`, whose operator is Ada; it knows Contoso."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).write_bytes(tables())
     registry = Registry(url, connector="orgcal/prod", operator="ada", now=clock)
     registry.add(CONTOSO, "Contoso", domain="contoso.com")
     yield registry

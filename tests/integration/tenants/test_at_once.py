@@ -51,7 +51,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 def test_commands_that_add_one_organisation_at_once_confirm_the_name_that_is_kept(
     checkout: Checkout, server: PostgresqlServer
 ) -> None:
-    database = {"ORGCAL_REGISTRY_URL": server.new_database("commands-at-once")}
+    database = {"ORGCAL_REGISTRY_URL": server.new_registry()}
     names = [f"F{number}" for number in range(1, 6)]
     commands = [
         subprocess.Popen(

@@ -125,7 +125,7 @@ def test_registry_is_its_owners_only(checkout: Checkout) -> None:
 
 
 def test_registry_on_postgresql_serves_the_commands(checkout: Checkout, server: PostgresqlServer) -> None:
-    environ = {"ORGCAL_REGISTRY_URL": server.new_database("commands")}
+    environ = {"ORGCAL_REGISTRY_URL": server.new_registry()}
 
     added = checkout.orgcal("tenants", "add", "contoso.example", "--name", "Contoso", environ=environ)
     listed = checkout.orgcal("tenants", "list", "--json", environ=environ)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import threading
 from contextlib import closing
 
@@ -238,7 +237,7 @@ def test_name_that_could_do_harm_is_refused_and_nothing_is_written(registry: Reg
 
 
 def test_registry_of_the_first_revision_on_postgresql_is_brought_up(server: PostgresqlServer) -> None:
-    url = server.new_database(f"old-{secrets.token_hex(6)}")
+    url = server.new_registry()
     with closing(Registry(url, connector="orgcal/prod", operator="ada")) as registry:
         registry.add(CONTOSO, "École", domain="contoso.com")
         new_link(registry)
@@ -296,7 +295,7 @@ def test_error_that_nobody_chose_fails_an_organisation_without_access(
 
 
 def test_answer_whose_commit_was_lost_is_found_to_be_recorded(server: PostgresqlServer) -> None:
-    url = server.new_database(f"lost-{secrets.token_hex(6)}")
+    url = server.new_registry()
     with (
         lossy_connections(server) as connections,
         closing(Registry(connections.url(url), connector="orgcal/prod", operator="ada")) as registry,
@@ -314,7 +313,7 @@ def test_answer_whose_commit_was_lost_is_found_to_be_recorded(server: Postgresql
 
 
 def test_answer_lost_while_the_server_is_away_is_taken_up_later(server: PostgresqlServer) -> None:
-    url = server.new_database(f"away-{secrets.token_hex(6)}")
+    url = server.new_registry()
     with (
         lossy_connections(server) as connections,
         closing(Registry(connections.url(url), connector="orgcal/prod", operator="ada")) as registry,

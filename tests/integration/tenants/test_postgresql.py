@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from contextlib import ExitStack
 
@@ -57,7 +56,7 @@ def test_registry_goes_on_after_its_server_was_restarted(
 
 @pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_registry_address_may_be_written_as_providers_do(server: PostgresqlServer, kind: str) -> None:
-    url = server.new_database(f"registry-{secrets.token_hex(6)}")
+    url = server.new_registry()
     registry = Registry(url.replace("postgresql+psycopg", kind), connector="orgcal/prod", operator="ada")
     assert list(registry.tenants()) == []
     registry.close()
@@ -73,9 +72,9 @@ def test_registry_on_postgresql_without_its_driver_names_the_extra(monkeypatch: 
     assert PASSWORD not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_others_wait_while_a_registry_is_migrated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    upgrade, others = database._upgrade, create_engine(url)
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+def test_others_wait_while_a_registry_is_migrated(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade, others = database._upgrade, create_engine(empty_url)
     seen: list[bool] = []
 
     def look_first(connection: Connection) -> None:
@@ -84,7 +83,7 @@ def test_others_wait_while_a_registry_is_migrated(url: str, monkeypatch: pytest.
         upgrade(connection)
 
     monkeypatch.setattr(database, "_upgrade", look_first)
-    Registry(url, connector="orgcal/prod", operator="ada").close()
+    Registry(empty_url, connector="orgcal/prod", operator="ada").close()
     others.dispose()
 
     assert seen == [False]

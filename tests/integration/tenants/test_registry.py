@@ -52,17 +52,17 @@ for thread in threads: thread.join()
 """
 
 
-def test_registry_opened_by_many_at_once_is_migrated_once(url: str) -> None:
+def test_registry_opened_by_many_at_once_is_migrated_once(empty_url: str) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", _OPEN_TWICE], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         for _ in range(3)
     ]
-    said = [process.communicate(url)[1] for process in processes]
+    said = [process.communicate(empty_url)[1] for process in processes]
 
     assert said == ["", "", ""]
-    registry = Registry(url, connector="orgcal/prod", operator="ada")
+    registry = Registry(empty_url, connector="orgcal/prod", operator="ada")
     assert [(entry.action, entry.subject, entry.result) for entry in registry.log()] == [
         ("push", "client", "pushed")
     ] * 6

@@ -1,19 +1,25 @@
 // Microsoft's Graph SDK for JavaScript and @azure/identity, unmodified, as their documentation shows them.
-// Usage: node witness.mjs TASK [ARGUMENT]; prints JSON. The login and the address are in variables of the environment.
+// Each line of its input is a task, {login, task, given}, and each line of its output that task's end, {ended, found}.
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { ClientCertificateCredential, ClientSecretCredential } from "@azure/identity";
 import { BatchRequestContent, BatchResponseContent, Client, PageIterator } from "@microsoft/microsoft-graph-client";
 import { TokenCredentialAuthenticationProvider } from "@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js";
 
-const { BASE, TENANT_ID, CLIENT_ID, SECRET_FILE, CERTIFICATE_FILE } = process.env;
-const options = { authorityHost: BASE, disableInstanceDiscovery: true };
-const credential = CERTIFICATE_FILE
-  ? new ClientCertificateCredential(TENANT_ID, CLIENT_ID, CERTIFICATE_FILE, options)
-  : new ClientSecretCredential(TENANT_ID, CLIENT_ID, readFileSync(SECRET_FILE, "ascii"), options);
-const authProvider = new TokenCredentialAuthenticationProvider(credential, {
-  scopes: ["https://graph.microsoft.com/.default"],
-});
-const client = Client.initWithMiddleware({ authProvider, baseUrl: BASE, customHosts: new Set(["localhost"]) });
+let client;
+let base;
+
+function logIn({ address, tenantId, clientId, secretFile, certificateFile }) {
+  const options = { authorityHost: address, disableInstanceDiscovery: true };
+  const credential = certificateFile
+    ? new ClientCertificateCredential(tenantId, clientId, certificateFile, options)
+    : new ClientSecretCredential(tenantId, clientId, readFileSync(secretFile, "ascii"), options);
+  const authProvider = new TokenCredentialAuthenticationProvider(credential, {
+    scopes: ["https://graph.microsoft.com/.default"],
+  });
+  base = address;
+  client = Client.initWithMiddleware({ authProvider, baseUrl: base, customHosts: new Set(["localhost"]) });
+}
 
 async function everyPage(page) {
   const found = [];
@@ -50,7 +56,7 @@ const tasks = {
     // Without v1.0: release 3.0.7 sends the whole path on, and Graph refuses its own version in it.
     const steps = users.map((user, index) => ({
       id: String(index),
-      request: new Request(`${BASE}/users/${user}/calendars`, { method: "GET" }),
+      request: new Request(`${base}/users/${user}/calendars`, { method: "GET" }),
     }));
     const content = await new BatchRequestContent(steps).getContent();
     const answers = new BatchResponseContent(await client.api("/$batch").post(content));
@@ -95,7 +101,7 @@ const tasks = {
   async objects(name) {
     const application = await client.api("/applications").post({ displayName: name });
     const principal = await client.api("/servicePrincipals").post({ appId: application.appId });
-    const reference = { "@odata.id": `${BASE}/v1.0/directoryObjects/${principal.id}` };
+    const reference = { "@odata.id": `${base}/v1.0/directoryObjects/${principal.id}` };
     const owners = {};
     for (const [kind, id] of [["applications", application.id], ["servicePrincipals", principal.id]]) {
       await client.api(`/${kind}/${id}/owners/$ref`).post(reference);
@@ -184,7 +190,7 @@ const tasks = {
     const its = `/policies/appManagementPolicies/${policy.id}`;
     await client.api(its).patch({ description: "changed" });
     const assigned = `/applications/${application.id}/appManagementPolicies`;
-    await client.api(`${assigned}/$ref`).post({ "@odata.id": `${BASE}/v1.0${its}` });
+    await client.api(`${assigned}/$ref`).post({ "@odata.id": `${base}/v1.0${its}` });
     const listed = (await client.api(assigned).get()).value;
     await client.api(`${assigned}/${policy.id}/$ref`).delete();
     const all = (await client.api("/policies/appManagementPolicies").get()).value;
@@ -224,10 +230,13 @@ const tasks = {
   },
 };
 
-try {
-  const [task, ...given] = process.argv.slice(2);
-  console.log(JSON.stringify(await tasks[task](...given)));
-} catch (error) {
-  console.log(JSON.stringify({ status: error.statusCode, code: error.code, requestId: error.requestId, text: String(error) }));
-  process.exitCode = 1;
+for await (const line of createInterface({ input: process.stdin })) {
+  const { login, task, given } = JSON.parse(line);
+  try {
+    logIn(login);
+    console.log(JSON.stringify({ ended: true, found: await tasks[task](...given) }));
+  } catch (error) {
+    const told = { status: error.statusCode, code: error.code, requestId: error.requestId, text: String(error) };
+    console.log(JSON.stringify({ ended: false, found: told }));
+  }
 }
