@@ -8,10 +8,13 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 from emulator_testing.fixtures import emulator, emulator_keys, log_in_to, operator, start_emulator
 from orgcal_emulator.server import RunningEmulator
 
@@ -32,6 +35,10 @@ _SHARE = pytest.StashKey[Share]()
 # What is imported here stays until the end, so the collector of circles looks at it seldom: a sixth of the time of the
 # unit tests was its own.
 gc.set_threshold(100_000, 50, 100)
+
+# OpenSSL proves the primes of every RSA key that is read, for 40 ms, and many tests read the same few keys.
+for _module, _name in ((serialization, "load_pem_private_key"), (pkcs12, "load_pkcs12")):
+    setattr(_module, _name, cache(getattr(_module, _name)))
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly, which shuffles

@@ -82,7 +82,7 @@ def test_packed_body_is_unpacked_as_the_sdk_for_go_sends_it(operator: Any) -> No
         ("gzip", b'{"displayName": "x"}', 400),
         ("gzip", gzip.compress(b'{"displayName": "x"}', mtime=0)[:-4], 400),
         ("gzip", gzip.compress(b'{"displayName": "x"}', mtime=0) + b"more", 400),
-        ("gzip", gzip.compress(b" " * (LARGEST_BODY + 1), mtime=0), 413),
+        ("gzip", gzip.compress(b" " * (LARGEST_BODY + 1), 1, mtime=0), 413),
         ("br", b"x", 415),
     ],
 )

@@ -95,18 +95,28 @@ def _refuse_doubled(root: Any, where: str, first_line: int) -> None:
 
 def _refuse_multiplied(root: Any, where: str) -> None:
     """Refuse aliases that stand for more values than can be compared, as aliases of aliases soon do."""
-    nodes, count = [root], 0
+    counts: dict[int, int] = {}
+    nodes = [root]
     while nodes:
         node = nodes.pop()
-        count += 1
-        if count > MAX_VALUES:
-            raise PlatformError(
-                f"the aliases of this file stand for more than {MAX_VALUES} values",
-                where=where,
-                repair="write some of them out, or name another file",
-            )
-        if isinstance(node, yaml.CollectionNode):
-            nodes += [part for each in node.value for part in (each if isinstance(each, tuple) else (each,))]
+        parts = _parts(node)
+        if id(node) in counts:  # its parts are counted
+            counts[id(node)] = 1 + sum(counts[id(part)] for part in parts)
+            continue
+        counts[id(node)] = MAX_VALUES + 1  # which stays where it is a part of itself
+        nodes += [node, *(part for part in parts if id(part) not in counts)]
+    if counts[id(root)] > MAX_VALUES:
+        raise PlatformError(
+            f"the aliases of this file stand for more than {MAX_VALUES} values",
+            where=where,
+            repair="write some of them out, or name another file",
+        )
+
+
+def _parts(node: Any) -> list[Any]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def values_of(mapping: yaml.MappingNode) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from orgcal.platforms.testing_server import Reply, StrictServer
 
 _SECRETS = ("hush-1", "hush-2")
 _GZIP = {"Content-Encoding": "gzip"}
+_BOMB = gzip.compress(bytes(64 * 1024 * 1024), 1)
 _SENTENCE = 700
 """Characters of the longest sentence with its repair."""
 
@@ -41,11 +42,9 @@ WRONG_ANSWERS = {
     "a cut answer": Reply(200, b'{"data": {"unique'),
     "17 MiB": Reply(200, b'{"data": "' + b"x" * 17 * 1024 * 1024 + b'"}'),
     "a refusal of 10 MiB": Reply(400, b'{"error": "' + b"x" * 10 * 1024 * 1024 + b'"}'),
-    "a gzip bomb": Reply(200, gzip.compress(bytes(64 * 1024 * 1024), 1), _GZIP),
-    "a gzip bomb in a gzip bomb": Reply(
-        200, gzip.compress(gzip.compress(bytes(64 * 1024 * 1024), 1)), {"Content-Encoding": "gzip, gzip"}
-    ),
-    "a gzip bomb as a refusal": Reply(403, gzip.compress(bytes(64 * 1024 * 1024), 1), _GZIP),
+    "a gzip bomb": Reply(200, _BOMB, _GZIP),
+    "a gzip bomb in a gzip bomb": Reply(200, gzip.compress(_BOMB), {"Content-Encoding": "gzip, gzip"}),
+    "a gzip bomb as a refusal": Reply(403, _BOMB, _GZIP),
     "no gzip": Reply(200, b"plain", _GZIP),
 }
 """Answers that are none, whatever was asked."""

@@ -16,7 +16,7 @@ from orgcal.ci.action_versions import PINS
 from orgcal.ci.install import read_installation
 from orgcal.ci.workflows import comment_mark, compare, refuse_different, write
 from orgcal.errors import UsageError
-from tests.support.ci_workflows import BY_LOCK, CLOUDS, texts
+from tests.support.ci_workflows import BY_LOCK, CLOUDS, parsed, texts
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "infra/orgcal"
@@ -24,7 +24,7 @@ FOLDER = "infra/orgcal"
 
 def jobs(found: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, text in found.items():
-        for job, said in yaml.safe_load(text)["jobs"].items():
+        for job, said in parsed(text)["jobs"].items():
             yield f"{name}: {job}", said
 
 
@@ -52,7 +52,7 @@ def test_rights_are_none_but_what_each_job_asks_for_with_its_reason(written: dic
     }
     usual = {"contents": "read", "id-token": "write"}
 
-    assert all(yaml.safe_load(text)["permissions"] == {} for text in written.values())
+    assert all(parsed(text)["permissions"] == {} for text in written.values())
     for name, job in jobs(written):
         assert job["permissions"] == allowed.get(name, usual), name
         assert "timeout-minutes" in job, name
@@ -100,7 +100,7 @@ def test_stored_tokens_are_given_to_steps_that_run_orgcal_on_the_stack_alone() -
 
 
 def test_comment_is_found_by_a_mark_that_no_pull_request_can_choose(tmp_path: Path) -> None:
-    job = yaml.safe_load(texts(["azure"], folder=FOLDER)["orgcal-infra--orgcal-pull-request.yml"])["jobs"]["comment"]
+    job = parsed(texts(["azure"], folder=FOLDER)["orgcal-infra--orgcal-pull-request.yml"])["jobs"]["comment"]
     (step,) = job["steps"]
     program = tmp_path / "gh"
     program.write_text('#!/bin/sh\ncase "$*" in *--paginate*) printf %s "$MARK" > asked;; *) cat comment.md;; esac\n')
@@ -155,7 +155,7 @@ def test_forks_reach_no_environment_no_token_and_no_secret(written: dict[str, st
     same = "github.event.pull_request.head.repo.full_name == github.repository"
     reached = 0
     for name, text in written.items():
-        said = yaml.safe_load(text)
+        said = parsed(text)
         triggers = said[True]  # YAML 1.1 takes the word `on` for a truth
         assert "pull_request_target" not in triggers
         assert "workflow_run" not in triggers
@@ -174,7 +174,7 @@ def test_forks_reach_no_environment_no_token_and_no_secret(written: dict[str, st
 
 
 def test_previews_hold_no_secret_of_the_stack_and_act_as_the_identity_that_reads(written: dict[str, str]) -> None:
-    job = yaml.safe_load(written["orgcal-pull-request.yml"])["jobs"]["preview"]
+    job = parsed(written["orgcal-pull-request.yml"])["jobs"]["preview"]
 
     assert job["environment"] == "production-preview"
     assert set(re.findall(r"\{\{ secrets\.(\w+)", str(job))) <= {"PULUMI_ACCESS_TOKEN"}
@@ -183,7 +183,7 @@ def test_previews_hold_no_secret_of_the_stack_and_act_as_the_identity_that_reads
 def test_no_deployment_is_cut_off_and_none_that_waits_for_a_reviewer_holds_up_a_rotation(
     written: dict[str, str],
 ) -> None:
-    groups = {name: yaml.safe_load(text)["concurrency"] for name, text in written.items()}
+    groups = {name: parsed(text)["concurrency"] for name, text in written.items()}
 
     assert groups["orgcal-deploy.yml"] == {"group": "orgcal-deploy-prod", "cancel-in-progress": False}
     assert groups["orgcal-rotate.yml"] == {"group": "orgcal-rotate-prod", "cancel-in-progress": False}
@@ -193,7 +193,7 @@ def test_no_deployment_is_cut_off_and_none_that_waits_for_a_reviewer_holds_up_a_
 def test_rotation_commits_on_top_of_the_branch_as_it_is_when_the_job_starts(written: dict[str, str]) -> None:
     (checkout,) = [
         step
-        for step in yaml.safe_load(written["orgcal-rotate.yml"])["jobs"]["rotate"]["steps"]
+        for step in parsed(written["orgcal-rotate.yml"])["jobs"]["rotate"]["steps"]
         if str(step.get("uses", "")).startswith("actions/checkout@")
     ]
 
@@ -211,11 +211,11 @@ def test_project_in_a_folder_shares_no_name_with_another_project_of_the_reposito
 
 
 def named(found: dict[str, str]) -> set[str]:
-    return {yaml.safe_load(text)["name"] for text in found.values()}
+    return {parsed(text)["name"] for text in found.values()}
 
 
 def groups(found: dict[str, str]) -> set[str]:
-    return {yaml.safe_load(text)["concurrency"]["group"] for text in found.values()}
+    return {parsed(text)["concurrency"]["group"] for text in found.values()}
 
 
 def artifacts(found: dict[str, str]) -> set[str]:
@@ -239,7 +239,7 @@ def test_project_in_a_folder_runs_there_and_only_when_something_in_it_changes() 
         expected = None if name.endswith(": comment") else {"run": {"working-directory": FOLDER}}
         assert job.get("defaults") == expected, f"{name}: only what checks the repository out has the folder"
     for name, text in found.items():
-        triggers = yaml.safe_load(text)[True]
+        triggers = parsed(text)[True]
         for event in {"push", "pull_request"} & set(triggers):
             assert triggers[event]["paths"] == [f"{FOLDER}/**", f".github/workflows/{name}"]
     for step in uses(found, "upload-artifact"):
@@ -280,7 +280,7 @@ def test_jobs_install_by_the_lock_keep_engine_and_packages_and_run_no_make(writt
 
 def one_of(found: dict[str, str], name: str) -> dict[str, Any]:
     """The only job of a workflow."""
-    (job,) = yaml.safe_load(found[name])["jobs"].values()
+    (job,) = parsed(found[name])["jobs"].values()
     assert isinstance(job, dict)
     return job
 
@@ -347,7 +347,7 @@ def test_nightly_and_rotate_tell_what_has_changed_with_the_secrets_that_the_targ
     written: dict[str, str],
 ) -> None:
     for name in ("orgcal-nightly.yml", "orgcal-rotate.yml"):
-        steps = next(iter(yaml.safe_load(written[name])["jobs"].values()))["steps"]
+        steps = next(iter(parsed(written[name])["jobs"].values()))["steps"]
         (step,) = [step for step in steps if "alerts send" in step.get("run", "")]
         assert step["if"] == "${{ !cancelled() }}", name
         assert step["env"]["ORGCAL_ALERT_URL"] == "${{ secrets.ORGCAL_ALERT_URL }}", name
@@ -357,7 +357,7 @@ def test_nightly_and_rotate_tell_what_has_changed_with_the_secrets_that_the_targ
 
 
 def test_nightly_keeps_the_page_of_the_history_beside_the_reports(written: dict[str, str]) -> None:
-    steps = yaml.safe_load(written["orgcal-nightly.yml"])["jobs"]["look"]["steps"]
+    steps = parsed(written["orgcal-nightly.yml"])["jobs"]["look"]["steps"]
     (kept,) = [
         step["with"]["path"].split() for step in steps if "path" in step.get("with", {}) and "name" in step["with"]
     ]

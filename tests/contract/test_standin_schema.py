@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,7 @@ from orgcal.provider.azuread.plugin import TYPES
 from orgcal.provider.azuread.settings import CONFIG
 
 
+@cache
 def wire_names(kind: type) -> dict[str, str]:
     """Python name of each property of an SDK class -> its name on the wire."""
     source = inspect.getsource(kind)

@@ -21,7 +21,7 @@ from orgcal.entra.wire import MAX_ANSWER_BYTES, UNREADABLE, Wire, WireAnswer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 GZIP = gzip.compress(b"{}", mtime=0)  # processes that run tests beside each other must find equal names
-BOMB = gzip.compress(bytes(MAX_ANSWER_BYTES + 1), mtime=0)
+BOMB = gzip.compress(bytes(MAX_ANSWER_BYTES + 1), 1, mtime=0)
 Serving = Callable[..., "Server"]
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
+import yaml
+
 from orgcal.ci.install import Installation
 from orgcal.ci.workflows import render
 
@@ -31,3 +36,10 @@ def texts(
         "alert_variables": ["ORGCAL_ALERT_SECRET", "ORGCAL_ALERT_URL"],
     }
     return render(facts, installation, folder, ephemeral=True)
+
+
+@cache
+def parsed(text: str) -> dict[Any, Any]:
+    """What a workflow says; it is read once, and nobody changes it."""
+    found: dict[Any, Any] = yaml.safe_load(text)
+    return found

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time
 from enum import Enum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -111,6 +113,13 @@ def problems_of_answer(version: str, path: str, body: dict[str, Any]) -> list[st
     return problems
 
 
+@cache
+def _deserializers(model: type[Any]) -> dict[str, Callable[[ParseNode], None]]:
+    """How a model reads each property, made once, as that imports every model; it reads into an object of its own."""
+    found: dict[str, Callable[[ParseNode], None]] = model().get_field_deserializers()
+    return found
+
+
 class StrictNode(ParseNode):
     """A JSON value that writes down where it is not what a model says."""
 
@@ -131,7 +140,7 @@ class StrictNode(ParseNode):
         if not isinstance(self.value, dict):
             return self._expect("an object")
         item = factory.create_from_discriminator_value(self)
-        known = item.get_field_deserializers()
+        known = _deserializers(item.__class__)
         beyond = RECORDED.get(type(item), {}) | (BETA_ONLY.get(type(item), {}) if self.beta else {})
         for name in self.value:
             child = self.get_child_node(name)
