@@ -8,13 +8,16 @@ import pty
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
+from orgcal.cli import main
 from orgcal.engine.child import ProcessResult
 from orgcal.entra.clouds import CLOUDS
 from orgcal.errors import OrgcalError, UsageError
@@ -29,6 +32,14 @@ from orgcal.stack.project import find_project
 ROOT = Path(__file__).resolve().parents[2]
 RUNNING = version("orgcal")
 PINS = (Pin("orgcal", RUNNING, ("a" * 64,)), Pin("orgcal-emulator", RUNNING, ("b" * 64,)))
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    returncode: Any
+    stdout: str
+    stderr: str
 
 
 def wheel(folder: Path, name: str, number: str = RUNNING) -> str:
@@ -59,6 +70,22 @@ def run_new(
     return subprocess.run(
         command, cwd=folder, env=environ, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False
     )
+
+
+@pytest.fixture
+def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Types `orgcal new` in this process and a folder, with pins that nobody has to ask pip for."""
+
+    def run(*words: str, folder: Path = tmp_path) -> Ended:
+        monkeypatch.setattr("orgcal.operations.project_lock.own_pins", lambda _: PINS)
+        monkeypatch.setattr(sys, "argv", ["orgcal", "new", *words])
+        monkeypatch.setenv("CI", "true")
+        monkeypatch.chdir(folder)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run
 
 
 def names_in(folder: Path) -> set[str]:
@@ -94,8 +121,8 @@ def test_new_pins_what_runs_and_what_is_tested_with_hashes(tmp_path: Path, relea
     assert json.loads(ended.stdout)["files"] == list(FILES)
 
 
-def test_new_takes_name_platform_and_cloud(tmp_path: Path, release: dict[str, str]) -> None:
-    ended = run_new(tmp_path, release, "x", "--name", "acme", "--platform", "file", "--cloud", "usgov")
+def test_new_takes_name_platform_and_cloud(tmp_path: Path, new: Callable[..., Ended]) -> None:
+    ended = new("x", "--name", "acme", "--platform", "file", "--cloud", "usgov")
 
     assert ended.returncode == 0, ended.stderr
     (tmp_path / "x" / "Pulumi.prod.yaml.example").rename(tmp_path / "x" / "Pulumi.prod.yaml")
@@ -130,11 +157,11 @@ def test_new_asks_nothing_in_ci(tmp_path: Path, release: dict[str, str]) -> None
     assert ended.stderr == ""
 
 
-def test_new_in_an_empty_repository_leaves_the_repository_alone(tmp_path: Path, release: dict[str, str]) -> None:
+def test_new_in_an_empty_repository_leaves_the_repository_alone(tmp_path: Path, new: Callable[..., Ended]) -> None:
     folder = tmp_path / "own"
     (folder / ".git").mkdir(parents=True)
 
-    ended = run_new(folder, release, ".")
+    ended = new(".", folder=folder)
 
     assert ended.returncode == 0, ended.stderr
     assert names_in(folder) == {".git", *FILES}
@@ -156,16 +183,16 @@ def test_new_in_an_empty_repository_leaves_the_repository_alone(tmp_path: Path, 
     ],
 )
 def test_new_refuses_bad_input_with_a_sentence_and_writes_nothing(
-    tmp_path: Path, release: dict[str, str], words: list[str], sentence: str
+    tmp_path: Path, new: Callable[..., Ended], words: list[str], sentence: str
 ) -> None:
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").write_text("mine")
 
-    ended = run_new(tmp_path, release, *words)
+    ended = new(*words)
 
     assert ended.returncode == 2
     assert sentence in ended.stderr
-    assert names_in(tmp_path) == {"used", "wheels"}
+    assert names_in(tmp_path) == {"used"}
     assert names_in(tmp_path / "used") == {"file"}
 
 
