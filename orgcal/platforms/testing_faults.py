@@ -32,7 +32,7 @@ from orgcal.platforms.testing_server import Reply, StrictServer
 
 _SECRETS = ("hush-1", "hush-2")
 _GZIP = {"Content-Encoding": "gzip"}
-_BOMB = gzip.compress(bytes(64 * 1024 * 1024), 1)
+_BOMB = gzip.compress(bytes(1024 * 1024)) * 64  # RFC 1952: one after another, they are one file
 _SENTENCE = 700
 """Characters of the longest sentence with its repair."""
 

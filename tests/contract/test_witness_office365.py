@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msal
 import pytest
 import requests
-from office365 import azure_env
-from office365.azure_env import AzureEnvironment
-from office365.graph_client import GraphClient
-from office365.runtime.client_request_exception import ClientRequestException
 from orgcal_emulator.server import RunningEmulator
 
 from tests.support.witness_tenant import WitnessTenant, emulated_tenant
+
+if TYPE_CHECKING:
+    from office365.graph_client import GraphClient  # takes a second, in every process that collects tests
 
 pytestmark = pytest.mark.judged("Office365-REST-Python-Client")
 
@@ -39,6 +38,9 @@ operator:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Callable[[WitnessTenant], GraphClient]:
     """Makes clients that log in with MSAL."""
+    from office365 import azure_env
+    from office365.azure_env import AzureEnvironment
+    from office365.graph_client import GraphClient
 
     def make(tenant: WitnessTenant) -> GraphClient:
         session = requests.Session()
@@ -111,6 +113,8 @@ def test_throttled_entry_of_a_batch_is_asked_again_by_the_client(
 def test_failed_entry_of_a_batch_raises_with_graphs_code(
     start_emulator: Callable[..., RunningEmulator], client: Callable[[WitnessTenant], GraphClient]
 ) -> None:
+    from office365.runtime.client_request_exception import ClientRequestException
+
     emulator = start_emulator(seed=SEED.replace("many_calendars: 2", "without: 44"))
     graph = client(emulated_tenant(emulator))
     users = graph.users.select(["id"]).top(5).get().execute_query()

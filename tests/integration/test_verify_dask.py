@@ -9,10 +9,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from distributed import Client
 from orgcal_emulator.server import RunningEmulator
 
 from orgcal.consent.links import consent_url
@@ -22,6 +22,9 @@ from tests.support.deployed_connector import CONSENT_URI, CONTOSO, FABRIKAM, dep
 from verify import Options, Verdict, run_on
 from verify.dask import dask_executor
 from verify.sources import from_file
+
+if TYPE_CHECKING:
+    from distributed import Client  # takes half a second, in every process that collects tests
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,6 +117,8 @@ def test_organisation_whose_worker_is_killed_is_run_once_more_and_counted_once(
     emulator: RunningEmulator,
     set_latency: Callable[..., None],
 ) -> None:
+    from distributed import Client
+
     connector, targets = from_file(connector_file)
     set_latency(outlook_s=1.0)  # long enough to be found at work
     before = emulator.journal()[-1]["seq"]

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import requests
 import trustme
 from azure.keyvault.secrets._shared.http_challenge_cache import clear
-from moto.server import ThreadedMotoServer
 
 from orgcal.platforms import open_platform
 from orgcal.platforms.testing_server import Api, FakeTime, Reply, Request, StrictServer
@@ -114,6 +113,8 @@ def open_store(name: str, folder: Path) -> Iterator[OpenStore]:
 @cache
 def moto_url() -> str:
     """The address of a moto server that runs as long as this process."""
+    from moto.server import ThreadedMotoServer  # not where every process that collects tests waits for it
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     atexit.register(server.stop)

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from O365 import Account
-from O365.utils.token import MemoryTokenBackend
 
 from tests.support.client_commands import NamedEmulator
 from tests.witnesses.conftest import Login
@@ -28,6 +26,9 @@ MEGAN = "megan@contoso.example"
 @pytest.fixture
 def account(hosts: NamedEmulator, login: Login, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Logged in with a client secret."""
+    from O365 import Account  # not where every process that collects tests waits for it
+    from O365.utils.token import MemoryTokenBackend
+
     for name, value in hosts.variables.items():
         monkeypatch.setenv(name, value)
     found = Account(
