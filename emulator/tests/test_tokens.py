@@ -141,7 +141,7 @@ def test_certificate_assertion_is_dated_by_either_clock_after_the_emulated_one_w
 
 
 def test_assertion_that_does_not_prove_the_client_is_refused(operator: Any) -> None:
-    client, other = CertificateClient(operator), CertificateClient(operator)
+    client, other = CertificateClient(operator), CertificateClient(operator, "other.example")
     base = operator.base_url
     now = int(datetime.now(UTC).timestamp())
     refused = {
@@ -171,9 +171,9 @@ def test_certificate_removed_no_longer_logs_in(operator: Any) -> None:
 
 
 def test_certificate_assertion_as_msal_for_go_writes_it_is_taken(operator: Any) -> None:
-    digest = ""
+    digest, number = "", 0
     while not {"+", "/"} & set(digest):  # three of four have one of the two signs that the alphabets differ in
-        client = CertificateClient(operator)
+        client, number = CertificateClient(operator, f"client-{number}.example"), number + 1
         certificate = load_pem_x509_certificate(client.certificate_pem.encode())
         digest = base64.b64encode(certificate.fingerprint(hashes.SHA256())).decode()
     claims = jwt.decode(client.assertion(operator.base_url), options={"verify_signature": False})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import cache
 from typing import Any
 
 import jwt
@@ -14,6 +15,11 @@ from orgcal.platforms.testing_server import Reply, Request
 
 LIFETIME_S = 300
 """GitHub's tokens live for about as long."""
+
+
+@cache
+def _key_of(issuer: str) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
 
 
 class OidcIssuer:
@@ -29,7 +35,7 @@ class OidcIssuer:
         self.subject = subject
         self.key = secrets.token_hex(16)
         self.asked: list[str] = []
-        self._private = rsa.generate_private_key(65537, 2048)
+        self._private = _key_of(issuer)
 
     def keys(self) -> list[dict[str, Any]]:
         """What it publishes."""

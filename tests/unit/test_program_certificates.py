@@ -25,9 +25,9 @@ def files(tmp_path: Path) -> CertificateFiles:
     return written(tmp_path, days=10)
 
 
-def written(folder: Path, *, days: int) -> CertificateFiles:
+def written(folder: Path, *, days: int, name: str = "connector") -> CertificateFiles:
     """A certificate that ends in `days`, and its key."""
-    pair = rsa_pair(folder.name, days=days)
+    pair = rsa_pair(name, days=days)
     (folder / "c.pem").write_text(pair.certificate)
     (folder / "k.pem").write_text(pair.key)
     (folder / "k.pem").chmod(0o600)
@@ -43,7 +43,7 @@ def refusal(files: CertificateFiles) -> str:
 def test_certificate_with_its_key_is_taken_and_the_key_is_not_shown(files: CertificateFiles) -> None:
     brought, ends = read_certificate(files, 2)
 
-    pair = rsa_pair(Path(files.certificate_file).parent.name, days=10)
+    pair = rsa_pair("connector", days=10)
     assert brought == ClientCertificate(pair.key, pair.certificate)
     assert ends == f"{ends_at_utc(pair.certificate):%Y-%m-%dT%H:%M:%SZ}"
     assert "PRIVATE" not in repr(brought)
@@ -63,7 +63,7 @@ def test_certificate_in_the_projects_folder_is_named_from_there(
 
 def test_certificate_with_the_key_of_another_is_refused(files: CertificateFiles, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    other = written(tmp_path / "other", days=10)
+    other = written(tmp_path / "other", days=10, name="other")
 
     mixed = CertificateFiles(certificate_file=files.certificate_file, private_key_file=other.private_key_file)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import jwt
@@ -19,11 +20,29 @@ ISV = "11111111-1111-1111-1111-111111111111"
 ISSUER = "https://token.actions.example"
 
 
-class CertificateClient:
-    """An application with a registered certificate, and the key that belongs to it."""
+_authority = cache(lambda: trustme.CA())
 
-    def __init__(self, operator: Any) -> None:
-        leaf = trustme.CA(key_type=trustme.KeyType.RSA).issue_cert("client.example", key_type=trustme.KeyType.RSA)
+
+@cache
+def _leaf(name: str) -> trustme.LeafCert:
+    return _authority().issue_cert(name, key_type=trustme.KeyType.RSA)
+
+
+@cache
+def _issuer_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+class CertificateClient:
+    """An application with a registered certificate, and the key that belongs to it: one for each name.
+
+    Args:
+        operator: who registers it.
+        name: what the certificate is for.
+    """
+
+    def __init__(self, operator: Any, name: str = "client.example") -> None:
+        leaf = _leaf(name)
         self.key_pem = leaf.private_key_pem.bytes().decode()
         self.certificate_pem = leaf.cert_chain_pems[0].bytes().decode()
         made = operator.post("applications", {"displayName": "certificate"}).json()
@@ -62,7 +81,7 @@ class FederatedClient:
     """An application that trusts an issuer whose key the test holds."""
 
     def __init__(self, operator: Any, emulator: RunningEmulator) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = _issuer_key()
         published = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         self.published = [{**published, "kid": "one", "use": "sig"}]
         emulator.cloud.issuer_keys.give(ISSUER, self.published)
