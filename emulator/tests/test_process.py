@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from orgcal_emulator.__main__ import main
 from orgcal_emulator.seed import DEFAULT_SEED
 from orgcal_emulator.server import RunningEmulator
 
@@ -126,10 +127,12 @@ def test_files_are_for_this_user_only_and_hold_no_hash_free_secret(start: Start,
     assert secret.encode() not in (state / "state.sqlite").read_bytes()
 
 
-def test_second_emulator_on_the_same_state_is_refused_in_one_sentence(start: Start, tmp_path: Path) -> None:
+def test_second_emulator_on_the_same_state_is_refused_in_one_sentence(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     start("--state", str(tmp_path))
-    code, said = start("--state", str(tmp_path)).stop()
-    assert code == 2
+    assert main(["--state", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "another emulator" in said
 
@@ -162,11 +165,13 @@ def test_taken_port_is_refused_in_one_sentence(start: Start) -> None:
          ":2: tenants[0].tenant_id: expected a text"),
     ],
 )  # fmt: skip
-def test_wrong_seed_is_refused_with_its_line(start: Start, tmp_path: Path, text: str, expected: str) -> None:
+def test_wrong_seed_is_refused_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, expected: str
+) -> None:
     seed = tmp_path / "seed.yaml"
     seed.write_text(text)
-    code, said = start("--seed", str(seed)).stop()
-    assert code == 2
+    assert main(["--seed", str(seed)]) == 2
+    said = capsys.readouterr().err
     assert expected in said
     assert said.count("\n") == 1
 
@@ -225,7 +230,9 @@ def test_only_loopback_is_served(emulator: RunningEmulator) -> None:
     assert [each.ip for each in listening] == ["127.0.0.1"]
 
 
-def test_state_remembers_its_seed_and_refuses_another(start: Start, tmp_path: Path) -> None:
+def test_state_remembers_its_seed_and_refuses_another(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     seed = tmp_path / "seed.yaml"
     seed.write_text(DEFAULT_SEED.read_text().replace("isv.example", "own.example"))
     state = str(tmp_path / "state")
@@ -236,6 +243,5 @@ def test_state_remembers_its_seed_and_refuses_another(start: Start, tmp_path: Pa
     assert again.ready["tenants"] == first.ready["tenants"]
     assert again.control("POST", "/reset").status_code == 200
     again.stop()
-    code, said = start("--state", state, "--seed", str(DEFAULT_SEED)).stop()
-    assert code == 2
-    assert "another seed" in said
+    assert main(["--state", state, "--seed", str(DEFAULT_SEED)]) == 2
+    assert "another seed" in capsys.readouterr().err
