@@ -47,10 +47,10 @@ docs: setup ## Build the site of the documentation into site/; a link or an anch
 	@echo "docs: site/index.html"
 
 # WORKERS: modules of tests that run at a time; the tests of one share what they need, such as a deployed checkout. What
-# `make test` starts waits a good deal for other programs, so it keeps 2 cores busy only with three of them.
+# `make test` starts waits a good deal for other programs, so it keeps 2 cores busy only with four of them.
 PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 LONG = tests/integration/long
-test: WORKERS ?= 3
+test: WORKERS ?= 4
 test: witnesses ## Unit, contract and integration tests
 	@$(PY) -m pytest $(PARALLEL) --ignore $(LONG)
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 import trustme
 from azure.keyvault.secrets._shared.http_challenge_cache import clear
+from botocore.loaders import create_loader
 
 from orgcal.platforms import open_platform
 from orgcal.platforms.testing_server import Api, FakeTime, Reply, Request, StrictServer
@@ -147,8 +148,13 @@ def aws_variables(folder: Path) -> dict[str, str]:
     }
 
 
+_descriptions = cache(create_loader)
+"""What the SDK knows of AWS's services, megabytes that a process reads once."""
+
+
 def _aws(settings: dict[str, Any], stack: ExitStack, folder: Path) -> OpenStore:
     stack.enter_context(mock.patch.dict(os.environ, aws_variables(folder)))
+    stack.enter_context(mock.patch("botocore.session.create_loader", _descriptions))
     requests.post(f"{moto_url()}/moto-api/reset", timeout=30).close()
     server = stack.enter_context(StrictServer(forwarding(moto_url())).running())
     settings["endpoint_url"] = server.base_url

@@ -52,7 +52,7 @@ def test_commands_that_add_one_organisation_at_once_confirm_the_name_that_is_kep
     checkout: Checkout, server: PostgresqlServer
 ) -> None:
     database = {"ORGCAL_REGISTRY_URL": server.new_registry()}
-    names = [f"F{number}" for number in range(1, 6)]
+    names = [f"F{number}" for number in range(1, 9)]
     commands = [
         subprocess.Popen(
             [*checkout.command, "tenants", "add", "fabrikam.example", "--name", name],
@@ -67,7 +67,7 @@ def test_commands_that_add_one_organisation_at_once_confirm_the_name_that_is_kep
     said = [command.communicate(timeout=100) for command in commands]
     listed = checkout.orgcal("tenants", "list", "--json", environ=database)
 
-    assert [command.returncode for command in commands] == [0] * 5, said
+    assert [command.returncode for command in commands] == [0] * 8, said
     [kept] = [tenant["name"] for tenant in json.loads(listed.out)["organisations"]]
     for name, (out, err) in zip(names, said, strict=True):
         assert err == ""
