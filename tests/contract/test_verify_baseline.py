@@ -11,6 +11,7 @@ import pytest
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.scripted_graph import GivenTokens, ScriptedGraph, calendars, graph_error, serving
+from tests.support.registry import new_database
 from tests.support.verified import POLICY
 from verify import CheckResult, Connector, Options, Pace, SecretReference, Summary, Target, Verdict
 from verify.access import Access
@@ -32,7 +33,7 @@ def graph() -> Iterator[ScriptedGraph]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    registry = Registry(f"sqlite:///{tmp_path}/tenants.sqlite", connector="p/dev", operator="t", now=lambda: YESTERDAY)
+    registry = Registry(new_database(tmp_path), connector="p/dev", operator="t", now=lambda: YESTERDAY)
     registry.add(TENANT, "Contoso")
     registry.set_state(TENANT, State.VERIFIED)
     yield registry

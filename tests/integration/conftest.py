@@ -17,7 +17,7 @@ from tests.support.administrator import answer
 from tests.support.consent_steps import StartService
 from tests.support.deployed_connector import CONSENT_URI, deploy
 from tests.support.postgresql import PostgresqlServer, running_postgresql
-from tests.support.registry import registry_of_customers, tables
+from tests.support.registry import new_database, registry_of_customers
 from tests.support.stack_repository import SETTINGS, StackRepository
 from verify import Options
 from verify.sources import from_outputs
@@ -96,8 +96,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of each kind with the tables of a registry."""
     if request.param == "sqlite":
-        (tmp_path / "tenants.sqlite").write_bytes(tables())
-        return f"sqlite:///{tmp_path}/tenants.sqlite"
+        return new_database(tmp_path)
     server: PostgresqlServer = request.getfixturevalue("server")
     return server.new_registry()
 

@@ -12,6 +12,7 @@ from orgcal.stack.state import StackState
 from orgcal.tenants import links
 from orgcal.tenants.model import Link
 from orgcal.tenants.registry import Registry, RegistryUnavailable
+from tests.support.registry import in_memory
 from tests.support.stack_exports import exported, password
 
 CONTOSO, FABRIKAM = "22222222-2222-2222-2222-222222222222", "33333333-3333-3333-3333-333333333333"
@@ -34,7 +35,7 @@ class Time:
 
 def memory_registry(time: Time | None = None) -> Registry:
     """A registry that knows Contoso."""
-    registry = Registry("sqlite://", connector="orgcal/prod", operator="ada", now=time or Time())
+    registry = in_memory(time or Time())
     registry.add(CONTOSO, "Contoso", domain="contoso.example")
     return registry
 

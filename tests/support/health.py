@@ -16,6 +16,7 @@ from orgcal.cli import build_app
 from orgcal.tenants.history import Run
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
+from tests.support.registry import new_database
 
 CONTOSO, FABRIKAM = "22222222-2222-2222-2222-222222222222", "33333333-3333-3333-3333-333333333333"
 NIGHT = datetime(2026, 11, 23, 3, 17, tzinfo=UTC)
@@ -57,7 +58,7 @@ class Project:
     def registry(self, now: datetime | None = None) -> Iterator[Registry]:
         """The stack's registry, at the time `now` where it matters."""
         clock = {} if now is None else {"now": lambda: now}
-        opened = Registry(self.url, connector="orgcal/prod", operator="ada", **clock)
+        opened = Registry(new_database(self.folder), connector="orgcal/prod", operator="ada", **clock)
         try:
             yield opened
         finally:

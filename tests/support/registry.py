@@ -10,6 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
 from orgcal.tenants.database import migrate, open_database
 from orgcal.tenants.links import NewLink, make_link
 from orgcal.tenants.registry import Registry
@@ -53,11 +56,32 @@ def tables() -> bytes:
     return made
 
 
+def new_database(folder: Path) -> str:
+    """The URL of a file in a folder; it has the tables of a registry, unless there is a file."""
+    file = folder / "tenants.sqlite"
+    if not file.exists():
+        file.write_bytes(tables())
+    return f"sqlite:///{file}"
+
+
+def in_memory(now: Callable[[], datetime]) -> Registry:
+    """An empty registry of the connector `orgcal/prod` in memory."""
+    made = tables()
+
+    def fill(connection: sqlite3.Connection, _: object) -> None:
+        connection.deserialize(made)
+
+    event.listen(Pool, "connect", fill)
+    try:
+        return Registry("sqlite://", connector="orgcal/prod", operator="ada", now=now)
+    finally:
+        event.remove(Pool, "connect", fill)
+
+
 @contextmanager
 def registry_of_customers(folder: Path) -> Iterator[Registry]:
     """A registry in a file that knows the emulator's two customer organisations."""
-    (folder / "tenants.sqlite").write_bytes(tables())
-    with closing(Registry(f"sqlite:///{folder}/tenants.sqlite", connector="orgcal/test", operator="ada")) as registry:
+    with closing(Registry(new_database(folder), connector="orgcal/test", operator="ada")) as registry:
         registry.add(CONTOSO, "Contoso", domain="contoso.example")
         registry.add(FABRIKAM, "Fabrikam", domain="fabrikam.example")
         yield registry
@@ -68,10 +92,7 @@ def empty_registry(
     folder: Path, now: Callable[[], datetime], *, connector: str = "orgcal/prod", operator: str = "ada"
 ) -> Iterator[Registry]:
     """A registry in a file of a folder, empty unless there is one already."""
-    file = folder / "tenants.sqlite"
-    if not file.exists():
-        file.write_bytes(tables())
-    with closing(Registry(f"sqlite:///{file}", connector=connector, operator=operator, now=now)) as registry:
+    with closing(Registry(new_database(folder), connector=connector, operator=operator, now=now)) as registry:
         yield registry
 
 

@@ -21,7 +21,7 @@ from orgcal.tenants.log import FAILED, ROTATE, RUN
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
 from tests.support.health import CONTOSO, FABRIKAM, NIGHT, a_run
-from tests.support.registry import CLIENT, WEEK
+from tests.support.registry import CLIENT, WEEK, new_database
 
 TARGETS = {"ops": {"url_file": "ops"}}
 
@@ -36,9 +36,7 @@ class Nights:
     def __init__(self, folder: Path) -> None:
         self.now = NIGHT
         self.settings = AlertSettings.model_validate({"targets": TARGETS})
-        self.registry = Registry(
-            f"sqlite:///{folder}/registry", connector="orgcal/prod", operator="ada", now=lambda: self.now
-        )
+        self.registry = Registry(new_database(folder), connector="orgcal/prod", operator="ada", now=lambda: self.now)
         for tenant_id, name in ((CONTOSO, "Contoso"), (FABRIKAM, "Fabrikam")):
             self.registry.add(tenant_id, name, domain=f"{name.lower()}.com")
             self.registry.set_state(tenant_id, State.VERIFIED, consented_at=self.now)

@@ -19,6 +19,7 @@ from orgcal.tenants.history import add_runs
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry, RegistryUnavailable
 from tests.support.health import CONTOSO, FABRIKAM, NIGHT, a_run
+from tests.support.registry import new_database
 
 HOUR = timedelta(hours=1)
 INTERVALS = Intervals()
@@ -36,9 +37,7 @@ class Watched:
     def __init__(self, folder: Path) -> None:
         self.now = NIGHT
         self.folder = folder
-        self.registry = Registry(
-            f"sqlite:///{folder}/registry", connector="orgcal/prod", operator="ada", now=lambda: self.now
-        )
+        self.registry = Registry(new_database(folder), connector="orgcal/prod", operator="ada", now=lambda: self.now)
         self.ran: list[list[str]] = []
         self.broken = False
         self.verdict = "pass"

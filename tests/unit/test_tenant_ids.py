@@ -21,6 +21,7 @@ from orgcal.errors import OrgcalError, UsageError
 from orgcal.platforms import check_settings
 from orgcal.settings.sections import EntraSettings
 from orgcal.tenants.registry import Registry
+from tests.support.registry import new_database
 from verify.sources import from_file, from_variables
 
 TENANT = "8F0C8A0E-0000-4000-8000-000000000001"
@@ -49,7 +50,7 @@ def of_link(name: str, _: Path) -> None:
 
 
 def of_registry(name: str, folder: Path) -> None:
-    registry = Registry(f"sqlite:///{folder}/tenants.sqlite", connector="orgcal/prod", operator="ada")
+    registry = Registry(new_database(folder), connector="orgcal/prod", operator="ada")
     try:
         registry.add(name, "Contoso")
     finally:

@@ -13,6 +13,7 @@ from orgcal.tenants.history import runs
 from orgcal.tenants.model import ACTIVE, OF_SCOPED, State
 from orgcal.tenants.registry import Registry
 from orgcal.tenants.states import MOVES, Cause
+from tests.support.registry import new_database
 from verify.models import CheckResult, Verdict
 from verify.recording import note_since, record
 from verify.summary import Summary
@@ -42,7 +43,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def registry(tmp_path: Path, clock: Clock) -> Iterator[Registry]:
-    registry = Registry(f"sqlite:///{tmp_path / 'registry.db'}", connector="orgcal/dev", operator="ada", now=clock)
+    registry = Registry(new_database(tmp_path), connector="orgcal/dev", operator="ada", now=clock)
     registry.add(CONTOSO, "Contoso")
     yield registry
     registry.close()

@@ -16,6 +16,7 @@ import pytest
 from orgcal.errors import UsageError
 from orgcal.tenants.model import State
 from orgcal.tenants.registry import Registry
+from tests.support.registry import new_database
 from verify.command import _check, _Source
 from verify.models import CheckResult, Connector, Options, SecretReference, Target, Verdict
 from verify.organisation import verify_organisation
@@ -129,8 +130,7 @@ def test_command_through_a_platform_that_nobody_knows_is_refused() -> None:
 def registry(tmp_path: Path) -> Iterator[Registry]:
     """Contoso consented, Fabrikam is invited, Tailspin was removed."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    url = f"sqlite:///{tmp_path / 'registry.db'}"
-    registry = Registry(url, connector="orgcal/dev", operator="ada", now=lambda: now)
+    registry = Registry(new_database(tmp_path), connector="orgcal/dev", operator="ada", now=lambda: now)
     for number, name in ((2, "Contoso"), (3, "Fabrikam"), (4, "Tailspin")):
         registry.add(_tenant_id(number), name, domain=f"{name.lower()}.example")
     registry.set_state(_tenant_id(2), State.CONSENTED)
