@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -30,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="run the witness tests, and only them, on a real tenant")
 
 
+UNIT = "tests/unit/"
 _SHARE = pytest.StashKey[Share]()
 
 # What is imported here stays until the end, so the collector of circles looks at it seldom: a sixth of the time of the
@@ -37,7 +39,11 @@ _SHARE = pytest.StashKey[Share]()
 gc.set_threshold(100_000, 50, 100)
 
 # OpenSSL proves the primes of every RSA key that is read, for 40 ms, and many tests read the same few keys.
-for _module, _name in ((serialization, "load_pem_private_key"), (pkcs12, "load_pkcs12")):
+for _module, _name in (
+    (serialization, "load_pem_private_key"),
+    (pkcs12, "load_pkcs12"),
+    (jwt.algorithms, "load_pem_private_key"),
+):
     setattr(_module, _name, cache(getattr(_module, _name)))
 
 
@@ -46,6 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark closed loops; put long modules first; with `--live`, leave only tests that are made for a real tenant.
 
     Modules run side by side (`--dist loadfile`), so one that is long and begins last keeps one processor busy alone.
+    Unit tests are short whatever their number, and come last.
     """
     mark_closed_loops(items)
     if config.getoption("--live"):
@@ -54,7 +61,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
         modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
-    in_order = sorted(modules, key=lambda name: (-max(map(_limit_s, modules[name])), -len(modules[name]), name))
+    in_order = sorted(
+        modules,
+        key=lambda name: (-max(map(_limit_s, modules[name])), name.startswith(UNIT), -len(modules[name]), name),
+    )
     items[:] = [item for name in in_order for item in modules[name]]
 
 
