@@ -96,15 +96,15 @@ def _refuse_doubled(root: Any, where: str, first_line: int) -> None:
 def _refuse_multiplied(root: Any, where: str) -> None:
     """Refuse aliases that stand for more values than can be compared, as aliases of aliases soon do."""
     counts: dict[int, int] = {}
-    nodes = [root]
+    nodes = [(root, False)]
     while nodes:
-        node = nodes.pop()
-        parts = _parts(node)
-        if id(node) in counts:  # its parts are counted
-            counts[id(node)] = 1 + sum(counts[id(part)] for part in parts)
-            continue
-        counts[id(node)] = MAX_VALUES + 1  # which stays where it is a part of itself
-        nodes += [node, *(part for part in parts if id(part) not in counts)]
+        node, parts_are_counted = nodes.pop()
+        if parts_are_counted:
+            counts[id(node)] = 1 + sum(counts[id(part)] for part in _parts(node))
+        elif id(node) not in counts:
+            counts[id(node)] = MAX_VALUES + 1  # which stays where it is a part of itself
+            nodes.append((node, True))
+            nodes += [(part, False) for part in _parts(node)]
     if counts[id(root)] > MAX_VALUES:
         raise PlatformError(
             f"the aliases of this file stand for more than {MAX_VALUES} values",
