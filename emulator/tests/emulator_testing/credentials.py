@@ -20,7 +20,7 @@ ISV = "11111111-1111-1111-1111-111111111111"
 ISSUER = "https://token.actions.example"
 
 
-_authority = cache(lambda: trustme.CA())
+_authority = cache(trustme.CA)
 
 
 @cache
